@@ -1,0 +1,2 @@
+//! Runs the simulated iCloud as a server.
+fn main() {}

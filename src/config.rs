@@ -1,0 +1,1 @@
+//! The configuration of `docs/contract.md`: written, merged, checked.

@@ -1,0 +1,1 @@
+//! Decides what to do; reaches the world only through its ports.

@@ -1,0 +1,1 @@
+//! Edge: iCloud over HTTPS.

@@ -1,0 +1,14 @@
+//! `icloudds` keeps a local folder and an iCloud Drive the same, in both directions.
+//!
+//! Dependencies run one way: the edges (`icloud`, `disk`, `store`, `control`) know the
+//! `engine`, the engine knows the `model`, the model knows nobody. `ARCHITECTURE.md`
+//! tells the life of one change through them.
+#![forbid(unsafe_code)]
+
+pub mod config;
+pub mod disk;
+pub mod engine;
+pub mod icloud;
+pub mod logging;
+pub mod model;
+pub mod store;

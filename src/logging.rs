@@ -1,0 +1,1 @@
+//! Logging: one dispatch tree, masked.
