@@ -11,4 +11,5 @@ pub mod engine;
 pub mod icloud;
 pub mod logging;
 pub mod model;
+pub mod secret;
 pub mod store;
