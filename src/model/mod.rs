@@ -1,1 +1,3 @@
 //! Plain data: no I/O, no clock, no threads, no log lines.
+
+pub mod filter;
