@@ -182,7 +182,8 @@ fn a_folder_is_skipped_unread_only_when_nothing_below_can_take_part() {
         (&[], &[r".*\.txt"], "pics", false),
         (&[], &[r"[^/]*\.txt"], "pics", true),
         (&[], &[r"\bdocs\b"], "pics", true),
-        (&[], &[r"\bdocs\b"], "bücher", false), // a doubt is a no
+        (&[], &[r"\w+\b/x"], "bücher", false),
+        (&[], &[r"\w+\b/x/y"], "bücher/z", false), // true in fact, but a doubt is a no
         (&[], &["docs$"], "docs/x", true),
         (&[], &[], "", false),
         (&[".*"], &[], "", false),
