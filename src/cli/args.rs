@@ -221,9 +221,7 @@ impl Command {
 pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
     let mut parser = Parser::from_args(arguments);
     let mut given = Given::default();
-    while let Some(argument) =
-        parser.next().map_err(|_| given.wrong("an option was given a value it does not take"))?
-    {
+    while let Some(argument) = parser.next().map_err(|error| given.unparsed(&error))? {
         // What was read so far borrows the parser, so the option's name is taken out first.
         let option = match argument {
             Arg::Value(value) => {
@@ -260,6 +258,14 @@ impl Given {
         UsageError::Wrong { problem: problem.into(), topic }
     }
 
+    /// What the parser refused, without the value that it would show.
+    fn unparsed(&self, error: &lexopt::Error) -> UsageError {
+        self.wrong(match error {
+            lexopt::Error::UnexpectedValue { .. } => "an option was given a value it does not take",
+            _ => "an argument cannot be read",
+        })
+    }
+
     fn config(&mut self, parser: &mut Parser) -> Result<(), UsageError> {
         let file = parser.value().map_err(|_| self.wrong("--config needs a FILE"))?;
         if file.is_empty() {
@@ -293,6 +299,10 @@ impl Given {
     fn word(&mut self, word: OsString) -> Result<(), UsageError> {
         if self.command.is_some() {
             self.words.push(word);
+            return Ok(());
+        }
+        if word == "help" {
+            self.help = true;
             return Ok(());
         }
         let Some(known) = COMMANDS.iter().find(|command| word == command.name) else {

@@ -45,6 +45,8 @@ fn every_command_of_the_contract_is_understood() {
         ("status --version", Command::Version),
         ("-h", Command::Help(None)),
         ("--help", Command::Help(None)),
+        ("help", Command::Help(None)),
+        ("help code", Command::Help(Some("code"))),
         ("code --help", Command::Help(Some("code"))),
         ("why -h", Command::Help(Some("why"))),
     ] {

@@ -15,6 +15,7 @@ mod places;
 mod print;
 mod raw;
 pub mod schema;
+mod summary;
 mod types;
 mod values;
 
@@ -25,6 +26,7 @@ pub use error::{ConfigError, Origin};
 pub(crate) use nearest::nearest;
 pub use print::effective as print_effective;
 pub use raw::{RawConfig, RawSize};
+pub use summary::lines as start_lines;
 pub use types::*;
 
 use layer::Effective;

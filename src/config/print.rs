@@ -51,12 +51,29 @@ fn line(sources: &Sources, loaded: &Loaded, key: &Key, value: &Value) -> String 
         origin = Origin::Variable(if upper { "HTTPS_PROXY" } else { "https_proxy" }.to_owned());
         shown = Toml::String(without_user(proxy.url.expose()));
     }
-    let pair = format!("{} = {}", key.name, one_line(&shown.to_string()));
+    let pair = format!("{} = {}", key.name, on_one_line(&shown));
     let origins = match key.kind {
         Kind::Levels => parts(&loaded.effective, &dotted, value, origin),
         _ => origin.to_string(),
     };
     format!("{pair:<ORIGIN_COLUMN$} # {origins}\n")
+}
+
+/// `value` as TOML. The crate would write a text with line breaks over several lines, which leaves no place for a
+/// comment that belongs to it.
+fn on_one_line(value: &Toml) -> String {
+    match value {
+        Toml::String(text) if text.contains(char::is_control) => {
+            let escape = |character: char| match character {
+                '"' | '\\' => format!("\\{character}"),
+                control if control.is_control() => format!("\\u{:04X}", u32::from(control)),
+                other => other.to_string(),
+            };
+            format!("\"{}\"", text.chars().map(escape).collect::<String>())
+        }
+        Toml::Array(items) => format!("[{}]", items.iter().map(on_one_line).collect::<Vec<_>>().join(", ")),
+        other => one_line(&other.to_string()),
+    }
 }
 
 /// The origins of a table's parts, which may differ.

@@ -116,6 +116,14 @@ impl<'kvs> VisitSource<'kvs> for Pairs {
     }
 }
 
+/// A number, unless its digits are a secret: codes consist of digits alone.
+fn unless_secret(digits: &str, number: Json) -> Json {
+    match mask(digits) {
+        shown if shown == digits => number,
+        masked => masked.into(),
+    }
+}
+
 struct Shown(Json);
 
 impl VisitValue<'_> for Shown {
@@ -130,12 +138,12 @@ impl VisitValue<'_> for Shown {
     }
 
     fn visit_u64(&mut self, value: u64) -> Result<(), kv::Error> {
-        self.0 = value.into();
+        self.0 = unless_secret(&value.to_string(), value.into());
         Ok(())
     }
 
     fn visit_i64(&mut self, value: i64) -> Result<(), kv::Error> {
-        self.0 = value.into();
+        self.0 = unless_secret(&value.to_string(), value.into());
         Ok(())
     }
 

@@ -96,7 +96,9 @@ fn json_carries_the_fixed_names_and_each_key() {
         ("message", "other".into()),
         ("note", "has json-\"secret\"".into()),
         ("done", true.into()),
+        ("code", 48_151_623_u64.into()),
     ];
+    secret::register("48151623");
     let record = |line: fn(&Record<'_>) -> String| {
         line(
             &Record::builder()
@@ -119,6 +121,7 @@ fn json_carries_the_fixed_names_and_each_key() {
         "timestamp": "2026-11-22T10:00:00.123Z", "level": "warn", "target": "icloudds::store",
         "thread": thread.name().expect("test threads have names"), "message": "it ***",
         "bytes": 5, "seconds": 0.5, "path": "a \"b\"", "message_": "other", "note": "has ***", "done": true,
+        "code": "***",
     });
     assert_eq!(json, expected);
 
@@ -130,7 +133,7 @@ fn json_carries_the_fixed_names_and_each_key() {
         .key_values(&pairs)
         .build();
     let text = format::text(now, &zone, format::Detail::Brief, record.args(), &record);
-    let expected = r#"2026-11-22 11:00:00.123 WARN said bytes=5 seconds=0.5 path="a \"b\"" message=other note="has ***" done=true"#;
+    let expected = r#"2026-11-22 11:00:00.123 WARN said bytes=5 seconds=0.5 path="a \"b\"" message=other note="has ***" done=true code=***"#;
     assert_eq!(text, expected);
 }
 

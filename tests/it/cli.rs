@@ -5,7 +5,8 @@ use std::process::{Command, Output, Stdio};
 
 fn icloudds() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_icloudds"));
-    command.env_clear().stdin(Stdio::null());
+    // An empty file, lest the machine's own configuration be read.
+    command.env_clear().env("ICLOUDDS_CONFIG", "/dev/null").stdin(Stdio::null());
     command
 }
 
@@ -66,7 +67,7 @@ fn check_config_prints_what_is_in_effect() {
     );
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let printed = text(&output.stdout);
-    assert!(printed.contains("# configuration file: none"), "{printed}");
+    assert!(printed.contains("# configuration file: /dev/null"), "{printed}");
     let line = |key: &str| printed.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
     assert!(line("username").ends_with("# ICLOUDDS_ACCOUNT__USERNAME"), "{printed}");
     assert!(line("password = \"***\"").ends_with("# ICLOUDDS_ACCOUNT__PASSWORD"), "{printed}");

@@ -23,7 +23,9 @@ impl Setup {
         let variables =
             variables.iter().map(|(name, value)| ((*name).into(), in_temp(value).into())).collect();
         let mut sources = Sources { file: None, variables };
-        if let Some(text) = file {
+        // Without a file there is an empty one, lest the machine's own configuration be read.
+        if file.is_some() || sources.variables.iter().all(|(name, _)| name != "ICLOUDDS_CONFIG") {
+            let text = file.unwrap_or_default();
             let path = temp.path().join("config.toml");
             fs::write(&path, in_temp(text)).expect("the file");
             sources.file = Some(path);
@@ -388,7 +390,7 @@ fn zero_is_no_limit() {
 
 #[test]
 fn the_effective_configuration_is_toml_with_origins_and_without_secrets() {
-    let file = "[account]\nusername = 'you@example.com'\npassword = 'hidden-1'\n[sync]\nignore = ['a\\d', \"b'c\"]\nconflict = 'newest'\n[trash]\nmax_size = 5_000\n[proxy]\nurl = 'http://me:hidden-2@proxy:3128'\n[log]\nlevels = { http = 'warn' }\n";
+    let file = "[account]\nusername = 'you@example.com'\npassword = 'hidden-1'\n[sync]\nignore = ['a\\d', \"b'c\"]\nconflict = 'newest'\napp_libraries = [\"a\\nb\\u007f\"]\nremote_root = \"/a\\nb\\\"\"\n[trash]\nmax_size = 5_000\n[proxy]\nurl = 'http://me:hidden-2@proxy:3128'\n[log]\nlevels = { http = 'warn' }\n";
     let setup = Setup::new(Some(file), &[("ICLOUDDS_SYNC__MODE", "download-only")]);
     let loaded = setup.load().unwrap_or_else(|error| panic!("{error}"));
     let text = config::print_effective(&setup.sources, &loaded).unwrap_or_else(|error| panic!("{error}"));
@@ -453,4 +455,32 @@ fn every_key_of_the_contract_exists_with_its_default() {
     let loaded = Setup::new(Some(""), &user).load().unwrap_or_else(|error| panic!("{error}"));
     let real = serde_json::to_value(loaded.effective.raw().expect("raw")).expect("plain values");
     assert_eq!(serde_json::to_value(&written).expect("plain values"), real);
+}
+
+#[test]
+fn the_start_says_what_is_in_effect_and_masks_the_account() {
+    let lines = |file: &str| {
+        let setup = Setup::new(Some(file), &[("ICLOUDDS_ACCOUNT__USERNAME", "you@example.com")]);
+        let loaded = setup.load().unwrap_or_else(|error| panic!("{error}"));
+        config::start_lines(&loaded).iter().map(|line| setup.plain(line)).collect::<Vec<_>>()
+    };
+    let common = |directory: &str, root: &str| {
+        vec![
+            "configuration from TMP/config.toml".to_owned(),
+            format!("directory {directory}"),
+            format!("drive folder {root}"),
+            "account y***@example.com".to_owned(),
+            "region global".to_owned(),
+            "mode two-way".to_owned(),
+        ]
+    };
+    let mut expected = common("/drive", "/");
+    expected.extend(["ignore none".to_owned(), "include none".to_owned()]);
+    assert_eq!(lines(""), expected);
+    let mut expected = common("TMP/x", "/a/b");
+    expected.extend(["ignore a", "ignore b", "include c"].map(str::to_owned));
+    assert_eq!(
+        lines("[sync]\ndirectory='TMP/x'\nremote_root='/a/b/'\nignore=['a','b']\ninclude=['c']"),
+        expected
+    );
 }
