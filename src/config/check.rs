@@ -9,7 +9,7 @@ use log::LevelFilter;
 use super::error::{ConfigError, Origin, quote, without_user};
 use super::layer::Effective;
 use super::raw::{RawConfig, RawSize};
-use super::schema::{self, Key, Kind, NOT_YET};
+use super::schema::{self, Kind, NOT_YET};
 use super::types::*;
 use super::{Sources, places, values};
 use crate::logging::part;
@@ -382,12 +382,4 @@ fn is_empty_text(value: &Value) -> bool {
 pub(super) fn credential(sources: &Sources) -> Option<PathBuf> {
     let path = Path::new(sources.variable("CREDENTIALS_DIRECTORY")?).join("icloud-password");
     path.exists().then_some(path)
-}
-
-/// Where the password comes from when no key names it.
-pub(super) fn password_origin(sources: &Sources, key: &Key, origin: Origin) -> Origin {
-    match credential(sources) {
-        Some(path) if key.dotted() == "account.password" => Origin::Credential(path),
-        _ => origin,
-    }
 }

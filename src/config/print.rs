@@ -33,13 +33,15 @@ fn line(sources: &Sources, loaded: &Loaded, key: &Key, value: &Value) -> String 
     let dotted = key.dotted();
     let mut origin = loaded.effective.origin(&dotted);
     let mut shown = masked(key, value);
-    // Three values can come from beside the keys: the password from systemd, the proxy from its usual variable.
+    // Two values can come from beside the keys: the password from systemd, the proxy from its usual variable.
     let unset = matches!(value, Value::String(_, text) if text.is_empty());
     if unset && dotted == "account.password" && loaded.config.account.password.is_some() {
         let file =
             schema::by_dotted("account.password_file").map(|key| loaded.effective.origin(&key.dotted()));
-        if file == Some(Origin::Default) {
-            origin = check::password_origin(sources, key, origin);
+        if file == Some(Origin::Default)
+            && let Some(path) = check::credential(sources)
+        {
+            origin = Origin::Credential(path);
             shown = Toml::String(MASKED.to_owned());
         }
     }

@@ -330,8 +330,15 @@ fn passwords_come_from_files_and_credentials_too() {
         let variables: Vec<_> = variables.iter().copied().chain(both).collect();
         let setup = Setup::new(None, &variables);
         fs::write(setup.temp.path().join("icloud-password"), "from systemd\n").expect("the credential");
-        let config = setup.load().unwrap_or_else(|error| panic!("{error}")).config;
-        assert_eq!(config.account.password.expect("a password").expose(), password);
+        let loaded = setup.load().unwrap_or_else(|error| panic!("{error}"));
+        let printed =
+            config::print_effective(&setup.sources, &loaded).unwrap_or_else(|error| panic!("{error}"));
+        let from_systemd = printed.lines().any(|line| {
+            line.starts_with("password = \"***\"")
+                && setup.plain(line).ends_with("# credential TMP/icloud-password")
+        });
+        assert_eq!(from_systemd, password == "from systemd", "{printed}");
+        assert_eq!(loaded.config.account.password.expect("a password").expose(), password);
     }
     assert!(loaded("", &[]).account.password.is_none());
 }
