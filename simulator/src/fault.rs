@@ -56,6 +56,9 @@ pub enum Effect {
         /// Error code in a JSON body; `None` gives a plain server error.
         #[serde(default)]
         code: Option<String>,
+        /// Further headers, e.g. `X-Apple-I-Rscd: 401` for a hidden rejection.
+        #[serde(default)]
+        headers: Vec<(String, String)>,
     },
     /// The request takes effect, the connection closes without a reply.
     AppliedReplyLost,
@@ -150,8 +153,9 @@ impl Effect {
     #[must_use]
     pub fn instead(&self) -> Option<Response> {
         match self {
-            Self::Answer { status, body, retry_after, code } => {
-                let response = fault_answer(*status, *body, code.as_deref());
+            Self::Answer { status, body, retry_after, code, headers } => {
+                let mut response = fault_answer(*status, *body, code.as_deref());
+                response.headers.extend(headers.iter().cloned());
                 Some(match retry_after {
                     Some(seconds) => response.header("Retry-After", seconds.to_string()),
                     None => response,

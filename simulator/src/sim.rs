@@ -1,88 +1,104 @@
 //! A running simulator and the state behind it.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use crate::account::Account;
+use crate::auth::{self, AuthState};
+use crate::control;
 use crate::drive::{self, Drive};
 use crate::fault::FaultPlan;
 use crate::http::server::{Handler, Pace, Server};
 use crate::http::{Request, Response};
-use crate::switches::Switches;
+use crate::ids::Ids;
+use crate::invariants::{self, Lane};
+use crate::route::{self, Route, Service};
+use crate::service::ServiceState;
+use crate::setup::{self, SetupState};
+use crate::switches::{SessionTrouble, Switches};
 
 /// How a simulator starts.
 #[derive(Clone, Debug)]
 pub struct SimConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The account that is served.
+    pub account: Account,
     /// The switches at the start.
     pub switches: Switches,
     /// Seed of everything that looks random.
     pub seed: u64,
+    /// So many items are in the drive at the start.
+    pub seed_items: usize,
 }
 
 impl Default for SimConfig {
     fn default() -> Self {
-        Self { listen: SocketAddr::from(([127, 0, 0, 1], 0)), switches: Switches::default(), seed: 1 }
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            account: Account::default(),
+            switches: Switches::default(),
+            seed: 1,
+            seed_items: 0,
+        }
     }
-}
-
-/// Which of the account's services a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Service {
-    /// Sign-in, `{auth}`.
-    Auth,
-    /// Account, `{setup}`.
-    Setup,
-    /// The web page, `{home}`.
-    Home,
-    /// Drive's metadata, `{drivews}`.
-    Drivews,
-    /// Drive's documents, `{docws}`.
-    Docws,
-    /// Content hosts, both directions.
-    Content,
-    /// The simulator's own control endpoint.
-    Control,
-}
-
-/// Who a service call belongs to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The account's dsid as text.
-    pub dsid: String,
-    /// The value of `t=` in `X-APPLE-WEBAUTH-VALIDATE` (docs/protocol.md §12.1).
-    pub upload_token: String,
 }
 
 /// Everything that changes, behind one lock that is never held while a body is read or sent.
 #[derive(Debug, Default)]
 pub struct State {
-    /// The switches now.
+    /// The switches now. Change them through [`Core::change_switches`].
     pub switches: Switches,
+    /// The account now.
+    pub account: Account,
     /// Requests by kind.
     pub counts: BTreeMap<String, u64>,
     /// Broken invariants of docs/protocol.md §19.
     pub violations: Vec<String>,
     /// The fault plan at work.
     pub faults: FaultPlan,
+    /// Source of tokens and ids.
+    pub ids: Ids,
+    /// Sign-ins, codes and tokens.
+    pub auth: AuthState,
+    /// Sessions on the web.
+    pub setup: SetupState,
+    /// What befalls service calls.
+    pub service: ServiceState,
     /// The drive half.
     pub drive: Drive,
     /// How far the simulator's clock is ahead of the machine's.
     pub clock_ahead: Duration,
 }
 
+impl State {
+    /// The simulator's time, which tests can set forward.
+    #[must_use]
+    pub fn now(&self) -> SystemTime {
+        SystemTime::now() + self.clock_ahead
+    }
+
+    /// Records a broken invariant.
+    pub fn violation(&mut self, text: impl Into<String>) {
+        self.violations.push(text.into());
+    }
+}
+
 /// The simulator without its server: answers requests.
 #[derive(Debug)]
 pub struct Core {
     state: Mutex<State>,
+    lane: Arc<Lane>,
 }
 
 impl Core {
     /// The state. Do not read or write bodies while holding it.
     pub fn state(&self) -> MutexGuard<'_, State> {
+        // A handler that panicked has failed its test already; the state stays usable for the others.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,46 +111,87 @@ impl Core {
     /// The simulator's time, which tests can set forward.
     #[must_use]
     pub fn now(&self) -> SystemTime {
-        SystemTime::now() + self.state().clock_ahead
+        self.state().now()
     }
 
     /// Records a broken invariant.
     pub fn violation(&self, text: impl Into<String>) {
-        self.state().violations.push(text.into());
+        self.state().violation(text);
     }
 
-    /// Checks cookies, PCS cookies, S-session and S-throttle for a call to drivews or docws.
-    ///
-    /// # Errors
-    /// The answer to give instead.
-    pub fn check_service(&self, _request: &Request) -> Result<Session, Response> {
-        Ok(Session { dsid: "17320123456".to_owned(), upload_token: "upload-token".to_owned() })
+    /// The mutations and uploads that are under way, from the arrival of a request until its answer is about to leave. A mutation
+    /// that is being handled counts itself.
+    #[must_use]
+    pub fn lane(&self) -> &Lane {
+        &self.lane
+    }
+
+    /// Changes switches; a new `S-session` takes effect once from here on.
+    pub fn change_switches<R>(&self, change: impl FnOnce(&mut Switches) -> R) -> R {
+        let mut state = self.state();
+        let state = &mut *state;
+        let session = state.switches.session;
+        let result = change(&mut state.switches);
+        state.faults.update(&state.switches.faults);
+        if state.switches.session != session {
+            state.service.arm(state.switches.session);
+        }
+        result
     }
 
     /// The root to announce for a service to this client: a real public name when it asked for one, else a path on this server.
     #[must_use]
     pub fn root(&self, request: &Request, service: Service) -> String {
-        let path = match service {
-            Service::Drivews => "/drivews",
-            Service::Docws => "/docws",
-            Service::Content => "/content",
-            _ => "",
-        };
-        format!("{}{path}", request.base_url())
+        let partition = self.state().service.partition;
+        route::root(request, service, partition)
+    }
+
+    fn dispatch(&self, route: &Route, request: Request) -> Response {
+        match route.service {
+            Service::Auth => auth::handle(self, route, request),
+            Service::Setup => setup::handle(self, route, request),
+            Service::Home => Response::html(200, "<html><title>simulated iCloud</title></html>"),
+            Service::Control if !route.rest.starts_with("/drive") => control::handle(self, route, request),
+            Service::Control | Service::Drivews | Service::Docws | Service::Content => {
+                drive::handle(self, route, request)
+            }
+        }
     }
 }
 
 impl Handler for Core {
-    fn handle(&self, request: Request) -> Response {
-        for (prefix, service) in
-            [("/drivews", Service::Drivews), ("/docws", Service::Docws), ("/content", Service::Content)]
-        {
-            if let Some(rest) = request.path.strip_prefix(prefix) {
-                let rest = rest.to_owned();
-                return drive::handle(self, service, &rest, request);
-            }
+    fn enter(&self, request: &Request) -> Box<dyn Any + Send> {
+        let route = route::route(request);
+        let (guard, overlapped) = Lane::enter(&self.lane, route.kind);
+        if let Some(other) = overlapped {
+            self.violation(format!("{} overlapped {other}", route.kind));
         }
-        Response::text(404, "no such call")
+        Box::new(guard)
+    }
+
+    fn handle(&self, request: Request) -> Response {
+        let route = route::route(&request);
+        if route.service == Service::Control {
+            return self.dispatch(&route, request);
+        }
+        let effect = {
+            let mut state = self.state();
+            let state = &mut *state;
+            *state.counts.entry(route.kind.to_owned()).or_insert(0) += 1;
+            state.service.last_connection = state.service.last_connection.max(request.connection);
+            invariants::check_url(state, &route, &request);
+            if let Some(refusal) = invariants::check_headers(state, &route, &request) {
+                return refusal;
+            }
+            state.faults.strike(route.kind, &request.path)
+        };
+        match effect {
+            None => self.dispatch(&route, request),
+            Some(effect) => match effect.instead() {
+                Some(answer) => answer,
+                None => effect.spoil(self.dispatch(&route, request)),
+            },
+        }
     }
 
     fn pace(&self) -> Pace {
@@ -156,10 +213,14 @@ impl Simulator {
     /// # Errors
     /// When the address cannot be listened on.
     pub fn start(config: SimConfig) -> io::Result<Self> {
-        let mut state = State::default();
+        let mut state = State { account: config.account, ids: Ids::new(config.seed), ..State::default() };
         state.faults.update(&config.switches.faults);
+        if config.switches.session != SessionTrouble::Stable {
+            state.service.arm(config.switches.session);
+        }
         state.switches = config.switches;
-        let core = Arc::new(Core { state: Mutex::new(state) });
+        let core = Arc::new(Core { state: Mutex::new(state), lane: Arc::new(Lane::default()) });
+        drive::seed(&core, config.seed_items);
         let server = Server::start(config.listen, Arc::clone(&core) as Arc<dyn Handler>)?;
         Ok(Self { core, server })
     }
@@ -176,6 +237,12 @@ impl Simulator {
         format!("http://{}", self.server.address())
     }
 
+    /// The address that it listens on.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.server.address()
+    }
+
     /// Value for `icloud.home`.
     #[must_use]
     pub fn home(&self) -> String {
@@ -185,19 +252,25 @@ impl Simulator {
     /// Value for `icloud.setup`.
     #[must_use]
     pub fn setup(&self) -> String {
-        format!("{}/setup/ws/1", self.url())
+        format!("{}{}", self.url(), route::SETUP_PATH)
     }
 
     /// Value for `icloud.auth`.
     #[must_use]
     pub fn auth(&self) -> String {
-        format!("{}/appleauth/auth", self.url())
+        format!("{}{}", self.url(), route::AUTH_PATH)
     }
 
     /// Requests so far, by kind.
     #[must_use]
     pub fn counts(&self) -> BTreeMap<String, u64> {
         self.core.state().counts.clone()
+    }
+
+    /// Requests of one kind so far.
+    #[must_use]
+    pub fn count(&self, kind: &str) -> u64 {
+        self.core.state().counts.get(kind).copied().unwrap_or(0)
     }
 
     /// Broken invariants so far.
@@ -208,14 +281,33 @@ impl Simulator {
 
     /// Changes switches while it runs.
     pub fn switches(&self, change: impl FnOnce(&mut Switches)) {
-        let mut state = self.core.state();
-        let state = &mut *state;
-        change(&mut state.switches);
-        state.faults.update(&state.switches.faults);
+        self.core.change_switches(change);
+    }
+
+    /// Changes the account while it runs. See [`control::change_password`] for the password.
+    pub fn account(&self, change: impl FnOnce(&mut Account)) {
+        change(&mut self.core.state().account);
     }
 
     /// Sets the simulator's clock forward.
     pub fn advance(&self, by: Duration) {
         self.core.state().clock_ahead += by;
+    }
+
+    /// Makes something expire now.
+    pub fn expire(&self, what: control::Expire) {
+        control::expire(&mut self.core.state(), what);
+    }
+
+    /// The code that the trusted devices show now.
+    #[must_use]
+    pub fn device_code(&self) -> Option<String> {
+        self.core.state().auth.device_code.clone()
+    }
+
+    /// The messages sent so far, oldest first.
+    #[must_use]
+    pub fn messages(&self) -> Vec<auth::Message> {
+        self.core.state().auth.messages.clone()
     }
 }

@@ -1,13 +1,17 @@
 //! The drive half: drive model, drivews, docws and the content hosts.
 
 use crate::http::{Request, Response};
-use crate::sim::{Core, Service};
+use crate::route::Route;
+use crate::sim::Core;
 
 /// The drive half's part of the simulator.
 #[derive(Debug, Default)]
 pub struct Drive {}
 
-/// Answers one call to drivews, docws or a content host. `rest` is the decoded path below the service's root, with its leading `/`.
-pub fn handle(_core: &Core, _service: Service, rest: &str, _request: Request) -> Response {
-    Response::text(404, &format!("no such call: {rest}"))
+/// Answers one call to drivews, docws, a content host, or the control endpoint below `/_sim/drive`.
+pub fn handle(_core: &Core, route: &Route, _request: Request) -> Response {
+    Response::text(404, &format!("no such call: {}", route.rest))
 }
+
+/// Fills the drive with about so many generated items.
+pub fn seed(_core: &Core, _items: usize) {}

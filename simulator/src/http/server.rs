@@ -1,5 +1,6 @@
 //! The listener and the life of a connection.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -15,7 +16,7 @@ const MAX_HEAD: usize = 64 * 1024;
 /// Most headers of a request.
 const MAX_HEADERS: usize = 128;
 /// Unread body that is read away to keep a connection; above it the connection is closed.
-const MAX_DRAIN: u64 = 1024 * 1024;
+const MAX_DRAIN: u64 = 64 * 1024 * 1024;
 /// An idle connection is closed after this long.
 const IDLE: Duration = Duration::from_secs(120);
 
@@ -30,6 +31,8 @@ pub struct Pace {
 
 /// Answers requests.
 pub trait Handler: Send + Sync + 'static {
+    /// Notes that a request has arrived. What it returns is dropped when the answer is about to leave, after all latency.
+    fn enter(&self, request: &Request) -> Box<dyn Any + Send>;
     /// Answers one request.
     fn handle(&self, request: Request) -> Response;
     /// The present speed.
@@ -206,11 +209,13 @@ impl Connection {
                 });
             }
             let is_head = request.method == "HEAD";
+            let entered = self.handler.enter(&request);
             let response = self.handler.handle(request);
             let pace = self.handler.pace();
             if !pace.latency.is_zero() {
                 self.stop.pause(pace.latency)?;
             }
+            drop(entered);
             let reusable = keep_alive && lock(&wire).drain(MAX_DRAIN);
             let closes = matches!(
                 response.fault,
