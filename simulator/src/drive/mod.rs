@@ -1,7 +1,7 @@
 //! The drive half: drive model, drivews, docws and the content hosts.
 
 use crate::http::{Request, Response};
-use crate::route::Route;
+use crate::route::{Route, Service};
 use crate::sim::Core;
 
 /// The drive half's part of the simulator.
@@ -9,7 +9,13 @@ use crate::sim::Core;
 pub struct Drive {}
 
 /// Answers one call to drivews, docws, a content host, or the control endpoint below `/_sim/drive`.
-pub fn handle(_core: &Core, route: &Route, _request: Request) -> Response {
+pub fn handle(core: &Core, route: &Route, request: Request) -> Response {
+    if matches!(route.service, Service::Drivews | Service::Docws)
+        && let Err(refusal) = core.check_service(&request)
+    {
+        return refusal;
+    }
+
     Response::text(404, &format!("no such call: {}", route.rest))
 }
 

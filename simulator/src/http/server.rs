@@ -360,9 +360,10 @@ impl Connection {
                 // The source broke its promise: end the connection so that the client sees it.
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
+            // A chunk arrives when its last byte would have.
+            self.stop.pause(meter.wait_after(got))?;
             out.write_all(&buf[..got])?;
             sent += got as u64;
-            self.stop.pause(meter.wait_after(got))?;
         }
         out.flush()
     }

@@ -1,0 +1,7 @@
+//! The account half and the server, spoken to over real sockets by the small client of [`client`].
+
+mod client;
+mod code;
+mod server;
+mod session;
+mod signin;
