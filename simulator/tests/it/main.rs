@@ -2,6 +2,7 @@
 
 mod client;
 mod code;
+mod drive;
 mod server;
 mod session;
 mod signin;
