@@ -40,8 +40,9 @@ fn run() -> Result<(), Box<dyn Error>> {
                 let text = std::fs::read_to_string(&file)
                     .map_err(|error| format!("account file {name}: {error}"))?;
                 let mut account = Account::default();
-                account
-                    .merge(&serde_json::from_str(&text)?)
+                serde_json::from_str(&text)
+                    .map_err(|error| error.to_string())
+                    .and_then(|changes| account.merge(&changes))
                     .map_err(|error| format!("account file {name}: {error}"))?;
                 config.account = account;
             }

@@ -303,7 +303,7 @@ impl Simulator {
         self.core.change_switches(change);
     }
 
-    /// Changes the account while it runs. See [`control::change_password`] for the password.
+    /// Changes the account while it runs. See [`Simulator::change_password`] for the password.
     pub fn account(&self, change: impl FnOnce(&mut Account)) {
         change(&mut self.core.state().account);
     }
@@ -316,6 +316,16 @@ impl Simulator {
     /// Makes something expire now.
     pub fn expire(&self, what: control::Expire) {
         control::expire(&mut self.core.state(), what);
+    }
+
+    /// Gives the account another password; every session and token is void then.
+    pub fn change_password(&self, password: &str) {
+        control::change_password(&mut self.core.state(), password);
+    }
+
+    /// A person typed another password, so the next proof does not repeat a rejected one.
+    pub fn password_typed(&self) {
+        self.core.state().auth.rejected = false;
     }
 
     /// The code that the trusted devices show now.

@@ -59,6 +59,20 @@ fn wrong_proofs_are_counted_and_lock_the_account() {
 }
 
 #[test]
+fn a_newly_typed_password_is_no_repetition() {
+    let sim = simulator(|_| {});
+    let mut client = Client::new(&sim);
+    client.sign_in("wrong");
+    sim.password_typed();
+    client.sign_in("wrong too");
+    assert_eq!(sim.violations(), Vec::<String>::new());
+    sim.change_password("new");
+    sim.password_typed();
+    client.carried.clear();
+    assert_eq!(client.sign_in("new").status, 409);
+}
+
+#[test]
 fn other_shapes_of_a_rejection() {
     for (shape, status) in [(WrongProof::Status403, 403), (WrongProof::Hidden200, 200)] {
         let sim = simulator(|config| config.account.wrong_proof = shape);
