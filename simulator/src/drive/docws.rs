@@ -17,10 +17,6 @@ use crate::switches::{Gone, Quota, Sig, Switches, Zero};
 pub(crate) fn handle(mut call: Call, upload_token: &str) -> Response {
     let rest = call.rest.to_owned();
     let parts: Vec<&str> = rest.trim_matches('/').split('/').collect();
-    if parts[0] == "ws" && parts.get(2..) != Some(&["upload", "web"]) && call.request.query("token").is_some()
-    {
-        call.core.violation(format!("a token in the address of {rest}"));
-    }
     match parts.as_slice() {
         ["ws", zone, "download", "by_id"] => match call.request.query("document_id") {
             Some(doc) => download_info(&call, zone, doc).unwrap_or_else(|refusal| refusal),

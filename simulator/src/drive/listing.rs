@@ -122,18 +122,22 @@ fn list_one(drive: &mut Drive, switches: &Switches, wanted: &Value) -> Entry {
     let times = drive.listed.entry(ix).or_default();
     *times += 1;
     // Every other listing of a folder is struck, so that a second look can tell.
-    if switches.short != Short::Never && *times % 2 == 1 {
-        views.pop();
-    }
+    let struck = switches.short != Short::Never && *times % 2 == 1;
+    let left_out = if struck { views.pop() } else { None };
     let mut answer = with_items(drive, folder, &views, partial);
     match switches.short {
         Short::AnnounceMore => answer["numberOfItems"] = json!(full),
-        Short::SilentlyFewer if full > views.len() => {
-            if let Some(direct) = answer["directChildrenCount"].as_u64() {
-                answer["directChildrenCount"] = json!(direct - 1);
+        // The folder's own counts agree with what is shown.
+        Short::SilentlyFewer => {
+            let files = left_out.map_or(0, |view| view.counts.map_or(1, |counts| counts.files));
+            for (count, less) in [("directChildrenCount", (full - views.len()) as u64), ("fileCount", files)]
+            {
+                if let Some(told) = answer[count].as_u64() {
+                    answer[count] = json!(told.saturating_sub(less));
+                }
             }
         }
-        _ => {}
+        Short::Never => {}
     }
     Entry::Found(answer)
 }
