@@ -233,7 +233,7 @@ impl Simulator {
         }
         state.switches = config.switches;
         let core = Arc::new(Core { state: Mutex::new(state), lane: Arc::new(Lane::default()) });
-        drive::seed(&core, config.seed_items);
+        drive::seed(&core, config.seed_items, config.seed);
         let server = Server::start(config.listen, Arc::clone(&core) as Arc<dyn Handler>)?;
         Ok(Self { core, server })
     }

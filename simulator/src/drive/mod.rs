@@ -117,9 +117,9 @@ fn no_such_call(rest: &str) -> Response {
     Response::text(404, &format!("no such call: {rest}"))
 }
 
-/// Fills the drive with so many generated items.
-pub fn seed(core: &Core, items: usize) {
-    with_drive(core, |drive, _| generate::many(&mut drive.model, &generate::Scale::of(items, 1)));
+/// Fills the drive with so many generated items; `seed` decides them.
+pub fn seed(core: &Core, items: usize, seed: u64) {
+    with_drive(core, |drive, _| generate::many(&mut drive.model, &generate::Scale::of(items, seed)));
 }
 
 /// Runs `act` on the drive as of now. Must not do I/O: everything else waits meanwhile.

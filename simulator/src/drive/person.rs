@@ -10,7 +10,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::generate::{self, Scale};
 use super::model::content::Content;
 use super::model::item::{Kind, Place};
-use super::model::journal::{Entry, Lost};
+use super::model::journal::{self, Entry, Lost};
 use super::model::replace::NewFile;
 use super::model::{Actor, Ix, Model, ROOT, Refusal};
 use super::package::Member;
@@ -228,7 +228,8 @@ impl<'a> Person<'a> {
     ///
     /// When a spool file cannot be read.
     pub fn lost_contents(&self) -> io::Result<Vec<Lost>> {
-        with_drive(self.core, |drive, _| drive.model.lost_contents())
+        let (suspects, held) = with_drive(self.core, |drive, _| drive.model.suspects());
+        journal::lost(&suspects, &held)
     }
 
     /// Everything that happened to contents, oldest first.

@@ -94,37 +94,39 @@ impl Model {
         }
     }
 
-    /// Contents that are lost by promise P1.
-    ///
-    /// # Errors
-    ///
-    /// When a spool file cannot be read.
-    pub fn lost_contents(&self) -> std::io::Result<Vec<Lost>> {
-        let suspects: Vec<&Entry> =
-            self.journal.entries.iter().filter(|entry| entry.what.is_loss()).collect();
-        if suspects.is_empty() {
-            return Ok(Vec::new());
-        }
+    /// What [`lost`] needs to know: the endings that may be losses, and the contents that are still held and as
+    /// long as one of those. Cheap, because nothing is read.
+    pub fn suspects(&self) -> (Vec<Entry>, Vec<Content>) {
+        let suspects: Vec<Entry> =
+            self.journal.entries.iter().filter(|entry| entry.what.is_loss()).cloned().collect();
         let lengths: BTreeSet<u64> = suspects.iter().map(|entry| entry.content.len()).collect();
-        let mut held: BTreeSet<Hashes> = BTreeSet::new();
-        for ix in self.all().filter(|ix| self.is_live(*ix)) {
-            // Only contents of a suspect's length are worth hashing.
-            if let Some(content) = self.item(ix).content.as_ref().filter(|c| lengths.contains(&c.len())) {
-                held.insert(content.hashes()?);
-            }
+        if suspects.is_empty() {
+            return (suspects, Vec::new());
         }
-        let mut lost = Vec::new();
-        for entry in suspects {
-            let hashes = entry.content.hashes()?;
-            if !held.contains(&hashes) {
-                lost.push(Lost {
-                    path: entry.path.clone(),
-                    sha1: hashes.sha1_hex(),
-                    len: entry.content.len(),
-                    how: entry.what,
-                });
-            }
-        }
-        Ok(lost)
+        let held = self
+            .all()
+            .filter_map(|ix| self.item(ix).content.as_ref().map(|content| (ix, content)))
+            .filter(|(ix, content)| lengths.contains(&content.len()) && self.is_live(*ix))
+            .map(|(_, content)| content.clone())
+            .collect();
+        (suspects, held)
     }
+}
+
+/// Contents that are lost by promise P1, of what [`Model::suspects`] gave.
+///
+/// # Errors
+///
+/// When a spool file cannot be read.
+pub fn lost(suspects: &[Entry], held: &[Content]) -> std::io::Result<Vec<Lost>> {
+    let held: BTreeSet<Hashes> = held.iter().map(Content::hashes).collect::<std::io::Result<_>>()?;
+    let mut lost = Vec::new();
+    for entry in suspects {
+        let hashes = entry.content.hashes()?;
+        if !held.contains(&hashes) {
+            let (path, sha1) = (entry.path.clone(), hashes.sha1_hex());
+            lost.push(Lost { path, sha1, len: entry.content.len(), how: entry.what });
+        }
+    }
+    Ok(lost)
 }
