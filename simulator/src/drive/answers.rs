@@ -1,23 +1,9 @@
 //! Error answers of drivews and docws (`docs/protocol.md §16`).
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::Response;
-
-/// An error with the code in every place where clients look for it.
-pub(crate) fn error(status: u16, code: &str, reason: &str) -> Response {
-    Response::json(status, &error_body(code, reason))
-}
-
-fn error_body(code: &str, reason: &str) -> Value {
-    json!({
-        "uuid": "5a1d0000-0000-4000-8000-000000000000",
-        "messageForDeveloper": reason,
-        "error_code": code,
-        "serverErrorCode": code,
-        "reason": reason,
-    })
-}
+pub(crate) use crate::service::service_error as error;
 
 /// Another write is in the lane.
 pub(crate) fn zone_busy() -> Response {
@@ -28,12 +14,19 @@ pub(crate) fn zone_busy() -> Response {
     )
 }
 
-/// No document with this id.
+/// No document with this id; its two codes differ.
 pub(crate) fn not_found() -> Response {
     let reason = "ObjectNotFoundException: Could not find document";
-    let mut body = error_body("WSObjectNotFound", reason);
-    body["serverErrorCode"] = json!("NOT_FOUND");
-    Response::json(404, &body)
+    Response::json(
+        404,
+        &json!({
+            "uuid": "5a1d0000-0000-4000-8000-000000000000",
+            "messageForDeveloper": reason,
+            "error_code": "WSObjectNotFound",
+            "serverErrorCode": "NOT_FOUND",
+            "reason": reason,
+        }),
+    )
 }
 
 /// The request itself is wrong; `what` names the part.

@@ -1,12 +1,14 @@
 //! Writing calls of drivews.
 
+use std::io::Write;
+use std::net::TcpStream;
 use std::time::Duration;
 
 use icloudds_simulator::fault::{Effect, Fault};
 use icloudds_simulator::switches::{Busy, NameBadAnswer, Putback};
 use serde_json::{Value, json};
 
-use crate::drive::client::{Client, ROOT, open_simulator};
+use crate::drive::client::{Client, ROOT, ZONE, open_simulator};
 
 fn create(client: &Client, names: &[&str]) -> Value {
     let folders: Vec<Value> =
@@ -143,6 +145,28 @@ fn two_writes_at_a_time_are_one_too_many() {
     let busy = client.post("/drivews/createFolders", &body);
     assert_eq!((busy.status, busy.json()["serverErrorCode"].as_str()), (409, Some("ZONE_BUSY")));
     assert!(sim.drive().entry("D").is_none());
+}
+
+#[test]
+fn a_write_during_an_upload_is_refused_when_switched_on() {
+    let (sim, client) = open_simulator(|s| s.busy = Busy::OnOverlapWithUpload);
+    let slot = client.slot(ZONE, "a.txt", 4).json();
+    let url = slot[0]["url"].as_str().unwrap();
+    let path = url.strip_prefix(&sim.url()).unwrap();
+    let mut upload = TcpStream::connect(sim.address()).unwrap();
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: {}\r\nUser-Agent: raw\r\nContent-Length: 4\r\n\r\nha",
+        sim.address()
+    );
+    upload.write_all(head.as_bytes()).unwrap();
+    while sim.core().lane().uploads() == 0 {
+        std::thread::yield_now();
+    }
+    let body = json!({"destinationDrivewsId": ROOT, "folders": [{"clientId": "A", "name": "A"}]});
+    assert_eq!(client.post("/drivews/createFolders", &body).status, 409);
+    sim.switches(|s| s.busy = Busy::OnOverlap);
+    assert_eq!(client.post("/drivews/createFolders", &body).status, 200);
+    assert_eq!(sim.violations(), Vec::<String>::new(), "uploads may run beside writes");
 }
 
 #[test]
