@@ -97,7 +97,7 @@ fn apply(drive: &mut Drive, switches: &Switches, zone: &str, commit: &Commit) ->
     }
     if let Some(done) = committed.filter(|done| drive.model.is_live(*done)) {
         match switches.commit_twice {
-            CommitTwice::SameResult => return success(drive, switches, done, &staged.hashes),
+            CommitTwice::SameResult => return success(drive, switches, done),
             CommitTwice::Uniqueness => return name_taken(),
             CommitTwice::Duplicate => {
                 let doc = drive.model.new_doc();
@@ -153,7 +153,8 @@ fn add(
     }
 }
 
-/// Puts the content into an existing file; whatever name and place the commit gives, the file keeps its own.
+/// Puts the content into an existing file. Whatever name and place the commit gives, the file keeps its own, even
+/// when somebody has trashed it meanwhile: no source says what happens then, and this is the least convenient answer.
 fn replace(
     drive: &mut Drive,
     switches: &Switches,
@@ -179,11 +180,14 @@ fn finish(drive: &mut Drive, switches: &Switches, ix: Ix, commit: &Commit, hashe
         slot.committed = Some(ix);
     }
     drive.hashes.insert(ix, (drive.model.item(ix).content_rev, *hashes));
-    success(drive, switches, ix, hashes)
+    success(drive, switches, ix)
 }
 
-fn success(drive: &Drive, switches: &Switches, ix: Ix, hashes: &Hashes) -> Response {
-    let document = wire::document(&drive.model.view(ix), Some(hashes), switches.sig);
+/// The answer for an item as it is now: a repeated commit may find that somebody has changed it since.
+fn success(drive: &Drive, switches: &Switches, ix: Ix) -> Response {
+    let rev = drive.model.item(ix).content_rev;
+    let hashes = drive.hashes.get(&ix).filter(|(known, _)| *known == rev).map(|(_, hashes)| hashes);
+    let document = wire::document(&drive.model.view(ix), hashes, switches.sig);
     Response::json(
         200,
         &json!({

@@ -8,7 +8,7 @@ use super::model::id::CLOUD_DOCS;
 use super::model::view::View;
 use super::model::{Ix, ROOT};
 use super::staging::{Download, Slot};
-use super::{Call, commit, hashes_of, listing, no_such_call, wire, with_drive};
+use super::{Call, commit, listing, no_such_call, wire, with_drive, with_hashes};
 use crate::http::Response;
 use crate::route::Service;
 use crate::switches::{Gone, Quota, Sig, Switches, Zero};
@@ -64,25 +64,28 @@ fn unreadable(cause: &std::io::Error) -> Response {
 /// The refusal to give instead.
 fn download_info(call: &Call, zone: &str, doc: &str) -> Result<Response, Response> {
     let ix = find(call, zone, doc).ok_or_else(not_found)?;
-    let hashes = hashes_of(call.core, ix).map_err(|cause| unreadable(&cause))?;
     let root = call.core.root(&call.request, Service::Content);
-    let (view, token, switches, expires_ms) = with_drive(call.core, |drive, switches| {
-        let view = drive.model.view(ix);
-        let life_ms = i64::try_from(switches.url_life.as_millis()).unwrap_or(i64::MAX / 4);
-        let now_ms = drive.model.now_ms();
-        let expires_ms = now_ms.saturating_add(life_ms);
-        let item = drive.model.item(ix);
-        let download = match (&item.content, drive.model.package(ix)) {
-            (Some(content), _) => Some(Download::File { name: view.name.clone(), content: content.clone() }),
-            (None, Some(members)) => {
-                Some(Download::Package { name: view.name.clone(), members: members.to_vec() })
-            }
-            (None, None) => None,
-        };
-        let token = download.map(|download| drive.staging.add_download(download, now_ms, expires_ms));
-        drive.model.note_known(ix);
-        (view, token, switches.clone(), expires_ms)
-    });
+    let (view, token, switches, expires_ms, hashes) =
+        with_hashes(call.core, ix, |drive, switches, hashes| {
+            let view = drive.model.view(ix);
+            let life_ms = i64::try_from(switches.url_life.as_millis()).unwrap_or(i64::MAX / 4);
+            let now_ms = drive.model.now_ms();
+            let expires_ms = now_ms.saturating_add(life_ms);
+            let item = drive.model.item(ix);
+            let download = match (&item.content, drive.model.package(ix)) {
+                (Some(content), _) => {
+                    Some(Download::File { name: view.name.clone(), content: content.clone() })
+                }
+                (None, Some(members)) => {
+                    Some(Download::Package { name: view.name.clone(), members: members.to_vec() })
+                }
+                (None, None) => None,
+            };
+            let token = download.map(|download| drive.staging.add_download(download, now_ms, expires_ms));
+            drive.model.note_known(ix);
+            (view, token, switches.clone(), expires_ms, hashes.copied())
+        })
+        .map_err(|cause| unreadable(&cause))?;
     if let (Some(0), Zero::Status400, Some(_)) = (view.size, switches.zero, hashes) {
         return Err(bad_request("the document has no content"));
     }
@@ -174,13 +177,11 @@ fn gone(switches: &Switches, doc: &str) -> Response {
 }
 
 fn document(call: &Call, ix: Ix) -> Response {
-    match hashes_of(call.core, ix) {
-        Ok(hashes) => with_drive(call.core, |drive, switches| {
-            drive.model.note_known(ix);
-            Response::json(200, &wire::document(&drive.model.view(ix), hashes.as_ref(), switches.sig))
-        }),
-        Err(cause) => unreadable(&cause),
-    }
+    with_hashes(call.core, ix, |drive, switches, hashes| {
+        drive.model.note_known(ix);
+        Response::json(200, &wire::document(&drive.model.view(ix), hashes, switches.sig))
+    })
+    .unwrap_or_else(|cause| unreadable(&cause))
 }
 
 fn look_up_path(mut call: Call, zone: &str) -> Response {

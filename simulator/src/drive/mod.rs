@@ -138,22 +138,34 @@ fn millis_since_1970(time: SystemTime) -> i64 {
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX / 4)
 }
 
-/// The hashes of a file's present content, computed outside the lock and remembered.
-pub(crate) fn hashes_of(core: &Core, ix: Ix) -> std::io::Result<Option<Hashes>> {
-    let (rev, content) = with_drive(core, |drive, _| {
-        let item = drive.model.item(ix);
-        match drive.hashes.get(&ix) {
-            Some((rev, hashes)) if *rev == item.content_rev => (item.content_rev, Err(*hashes)),
-            _ => (item.content_rev, Ok(item.content.clone())),
-        }
-    });
-    match content {
-        Err(known) => Ok(Some(known)),
-        Ok(None) => Ok(None),
-        Ok(Some(content)) => {
+/// Runs `act` with the hashes of a file's present content (`None` for anything else), which are computed outside
+/// the lock and remembered.
+///
+/// # Errors
+///
+/// When a spool file cannot be read.
+pub(crate) fn with_hashes<T>(
+    core: &Core,
+    ix: Ix,
+    act: impl FnOnce(&mut Drive, &Switches, Option<&Hashes>) -> T,
+) -> std::io::Result<T> {
+    loop {
+        let (rev, content) = with_drive(core, |drive, _| {
+            let item = drive.model.item(ix);
+            let known = drive.hashes.get(&ix).is_some_and(|(rev, _)| *rev == item.content_rev);
+            (item.content_rev, item.content.clone().filter(|_| !known))
+        });
+        if let Some(content) = content {
             let hashes = content.hashes()?;
             with_drive(core, |drive, _| drive.hashes.insert(ix, (rev, hashes)));
-            Ok(Some(hashes))
+        }
+        let mut state = core.state();
+        let state = &mut *state;
+        // Another device may have written the file while its content was read.
+        if state.drive.model.item(ix).content_rev == rev {
+            let hashes = state.drive.hashes.get(&ix).map(|(_, hashes)| *hashes);
+            let hashes = hashes.filter(|_| state.drive.model.item(ix).content.is_some());
+            return Ok(act(&mut state.drive, &state.switches, hashes.as_ref()));
         }
     }
 }
