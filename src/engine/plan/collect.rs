@@ -8,6 +8,7 @@
 
 use std::collections::HashMap;
 
+use super::Mode;
 use super::items::{Change, Item, Items, Key, World, is_edited};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
@@ -226,10 +227,12 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
         None => item.accepted,
     };
     if !item.folder && item.accepted {
-        if !item.accepted_here {
+        // On the side that only follows, what was moved out of scope is moved back, like anything else.
+        let mode = world.policy.mode;
+        if !item.accepted_here && !(mode == Mode::DownloadOnly && item.there.is_there()) {
             item.here = Change::Left;
         }
-        if !item.accepted_there {
+        if !item.accepted_there && !(mode == Mode::UploadOnly && item.here.is_there()) {
             item.there = Change::Left;
         }
     }

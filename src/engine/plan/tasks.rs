@@ -209,7 +209,10 @@ fn can_host(items: &Items, folder: Key, hosts: &mut HashMap<Key, bool>) -> bool 
         let Some(item) = items.all.get(&at) else { break true };
         match (item.fate, &item.place) {
             (Fate::Keep, Some(place)) if trail.len() <= items.all.len() => at = place.parent,
-            (Fate::Pin, _) => break item.here.is_there() && item.there.is_there() && item.base.is_some(),
+            (Fate::Pin, _) => {
+                let known = item.base.is_some() && !item.succeeded;
+                break known && item.here.is_there() && item.there.is_there();
+            }
             _ => break false,
         }
     };

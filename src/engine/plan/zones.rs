@@ -3,8 +3,8 @@
 use super::collect::known_alone;
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
-use super::note;
 use super::place::choose;
+use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name::nfc;
 use crate::model::{Side, Zone};
@@ -34,6 +34,11 @@ pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
                         Apple device";
             let path = shown_path(world, &items.all[&key]);
             items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
+            continue;
+        }
+        if items.all[&key].here == Change::PowerCut {
+            // What is here is no content: it comes back to where its content is.
+            choose(world, items, key, Some(Side::Remote));
             continue;
         }
         let new_key = split_item(world, items, key);
@@ -106,7 +111,10 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
     item.fate = if item.folder { Fate::Open } else { Fate::DropRemote };
     item.step = Step::Nothing;
     item.reason = Reason::LeftScope(Side::Local);
-    if outlives.is_some() {
+    if outlives.is_some() && world.policy.mode == Mode::UploadOnly {
+        // Left alone, like any addition on iCloud.
+        (item.fate, item.reason) = (Fate::Forget, Reason::LocalChangeNotAllowed);
+    } else if outlives.is_some() {
         (item.fate, item.step) = (Fate::Keep, Step::Download);
         item.reason = Reason::EditedAfterDeletion(Side::Remote);
         item.place = outlives;

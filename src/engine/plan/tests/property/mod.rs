@@ -201,20 +201,22 @@ impl Case {
 /// not take part, is not looked at.
 fn shown(world: &World, side: Side) -> BTreeSet<(String, u64)> {
     let base = &world.state.base;
-    let one_sided: BTreeSet<String> = base
-        .walk(Node::ROOT)
-        .filter(|node| base.get(*node).presence != Presence::Both)
-        .map(|node| base.path(node).as_str().to_owned())
-        .collect();
+    let one_sided = |id: u64, thing: &Thing| {
+        base.walk(Node::ROOT).map(|node| base.get(node)).any(|entry| match entry.presence {
+            Presence::Both => false,
+            Presence::LocalOnly => side == Side::Local && entry.stamp.identity.inode == thing.inode,
+            Presence::RemoteOnly => side == Side::Remote && entry.id.doc() == format!("d{id}"),
+        })
+    };
     let half = if side == Side::Local { &world.local } else { &world.remote };
     half.things
         .iter()
         .filter(|(id, thing)| thing.kind != Kind::Special && (**id < LIBRARY || world.libraries))
-        .filter(|(_, thing)| thing.kind != Kind::Foreign)
+        .filter(|(id, thing)| thing.kind != Kind::Foreign && !one_sided(**id, thing))
         .map(|(id, thing)| (half.path(*id), thing.content))
         .filter(|(path, _)| {
             let local_only = world.state.local_only.iter().any(|only| only.as_str() == path);
-            world.takes_part(path) && !local_only && !one_sided.contains(path)
+            world.takes_part(path) && !local_only
         })
         .map(|(path, content)| (name::nfc(&path).to_string(), content))
         .collect()
