@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decide::shown_path;
 use super::items::{Fate, Item, Items, Key, Place, World};
+use super::tasks::can_host;
 use super::{Mode, note};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
@@ -14,6 +15,7 @@ use crate::model::{FolderState, Node, Side};
 /// others may have counted on: so it is looked at again until nobody more gives way.
 pub(super) fn settle(world: &World<'_>, items: &mut Items) {
     loop {
+        stay_outside(items);
         let mut folders: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
         for (key, item) in &items.all {
             if let (Fate::Keep, Some(place)) = (item.fate, &item.place) {
@@ -29,6 +31,20 @@ pub(super) fn settle(world: &World<'_>, items: &mut Items) {
         }
     }
     spare_folders(world, items);
+}
+
+/// Who cannot come to its place, since the folder will not stand there, stays where it is and goes on having its name.
+fn stay_outside(items: &mut Items) {
+    let mut hosts = HashMap::new();
+    let keys: Vec<Key> = items.all.keys().copied().collect();
+    for key in keys {
+        let item = &items.all[&key];
+        if let (Fate::Keep, Some(place)) = (item.fate, &item.place)
+            && !can_host(items, place.parent, &mut hosts)
+        {
+            set_aside(items, key);
+        }
+    }
 }
 
 /// A folder that was to go to the trash stays while something in it does: who was set aside has not left it.

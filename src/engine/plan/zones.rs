@@ -36,11 +36,6 @@ pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
             items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
             continue;
         }
-        if items.all[&key].here == Change::PowerCut {
-            // What is here is no content: it comes back to where its content is.
-            choose(world, items, key, Some(Side::Remote));
-            continue;
-        }
         let new_key = split_item(world, items, key);
         // What a folder holds goes with it, also what nothing else happened to.
         if let Key::Base(node) = key {
