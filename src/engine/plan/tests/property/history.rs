@@ -192,6 +192,11 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
             if item != target {
                 let place = world.local.things.remove(&target).unwrap();
                 journal.gone(world, Side::Local, place.content);
+                // An emptied file over another one is that one's new content; who moved it has seen that it is empty.
+                if world.local.things[&item].cut {
+                    let content = world.local.things[&item].content;
+                    journal.gone(world, Side::Local, content);
+                }
                 let thing = world.local.things.get_mut(&item).unwrap();
                 (thing.parent, thing.name) = (place.parent, place.name);
             }
