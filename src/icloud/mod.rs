@@ -14,3 +14,5 @@ mod session;
 mod session_file;
 pub mod signin;
 mod srp;
+#[cfg(test)]
+mod testing;

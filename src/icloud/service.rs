@@ -356,3 +356,7 @@ fn body_sign(body: &[u8]) -> Sign {
 fn is_json_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

@@ -28,7 +28,7 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
 /// The longest wait after a throttled sign-in.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 /// Enough to make guessing a short password from the stored hash slow.
-const REJECTED_ROUNDS: u32 = 50_000;
+const REJECTED_ROUNDS: u32 = 20_000;
 
 /// State taken from response headers (`docs/protocol.md` §5.1).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]

@@ -377,3 +377,7 @@ fn digits(kind: FactorKind, typed: &str) -> Result<String, SignInError> {
     let wanted = if kind == FactorKind::TwoStep { "four" } else { "six" };
     Err(SignInError::WrongCode { kind, message: format!("a code has {wanted} digits") })
 }
+
+#[cfg(test)]
+#[path = "factor_tests.rs"]
+mod tests;

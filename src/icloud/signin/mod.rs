@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod error;
 pub mod factor;
 mod hashcash;
+pub mod interactive;
 mod pcs;
 mod setup;
 mod wire;
@@ -449,3 +450,6 @@ fn parsed(step: &'static str, body: &[u8]) -> Result<Value, SignInError> {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;
