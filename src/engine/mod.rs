@@ -1,1 +1,9 @@
 //! Decides what to do; reaches the world only through its ports.
+//!
+//! Watching, listing and scanning say what there is, the planner says what follows from it,
+//! the executor does it. Nothing here reads a clock or opens a file.
+
+pub mod observe;
+pub mod operation;
+pub mod ports;
+pub mod view;

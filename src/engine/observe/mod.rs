@@ -1,0 +1,1 @@
+//! Looks at both sides through the ports; decides nothing.

@@ -1,0 +1,348 @@
+//! What the planner says and the executor does: operations, each with its reason and the state
+//! that it was planned against.
+
+use std::fmt;
+
+use crate::model::{Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature};
+
+/// An ordered list of operations, and what else the owner should know.
+///
+/// Paths are those at the moment the operation's turn comes: a file inside a folder that an
+/// earlier operation moves is named by its new path.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Plan {
+    /// In the order they may run; an operation runs after all those in its `after` have succeeded.
+    pub operations: Vec<Operation>,
+    /// Items that are left alone for a reason worth telling.
+    pub notes: Vec<Note>,
+}
+
+/// One step.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Operation {
+    /// What is done.
+    pub action: Action,
+    /// The path by which the owner knows the item.
+    pub path: RelPath,
+    /// Why.
+    pub reason: Reason,
+    /// Indices of earlier operations that must have succeeded.
+    pub after: Vec<usize>,
+}
+
+/// A remote item in the version that was planned against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteSeen {
+    /// The item.
+    pub id: ItemId,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Whether it is known to be a package.
+    pub package: bool,
+    /// Its etag.
+    pub etag: Etag,
+    /// The folder it hangs in.
+    pub parent: ItemId,
+    /// Its exact name there.
+    pub name: Box<str>,
+    /// Bytes, where the service told.
+    pub size: Option<u64>,
+    /// Modification time.
+    pub mtime: Option<ServerTime>,
+    /// Signature, where a look-up told it, or the base knows it of the same content half of the etag.
+    pub signature: Option<Signature>,
+}
+
+/// A local item in the version that was planned against.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalSeen {
+    /// Where it is when the operation's turn comes.
+    pub path: RelPath,
+    /// Its fingerprint.
+    pub stamp: LocalStamp,
+    /// Whether the stamp cannot be trusted alone.
+    pub racy: bool,
+    /// Signature of its content, where it was read.
+    pub signature: Option<Signature>,
+}
+
+/// The folder on iCloud that an item hangs in after the operation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Parent {
+    /// A folder that exists.
+    Known(ItemId),
+    /// The folder that the operation with this index makes.
+    Made(usize),
+}
+
+/// How a file on iCloud is replaced (`docs/sync.md` §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replacement {
+    /// With the existing document id; falls back to `Trash` where the service does not take it.
+    InPlace,
+    /// The old version goes to Recently Deleted first.
+    Trash,
+}
+
+/// Where an upload goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UploadTarget {
+    /// A new file of that name.
+    New {
+        /// The folder.
+        parent: Parent,
+        /// The name.
+        name: Box<str>,
+    },
+    /// A new version of an existing file.
+    Over {
+        /// The version that is replaced, by its place when the operation's turn comes.
+        remote: RemoteSeen,
+        /// How.
+        way: Replacement,
+    },
+}
+
+/// What is done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Both sides hold the same: only the base learns it.
+    Agree {
+        /// The remote item.
+        remote: RemoteSeen,
+        /// The local item.
+        local: LocalSeen,
+    },
+    /// The base forgets the item and all below it.
+    Forget {
+        /// The item.
+        id: ItemId,
+    },
+    /// The base remembers that a folder stands on one side only, for contents that do not take part, or on both again.
+    Keep {
+        /// The folder.
+        id: ItemId,
+        /// Where it stands.
+        presence: Presence,
+    },
+    /// Makes a folder here.
+    MakeLocalFolder {
+        /// The folder that it mirrors.
+        remote: RemoteSeen,
+    },
+    /// Makes a folder on iCloud.
+    MakeRemoteFolder {
+        /// The folder that it mirrors.
+        local: LocalSeen,
+        /// The folder it comes into.
+        parent: Parent,
+        /// Its name there.
+        name: Box<str>,
+    },
+    /// Brings content here.
+    Download {
+        /// The version to fetch.
+        remote: RemoteSeen,
+        /// The file that it replaces; `None` needs a free name.
+        over: Option<LocalSeen>,
+    },
+    /// Brings content to iCloud.
+    Upload {
+        /// The version to send.
+        local: LocalSeen,
+        /// Where it goes.
+        target: UploadTarget,
+    },
+    /// Moves or renames here, to the operation's path.
+    MoveLocal {
+        /// The item on iCloud that it mirrors, as it is now; `None` for one that has none yet (a conflict name).
+        remote: Option<RemoteSeen>,
+        /// What is moved.
+        local: LocalSeen,
+        /// When set, what stands at the new place changes places with it in one step.
+        exchange: Option<LocalSeen>,
+    },
+    /// Moves or renames on iCloud.
+    MoveRemote {
+        /// What is moved.
+        remote: RemoteSeen,
+        /// The item here that it mirrors; `None` when only the place on iCloud changes (a temporary or conflict name).
+        local: Option<LocalSeen>,
+        /// The folder it comes into.
+        parent: Parent,
+        /// The name it gets.
+        name: Box<str>,
+        /// Whether the name is a temporary one, to be changed again by a later operation: an intent covers both.
+        temporary: bool,
+    },
+    /// To the local trash; a folder must be empty but for junk by then.
+    TrashLocal {
+        /// The item in the base.
+        id: Option<ItemId>,
+        /// What goes.
+        local: LocalSeen,
+        /// Whether it is a folder.
+        folder: bool,
+    },
+    /// To iCloud's trash, a folder with all it holds.
+    TrashRemote {
+        /// What goes.
+        remote: RemoteSeen,
+        /// A folder: every item below it, with its etag, as planned; anything else there stops it.
+        subtree: Vec<(ItemId, Etag)>,
+        /// The local path must still be free just before (`docs/sync.md`, P2); `None` when the item moved out of scope here.
+        absent: Option<RelPath>,
+    },
+    /// Finds out whether both hold the same content. Equal: agreed. Else the conflict is settled by `otherwise`.
+    Compare {
+        /// The remote file.
+        remote: RemoteSeen,
+        /// The local file.
+        local: LocalSeen,
+        /// What is done when they differ.
+        otherwise: Conflict,
+    },
+    /// Settles a conflict of two different contents.
+    Settle {
+        /// The remote file.
+        remote: RemoteSeen,
+        /// The local file.
+        local: LocalSeen,
+        /// How.
+        conflict: Conflict,
+    },
+}
+
+/// How a conflict is settled.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Conflict {
+    /// The remote version keeps the name, the local one is kept beside it under this path. The base forgets the
+    /// item first, so that a crash half-way is met as a conflict again.
+    KeepBoth {
+        /// The conflict copy's path.
+        copy: RelPath,
+        /// Whether the copy stays local for good (packages; `download-only`).
+        local_only: bool,
+    },
+    /// The remote version wins; the local one goes to the local trash.
+    TakeRemote,
+    /// The local version wins; the remote one goes to iCloud's trash.
+    TakeLocal,
+    /// Nobody decides yet: the item is set aside with both versions where they are.
+    SetAside,
+}
+
+/// Why an operation is planned; its text completes the sentence "… because it …".
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    /// Was created on that side.
+    New(Side),
+    /// Was edited on that side.
+    Edited(Side),
+    /// Was moved or renamed on that side.
+    Moved(Side),
+    /// Was moved on both sides; the place on iCloud counts.
+    MovedOnBoth,
+    /// Was deleted on that side.
+    Deleted(Side),
+    /// Was deleted on one side and edited on that one.
+    EditedAfterDeletion(Side),
+    /// Was moved out of what is synced, on that side.
+    LeftScope(Side),
+    /// Differs on both sides.
+    Conflict,
+    /// Is the same on both sides.
+    Same,
+    /// Only its stamp or etag changed, not its content.
+    Touched,
+    /// Gives way to another item of that name.
+    NameClaimed,
+    /// Holds contents that take part.
+    HoldsItems,
+    /// Is kept only for contents that do not take part.
+    HoldsForeign,
+    /// No longer takes part in the sync.
+    NoLongerTakesPart,
+    /// Is gone on both sides.
+    GoneOnBoth,
+    /// Is empty here with its old time: the trace of a power cut.
+    PowerCut,
+    /// Changed here, where this mode or kind allows no upload.
+    LocalChangeNotAllowed,
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let side = |side: &Side| match side {
+            Side::Local => "here",
+            Side::Remote => "on iCloud",
+        };
+        match self {
+            Self::New(on) => write!(f, "new {}", side(on)),
+            Self::Edited(on) => write!(f, "edited {}", side(on)),
+            Self::Moved(on) => write!(f, "moved {}", side(on)),
+            Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
+            Self::Deleted(on) => write!(f, "deleted {}", side(on)),
+            Self::EditedAfterDeletion(on) => {
+                write!(f, "edited {}, which outweighs the deletion on the other side", side(on))
+            }
+            Self::LeftScope(on) => write!(f, "moved out of what is synced {}", side(on)),
+            Self::Conflict => f.write_str("different on both sides"),
+            Self::Same => f.write_str("the same on both sides"),
+            Self::Touched => f.write_str("same content, other times"),
+            Self::NameClaimed => f.write_str("another item has this name"),
+            Self::HoldsItems => f.write_str("holds items that take part"),
+            Self::HoldsForeign => f.write_str("still holds items that do not take part"),
+            Self::NoLongerTakesPart => f.write_str("no longer takes part"),
+            Self::GoneOnBoth => f.write_str("gone on both sides"),
+            Self::PowerCut => f.write_str("empty here with its old time, the trace of a power cut"),
+            Self::LocalChangeNotAllowed => f.write_str("changed here, which is never uploaded"),
+        }
+    }
+}
+
+/// Something that is left alone, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The item.
+    pub path: RelPath,
+    /// What is the matter.
+    pub kind: NoteKind,
+}
+
+/// Why an item is left alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoteKind {
+    /// By rule: shared, special file, package skipped, too large…; told once, no fault.
+    Skipped(String),
+    /// It cannot be synced as it is; the owner should know.
+    SetAside(String),
+    /// Not enough is known of it now; it is looked at again.
+    Unsettled(String),
+    /// Its deletion waits for a person.
+    Held(Side),
+}
+
+impl Operation {
+    /// The side on which the operation changes something; `None` when only the base learns.
+    pub fn side(&self) -> Option<Side> {
+        match &self.action {
+            Action::Agree { .. } | Action::Forget { .. } | Action::Keep { .. } | Action::Compare { .. } => {
+                None
+            }
+            Action::MakeLocalFolder { .. }
+            | Action::Download { .. }
+            | Action::MoveLocal { .. }
+            | Action::TrashLocal { .. } => Some(Side::Local),
+            Action::MakeRemoteFolder { .. }
+            | Action::Upload { .. }
+            | Action::MoveRemote { .. }
+            | Action::TrashRemote { .. } => Some(Side::Remote),
+            Action::Settle { conflict, .. } => match conflict {
+                Conflict::KeepBoth { .. } | Conflict::TakeRemote => Some(Side::Local),
+                Conflict::TakeLocal => Some(Side::Remote),
+                Conflict::SetAside => None,
+            },
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! What is known of one item, in each of the three trees (`docs/sync.md` §2).
+
+use super::{DiskTime, Etag, ItemId, ServerTime};
+
+/// SHA-1 over the service's salt and the content: 20 bytes (`docs/protocol.md` §13).
+///
+/// Equal signatures mean equal content. It is computed locally for every file that is
+/// transferred, so the base knows it also where the service tells none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Signature(pub [u8; 20]);
+
+/// What tells two local items apart though they have the same path: inode and birth time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Identity {
+    /// Inode number.
+    pub inode: u64,
+    /// Birth time, where the file system has one.
+    pub birth: Option<DiskTime>,
+}
+
+/// The fingerprint of a local item: what one `statx` says of it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LocalStamp {
+    /// Size in bytes; 0 for folders.
+    pub size: u64,
+    /// Time of the last change of content.
+    pub mtime: DiskTime,
+    /// Time of the last change of inode or content; nobody can forge it.
+    pub ctime: DiskTime,
+    /// Inode and birth time.
+    pub identity: Identity,
+    /// Whether it lies on the file system of the drive's root; false below a mount point.
+    pub on_root_fs: bool,
+}
+
+/// How far the children of a folder are known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FolderState {
+    /// All children are known.
+    Complete,
+    /// Reading failed or did not add up: what is there may be used, what is missing proves nothing.
+    Incomplete,
+    /// Not read: ignored by rule with all it can hold, or not listed yet.
+    #[default]
+    Unread,
+}
+
+/// The kind of a local item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalKind {
+    /// A regular file.
+    File,
+    /// A folder.
+    Folder,
+    /// A symbolic link, socket, device or FIFO: never opened, followed, uploaded or deleted; holds its name.
+    Special,
+}
+
+/// One item on the local disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LocalEntry {
+    /// File, folder or neither.
+    pub kind: LocalKind,
+    /// Its fingerprint.
+    pub stamp: LocalStamp,
+    /// Whether a change right after the scan could have left the stamp as it is (`docs/sync.md` §3, racy).
+    pub racy: bool,
+    /// Signature of the content that `stamp` belongs to, once it was read.
+    pub signature: Option<Signature>,
+    /// Folders: how far the children are known. Files: meaningless, `Unread`.
+    pub state: FolderState,
+    /// Folders: whether it holds something that the tree cannot show (a name that is not UTF-8).
+    pub holds_unnameable: bool,
+}
+
+/// The kind of an item on iCloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RemoteKind {
+    /// A file, or a package, which only a look-up tells apart (`docs/protocol.md` §11.5).
+    File,
+    /// An ordinary folder.
+    Folder,
+    /// An app library (`docs/protocol.md` §14): a folder with a zone of its own.
+    AppLibrary,
+    /// Shared to the account, or a type that we do not know: not synced, holds its name.
+    Foreign,
+}
+
+/// One item on iCloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RemoteEntry {
+    /// Its id.
+    pub id: ItemId,
+    /// Its kind.
+    pub kind: RemoteKind,
+    /// Full name with extension, byte for byte as the service gave it.
+    pub name: Box<str>,
+    /// Version mark.
+    pub etag: Etag,
+    /// Bytes; `None` for folders and where the service gave none.
+    pub size: Option<u64>,
+    /// Modification time of the content; folders have none.
+    pub mtime: Option<ServerTime>,
+    /// Signature, where a look-up told it.
+    pub signature: Option<Signature>,
+    /// Folders: how far the children are known.
+    pub state: FolderState,
+    /// Folders: what `fileCount` announces for the subtree; a hint for ordering work (§8.5).
+    pub file_count: Option<u64>,
+}
+
+/// On which sides an item of the base stands.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Presence {
+    /// On both, as ever.
+    #[default]
+    Both,
+    /// A folder that was deleted on iCloud and is kept here only for contents that do not take part.
+    LocalOnly,
+    /// A folder that was deleted here and is kept on iCloud only for contents that do not take part.
+    RemoteOnly,
+}
+
+/// The last state of one item that both sides agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BaseEntry {
+    /// Its id on iCloud.
+    pub id: ItemId,
+    /// Whether it is a folder.
+    pub folder: bool,
+    /// Whether it is a package, kept as one opaque zip.
+    pub package: bool,
+    /// Where it stands; `Both` for every file.
+    pub presence: Presence,
+    /// Name on the local disk. The parent is the tree's.
+    pub local_name: Box<str>,
+    /// Name on iCloud, exact; often the same text in another normalisation.
+    pub remote_name: Box<str>,
+    /// Etag of the agreed remote version.
+    pub etag: Etag,
+    /// Size on iCloud in bytes, where it gave one.
+    pub remote_size: Option<u64>,
+    /// Modification time on iCloud.
+    pub remote_mtime: Option<ServerTime>,
+    /// Local fingerprint.
+    pub stamp: LocalStamp,
+    /// Whether `stamp` cannot be trusted alone (`docs/sync.md` §3, racy).
+    pub racy: bool,
+    /// Signature of the agreed content; `None` for folders.
+    pub signature: Option<Signature>,
+    /// The side on which a person created it, and when we first saw it there, in Unix seconds (`docs/sync.md` §8,
+    /// many deletions); `None` where nobody knows.
+    pub created_on: Option<(super::Side, i64)>,
+    /// When our own write to iCloud was answered, in Unix seconds; listings that contradict it soon
+    /// after are settled by a look-up (`docs/sync.md` §7).
+    pub written_at: Option<i64>,
+}
+
+impl RemoteEntry {
+    /// Whether its children are listed: an ordinary folder or an app library.
+    pub fn is_folder(&self) -> bool {
+        matches!(self.kind, RemoteKind::Folder | RemoteKind::AppLibrary)
+    }
+}

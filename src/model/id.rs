@@ -1,0 +1,178 @@
+//! The service's identifiers, as types that cannot be mixed up.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The zone of an item: `com.apple.CloudDocs` for the ordinary drive, an app's container
+/// id for an app library (`docs/protocol.md` §7.1).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Zone {
+    /// `com.apple.CloudDocs`.
+    CloudDocs,
+    /// Any other zone.
+    Named(Arc<str>),
+}
+
+/// The name of the ordinary drive's zone.
+pub const CLOUD_DOCS: &str = "com.apple.CloudDocs";
+
+impl Zone {
+    /// The zone of that name.
+    pub fn new(name: &str) -> Self {
+        if name == CLOUD_DOCS { Self::CloudDocs } else { Self::Named(name.into()) }
+    }
+
+    /// Its name, as it stands in URLs.
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::CloudDocs => CLOUD_DOCS,
+            Self::Named(name) => name,
+        }
+    }
+}
+
+impl fmt::Display for Zone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// What identifies an item on iCloud for as long as it lives: zone and `docwsid`
+/// (`docs/protocol.md` §7.1). It survives rename, move, trash and in-place replacement.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ItemId {
+    zone: Zone,
+    doc: Doc,
+}
+
+/// A `docwsid`; nearly all are upper-case UUIDs and then take 16 bytes.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Doc {
+    Uuid([u8; 16]),
+    Text(Box<str>),
+}
+
+impl ItemId {
+    /// The item `doc` of `zone`.
+    pub fn new(zone: Zone, doc: &str) -> Self {
+        Self { zone, doc: parse_uuid(doc).map_or_else(|| Doc::Text(doc.into()), Doc::Uuid) }
+    }
+
+    /// The root of the ordinary drive.
+    pub fn drive_root() -> Self {
+        Self::new(Zone::CloudDocs, "root")
+    }
+
+    /// Reads the `TYPE::zone::docwsid` form (§7.1); `None` when it is not of that form.
+    pub fn from_drivewsid(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, "::");
+        let (_, zone, doc) = (parts.next()?, parts.next()?, parts.next()?);
+        (!zone.is_empty() && !doc.is_empty()).then(|| Self::new(Zone::new(zone), doc))
+    }
+
+    /// The zone it lives in.
+    pub fn zone(&self) -> &Zone {
+        &self.zone
+    }
+
+    /// The `docwsid`, exactly as the service wrote it.
+    pub fn doc(&self) -> String {
+        match &self.doc {
+            Doc::Uuid(bytes) => format_uuid(bytes),
+            Doc::Text(text) => text.to_string(),
+        }
+    }
+}
+
+impl fmt::Display for ItemId {
+    /// `zone::docwsid`: a `drivewsid` without its type.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}::{}", self.zone, self.doc())
+    }
+}
+
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    let mut digits = 0;
+    if text.len() != 36 {
+        return None;
+    }
+    for (at, c) in text.bytes().enumerate() {
+        let value = match c {
+            b'-' if matches!(at, 8 | 13 | 18 | 23) => continue,
+            b'0'..=b'9' => c - b'0',
+            b'A'..=b'F' => c - b'A' + 10,
+            _ => return None,
+        };
+        *bytes.get_mut(digits / 2)? |= value << if digits % 2 == 0 { 4 } else { 0 };
+        digits += 1;
+    }
+    (digits == 32).then_some(bytes)
+}
+
+fn format_uuid(bytes: &[u8; 16]) -> String {
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
+    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// The service's version mark of an item; opaque, compared for equality only
+/// (`docs/protocol.md` §7.2).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Etag(Box<str>);
+
+impl Etag {
+    /// The etag as the service wrote it; empty when it gave none.
+    pub fn new(text: &str) -> Self {
+        Self(text.into())
+    }
+
+    /// The text to send back.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether both have the same content half: what follows `::`, or all of an etag that
+    /// has no halves. When only the other half differs, the content is the same.
+    pub fn same_content(&self, other: &Self) -> bool {
+        self.content() == other.content()
+    }
+
+    fn content(&self) -> &str {
+        self.0.split_once("::").map_or(&*self.0, |(_, content)| content)
+    }
+}
+
+impl fmt::Display for Etag {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_come_back_as_they_were_written() {
+        for doc in [
+            "root",
+            "documents",
+            "3C8E0B1D-5A4F-4B0C-9D5E-6F7A8B9C0D1E",
+            "3c8e0b1d-5a4f-4b0c-9d5e-6f7a8b9c0d1e",
+            "3C8E0B1D-5A4F-4B0C-9D5E6F7A8B9C0D1E-",
+            "a::b",
+        ] {
+            let id = ItemId::from_drivewsid(&format!("FILE::com.apple.Pages::{doc}")).unwrap();
+            assert_eq!(id.doc(), doc);
+            assert_eq!(id.zone().as_str(), "com.apple.Pages");
+        }
+        assert_eq!(ItemId::from_drivewsid("TRASH_ROOT"), None);
+    }
+
+    #[test]
+    fn only_the_content_half_of_an_etag_tells_of_content() {
+        assert!(Etag::new("32::2x").same_content(&Etag::new("40::2x")));
+        assert!(!Etag::new("32::2x").same_content(&Etag::new("32::2y")));
+        assert!(!Etag::new("31").same_content(&Etag::new("32")));
+    }
+}

@@ -1,0 +1,160 @@
+//! Relative paths that cannot escape.
+
+use std::fmt;
+
+/// A path below the sync root: UTF-8, `/`-separated, with no empty, `.` or `..` part and
+/// no NUL. The empty path is the root itself.
+///
+/// Ordered part by part, so that a folder always comes right before what it holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct RelPath(Box<str>);
+
+/// Why a text is no [`RelPath`], or a name no part of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// The path starts or ends with `/`, or has two in a row.
+    #[error("{0:?} has an empty part")]
+    EmptyPart(String),
+    /// A part is `.` or `..`.
+    #[error("{0:?} has a part that is \".\" or \"..\"")]
+    Dots(String),
+    /// A name holds `/` or NUL.
+    #[error("{0:?} holds a character that no name can hold")]
+    Forbidden(String),
+}
+
+/// Tells whether `name` can be one part of a path: not empty, `.` or `..`, without `/` and NUL.
+///
+/// # Errors
+///
+/// [`PathError`] says what is wrong with it.
+pub fn check_name(name: &str) -> Result<(), PathError> {
+    match name {
+        "" => Err(PathError::EmptyPart(name.to_owned())),
+        "." | ".." => Err(PathError::Dots(name.to_owned())),
+        _ if name.contains(['/', '\0']) => Err(PathError::Forbidden(name.to_owned())),
+        _ => Ok(()),
+    }
+}
+
+impl RelPath {
+    /// The sync root itself.
+    pub fn root() -> Self {
+        Self::default()
+    }
+
+    /// Checks `text` and makes a path of it; `""` is the root.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError`] when a part is empty, `.`, `..` or holds NUL.
+    pub fn parse(text: &str) -> Result<Self, PathError> {
+        if text.is_empty() {
+            return Ok(Self::root());
+        }
+        for part in text.split('/') {
+            check_name(part).map_err(|error| match error {
+                PathError::EmptyPart(_) => PathError::EmptyPart(text.to_owned()),
+                PathError::Dots(_) => PathError::Dots(text.to_owned()),
+                PathError::Forbidden(_) => PathError::Forbidden(text.to_owned()),
+            })?;
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The path of `name` inside this folder.
+    ///
+    /// # Errors
+    ///
+    /// [`PathError`] when `name` cannot be one part of a path.
+    pub fn join(&self, name: &str) -> Result<Self, PathError> {
+        check_name(name)?;
+        Ok(if self.is_root() { Self(name.into()) } else { Self(format!("{}/{name}", self.0).into()) })
+    }
+
+    /// Whether this is the sync root.
+    pub fn is_root(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The text, `/`-separated, `""` for the root.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The last part; `""` for the root.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or("")
+    }
+
+    /// The folder that holds it; `None` for the root.
+    pub fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(self.0.rsplit_once('/').map_or_else(Self::root, |(parent, _)| Self(parent.into())))
+    }
+
+    /// The parts from the top down; none for the root.
+    pub fn parts(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.split('/').filter(|part| !part.is_empty())
+    }
+
+    /// Whether it is `folder` or lies somewhere below it.
+    pub fn is_within(&self, folder: &Self) -> bool {
+        folder.is_root()
+            || self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+impl fmt::Display for RelPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.is_root() { "/" } else { &self.0 })
+    }
+}
+
+impl Ord for RelPath {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.parts().cmp(other.parts())
+    }
+}
+
+impl PartialOrd for RelPath {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_escapes_can_be_parsed() {
+        for text in ["/", "/a", "a/", "a//b", ".", "..", "a/../b", "a/.", "a\0b"] {
+            assert!(RelPath::parse(text).is_err(), "{text:?}");
+        }
+        assert!(RelPath::root().join("a/b").is_err());
+        assert!(RelPath::root().join("..").is_err());
+    }
+
+    #[test]
+    fn a_folder_sorts_right_before_what_it_holds() {
+        let mut paths: Vec<_> =
+            ["a b", "a/c", "a", "a.txt", "a/b"].map(|p| RelPath::parse(p).unwrap()).into();
+        paths.sort();
+        assert_eq!(
+            paths.iter().map(RelPath::as_str).collect::<Vec<_>>(),
+            ["a", "a/b", "a/c", "a b", "a.txt"]
+        );
+    }
+
+    #[test]
+    fn within_is_by_whole_parts() {
+        let folder = RelPath::parse("a").unwrap();
+        assert!(RelPath::parse("a/b").unwrap().is_within(&folder));
+        assert!(folder.is_within(&folder));
+        assert!(!RelPath::parse("ab").unwrap().is_within(&folder));
+        assert!(folder.is_within(&RelPath::root()));
+    }
+}

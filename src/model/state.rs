@@ -1,0 +1,288 @@
+//! All that survives a restart: the base, and the little beside it (`docs/sync.md` §2).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use super::{BaseEntry, BaseTree, Etag, ItemId, LocalStamp, Presence, RelPath, Signature};
+
+/// One of the two sides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Side {
+    /// The folder on this machine.
+    Local,
+    /// iCloud.
+    Remote,
+}
+
+/// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The id that the drive's marker `.icloudds/id` must show: 32 hex digits drawn at the first run.
+    pub marker: String,
+    /// The account's `dsid`.
+    pub account: String,
+    /// `sync.directory`, absolute.
+    pub directory: String,
+    /// `sync.remote_root` as configured.
+    pub remote_root: String,
+    /// Zone and `docwsid` of that folder, `zone::docwsid`.
+    pub root_id: String,
+}
+
+/// An operation of more than one effect on iCloud, stored before its first call and cleared
+/// after its last (`docs/sync.md` §6, Intents).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Replace `old` by trashing it and committing `document` under the name. If the new one
+    /// cannot come, the old one is put back.
+    ReplaceByTrash {
+        /// The item that goes to the trash.
+        old: ItemId,
+        /// Its etag before.
+        old_etag: Etag,
+        /// The folder of both.
+        parent: ItemId,
+        /// The name of both.
+        name: Box<str>,
+        /// `docwsid` that the new item gets.
+        document: String,
+        /// Where the new content lies here, and its fingerprint.
+        path: RelPath,
+        /// Fingerprint of the content that goes up.
+        stamp: LocalStamp,
+        /// Signature of the content that goes up.
+        signature: Signature,
+    },
+    /// Bring an item to a folder and a name in several calls, perhaps through a temporary name.
+    Place {
+        /// The item.
+        id: ItemId,
+        /// Whether it is a folder.
+        folder: bool,
+        /// Where it was: folder and name.
+        from: (ItemId, Box<str>),
+        /// Where it goes: folder and name.
+        to: (ItemId, Box<str>),
+        /// A name that it may bear in between.
+        temporary: Option<Box<str>>,
+    },
+    /// A folder went to the trash; what it held beyond the plan is to be put back.
+    TrashFolder {
+        /// The folder.
+        id: ItemId,
+        /// The folder it was in, and its name.
+        from: (ItemId, Box<str>),
+        /// The items that were planned to go with it.
+        planned: Vec<ItemId>,
+    },
+}
+
+/// An item that cannot be synced for now, or for good, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetAside {
+    /// One sentence for the owner.
+    pub reason: String,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// When it is tried again, in Unix seconds; `None` when only a change of the item can help.
+    pub next_try: Option<i64>,
+    /// When it was first set aside, in Unix seconds.
+    pub since: i64,
+}
+
+/// A deletion that waits for a person, or that counted for the guard.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deletion {
+    /// The side that it would be carried out on.
+    pub on: Side,
+    /// The item, `zone::docwsid`.
+    pub id: String,
+    /// The path that the owner knows.
+    pub path: String,
+    /// When it was held, or carried out, in Unix seconds.
+    pub at: i64,
+}
+
+/// What a person said of the held deletions, until a pass has carried it out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verdict {
+    /// Go ahead.
+    Approved,
+    /// Restore.
+    Rejected,
+}
+
+/// What the guards remember (`docs/sync.md` §8).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardState {
+    /// Deletions that wait.
+    pub held: Vec<Deletion>,
+    /// What a person said of them.
+    pub verdict: Option<Verdict>,
+    /// Deletions carried out within the last 24 hours.
+    pub recent: Vec<Deletion>,
+    /// Unix seconds of each replacement on iCloud within the last hour.
+    pub overwrites: Vec<i64>,
+}
+
+/// What own uploads showed of the service's signatures (`docs/protocol.md` §13).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// Own transfers whose signature was the expected one.
+    pub matches: u32,
+    /// Own transfers whose signature was another: one switches the feature off.
+    pub mismatches: u32,
+    /// An in-place replacement was answered with another id: never try again for this account (§12.5).
+    pub in_place_refused: bool,
+}
+
+impl Calibration {
+    /// Whether an unequal signature proves different content.
+    pub fn proves_difference(&self) -> bool {
+        self.matches > 0 && self.mismatches == 0
+    }
+}
+
+/// All that survives a restart.
+#[derive(Clone, Debug)]
+pub struct State {
+    /// Whose it is; `None` before the first run.
+    pub owner: Option<Owner>,
+    /// The synced tree. Its root entry stands for `remote_root` and the drive's folder.
+    pub base: BaseTree,
+    /// Unfinished operations by number.
+    pub intents: BTreeMap<u64, Intent>,
+    /// Set-aside items by path.
+    pub set_aside: BTreeMap<RelPath, SetAside>,
+    /// Local files that never go up: conflict copies of packages (`docs/sync.md` §4, Packages).
+    pub local_only: BTreeSet<RelPath>,
+    /// What the guards remember.
+    pub guard: GuardState,
+    /// What is known of the service's signatures.
+    pub calibration: Calibration,
+    /// When the last pass that found both sides equal ended, in Unix seconds.
+    pub last_sync: Option<i64>,
+}
+
+/// One change of the stored state. Changes of one group become durable together or not at all.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Change {
+    /// Another owner; everything else is forgotten with it.
+    Owner(Owner),
+    /// An item both sides agree on, in the folder `parent`; one of the same id is replaced and keeps what is below it.
+    Put {
+        /// The folder that holds it; must be in the base.
+        parent: ItemId,
+        /// What was agreed.
+        entry: Box<BaseEntry>,
+    },
+    /// Forgets an item and all below it.
+    Remove(ItemId),
+    /// A folder now stands on one side only, or on both again.
+    Presence(ItemId, Presence),
+    /// An operation of several effects begins.
+    Begin(u64, Intent),
+    /// It ended, done or undone.
+    End(u64),
+    /// An item is set aside, or (`None`) no longer.
+    SetAside(RelPath, Option<SetAside>),
+    /// A local file that never goes up, or (`false`) does again.
+    LocalOnly(RelPath, bool),
+    /// What the guards remember, whole.
+    Guard(GuardState),
+    /// What is known of signatures, whole.
+    Calibration(Calibration),
+    /// Both sides were equal at that time (Unix seconds).
+    Synced(i64),
+}
+
+impl State {
+    /// A state that knows nothing: nothing is ever deleted because of it.
+    pub fn empty() -> Self {
+        Self {
+            owner: None,
+            base: BaseTree::new(BaseEntry::root(ItemId::drive_root())),
+            intents: BTreeMap::new(),
+            set_aside: BTreeMap::new(),
+            local_only: BTreeSet::new(),
+            guard: GuardState::default(),
+            calibration: Calibration::default(),
+            last_sync: None,
+        }
+    }
+
+    /// Applies one change. What cannot apply (a parent that is not in the base) changes nothing
+    /// and returns `false`; the item is then simply seen anew.
+    pub fn apply(&mut self, change: &Change) -> bool {
+        match change {
+            Change::Owner(owner) => {
+                let Some((zone, doc)) = owner.root_id.split_once("::") else { return false };
+                let root = ItemId::new(super::Zone::new(zone), doc);
+                *self = Self {
+                    owner: Some(owner.clone()),
+                    base: BaseTree::new(BaseEntry::root(root)),
+                    ..Self::empty()
+                };
+            }
+            Change::Put { parent, entry } => return self.put(parent, entry),
+            Change::Remove(id) => match self.base.by_id(id) {
+                Some(node) if node != super::Node::ROOT => drop(self.base.remove(node)),
+                _ => return false,
+            },
+            Change::Presence(id, presence) => match self.base.by_id(id) {
+                Some(node) => self.base.update(node, |entry| entry.presence = *presence),
+                None => return false,
+            },
+            Change::Begin(number, intent) => drop(self.intents.insert(*number, intent.clone())),
+            Change::End(number) => drop(self.intents.remove(number)),
+            Change::SetAside(path, Some(item)) => drop(self.set_aside.insert(path.clone(), item.clone())),
+            Change::SetAside(path, None) => drop(self.set_aside.remove(path)),
+            Change::LocalOnly(path, true) => drop(self.local_only.insert(path.clone())),
+            Change::LocalOnly(path, false) => drop(self.local_only.remove(path)),
+            Change::Guard(guard) => self.guard = guard.clone(),
+            Change::Calibration(calibration) => self.calibration = *calibration,
+            Change::Synced(at) => self.last_sync = Some(*at),
+        }
+        true
+    }
+
+    fn put(&mut self, parent: &ItemId, entry: &BaseEntry) -> bool {
+        let Some(folder) = self.base.by_id(parent) else { return false };
+        match self.base.by_id(&entry.id) {
+            Some(node) if node == super::Node::ROOT || self.base.is_within(folder, node) => false,
+            Some(node) => {
+                self.base.relink(node, folder, &entry.local_name);
+                self.base.replace(node, entry.clone())
+            }
+            None => {
+                self.base.insert(folder, &entry.local_name, entry.clone());
+                true
+            }
+        }
+    }
+}
+
+impl BaseEntry {
+    /// The entry of the tree's root: the drive's folder and `remote_root`.
+    pub fn root(id: ItemId) -> Self {
+        Self {
+            id,
+            folder: true,
+            package: false,
+            presence: Presence::Both,
+            local_name: "".into(),
+            remote_name: "".into(),
+            etag: Etag::default(),
+            remote_size: None,
+            remote_mtime: None,
+            stamp: LocalStamp { on_root_fs: true, ..LocalStamp::default() },
+            racy: true,
+            signature: None,
+            created_on: None,
+            written_at: None,
+        }
+    }
+}
