@@ -152,6 +152,9 @@ pub struct Session {
     /// When trust was last given, in seconds since 1970.
     #[serde(default)]
     pub trusted_at: Option<i64>,
+    /// When prolonging the trust was last tried, in seconds since 1970.
+    #[serde(default)]
+    pub retrust_tried_at: Option<i64>,
     /// A sign-in that waits for a second factor.
     #[serde(default)]
     pub half_open: Option<HalfOpen>,
@@ -181,6 +184,7 @@ impl Session {
             cookies: Cookies::default(),
             info: None,
             trusted_at: None,
+            retrust_tried_at: None,
             half_open: None,
             rejected: None,
             back_off: None,

@@ -220,7 +220,11 @@ impl Account {
         let answer = self.auth_call(Method::Post, "repair/complete", Some(b"{}"), &[])?;
         match status_of(&answer) {
             200..=299 => self.change(|session| session.rejected = None),
-            _ => Err(SignInError::Repair),
+            _ => {
+                // Only a person can finish it; until then every try would spend a good proof.
+                self.back_off(None)?;
+                Err(SignInError::Repair)
+            }
         }
     }
 

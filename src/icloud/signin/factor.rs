@@ -21,6 +21,9 @@ const LIST_DEVICES: &str = "listDevices";
 const SEND_STEP_CODE: &str = "sendVerificationCode";
 const STEP_CODE: &str = "validateVerificationCode";
 
+/// Trust is prolonged at most this often (open question 23).
+const RETRUST_SECS: i64 = 7 * 86_400;
+
 /// A phone that can receive codes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phone {
@@ -191,6 +194,40 @@ impl Account {
         match self.account_login()? {
             Login::Ready => self.change(|session| session.trusted_at = Some(now)),
             Login::Factor(_) | Login::Gone => Err(SignInError::NotTrusted),
+        }
+    }
+
+    /// Asks for fresh trust on a live session, at most once a week; tells whether it came.
+    /// Whether the service grants it is unknown, so a refusal changes nothing
+    /// (`docs/protocol.md` §4.5, open question 23).
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`] when the new trust could not be turned into a session or stored.
+    pub fn prolong_trust(&self) -> Result<bool, SignInError> {
+        let now = self.now();
+        let due = {
+            let session = self.session();
+            let last = session.retrust_tried_at.max(session.trusted_at);
+            session.half_open.is_none()
+                && session.has_cookies()
+                && session.back_off_left(now).is_none()
+                && last.is_none_or(|last| now.saturating_sub(last) >= RETRUST_SECS)
+        };
+        if !due {
+            return Ok(false);
+        }
+        self.change(|session| session.retrust_tried_at = Some(now))?;
+        let answer = self.auth_call_raw(Method::Get, "2sv/trust", None, &[])?;
+        if !matches!(status_of(&answer), 200..=299)
+            || answer.head.header("x-apple-twosv-trust-token").is_none()
+        {
+            log::debug!("the trust was not prolonged: HTTP {}", status_of(&answer));
+            return Ok(false);
+        }
+        match self.account_login()? {
+            Login::Ready => self.change(|session| session.trusted_at = Some(now)).map(|()| true),
+            Login::Factor(_) | Login::Gone => Ok(false),
         }
     }
 

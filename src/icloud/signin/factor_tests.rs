@@ -305,3 +305,21 @@ fn a_partial_session_is_renewed_once_before_the_keys_are_asked_for_again() {
     let error = service.account().unlock_web_access().expect_err("terms");
     assert!(matches!(error, SignInError::Terms), "{error:?}");
 }
+
+#[test]
+fn trust_is_prolonged_once_a_week_and_a_refusal_changes_nothing() {
+    let (bench, service) = half_open();
+    service.account().submit_code("123456").expect("accepted");
+    bench.server.take();
+    assert!(!service.account().prolong_trust().expect("too early"));
+    assert_eq!(bench.server.take().len(), 0);
+    bench.world.advance(RETRUST_SECS);
+    assert!(service.account().prolong_trust().expect("prolonged"));
+    assert_eq!(bench.server.routes(), ["GET 2sv/trust", "POST accountLogin"]);
+    bench.world.advance(RETRUST_SECS);
+    bench.server.on(TRUST, [Reply::new(401)]);
+    assert!(!service.account().prolong_trust().expect("only logged"));
+    assert!(!service.account().prolong_trust().expect("not tried again"));
+    assert_eq!(bench.server.routes(), ["GET 2sv/trust"]);
+    assert!(service.account().state().signed_in);
+}
