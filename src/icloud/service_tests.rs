@@ -160,6 +160,10 @@ fn a_drive_that_was_never_set_up_is_reported_to_the_caller_after_one_new_login()
     let answer = list(&service).expect("the caller judges it");
     assert_eq!(answer.head.status, 400);
     assert_eq!(bench.server.routes(), [LIST, "POST validate", LIST, "POST accountLogin", LIST]);
+    list(&service).expect("the caller again");
+    assert_eq!(bench.server.routes(), [LIST], "no login for each such answer");
+    service.renew_session().expect("renewed");
+    assert_eq!(bench.server.routes(), ["POST accountLogin"]);
 }
 
 #[test]

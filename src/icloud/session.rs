@@ -102,6 +102,9 @@ pub struct HalfOpen {
     pub kind: FactorKind,
     /// When the password was accepted, in seconds since 1970.
     pub since: i64,
+    /// Whether the service said that no trusted device can show a code.
+    #[serde(default)]
+    pub no_devices: bool,
     /// Phones that the service listed.
     #[serde(default)]
     pub phones: Vec<Phone>,
@@ -170,6 +173,10 @@ pub struct Session {
     /// Whether the keys for web access were asked for before (§6.3).
     #[serde(default)]
     pub pcs_asked: bool,
+    /// After the keys were refused: until then, in seconds since 1970, nobody asks again. Stored,
+    /// because every request disturbs a person.
+    #[serde(default)]
+    pub keys_refused_until: Option<i64>,
 }
 
 impl Session {
@@ -190,6 +197,7 @@ impl Session {
             back_off: None,
             auth_root: None,
             pcs_asked: false,
+            keys_refused_until: None,
         }
     }
 

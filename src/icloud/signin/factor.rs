@@ -308,14 +308,14 @@ impl Account {
     /// asking again can make older devices show a code (§4.1), so it is done only without.
     fn phones(&self, half_open: &HalfOpen) -> Result<(Vec<Phone>, bool), SignInError> {
         if !half_open.phones.is_empty() {
-            return Ok((half_open.phones.clone(), true));
+            return Ok((half_open.phones.clone(), !half_open.no_devices));
         }
         let answer = self.auth_call(Method::Get, "", None, &[])?;
         match status_of(&answer) {
             200..=299 => {}
             401 | 403 | 421 => {
                 return match self.reopen()? {
-                    Some(reopened) => Ok((reopened.phones, true)),
+                    Some(reopened) => Ok((reopened.phones, !reopened.no_devices)),
                     None => Err(SignInError::NoCodeExpected),
                 };
             }
@@ -334,6 +334,7 @@ impl Account {
         self.change(|session| {
             if let Some(half_open) = &mut session.half_open {
                 half_open.phones = state.phones;
+                half_open.no_devices = state.no_devices;
             }
         })?;
         Ok((phones, !state.no_devices))
