@@ -1,1 +1,5 @@
 //! Edge: iCloud over HTTPS.
+
+pub mod http;
+mod http_error;
+pub mod secret;
