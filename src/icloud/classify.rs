@@ -220,7 +220,9 @@ impl Verdict {
                 message: words,
                 retry_after: Some(retry_after.unwrap_or(DENIED_WAIT).max(DENIED_WAIT)),
             },
-            Class::Session => account("iCloud does not accept the session though it was just renewed; try again later"),
+            Class::Session => {
+                account("iCloud does not accept the session though it was just renewed; try again later")
+            }
             Class::Keys => account(
                 "iCloud lacks the keys for this account's Drive; switch on \"Access iCloud Data on the Web\" on a trusted device and approve the request there",
             ),
@@ -272,7 +274,11 @@ mod tests {
             (400, json!({"errorCode": "ZONE_NOT_FOUND"}), NeverSetUp),
             (400, json!({"error": "AUTHENTICATION_FAILED"}), NeverSetUp),
             (400, json!({"error_code": "BAD_REQUEST"}), Spurious),
-            (400, json!({"error_code": "BAD_REQUEST", "reason": "Cannot find PCS auth info from request"}), Keys),
+            (
+                400,
+                json!({"error_code": "BAD_REQUEST", "reason": "Cannot find PCS auth info from request"}),
+                Keys,
+            ),
             (400, none.clone(), Spurious),
             (423, json!({"errorReason": "Missing PCS cookies from the request", "errorCode": 423}), Keys),
             (200, json!({"errorCode": 421}), Session),

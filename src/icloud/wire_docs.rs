@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::wire::{is_trash, number, signed, text};
 use crate::engine::ports::{Commit, Offer, RemoteItem, RemoteParent};
 use crate::model::path::check_name;
-use crate::model::{
-    Etag, FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone,
-};
+use crate::model::{Etag, FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone};
 
 /// Reads a signature; `None` when it is of another form than `docs/protocol.md` §13 knows.
 pub(super) fn signature(text: &str) -> Option<Signature> {
@@ -196,7 +194,9 @@ mod tests {
     fn only_signatures_of_the_known_form_are_read() {
         let hello = "AcW96XzA8CMFcrVWfJyAAy8aWWE6";
         assert_eq!(signature(hello).unwrap().0[..3], [0xc5, 0xbd, 0xe9]);
-        for other in ["", "gcW96XzA8CMFcrVWfJyAAy8aWWE6", "AcW9", "not base64!", "AcW96XzA8CMFcrVWfJyAAy8aWWE6AA=="] {
+        for other in
+            ["", "gcW96XzA8CMFcrVWfJyAAy8aWWE6", "AcW9", "not base64!", "AcW96XzA8CMFcrVWfJyAAy8aWWE6AA=="]
+        {
             assert_eq!(signature(other), None, "{other}");
         }
     }

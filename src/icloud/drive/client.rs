@@ -12,6 +12,7 @@ use crate::icloud::classify::{Class, Verdict, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method};
 use crate::icloud::retry::{Backoff, Pace};
 use crate::icloud::service::{Root, Service, ServiceError};
+use crate::icloud::signin::error::SignInError;
 use crate::model::DiskTime;
 
 /// One authenticated call.
@@ -59,7 +60,17 @@ pub trait Api: Send + Sync {
 impl Api for Service {
     fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError> {
         let content_type = (!ask.body.is_empty()).then_some("text/plain");
-        Service::call(self, ask.root, ask.method, ask.path, ask.query, content_type, ask.body, ask.limits, ask.kind)
+        Service::call(
+            self,
+            ask.root,
+            ask.method,
+            ask.path,
+            ask.query,
+            content_type,
+            ask.body,
+            ask.limits,
+            ask.kind,
+        )
     }
 
     fn open(&self, call: Call<'_>) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
@@ -331,4 +342,19 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
     });
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The port's word for a session that could not be renewed; the call had no effect then.
+fn sign_in_error(error: &SignInError) -> RemoteError {
+    match error {
+        SignInError::Cancelled(_) => RemoteError::Stopped,
+        SignInError::Network(network) if network.is_transient() => {
+            RemoteError::Unreachable(network.to_string())
+        }
+        _ => {
+            let advice = error.advice();
+            let message = if advice.is_empty() { error.to_string() } else { format!("{error}; {advice}") };
+            RemoteError::Account { message, exit_code: error.exit_code() }
+        }
+    }
 }

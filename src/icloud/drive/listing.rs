@@ -65,9 +65,7 @@ impl ICloudDrive {
             None => self.list_trash_as(true)?,
         };
         let root = match from(rest, false) {
-            Some(entry) => {
-                entry.listing(&RemoteParent::Folder(root.clone()), true).ok_or_else(unreadable)?
-            }
+            Some(entry) => entry.listing(&RemoteParent::Folder(root.clone()), true).ok_or_else(unreadable)?,
             None => self.list_alone(&root, true)?,
         };
         let marks = |listing: Listing| {
@@ -103,14 +101,16 @@ impl ICloudDrive {
                 listing = self.list_alone(&at.entry.id, false)?;
                 found = find_folder(&listing, part, depth == 0);
                 if found.is_none() && listing.folder.state != FolderState::Complete {
-                    let words = format!("the listing in which {part:?} of {path:?} is looked for does not add up");
+                    let words =
+                        format!("the listing in which {part:?} of {path:?} is looked for does not add up");
                     return Err(RemoteError::Damaged(words));
                 }
             }
             at = match found {
                 Some(item) => item,
                 None if listing.items.iter().any(|item| same(&item.entry.name, part)) => {
-                    let words = format!("{part:?} of the remote root {path:?} is no folder that can be synced");
+                    let words =
+                        format!("{part:?} of the remote root {path:?} is no folder that can be synced");
                     return Err(RemoteError::Refused(words));
                 }
                 None if !create => return Ok(None),
@@ -135,8 +135,7 @@ impl ICloudDrive {
                 .collect()
         };
         let open: Vec<usize> = (0..folders.len()).filter(|at| results[*at].is_none()).collect();
-        let alone =
-            in_parallel(self.options.max_workers, &open, |at| self.list_alone(&folders[*at], brief));
+        let alone = in_parallel(self.options.max_workers, &open, |at| self.list_alone(&folders[*at], brief));
         for (at, result) in open.into_iter().zip(alone) {
             results[at] = Some(result);
         }

@@ -28,8 +28,7 @@ impl ICloudDrive {
         }
         let open: Vec<usize> = (0..items.len()).filter(|at| answers[*at].is_none()).collect();
         let good = OnceLock::new();
-        let alone =
-            in_parallel(self.options.max_workers, &open, |at| self.look_up_alone(&items[*at], &good));
+        let alone = in_parallel(self.options.max_workers, &open, |at| self.look_up_alone(&items[*at], &good));
         for (at, answer) in open.into_iter().zip(alone) {
             answers[at] = Some(answer?);
         }
@@ -49,11 +48,7 @@ impl ICloudDrive {
     }
 
     /// Looks one item up. `good` remembers whether the known id was answered just now.
-    fn look_up_alone(
-        &self,
-        item: &(ItemId, bool),
-        good: &OnceLock<bool>,
-    ) -> Result<LookUp, RemoteError> {
+    fn look_up_alone(&self, item: &(ItemId, bool), good: &OnceLock<bool>) -> Result<LookUp, RemoteError> {
         let failure = match self.details(std::slice::from_ref(item)) {
             Ok(answer) => {
                 let good = knows_root(&answer);

@@ -19,7 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::engine::ports::{
-    Clock, Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteError, RemoteItem, Sink, Staged,
+    Clock, Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteError, RemoteItem, Sink,
+    Staged,
 };
 use crate::icloud::http::{Limits, Method};
 use crate::icloud::service::Root;
