@@ -1,0 +1,6 @@
+//! The integration tests, one binary.
+
+mod cli;
+mod config;
+mod golden;
+mod logging;
