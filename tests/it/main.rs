@@ -5,3 +5,4 @@ mod config;
 mod golden;
 mod logging;
 mod signin;
+mod sim;
