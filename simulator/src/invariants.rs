@@ -39,13 +39,13 @@ impl Lane {
     /// Content uploads under way.
     #[must_use]
     pub fn uploads(&self) -> usize {
-        self.under_way().get("upload").copied().unwrap_or(0)
+        self.under_way().get("upload.content").copied().unwrap_or(0)
     }
 
     /// Notes a call. The second value names the mutation under way that this one, itself a mutation, overlaps.
     #[must_use]
     pub fn enter(lane: &Arc<Self>, kind: &'static str) -> (InLane, Option<&'static str>) {
-        let counted = is_mutation(kind) || kind == "upload";
+        let counted = is_mutation(kind) || kind == "upload.content";
         let mut under_way = lane.under_way();
         let other = under_way
             .iter()
@@ -138,7 +138,7 @@ fn is_known_origin(origin: &str, request: &Request) -> bool {
 pub fn check_url(state: &mut State, route: &Route, request: &Request) {
     let mut target = request.path.clone();
     for (name, value) in &request.query {
-        if route.kind == "slot" && name == "token" {
+        if route.kind == "upload.slot" && name == "token" {
             continue;
         }
         target.push('\n');

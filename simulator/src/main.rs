@@ -11,9 +11,10 @@ use lexopt::prelude::*;
 const USAGE: &str = "\
 usage: icloudds-simulator [--listen 127.0.0.1:PORT] [--account FILE.json]
            [--switch NAME=VALUE]... [--latency-ms N] [--bandwidth BYTES_PER_SECOND]
-           [--seed-items N] [--seed N] [--stop-on-eof]
+           [--seed-items N] [--seed N] [--lifelike] [--stop-on-eof]
 
 Serves a simulated iCloud until it is interrupted; with --stop-on-eof also when its standard input ends.
+The drive is empty, or holds N generated items, or with --lifelike the demo's small tree.
 Switches are those of docs/protocol-open-questions.md, e.g. --switch S-2fa=409+token.
 ";
 
@@ -30,6 +31,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Box<dyn Error>> {
     let mut config = SimConfig::default();
     let mut stop_on_eof = false;
+    let mut lifelike = false;
     let mut parser = lexopt::Parser::from_env();
     while let Some(argument) = parser.next()? {
         match argument {
@@ -58,6 +60,7 @@ fn run() -> Result<(), Box<dyn Error>> {
             Long("bandwidth") => config.switches.bandwidth = Some(parser.value()?.parse()?),
             Long("seed-items") => config.seed_items = parser.value()?.parse()?,
             Long("seed") => config.seed = parser.value()?.parse()?,
+            Long("lifelike") => lifelike = true,
             Long("stop-on-eof") => stop_on_eof = true,
             Short('h') | Long("help") => {
                 print!("{USAGE}");
@@ -68,6 +71,9 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     let (name, password) = (config.account.name.clone(), config.account.password.clone());
     let simulator = Simulator::start(config)?;
+    if lifelike {
+        simulator.drive().fill_lifelike()?;
+    }
     let mut out = io::stdout().lock();
     writeln!(out, "url {}", simulator.url())?;
     writeln!(out, "home {}", simulator.home())?;

@@ -9,6 +9,9 @@ use crate::setup::{self, missing_cookie};
 use crate::sim::{Core, State};
 use crate::switches::{SessionTrouble, Throttle};
 
+/// The upload token of calls that need no session ([`crate::SimConfig::sessionless`]).
+pub const SESSIONLESS_UPLOAD_TOKEN: &str = "sessionless-upload-token";
+
 /// Who a service call belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Session {
@@ -70,6 +73,12 @@ impl Core {
     /// The answer to give instead.
     pub fn check_service(&self, request: &Request) -> Result<Session, Response> {
         let mut state = self.state();
+        if state.sessionless {
+            return Ok(Session {
+                dsid: state.account.dsid.clone(),
+                upload_token: SESSIONLESS_UPLOAD_TOKEN.to_owned(),
+            });
+        }
         let route = route::route(request);
         check(&mut state, route.service, route.partition, request)
     }

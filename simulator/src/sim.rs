@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::account::Account;
 use crate::auth::{self, AuthState};
 use crate::control;
+use crate::drive::person::Person;
 use crate::drive::{self, Drive};
 use crate::fault::FaultPlan;
 use crate::http::server::{Handler, Pace, Server};
@@ -34,6 +35,9 @@ pub struct SimConfig {
     pub seed: u64,
     /// So many items are in the drive at the start.
     pub seed_items: usize,
+    /// Drive calls need no session. For tests of the drive half alone; neither the command line nor the control
+    /// endpoint can set it.
+    pub sessionless: bool,
 }
 
 impl Default for SimConfig {
@@ -44,6 +48,7 @@ impl Default for SimConfig {
             switches: Switches::default(),
             seed: 1,
             seed_items: 0,
+            sessionless: false,
         }
     }
 }
@@ -71,6 +76,8 @@ pub struct State {
     pub service: ServiceState,
     /// The drive half.
     pub drive: Drive,
+    /// See [`SimConfig::sessionless`].
+    pub sessionless: bool,
     /// How far the simulator's clock is ahead of the machine's.
     pub clock_ahead: Duration,
 }
@@ -213,14 +220,20 @@ impl Simulator {
     /// # Errors
     /// When the address cannot be listened on.
     pub fn start(config: SimConfig) -> io::Result<Self> {
-        let mut state = State { account: config.account, ids: Ids::new(config.seed), ..State::default() };
+        let mut state = State {
+            account: config.account,
+            ids: Ids::new(config.seed),
+            drive: Drive::new(config.seed),
+            sessionless: config.sessionless,
+            ..State::default()
+        };
         state.faults.update(&config.switches.faults);
         if config.switches.session != SessionTrouble::Stable {
             state.service.arm(config.switches.session);
         }
         state.switches = config.switches;
         let core = Arc::new(Core { state: Mutex::new(state), lane: Arc::new(Lane::default()) });
-        drive::seed(&core, config.seed_items);
+        drive::seed(&core, config.seed_items, config.seed);
         let server = Server::start(config.listen, Arc::clone(&core) as Arc<dyn Handler>)?;
         Ok(Self { core, server })
     }
@@ -259,6 +272,12 @@ impl Simulator {
     #[must_use]
     pub fn auth(&self) -> String {
         format!("{}{}", self.url(), route::AUTH_PATH)
+    }
+
+    /// What a person does on another device, and what the Drive holds.
+    #[must_use]
+    pub fn drive(&self) -> Person<'_> {
+        Person::new(&self.core)
     }
 
     /// Requests so far, by kind.

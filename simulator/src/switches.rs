@@ -157,6 +157,12 @@ pub struct Switches {
     pub latency: Duration,
     /// Bytes per second of each body, both ways; `None` is unlimited.
     pub bandwidth: Option<u64>,
+    /// Downloads are redirected once with this status (docs/protocol.md §11.3).
+    #[serde(rename = "content-redirect")]
+    pub content_redirect: Option<u16>,
+    /// Small texts are downloaded in gzip when the client accepts it (docs/protocol.md §11.3).
+    #[serde(rename = "content-gzip")]
+    pub content_gzip: bool,
     /// The fault plan: the first entry that strikes decides.
     pub faults: Vec<Fault>,
 }
@@ -210,6 +216,8 @@ impl Default for Switches {
             purge: Purge::default(),
             latency: Duration::ZERO,
             bandwidth: None,
+            content_redirect: None,
+            content_gzip: false,
             faults: Vec::new(),
         }
     }

@@ -36,7 +36,7 @@ switch! {
 switch! {
     /// `S-etag-up`: when ancestors' etags change (question 3).
     EtagUp {
-        /// Some time after the change ([`Switches::etag_up_delay`]).
+        /// Some time after the change ([`super::Switches::etag_up_delay`]).
         Delayed = "delayed",
         /// With the change.
         AtOnce = "at-once",
@@ -237,7 +237,7 @@ switch! {
     }
 }
 switch! {
-    /// `S-quota`: how a full storage shows (question 17). What is free is [`Switches::quota_left`].
+    /// `S-quota`: how a full storage shows (question 17). What is free is [`super::Switches::quota_left`].
     Quota {
         /// It never is full.
         None = "none",
@@ -265,7 +265,7 @@ switch! {
     }
 }
 switch! {
-    /// `S-throttle`: how throttling shows on service calls (question 20); one call in [`Switches::throttle_every`].
+    /// `S-throttle`: how throttling shows on service calls (question 20); one call in [`super::Switches::throttle_every`].
     Throttle {
         /// Never.
         None = "none",

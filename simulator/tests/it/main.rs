@@ -3,6 +3,7 @@
 mod binary;
 mod client;
 mod code;
+mod drive;
 mod server;
 mod session;
 mod signin;

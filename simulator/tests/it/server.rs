@@ -80,7 +80,7 @@ fn malformed_and_oversized_heads_are_refused() {
 fn an_upload_larger_than_memory_would_like_is_not_kept() {
     let sim = simulator(|config| {
         config.switches.faults = vec![fault(
-            "upload",
+            "upload.content",
             Effect::Answer {
                 status: 503,
                 body: FaultBody::Html,
