@@ -14,9 +14,7 @@ use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{
-    Change, ItemId, Node, RelPath, RemoteEntry, RemoteKind, State, Zone, state::GuardState,
-};
+use crate::model::{Change, ItemId, Node, RelPath, RemoteEntry, RemoteKind, State, Zone, state::GuardState};
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -260,7 +258,8 @@ impl Engine {
         };
         let (here, there) = if settings.workers > 1 {
             std::thread::scope(|scope| {
-                let here = std::thread::Builder::new().name("icloudds-scan".to_owned()).spawn_scoped(scope, here);
+                let here =
+                    std::thread::Builder::new().name("icloudds-scan".to_owned()).spawn_scoped(scope, here);
                 let there = there();
                 let here = match here {
                     Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
@@ -310,7 +309,11 @@ impl Engine {
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
         let is_waiting = |path: &RelPath| {
             !options.ignore_next_try
-                && self.state.set_aside.get(path).is_some_and(|item| item.next_try.is_none_or(|next| next > now))
+                && self
+                    .state
+                    .set_aside
+                    .get(path)
+                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now))
         };
         let policy = Policy {
             mode: settings.mode,
@@ -352,7 +355,8 @@ impl Engine {
         let execution = ExecuteOptions {
             workers: settings.workers,
             remote_delete_permanent: settings.remote_delete_permanent,
-            in_place: settings.replacement == Replacement::InPlace && !self.state.calibration.in_place_refused,
+            in_place: settings.replacement == Replacement::InPlace
+                && !self.state.calibration.in_place_refused,
             packages: settings.packages,
             ignore_next_try: options.ignore_next_try,
             ..ExecuteOptions::new(&conflict, &junk)
@@ -434,7 +438,9 @@ impl Engine {
         for operation in &plan.operations {
             let places: &[&RelPath] = match &operation.action {
                 Action::MoveLocal { local, .. } => &[&operation.path, &local.path],
-                Action::MakeLocalFolder { .. } | Action::Download { .. } | Action::TrashLocal { .. } => &[&operation.path],
+                Action::MakeLocalFolder { .. } | Action::Download { .. } | Action::TrashLocal { .. } => {
+                    &[&operation.path]
+                }
                 Action::Compare { local, .. } | Action::Settle { local, .. } => &[&local.path],
                 _ => &[],
             };

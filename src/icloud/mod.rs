@@ -11,7 +11,6 @@ pub mod http;
 mod http_error;
 pub mod options;
 mod retry;
-pub mod secret;
 pub mod service;
 mod session;
 mod session_file;
