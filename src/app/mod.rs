@@ -91,12 +91,16 @@ impl AppError {
     pub fn exit_code(&self) -> ExitCode {
         match self {
             Self::Locked(error) => by_code(error.exit_code()),
-            Self::Drive(_) | Self::Foreign(_) | Self::Pass(PassError::WrongFolder(_)) => ExitCode::LocalDirectory,
+            Self::Drive(_) | Self::Foreign(_) | Self::Pass(PassError::WrongFolder(_)) => {
+                ExitCode::LocalDirectory
+            }
             Self::State(store::OpenError::InUse { .. }) => ExitCode::Busy,
             Self::SignIn(error) => by_code(error.exit_code()),
             Self::Pass(PassError::Remote(error)) | Self::Remote(error) => of_remote(error),
             Self::Pass(PassError::Disk(_)) | Self::Disk(_) => ExitCode::LocalDirectory,
-            Self::State(_) | Self::Store(_) | Self::Pass(PassError::Store(_)) | Self::Io { .. } => ExitCode::Unexpected,
+            Self::State(_) | Self::Store(_) | Self::Pass(PassError::Store(_)) | Self::Io { .. } => {
+                ExitCode::Unexpected
+            }
             Self::Refused { exit, .. } => *exit,
         }
     }

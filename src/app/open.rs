@@ -12,12 +12,13 @@ use super::AppError;
 use super::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::disk::{self, LocalDisk, Lock, Marker};
-use crate::engine::conflict::sanitise_host;
+use crate::engine::conflict::{conflict_name, sanitise_host};
 use crate::engine::execute::{Packages, Ports};
 use crate::engine::guard::GuardLimits;
 use crate::engine::operation::Replacement;
 use crate::engine::pass::{Engine, Settings};
 use crate::engine::plan::{ConflictPolicy, Mode};
+use crate::engine::ports::{Disk as _, DiskError, DownloadKey};
 use crate::exit::ExitCode;
 use crate::icloud::drive::{DriveOptions, ICloudDrive};
 use crate::icloud::env::Stop;
@@ -172,7 +173,10 @@ pub fn settings(config: &Config) -> Settings {
         remote_delete_permanent: sync.remote_delete == config::RemoteDelete::Permanent,
         workers: sync.max_workers,
         guard: GuardLimits {
-            max_deletes: config.guard.max_deletes.map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
+            max_deletes: config
+                .guard
+                .max_deletes
+                .map_or(0, |limit| usize::try_from(limit).unwrap_or(usize::MAX)),
             max_delete_percent: config.guard.max_delete_percent.map_or(0, usize::from),
         },
     }
@@ -218,9 +222,12 @@ impl Opened {
         settings.root_is_library = root.entry.kind == RemoteKind::AppLibrary;
 
         let owner = Owner {
-            marker: marker.map(|marker| marker.id).or_else(|| found.clone().map(|marker| marker.id)).unwrap_or_else(|| {
-                clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
-            }),
+            marker: marker
+                .map(|marker| marker.id)
+                .or_else(|| found.clone().map(|marker| marker.id))
+                .unwrap_or_else(|| {
+                    clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+                }),
             account,
             directory: config.sync.directory.display().to_string(),
             remote_root: written,
@@ -255,14 +262,45 @@ impl Opened {
     /// What a killed predecessor left in the drive's `.icloudds`.
     fn clean_up(&mut self) -> Result<(), AppError> {
         let recovered = self.disk.recover()?;
+        for path in &recovered.repaired {
+            log::info!("put right after the program was cut short {path}");
+        }
         for stray in &recovered.strays {
-            log::warn!("{stray}");
+            self.rescue(stray)?;
         }
         let base = &self.home.engine.state.base;
-        let wanted = |key: &crate::engine::ports::DownloadKey| {
+        let wanted = |key: &DownloadKey| {
             base.by_id(&key.id).is_none_or(|node| !base.get(node).etag.same_content(&key.etag))
         };
         self.disk.forget_downloads(&wanted)?;
+        Ok(())
+    }
+}
+
+impl Opened {
+    /// Brings a version that a crash left in the trash, though nobody planned to delete it, beside its place.
+    fn rescue(&self, stray: &disk::Stray) -> Result<(), AppError> {
+        let mark = self.conflict_mark();
+        for nth in 1..1000 {
+            let name = conflict_name(stray.path.name(), &mark, nth);
+            let Some(to) = stray.path.parent().and_then(|folder| folder.join(&name).ok()) else { break };
+            match self.disk.rescue(&stray.slot, &to) {
+                Ok(_) => {
+                    log::warn!(
+                        "the program was cut short while {} was replaced; the version from here is now {to}",
+                        stray.path
+                    );
+                    return Ok(());
+                }
+                Err(DiskError::Taken { .. }) => {}
+                Err(DiskError::Folder { .. }) => break,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        log::warn!(
+            "a version of {} from here stays in the local trash, see `icloudds trash list`",
+            stray.path
+        );
         Ok(())
     }
 }
@@ -292,7 +330,11 @@ fn check_owner(config: &Config, state: &State) -> Result<Option<Marker>, AppErro
             )));
         }
     }
-    Ok(Some(Marker { id: owner.marker.clone(), account: owner.account.clone(), remote_root: owner.remote_root.clone() }))
+    Ok(Some(Marker {
+        id: owner.marker.clone(),
+        account: owner.account.clone(),
+        remote_root: owner.remote_root.clone(),
+    }))
 }
 
 /// The drive's marker is this state's, or there is no base and it is nobody else's.
@@ -404,7 +446,8 @@ pub fn path_of(config: &Config, given: &std::ffi::OsStr) -> Result<RelPath, AppE
     let shown = given.to_string_lossy();
     let path = Path::new(given);
     let relative = path.strip_prefix(&config.sync.directory).unwrap_or(path);
-    let text = relative.to_str().ok_or_else(|| refused(format!("{shown:?} is not UTF-8, so it is never synced")))?;
+    let text =
+        relative.to_str().ok_or_else(|| refused(format!("{shown:?} is not UTF-8, so it is never synced")))?;
     let text = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
     if Path::new(text).is_absolute() {
         return Err(refused(format!("{shown:?} is not inside {}", config.sync.directory.display())));

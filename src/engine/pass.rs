@@ -280,7 +280,7 @@ impl Engine {
     /// What follows from the last look, guarded. Changes nothing on either side; contents that have to be
     /// compared are read.
     pub fn plan(&mut self, ports: &Ports<'_>, settings: &Settings, options: &PassOptions<'_>) -> Planned {
-        let (Some(local), Some(remote)) = (self.local.as_mut(), self.remote.as_ref()) else {
+        let (Some(local), Some(_)) = (self.local.as_mut(), self.remote.as_ref()) else {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
         let now = ports.clock.now().whole_seconds();
