@@ -194,7 +194,8 @@ impl LocalDisk {
         let _ = remove_small(&area.tmp, &record_name(&name));
     }
 
-    /// Drops recorded downloads that are no longer wanted; nothing else in `tmp` is touched. Says how many went.
+    /// Drops recorded downloads that are no longer wanted; nothing else in `tmp` is touched. Says how many went. Comes after
+    /// [`LocalDisk::recover`], which needs the records.
     ///
     /// # Errors
     ///

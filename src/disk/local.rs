@@ -135,7 +135,7 @@ impl LocalDisk {
         match left.as_mut() {
             Some(0) => {
                 drop(left);
-                std::panic::panic_any(super::tests::Crash);
+                std::panic::resume_unwind(Box::new(super::tests::Crash));
             }
             Some(count) => *count -= 1,
             None => {}

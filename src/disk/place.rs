@@ -96,7 +96,7 @@ impl LocalDisk {
         };
         let slot = match self.swap_in_one_step(&part, &place, at, &mut swap)? {
             Some(slot) => slot,
-            None => self.swap_by_hand(&part, &place, at, stamp, &mut swap)?,
+            None => self.swap_by_hand(&part, &place, at, &mut swap)?,
         };
         self.step();
         let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
@@ -120,6 +120,14 @@ impl LocalDisk {
         record.write(&part.area, &part.name)?;
         self.step();
         Ok(())
+    }
+
+    /// The replacement is off, and nothing of it is left to undo. A failure leaves a note that start-up finds untrue.
+    fn clear_swap(&self, part: &Part) {
+        if let Some(mut record) = Record::read(&part.area, &part.name) {
+            record.swap = None;
+            let _ = record.write(&part.area, &part.name);
+        }
     }
 
     /// The new file goes to the slot in the trash and changes places with the old one; `None` when this file system
@@ -146,10 +154,13 @@ impl LocalDisk {
             Some(Ok(())) => Ok(Some(slot)),
             None => {
                 back().map_err(fail)?;
+                self.tidy_slot(&part.area, &slot.text);
                 Ok(None)
             }
             Some(Err(errno)) => {
                 back().map_err(fail)?;
+                self.tidy_slot(&part.area, &slot.text);
+                self.clear_swap(part);
                 Err(match errno {
                     Errno::NOENT => DiskError::Changed { path: at.clone() },
                     other => fail(other),
@@ -164,7 +175,6 @@ impl LocalDisk {
         part: &Part,
         place: &Place,
         at: &RelPath,
-        stamp: &LocalStamp,
         swap: &mut Swap,
     ) -> Result<Slot, DiskError> {
         let fail = |errno| self.fail("replace", at, errno);
@@ -181,14 +191,15 @@ impl LocalDisk {
         self.step();
         let placed = self.move_free((&part.area.tmp, &part.file_name), (&place.folder, &place.name));
         let Err(errno) = placed else { return Ok(slot) };
-        // The name was taken at once, or the disk refused: the old file comes back unless a newer one stands there.
-        let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
+        // The name was taken at once, or the disk refused: the old file comes back, unless a newer one stands there. Then
+        // somebody has overwritten it, and the trash keeps it.
         let back = self.move_free((&slot.folder, &slot.name), (&place.folder, &place.name));
-        Err(match (errno, back) {
-            (Errno::EXIST, Ok(())) => DiskError::Changed { path: at.clone() },
-            // The planned version is in the trash, and somebody's newer one has the name.
-            (Errno::EXIST, Err(_)) if displaced.is_still(stamp) => DiskError::Changed { path: at.clone() },
-            (other, _) => fail(other),
-        })
+        if back.is_ok() {
+            self.tidy_slot(&part.area, &slot.text);
+        }
+        if errno == Errno::EXIST || back.is_ok() {
+            self.clear_swap(part);
+        }
+        Err(if errno == Errno::EXIST { DiskError::Changed { path: at.clone() } } else { fail(errno) })
     }
 }

@@ -12,7 +12,6 @@ mod trashing;
 
 use std::fs;
 use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
@@ -144,10 +143,6 @@ pub(super) fn read_all(disk: &dyn Disk, at: &str, stamp: &LocalStamp) -> (String
     let mut text = String::new();
     source.read_to_string(&mut text).unwrap();
     (text, source.finish().unwrap())
-}
-
-pub(super) fn inode(at: &Path) -> u64 {
-    fs::symlink_metadata(at).unwrap().ino()
 }
 
 /// Whether permission bits bind this process.

@@ -121,7 +121,15 @@ fn an_edit_that_races_with_replacements_is_never_lost() {
     for drive in Drive::each_way() {
         drive.write("a", "start");
         let stop = AtomicBool::new(false);
+        // A failed assertion must end the other thread too.
+        struct StopsAtEnd<'a>(&'a AtomicBool);
+        impl Drop for StopsAtEnd<'_> {
+            fn drop(&mut self) {
+                self.0.store(true, Ordering::Relaxed);
+            }
+        }
         let (written, kept) = std::thread::scope(|scope| {
+            let stopper = StopsAtEnd(&stop);
             let person = scope.spawn(|| {
                 let mut written = 0;
                 while !stop.load(Ordering::Relaxed) {
@@ -148,7 +156,7 @@ fn an_edit_that_races_with_replacements_is_never_lost() {
                     Err(other) => panic!("{other}"),
                 }
             }
-            stop.store(true, Ordering::Relaxed);
+            drop(stopper);
             (person.join().unwrap(), kept)
         });
         assert!(written > 0);

@@ -46,7 +46,7 @@ fn at(view: &LocalView, text: &str) -> Node {
 #[test]
 fn a_scan_sees_all_that_is_there() {
     let drive = Drive::new();
-    drive.folder("a/b/.icloudds/tmp");
+    fs::create_dir_all(drive.full("a/b/.icloudds/tmp")).unwrap();
     drive.write("a/b/c", "c");
     drive.folder("empty");
     drive.folder("skipped/inner");
@@ -177,7 +177,7 @@ fn a_folder_that_cannot_be_read_is_incomplete() {
     if !permissions_bind() {
         return;
     }
-    fs::set_permissions(drive.full("locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(drive.full("locked"), fs::Permissions::from_mode(0o000)).unwrap();
     let mut view = observe_local(&drive.disk, &Hand::now_and(0), &|_| false).unwrap();
     assert_eq!(view.tree.get(at(&view, "locked")).state, FolderState::Incomplete);
     assert_eq!(view.failed.len(), 1);
