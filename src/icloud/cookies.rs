@@ -8,7 +8,7 @@ use super::http::Head;
 use super::secret;
 
 /// Shorter cookie values are language codes and the like; masking them would only harm logs.
-const SHORTEST_SECRET: usize = 12;
+const SHORTEST_SECRET: usize = 10;
 
 /// The cookie jar. Stored whole, session cookies included.
 #[derive(Clone, Default)]
@@ -30,9 +30,7 @@ impl Cookies {
                 changed |= self.0.remove(&domain, &path, cookie.name()).is_some();
                 continue;
             }
-            if cookie.value().len() >= SHORTEST_SECRET {
-                secret::register(cookie.value());
-            }
+            keep_secret(cookie.value());
             let same = self
                 .0
                 .get(&domain, &path, cookie.name())
@@ -70,6 +68,17 @@ impl Cookies {
     }
 }
 
+/// A value and the tokens in it: some cookies are lists like `"v=1:t=TOKEN"`.
+fn keep_secret(value: &str) {
+    let bare = value.trim_matches('"');
+    let parts = bare.split(':').filter_map(|part| part.split_once('=').map(|(_, token)| token));
+    for text in std::iter::once(bare).chain(parts) {
+        if text.len() >= SHORTEST_SECRET {
+            secret::register(text);
+        }
+    }
+}
+
 impl Serialize for Cookies {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut live: Vec<_> = self.0.iter_unexpired().collect();
@@ -84,9 +93,7 @@ impl<'de> Deserialize<'de> for Cookies {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let stored: Vec<Cookie<'static>> = Vec::deserialize(deserializer)?;
         for cookie in &stored {
-            if cookie.value().len() >= SHORTEST_SECRET {
-                secret::register(cookie.value());
-            }
+            keep_secret(cookie.value());
         }
         CookieStore::from_cookies(stored.into_iter().map(Ok::<_, D::Error>), false).map(Self)
     }

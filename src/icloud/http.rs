@@ -188,8 +188,9 @@ impl Answer {
 /// The HTTP client; cheap to share between threads.
 pub struct Http {
     config: Config,
-    /// A proxy from the environment serves `https` only, as `HTTPS_PROXY` says.
-    https_proxy_only: bool,
+    /// A proxy from the environment serves `https` only, as `HTTPS_PROXY` says, and never
+    /// this machine.
+    from_environment: bool,
     /// Replaced as a whole by [`Http::fresh_connections`]; held only to clone a handle.
     agent: RwLock<Agent>,
 }
@@ -205,7 +206,7 @@ impl Http {
         if let Some(path) = &options.ca_file {
             tls = tls.root_certs(roots_with(path)?);
         }
-        let (proxy, https_proxy_only) = match options.proxy.as_deref().filter(|url| !url.is_empty()) {
+        let (proxy, from_environment) = match options.proxy.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => (Some(proxy(url)?), false),
             None => match proxy_of_environment() {
                 Some(url) => (Some(proxy(&url)?), true),
@@ -224,7 +225,7 @@ impl Http {
             .max_idle_age(IDLE_CONNECTION_AGE)
             .build();
         let agent = RwLock::new(config.new_agent());
-        Ok(Http { config, https_proxy_only, agent })
+        Ok(Http { config, from_environment, agent })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -310,7 +311,7 @@ impl Http {
 
     fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {
         let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let direct = self.https_proxy_only && request.uri().scheme_str() != Some("https");
+        let direct = self.from_environment && !serves_environment_proxy(request.uri());
         let mut request = agent
             .configure_request(request)
             .timeout_resolve(Some(limits.connect))
@@ -351,6 +352,13 @@ impl Read for ExactReader<'_> {
         self.failure = Some(failure);
         Err(told)
     }
+}
+
+/// Whether a request goes through the proxy that the environment names.
+fn serves_environment_proxy(uri: &http::Uri) -> bool {
+    let local =
+        uri.host().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."));
+    uri.scheme_str() == Some("https") && !local
 }
 
 /// The host of a URL, for messages; `?` when there is none.

@@ -19,5 +19,7 @@ pub mod signin;
 mod srp;
 #[cfg(test)]
 mod test_clock;
+#[cfg(test)]
+mod testing;
 mod wire;
 mod wire_docs;

@@ -39,6 +39,9 @@ pub enum ServiceError {
 /// After the service refused a session that signing in had just renewed, nobody renews again
 /// for this long: open question 26, never a loop.
 const REFUSED_PAUSE_SECS: i64 = 60;
+/// After a new login did not help against "never set up", nobody logs in for it again for this
+/// long.
+const UNREADY_PAUSE_SECS: i64 = 600;
 /// A body beyond this is a listing, not an error to look into.
 const LARGEST_ERROR_BODY: usize = 16 << 10;
 
@@ -62,6 +65,8 @@ struct Renewal {
     failure: Option<SignInError>,
     /// Set while a renewed session was refused: until then, and with which status.
     refused: Option<(i64, u16)>,
+    /// Until then a 400 that a new login did not cure goes to the caller at once.
+    unready_until: i64,
 }
 
 /// What an answer says of the session.
@@ -103,6 +108,9 @@ impl Service {
     ///
     /// [`SignInError`], each with its exit code.
     pub fn sign_in(&self, initiative: Initiative) -> Result<(), SignInError> {
+        if initiative == Initiative::Person {
+            self.account.forget_refused_keys()?;
+        }
         if self.account.is_fresh()? {
             return Ok(());
         }
@@ -156,6 +164,12 @@ impl Service {
                 self.account.http().fresh_connections();
                 continue;
             }
+            if answer.head.status == 400
+                && sign == Sign::Session
+                && self.account.now() < self.lock().unready_until
+            {
+                return Ok(answer);
+            }
             self.check_refused()?;
             let Some(rung) = cures.next() else {
                 return self.give_up(answer, sign);
@@ -166,6 +180,17 @@ impl Service {
                 _ => self.renew(generation, |account| account.climb(rung, Initiative::Unattended))?,
             }
         }
+    }
+
+    /// Makes a new session from the session token, without asking whether the old one holds:
+    /// the one new login that `docs/protocol.md` §16.1 wants against stubborn 403 and 500.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::sign_in`].
+    pub fn renew_session(&self) -> Result<(), SignInError> {
+        let generation = self.generation();
+        self.renew(generation, |account| account.climb(Rung::AccountLogin, Initiative::Unattended))
     }
 
     /// The HTTP client, for content hosts that need no session.
@@ -232,12 +257,13 @@ impl Service {
 
     /// The last word on a session that signing in renews and the service refuses.
     fn give_up(&self, answer: Answer, sign: Sign) -> Result<Answer, ServiceError> {
-        if answer.head.status == 400 {
-            // "Never set up" looks the same; what to say of it is the caller's business (§16.1).
-            return Ok(answer);
-        }
         if sign == Sign::Keys {
             return Err(SignInError::WebAccess { reason: "the keys are still missing" }.into());
+        }
+        if answer.head.status == 400 {
+            // "Never set up" looks the same; what to say of it is the caller's business (§16.1).
+            self.lock().unready_until = self.account.now().saturating_add(UNREADY_PAUSE_SECS);
+            return Ok(answer);
         }
         let status = answer.head.status;
         let until = self.account.now().saturating_add(REFUSED_PAUSE_SECS);
@@ -356,3 +382,7 @@ fn body_sign(body: &[u8]) -> Sign {
 fn is_json_object(body: &[u8]) -> bool {
     body.trim_ascii_start().starts_with(b"{")
 }
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

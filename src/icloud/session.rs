@@ -28,7 +28,7 @@ const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
 /// The longest wait after a throttled sign-in.
 const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 /// Enough to make guessing a short password from the stored hash slow.
-const REJECTED_ROUNDS: u32 = 50_000;
+const REJECTED_ROUNDS: u32 = 20_000;
 
 /// State taken from response headers (`docs/protocol.md` §5.1).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
@@ -102,6 +102,9 @@ pub struct HalfOpen {
     pub kind: FactorKind,
     /// When the password was accepted, in seconds since 1970.
     pub since: i64,
+    /// Whether the service said that no trusted device can show a code.
+    #[serde(default)]
+    pub no_devices: bool,
     /// Phones that the service listed.
     #[serde(default)]
     pub phones: Vec<Phone>,
@@ -152,6 +155,9 @@ pub struct Session {
     /// When trust was last given, in seconds since 1970.
     #[serde(default)]
     pub trusted_at: Option<i64>,
+    /// When prolonging the trust was last tried, in seconds since 1970.
+    #[serde(default)]
+    pub retrust_tried_at: Option<i64>,
     /// A sign-in that waits for a second factor.
     #[serde(default)]
     pub half_open: Option<HalfOpen>,
@@ -167,6 +173,10 @@ pub struct Session {
     /// Whether the keys for web access were asked for before (§6.3).
     #[serde(default)]
     pub pcs_asked: bool,
+    /// After the keys were refused: until then, in seconds since 1970, nobody asks again. Stored,
+    /// because every request disturbs a person.
+    #[serde(default)]
+    pub keys_refused_until: Option<i64>,
 }
 
 impl Session {
@@ -181,11 +191,13 @@ impl Session {
             cookies: Cookies::default(),
             info: None,
             trusted_at: None,
+            retrust_tried_at: None,
             half_open: None,
             rejected: None,
             back_off: None,
             auth_root: None,
             pcs_asked: false,
+            keys_refused_until: None,
         }
     }
 

@@ -11,8 +11,6 @@ mod mutate;
 mod offers;
 mod rate;
 mod stage;
-#[cfg(test)]
-mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -6,7 +6,7 @@ use url::Url;
 
 use super::error::{FactorKind, SignInError};
 use super::hashcash::Hashcash;
-use super::wire::{CompleteBody, InitAnswer, InitBody, Problem, auth_state, has_error, problem};
+use super::wire::{AuthState, CompleteBody, InitAnswer, InitBody, Problem, auth_state, has_error, problem};
 use super::{Account, json, service_error, status_of};
 use crate::icloud::http::{Answer, HttpError, Method, USER_AGENT};
 use crate::icloud::session::HalfOpen;
@@ -193,7 +193,7 @@ impl Account {
                 let state = auth_state(&answer.body);
                 let kind = state.kind.unwrap_or(FactorKind::TwoFactor);
                 self.session().rejected = None;
-                Ok(Some(self.half_open(kind, state.phones)))
+                Ok(Some(self.half_open(kind, state)))
             }
             412 => self.repair().map(|()| None),
             status @ (401 | 403) => Err(self.reject(password, status, problem(&answer.body))?),
@@ -220,12 +220,23 @@ impl Account {
         let answer = self.auth_call(Method::Post, "repair/complete", Some(b"{}"), &[])?;
         match status_of(&answer) {
             200..=299 => self.change(|session| session.rejected = None),
-            _ => Err(SignInError::Repair),
+            _ => {
+                // Only a person can finish it; until then every try would spend a good proof.
+                self.back_off(None)?;
+                Err(SignInError::Repair)
+            }
         }
     }
 
-    pub(super) fn half_open(&self, kind: FactorKind, phones: Vec<super::factor::Phone>) -> HalfOpen {
-        HalfOpen { kind, since: self.now(), phones, step_devices: Vec::new(), sent_by: None }
+    pub(super) fn half_open(&self, kind: FactorKind, state: AuthState) -> HalfOpen {
+        HalfOpen {
+            kind,
+            since: self.now(),
+            no_devices: state.no_devices,
+            phones: state.phones,
+            step_devices: Vec::new(),
+            sent_by: None,
+        }
     }
 
     /// One call below `{auth}`; 429 and 503 begin the back-off and end everything.

@@ -21,6 +21,9 @@ const LIST_DEVICES: &str = "listDevices";
 const SEND_STEP_CODE: &str = "sendVerificationCode";
 const STEP_CODE: &str = "validateVerificationCode";
 
+/// Trust is prolonged at most this often (open question 23).
+const RETRUST_SECS: i64 = 7 * 86_400;
+
 /// A phone that can receive codes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Phone {
@@ -194,6 +197,40 @@ impl Account {
         }
     }
 
+    /// Asks for fresh trust on a live session, at most once a week; tells whether it came.
+    /// Whether the service grants it is unknown, so a refusal changes nothing
+    /// (`docs/protocol.md` §4.5, open question 23).
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`] when the new trust could not be turned into a session or stored.
+    pub fn prolong_trust(&self) -> Result<bool, SignInError> {
+        let now = self.now();
+        let due = {
+            let session = self.session();
+            let last = session.retrust_tried_at.max(session.trusted_at);
+            session.half_open.is_none()
+                && session.has_cookies()
+                && session.back_off_left(now).is_none()
+                && last.is_none_or(|last| now.saturating_sub(last) >= RETRUST_SECS)
+        };
+        if !due {
+            return Ok(false);
+        }
+        self.change(|session| session.retrust_tried_at = Some(now))?;
+        let answer = self.auth_call_raw(Method::Get, "2sv/trust", None, &[])?;
+        if !matches!(status_of(&answer), 200..=299)
+            || answer.head.header("x-apple-twosv-trust-token").is_none()
+        {
+            log::debug!("the trust was not prolonged: HTTP {}", status_of(&answer));
+            return Ok(false);
+        }
+        match self.account_login()? {
+            Login::Ready => self.change(|session| session.trusted_at = Some(now)).map(|()| true),
+            Login::Factor(_) | Login::Gone => Ok(false),
+        }
+    }
+
     fn send_code_once(&self, half_open: &HalfOpen, to: SendTo) -> Result<(), SignInError> {
         let not_sent = |message: String| SignInError::CodeNotSent { message };
         let sent_by = match (half_open.kind, to) {
@@ -271,14 +308,14 @@ impl Account {
     /// asking again can make older devices show a code (§4.1), so it is done only without.
     fn phones(&self, half_open: &HalfOpen) -> Result<(Vec<Phone>, bool), SignInError> {
         if !half_open.phones.is_empty() {
-            return Ok((half_open.phones.clone(), true));
+            return Ok((half_open.phones.clone(), !half_open.no_devices));
         }
         let answer = self.auth_call(Method::Get, "", None, &[])?;
         match status_of(&answer) {
             200..=299 => {}
             401 | 403 | 421 => {
                 return match self.reopen()? {
-                    Some(reopened) => Ok((reopened.phones, true)),
+                    Some(reopened) => Ok((reopened.phones, !reopened.no_devices)),
                     None => Err(SignInError::NoCodeExpected),
                 };
             }
@@ -297,6 +334,7 @@ impl Account {
         self.change(|session| {
             if let Some(half_open) = &mut session.half_open {
                 half_open.phones = state.phones;
+                half_open.no_devices = state.no_devices;
             }
         })?;
         Ok((phones, !state.no_devices))
@@ -377,3 +415,7 @@ fn digits(kind: FactorKind, typed: &str) -> Result<String, SignInError> {
     let wanted = if kind == FactorKind::TwoStep { "four" } else { "six" };
     Err(SignInError::WrongCode { kind, message: format!("a code has {wanted} digits") })
 }
+
+#[cfg(test)]
+#[path = "factor_tests.rs"]
+mod tests;

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod error;
 pub mod factor;
 mod hashcash;
+pub mod interactive;
 mod pcs;
 mod setup;
 mod wire;
@@ -98,8 +99,6 @@ pub struct Account {
     /// The one writer of `session.json`. Locked before `session`, never after.
     file: Mutex<SessionFile>,
     saved: Mutex<Saved>,
-    /// After the keys for web access were refused: until then nobody asks again.
-    keys_refused_until: Mutex<i64>,
 }
 
 impl Account {
@@ -135,7 +134,6 @@ impl Account {
             session: Mutex::new(session),
             file: Mutex::new(file),
             saved: Mutex::default(),
-            keys_refused_until: Mutex::new(0),
         })
     }
 
@@ -268,6 +266,7 @@ impl Account {
         if initiative == Initiative::Unattended && self.session().rejects(password.expose()) {
             return Err(SignInError::RejectedBefore);
         }
+        log::info!("signing in with the password");
         self.change(|session| {
             // The trust token and the client id stay: they spare the second factor (§5.1).
             session.tokens.forget_context();
@@ -282,7 +281,7 @@ impl Account {
         match self.account_login()? {
             Login::Ready => Ok(()),
             Login::Factor(kind) => {
-                let half_open = self.half_open(kind, Vec::new());
+                let half_open = self.half_open(kind, wire::AuthState::default());
                 self.change(|session| session.half_open = Some(half_open))?;
                 Err(code_needed(kind))
             }
@@ -449,3 +448,6 @@ fn parsed(step: &'static str, body: &[u8]) -> Result<Value, SignInError> {
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

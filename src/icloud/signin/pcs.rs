@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::SignInError;
 use super::wire::problem;
-use super::{Account, Login, locked, parsed, service_error, status_of};
+use super::{Account, Login, parsed, service_error, status_of};
 use crate::icloud::http::Method;
 
 /// A person has this long to allow the request on a device: 60 × 5 s.
@@ -32,14 +32,23 @@ impl Account {
     /// [`SignInError::WebAccess`] when it is refused or not answered; then it is not asked for
     /// again for an hour.
     pub fn unlock_web_access(&self) -> Result<(), SignInError> {
-        if self.now() < *locked(&self.keys_refused_until) {
+        if self.session().keys_refused_until.is_some_and(|until| self.now() < until) {
             return Err(SignInError::WebAccess { reason: "the request was not allowed" });
         }
         let outcome = self.request_keys();
         if let Err(SignInError::WebAccess { .. }) = outcome {
-            *locked(&self.keys_refused_until) = self.now().saturating_add(REFUSED_PAUSE_SECS);
+            let until = self.now().saturating_add(REFUSED_PAUSE_SECS);
+            self.change(|session| session.keys_refused_until = Some(until))?;
         }
         outcome
+    }
+
+    /// A person acted, perhaps on the setting, so the keys may be asked for again.
+    pub(in crate::icloud) fn forget_refused_keys(&self) -> Result<(), SignInError> {
+        if self.session().keys_refused_until.is_none() {
+            return Ok(());
+        }
+        self.change(|session| session.keys_refused_until = None)
     }
 
     fn request_keys(&self) -> Result<(), SignInError> {
@@ -69,7 +78,10 @@ impl Account {
             let value = parsed(KEYS, &answer.body)?;
             if value.get("status").and_then(Value::as_str) == Some("success") {
                 log::info!("iCloud released the encrypted data for web access");
-                return self.change(|session| session.pcs_asked = false);
+                return self.change(|session| {
+                    session.pcs_asked = false;
+                    session.keys_refused_until = None;
+                });
             }
             let pending = ["Requested the device to upload cookies", "Cookies not available yet on server"];
             if !pending.iter().any(|text| found.starts_with(text)) {
