@@ -42,6 +42,8 @@ const REFUSED_PAUSE_SECS: i64 = 60;
 /// After a new login did not help against "never set up", nobody logs in for it again for this
 /// long.
 const UNREADY_PAUSE_SECS: i64 = 600;
+/// After a failed renewal the calls under way, and those right behind them, share its failure.
+const SHARED_FAILURE_SECS: i64 = 5;
 /// A body beyond this is a listing, not an error to look into.
 const LARGEST_ERROR_BODY: usize = 16 << 10;
 
@@ -63,10 +65,22 @@ struct Renewal {
     attempts: u64,
     /// Why the last one failed, for those who waited for it.
     failure: Option<SignInError>,
+    /// Until then calls share that failure without trying again, unless the account's epoch is
+    /// another one: a code or a password came meanwhile.
+    shared: (i64, u64),
     /// Set while a renewed session was refused: until then, and with which status.
     refused: Option<(i64, u16)>,
     /// Until then a 400 that a new login did not cure goes to the caller at once.
     unready_until: i64,
+}
+
+/// Who wants the session renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// A call whose session was refused.
+    ByCall,
+    /// Somebody who wants to know how it is now.
+    Explicitly,
 }
 
 /// What an answer says of the session.
@@ -115,7 +129,7 @@ impl Service {
             return Ok(());
         }
         let generation = self.generation();
-        self.renew(generation, |account| account.climb(Rung::Validate, initiative))
+        self.renew(Asked::Explicitly, generation, |account| account.climb(Rung::Validate, initiative))
     }
 
     /// One call of the drive services with cookies, `Origin`, `Referer`, `clientId` and
@@ -147,7 +161,9 @@ impl Service {
         loop {
             let generation = self.generation();
             let Some(info) = self.account.info() else {
-                self.renew(generation, |account| account.climb(Rung::Validate, Initiative::Unattended))?;
+                self.renew(Asked::ByCall, generation, |account| {
+                    account.climb(Rung::Validate, Initiative::Unattended)
+                })?;
                 if self.account.info().is_none() {
                     return Err(SignInError::SessionRefused { status: 401 }.into());
                 }
@@ -176,8 +192,10 @@ impl Service {
             };
             log::debug!("{kind}: HTTP {}, the session must be renewed", answer.head.status);
             match sign {
-                Sign::Keys => self.renew(generation, Account::unlock_web_access)?,
-                _ => self.renew(generation, |account| account.climb(rung, Initiative::Unattended))?,
+                Sign::Keys => self.renew(Asked::ByCall, generation, Account::unlock_web_access)?,
+                _ => self.renew(Asked::ByCall, generation, |account| {
+                    account.climb(rung, Initiative::Unattended)
+                })?,
             }
         }
     }
@@ -190,7 +208,9 @@ impl Service {
     /// As [`Service::sign_in`].
     pub fn renew_session(&self) -> Result<(), SignInError> {
         let generation = self.generation();
-        self.renew(generation, |account| account.climb(Rung::AccountLogin, Initiative::Unattended))
+        self.renew(Asked::Explicitly, generation, |account| {
+            account.climb(Rung::AccountLogin, Initiative::Unattended)
+        })
     }
 
     /// The HTTP client, for content hosts that need no session.
@@ -271,6 +291,7 @@ impl Service {
         Err(SignInError::SessionRefused { status }.into())
     }
 
+    /// Whether renewed sessions are refused at present.
     fn check_refused(&self) -> Result<(), SignInError> {
         let refused = self.lock().refused;
         match refused {
@@ -289,6 +310,7 @@ impl Service {
     /// runs waits for it and shares its outcome, so that many workers make one attempt.
     fn renew(
         &self,
+        asked: Asked,
         seen: u64,
         cure: impl FnOnce(&Account) -> Result<(), SignInError>,
     ) -> Result<(), SignInError> {
@@ -302,6 +324,12 @@ impl Service {
         }
         if joined.is_some() {
             return Err(renewal.failure.clone().unwrap_or(SignInError::SessionRefused { status: 401 }));
+        }
+        if let (Asked::ByCall, Some(failure)) = (asked, &renewal.failure) {
+            let (until, epoch) = renewal.shared;
+            if self.account.now() < until && self.account.epoch() == epoch {
+                return Err(failure.clone());
+            }
         }
         renewal.running = true;
         drop(renewal);
@@ -332,7 +360,11 @@ impl Drop for Turn<'_> {
                 renewal.generation += 1;
                 renewal.failure = None;
             }
-            Some(Err(failure)) => renewal.failure = Some(failure),
+            Some(Err(failure)) => {
+                renewal.failure = Some(failure);
+                let account = &self.service.account;
+                renewal.shared = (account.now().saturating_add(SHARED_FAILURE_SECS), account.epoch());
+            }
             None => renewal.failure = None,
         }
         drop(renewal);

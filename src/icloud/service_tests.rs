@@ -106,15 +106,21 @@ fn many_workers_renew_a_lost_session_once() {
 #[test]
 fn a_failed_renewal_is_everybodys() {
     let (bench, service) = signed_in();
-    bench.server.on(LIST, [Reply::new(401)]).on(VALIDATE, [Reply::new(421)]).on(LOGIN, [Reply::new(401)]);
+    bench.server.on(LIST, [Reply::new(401)]).on(VALIDATE, [Reply::new(401)]).on(LOGIN, [Reply::new(401)]);
     bench.server.on(COMPLETE, [Reply::refusal(401, "-20101")]);
     std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| list(&service).expect_err("no session"));
         }
     });
-    let proofs = bench.server.take().into_iter().filter(|seen| seen.route == COMPLETE).count();
-    assert_eq!(proofs, 1, "one proof of a wrong password, however many workers");
+    let seen = bench.server.take();
+    let count = |route: &str| seen.iter().filter(|request| request.route == route).count();
+    assert_eq!(count(COMPLETE), 1, "one proof of a wrong password, however many workers");
+    assert_eq!((count(VALIDATE), count(LOGIN)), (1, 1), "and one climb");
+    bench.world.advance(6);
+    bench.server.on(VALIDATE, [Reply::json(200, bench.info())]);
+    bench.server.on(LIST, [Reply::new(401), Reply::json(200, json!([]))]);
+    list(&service).expect("tried again after a while");
 }
 
 #[test]

@@ -96,7 +96,10 @@ fn unattended(service: &Service) -> Result<(), SignInError> {
 fn list(service: &Service) -> Result<Answer, ServiceError> {
     let body = br#"[{"drivewsid":"FOLDER::com.apple.CloudDocs::root","partialData":false}]"#;
     let path = "/retrieveItemDetailsInFolders";
-    service.call(Root::Drivews, Method::Post, path, &[], Some("text/plain"), body, Limits::JSON, "list")
+    let text = Some("text/plain");
+    let answer = service.call(Root::Drivews, Method::Post, path, &[], text, body, Limits::JSON, "list")?;
+    assert_eq!(answer.head.status, 200, "the root was listed");
+    Ok(answer)
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod pcs;
 mod setup;
 mod wire;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -99,6 +100,8 @@ pub struct Account {
     /// The one writer of `session.json`. Locked before `session`, never after.
     file: Mutex<SessionFile>,
     saved: Mutex<Saved>,
+    /// Counts what may turn a failed sign-in into a good one: see [`Account::epoch`].
+    epoch: AtomicU64,
 }
 
 impl Account {
@@ -134,12 +137,14 @@ impl Account {
             session: Mutex::new(session),
             file: Mutex::new(file),
             saved: Mutex::default(),
+            epoch: AtomicU64::new(0),
         })
     }
 
     /// Gives, or takes away, the password.
     pub fn set_password(&self, password: Option<Secret>) {
         *locked(&self.password) = password.filter(|text| !text.is_empty());
+        self.next_epoch();
     }
 
     /// What is known of the session without asking anybody.
@@ -186,6 +191,7 @@ impl Account {
             None => Session::new(&self.options.account(), &self.roots.setup, &self.env),
         };
         *self.session() = fresh;
+        self.next_epoch();
         Ok(true)
     }
 
@@ -301,6 +307,16 @@ impl Account {
 
     pub(super) fn now(&self) -> i64 {
         self.env.clock.now()
+    }
+
+    /// Changes whenever a password, a code or another process's session came, so that an older
+    /// failure says nothing any more.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn next_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
     }
 
     pub(super) fn client_id(&self) -> String {

@@ -70,6 +70,7 @@ impl Account {
     }
 
     fn signed_in(&self, info: AccountInfo) -> Result<(), SignInError> {
+        self.next_epoch();
         self.change(|session| {
             let moved = session.info.as_ref().is_some_and(|old| old.drivews != info.drivews);
             if moved {
