@@ -1,4 +1,4 @@
-//! The integration tests, in one binary so that they link once.
+//! The integration tests: one binary.
 
 mod cli;
 mod config;

@@ -348,9 +348,7 @@ impl Items {
             .find(|key| exact(key) == Some(tree.name(node)))
             .or_else(|| {
                 free.find(|key| {
-                    !exact(key)
-                        .zip(tree.parent(node))
-                        .is_some_and(|(name, at)| tree.child(at, name).is_some())
+                    exact(key).zip(tree.parent(node)).is_none_or(|(name, at)| tree.child(at, name).is_none())
                 })
             })
             .copied()
