@@ -11,6 +11,8 @@ mod mutate;
 mod offers;
 mod rate;
 mod stage;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -3,6 +3,7 @@
 
 mod content;
 mod reading;
+mod session;
 mod writing;
 
 use std::io::{self, Read, Write};
@@ -13,7 +14,7 @@ use icloudds::engine::ports::{
     Clock, Commit, ItemVersion, LookUp, Remote, RemoteError, RemoteItem, Sink, Staged, Stopped,
 };
 use icloudds::icloud::drive::{Api, Ask, DriveOptions, ICloudDrive};
-use icloudds::icloud::http::{Answer, Call, Head, Http, HttpError, HttpOptions, Method, Payload};
+use icloudds::icloud::http::{Answer, Call, Head, Http, HttpError, HttpOptions, Payload};
 use icloudds::icloud::service::{Root, ServiceError};
 use icloudds::model::{DiskTime, ItemId, RemoteEntry, ServerTime, Zone};
 use icloudds_simulator::fault::{Effect, Fault, FaultBody};

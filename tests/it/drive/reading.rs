@@ -35,7 +35,8 @@ fn many_folders_are_listed_right_whatever_a_batch_is_answered() {
             assert_eq!(world.sim.count("listing"), 4, "20 and 10, twice");
         }
         if batch == Batch::Status400 {
-            assert_eq!(world.sim.count("listing"), 62, "two refused batches, then singles for good");
+            // The second batch may set off before the first is refused.
+            assert!(matches!(world.sim.count("listing"), 61 | 62), "singles for good after a refused batch");
         }
         world.check();
     }
