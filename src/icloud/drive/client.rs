@@ -215,7 +215,9 @@ impl Client {
                     return Err(RemoteError::Uncertain(error.to_string()).into());
                 }
                 Err(ServiceError::Http(error)) => {
-                    let again = error.is_transient() && backoff.attempts() + 1 < CONNECT_ATTEMPTS;
+                    // Each attempt that timed out has taken minutes already.
+                    let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
+                    let again = error.is_transient() && backoff.attempts() + 1 < most;
                     if again && backoff.wait(clock, None)? {
                         continue;
                     }
@@ -304,11 +306,13 @@ fn judge(answer: &Answer) -> Option<Verdict> {
     (verdict.class != Class::Ok).then_some(verdict)
 }
 
-/// The port's word for a failure below the protocol of a call that changed nothing.
+/// The port's word for a failure below the protocol of a call that changed nothing. Only where not
+/// even a connection was made would no other item fare better.
 pub(super) fn http_error(error: &HttpError) -> RemoteError {
     match error {
         HttpError::TooLarge { .. } | HttpError::Unsendable { .. } => RemoteError::Refused(error.to_string()),
-        _ => RemoteError::Unreachable(error.to_string()),
+        _ if error.is_before_sending() => RemoteError::Unreachable(error.to_string()),
+        _ => RemoteError::Busy { message: error.to_string(), retry_after: None },
     }
 }
 

@@ -136,14 +136,17 @@ impl ICloudDrive {
         folder: &ItemId,
         items: &[ItemVersion],
     ) -> Vec<Result<RemoteItem, RemoteError>> {
-        if items.iter().any(|item| item.id.zone() != folder.zone()) {
-            // The service cannot (§10.3); those of the right zone may go when they are asked for alone.
-            let refuse = || RemoteError::Refused("items cannot move between iCloud's zones".to_owned());
-            return items.iter().map(|_| Err(refuse())).collect();
-        }
-        let change = self.on_items("/moveItems", "moveItems", Some(drivewsid(folder, true)), items);
-        let moved = self.change(&change).into_iter().map(|result| {
-            let mut item = shown(&result?)?;
+        // The service cannot move between zones (§10.3), so nobody asks it to.
+        let fits = |item: &ItemVersion| item.id.zone() == folder.zone();
+        let movable: Vec<_> = items.iter().filter(|item| fits(item)).cloned().collect();
+        let change = self.on_items("/moveItems", "moveItems", Some(drivewsid(folder, true)), &movable);
+        let mut moved = self.change(&change).into_iter();
+        let results = items.iter().map(|item| {
+            if !fits(item) {
+                let words = "items cannot move between iCloud's zones".to_owned();
+                return Err(RemoteError::Refused(words));
+            }
+            let mut item = shown(&moved.next().unwrap_or_else(|| Err(unanswered()))?)?;
             match &item.parent {
                 RemoteParent::Untold => item.parent = RemoteParent::Folder(folder.clone()),
                 RemoteParent::Folder(parent) if parent == folder => {}
@@ -151,7 +154,7 @@ impl ICloudDrive {
             }
             Ok(item)
         });
-        moved.collect()
+        results.collect()
     }
 
     /// To the trash: success is OK *and* a parent that is the trash (§10.4).

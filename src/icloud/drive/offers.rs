@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::client::{Ask, Treat, in_parallel};
 use super::{ICloudDrive, learn, zone_in_path};
 use crate::engine::ports::{Offer, RemoteError};
+use crate::icloud::classify::Class;
 use crate::icloud::http::{Limits, Method};
 use crate::icloud::service::Root;
 use crate::icloud::wire_docs::Download;
@@ -21,7 +22,7 @@ impl ICloudDrive {
         }
         let batches: Vec<&[usize]> =
             by_zone.values().flat_map(|group| group.chunks(self.options.batch)).collect();
-        let mut offers: Vec<Option<Offer>> = items.iter().map(|_| None).collect();
+        let mut offers: Vec<Option<Result<Offer, RemoteError>>> = items.iter().map(|_| None).collect();
         let found = in_parallel(self.options.max_workers, &batches, |batch| self.offer_batch(items, batch));
         for (batch, found) in batches.into_iter().zip(found) {
             for (at, offer) in batch.iter().zip(found) {
@@ -34,12 +35,12 @@ impl ICloudDrive {
         let missing = || Err(no_address());
         offers
             .into_iter()
-            .map(|offer| offer.map_or_else(|| alone.next().unwrap_or_else(missing), Ok))
+            .map(|offer| offer.unwrap_or_else(|| alone.next().unwrap_or_else(missing)))
             .collect()
     }
 
     /// Asks for several of one zone; what is missing in the answer is asked for alone.
-    fn offer_batch(&self, items: &[ItemId], batch: &[usize]) -> Vec<Option<Offer>> {
+    fn offer_batch(&self, items: &[ItemId], batch: &[usize]) -> Vec<Option<Result<Offer, RemoteError>>> {
         let nothing = || batch.iter().map(|_| None).collect();
         if batch.len() < 2 || self.offers_singly.load(Ordering::Relaxed) {
             return nothing();
@@ -59,11 +60,16 @@ impl ICloudDrive {
         let parse = |body: &[u8]| serde_json::from_slice::<Vec<Value>>(body).ok();
         let answer = match self.client.call(&ask, Treat::ReadOnce, parse) {
             Ok(answer) => answer,
-            Err(failure) => {
-                if failure.may_blame_batch() {
+            Err(failure) if failure.may_blame_batch() => {
+                // "No such document" blames one of them, not their number.
+                if failure.class() != Some(Class::Gone) {
                     learn(&self.offers_singly, "iCloud takes no batch of downloads; asking one by one");
                 }
                 return nothing();
+            }
+            Err(failure) => {
+                let error = RemoteError::from(failure);
+                return batch.iter().map(|_| Some(Err(error.clone()))).collect();
             }
         };
         let mut by_document: HashMap<String, Download> = answer
@@ -71,7 +77,7 @@ impl ICloudDrive {
             .filter_map(|entry| serde_json::from_value::<Download>(entry).ok())
             .filter_map(|download| Some((download.document_id.clone()?, download)))
             .collect();
-        batch.iter().map(|at| by_document.remove(&items[*at].doc())?.offer(&items[*at])).collect()
+        batch.iter().map(|at| by_document.remove(&items[*at].doc())?.offer(&items[*at]).map(Ok)).collect()
     }
 
     pub(super) fn offer_alone(&self, id: &ItemId) -> Result<Offer, RemoteError> {

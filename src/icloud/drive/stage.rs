@@ -12,7 +12,7 @@ use crate::engine::ports::{Clock, Commit, RemoteError, RemoteItem, Staged};
 use crate::icloud::classify::{Class, Verdict, classify, classify_result};
 use crate::icloud::http::{Call, Limits, Method, Payload};
 use crate::icloud::retry::Backoff;
-use crate::icloud::service::Root;
+use crate::icloud::service::{Root, UPLOAD_TOKEN};
 use crate::icloud::wire_docs::{Document, Slot, Stored, commit_body, signature};
 use crate::model::Zone;
 
@@ -72,7 +72,7 @@ impl ICloudDrive {
             json!({"filename": name, "type": "FILE", "content_type": content_type(name), "size": size})
                 .to_string();
         let token = self.client.api.upload_token();
-        let query: Vec<(&str, &str)> = token.iter().map(|token| ("token", token.as_str())).collect();
+        let query: Vec<(&str, &str)> = token.iter().map(|token| (UPLOAD_TOKEN, token.as_str())).collect();
         let ask = Ask {
             root: Root::Docws,
             method: Method::Post,

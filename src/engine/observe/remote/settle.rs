@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::walk::Walk;
+use super::walk::{Seen, Walk};
 use super::{DEEPEST, SECOND_LOOK};
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::view::{Absence, RemoteView};
@@ -293,7 +293,7 @@ impl<'a> Settling<'a> {
             .map(|entry| (entry.id.clone(), self.absence(&entry.id)))
             .collect();
         let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());
-        let (tree, unusable, complete) = self.walk.finish().ok_or_else(unread)?;
+        let Seen { tree, unusable, complete } = self.walk.finish().ok_or_else(unread)?;
         Ok(RemoteView { tree, absent, unusable, complete })
     }
 }

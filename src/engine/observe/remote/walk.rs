@@ -23,6 +23,13 @@ struct Reading {
     unusable: Vec<(String, String)>,
 }
 
+/// What a finished walk saw, as [`RemoteView`](crate::engine::view::RemoteView) has it.
+pub(super) struct Seen {
+    pub tree: RemoteTree,
+    pub unusable: Vec<(RelPath, String, String)>,
+    pub complete: bool,
+}
+
 /// The walk and what it saw.
 pub(super) struct Walk<'a> {
     pub remote: &'a dyn Remote,
@@ -55,9 +62,10 @@ impl<'a> Walk<'a> {
     pub fn read_root(&mut self) -> Result<(), RemoteError> {
         let id = self.scope.root.clone();
         let damaged = || RemoteError::Damaged("the listing of the root was not answered".to_owned());
-        let mut listing = self.remote.list(&[id.clone()], false).pop().unwrap_or_else(|| Err(damaged()))?;
+        let mut listing =
+            self.remote.list(std::slice::from_ref(&id), false).pop().unwrap_or_else(|| Err(damaged()))?;
         if listing.folder.state != FolderState::Complete
-            && let Some(Ok(again)) = self.remote.list(&[id.clone()], false).pop()
+            && let Some(Ok(again)) = self.remote.list(std::slice::from_ref(&id), false).pop()
         {
             listing = again;
         }
@@ -253,8 +261,8 @@ impl<'a> Walk<'a> {
         children
     }
 
-    /// Makes the tree; beside it the unusable children and whether everything in scope was read and adds up.
-    pub fn finish(mut self) -> Option<(RemoteTree, Vec<(RelPath, String, String)>, bool)> {
+    /// Makes the tree; `None` when not even the root was read.
+    pub fn finish(mut self) -> Option<Seen> {
         let root = self.root.take()?;
         let mut readings = std::mem::take(&mut self.readings);
         let mut state_of = |id: &ItemId| readings.remove(id).unwrap_or_default();
@@ -296,6 +304,6 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        Some((tree, unusable, complete))
+        Some(Seen { tree, unusable, complete })
     }
 }
