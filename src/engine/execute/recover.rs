@@ -41,14 +41,10 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
         match settle_stored(ports, &mut ledger, number) {
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,
-            Err(Halt::End(end)) => {
-                ledger.flush()?;
-                return Err(end);
-            }
+            Err(Halt::End(end)) => return Err(end),
             Err(halt) => recovered.waiting.push(halt.to_string()),
         }
     }
-    ledger.flush()?;
     Ok(recovered)
 }
 

@@ -22,6 +22,7 @@ impl Lane<'_> {
     ) -> Result<(), Halt> {
         let local = self.local_now(local);
         self.ports.disk.trash(&local.path, &local.stamp)?;
+        self.ledger.removed_folder(&local.path);
         self.ledger.touched(local.path.parent());
         if let Some(id) = id {
             self.ledger.count_deletions(Side::Local, id);
