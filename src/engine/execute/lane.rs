@@ -503,6 +503,8 @@ impl<'a> Lane<'a> {
             }
         }
         self.tell_progress();
+        let result = self.ledger.flush_if_due();
+        self.stored(result);
     }
 
     fn lose(&mut self, index: usize) {

@@ -132,6 +132,13 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Takes an item and all below it out of the base, where it is there.
+    pub(super) fn forget(&mut self, id: &ItemId) {
+        if self.entry(id).is_some() {
+            self.push(Change::Remove(id.clone()));
+        }
+    }
+
     /// Says that something changed in a folder here, which must be durable before the group is stored.
     pub(super) fn touched(&mut self, folder: Option<RelPath>) {
         self.folders.insert(folder.unwrap_or_default());

@@ -148,9 +148,7 @@ impl Lane<'_> {
         if self.ports.disk.look(&local.path)?.is_none_or(|entry| entry.stamp != local.stamp) {
             return Err(Halt::replan("it changed here meanwhile"));
         }
-        if self.ledger.entry(&remote.id).is_some() {
-            self.ledger.push(Change::Remove(remote.id.clone()));
-        }
+        self.ledger.forget(&remote.id);
         if local_only {
             self.ledger.push(Change::LocalOnly(copy.clone(), true));
         }

@@ -280,7 +280,7 @@ impl Lane<'_> {
                 self.ledger.end(number);
                 self.ledger.count_overwrite();
                 let created_on = self.ledger.entry(&old.id).and_then(|(_, entry)| entry.created_on);
-                self.ledger.push(Change::Remove(old.id.clone()));
+                self.ledger.forget(&old.id);
                 self.agree_on_upload(operation, sent, &old.parent, &item)?;
                 self.inherit(&item.entry.id, created_on);
                 Ok(())
@@ -290,7 +290,7 @@ impl Lane<'_> {
             Err(halt @ Halt::Replan(_)) => {
                 // Somebody else made an item of that name. Ours meets it as new; the old version is in the trash.
                 self.ledger.end(number);
-                self.ledger.push(Change::Remove(old.id.clone()));
+                self.ledger.forget(&old.id);
                 Err(halt)
             }
             Err(halt) => {
