@@ -3,7 +3,9 @@
 mod cli;
 mod config;
 mod drive;
+mod executor;
 mod golden;
+mod guard;
 mod logging;
 mod signin;
 mod sim;

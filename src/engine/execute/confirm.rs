@@ -127,7 +127,7 @@ impl Lane<'_> {
 
     /// The base forgets an item.
     pub(super) fn forget(&mut self, operation: &Operation, id: &ItemId) {
-        self.ledger.push(Change::Remove(id.clone()));
+        self.ledger.forget(id);
         self.told(effect(operation, EffectKind::Forget, None));
     }
 

@@ -120,9 +120,8 @@ impl<'a> Lane<'a> {
         } else {
             self.with_workers(workers)
         }
-        if let Err(end) = self.ledger.flush() {
-            self.end(end);
-        }
+        let last = self.ledger.flush();
+        self.stored(last);
         for (index, operation) in self.plan.operations.iter().enumerate() {
             if self.outcome.ended.is_none() && !self.schedule.is_over(index) {
                 // Its dependencies do not add up: the planner has to say anew what it wants.
@@ -420,7 +419,9 @@ impl<'a> Lane<'a> {
             }
             (Action::TrashLocal { id, local, .. }, _) => self.trash_local(operation, id.as_ref(), local)?,
             (Action::Download { remote, over }, Some(Arrived::Content(content))) => {
-                self.place(operation, remote, over.as_ref(), content)?;
+                let result = self.place(operation, remote, over.as_ref(), content.clone());
+                self.kept_content(index, content, &result);
+                result?;
             }
             (Action::Upload { local, target }, Some(staged)) => {
                 self.upload(index, operation, local, target, staged)?;
@@ -446,10 +447,16 @@ impl<'a> Lane<'a> {
                     self.schedule.queue(index, Class::Stage);
                     return Ok(Step::Later);
                 }
-                _ => self.settle(operation, remote, local, otherwise, content)?,
+                _ => {
+                    let result = self.settle(operation, remote, local, otherwise, content.clone());
+                    self.kept_content(index, content, &result);
+                    result?;
+                }
             },
             (Action::Settle { remote, local, conflict }, Some(Arrived::Content(content))) => {
-                self.settle(operation, remote, local, conflict, content)?;
+                let result = self.settle(operation, remote, local, conflict, content.clone());
+                self.kept_content(index, content, &result);
+                result?;
             }
             (
                 Action::Settle { remote, local, .. } | Action::Compare { remote, local, .. },
@@ -476,6 +483,10 @@ impl<'a> Lane<'a> {
             }
             Err(Halt::End(end)) => return self.end(end),
             Err(Halt::Again { why, after }) => return self.again(index, path, why, after),
+            Err(Halt::Resend(why)) => {
+                self.arrived.remove(&index);
+                return self.again(index, path, why, None);
+            }
             Err(Halt::Replan(why)) => {
                 self.emit(&Event::PlanAgain { path: path.clone(), why: why.clone() });
                 self.outcome.plan_again.push((path, why));
@@ -492,6 +503,8 @@ impl<'a> Lane<'a> {
             }
         }
         self.tell_progress();
+        let result = self.ledger.flush_if_due();
+        self.stored(result);
     }
 
     fn lose(&mut self, index: usize) {
@@ -538,12 +551,20 @@ impl<'a> Lane<'a> {
 
     /// Stores a group that is due; `false` when the pass has ended.
     fn goes_on(&mut self) -> bool {
-        if self.outcome.ended.is_none()
-            && let Err(end) = self.ledger.flush_if_due()
-        {
-            self.end(end);
+        if self.outcome.ended.is_none() {
+            let result = self.ledger.flush_if_due();
+            self.stored(result);
         }
         self.outcome.ended.is_none()
+    }
+
+    /// Draws the consequence of storing a group.
+    fn stored(&mut self, result: Result<(), Halt>) {
+        match result {
+            Ok(()) => {}
+            Err(Halt::End(end)) => self.end(end),
+            Err(halt) => self.outcome.plan_again.push((RelPath::root(), halt.to_string())),
+        }
     }
 
     fn until(&self, due: DiskTime) -> Duration {
@@ -551,8 +572,10 @@ impl<'a> Lane<'a> {
     }
 
     fn wait_until(&mut self, due: DiskTime) {
-        if let Err(end) = self.ledger.flush() {
-            return self.end(end);
+        let result = self.ledger.flush();
+        self.stored(result);
+        if self.outcome.ended.is_some() {
+            return;
         }
         if self.ports.clock.pause(self.until(due)).is_err() {
             self.end(End::Remote(RemoteError::Stopped));

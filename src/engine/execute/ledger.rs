@@ -132,10 +132,27 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
+    /// Takes an item and all below it out of the base, where it is there.
+    pub(super) fn forget(&mut self, id: &ItemId) {
+        if self.entry(id).is_some() {
+            self.push(Change::Remove(id.clone()));
+        }
+    }
+
     /// Says that something changed in a folder here, which must be durable before the group is stored.
     pub(super) fn touched(&mut self, folder: Option<RelPath>) {
         self.folders.insert(folder.unwrap_or_default());
         self.started();
+    }
+
+    /// We removed a folder here: what was done in it is made durable with the folder it was in.
+    pub(super) fn removed_folder(&mut self, folder: &RelPath) {
+        self.folders.retain(|path| !path.is_within(folder));
+    }
+
+    /// We moved a folder here: what was done in it is found under its new path.
+    pub(super) fn moved_folder(&mut self, moved: &dyn Fn(&RelPath) -> RelPath) {
+        self.folders = self.folders.iter().map(moved).collect();
     }
 
     /// Counts the deletion of `id` and of all below it in the base, for the guard.
@@ -176,7 +193,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::flush`].
-    pub(super) fn flush_if_due(&mut self) -> Result<(), End> {
+    pub(super) fn flush_if_due(&mut self) -> Result<(), Halt> {
         let Some(since) = self.since else { return Ok(()) };
         let age = self.clock.now().0.saturating_sub(since.0);
         let old = u128::try_from(age).is_ok_and(|age| age >= self.most_age.as_nanos());
@@ -187,8 +204,9 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     ///
-    /// Nothing of the group is stored then; its items are met anew by the next plan.
-    pub(super) fn flush(&mut self) -> Result<(), End> {
+    /// Nothing of the group is stored then; its items are met anew by the next plan. [`Halt::Replan`] when a
+    /// folder went away meanwhile, so that nobody can say whether what was done in it is durable.
+    pub(super) fn flush(&mut self) -> Result<(), Halt> {
         self.since = None;
         let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
         let mut changes = std::mem::take(&mut self.changes);
@@ -197,10 +215,7 @@ impl<'a> Ledger<'a> {
         let (deletions, overwrites) =
             (std::mem::take(&mut self.deletions), std::mem::take(&mut self.overwrites));
         if !folders.is_empty() {
-            self.disk.sync(&folders).map_err(|error| match error {
-                DiskError::WrongRoot(why) => End::WrongRoot(why),
-                other => End::Disk(other.to_string()),
-            })?;
+            self.disk.sync(&folders).map_err(|error| self.not_durable(&folders, &error))?;
         }
         changes.extend(calibration.map(Change::Calibration));
         if !deletions.is_empty() || !overwrites.is_empty() {
@@ -212,11 +227,23 @@ impl<'a> Ledger<'a> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.store.commit(&changes).map_err(|error| End::Store(error.to_string()))?;
+        self.store.commit(&changes).map_err(|error| Halt::End(End::Store(error.to_string())))?;
         for change in &changes {
             self.state.apply(change);
         }
         Ok(())
+    }
+
+    fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> Halt {
+        let went =
+            |folder: &RelPath| !folder.is_root() && self.disk.look(folder).is_ok_and(|found| found.is_none());
+        match error {
+            DiskError::WrongRoot(why) => Halt::End(End::WrongRoot(why.clone())),
+            _ if folders.iter().any(went) => {
+                Halt::replan("a folder went away while changes in it were saved")
+            }
+            other => Halt::End(End::Disk(other.to_string())),
+        }
     }
 
     /// Stores an intent, with all that is pending, before its first call.
@@ -224,7 +251,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::flush`]; then the call must not be made.
-    pub(super) fn begin(&mut self, intent: Intent) -> Result<u64, End> {
+    pub(super) fn begin(&mut self, intent: Intent) -> Result<u64, Halt> {
         let number = self.next_intent;
         self.next_intent += 1;
         self.push(Change::Begin(number, intent));

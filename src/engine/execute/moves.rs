@@ -21,23 +21,25 @@ impl Lane<'_> {
     ) -> Result<(), Halt> {
         let (from, to) = (local.path.clone(), &operation.path);
         let local = self.local_now(local);
-        let after = match exchange {
-            None => self.ports.disk.rename(&from, to, &local.stamp)?,
+        let renamed = match exchange {
+            None => Some(self.ports.disk.rename(&from, to, &local.stamp)?),
             Some(other) => {
                 let other = self.local_now(&LocalSeen { path: to.clone(), ..other.clone() });
                 self.ports.disk.exchange((&from, &local.stamp), (to, &other.stamp))?;
-                self.ledger.touched(from.parent());
-                self.ledger.touched(to.parent());
-                self.ports.disk.look(to)?.ok_or_else(|| Halt::replan("it moved on here meanwhile"))?
+                None
             }
         };
+        self.moved_paths(&from, to, exchange.is_some());
         self.ledger.touched(from.parent());
         self.ledger.touched(to.parent());
+        let after = match renamed {
+            Some(entry) => entry,
+            None => self.ports.disk.look(to)?.ok_or_else(|| Halt::replan("it moved on here meanwhile"))?,
+        };
         let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
         if exchange.is_some() {
             self.exchanged(&from, to, old.as_ref())?;
         }
-        self.moved_stamps(&from, to, exchange.is_some());
         self.restamped.insert(to.clone(), (local.stamp, after.stamp));
         if let (Some(remote), Some((_, before))) = (remote, old) {
             let remote = self.versions.current(remote);
@@ -79,23 +81,24 @@ impl Lane<'_> {
         self.ledger.put(parent, entry)
     }
 
-    /// Stamps that were taken below a folder are found under its new path.
-    fn moved_stamps(&mut self, from: &RelPath, to: &RelPath, both: bool) {
-        let known = std::mem::take(&mut self.restamped);
+    /// What is remembered of paths below a folder is found under its new path.
+    fn moved_paths(&mut self, from: &RelPath, to: &RelPath, both: bool) {
         let onto = |path: &RelPath, old: &RelPath, new: &RelPath| {
             let rest = path.as_str().get(old.as_str().len()..).unwrap_or("");
             RelPath::parse(&format!("{}{rest}", new.as_str())).unwrap_or_else(|_| path.clone())
         };
-        for (path, stamps) in known {
-            let path = if path.is_within(from) {
-                onto(&path, from, to)
+        let moved = |path: &RelPath| {
+            if path.is_within(from) {
+                onto(path, from, to)
             } else if both && path.is_within(to) {
-                onto(&path, to, from)
+                onto(path, to, from)
             } else {
-                path
-            };
-            self.restamped.insert(path, stamps);
-        }
+                path.clone()
+            }
+        };
+        let known = std::mem::take(&mut self.restamped);
+        self.restamped = known.into_iter().map(|(path, stamps)| (moved(&path), stamps)).collect();
+        self.ledger.moved_folder(&moved);
     }
 
     /// The base entry at its new place. Where content differs from what was agreed the old marks stay, so

@@ -7,7 +7,7 @@ use crate::model::{Change, LocalEntry, RelPath};
 use super::confirm::effect;
 use super::lane::Lane;
 use super::report::{EffectKind, Halt};
-use super::transfer::Content;
+use super::transfer::{Arrived, Content};
 
 /// So many names are tried for a version that was changed at the last moment.
 const RESCUE_NAMES: u32 = 20;
@@ -28,6 +28,15 @@ impl Lane<'_> {
         done.bytes = bytes;
         self.told(done);
         Ok(())
+    }
+
+    /// Content that could not be put in place waits for the next try, or goes when there is none.
+    pub(super) fn kept_content(&mut self, index: usize, content: Content, result: &Result<(), Halt>) {
+        match result {
+            Err(Halt::Again { .. }) => self.keep(index, Arrived::Content(content)),
+            Err(Halt::Replan(_) | Halt::Aside(_)) => self.ports.disk.discard(&content.ready),
+            _ => {}
+        }
     }
 
     fn put_in_place(
@@ -139,9 +148,7 @@ impl Lane<'_> {
         if self.ports.disk.look(&local.path)?.is_none_or(|entry| entry.stamp != local.stamp) {
             return Err(Halt::replan("it changed here meanwhile"));
         }
-        if self.ledger.entry(&remote.id).is_some() {
-            self.ledger.push(Change::Remove(remote.id.clone()));
-        }
+        self.ledger.forget(&remote.id);
         if local_only {
             self.ledger.push(Change::LocalOnly(copy.clone(), true));
         }

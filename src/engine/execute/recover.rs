@@ -41,14 +41,10 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
         match settle_stored(ports, &mut ledger, number) {
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,
-            Err(Halt::End(end)) => {
-                ledger.flush()?;
-                return Err(end);
-            }
+            Err(Halt::End(end)) => return Err(end),
             Err(halt) => recovered.waiting.push(halt.to_string()),
         }
     }
-    ledger.flush()?;
     Ok(recovered)
 }
 
@@ -122,7 +118,7 @@ fn settle_replacement(
             if service::holder(remote, intent.parent, intent.name, None)?.is_some() {
                 // The name went to somebody else's item: the old version stays in the trash, and what is
                 // here meets the other as new.
-                ledger.push(Change::Remove(intent.old.clone()));
+                ledger.forget(intent.old);
                 return Ok(false);
             }
             let back = service::put_back(remote, &old, false, (intent.parent, intent.name))?;
@@ -132,7 +128,7 @@ fn settle_replacement(
         (LookUp::Gone, _) => {
             // It may have been put back under another id before a crash; then the listing shows it as new.
             // Neither is a person's deletion of what is here.
-            ledger.push(Change::Remove(intent.old.clone()));
+            ledger.forget(intent.old);
             Ok(false)
         }
         (LookUp::Found(_), _) => Ok(false),
@@ -153,9 +149,7 @@ fn finish_replacement(
     };
     let before = ledger.entry(intent.old).map(|(_, entry)| entry);
     let created_on = before.as_ref().and_then(|entry| entry.created_on);
-    if before.is_some() {
-        ledger.push(Change::Remove(intent.old.clone()));
-    }
+    ledger.forget(intent.old);
     if !in_place {
         return Ok(());
     }
@@ -187,7 +181,7 @@ fn finish_replacement(
 pub(super) fn came_back(ledger: &mut Ledger<'_>, id: &ItemId, back: &RemoteItem) {
     let Some((parent, mut entry)) = ledger.entry(id) else { return };
     if back.entry.id != *id {
-        ledger.push(Change::Remove(id.clone()));
+        ledger.forget(id);
         entry.id = back.entry.id.clone();
     }
     entry.etag = back.entry.etag.clone();
@@ -254,14 +248,14 @@ fn settle_trash(
                 return Ok(false);
             }
             ledger.count_deletions(Side::Remote, id);
-            ledger.push(Change::Remove(id.clone()));
+            ledger.forget(id);
             Ok(true)
         }
         LookUp::Found(_) => Ok(false),
         // Deleted for good, as permanent mode does it, or by a person.
         LookUp::Gone => {
             ledger.count_deletions(Side::Remote, id);
-            ledger.push(Change::Remove(id.clone()));
+            ledger.forget(id);
             Ok(true)
         }
     }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
 use crate::engine::ports::{ItemVersion, RemoteItem, RemoteParent};
-use crate::model::{Change, Etag, Intent, ItemId, RelPath, Side};
+use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
 use super::confirm::effect;
 use super::lane::Lane;
@@ -22,10 +22,11 @@ impl Lane<'_> {
     ) -> Result<(), Halt> {
         let local = self.local_now(local);
         self.ports.disk.trash(&local.path, &local.stamp)?;
+        self.ledger.removed_folder(&local.path);
         self.ledger.touched(local.path.parent());
         if let Some(id) = id {
             self.ledger.count_deletions(Side::Local, id);
-            self.ledger.push(Change::Remove(id.clone()));
+            self.ledger.forget(id);
         }
         self.outcome.counts.deleted_local += 1;
         self.told(effect(operation, EffectKind::Delete, None));
@@ -170,7 +171,7 @@ impl Lane<'_> {
             drop(self.ports.remote.delete_trashed(&[version]));
         }
         self.ledger.count_deletions(Side::Remote, &seen.id);
-        self.ledger.push(Change::Remove(seen.id.clone()));
+        self.ledger.forget(&seen.id);
         self.outcome.counts.deleted_remote += 1;
         self.told(effect(operation, EffectKind::Delete, None));
     }

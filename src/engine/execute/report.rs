@@ -188,6 +188,8 @@ pub(super) enum Halt {
         /// What the service asked for.
         after: Option<Duration>,
     },
+    /// What was sent ahead is not there any more: worth another try, from the sending on.
+    Resend(String),
     /// Fails for good, or for now: set aside.
     Aside(String),
     /// Left alone by rule.
@@ -211,9 +213,11 @@ impl Halt {
 impl std::fmt::Display for Halt {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Replan(why) | Self::Again { why, .. } | Self::Aside(why) | Self::Skip(why) => {
-                f.write_str(why)
-            }
+            Self::Replan(why)
+            | Self::Again { why, .. }
+            | Self::Resend(why)
+            | Self::Aside(why)
+            | Self::Skip(why) => f.write_str(why),
             Self::End(end) => end.fmt(f),
         }
     }

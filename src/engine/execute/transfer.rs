@@ -361,7 +361,8 @@ fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> R
 }
 
 fn changed(context: &Context<'_>, local: &LocalSeen) -> bool {
-    matches!(context.ports.disk.look(&local.path), Ok(ref found) if found.as_ref().is_none_or(|entry| entry.stamp != local.stamp))
+    let found = context.ports.disk.look(&local.path);
+    found.is_ok_and(|found| found.is_none_or(|entry| entry.stamp != local.stamp))
 }
 
 fn io_halt(error: &io::Error) -> Halt {

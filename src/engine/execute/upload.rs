@@ -192,6 +192,7 @@ impl Lane<'_> {
                 self.ledger.refuse_in_place();
                 return self.by_trash(operation, old, sent);
             }
+            Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
             Err(error) => return Err(error.into()),
         };
         if item.entry.id != old.id {
@@ -248,7 +249,7 @@ impl Lane<'_> {
         document: &str,
         sent: &Sent,
     ) -> Result<u64, Halt> {
-        Ok(self.ledger.begin(Intent::ReplaceByTrash {
+        self.ledger.begin(Intent::ReplaceByTrash {
             old: old.id.clone(),
             old_etag: before.entry.etag.clone(),
             parent: old.parent.clone(),
@@ -257,7 +258,7 @@ impl Lane<'_> {
             path: sent.local.path.clone(),
             stamp: sent.local.stamp,
             signature: sent.signature,
-        })?)
+        })
     }
 
     /// The old version goes to the trash under guard of its etag, then the new one takes the name.
@@ -279,7 +280,7 @@ impl Lane<'_> {
                 self.ledger.end(number);
                 self.ledger.count_overwrite();
                 let created_on = self.ledger.entry(&old.id).and_then(|(_, entry)| entry.created_on);
-                self.ledger.push(Change::Remove(old.id.clone()));
+                self.ledger.forget(&old.id);
                 self.agree_on_upload(operation, sent, &old.parent, &item)?;
                 self.inherit(&item.entry.id, created_on);
                 Ok(())
@@ -289,7 +290,7 @@ impl Lane<'_> {
             Err(halt @ Halt::Replan(_)) => {
                 // Somebody else made an item of that name. Ours meets it as new; the old version is in the trash.
                 self.ledger.end(number);
-                self.ledger.push(Change::Remove(old.id.clone()));
+                self.ledger.forget(&old.id);
                 Err(halt)
             }
             Err(halt) => {
@@ -361,6 +362,8 @@ fn commit_new(remote: &dyn Remote, sent: &Sent, parent: &ItemId, wanted: &str) -
                 }
             }
         }
+        // Staged content lives for a while only (§12.1).
+        Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
         Err(error) => return Err(error.into()),
     };
     verified(remote, item, sent, parent, wanted)
