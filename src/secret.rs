@@ -204,7 +204,7 @@ mod tests {
 
     #[test]
     fn passing_secrets_are_limited_and_lasting_ones_stay() {
-        let kept = Secret::new("kept-for-the-whole-run");
+        let kept = Secret::lasting("kept-for-the-whole-run");
         for n in 0..=PASSING_LIMIT {
             register(&format!("passing-{n:08}"));
         }

@@ -3,7 +3,6 @@
 mod cli;
 mod config;
 mod drive;
-mod executor;
 mod golden;
 mod guard;
 mod logging;

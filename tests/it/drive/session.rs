@@ -3,10 +3,10 @@
 use super::*;
 use icloudds::icloud::env::{Env, Stop};
 use icloudds::icloud::options::IcloudOptions;
-use icloudds::icloud::secret::Secret;
 use icloudds::icloud::service::Service;
 use icloudds::icloud::signin::Initiative;
 use icloudds::icloud::signin::factor::SendTo;
+use icloudds::secret::Secret;
 use icloudds_simulator::Account;
 use icloudds_simulator::control::Expire;
 
@@ -35,7 +35,7 @@ fn what_expires_is_renewed_under_way() {
     let world = World { sim, clock, drive };
 
     world.upload(&root(), "before", b"hello").expect("uploaded");
-    for (what, name) in [(Expire::UploadToken, "token"), (Expire::Cookies, "cookies")] {
+    for (what, name) in [(Expire::UploadToken, "token"), (Expire::Session, "session")] {
         world.sim.expire(what);
         world.upload(&root(), name, b"hello").expect("uploaded with a renewed session");
     }
