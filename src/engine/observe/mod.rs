@@ -1,1 +1,3 @@
 //! Looks at both sides through the ports; decides nothing.
+
+pub mod remote;
