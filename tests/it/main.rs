@@ -2,6 +2,7 @@
 
 mod cli;
 mod config;
+mod drive;
 mod golden;
 mod logging;
 mod signin;
