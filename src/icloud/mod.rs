@@ -22,3 +22,4 @@ mod test_clock;
 mod testing;
 mod wire;
 mod wire_docs;
+mod wire_send;

@@ -5,6 +5,7 @@
 
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny};
+use serde_json::Value;
 
 use crate::engine::ports::{Listing, RemoteItem, RemoteParent};
 use crate::model::path::check_name;
@@ -187,6 +188,39 @@ impl Item {
         folder.state = if adds_up { FolderState::Complete } else { FolderState::Incomplete };
         Some(Listing { folder, items, unusable })
     }
+}
+
+/// An array of entries, or a single one.
+pub(super) fn parse_entries(body: &[u8]) -> Option<Vec<Item>> {
+    if body.trim_ascii_start().starts_with(b"[") {
+        serde_json::from_slice(body).ok()
+    } else {
+        serde_json::from_slice(body).ok().map(|entry| vec![entry])
+    }
+}
+
+/// Either answer shape of §8.2: items under `items`, as an array, or in an array of such objects.
+pub(super) fn parse_details(body: &[u8]) -> Option<Vec<Item>> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    let list = match value {
+        Value::Object(mut object) => match object.remove("items") {
+            Some(Value::Array(items)) => items,
+            _ => Vec::new(),
+        },
+        Value::Array(entries) => entries,
+        _ => return None,
+    };
+    let mut items = Vec::new();
+    for entry in list {
+        let nested = entry.get("items").and_then(Value::as_array).cloned();
+        match nested {
+            Some(nested) if entry.get("drivewsid").is_none() => {
+                items.extend(nested.into_iter().filter_map(|item| serde_json::from_value(item).ok()));
+            }
+            _ => items.extend(serde_json::from_value::<Item>(entry).ok()),
+        }
+    }
+    Some(items)
 }
 
 /// The trash as a folder; it has neither name nor etag (§7.2).

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::wire::{is_trash, number, signed, text};
-use crate::engine::ports::{Commit, Offer, RemoteItem, RemoteParent};
+use crate::engine::ports::{Offer, RemoteItem, RemoteParent};
 use crate::model::path::check_name;
 use crate::model::{Etag, FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone};
 
@@ -100,23 +100,6 @@ impl Stored {
         }
         data
     }
-}
-
-/// The body of `update/documents` (§12.3).
-pub(super) fn commit_body(commit: &Commit<'_>, data: &Value) -> Value {
-    let document = commit.replaces.map_or_else(|| commit.staged.document.clone(), ItemId::doc);
-    json!({
-        "data": data,
-        "command": "add_file",
-        "create_short_guid": true,
-        "document_id": document,
-        "path": {"starting_document_id": commit.parent.doc(), "path": commit.name},
-        // Create if absent; a replacement is named by its document id instead.
-        "allow_conflict": false,
-        "file_flags": {"is_writable": true, "is_executable": commit.executable, "is_hidden": false},
-        "mtime": commit.mtime.0.saturating_mul(1000),
-        "btime": commit.btime.0.saturating_mul(1000),
-    })
 }
 
 /// A document as `{docws}` shows it (§12.4).

@@ -5,13 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use serde_json::json;
-
 use super::client::{Ask, Failure, Treat, in_parallel};
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
-use crate::icloud::wire::{Item, TRASH, drivewsid};
+use crate::icloud::wire::{Item, TRASH, drivewsid, parse_entries};
+use crate::icloud::wire_send;
 use crate::model::name::same;
 use crate::model::{Etag, FolderState, ItemId, RemoteKind};
 
@@ -237,19 +236,9 @@ impl ICloudDrive {
     }
 
     fn request(&self, ids: &[String], brief: bool, treat: Treat) -> Result<Vec<Item>, Failure> {
-        let body: Vec<_> = ids.iter().map(|id| json!({"drivewsid": id, "partialData": brief})).collect();
-        let body = json!(body).to_string();
+        let body = wire_send::listing(ids, brief);
         let ask = Ask { limits: LISTING, ..drivews(PATH, body.as_bytes(), KIND) };
         self.client.call(&ask, treat, parse_entries)
-    }
-}
-
-/// An array of entries, or a single one.
-fn parse_entries(body: &[u8]) -> Option<Vec<Item>> {
-    if body.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice(body).ok()
-    } else {
-        serde_json::from_slice(body).ok().map(|entry| vec![entry])
     }
 }
 
@@ -257,7 +246,7 @@ fn parse_entries(body: &[u8]) -> Option<Vec<Item>> {
 fn refuse(entry: &Item) -> Result<(), RemoteError> {
     match entry.refusal() {
         None => Ok(()),
-        Some(word) => Err(classify_result(&json!({ "status": word })).into_error(false, None)),
+        Some(word) => Err(classify_result(&wire_send::status(word)).into_error(false, None)),
     }
 }
 

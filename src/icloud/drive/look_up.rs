@@ -6,16 +6,15 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use serde_json::{Value, json};
-
 use super::client::{Ask, Failure, Treat, in_parallel};
 use super::{ICloudDrive, drivews, zone_in_path};
 use crate::engine::ports::{LookUp, RemoteError};
 use crate::icloud::classify::{Class, classify_result};
 use crate::icloud::http::{Limits, Method};
 use crate::icloud::service::Root;
-use crate::icloud::wire::{Item, drivewsid};
+use crate::icloud::wire::{Item, parse_details};
 use crate::icloud::wire_docs::Document;
+use crate::icloud::wire_send;
 use crate::model::ItemId;
 
 impl ICloudDrive {
@@ -73,18 +72,12 @@ impl ICloudDrive {
     /// The details call for `items` and, beside them, the drive's root.
     fn details(&self, items: &[(ItemId, bool)]) -> Result<Vec<Item>, Failure> {
         let root = (ItemId::drive_root(), true);
-        let wanted: Vec<Value> = items
-            .iter()
-            .filter(|item| item.0 != root.0)
-            .chain([&root])
-            .map(|(id, folder)| {
-                json!({"drivewsid": drivewsid(id, *folder), "partialData": false, "includeHierarchy": false})
-            })
-            .collect();
-        let object = json!({ "items": wanted });
+        let mut forms = wire_send::details(items.iter().filter(|item| item.0 != root.0).chain([&root]));
         let array_first = self.details_as_array.load(Ordering::Relaxed);
-        let forms = if array_first { [json!([object]), object] } else { [object.clone(), json!([object])] };
-        let [first, second] = forms.map(|form| form.to_string());
+        if array_first {
+            forms.reverse();
+        }
+        let [first, second] = forms;
         match self.details_as(&first) {
             Err(failure) if failure.class() == Some(Class::Spurious) => {
                 let answer = self.details_as(&second).map_err(|_| failure)?;
@@ -141,7 +134,7 @@ fn verdict(answer: &[Item], id: &ItemId, good: bool) -> Option<LookUp> {
     let item = answer.iter().find(|item| item.id().as_ref() == Some(id))?;
     let gone = if good { LookUp::Gone } else { LookUp::Unknown };
     if let Some(word) = item.refusal() {
-        let class = classify_result(&json!({ "status": word })).class;
+        let class = classify_result(&wire_send::status(word)).class;
         return Some(if class == Class::Gone { gone } else { LookUp::Unknown });
     }
     if item.is_deleted {
@@ -152,28 +145,4 @@ fn verdict(answer: &[Item], id: &ItemId, good: bool) -> Option<LookUp> {
         return None;
     }
     Some(item.to_remote().map_or(LookUp::Unknown, LookUp::Found))
-}
-
-/// Either answer shape of §8.2: items under `items`, as an array, or in an array of such objects.
-fn parse_details(body: &[u8]) -> Option<Vec<Item>> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let list = match value {
-        Value::Object(mut object) => match object.remove("items") {
-            Some(Value::Array(items)) => items,
-            _ => Vec::new(),
-        },
-        Value::Array(entries) => entries,
-        _ => return None,
-    };
-    let mut items = Vec::new();
-    for entry in list {
-        let nested = entry.get("items").and_then(Value::as_array).cloned();
-        match nested {
-            Some(nested) if entry.get("drivewsid").is_none() => {
-                items.extend(nested.into_iter().filter_map(|item| serde_json::from_value(item).ok()));
-            }
-            _ => items.extend(serde_json::from_value::<Item>(entry).ok()),
-        }
-    }
-    Some(items)
 }

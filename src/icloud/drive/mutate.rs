@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::{FIRST_WAIT, Treat};
 use super::{ICloudDrive, drivews};
@@ -12,6 +12,7 @@ use crate::engine::ports::{ItemVersion, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
 use crate::icloud::retry::Backoff;
 use crate::icloud::wire::{Item, drivewsid};
+use crate::icloud::wire_send;
 use crate::model::name::{same, split_extension};
 use crate::model::{Etag, ItemId, RemoteKind};
 
@@ -69,8 +70,7 @@ impl ICloudDrive {
 
     fn create_at_once(&self, parent: &ItemId, names: &[&str]) -> Vec<Result<RemoteItem, RemoteError>> {
         let keys: Vec<_> = (0..names.len()).map(|at| self.temporary_id(at)).collect();
-        let entries =
-            keys.iter().zip(names).map(|(key, name)| json!({"clientId": key, "name": name})).collect();
+        let entries = keys.iter().zip(names).map(|(key, name)| wire_send::new_folder(key, name)).collect();
         let change = Change {
             path: "/createFolders",
             kind: "createFolders",
@@ -115,10 +115,7 @@ impl ICloudDrive {
         extension: Option<&str>,
     ) -> Result<RemoteItem, RemoteError> {
         let id = drivewsid(&item.id, item.folder);
-        let mut entry = json!({"drivewsid": id, "etag": etag.as_str(), "name": name});
-        if let Some(extension) = extension {
-            entry["extension"] = json!(extension);
-        }
+        let entry = wire_send::renamed(&id, etag, name, extension);
         let change = Change {
             path: "/renameItems",
             kind: "renameItems",
@@ -195,11 +192,7 @@ impl ICloudDrive {
         items: &[ItemVersion],
     ) -> Change<'a> {
         let keys: Vec<_> = items.iter().map(|item| drivewsid(&item.id, item.folder)).collect();
-        let entries = items
-            .iter()
-            .zip(&keys)
-            .map(|(item, id)| json!({"drivewsid": id, "etag": item.etag.as_str(), "clientId": id}))
-            .collect();
+        let entries = items.iter().map(wire_send::changed).collect();
         Change { path, kind, member: "items", destination, keys, entries, splits: true }
     }
 
@@ -230,7 +223,13 @@ impl ICloudDrive {
             let wanted: Vec<usize> = pending.iter().map(|at| part[*at]).collect();
             let answer = match self.change_call(change, &wanted) {
                 Ok(answer) => answer,
-                Err(failure) if change.splits && pending.len() > 1 && failure.may_blame_batch() => {
+                // A refusal means that nothing was done; "undecided" does not.
+                Err(failure)
+                    if change.splits
+                        && pending.len() > 1
+                        && failure.may_blame_batch()
+                        && failure.class() != Some(Class::Undecided) =>
+                {
                     for at in pending {
                         let alone = self.change_part(change, &[part[at]]).pop();
                         results[at] = alone.unwrap_or_else(|| Err(unanswered()));
@@ -257,8 +256,10 @@ impl ICloudDrive {
                     _ => Err(verdict.into_error(true, None)),
                 };
             }
+            if busy.is_empty() {
+                break;
+            }
             match backoff.wait(&*self.client.clock, None) {
-                _ if busy.is_empty() => break,
                 Ok(true) => pending = busy,
                 Ok(false) => break,
                 Err(error) => {
@@ -279,21 +280,10 @@ impl ICloudDrive {
         wanted: &[usize],
     ) -> Result<Vec<Value>, super::client::Failure> {
         let entries: Vec<_> = wanted.iter().map(|at| change.entries[*at].clone()).collect();
-        let mut body = json!({ change.member: entries });
-        if let Some(destination) = &change.destination {
-            body["destinationDrivewsId"] = json!(destination);
-        }
-        let body = body.to_string();
+        let body = wire_send::change(change.member, &entries, change.destination.as_deref());
         let ask = drivews(change.path, body.as_bytes(), change.kind);
         let answer = self.client.json(&ask, Treat::Change)?;
-        Ok(match answer {
-            Value::Array(results) => results,
-            Value::Object(mut object) => match object.remove(change.member) {
-                Some(Value::Array(results)) => results,
-                _ => Vec::new(),
-            },
-            _ => Vec::new(),
-        })
+        Ok(wire_send::change_results(answer, change.member))
     }
 
     /// A `clientId` for a folder that has no id yet (§10.1); `at` keeps those of one call apart.
@@ -313,14 +303,11 @@ fn result_of<'a>(
     position: usize,
 ) -> Option<&'a Value> {
     let key = change.keys[wanted[position]].as_str();
-    let is = |result: &Value, key: &str| {
-        ["drivewsid", "clientId"].iter().any(|member| result.get(member).and_then(Value::as_str) == Some(key))
-    };
-    if let Some(result) = answer.iter().find(|result| is(result, key)) {
+    if let Some(result) = answer.iter().find(|result| wire_send::is_result_of(result, key)) {
         return Some(result);
     }
     let there = answer.get(position).filter(|_| answer.len() == wanted.len())?;
-    wanted.iter().all(|other| !is(there, &change.keys[*other])).then_some(there)
+    wanted.iter().all(|other| !wire_send::is_result_of(there, &change.keys[*other])).then_some(there)
 }
 
 /// The item that a result shows; without one, nobody knows what was done.

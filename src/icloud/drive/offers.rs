@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::client::{Ask, Treat, in_parallel};
 use super::{ICloudDrive, learn, zone_in_path};
@@ -12,6 +12,7 @@ use crate::icloud::classify::Class;
 use crate::icloud::http::{Limits, Method};
 use crate::icloud::service::Root;
 use crate::icloud::wire_docs::Download;
+use crate::icloud::wire_send;
 use crate::model::{ItemId, Zone};
 
 impl ICloudDrive {
@@ -46,8 +47,7 @@ impl ICloudDrive {
             return nothing();
         }
         let path = format!("/ws/{}/download/batch", zone_in_path(items[batch[0]].zone()));
-        let wanted: Vec<_> = batch.iter().map(|at| json!({"document_id": items[*at].doc()})).collect();
-        let body = json!(wanted).to_string();
+        let body = wire_send::downloads(batch.iter().map(|at| &items[*at]));
         let ask = Ask {
             root: Root::Docws,
             method: Method::Post,

@@ -39,7 +39,8 @@ impl Rate {
     /// [`Stopped`] when the program ends meanwhile.
     pub fn take(&self, bytes: usize, clock: &dyn Clock) -> Result<(), Stopped> {
         if self.bytes_per_second == 0 {
-            return Ok(());
+            // A long transfer must notice that the program ends.
+            return clock.pause(Duration::ZERO);
         }
         let cost = (bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second)) as i64;
         let wait = {
@@ -74,6 +75,7 @@ mod tests {
         let clock = TestClock::with_random(0.5);
         let rate = Rate::new(0);
         (0..11).for_each(|_| rate.take(usize::MAX, &clock).unwrap());
-        assert!(clock.pauses().is_empty());
+        assert_eq!(clock.pauses().iter().sum::<Duration>(), Duration::ZERO);
+        assert_eq!(rate.take(1, &TestClock::stopped()), Err(Stopped));
     }
 }

@@ -13,7 +13,8 @@ use crate::icloud::classify::{Class, Verdict, classify, classify_result};
 use crate::icloud::http::{Call, Limits, Method, Payload};
 use crate::icloud::retry::Backoff;
 use crate::icloud::service::{Root, UPLOAD_TOKEN};
-use crate::icloud::wire_docs::{Document, Slot, Stored, commit_body, signature};
+use crate::icloud::wire_docs::{Document, Slot, Stored, signature};
+use crate::icloud::wire_send;
 use crate::model::Zone;
 
 /// A content up to this size is kept in memory, so that it can be sent again.
@@ -68,9 +69,7 @@ impl ICloudDrive {
     /// Step 1: a place to send `size` bytes to.
     fn slot(&self, zone: &Zone, name: &str, size: u64) -> Result<(String, String), RemoteError> {
         let path = format!("/ws/{}/upload/web", zone_in_path(zone));
-        let body =
-            json!({"filename": name, "type": "FILE", "content_type": content_type(name), "size": size})
-                .to_string();
+        let body = wire_send::slot(name, &content_type(name), size);
         let token = self.client.api.upload_token();
         let query: Vec<(&str, &str)> = token.iter().map(|token| (UPLOAD_TOKEN, token.as_str())).collect();
         let ask = Ask {
@@ -144,9 +143,7 @@ impl ICloudDrive {
         if verdict.class != Class::Ok {
             return Ok(Err((verdict, head.retry_after())));
         }
-        let stored = body
-            .and_then(|mut body| body.get_mut("singleFile").map(Value::take))
-            .and_then(|file| serde_json::from_value::<Stored>(file).ok());
+        let stored = body.and_then(wire_send::stored);
         match stored {
             Some(stored) if stored.size.is_none_or(|told| told == size) => Ok(Ok(stored)),
             Some(_) => {
@@ -188,7 +185,7 @@ impl ICloudDrive {
             ));
         }
         let data = commit.staged.receipt.get("data").cloned().unwrap_or(Value::Null);
-        let body = commit_body(commit, &data).to_string();
+        let body = wire_send::commit(commit, &data);
         let failure = match self.commit_once(zone, &body) {
             Ok(item) => return Ok(item),
             Err(failure) => failure,
@@ -217,11 +214,10 @@ impl ICloudDrive {
         let _turn = self.client.turn();
         loop {
             let answer = self.client.json(&ask, Treat::Change)?;
-            let Some([result]) = answer.get("results").and_then(Value::as_array).map(Vec::as_slice) else {
+            let Some((result, document)) = wire_send::commit_result(&answer) else {
                 let words = "the answer to the commit does not show one document".to_owned();
                 return Err(RemoteError::Uncertain(words).into());
             };
-            let document = result.get("document");
             let verdict = Some(classify_result(result))
                 .into_iter()
                 .chain(document.map(classify_result))

@@ -35,7 +35,7 @@ fn what_expires_is_renewed_under_way() {
     let world = World { sim, clock, drive };
 
     world.upload(&root(), "before", b"hello").expect("uploaded");
-    for (what, name) in [(Expire::UploadToken, "token"), (Expire::Session, "session")] {
+    for (what, name) in [(Expire::UploadToken, "token"), (Expire::Session, "cookies")] {
         world.sim.expire(what);
         world.upload(&root(), name, b"hello").expect("uploaded with a renewed session");
     }

@@ -17,6 +17,9 @@ fn folders_are_made_several_at_once() {
         assert_eq!(item.entry.id, world.id(name));
     }
     assert_eq!(world.sim.count("create"), 1);
+    world.drive.trash(&[world.version("a", true)]).pop().unwrap().unwrap();
+    world.upload(&root(), "f", b"x").unwrap();
+    assert_eq!(world.clock.waited(), Duration::ZERO, "what goes well waits for nothing");
     world.check();
 }
 
