@@ -148,16 +148,18 @@ fn stored(records: &Records<'_>, id: &ItemId) -> Result<Option<(ItemId, BaseEntr
 
 fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEntry) -> Result<(), Trouble> {
     let id = &entry.id;
-    if id == root || parent != root && stored(records, parent)?.is_none() {
+    if id == root || parent != root && records.get(&base_key(parent))?.is_none() {
         return Ok(());
     }
-    if let Some((old_parent, _)) = stored(records, id)? {
-        if holds(records, id, parent)? {
-            return Ok(());
-        }
-        if old_parent != *parent {
+    match stored(records, id)? {
+        Some((old_parent, _)) if old_parent != *parent => {
+            if holds(records, id, parent)? {
+                return Ok(());
+            }
             records.remove(&child_key(&old_parent, id))?;
         }
+        None if parent == id => return Ok(()),
+        _ => {}
     }
     records.put(&base_key(id), &write_base(parent, entry))?;
     records.put(&child_key(parent, id), &[])

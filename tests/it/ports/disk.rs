@@ -208,3 +208,11 @@ pub fn trashing_keeps_the_content_and_spares_full_folders(bench: &dyn DiskBench)
     assert!(names(disk, "").is_empty());
     assert!(bench.trash().contains(&b"junk".to_vec()));
 }
+
+pub fn a_folder_that_is_gone_keeps_nothing_from_being_durable(bench: &dyn DiskBench) {
+    let disk = bench.disk();
+    disk.make_folder(&path("d")).unwrap();
+    disk.make_folder(&path("d/gone")).unwrap();
+    disk.trash(&path("d/gone"), &stamp(disk, "d/gone")).unwrap();
+    disk.sync(&[path("d"), path("d/gone")]).unwrap();
+}

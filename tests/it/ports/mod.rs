@@ -52,6 +52,7 @@ macro_rules! disk_suite {
             a_discarded_download_is_gone what_is_replaced_lies_in_the_trash what_changed_is_not_replaced
             a_rename_needs_the_planned_item_and_a_free_name two_items_change_places
             trashing_keeps_the_content_and_spares_full_folders
+            a_folder_that_is_gone_keeps_nothing_from_being_durable
         }
     };
 }
