@@ -158,7 +158,6 @@ fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEn
             }
             records.remove(&child_key(&old_parent, id))?;
         }
-        None if parent == id => return Ok(()),
         _ => {}
     }
     records.put(&base_key(id), &write_base(parent, entry))?;

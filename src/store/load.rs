@@ -22,6 +22,8 @@ pub(super) struct Loaded {
     pub orphans: Vec<ItemId>,
     /// The number of the last commit.
     pub commits: u64,
+    /// Bytes of all keys and values.
+    pub bytes: u64,
 }
 
 /// Items of the base by the folder that holds them, before they become a tree.
@@ -39,10 +41,11 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
     let mut state = State::empty();
     let mut by_folder = ByFolder::new();
     let mut count = Count::default();
-    let (mut items, mut links) = (0_u64, 0_u64);
+    let (mut items, mut links, mut bytes) = (0_u64, 0_u64, 0_u64);
     for record in table.iter()? {
         let (key, value) = record?;
         let key = key.value();
+        bytes += (key.len() + value.value().len()) as u64;
         let (payload, sum) = check(key, value.value())?;
         let (first, rest) = key.split_first().ok_or_else(malformed)?;
         if !matches!(*first, kind::FORMAT | kind::TALLY) {
@@ -78,14 +81,14 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
     plant(&mut state.base, &root, &mut by_folder);
     let orphans: Vec<_> = by_folder.into_values().flatten().map(|entry| entry.id).collect();
     let commits = if orphans.is_empty() { tally.commits } else { weed(database, &orphans)? };
-    Ok(Loaded { state, orphans, commits })
+    Ok(Loaded { state, orphans, commits, bytes })
 }
 
 fn begin(database: &Database) -> Result<Loaded, Trouble> {
     let transaction = database.begin_write()?;
     let tally = Records::begin(transaction.open_table(TABLE)?)?;
     transaction.commit()?;
-    Ok(Loaded { state: State::empty(), orphans: Vec::new(), commits: tally.commits })
+    Ok(Loaded { state: State::empty(), orphans: Vec::new(), commits: tally.commits, bytes: 0 })
 }
 
 /// Hangs all items that can be reached from the root into the tree, and leaves the others.

@@ -30,6 +30,9 @@ pub const FORMAT: u64 = 1;
 /// Memory that the database may use for its pages, in bytes.
 const CACHE: usize = 6 << 20;
 
+/// A file that is longer than twice its records and this many bytes is made smaller at a start.
+const SLACK: u64 = 4 << 20;
+
 /// The state, opened.
 #[derive(Debug)]
 pub struct Opened {
@@ -177,8 +180,13 @@ pub fn reset(path: &Path) -> Result<(), OpenError> {
 
 fn attempt(path: &Path) -> Result<(RedbStore, Loaded), Trouble> {
     guarded(|| {
-        let database = database(path)?;
+        let mut database = database(path)?;
         let loaded = load::load(&database)?;
+        let length = std::fs::metadata(path).map_or(0, |file| file.len());
+        if length > SLACK.saturating_add(loaded.bytes.saturating_mul(2)) {
+            // Without it the file is larger, and no worse: what hinders it is no reason to stop.
+            let _ = database.compact();
+        }
         let store = RedbStore::new(path.to_owned(), database, &loaded);
         Ok((store, loaded))
     })
