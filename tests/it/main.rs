@@ -6,5 +6,7 @@ mod drive;
 mod golden;
 mod guard;
 mod logging;
+mod ports;
 mod signin;
 mod sim;
+mod store;
