@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::open::{Home, Opened, Purpose, path_of, service};
+use super::open::{Home, Opened, Purpose, conflict_mark, path_of, service};
 use crate::config::Config;
 use crate::disk::{self, LocalDisk};
 use crate::engine::operation::NoteKind;
@@ -75,8 +75,8 @@ pub fn plan(
     json: bool,
 ) -> Result<(ExitCode, String), AppError> {
     let mut opened = Opened::open(config, zone, stop, Purpose::Look)?;
-    let mark = opened.conflict_mark();
-    let options = PassOptions { conflict_mark: &mark, ignore_next_try: true };
+    let mark = conflict_mark(&opened.zone);
+    let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
     let (engine, ports, settings) = opened.parts();
     engine.look(&ports, settings, &Look::whole())?;
     let planned = engine.plan(&ports, settings, &options);
