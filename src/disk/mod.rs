@@ -1,1 +1,2 @@
 //! Edge: the local folder.
+pub mod watch;
