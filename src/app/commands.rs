@@ -80,12 +80,18 @@ pub fn plan(
     let (engine, ports, settings) = opened.parts();
     engine.look(&ports, settings, &Look::whole())?;
     let planned = engine.plan(&ports, settings, &options);
+    let text = plan_text(&planned.plan, json);
+    Ok((ExitCode::Success, text))
+}
+
+/// A plan for people, or as JSON.
+pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
     let _ = json;
     let mut text = String::new();
-    for operation in &planned.plan.operations {
+    for operation in &plan.operations {
         let _ = writeln!(text, "{:?} {} ({})", operation.side(), operation.path, operation.reason);
     }
-    Ok((ExitCode::Success, text))
+    text
 }
 
 /// `approve` without a daemon: the decision is stored, and the next pass carries it out.

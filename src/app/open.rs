@@ -41,7 +41,7 @@ pub enum Purpose {
 /// The state directory, locked, with what is stored there.
 pub struct Home {
     /// Held until this is dropped.
-    _lock: Lock,
+    lock: Lock,
     /// The three trees' owner.
     pub engine: Engine,
 }
@@ -87,7 +87,14 @@ impl Home {
                 damage.moved_to.display()
             );
         }
-        Ok(Self { _lock: lock, engine: Engine::new(opened.state, Box::new(opened.store)) })
+        Ok(Self { lock, engine: Engine::new(opened.state, Box::new(opened.store)) })
+    }
+}
+
+impl Home {
+    /// The lock, which must outlive the engine's use, and the engine.
+    pub fn into_parts(self) -> (Lock, Engine) {
+        (self.lock, self.engine)
     }
 }
 

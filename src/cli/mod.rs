@@ -95,6 +95,10 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
     }
     let stop = Arc::<Stop>::default();
     let (exit, text) = match command {
+        Command::Run => {
+            tell_start(&loaded);
+            (crate::daemon::run(sources.clone(), loaded, zone)?, String::new())
+        }
         Command::Once => {
             tell_start(&loaded);
             let mut opened = Opened::open(loaded.config, zone, stop, Purpose::Sync)?;
