@@ -176,7 +176,7 @@ impl Lane<'_> {
         };
         let base = &self.ledger.state().base;
         let was = base.by_id(&seen.id).map(|node| base.path(node));
-        let moved = match service::bring(self.ports.remote, item, seen.folder, (&target, wanted)) {
+        let moved = match service::bring(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
             Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
         };
@@ -243,7 +243,8 @@ impl Lane<'_> {
                     if matches!(now.parent, RemoteParent::Folder(_))
                         && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
                 {
-                    match service::bring(remote, now, seen.folder, (&from.0, &from.1)) {
+                    let back = || service::bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
+                    match service::patiently(&self.ports, back) {
                         Err(end @ Halt::End(_)) => end,
                         Ok(_) | Err(_) => Halt::Replan(halt.to_string()),
                     }

@@ -428,3 +428,52 @@ fn a_crash_during_recovery_is_met_by_the_next_one() {
         }
     }
 }
+
+#[test]
+fn faults_of_every_kind_lose_nothing_and_leave_nothing_half_done() {
+    use crate::sim::Fault::{
+        Busy, Flap, Full, Io, LateListing, LostAnswer, LostRequest, NoAnswer, PartialListing, Quota, Refused,
+        Short, ShortListing, ShuffledListing, Stale, StartOver, Unreachable,
+    };
+    for seed in 0..200 {
+        let (mut bench, plan) = everything(seed);
+        for fault in [
+            Busy,
+            LostAnswer,
+            LostRequest,
+            Stale,
+            Quota,
+            Refused,
+            Short,
+            StartOver,
+            LateListing,
+            PartialListing,
+            ShortListing,
+            ShuffledListing,
+            Flap,
+            NoAnswer,
+            Io,
+            Full,
+        ] {
+            bench.world.fuse.rate(fault, 0.05);
+        }
+        if seed % 3 == 0 {
+            bench.world.fuse.rate(Unreachable, 0.01);
+        }
+        let outcome = bench.run(&plan);
+        bench.world.fuse.calm();
+        bench.later();
+        let at = format!("seed {seed}: {outcome:?}");
+        let recovered = bench.recover();
+        assert!(recovered.waiting.is_empty() && bench.state.intents.is_empty(), "{at}: {recovered:?}");
+        bench.world.assert_nothing_lost();
+        assert!(bench.world.drive.find("temporary").is_none(), "{at}");
+        assert_base_does_not_lead(&bench, &at);
+        assert_copies_are_strangers(&bench, &at);
+        let mut doubled: Vec<_> = bench.world.drive.tree().into_keys().collect();
+        doubled.retain(|path| path.ends_with(" 2") || path.contains('#'));
+        assert!(doubled.is_empty(), "{at}: {doubled:?}");
+        assert_eq!(bench.state.base.len(), bench.world.store.durable().base.len(), "{at}");
+        assert!(bench.world.store.refused().is_empty(), "{at}: {:?}", bench.world.store.refused());
+    }
+}
