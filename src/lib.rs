@@ -5,10 +5,15 @@
 //! tells the life of one change through them.
 #![forbid(unsafe_code)]
 
+pub mod app;
+pub mod cli;
 pub mod config;
 pub mod disk;
 pub mod engine;
+pub mod exit;
 pub mod icloud;
 pub mod logging;
 pub mod model;
+pub mod panics;
+pub mod secret;
 pub mod store;

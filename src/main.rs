@@ -1,2 +1,34 @@
-//! The `icloudds` program: runs the command line and returns its exit code.
-fn main() {}
+//! The `icloudds` program: runs the command line, says what failed, returns the exit code.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use icloudds::{cli, panics, secret};
+
+fn main() -> ExitCode {
+    panics::install();
+    match cli::run(std::env::args_os().skip(1)) {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            say(&error);
+            let advice = error.advice();
+            if !advice.is_empty() {
+                let _ = writeln!(std::io::stderr(), "  {}", secret::mask(&advice));
+            }
+            error.exit_code().into()
+        }
+    }
+}
+
+/// Prints `error` and what it came from, masked, on one line of standard error.
+fn say(error: &dyn Error) {
+    let mut line = format!("icloudds: {error}");
+    let mut source = error.source();
+    while let Some(cause) = source {
+        line.push_str(&format!(": {cause}"));
+        source = cause.source();
+    }
+    // Nobody is left to tell when standard error is gone; the exit code still says it.
+    let _ = writeln!(std::io::stderr(), "{}", secret::mask(&line));
+}

@@ -1,1 +1,25 @@
-//! A simulated iCloud.
+//! A simulated iCloud: an HTTP server that answers as docs/protocol.md says the real service does, and misbehaves on request in
+//! every way that docs/protocol-open-questions.md leaves open.
+//!
+//! It shares no code and no wire types with the client that it tests, so that a misreading of the protocol in one of them shows.
+
+pub mod account;
+pub mod auth;
+pub mod control;
+pub mod cookies;
+pub mod drive;
+pub mod fault;
+pub mod http;
+pub mod ids;
+pub mod invariants;
+pub mod route;
+pub mod service;
+pub mod setup;
+pub mod sim;
+pub mod srp;
+pub mod switches;
+
+pub use account::Account;
+pub use service::Session;
+pub use sim::{Core, SimConfig, Simulator};
+pub use switches::Switches;

@@ -159,8 +159,6 @@ pub enum Action {
         remote: Option<RemoteSeen>,
         /// What is moved.
         local: LocalSeen,
-        /// When set, what stands at the new place changes places with it in one step.
-        exchange: Option<LocalSeen>,
     },
     /// Moves or renames on iCloud.
     MoveRemote {

@@ -4,6 +4,7 @@
 //! these types nobody checks again.
 
 pub mod entry;
+pub mod filter;
 pub mod id;
 pub mod name;
 pub mod path;

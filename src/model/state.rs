@@ -249,6 +249,30 @@ impl State {
         true
     }
 
+    /// The changes that put `entry` into the folder `parent`. A local path belongs to one item: another one of that
+    /// path is succeeded by it, hands over what it holds, and is forgotten in the same group.
+    pub fn put_changes(&self, parent: &ItemId, entry: BaseEntry) -> Vec<Change> {
+        let id = entry.id.clone();
+        let elder = self
+            .base
+            .by_id(parent)
+            .and_then(|folder| self.base.child(folder, &entry.local_name))
+            .filter(|node| self.base.get(*node).id != id);
+        let mut changes = vec![Change::Put { parent: parent.clone(), entry: Box::new(entry) }];
+        if let Some(elder) = elder {
+            changes.extend(
+                self.base
+                    .children(elder)
+                    .iter()
+                    .map(|child| self.base.get(*child))
+                    .filter(|child| child.id != id)
+                    .map(|child| Change::Put { parent: id.clone(), entry: Box::new(child.clone()) }),
+            );
+            changes.push(Change::Remove(self.base.get(elder).id.clone()));
+        }
+        changes
+    }
+
     fn put(&mut self, parent: &ItemId, entry: &BaseEntry) -> bool {
         let Some(folder) = self.base.by_id(parent) else { return false };
         match self.base.by_id(&entry.id) {

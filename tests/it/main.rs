@@ -1,5 +1,12 @@
-//! The integration tests, in one binary so that they link once.
+//! The integration tests: one binary.
 
-mod executor;
+mod cli;
+mod config;
+mod drive;
+mod golden;
 mod guard;
+mod logging;
+mod ports;
+mod signin;
 mod sim;
+mod store;

@@ -1,0 +1,260 @@
+//! Codes on devices and telephones, and trust: docs/protocol.md §4.
+
+use serde_json::{Value, json};
+
+use super::{Channel, Message, WRONG_CODE, error};
+use crate::account::{Phone, StateForm};
+use crate::http::{Request, Response};
+use crate::sim::State;
+use crate::switches::{Push, Retrust, TwoFactor};
+
+/// Wrong codes that lock code entry.
+const CODES_TO_LOCK: u32 = 5;
+/// Codes that are sent for one sign-in.
+const MOST_CODES: u32 = 5;
+
+/// The members of the sign-in state.
+pub fn description(state: &State, at: usize) -> Value {
+    let signin = &state.auth.signins[at];
+    let phones: Vec<Value> = state.account.phones.iter().map(phone_json).collect();
+    let locked = signin.wrong_codes >= CODES_TO_LOCK;
+    let mut inner = json!({
+        "trustedPhoneNumbers": phones,
+        "securityCode": {
+            "length": 6,
+            "tooManyCodesSent": signin.codes_sent >= MOST_CODES,
+            "tooManyCodesValidated": locked,
+            "securityCodeLocked": locked,
+            "securityCodeCooldown": false,
+        },
+        "authenticationType": if state.account.hsa_version == 1 { "hsa" } else { "hsa2" },
+        "hsa2Account": state.account.hsa_version == 2,
+        "noTrustedDevices": !state.account.trusted_devices,
+        "managedAccount": false,
+        "supportsRecovery": true,
+        "recoveryUrl": "https://iforgot.apple.com/phone/add?prs_account_nm=",
+    });
+    if let Some(first) = state.account.phones.first() {
+        inner["trustedPhoneNumber"] = phone_json(first);
+    }
+    match state.account.state_form {
+        StateForm::Top => inner,
+        StateForm::Nested | StateForm::Html => json!({
+            "phoneNumberVerification": inner,
+            "authenticationType": inner_type(state),
+        }),
+    }
+}
+
+fn inner_type(state: &State) -> &'static str {
+    if state.account.hsa_version == 1 { "hsa" } else { "hsa2" }
+}
+
+fn phone_json(phone: &Phone) -> Value {
+    let mut json = json!({
+        "id": phone.id,
+        "numberWithDialCode": format!("+1 {}", phone.number),
+        "obfuscatedNumber": phone.number,
+        "pushMode": phone.mode,
+    });
+    if let Some(non_fteu) = phone.non_fteu {
+        json["nonFTEU"] = json!(non_fteu);
+    }
+    json
+}
+
+/// The half-open sign-in of a request for which the password was right.
+///
+/// # Errors
+/// The answer to give instead.
+fn half_open(state: &mut State, request: &Request) -> Result<usize, Response> {
+    let at = state.signin(request)?;
+    if !state.auth.signins[at].password_right {
+        return Err(error(401, "-20528", "sign in first"));
+    }
+    Ok(at)
+}
+
+fn locked(state: &State, at: usize) -> Option<Response> {
+    if state.auth.signins[at].wrong_codes < CODES_TO_LOCK {
+        return None;
+    }
+    let mut body = description(state, at);
+    body["hasError"] = json!(true);
+    body["serviceErrors"] = json!([{
+        "code": "-22979",
+        "title": "",
+        "message": "Too many incorrect verification codes. Try again later.",
+        "suppressDismissal": false,
+    }]);
+    Some(Response::json(423, &body))
+}
+
+/// `GET {auth}`.
+pub fn state(state: &mut State, request: &Request) -> Response {
+    let at = match half_open(state, request) {
+        Ok(at) => at,
+        Err(refusal) => return refusal,
+    };
+    if state.account.code_on_state && state.account.trusted_devices {
+        show_device_code(state, at);
+    }
+    let body = description(state, at);
+    let response = if !state.account.security_keys.is_empty() {
+        let challenge = state.ids.hex(44);
+        Response::json(
+            200,
+            &json!({
+                "authenticationType": "hsa2",
+                "fsaChallenge": {"challenge": challenge, "keyHandles": [], "rpId": "apple.com"},
+                "keyNames": state.account.security_keys,
+            }),
+        )
+    } else if state.account.state_form == StateForm::Html {
+        let boot = json!({"direct": {"twoSV": body}});
+        Response::html(
+            200,
+            &format!(
+                "<html><body><script type=\"application/json\" class=\"boot_args\">{boot}</script></body></html>"
+            ),
+        )
+    } else {
+        Response::json(200, &body)
+    };
+    state.carry(at, response)
+}
+
+/// Makes a new device code, which voids any earlier one, and shows it unless `S-push` keeps it from arriving.
+fn show_device_code(state: &mut State, at: usize) {
+    let code = state.ids.digits(6);
+    let signin = &mut state.auth.signins[at];
+    signin.codes_sent += 1;
+    signin.code = Some((code.clone(), Channel::Device));
+    state.auth.device_code = (state.switches.push == Push::Works).then_some(code);
+}
+
+/// `PUT verify/trusteddevice/securitycode`.
+pub fn request_device_code(state: &mut State, request: &Request) -> Response {
+    let at = match half_open(state, request) {
+        Ok(at) => at,
+        Err(refusal) => return refusal,
+    };
+    if let Some(refusal) = locked(state, at) {
+        return refusal;
+    }
+    if state.auth.signins[at].codes_sent >= MOST_CODES {
+        let response = error(423, "-22981", "Too many verification codes have been sent.");
+        return state.carry(at, response);
+    }
+    if !state.account.trusted_devices || !state.account.security_keys.is_empty() {
+        let response = error(412, "-21668", "There is no trusted device.");
+        return state.carry(at, response);
+    }
+    show_device_code(state, at);
+    state.carry(at, Response::empty(202))
+}
+
+/// `PUT verify/phone`.
+pub fn request_message(state: &mut State, request: &Request, body: &Value) -> Response {
+    let at = match half_open(state, request) {
+        Ok(at) => at,
+        Err(refusal) => return refusal,
+    };
+    if let Some(refusal) = locked(state, at) {
+        return refusal;
+    }
+    let phone = body["phoneNumber"]["id"].as_u64();
+    let Some(phone) = state.account.phones.iter().find(|known| Some(known.id) == phone).cloned() else {
+        return error(400, "-28248", "no such telephone");
+    };
+    if body["mode"].as_str() != Some(phone.mode.as_str()) {
+        return error(400, "-28248", "the telephone does not take this mode");
+    }
+    let wrong_flag = body["phoneNumber"].get("nonFTEU").is_some_and(|sent| sent.as_bool() != phone.non_fteu);
+    if wrong_flag {
+        return error(400, "-28248", "nonFTEU is not the telephone's");
+    }
+    if state.auth.signins[at].codes_sent >= MOST_CODES || !state.account.sms_works {
+        let response = error(423, "-22981", "Too many verification codes have been sent.");
+        return state.carry(at, response);
+    }
+    let code = state.ids.digits(6);
+    let signin = &mut state.auth.signins[at];
+    signin.codes_sent += 1;
+    signin.code = Some((code.clone(), Channel::Phone(phone.id)));
+    state.auth.device_code = None;
+    state.auth.messages.push(Message { phone: phone.id, code });
+    let body = description(state, at);
+    state.carry(at, Response::json(200, &body))
+}
+
+/// `POST verify/trusteddevice/securitycode`, or with `by_phone` `POST verify/phone/securitycode`.
+pub fn submit(state: &mut State, request: &Request, body: &Value, by_phone: bool) -> Response {
+    let at = match half_open(state, request) {
+        Ok(at) => at,
+        Err(refusal) => return refusal,
+    };
+    if let Some(refusal) = locked(state, at) {
+        return refusal;
+    }
+    let Some(code) = body["securityCode"]["code"].as_str() else {
+        return error(400, "-1", "securityCode.code is missing");
+    };
+    let channel = if by_phone {
+        match body["phoneNumber"]["id"].as_u64() {
+            Some(id) => Channel::Phone(id),
+            None => return error(400, "-1", "phoneNumber.id is missing"),
+        }
+    } else {
+        Channel::Device
+    };
+    let signin = &mut state.auth.signins[at];
+    if signin.code.as_ref() != Some(&(code.to_owned(), channel)) {
+        signin.wrong_codes += 1;
+        let response = error(400, WRONG_CODE, "Incorrect verification code.");
+        return state.carry(at, response);
+    }
+    signin.code = None;
+    signin.code_accepted = true;
+    state.auth.device_code = None;
+    let accepted = json!({"securityCode": {"code": code, "valid": true}});
+    match state.switches.two_factor {
+        TwoFactor::Status204 => {
+            let response = state.carry(at, Response::empty(204));
+            state.give_session_token(at, false, true, response)
+        }
+        TwoFactor::Status409Token => {
+            let response = state.carry(at, Response::json(409, &accepted));
+            state.give_session_token(at, false, true, response)
+        }
+        TwoFactor::Status409TrustWorks | TwoFactor::Status409TrustFails => {
+            state.carry(at, Response::json(409, &accepted))
+        }
+    }
+}
+
+/// `GET 2sv/trust`.
+pub fn trust(state: &mut State, request: &Request) -> Response {
+    let at = match half_open(state, request) {
+        Ok(at) => at,
+        Err(refusal) => return refusal,
+    };
+    let signin = &state.auth.signins[at];
+    if !signin.trusted && !signin.code_accepted {
+        let response = error(403, "-21420", "enter a verification code first");
+        return state.carry(at, response);
+    }
+    let refused = if signin.trusted {
+        state.switches.retrust == Retrust::Status4xx
+    } else {
+        state.switches.two_factor == TwoFactor::Status409TrustFails
+    };
+    if refused {
+        let response = error(403, "-21420", "this browser cannot be trusted");
+        return state.carry(at, response);
+    }
+    state.auth.signins[at].trusted = true;
+    let response = state.carry(at, Response::empty(204));
+    let response = state.give_session_token(at, true, true, response);
+    state.give_trust_token(response)
+}

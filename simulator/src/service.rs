@@ -1,0 +1,202 @@
+//! What stands before every drivews and docws call: cookies, PCS cookies, session trouble and throttling.
+
+use serde_json::json;
+
+use crate::account::{Readiness, WebAccess};
+use crate::http::{Request, Response};
+use crate::route::{self, FIRST_PARTITION, Service};
+use crate::setup::{self, missing_cookie};
+use crate::sim::{Core, State};
+use crate::switches::{SessionTrouble, Throttle};
+
+/// The upload token of calls that need no session ([`crate::SimConfig::sessionless`]).
+pub const SESSIONLESS_UPLOAD_TOKEN: &str = "sessionless-upload-token";
+
+/// Who a service call belongs to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The account's dsid as text.
+    pub dsid: String,
+    /// The value of `t=` in `X-APPLE-WEBAUTH-VALIDATE` (docs/protocol.md §12.1). A `token` in `upload/web` must be this.
+    pub upload_token: String,
+}
+
+/// What befalls service calls.
+#[derive(Debug)]
+pub struct ServiceState {
+    /// `S-session` was set and has not struck yet.
+    armed: bool,
+    /// Calls so far, for `S-throttle`.
+    calls: u64,
+    /// The partition that is announced.
+    pub partition: u32,
+    /// Connections up to this number are misrouted.
+    misrouted_up_to: u64,
+    /// The newest connection that a request came on.
+    pub last_connection: u64,
+}
+
+impl Default for ServiceState {
+    fn default() -> Self {
+        Self { armed: false, calls: 0, partition: FIRST_PARTITION, misrouted_up_to: 0, last_connection: 0 }
+    }
+}
+
+impl ServiceState {
+    /// Makes this trouble strike once from here on.
+    pub fn arm(&mut self, trouble: SessionTrouble) {
+        self.armed = trouble != SessionTrouble::Stable;
+        if trouble == SessionTrouble::Misrouted421 {
+            self.misrouted_up_to = self.last_connection;
+            self.armed = false;
+        }
+    }
+
+    /// Moves the account to another partition when the switch says so; called at each accountLogin and validate.
+    pub fn rotate(&mut self, trouble: SessionTrouble) {
+        if trouble == SessionTrouble::Rotating {
+            self.partition += 1;
+        }
+    }
+
+    /// The answer to a request on a connection that leads to the wrong partition.
+    #[must_use]
+    pub fn misrouted(&self, request: &Request) -> Option<Response> {
+        (request.connection <= self.misrouted_up_to).then(|| Response::text(421, "Misdirected Request"))
+    }
+}
+
+impl Core {
+    /// Checks cookies, PCS cookies, `S-session` and `S-throttle` for a call to drivews or docws.
+    ///
+    /// # Errors
+    /// The answer to give instead.
+    pub fn check_service(&self, request: &Request) -> Result<Session, Response> {
+        let mut state = self.state();
+        if state.sessionless {
+            return Ok(Session {
+                dsid: state.account.dsid.clone(),
+                upload_token: SESSIONLESS_UPLOAD_TOKEN.to_owned(),
+            });
+        }
+        let route = route::route(request);
+        check(&mut state, route.service, route.partition, request)
+    }
+}
+
+fn check(
+    state: &mut State,
+    service: Service,
+    partition: Option<u32>,
+    request: &Request,
+) -> Result<Session, Response> {
+    state.service.calls += 1;
+    if let Some(answer) = throttled(state) {
+        return Err(answer);
+    }
+    if let Some(answer) = state.service.misrouted(request) {
+        return Err(answer);
+    }
+    if partition.unwrap_or(FIRST_PARTITION) != state.service.partition {
+        return Err(Response::text(421, "Misdirected Request"));
+    }
+    if state.service.armed {
+        match state.switches.session {
+            SessionTrouble::Once401 => {
+                state.service.armed = false;
+                return Err(Response::json(401, &json!({"success": false, "error": "Unauthorized"})));
+            }
+            SessionTrouble::Body421 => {
+                state.service.armed = false;
+                for login in &mut state.setup.logins {
+                    login.void = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    let login = setup::find_login(state, request).map_err(missing_cookie)?;
+    match state.account.web_access {
+        WebAccess::On => {}
+        WebAccess::EmptyWebservices | WebAccess::AccessDenied => {
+            return Err(service_error(403, "ACCESS_DENIED", "Access denied"));
+        }
+        WebAccess::Status421 => {
+            return Err(missing_cookie("X-APPLE-WEBAUTH-TOKEN"));
+        }
+    }
+    match &mut state.account.readiness {
+        Readiness::Ready | Readiness::Preparing(0) => {}
+        Readiness::Preparing(calls) => {
+            *calls -= 1;
+            return Err(Response::text(400, "Bad Request"));
+        }
+        Readiness::NeverSetUp => {
+            return Err(service_error(400, "ZONE_NOT_FOUND", "Zone not found"));
+        }
+    }
+    let login = &state.setup.logins[login];
+    if !login.trusted {
+        return Err(service_error(400, "AUTHENTICATION_FAILED", "the session is partial"));
+    }
+    if state.account.adp.is_some() {
+        let sent = request.cookie(setup::PCS_COOKIE);
+        let right = login
+            .pcs_cookie
+            .as_ref()
+            .is_some_and(|value| sent.as_deref().map(unquoted) == Some(unquoted(value)));
+        if !right {
+            return Err(if service == Service::Docws {
+                service_error(400, "BAD_REQUEST", "Cannot find PCS auth info from request")
+            } else {
+                Response::json(
+                    423,
+                    &json!({
+                        "requestUUID": "5a5d0c52-9a39-4b1c-8a17-2c6d35a5f0aa",
+                        "errorReason": "Missing PCS cookies from the request",
+                        "errorCode": 423,
+                    }),
+                )
+            });
+        }
+    }
+    Ok(Session { dsid: state.account.dsid.clone(), upload_token: login.upload_token.clone() })
+}
+
+fn throttled(state: &State) -> Option<Response> {
+    let every = state.switches.throttle_every.max(1);
+    if !state.service.calls.is_multiple_of(every) {
+        return None;
+    }
+    match state.switches.throttle {
+        Throttle::None => None,
+        Throttle::Status429 => {
+            Some(service_error(429, "TOO_MANY_REQUESTS", "Too many requests").header("Retry-After", "1"))
+        }
+        Throttle::Html503 => {
+            Some(Response::html(503, "<html><body><h1>503 Service Unavailable</h1></body></html>"))
+        }
+        Throttle::AccessDenied => Some(service_error(403, "ACCESS_DENIED", "Access denied")),
+    }
+}
+
+/// An error body of docs/protocol.md §16.2.
+#[must_use]
+pub fn service_error(status: u16, code: &str, reason: &str) -> Response {
+    Response::json(
+        status,
+        &json!({
+            "uuid": "1f7b6c0e-40a8-4d35-9a53-0c8d5b1f2e77",
+            "messageForDeveloper": reason,
+            "error_code": code,
+            "serverErrorCode": code,
+            "reason": reason,
+        }),
+    )
+}
+
+/// A cookie's value without the quotes around it: clients may send either.
+#[must_use]
+pub fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+}

@@ -1,0 +1,101 @@
+//! The way to the PCS cookies (docs/protocol.md §6.3).
+
+use serde_json::{Value, json};
+
+use super::{PCS_COOKIE, TOKEN_COOKIE, failure, find_login, missing_cookie};
+use crate::cookies::{self, Realm};
+use crate::http::{Request, Response};
+use crate::sim::State;
+
+/// How far the way has been gone.
+#[derive(Debug, Default)]
+pub struct PcsState {
+    /// The device was asked.
+    pub asked: bool,
+    /// The device consented.
+    pub consented: bool,
+    /// Looks at the state since the device was asked.
+    polls: u32,
+    /// `requestPCS` calls since the consent.
+    requests: u32,
+}
+
+/// `POST requestWebAccessState`.
+pub fn web_access_state(state: &mut State, request: &Request) -> Response {
+    if let Err(name) = find_login(state, request) {
+        return missing_cookie(name);
+    }
+    let Some(adp) = state.account.adp else {
+        return Response::json(200, &json!({"isICDRSDisabled": false, "isDeviceConsentedForPCS": true}));
+    };
+    let pcs = &mut state.setup.pcs;
+    if pcs.asked && !pcs.consented {
+        pcs.polls += 1;
+        pcs.consented = adp.consent_after_polls.is_some_and(|n| pcs.polls >= n);
+    }
+    Response::json(200, &json!({"isICDRSDisabled": true, "isDeviceConsentedForPCS": pcs.consented}))
+}
+
+/// `POST enableDeviceConsentForPCS`.
+pub fn consent(state: &mut State, request: &Request) -> Response {
+    if let Err(name) = find_login(state, request) {
+        return missing_cookie(name);
+    }
+    if state.account.adp.is_none() {
+        return Response::json(200, &json!({"isDeviceConsentNotificationSent": false}));
+    }
+    if state.setup.pcs.asked && !state.setup.pcs.consented {
+        state.violation("pcs.consent: the device was asked again while it had not answered");
+    }
+    state.setup.pcs.asked = true;
+    Response::json(200, &json!({"isDeviceConsentNotificationSent": true}))
+}
+
+/// `POST requestPCS`.
+pub fn request(state: &mut State, request: &Request, body: &Value) -> Response {
+    let at = match find_login(state, request) {
+        Ok(at) => at,
+        Err(TOKEN_COOKIE) => return failure(500, "Missing X-APPLE-WEBAUTH-TOKEN cookie"),
+        Err(name) => return missing_cookie(name),
+    };
+    if body["appName"] != "iclouddrive" {
+        return failure(400, "unknown appName");
+    }
+    let Some(by_user) = body["derivedFromUserAction"].as_bool() else {
+        return failure(400, "derivedFromUserAction is missing");
+    };
+    let Some(adp) = state.account.adp else {
+        return Response::json(200, &json!({"status": "success"}));
+    };
+    if !state.setup.pcs.consented {
+        state.violation("pcs.request: asked before the device consented");
+        return Response::json(
+            200,
+            &json!({"status": "failure", "message": "Requested the device to upload cookies."}),
+        );
+    }
+    let pcs = &mut state.setup.pcs;
+    pcs.requests += 1;
+    let number = pcs.requests;
+    if by_user != (number == 1) {
+        state.violation("pcs.request: derivedFromUserAction is to be true the first time only");
+    }
+    if number < adp.cookies_at_request {
+        let message = if number == 1 {
+            "Requested the device to upload cookies."
+        } else {
+            "Cookies not available yet on server."
+        };
+        return Response::json(200, &json!({"status": "failure", "message": message}));
+    }
+    let value = format!("\"{}\"", state.ids.hex(120));
+    let sharing = format!("\"{}\"", state.ids.hex(120));
+    let login = &mut state.setup.logins[at];
+    login.pcs_cookie = Some(value.clone());
+    let expires = login.issued + state.account.session_life;
+    state.setup.pcs.requests = 0;
+    let set = |name: &str, value: &str| cookies::set(request, Realm::ICloud, name, value, Some(expires));
+    Response::json(200, &json!({"status": "success"}))
+        .cookie(set(PCS_COOKIE, &value))
+        .cookie(set("X-APPLE-WEBAUTH-PCS-Sharing", &sharing))
+}

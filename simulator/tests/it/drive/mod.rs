@@ -1,0 +1,8 @@
+//! The drive half over real HTTP, most of it without a session.
+
+mod client;
+mod listing;
+mod mutations;
+mod scale;
+mod smoke;
+mod transfer;

@@ -1,0 +1,402 @@
+//! Arguments, parsed by lexopt into a [`Command`].
+//!
+//! Nothing that could be a password or a code is ever echoed: messages name options and commands, not their values.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use lexopt::{Arg, Parser};
+
+use super::help;
+use crate::config::nearest;
+use crate::secret::Secret;
+
+/// What the user asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invocation {
+    /// The file of `--config`.
+    pub config: Option<PathBuf>,
+    /// The command, [`Command::Run`] where none was given.
+    pub command: Command,
+}
+
+/// A command with its own arguments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Keeps the folder in sync until stopped.
+    Run,
+    /// Syncs until nothing is left to do.
+    Once,
+    /// Prints what a pass would do.
+    Plan {
+        /// For programs.
+        json: bool,
+    },
+    /// Signs in interactively.
+    Login,
+    /// Gives or asks for a second-factor code.
+    Code(CodeRequest),
+    /// What the daemon is doing.
+    Status {
+        /// For programs.
+        json: bool,
+    },
+    /// Whether the daemon is alive.
+    Health {
+        /// Whether it is ready, too.
+        ready: bool,
+    },
+    /// What was decided for a path.
+    Why {
+        /// As given, relative to the synced folder.
+        path: OsString,
+    },
+    /// A full pass now.
+    SyncNow,
+    /// Decides on held deletions.
+    Approve {
+        /// Restores instead.
+        reject: bool,
+    },
+    /// Stops syncing.
+    Pause,
+    /// Starts syncing again.
+    Resume,
+    /// The local trash.
+    Trash(TrashCommand),
+    /// Forgets the session.
+    Logout,
+    /// Checks and prints the configuration.
+    CheckConfig,
+    /// Forgets the base.
+    ResetState,
+    /// Prints the version.
+    Version,
+    /// Prints the help for a command, or for the program.
+    Help(Option<&'static str>),
+}
+
+/// What `code` is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CodeRequest {
+    /// List the ways to get a code.
+    List,
+    /// Hand this code, digits only, to the daemon.
+    Give(Secret),
+    /// Ask for a code.
+    Send(SendWay),
+}
+
+/// How a code is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SendWay {
+    /// As the account usually does.
+    Usual,
+    /// Shown on the trusted devices.
+    Device,
+    /// By SMS to the listed number of this place, from 1; the first where none is given.
+    Sms(Option<usize>),
+}
+
+/// What `trash` is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum TrashCommand {
+    /// List it.
+    List,
+    /// Bring back the version at this path, as `trash list` prints it.
+    Restore {
+        /// As given.
+        path: OsString,
+    },
+}
+
+/// A command line that cannot be understood; exit 3.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum UsageError {
+    /// An option of the Python tool.
+    #[error("the option {option} of the Python tool is replaced by {replacement}")]
+    Replaced {
+        /// The option, without its value.
+        option: String,
+        /// The key that takes its place.
+        replacement: &'static str,
+    },
+    /// A command that does not exist.
+    #[error("unknown command {command:?}{hint}; see `icloudds --help`")]
+    UnknownCommand {
+        /// What was typed.
+        command: String,
+        /// `, did you mean …?`, or nothing.
+        hint: String,
+    },
+    /// Anything else.
+    #[error("{problem}; see `icloudds {topic}--help`")]
+    Wrong {
+        /// What is wrong.
+        problem: String,
+        /// The command and a space, or nothing.
+        topic: String,
+    },
+}
+
+/// A command's name, its help, and what a bare use of it means.
+pub(super) struct Described {
+    pub(super) name: &'static str,
+    pub(super) help: &'static str,
+}
+
+const fn described(name: &'static str, help: &'static str) -> Described {
+    Described { name, help }
+}
+
+/// Every command of the contract.
+pub(super) const COMMANDS: &[Described] = &[
+    described("run", help::RUN),
+    described("once", help::ONCE),
+    described("plan", help::PLAN),
+    described("login", help::LOGIN),
+    described("code", help::CODE),
+    described("status", help::STATUS),
+    described("health", help::HEALTH),
+    described("why", help::WHY),
+    described("sync-now", help::SYNC_NOW),
+    described("approve", help::APPROVE),
+    described("pause", help::PAUSE),
+    described("resume", help::RESUME),
+    described("trash", help::TRASH),
+    described("logout", help::LOGOUT),
+    described("check-config", help::CHECK_CONFIG),
+    described("reset-state", help::RESET_STATE),
+];
+
+/// The options of the Python tool and what replaces each.
+const REPLACED: &[(&str, &str)] = &[
+    ("-d", "the key sync.directory"),
+    ("--directory", "the key sync.directory"),
+    ("-u", "the key account.username"),
+    ("--username", "the key account.username"),
+    ("-p", "the key account.password_file (or account.password)"),
+    ("--password", "the key account.password_file (or account.password)"),
+    ("--cookie-directory", "the key sync.state_directory"),
+    ("--ignore-regexes", "the key sync.ignore"),
+    ("--include-regexes", "the key sync.include"),
+    ("--logging-config", "the keys of the section [log]"),
+    ("--icloud-check-period", "the key sync.check_period"),
+    ("--icloud-refresh-period", "the key sync.refresh_period"),
+    ("--debounce-period", "the key sync.debounce_period"),
+    ("--max-workers", "the key sync.max_workers"),
+];
+
+impl Command {
+    /// The command's name as it is typed.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Once => "once",
+            Self::Plan { .. } => "plan",
+            Self::Login => "login",
+            Self::Code(_) => "code",
+            Self::Status { .. } => "status",
+            Self::Health { .. } => "health",
+            Self::Why { .. } => "why",
+            Self::SyncNow => "sync-now",
+            Self::Approve { .. } => "approve",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Trash(_) => "trash",
+            Self::Logout => "logout",
+            Self::CheckConfig => "check-config",
+            Self::ResetState => "reset-state",
+            Self::Version => "--version",
+            Self::Help(_) => "--help",
+        }
+    }
+}
+
+/// Parses `arguments`, the program's own name left out.
+///
+/// # Errors
+///
+/// [`UsageError`], one line, for anything that is not in `docs/contract.md`, "Commands".
+pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation, UsageError> {
+    let mut parser = Parser::from_args(arguments);
+    let mut given = Given::default();
+    while let Some(argument) = parser.next().map_err(|error| given.unparsed(&error))? {
+        // What was read so far borrows the parser, so the option's name is taken out first.
+        let option = match argument {
+            Arg::Value(value) => {
+                given.word(value)?;
+                continue;
+            }
+            Arg::Short(short) => format!("-{short}"),
+            Arg::Long(long) => format!("--{long}"),
+        };
+        match option.as_str() {
+            "-h" | "--help" => given.help = true,
+            "-V" | "--version" => given.version = true,
+            "--config" => given.config(&mut parser)?,
+            _ => given.option(&option)?,
+        }
+    }
+    given.finish()
+}
+
+/// What has been read so far.
+#[derive(Default)]
+struct Given {
+    config: Option<PathBuf>,
+    command: Option<&'static str>,
+    words: Vec<OsString>,
+    flags: Vec<String>,
+    help: bool,
+    version: bool,
+}
+
+impl Given {
+    fn wrong(&self, problem: impl Into<String>) -> UsageError {
+        let topic = self.command.map_or_else(String::new, |command| format!("{command} "));
+        UsageError::Wrong { problem: problem.into(), topic }
+    }
+
+    /// What the parser refused, without the value that it would show.
+    fn unparsed(&self, error: &lexopt::Error) -> UsageError {
+        self.wrong(match error {
+            lexopt::Error::UnexpectedValue { .. } => "an option was given a value it does not take",
+            _ => "an argument cannot be read",
+        })
+    }
+
+    fn config(&mut self, parser: &mut Parser) -> Result<(), UsageError> {
+        let file = parser.value().map_err(|_| self.wrong("--config needs a FILE"))?;
+        if file.is_empty() {
+            return Err(self.wrong("--config needs a FILE"));
+        }
+        if self.config.replace(PathBuf::from(file)).is_some() {
+            return Err(self.wrong("--config was given twice"));
+        }
+        Ok(())
+    }
+
+    /// A command's own option; its meaning is checked at the end.
+    fn option(&mut self, option: &str) -> Result<(), UsageError> {
+        if let Some((_, replacement)) = REPLACED.iter().find(|(known, _)| *known == option) {
+            return Err(UsageError::Replaced { option: option.to_owned(), replacement });
+        }
+        let known = match self.command {
+            Some("plan" | "status") => option == "--json",
+            Some("health") => option == "--ready",
+            Some("approve") => option == "--reject",
+            Some("code") => option == "--send",
+            _ => false,
+        };
+        if !known {
+            return Err(self.wrong(format!("unknown option {}", option.escape_debug())));
+        }
+        self.flags.push(option.to_owned());
+        Ok(())
+    }
+
+    fn word(&mut self, word: OsString) -> Result<(), UsageError> {
+        if self.command.is_some() {
+            self.words.push(word);
+            return Ok(());
+        }
+        if word == "help" {
+            self.help = true;
+            return Ok(());
+        }
+        let Some(known) = COMMANDS.iter().find(|command| word == command.name) else {
+            let command = word.to_string_lossy().into_owned();
+            let near = nearest(&command, COMMANDS.iter().map(|command| command.name));
+            let hint = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+            return Err(UsageError::UnknownCommand { command, hint });
+        };
+        self.command = Some(known.name);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Result<Invocation, UsageError> {
+        let command = match (self.help, self.version) {
+            (true, _) => Command::Help(self.command),
+            (false, true) => Command::Version,
+            (false, false) => self.command()?,
+        };
+        Ok(Invocation { config: self.config, command })
+    }
+
+    fn command(&mut self) -> Result<Command, UsageError> {
+        let flag = !self.flags.is_empty();
+        let command = match self.command.unwrap_or("run") {
+            "once" => Command::Once,
+            "plan" => Command::Plan { json: flag },
+            "login" => Command::Login,
+            "code" => Command::Code(self.code(flag)?),
+            "status" => Command::Status { json: flag },
+            "health" => Command::Health { ready: flag },
+            "why" => Command::Why { path: self.path()? },
+            "sync-now" => Command::SyncNow,
+            "approve" => Command::Approve { reject: flag },
+            "pause" => Command::Pause,
+            "resume" => Command::Resume,
+            "trash" => Command::Trash(self.trash()?),
+            "logout" => Command::Logout,
+            "check-config" => Command::CheckConfig,
+            "reset-state" => Command::ResetState,
+            // The names come from `COMMANDS`, of which this is the one that is left.
+            _ => Command::Run,
+        };
+        if self.words.is_empty() {
+            return Ok(command);
+        }
+        // Not echoed: it may be a code or a password that was typed in the wrong place.
+        Err(self.wrong(format!("{} takes no more arguments", command.name())))
+    }
+
+    /// Takes the next word of the command.
+    fn next_word(&mut self) -> Option<OsString> {
+        (!self.words.is_empty()).then(|| self.words.remove(0))
+    }
+
+    fn path(&mut self) -> Result<OsString, UsageError> {
+        self.next_word().filter(|path| !path.is_empty()).ok_or_else(|| self.wrong("a PATH is needed"))
+    }
+
+    fn trash(&mut self) -> Result<TrashCommand, UsageError> {
+        let word = self.next_word();
+        match word.as_ref().and_then(|word| word.to_str()) {
+            Some("list") => Ok(TrashCommand::List),
+            Some("restore") => Ok(TrashCommand::Restore { path: self.path()? }),
+            _ => Err(self.wrong("trash needs `list` or `restore PATH`")),
+        }
+    }
+
+    fn code(&mut self, send: bool) -> Result<CodeRequest, UsageError> {
+        let word = self.next_word().map(|word| word.to_string_lossy().into_owned());
+        if !send {
+            let Some(word) = word else { return Ok(CodeRequest::List) };
+            let code: String = word.chars().filter(|character| !matches!(character, ' ' | '-')).collect();
+            if !(4..=8).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
+                return Err(self.wrong("a code consists of 4 to 8 digits"));
+            }
+            return Ok(CodeRequest::Give(Secret::new(code)));
+        }
+        let way = match word.as_deref() {
+            None => SendWay::Usual,
+            Some("device") => SendWay::Device,
+            Some("sms") => {
+                let number = self.next_word().map(|word| word.to_str().and_then(|word| word.parse().ok()));
+                match number {
+                    None => SendWay::Sms(None),
+                    Some(Some(number)) if number > 0 => SendWay::Sms(Some(number)),
+                    Some(_) => return Err(self.wrong("sms takes the place of a listed number, from 1")),
+                }
+            }
+            Some(_) => return Err(self.wrong("--send takes `device` or `sms [N]`")),
+        };
+        Ok(CodeRequest::Send(way))
+    }
+}
+
+#[cfg(test)]
+#[path = "args_tests.rs"]
+mod tests;

@@ -1,1 +1,0 @@
-//! The configuration of `docs/contract.md`: written, merged, checked.

@@ -1,0 +1,89 @@
+//! Edge: the configuration of `docs/contract.md` — written, merged, checked.
+//!
+//! Three layers are merged by figment, each over the one before: the defaults of [`RawConfig`], one TOML file, and the
+//! environment (`ICLOUDDS_SECTION__KEY`). Each layer is checked against [`schema`] while it is read, so that a wrong
+//! type is reported where it was written; the merged values are checked once more together and become a [`Config`],
+//! after which nothing can be misconfigured.
+
+mod check;
+mod env;
+mod error;
+mod file;
+mod layer;
+mod nearest;
+mod places;
+mod print;
+mod raw;
+pub mod schema;
+mod summary;
+mod types;
+mod values;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+pub use error::{ConfigError, Origin};
+pub(crate) use nearest::nearest;
+pub use print::effective as print_effective;
+pub use raw::{RawConfig, RawSize};
+pub use summary::lines as start_lines;
+pub use types::*;
+
+use layer::Effective;
+
+/// The file that is read when neither `--config` nor `ICLOUDDS_CONFIG` names one. It may be absent.
+pub const DEFAULT_FILE: &str = "/etc/icloudds/config.toml";
+
+/// Where the configuration comes from. Only the command line fills this from the process; tests fill it by hand.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// The file of `--config`.
+    pub file: Option<PathBuf>,
+    /// The environment, whole.
+    pub variables: Vec<(OsString, OsString)>,
+}
+
+impl Sources {
+    /// Of this process: its environment, and the file of `--config` if one was given.
+    pub fn of_process(file: Option<PathBuf>) -> Self {
+        Self { file, variables: std::env::vars_os().collect() }
+    }
+
+    /// The value of a variable, `None` where it is unset or empty.
+    fn variable(&self, name: &str) -> Option<&OsString> {
+        self.variables
+            .iter()
+            .find(|(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value)
+    }
+}
+
+/// A configuration that was read without an error.
+pub struct Loaded {
+    /// What is meant.
+    pub config: Config,
+    /// What was written, and where.
+    pub effective: Effective,
+    /// The file that was read, `None` where the default one is absent.
+    pub file: Option<PathBuf>,
+    /// Things to say once at `debug`, such as variables that were passed over.
+    pub notes: Vec<String>,
+}
+
+/// Reads, merges and checks the configuration.
+///
+/// # Errors
+///
+/// The first thing that is wrong, as one line that names key, value (never a secret's), origin and what is allowed;
+/// [`ConfigError::exit_code`] says with which code to end.
+pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
+    let file = file::find(sources)?;
+    let file_layer = match &file {
+        Some(found) => file::read(found)?,
+        None => layer::Layer::default(),
+    };
+    let (env_layer, notes) = env::read(sources)?;
+    let effective = Effective::merge([file_layer, env_layer])?;
+    let config = check::check(sources, &effective)?;
+    Ok(Loaded { config, effective, file, notes })
+}

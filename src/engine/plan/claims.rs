@@ -1,0 +1,247 @@
+//! Two items claim one name: who keeps it (`docs/sync.md` §4).
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use super::decide::shown_path;
+use super::items::{Fate, Item, Items, Key, Place, World};
+use super::{Mode, note};
+use crate::engine::conflict::conflict_name;
+use crate::engine::operation::{NoteKind, Reason};
+use crate::model::name;
+use crate::model::{Node, Side};
+
+/// Settles every name that two items claim in one folder. Who is set aside goes on having the name it has, which
+/// others may have counted on: so it is looked at again until nobody more gives way.
+pub(super) fn settle(world: &World<'_>, items: &mut Items) {
+    loop {
+        let mut folders: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
+        for (key, item) in &items.all {
+            if let (Fate::Keep, Some(place)) = (item.fate, &item.place) {
+                folders.entry(place.parent).or_default().push(*key);
+            }
+        }
+        let told = items.notes.len();
+        for (folder, children) in folders {
+            Folder::new(world, items, folder, children).settle(world, items);
+        }
+        if items.notes.len() == told {
+            return;
+        }
+    }
+}
+
+struct Folder {
+    key: Key,
+    claims: BTreeMap<Box<str>, Vec<Key>>,
+    /// Names of items that nothing happened to.
+    settled: HashMap<Box<str>, Key>,
+    /// Exact names here, and composed names on iCloud, of what stays without taking part in this plan.
+    held_here: HashMap<Box<str>, Node>,
+    held_there: HashMap<Box<str>, Node>,
+    /// Every name in use on either side, for conflict names.
+    taken: BTreeSet<Box<str>>,
+}
+
+impl Folder {
+    fn new(world: &World<'_>, items: &Items, key: Key, children: Vec<Key>) -> Self {
+        let folds = world.policy.local_folds_case;
+        let mut folder = Self {
+            key,
+            claims: BTreeMap::new(),
+            settled: HashMap::new(),
+            held_here: HashMap::new(),
+            held_there: HashMap::new(),
+            taken: BTreeSet::new(),
+        };
+        for child in children {
+            let place = items.all[&child].place.as_ref().expect("only items with a place are given");
+            folder.claims.entry(name::key(&place.local_name, folds)).or_default().push(child);
+        }
+        let item = items.all.get(&key);
+        let (here, there) = match (key, item) {
+            (_, Some(item)) => (item.local, item.remote),
+            (Key::Base(node), None) => {
+                let here = match world.recognition.of_base[node] {
+                    crate::engine::recognise::LocalFate::There { node, .. } => Some(node),
+                    _ => None,
+                };
+                (here, world.remote.tree.by_id(&world.base.get(node).id))
+            }
+            _ => (None, None),
+        };
+        if let Key::Base(node) = key {
+            for &child in world.base.children(node) {
+                if !items.all.contains_key(&Key::Base(child)) {
+                    folder
+                        .settled
+                        .insert(name::key(&world.base.get(child).local_name, folds), Key::Base(child));
+                }
+            }
+        }
+        let stays = |item: Option<&Item>| {
+            item.is_none_or(|item| matches!(item.fate, Fate::Pin | Fate::Forget | Fate::OneSided(_)))
+        };
+        for &child in here.into_iter().flat_map(|node| world.local.tree.children(node)) {
+            let text = world.local.tree.name(child);
+            folder.taken.insert(name::key(text, true));
+            let key = items.key_of_local(world, child);
+            let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
+            if !settled && stays(items.all.get(&key)) {
+                folder.held_here.insert(if folds { name::key(text, true) } else { text.into() }, child);
+            }
+        }
+        for &child in there.into_iter().flat_map(|node| world.remote.tree.children(node)) {
+            let text = &world.remote.tree.get(child).name;
+            folder.taken.insert(name::key(text, true));
+            let key = items.key_of_remote(world, child);
+            let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
+            if !settled && stays(items.all.get(&key)) {
+                folder.held_there.insert(name::key(text, folds), child);
+            }
+        }
+        folder
+    }
+
+    fn settle(mut self, world: &World<'_>, items: &mut Items) {
+        let claims = std::mem::take(&mut self.claims);
+        for (name, mut claimants) in claims {
+            claimants.retain(|key| !self.is_held(world, items, *key, &name));
+            let settled = self.settled.get(&name).copied();
+            claimants.sort_by_key(|key| (self.rank(world, items, *key), *key));
+            let alone = claimants.len() == 2 && settled.is_none();
+            let mut claimants = claimants.into_iter();
+            let keeper = match settled {
+                Some(settled) => settled,
+                None => match claimants.next() {
+                    Some(first) => first,
+                    None => continue,
+                },
+            };
+            for loser in claimants {
+                self.give_way(world, items, keeper, alone, loser);
+                self.hold(world, items, loser);
+            }
+            if settled.is_none() {
+                self.is_held(world, items, keeper, &name);
+            }
+        }
+    }
+
+    /// Who keeps a name: known items on iCloud at this place, then new ones there, then those only here; of equals
+    /// the one that stands here too.
+    fn rank(&self, world: &World<'_>, items: &Items, key: Key) -> (u8, bool) {
+        let item = &items.all[&key];
+        let rank = match (self.is_at_place_there(world, items, item), item.base) {
+            (true, Some(_)) => 1,
+            (true, None) => 2,
+            _ => 3,
+        };
+        (rank, !self.is_at_place_here(world, items, item))
+    }
+
+    fn is_at_place_there(&self, world: &World<'_>, items: &Items, item: &Item) -> bool {
+        let (Some(node), Some(place)) = (item.remote.filter(|_| item.there.is_there()), &item.place) else {
+            return false;
+        };
+        items.remote_parent(world, node) == self.key
+            && name::same(&world.remote.tree.get(node).name, &place.remote_name)
+    }
+
+    fn is_at_place_here(&self, world: &World<'_>, items: &Items, item: &Item) -> bool {
+        let (Some(node), Some(place)) = (item.local.filter(|_| item.here.is_there()), &item.place) else {
+            return false;
+        };
+        items.local_parent(world, node) == self.key && world.local.tree.name(node) == &*place.local_name
+    }
+
+    /// Whether something that stays without taking part has the name on a side where the item has yet to arrive.
+    fn is_held(&self, world: &World<'_>, items: &mut Items, key: Key, name: &str) -> bool {
+        let item = &items.all[&key];
+        let place = item.place.as_ref().expect("claimants have places");
+        let here = if world.policy.local_folds_case { name } else { &*place.local_name };
+        let side = if self.held_here.contains_key(here) && !self.is_at_place_here(world, items, item) {
+            "here"
+        } else if self.held_there.contains_key(name) && !self.is_at_place_there(world, items, item) {
+            "on iCloud"
+        } else {
+            return false;
+        };
+        let path = shown_path(world, item);
+        let reason = format!("something {side} that does not take part has the name {:?}", place.local_name);
+        set_aside(items, key);
+        items.notes.push(note(path, NoteKind::SetAside(reason)));
+        true
+    }
+
+    /// Remembers the names that an item which was set aside goes on having.
+    fn hold(&mut self, world: &World<'_>, items: &Items, key: Key) {
+        let item = &items.all[&key];
+        let folds = world.policy.local_folds_case;
+        if item.place.is_some() {
+            return;
+        }
+        if let Some(node) = item.local.filter(|node| items.local_parent(world, *node) == self.key) {
+            let text = world.local.tree.name(node);
+            self.held_here.insert(if folds { name::key(text, true) } else { text.into() }, node);
+        }
+        if let Some(node) = item.remote.filter(|node| items.remote_parent(world, *node) == self.key) {
+            self.held_there.insert(name::key(&world.remote.tree.get(node).name, folds), node);
+        }
+    }
+
+    /// `loser` cannot have the name: it gets a conflict name, or is set aside where it is.
+    fn give_way(&mut self, world: &World<'_>, items: &mut Items, keeper: Key, alone: bool, loser: Key) {
+        let item = &items.all[&loser];
+        let settled = !items.all.contains_key(&keeper);
+        let both_there = self.is_at_place_there(world, items, item);
+        let keeper_there =
+            settled || items.all.get(&keeper).is_some_and(|item| self.is_at_place_there(world, items, item));
+        // Both stand here side by side, under names that iCloud may not hold apart.
+        let both_here = items.all.get(&keeper).is_some_and(|item| self.is_at_place_here(world, items, item))
+            && self.is_at_place_here(world, items, item);
+        if settled || both_there || both_here || !keeper_there {
+            let path = shown_path(world, item);
+            set_aside(items, loser);
+            let text = "another item beside it has the same name but for case or Unicode form, and only one of them \
+                        can be held on the other side: rename one of them";
+            items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
+            return;
+        }
+        let keeper_is_file = items.all.get(&keeper).is_some_and(|item| !item.folder);
+        let (yielding, forbidden) = match world.policy.mode {
+            Mode::UploadOnly => (keeper, Mode::DownloadOnly),
+            _ if keeper_is_file && item.folder => (keeper, Mode::DownloadOnly),
+            _ => (loser, Mode::UploadOnly),
+        };
+        let item = &items.all[&yielding];
+        if world.policy.mode == forbidden || yielding == keeper && (!alone || world.is_library(item)) {
+            let path = shown_path(world, item);
+            set_aside(items, loser);
+            items.notes.push(note(
+                path,
+                NoteKind::SetAside("another item has its name on the other side".to_owned()),
+            ));
+            return;
+        }
+        let place = item.place.clone().expect("claimants have places");
+        let fresh = self.free_name(world, &place.local_name);
+        let item = items.all.get_mut(&yielding).expect("the key is of this map");
+        item.moved = Some(if yielding == keeper { Side::Remote } else { Side::Local });
+        item.reason = Reason::NameClaimed;
+        item.place = Some(Place { local_name: fresh.clone(), remote_name: fresh, ..place });
+    }
+
+    fn free_name(&mut self, world: &World<'_>, name: &str) -> Box<str> {
+        let fresh = (1..)
+            .map(|nth| conflict_name(name, world.policy.conflict_mark, nth))
+            .find(|fresh| self.taken.insert(name::key(fresh, true)))
+            .expect("there are more numbers than items");
+        fresh.into()
+    }
+}
+
+fn set_aside(items: &mut Items, key: Key) {
+    let item = items.all.get_mut(&key).expect("the key is of this map");
+    item.fate = Fate::Pin;
+    item.place = None;
+}

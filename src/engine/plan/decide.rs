@@ -1,0 +1,159 @@
+//! What follows from what happened: the table of `docs/sync.md` §4, item by item.
+
+use super::items::{Change, Fate, Item, Items, Step, World};
+use super::{Mode, note};
+use crate::engine::operation::{NoteKind, Reason};
+use crate::model::{RelPath, Side};
+
+/// Decides for every collected item whether it stays and what becomes of its content. Folders that hang on
+/// what they hold stay open.
+pub(super) fn decide(world: &World<'_>, items: &mut Items) {
+    let mut notes = Vec::new();
+    for item in items.all.values_mut() {
+        let path = shown_path(world, item);
+        if let Some(reason) = held_back(world, item, &path) {
+            item.fate = Fate::Pin;
+            notes.extend(reason.map(|kind| note(path, kind)));
+            continue;
+        }
+        if item.folder {
+            (item.fate, item.reason) = folder(item, world.policy.mode);
+        } else {
+            (item.fate, item.step, item.reason) = file(world, item);
+        }
+        if let (Fate::Pin, Change::Unknown(why), _) | (Fate::Pin, _, Change::Unknown(why)) =
+            (item.fate, item.here, item.there)
+        {
+            notes.push(note(path, NoteKind::Unsettled(why.to_owned())));
+        }
+    }
+    items.notes.append(&mut notes);
+}
+
+/// The path by which the owner knows the item.
+pub(super) fn shown_path(world: &World<'_>, item: &Item) -> RelPath {
+    match (item.local, item.base, item.remote) {
+        (Some(node), ..) => world.local.tree.path(node),
+        (None, Some(node), _) => world.base.path(node),
+        (None, None, Some(node)) => world.remote.tree.path(node),
+        (None, None, None) => RelPath::root(),
+    }
+}
+
+/// Whether nothing may be done with the item now; with what to tell, if anything.
+fn held_back(world: &World<'_>, item: &Item, path: &RelPath) -> Option<Option<NoteKind>> {
+    if (world.policy.is_waiting)(path) {
+        return Some(None);
+    }
+    if item.folder || !(item.accepted || item.base.is_none()) {
+        return None;
+    }
+    let local = item.local.map(|node| world.local.tree.get(node).stamp.size);
+    let remote = item.remote.and_then(|node| world.remote.tree.get(node).size);
+    let agreed = item.base.map(|node| world.base.get(node).stamp.size);
+    let (side, size) = match (world.is_too_large(local), world.is_too_large(remote)) {
+        // The base's own version is too large since the limit changed: forgotten, see `file`.
+        _ if world.is_too_large(agreed) => return None,
+        (true, _) => ("here", local),
+        (_, true) => ("on iCloud", remote),
+        _ => return None,
+    };
+    let size = size.unwrap_or_default();
+    Some(Some(NoteKind::Skipped(format!("larger than limits.max_file_size: {size} bytes {side}"))))
+}
+
+/// One file: what happened here and there.
+fn file(world: &World<'_>, item: &Item) -> (Fate, Step, Reason) {
+    use Change::{Absent, Deleted, Edited, Left, PowerCut, Same, Touched, Unknown};
+    use Side::{Local, Remote};
+    let entry = item.base.map(|node| world.base.get(node));
+    if item.base.is_some() && (!item.accepted || world.is_too_large(entry.map(|entry| entry.stamp.size))) {
+        return (Fate::Forget, Step::Nothing, Reason::NoLongerTakesPart);
+    }
+    if entry.is_some_and(|entry| entry.package) && item.here == Edited {
+        return match item.there {
+            Unknown(_) => (Fate::Pin, Step::Nothing, Reason::Same),
+            there if there.is_there() => (Fate::Keep, Step::Reconcile, Reason::LocalChangeNotAllowed),
+            _ => (Fate::Forget, Step::Nothing, Reason::LocalChangeNotAllowed),
+        };
+    }
+    let (fate, step, reason) = match (item.here, item.there) {
+        (Unknown(_), _) | (_, Unknown(_)) => (Fate::Pin, Step::Nothing, Reason::Same),
+        (Absent, Absent) => (Fate::Pin, Step::Nothing, Reason::Same),
+        (Deleted | Left, Deleted | Left | Absent) | (Absent, Deleted | Left) => {
+            (Fate::Forget, Step::Nothing, Reason::GoneOnBoth)
+        }
+        (Absent, _) => (Fate::Keep, Step::Download, Reason::New(Remote)),
+        (_, Absent) => (Fate::Keep, Step::Upload, Reason::New(Local)),
+        (gone @ (Deleted | Left), there) => match there {
+            Edited => (Fate::Keep, Step::Download, Reason::EditedAfterDeletion(Remote)),
+            _ => (Fate::DropRemote, Step::Nothing, why_gone(gone, Local)),
+        },
+        (here, gone @ (Deleted | Left)) => match here {
+            Edited => (Fate::Keep, Step::Upload, Reason::EditedAfterDeletion(Local)),
+            _ => (Fate::DropLocal, Step::Nothing, why_gone(gone, Remote)),
+        },
+        (PowerCut, _) => (Fate::Keep, Step::Download, Reason::PowerCut),
+        (Edited, Edited) => (Fate::Keep, Step::Reconcile, Reason::Conflict),
+        (Edited, _) => (Fate::Keep, Step::Upload, Reason::Edited(Local)),
+        (_, Edited) => (Fate::Keep, Step::Download, Reason::Edited(Remote)),
+        (Touched, _) | (_, Touched) => (Fate::Keep, Step::Agree, Reason::Touched),
+        (Same, Same | PowerCut) => (Fate::Keep, Step::Nothing, Reason::Same),
+    };
+    by_mode(world.policy.mode, item, (fate, step, reason))
+}
+
+fn why_gone(change: Change, side: Side) -> Reason {
+    if change == Change::Left { Reason::LeftScope(side) } else { Reason::Deleted(side) }
+}
+
+/// Bends a decision to a mode in which one side never changes (`docs/sync.md` §4, Modes).
+fn by_mode(mode: Mode, item: &Item, decided: (Fate, Step, Reason)) -> (Fate, Step, Reason) {
+    let leave = (Fate::Pin, Step::Nothing, Reason::LocalChangeNotAllowed);
+    match (mode, decided) {
+        (Mode::DownloadOnly, (Fate::DropRemote, ..)) => {
+            (Fate::Keep, Step::Download, Reason::Deleted(Side::Local))
+        }
+        // It becomes a local addition: left alone, and forgotten.
+        (Mode::DownloadOnly, (Fate::Keep, Step::Upload, Reason::EditedAfterDeletion(_))) => {
+            (Fate::Forget, Step::Nothing, Reason::LocalChangeNotAllowed)
+        }
+        (Mode::DownloadOnly, (Fate::Keep, Step::Upload, Reason::New(_))) => leave,
+        (Mode::DownloadOnly, (Fate::Keep, Step::Upload, reason)) => (Fate::Keep, Step::Nothing, reason),
+        (Mode::UploadOnly, (Fate::DropLocal, ..)) => {
+            (Fate::Keep, Step::Upload, Reason::Deleted(Side::Remote))
+        }
+        (Mode::UploadOnly, (Fate::Keep, Step::Download, Reason::EditedAfterDeletion(_))) => {
+            (Fate::Forget, Step::Nothing, Reason::LocalChangeNotAllowed)
+        }
+        (Mode::UploadOnly, (Fate::Keep, Step::Download, Reason::New(_) | Reason::PowerCut)) => leave,
+        (Mode::UploadOnly, (Fate::Keep, Step::Download, reason)) if item.here.is_there() => {
+            (Fate::Keep, Step::Nothing, reason)
+        }
+        (_, decided) => decided,
+    }
+}
+
+/// One folder: whether it stays hangs on what it holds, unless it is plain.
+fn folder(item: &Item, mode: Mode) -> (Fate, Reason) {
+    let gone_here = item.here.is_gone();
+    let gone_there = item.there.is_gone();
+    match (item.here, item.there) {
+        (Change::Unknown(_), _) | (_, Change::Unknown(_)) => (Fate::Pin, Reason::Same),
+        _ if gone_here && (gone_there || item.there == Change::Absent) => (Fate::Forget, Reason::GoneOnBoth),
+        _ if gone_there && item.here == Change::Absent => (Fate::Forget, Reason::GoneOnBoth),
+        _ if gone_here && mode == Mode::DownloadOnly && item.accepted => {
+            (Fate::Keep, Reason::Deleted(Side::Local))
+        }
+        _ if gone_there && mode == Mode::UploadOnly && item.accepted => {
+            (Fate::Keep, Reason::Deleted(Side::Remote))
+        }
+        _ if gone_here => (Fate::Open, Reason::Deleted(Side::Local)),
+        _ if gone_there => (Fate::Open, Reason::Deleted(Side::Remote)),
+        (Change::Absent, _) if mode == Mode::UploadOnly => (Fate::Pin, Reason::LocalChangeNotAllowed),
+        (_, Change::Absent) if mode == Mode::DownloadOnly => (Fate::Pin, Reason::LocalChangeNotAllowed),
+        (Change::Absent, _) => (Fate::Open, Reason::New(Side::Remote)),
+        (_, Change::Absent) => (Fate::Open, Reason::New(Side::Local)),
+        _ => (Fate::Open, Reason::Same),
+    }
+}

@@ -1,0 +1,292 @@
+//! Finds each item of the base on the disk again: at its place, moved, edited or deleted
+//! (`docs/sync.md` §3).
+//!
+//! Pure. A file whose content has to be compared before anybody can say is listed in
+//! [`Recognition::unsigned`]; once its signature is in the tree, recognising again decides.
+
+use std::collections::HashMap;
+
+use crate::model::{
+    BaseEntry, BaseTree, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, NodeMap,
+    Presence,
+};
+
+/// What became of an item of the base here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LocalFate {
+    /// It is there, perhaps at another place.
+    There {
+        /// Where.
+        node: Node,
+        /// What became of its content; folders are `Same`.
+        content: Content,
+    },
+    /// It is gone, and its folder was read without error on the file system it was on.
+    Deleted,
+    /// It was agreed to be absent here ([`Presence::RemoteOnly`]).
+    Agreed,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// What became of the content of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// The agreed one.
+    Same,
+    /// The agreed one, with another stamp.
+    Touched,
+    /// Another one.
+    Edited,
+    /// It must be read before anybody can say.
+    Unread,
+    /// Empty with its old time: the trace of a power cut, no edit.
+    PowerCut,
+}
+
+/// The base, found on the disk.
+#[derive(Clone, Debug)]
+pub struct Recognition {
+    /// For each node of the base.
+    pub of_base: NodeMap<LocalFate>,
+    /// For each local node, the node of the base that it is; `None`: new, or not to be synced.
+    pub of_local: NodeMap<Option<Node>>,
+    /// Local files whose content must be read first.
+    pub unsigned: Vec<Node>,
+}
+
+/// Finds each item of `base` in `local`.
+pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
+    let mut finder =
+        Finder { base, local, at: NodeMap::new(base, None), of_local: NodeMap::new(local, None) };
+    finder.claim(Node::ROOT, Node::ROOT);
+    finder.match_in_place(Node::ROOT, Node::ROOT);
+    finder.match_moved();
+    finder.match_replaced();
+    finder.match_moved_over();
+    // Who lost its find to the item it was moved over may have been written anew at its old place.
+    finder.match_replaced();
+    finder.finish()
+}
+
+struct Finder<'a> {
+    base: &'a BaseTree,
+    local: &'a LocalTree,
+    at: NodeMap<Option<Node>>,
+    of_local: NodeMap<Option<Node>>,
+}
+
+impl Finder<'_> {
+    fn claim(&mut self, item: Node, node: Node) {
+        self.at[item] = Some(node);
+        self.of_local[node] = Some(item);
+    }
+
+    fn is_sought(&self, item: Node) -> bool {
+        self.at[item].is_none() && self.base.get(item).presence != Presence::RemoteOnly
+    }
+
+    /// Rule 1: its path holds its identity. Goes down from a folder that is found.
+    fn match_in_place(&mut self, folder: Node, at: Node) {
+        let mut folders = vec![(folder, at)];
+        while let Some((folder, at)) = folders.pop() {
+            for &item in self.base.children(folder) {
+                if !self.is_sought(item) {
+                    continue;
+                }
+                let entry = self.base.get(item);
+                let Some(node) = self.local.child(at, &entry.local_name) else { continue };
+                if self.of_local[node].is_none() && self.is_same_item(item, node) {
+                    self.claim(item, node);
+                    if entry.folder {
+                        folders.push((item, node));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Rule 2: its identity is found elsewhere. Folders first, from the top, so that what they hold is found in them.
+    fn match_moved(&mut self) {
+        let mut by_inode: HashMap<u64, Vec<Node>> = HashMap::new();
+        for node in self.local.walk(Node::ROOT) {
+            if self.of_local[node].is_none() && self.local.get(node).kind != LocalKind::Special {
+                by_inode.entry(self.local.get(node).stamp.identity.inode).or_default().push(node);
+            }
+        }
+        if by_inode.is_empty() {
+            return;
+        }
+        for item in self.base.walk(Node::ROOT) {
+            if !self.is_sought(item) {
+                continue;
+            }
+            let entry = self.base.get(item);
+            let candidates = by_inode.get(&entry.stamp.identity.inode);
+            let found = candidates.into_iter().flatten().copied().find(|&node| {
+                self.of_local[node].is_none()
+                    && self.is_same_item(item, node)
+                    && !self.would_hold_itself(item, node)
+            });
+            if let Some(node) = found {
+                self.claim(item, node);
+                if entry.folder {
+                    self.match_in_place(item, node);
+                }
+            }
+        }
+    }
+
+    /// A folder of the base that is found inside a folder found for something below it: the inode lies.
+    fn would_hold_itself(&self, item: Node, node: Node) -> bool {
+        let mut at = self.local.parent(node);
+        while let Some(folder) = at {
+            if self.of_local[folder].is_some_and(|above| above == item) {
+                return true;
+            }
+            at = self.local.parent(folder);
+        }
+        false
+    }
+
+    /// Rule 3: its path holds something unknown of the same kind.
+    fn match_replaced(&mut self) {
+        let base = self.base;
+        for item in base.walk(Node::ROOT) {
+            if !self.is_sought(item) {
+                continue;
+            }
+            let Some(at) = base.parent(item).and_then(|folder| self.at[folder]) else { continue };
+            let entry = base.get(item);
+            let Some(node) = self.local.child(at, &entry.local_name) else { continue };
+            if self.of_local[node].is_none() && is_kind(entry, self.local.get(node)) {
+                self.claim(item, node);
+            }
+        }
+    }
+
+    /// Rule 4: its path holds another item's identity, and its own is nowhere: `mv new a` over an existing `a`.
+    fn match_moved_over(&mut self) {
+        let base = self.base;
+        for item in base.walk(Node::ROOT) {
+            if !self.is_sought(item) || base.get(item).folder {
+                continue;
+            }
+            let Some(at) = base.parent(item).and_then(|folder| self.at[folder]) else { continue };
+            let Some(node) = self.local.child(at, &base.get(item).local_name) else { continue };
+            let Some(mover) = self.of_local[node] else { continue };
+            if base.get(mover).folder || self.local.get(node).kind != LocalKind::File {
+                continue;
+            }
+            self.at[mover] = None;
+            self.claim(item, node);
+        }
+    }
+
+    /// Whether `node` has the identity of `item`.
+    fn is_same_item(&self, item: Node, node: Node) -> bool {
+        let (entry, found) = (self.base.get(item), self.local.get(node));
+        if !is_kind(entry, found) || entry.stamp.identity.inode != found.stamp.identity.inode {
+            return false;
+        }
+        match (entry.stamp.identity, found.stamp.identity) {
+            (Identity { birth: Some(then), .. }, Identity { birth: Some(now), .. }) => then == now,
+            _ if entry.folder => self.base.children(item).iter().any(|&child| {
+                let known = self.base.get(child);
+                self.local
+                    .child(node, &known.local_name)
+                    .is_some_and(|node| is_kind(known, self.local.get(node)))
+            }),
+            _ => (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime),
+        }
+    }
+
+    fn finish(mut self) -> Recognition {
+        let base = self.base;
+        let mut of_base = NodeMap::new(base, LocalFate::Unknown);
+        let mut unsigned = Vec::new();
+        for item in base.walk(Node::ROOT) {
+            let entry = base.get(item);
+            of_base[item] = if entry.presence == Presence::RemoteOnly && self.at[item].is_none() {
+                // A folder made here again at the agreed place is the same folder on both sides again.
+                match self.remade(item) {
+                    Some(node) => {
+                        self.claim(item, node);
+                        LocalFate::There { node, content: Content::Same }
+                    }
+                    None => LocalFate::Agreed,
+                }
+            } else if let Some(node) = self.at[item] {
+                let content = if entry.folder { Content::Same } else { content(entry, self.local.get(node)) };
+                if content == Content::Unread {
+                    unsigned.push(node);
+                }
+                LocalFate::There { node, content }
+            } else {
+                self.absence(item, &of_base)
+            };
+        }
+        Recognition { of_base, of_local: self.of_local, unsigned }
+    }
+
+    fn remade(&self, item: Node) -> Option<Node> {
+        let at = self.at[self.base.parent(item)?]?;
+        let node = self.local.child(at, &self.base.get(item).local_name)?;
+        (self.of_local[node].is_none() && is_kind(self.base.get(item), self.local.get(node))).then_some(node)
+    }
+
+    /// Whether not finding `item` means that it was deleted (promise P2).
+    fn absence(&self, item: Node, of_base: &NodeMap<LocalFate>) -> LocalFate {
+        let Some(folder) = self.base.parent(item) else { return LocalFate::Unknown };
+        let (entry, above) = (self.base.get(item), self.base.get(folder));
+        match of_base[folder] {
+            LocalFate::Deleted => LocalFate::Deleted,
+            LocalFate::Unknown => LocalFate::Unknown,
+            LocalFate::Agreed => LocalFate::Deleted,
+            LocalFate::There { node, .. } => {
+                let found = self.local.get(node);
+                let same_volume = above.stamp.on_root_fs == found.stamp.on_root_fs
+                    && (found.stamp.on_root_fs || above.stamp.identity == found.stamp.identity)
+                    // A mount point that is missing altogether: nobody can say where its volume is.
+                    && (entry.stamp.on_root_fs || !above.stamp.on_root_fs);
+                let held = self
+                    .local
+                    .child(node, &entry.local_name)
+                    .is_some_and(|there| self.local.get(there).kind == LocalKind::Special);
+                if found.state == FolderState::Complete && same_volume && !held {
+                    LocalFate::Deleted
+                } else {
+                    LocalFate::Unknown
+                }
+            }
+        }
+    }
+}
+
+fn is_kind(entry: &BaseEntry, found: &LocalEntry) -> bool {
+    found.kind == if entry.folder { LocalKind::Folder } else { LocalKind::File }
+}
+
+/// What became of the content of a file that is there.
+fn content(entry: &BaseEntry, found: &LocalEntry) -> Content {
+    let (then, now) = (&entry.stamp, &found.stamp);
+    if now.size == 0 && then.size > 0 && now.mtime == then.mtime {
+        return Content::PowerCut;
+    }
+    if now.size != then.size {
+        return Content::Edited;
+    }
+    if is_unchanged(then, now) && !entry.racy {
+        return Content::Same;
+    }
+    match (entry.signature, found.signature) {
+        (Some(then), Some(now)) if then == now => Content::Touched,
+        (Some(_), None) => Content::Unread,
+        _ => Content::Edited,
+    }
+}
+
+/// Equal size, mtime, ctime and identity.
+fn is_unchanged(then: &LocalStamp, now: &LocalStamp) -> bool {
+    (then.size, then.mtime, then.ctime, then.identity) == (now.size, now.mtime, now.ctime, now.identity)
+}

@@ -1,1 +1,0 @@
-//! Logging: one dispatch tree, masked.
