@@ -38,6 +38,8 @@ use crate::status::{Counts, DaemonState, Facts, Pending, Progress, SideCounts, S
 const NEWS_ROOM: usize = 1024;
 /// How long what is in flight may take to end after a stop signal (`docs/contract.md`, "Signals").
 const GRACE: Duration = Duration::from_secs(10);
+/// How often in a row a pass is planned again without another look at iCloud.
+const MOST_AGAIN: u32 = 8;
 /// How often a session that waits for a person is looked at for what another process stored.
 const SESSION_LOOK: Duration = Duration::from_secs(2);
 /// How often a missing drive folder is looked for.
@@ -121,6 +123,10 @@ pub(super) struct Loop {
     initial_done: bool,
     session_look: Option<Instant>,
     housekeeping_at: Instant,
+    /// The last state that the log told at `info`.
+    announced: Option<DaemonState>,
+    /// The last pass did something, so it is planned again: this many times in a row so far.
+    again: Option<u32>,
 }
 
 impl Loop {
@@ -180,6 +186,8 @@ impl Loop {
             initial_done: false,
             session_look: None,
             housekeeping_at: now,
+            announced: None,
+            again: None,
         };
         this.start_watching();
         this
@@ -261,6 +269,10 @@ impl Loop {
         if self.schedule.verify_at <= now {
             self.scan_due = true;
         }
+        if self.again.is_some() && !refresh {
+            self.start_pass(Look { local: LocalLook::Folders(Vec::new()), remote: false }, false);
+            return;
+        }
         let due = self.debounce.take_due(now);
         if due.subtree.is_some() {
             self.scan_due = true;
@@ -297,6 +309,7 @@ impl Loop {
                     by(self.schedule.poll_at);
                     by(Some(self.schedule.verify_at));
                     by(self.debounce.next_due());
+                    by(self.again.map(|_| now));
                     by(Some(self.housekeeping_at));
                 }
                 None => {}
@@ -434,7 +447,7 @@ impl Loop {
             Ok(pulse) => {
                 if self.pulse.as_ref().is_some_and(|known| *known != pulse) {
                     log::debug!("something changed on iCloud");
-                    self.schedule.refresh_at = now;
+                    self.schedule.refresh_soon(now);
                 }
                 self.pulse = Some(pulse);
             }
@@ -463,7 +476,10 @@ impl Loop {
         self.schedule.passed(walked, now);
         self.schedule.scanned(now);
         let rests = report.quiet && !report.pending && report.outcome.waiting == 0;
-        self.schedule.settle_later(report.pending || !report.quiet, now);
+        // What was done may have made something else possible, such as uploading a conflict copy.
+        self.again =
+            (!report.quiet).then(|| self.again.unwrap_or(0) + 1).filter(|times| *times <= MOST_AGAIN);
+        self.schedule.settle_later(report.pending || (!report.quiet && self.again.is_none()), now);
         if by_person && !report.quiet {
             // What a person asked for goes on until nothing is left.
             self.asked = true;
@@ -807,9 +823,17 @@ impl Loop {
     }
 
     pub(super) fn set_state(&mut self, state: DaemonState) {
-        if self.tracker.set_state(state, self.clock.now().whole_seconds()) {
+        if !self.tracker.set_state(state, self.clock.now().whole_seconds()) {
+            return;
+        }
+        self.systemd.status(state.sentence());
+        // A look that finds nothing to do is no news: only what follows from it is.
+        let looking = matches!(state, DaemonState::Scanning | DaemonState::Listing);
+        if looking || self.announced == Some(state) {
+            log::debug!("{state}: {}", state.sentence());
+        } else {
+            self.announced = Some(state);
             log::info!("{state}: {}", state.sentence());
-            self.systemd.status(state.sentence());
         }
     }
 

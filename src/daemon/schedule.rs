@@ -32,6 +32,8 @@ pub(super) struct Schedule {
     pub verify_at: Instant,
     /// Nothing is tried before, after a failure.
     pub not_before: Option<Instant>,
+    /// The next walk may not begin before, so that walking takes at most a quarter of the time.
+    rest_until: Instant,
     failures: u32,
     unsettled: u32,
 }
@@ -46,6 +48,7 @@ impl Schedule {
             poll_at: None,
             verify_at: now + VERIFY_EVERY,
             not_before: None,
+            rest_until: now,
             failures: 0,
             unsettled: 0,
         }
@@ -57,9 +60,15 @@ impl Schedule {
         self.not_before = None;
         if let Some(took) = walked {
             // Walking takes at most a quarter of the time, so on a huge drive the period stretches.
-            self.refresh_at = now + self.periods.refresh.max(took * 3);
+            self.rest_until = now + took * 3;
+            self.refresh_at = (now + self.periods.refresh).max(self.rest_until);
             self.check_at = now + self.periods.check;
         }
+    }
+
+    /// Something changed on iCloud: walk through it as soon as walking has rested enough.
+    pub fn refresh_soon(&mut self, now: Instant) {
+        self.refresh_at = self.refresh_at.min(self.rest_until.max(now));
     }
 
     /// The pass left something that has to be looked at again; `false` clears the memory of it.

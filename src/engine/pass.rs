@@ -244,7 +244,7 @@ impl Engine {
                 planned.plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
         }
         let left_out = whole - planned.plan.operations.len();
-        if !planned.plan.operations.is_empty() {
+        if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
