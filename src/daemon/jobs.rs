@@ -46,11 +46,19 @@ pub(super) struct Done {
 /// What came of a job.
 pub(super) enum Ended {
     /// The drive's folder is open and the account known; both come back in any case.
-    Connected { drive: Option<Drive>, result: Result<(Arc<Edges>, Settings), AppError> },
+    Connected(Box<Connection>),
     /// A pass.
     Pass { result: Result<Report, PassError>, walked: Option<Duration>, by_person: bool },
     /// A plan that was asked for: the text.
     Planned(Result<String, PassError>),
+}
+
+/// What came of connecting.
+pub(super) struct Connection {
+    /// The drive's folder, where it was opened and not used up.
+    pub drive: Option<Drive>,
+    /// The edges, and the settings that the folder on iCloud completes.
+    pub result: Result<(Arc<Edges>, Settings), AppError>,
 }
 
 /// The open edges that passes work through.
@@ -98,7 +106,7 @@ pub(super) fn connect(mut engine: Engine, job: Connect, news: Sender<News>) -> i
             let (disk, lock) = drive.into_parts();
             (Arc::new(Edges { disk, remote, clock, _lock: lock }), settings)
         });
-        end(&news, engine, Ended::Connected { drive, result });
+        end(&news, engine, Ended::Connected(Box::new(Connection { drive, result })));
     })
 }
 

@@ -9,7 +9,7 @@ use crossbeam::channel::{Receiver, Sender, bounded, never, select};
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::jobs::{self, Connect, Done, Edges, Ended, News, Pass};
+use super::jobs::{self, Connect, Connection, Done, Edges, Ended, News, Pass};
 use super::schedule::{Periods, Schedule};
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
@@ -409,7 +409,10 @@ impl Loop {
                 self.running = Running::Nothing;
                 self.tracker.progress_over();
                 match result {
-                    Ended::Connected { drive, result } => self.connected(drive, result),
+                    Ended::Connected(connection) => {
+                        let Connection { drive, result } = *connection;
+                        self.connected(drive, result);
+                    }
                     Ended::Pass { result, walked, by_person } => self.passed(result, walked, by_person),
                     Ended::Planned(result) => self.planned(result),
                 }
