@@ -222,6 +222,12 @@ pub enum Conflict {
         /// Whether the copy stays local for good (packages; `download-only`).
         local_only: bool,
     },
+    /// The local version keeps the name, the remote one is kept beside it on iCloud under this name and stays there
+    /// (`upload-only`). It is renamed first, and the base forgets it; then the local one goes up as new.
+    KeepBothThere {
+        /// The conflict copy's name on iCloud, in the same folder.
+        name: Box<str>,
+    },
     /// The remote version wins; the local one goes to the local trash.
     TakeRemote,
     /// The local version wins; the remote one goes to iCloud's trash.
@@ -338,7 +344,7 @@ impl Operation {
             | Action::TrashRemote { .. } => Some(Side::Remote),
             Action::Settle { conflict, .. } => match conflict {
                 Conflict::KeepBoth { .. } | Conflict::TakeRemote => Some(Side::Local),
-                Conflict::TakeLocal => Some(Side::Remote),
+                Conflict::TakeLocal | Conflict::KeepBothThere { .. } => Some(Side::Remote),
                 Conflict::SetAside => None,
             },
         }
