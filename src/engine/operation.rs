@@ -350,3 +350,33 @@ impl Operation {
         }
     }
 }
+
+impl Plan {
+    /// The plan without the operations that `drops` names, and without all that build on one of them.
+    #[must_use]
+    pub fn without(self, drops: &dyn Fn(&Operation) -> bool) -> Self {
+        let mut place = Vec::with_capacity(self.operations.len());
+        let mut operations: Vec<Operation> = Vec::new();
+        for mut operation in self.operations {
+            let after: Option<Vec<usize>> = operation.after.iter().map(|before| place[*before]).collect();
+            match after {
+                Some(after) if !drops(&operation) => {
+                    operation.after = after;
+                    if let Action::MakeRemoteFolder { parent, .. }
+                    | Action::MoveRemote { parent, .. }
+                    | Action::Upload { target: UploadTarget::New { parent, .. }, .. } =
+                        &mut operation.action
+                        && let Parent::Made(before) = parent
+                        && let Some(at) = place[*before]
+                    {
+                        *parent = Parent::Made(at);
+                    }
+                    place.push(Some(operations.len()));
+                    operations.push(operation);
+                }
+                _ => place.push(None),
+            }
+        }
+        Self { operations, notes: self.notes }
+    }
+}
