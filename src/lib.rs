@@ -7,12 +7,18 @@
 
 pub mod cli;
 pub mod config;
+pub mod control;
 pub mod disk;
 pub mod engine;
 pub mod exit;
 pub mod icloud;
 pub mod logging;
 pub mod model;
+pub mod notify_systemd;
 pub mod panics;
+pub mod private_file;
 pub mod secret;
+pub mod signals;
+pub mod state_dump;
+pub mod status;
 pub mod store;
