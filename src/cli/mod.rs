@@ -2,6 +2,7 @@
 
 mod args;
 mod check_config;
+pub mod daemon;
 mod help;
 mod print;
 
@@ -10,7 +11,8 @@ use std::ffi::OsString;
 pub use args::{CodeRequest, Command, Invocation, SendWay, TrashCommand, UsageError, parse};
 pub use print::{PrintError, print};
 
-use crate::config::{ConfigError, Sources};
+use crate::config::{self, ConfigError, Sources};
+use crate::control::ControlRequest;
 use crate::exit::ExitCode;
 use crate::logging::LogError;
 
@@ -29,6 +31,9 @@ pub enum CliError {
     /// Standard output could not be written to.
     #[error(transparent)]
     Print(#[from] PrintError),
+    /// The daemon could not be asked, or said no.
+    #[error(transparent)]
+    Daemon(#[from] daemon::DaemonError),
     /// The command is part of the contract but not of this version.
     #[error("the command {0} is not built in this version")]
     NotBuilt(&'static str),
@@ -41,6 +46,7 @@ impl CliError {
             Self::Usage(_) | Self::NotBuilt(_) => ExitCode::Configuration,
             Self::Config(error) => error.exit_code(),
             Self::Log(error) => error.exit_code(),
+            Self::Daemon(error) => error.exit_code(),
             Self::Print(_) => ExitCode::Unexpected,
         }
     }
@@ -64,6 +70,12 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Cl
             Ok(ExitCode::Success)
         }
         Command::CheckConfig => check_config::run(&sources),
+        Command::Status { json } => daemon::status(&config::load(&sources)?.config, json),
+        Command::Health { ready } => daemon::health(&config::load(&sources)?.config, ready),
+        Command::Code(request) => daemon::code(&config::load(&sources)?.config, request),
+        Command::SyncNow => daemon::steer(&config::load(&sources)?.config, &ControlRequest::SyncNow),
+        Command::Pause => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Pause),
+        Command::Resume => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Resume),
         other => Err(CliError::NotBuilt(other.name())),
     }
 }
