@@ -5,9 +5,11 @@
 //! tells the life of one change through them.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod control;
+pub mod daemon;
 pub mod disk;
 pub mod engine;
 pub mod exit;

@@ -7,14 +7,20 @@ mod help;
 mod print;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 pub use args::{CodeRequest, Command, Invocation, SendWay, TrashCommand, UsageError, parse};
 pub use print::{PrintError, print};
 
+use crate::app::once::once;
+use crate::app::open::{Opened, Purpose};
+use crate::app::{AppError, commands};
 use crate::config::{self, ConfigError, Sources};
 use crate::control::ControlRequest;
 use crate::exit::ExitCode;
-use crate::logging::LogError;
+use crate::icloud::env::Stop;
+use crate::logging::{self, LogError};
+use crate::signals::SignalThread;
 
 /// Why a command ended without doing what it should. `main` prints it and its sources.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +37,9 @@ pub enum CliError {
     /// Standard output could not be written to.
     #[error(transparent)]
     Print(#[from] PrintError),
+    /// The command could not do its work.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// The daemon could not be asked, or said no.
     #[error(transparent)]
     Daemon(#[from] daemon::DaemonError),
@@ -48,6 +57,15 @@ impl CliError {
             Self::Log(error) => error.exit_code(),
             Self::Daemon(error) => error.exit_code(),
             Self::Print(_) => ExitCode::Unexpected,
+            Self::App(error) => error.exit_code(),
+        }
+    }
+
+    /// What the owner should do, one sentence; empty when the message says it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::App(error) => error.advice(),
+            _ => String::new(),
         }
     }
 }
@@ -70,12 +88,102 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Cl
             Ok(ExitCode::Success)
         }
         Command::CheckConfig => check_config::run(&sources),
+        // These only ask: they open no log, which may be the daemon's.
         Command::Status { json } => daemon::status(&config::load(&sources)?.config, json),
         Command::Health { ready } => daemon::health(&config::load(&sources)?.config, ready),
         Command::Code(request) => daemon::code(&config::load(&sources)?.config, request),
         Command::SyncNow => daemon::steer(&config::load(&sources)?.config, &ControlRequest::SyncNow),
         Command::Pause => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Pause),
         Command::Resume => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Resume),
-        other => Err(CliError::NotBuilt(other.name())),
+        Command::Why { path } => {
+            let config = config::load(&sources)?.config;
+            daemon::why(&config, &path, |_| Ok(commands::why(&config, &path)?.1))
+        }
+        other => start(&sources, other),
+    }
+}
+
+/// Commands that need the configuration and a log.
+fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
+    let loaded = config::load(sources)?;
+    let (zone, zone_note) = logging::zone::of_process();
+    logging::init(&loaded.config.log, zone.clone())?;
+    for note in loaded.notes.iter().chain(&zone_note) {
+        log::debug!("{note}");
+    }
+    let stop = Arc::<Stop>::default();
+    let (exit, text) = match command {
+        Command::Run => {
+            tell_start(&loaded);
+            (crate::daemon::run(sources.clone(), loaded, zone)?, String::new())
+        }
+        Command::Once => {
+            tell_start(&loaded);
+            let _listening = stop_on_signal(&stop)?;
+            let mut opened = Opened::open(loaded.config, zone, Arc::clone(&stop), Purpose::Sync)?;
+            let result = once(&mut opened);
+            opened.service.account().flush().map_err(AppError::from)?;
+            (result?, String::new())
+        }
+        Command::Plan { json } => match daemon::plan(&loaded.config, json)? {
+            Some(exit) => return Ok(exit),
+            None => commands::plan(loaded.config, zone, stop, json)?,
+        },
+        Command::Login => {
+            let exit = commands::login(&loaded.config)?;
+            tell_daemon(&loaded.config);
+            (exit, String::new())
+        }
+        Command::Logout => {
+            let outcome = commands::logout(&loaded.config)?;
+            tell_daemon(&loaded.config);
+            outcome
+        }
+        Command::ResetState => commands::reset_state(&loaded.config)?,
+        Command::Approve { reject } => match daemon::approve(&loaded.config, reject)? {
+            Some(exit) => return Ok(exit),
+            None => commands::approve(&loaded.config, reject)?,
+        },
+        Command::Trash(TrashCommand::List) => commands::trash_list(&loaded.config, &zone)?,
+        Command::Trash(TrashCommand::Restore { path }) => commands::trash_restore(&loaded.config, &path)?,
+        // What only asks never comes here.
+        other => return Err(CliError::NotBuilt(other.name())),
+    };
+    print(text)?;
+    Ok(exit)
+}
+
+/// Lets a daemon that waits for a session look at the stored one. The command has done its work whether or not it
+/// hears, and it looks by itself too.
+fn tell_daemon(config: &config::Config) {
+    if let Err(error) = daemon::tell(config, &ControlRequest::SessionChanged) {
+        log::debug!("the daemon could not be told of the session: {error}");
+    }
+}
+
+/// SIGTERM and SIGINT end what waits and what is in flight in order; a second one ends at once.
+fn stop_on_signal(stop: &Arc<Stop>) -> Result<SignalThread, CliError> {
+    let failed = |source| {
+        CliError::App(AppError::Io { what: "cannot listen for signals", path: "/proc/self".into(), source })
+    };
+    let at_once = || std::process::exit(i32::from(ExitCode::Success.code()));
+    let (thread, events) = SignalThread::start(at_once).map_err(failed)?;
+    let stop = Arc::clone(stop);
+    std::thread::Builder::new()
+        .name("icloudds-stop".to_owned())
+        .spawn(move || {
+            // An error means that the command is over.
+            if events.stop.recv().is_ok() {
+                stop.stop();
+            }
+        })
+        .map_err(failed)?;
+    Ok(thread)
+}
+
+fn tell_start(loaded: &config::Loaded) {
+    log::info!("icloudds {}", env!("CARGO_PKG_VERSION"));
+    for line in config::start_lines(loaded) {
+        log::info!("{line}");
     }
 }

@@ -5,9 +5,13 @@
 
 pub mod conflict;
 pub mod debounce;
+pub mod execute;
+pub mod guard;
 pub mod observe;
 pub mod operation;
+pub mod pass;
 pub mod plan;
 pub mod ports;
 pub mod recognise;
+pub mod retry;
 pub mod view;
