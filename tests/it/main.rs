@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod drive;
+mod e2e;
 mod golden;
 mod guard;
 mod logging;
