@@ -7,5 +7,7 @@ mod e2e;
 mod golden;
 mod guard;
 mod logging;
+mod ports;
 mod signin;
 mod sim;
+mod store;

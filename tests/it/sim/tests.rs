@@ -166,3 +166,86 @@ fn the_sides_compare_by_content() {
     world.drive.edit("d/M\u{fc}ll", b"y");
     assert_eq!(world.differences().len(), 1);
 }
+
+#[test]
+fn a_drive_that_vanished_reads_as_an_empty_one_and_takes_nothing() {
+    let world = World::new(1);
+    world.disk.write("a.txt", b"x");
+    world.disk.vanish(Some(super::disk::Vanished::Empty));
+    assert!(world.disk.check_root().is_err());
+    assert!(world.disk.read_folder(&path("")).unwrap().entries.is_empty());
+    assert!(world.disk.make_folder(&path("d")).is_err());
+    world.disk.vanish(None);
+    assert_eq!(world.disk.files(), ["a.txt"]);
+}
+
+#[test]
+fn a_mount_shows_what_it_covers_when_it_is_taken_off() {
+    let world = World::new(1);
+    world.disk.mkdir("m");
+    assert!(world.disk.mount("m"));
+    world.disk.write("m/inside", b"x");
+    assert!(!world.disk.look(&path("m/inside")).unwrap().unwrap().stamp.on_root_fs);
+    world.disk.unmount();
+    assert!(world.disk.read_folder(&path("m")).unwrap().entries.is_empty());
+    world.disk.remount();
+    assert_eq!(world.disk.read_folder(&path("m")).unwrap().entries.len(), 1);
+}
+
+#[test]
+fn inode_numbers_come_again_where_file_systems_do_so() {
+    let world = World::new(1);
+    world.disk.switch(|switches| {
+        switches.reuse_inodes = true;
+        switches.births = false;
+    });
+    let identity = |name: &str| world.disk.look(&path(name)).unwrap().unwrap().stamp.identity;
+    world.disk.write("a", b"1");
+    let first = identity("a");
+    world.disk.delete("a");
+    world.disk.write("b", b"2");
+    assert_eq!(identity("b"), first);
+}
+
+#[test]
+fn what_a_person_does_between_two_steps_of_a_replacement_is_rescued() {
+    use icloudds::engine::ports::{Displaced, DownloadKey};
+    use std::io::Write;
+    let world = World::new(1);
+    world.disk.write("a", b"old");
+    let stamp = world.disk.look(&path("a")).unwrap().unwrap().stamp;
+    let key = DownloadKey {
+        id: ItemId::drive_root(),
+        etag: icloudds::model::Etag::new("1"),
+        signature_text: String::new(),
+        size: Some(3),
+        path: path("a"),
+    };
+    let mut download = world.disk.download(&key).unwrap();
+    download.write_all(b"new").unwrap();
+    let ready = download.finish(None).unwrap();
+    let disk = world.disk.clone();
+    // The first step is the call's own, the second lies after the file went to its slot.
+    world.fuse.interject(2, move || assert!(disk.save("a", b"mine, just now")));
+    let (_, displaced) = world.disk.replace(&ready, &path("a"), &stamp).unwrap();
+    let Displaced::Changed { slot } = displaced else { panic!("{displaced:?}") };
+    world.disk.rescue(&slot, &path("a (conflict)")).unwrap();
+    assert_eq!(&*world.disk.read("a (conflict)").unwrap(), b"mine, just now");
+    world.assert_nothing_lost();
+}
+
+#[test]
+fn the_listing_faults_say_what_they_should_and_hide_what_they_should() {
+    let world = World::new(1);
+    for number in 0..20 {
+        world.drive.create(&format!("{number}"), b"x").unwrap();
+    }
+    let list = |fault| {
+        world.fuse.script(Call::List, 0, fault);
+        let listing = world.drive.list(&[ItemId::drive_root()], false).remove(0).unwrap();
+        (listing.items.len() < 20, listing.folder.state == icloudds::model::FolderState::Complete)
+    };
+    assert_eq!(list(Fault::PartialListing), (true, false));
+    assert_eq!(list(Fault::ShortListing), (true, true));
+    assert_eq!(list(Fault::ShuffledListing), (false, true));
+}

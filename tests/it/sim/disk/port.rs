@@ -356,11 +356,12 @@ impl Disk for SimDisk {
         let first = folders.first().cloned().unwrap_or_default();
         self.enter(Call::Sync, "sync", &first)?;
         self.change(|inner| {
-            let inos = inner.inos_of(folders).map_err(|(path, lost)| match lost {
-                Lost::Missing => io("sync", &path, ErrorKind::NotFound),
-                Lost::Denied => io("sync", &path, ErrorKind::PermissionDenied),
-            })?;
-            inner.layers.sync(&inos);
+            match inner.inos_of(folders) {
+                Ok(inos) => inner.layers.sync(&inos),
+                // A folder that has moved on or is gone is synced with its whole file system.
+                Err((_, Lost::Missing)) => inner.layers.sync_all(),
+                Err((path, Lost::Denied)) => return Err(io("sync", &path, ErrorKind::PermissionDenied)),
+            }
             Ok(())
         })
     }

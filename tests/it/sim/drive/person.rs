@@ -36,16 +36,25 @@ impl SimDrive {
             Some((zone, name)) => (self.find(&format!("{zone}:"))?, name),
             None => (self.find(folder)?, name),
         };
+        self.add_in(&folder, name, kind, body)
+    }
+
+    /// A new file in that folder.
+    pub fn create_in(&self, folder: &ItemId, name: &str, body: &[u8]) -> Option<ItemId> {
+        self.add_in(folder, name, Kind::File, body)
+    }
+
+    fn add_in(&self, folder: &ItemId, name: &str, kind: Kind, body: &[u8]) -> Option<ItemId> {
         let at = self.now();
         let mut drive = lock(&self.inner);
-        if !drive.items.get(&folder)?.is_folder() {
+        if !drive.items.get(folder)?.is_folder() {
             return None;
         }
         let body = Bytes::from(body);
         let id = ItemId::new(folder.zone().clone(), &drive.items.fresh_doc());
-        let name = drive.items.free_name(&folder, name, kind == Kind::Folder, None, &drive.switches);
+        let name = drive.items.free_name(folder, name, kind == Kind::Folder, None, &drive.switches);
         let name = stored(&name, &drive.switches);
-        drive.add(at, &id, &folder, name, kind, body.clone());
+        drive.add(at, &id, folder, name, kind, body.clone());
         if kind == Kind::File || kind == Kind::Package {
             self.journal.wrote(Side::Remote, &body);
         }
