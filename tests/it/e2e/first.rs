@@ -87,7 +87,7 @@ fn a_second_run_only_lists_and_does_not_sign_in() {
     let requests = rig.requests(|| drop(rig.once()));
     for (kind, count) in &requests {
         assert!(
-            ["listing", "listing.trash", "validate"].contains(&kind.as_str()),
+            ["listing", "listing.folders", "listing.trash", "validate"].contains(&kind.as_str()),
             "{count} requests of {kind}: {requests:?}"
         );
     }

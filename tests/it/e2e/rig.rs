@@ -17,8 +17,8 @@ use tempfile::TempDir;
 
 use super::tree::{self, Tree};
 
-/// What a pass may ask when there is nothing to do.
-const LOOKS: [&str; 5] = ["listing", "listing.trash", "details", "lookup", "validate"];
+/// What a pass may ask when there is nothing to do (`listing.folders` counts folders, not requests).
+const LOOKS: [&str; 6] = ["listing", "listing.folders", "listing.trash", "details", "lookup", "validate"];
 
 /// One user's world.
 pub struct Rig {
