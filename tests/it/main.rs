@@ -4,6 +4,7 @@ mod cli;
 mod config;
 mod drive;
 mod e2e;
+mod executor;
 mod golden;
 mod guard;
 mod logging;

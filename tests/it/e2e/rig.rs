@@ -49,8 +49,9 @@ impl Ran {
     }
 
     /// The `icloudds:` line and the advice below it.
-    pub fn sentence(&self) -> String {
-        self.stderr.lines().skip_while(|line| !line.starts_with("icloudds: ")).collect::<Vec<_>>().join("\n")
+    pub fn sentence(&self) -> &str {
+        // After a question it begins in the middle of a line.
+        self.stderr.find("icloudds: ").map_or("", |at| &self.stderr[at..])
     }
 }
 
