@@ -43,7 +43,8 @@ pub(super) struct Done {
     pub result: Ended,
 }
 
-/// What came of a job.
+/// What came of a job. One exists at a time, so its size does not matter.
+#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
 pub(super) enum Ended {
     /// The drive's folder is open and the account known; both come back in any case.
     Connected(Box<Connection>),

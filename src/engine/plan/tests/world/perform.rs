@@ -295,7 +295,7 @@ impl World {
             remote_size: seen.size,
             remote_mtime: seen.mtime,
             stamp: found.stamp,
-            racy: here % 3 == 0,
+            racy: here.is_multiple_of(3),
             package: remote.kind == Kind::Package,
             signature: (!local.is_folder()).then(|| signature(local.content)),
             ..BaseEntry::root(id(there))
