@@ -12,3 +12,4 @@ mod ports;
 mod signin;
 mod sim;
 mod store;
+mod tidy;
