@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod drive;
+mod e2e;
 mod executor;
 mod golden;
 mod guard;
@@ -11,3 +12,4 @@ mod ports;
 mod signin;
 mod sim;
 mod store;
+mod tidy;
