@@ -1,6 +1,7 @@
-//! The integration tests, one binary.
+//! The integration tests: one binary.
 
 mod cli;
 mod config;
 mod golden;
 mod logging;
+mod signin;

@@ -1,0 +1,157 @@
+//! The cookies of a session, with all their attributes (`docs/protocol.md` §5.2).
+
+use cookie_store::{Cookie, CookieExpiration, CookieStore};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use url::Url;
+
+use super::http::Head;
+use super::secret;
+
+/// Shorter cookie values are language codes and the like; masking them would only harm logs.
+const SHORTEST_SECRET: usize = 10;
+
+/// The cookie jar. Stored whole, session cookies included.
+#[derive(Clone, Default)]
+pub struct Cookies(CookieStore);
+
+impl Cookies {
+    /// Takes every `Set-Cookie` of an answer from `url`; tells whether anything changed.
+    ///
+    /// An empty value deletes the cookie.
+    pub fn absorb(&mut self, url: &Url, head: &Head) -> bool {
+        let mut changed = false;
+        for text in head.header_all("set-cookie") {
+            // An unusable cookie is passed over, as browsers do. Its text is never shown.
+            let Ok(cookie) = Cookie::parse(text, url) else { continue };
+            let cookie = cookie.into_owned();
+            let domain = String::from(&cookie.domain);
+            let path = String::from(&cookie.path);
+            if cookie.value().trim_matches('"').is_empty() {
+                changed |= self.0.remove(&domain, &path, cookie.name()).is_some();
+                continue;
+            }
+            keep_secret(cookie.value());
+            let same = self
+                .0
+                .get(&domain, &path, cookie.name())
+                .is_some_and(|old| old.value() == cookie.value() && old.expires == cookie.expires);
+            if !same {
+                changed |= self.0.insert(cookie, url).is_ok();
+            }
+        }
+        changed
+    }
+
+    /// The `Cookie` header for a request to `url`, when any cookie belongs there.
+    pub fn header(&self, url: &Url) -> Option<String> {
+        let mut cookies = self.0.matches(url);
+        cookies.sort_by_key(|cookie| {
+            (std::cmp::Reverse(String::from(&cookie.path).len()), cookie.name().to_owned())
+        });
+        let pairs: Vec<String> =
+            cookies.iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
+        (!pairs.is_empty()).then(|| pairs.join("; "))
+    }
+
+    /// The value of the first live cookie of that name, quotes kept.
+    pub fn value(&self, name: &str) -> Option<&str> {
+        self.0.iter_unexpired().find(|cookie| cookie.name() == name).map(|cookie| cookie.value())
+    }
+
+    /// When the cookie of that name expires, in seconds since 1970; absent for session cookies.
+    pub fn expires(&self, name: &str) -> Option<i64> {
+        let cookie = self.0.iter_unexpired().find(|cookie| cookie.name() == name)?;
+        match &cookie.expires {
+            CookieExpiration::AtUtc(at) => Some(at.unix_timestamp()),
+            CookieExpiration::SessionEnd => None,
+        }
+    }
+}
+
+/// A value and the tokens in it: some cookies are lists like `"v=1:t=TOKEN"`.
+fn keep_secret(value: &str) {
+    let bare = value.trim_matches('"');
+    let parts = bare.split(':').filter_map(|part| part.split_once('=').map(|(_, token)| token));
+    for text in std::iter::once(bare).chain(parts) {
+        if text.len() >= SHORTEST_SECRET {
+            secret::register(text);
+        }
+    }
+}
+
+impl Serialize for Cookies {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut live: Vec<_> = self.0.iter_unexpired().collect();
+        live.sort_by_key(|cookie| {
+            (String::from(&cookie.domain), String::from(&cookie.path), cookie.name().to_owned())
+        });
+        serializer.collect_seq(live)
+    }
+}
+
+impl<'de> Deserialize<'de> for Cookies {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let stored: Vec<Cookie<'static>> = Vec::deserialize(deserializer)?;
+        for cookie in &stored {
+            keep_secret(cookie.value());
+        }
+        CookieStore::from_cookies(stored.into_iter().map(Ok::<_, D::Error>), false).map(Self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ureq::http::{HeaderMap, HeaderValue};
+
+    fn answer(cookies: &[&str]) -> Head {
+        let mut headers = HeaderMap::new();
+        for text in cookies {
+            headers.append("set-cookie", HeaderValue::from_str(text).expect("header text"));
+        }
+        Head { status: 200, headers }
+    }
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).expect("URL")
+    }
+
+    const SETUP: &str = "https://setup.icloud.com/setup/ws/1/accountLogin";
+
+    #[test]
+    fn a_domain_cookie_reaches_the_services_also_after_a_reload() {
+        let mut jar = Cookies::default();
+        let far = "Expires=Tue, 01 Jan 2080 00:00:00 GMT";
+        let changed = jar.absorb(
+            &url(SETUP),
+            &answer(&[
+                &format!(
+                    "X-APPLE-WEBAUTH-HSA-TRUST=abc; Domain=.icloud.com; Path=/; Secure; HttpOnly; {far}"
+                ),
+                "X-APPLE-WEBAUTH-VALIDATE=\"v=1:t=UPLOAD:e=2\"; Domain=.icloud.com; Path=/; Secure",
+                "here=only; Path=/setup",
+            ]),
+        );
+        assert!(changed);
+        let stored = serde_json::to_string(&jar).expect("stored");
+        let jar: Cookies = serde_json::from_str(&stored).expect("read back");
+        let drive = jar.header(&url("https://p31-drivews.icloud.com/x")).expect("cookies");
+        assert_eq!(drive, "X-APPLE-WEBAUTH-HSA-TRUST=abc; X-APPLE-WEBAUTH-VALIDATE=\"v=1:t=UPLOAD:e=2\"");
+        assert!(jar.header(&url(SETUP)).expect("cookies").contains("here=only"));
+        assert_eq!(jar.expires("X-APPLE-WEBAUTH-HSA-TRUST"), Some(3_471_292_800));
+        assert_eq!(jar.expires("X-APPLE-WEBAUTH-VALIDATE"), None);
+        assert_eq!(jar.header(&url("https://example.com/")), None);
+        assert_eq!(jar.header(&url("http://p31-drivews.icloud.com/x")), None);
+    }
+
+    #[test]
+    fn an_empty_value_deletes_and_a_repeated_one_changes_nothing() {
+        let mut jar = Cookies::default();
+        let login = url(SETUP);
+        assert!(jar.absorb(&login, &answer(&["a=value; Domain=icloud.com; Path=/"])));
+        assert!(!jar.absorb(&login, &answer(&["a=value; Domain=icloud.com; Path=/"])));
+        assert!(jar.absorb(&login, &answer(&["a=; Domain=icloud.com; Path=/"])));
+        assert_eq!(jar.value("a"), None);
+        assert!(!jar.absorb(&login, &answer(&["b=1; Domain=example.com", "nonsense"])));
+    }
+}

@@ -1,0 +1,441 @@
+//! The one HTTP client: connections, TLS, proxy, time and size limits.
+//!
+//! It knows nothing of iCloud. It never follows a redirect and never judges a status: both
+//! are the protocol's business (`docs/protocol.md` §11.3, §16).
+
+use std::fs;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use ureq::Agent;
+use ureq::config::Config;
+use ureq::http::{self, HeaderMap, Request, Response};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::{AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
+
+pub use super::http_error::HttpError;
+use super::secret;
+
+/// The desktop Safari string that every request carries; the same for a whole session
+/// (`docs/protocol.md` §1.2).
+pub const USER_AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.3.1 Safari/605.1.15";
+
+/// How an unused connection is kept for the next call.
+const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
+/// `sync.max_workers` may be raised; connections beyond this are closed after use.
+const IDLE_CONNECTIONS: usize = 64;
+
+/// What [`Http::new`] needs to know.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// `tls.ca_file`: a PEM file of CAs to trust besides the public ones.
+    pub ca_file: Option<PathBuf>,
+    /// `proxy.url`; without it `HTTPS_PROXY` or `ALL_PROXY` of the environment serves
+    /// `https` requests. `NO_PROXY` limits both.
+    pub proxy: Option<String>,
+    /// Sent with every request.
+    pub user_agent: String,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        Self { ca_file: None, proxy: None, user_agent: USER_AGENT.to_owned() }
+    }
+}
+
+/// The request method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads.
+    Get,
+    /// Most calls of the protocol.
+    Post,
+    /// Asks for codes (`docs/protocol.md` §4.2, §4.4).
+    Put,
+}
+
+impl Method {
+    fn name(self) -> http::Method {
+        match self {
+            Self::Get => http::Method::GET,
+            Self::Post => http::Method::POST,
+            Self::Put => http::Method::PUT,
+        }
+    }
+}
+
+/// What a request carries.
+pub enum Payload<'a> {
+    /// Nothing; a POST or PUT then says `Content-Length: 0`.
+    None,
+    /// Bytes in memory.
+    Bytes(&'a [u8]),
+    /// Exactly `len` bytes from `reader`; a shorter or failing reader breaks the call with
+    /// [`HttpError::Payload`], and the service never sees a whole request.
+    Stream {
+        /// Where the content comes from.
+        reader: Box<dyn Read + Send + 'a>,
+        /// Its exact length in bytes.
+        len: u64,
+    },
+}
+
+/// Time and size limits of one call.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest time to resolve the name, and again to connect and shake hands.
+    pub connect: Duration,
+    /// Longest time for the whole call, if it is bounded.
+    pub whole: Option<Duration>,
+    /// Longest time without a byte moving in either direction.
+    pub stall: Duration,
+    /// Largest answer in bytes; only [`Http::call`] enforces it.
+    pub max_body: u64,
+}
+
+impl Limits {
+    /// Limits of a call with a JSON answer: 2 minutes, 64 MiB.
+    pub const JSON: Limits = Limits {
+        connect: Duration::from_secs(20),
+        whole: Some(Duration::from_secs(120)),
+        stall: Duration::from_secs(60),
+        max_body: 64 << 20,
+    };
+    /// Limits of a sign-in call: 1 minute, 4 MiB.
+    pub const SIGN_IN: Limits = Limits {
+        connect: Duration::from_secs(20),
+        whole: Some(Duration::from_secs(60)),
+        stall: Duration::from_secs(60),
+        max_body: 4 << 20,
+    };
+    /// Limits of a transfer: no limit on the whole, 2 minutes without progress.
+    pub const TRANSFER: Limits = Limits {
+        connect: Duration::from_secs(20),
+        whole: None,
+        stall: Duration::from_secs(120),
+        max_body: 1 << 20,
+    };
+}
+
+/// One request.
+pub struct Call<'a> {
+    /// The method.
+    pub method: Method,
+    /// The absolute URL, query included.
+    pub url: String,
+    /// Headers besides `User-Agent`, `Host`, `Content-Length` and `Accept-Encoding`.
+    pub headers: Vec<(String, String)>,
+    /// What is sent.
+    pub payload: Payload<'a>,
+    /// Time and size limits.
+    pub limits: Limits,
+    /// The endpoint's name for the log, e.g. `accountLogin`; never a path or a query.
+    pub kind: &'static str,
+}
+
+/// Status and headers of an answer.
+#[derive(Clone, Debug)]
+pub struct Head {
+    /// The HTTP status.
+    pub status: u16,
+    /// The headers. `Content-Encoding` and `Content-Length` are absent when the body was
+    /// decompressed on the way.
+    pub headers: HeaderMap,
+}
+
+impl Head {
+    /// The first value of a header, when it is text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Every value of a header that is text.
+    pub fn header_all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
+    }
+
+    /// How long the service asks to wait: seconds, or a date compared with the answer's own
+    /// `Date`, so that a wrong clock here does not matter.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let value = self.header("retry-after")?.trim();
+        if let Ok(secs) = value.parse::<u64>() {
+            return Some(Duration::from_secs(secs));
+        }
+        let until = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+        let sent = jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp();
+        Some(Duration::try_from(until.duration_since(sent)).unwrap_or(Duration::ZERO))
+    }
+}
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Status and headers.
+    pub head: Head,
+    /// The decoded body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// Whether the status is 2xx.
+    pub fn is_success(&self) -> bool {
+        (200..300).contains(&self.head.status)
+    }
+}
+
+/// The HTTP client; cheap to share between threads.
+pub struct Http {
+    config: Config,
+    /// A proxy from the environment serves `https` only, as `HTTPS_PROXY` says, and never
+    /// this machine.
+    from_environment: bool,
+    /// Replaced as a whole by [`Http::fresh_connections`]; held only to clone a handle.
+    agent: RwLock<Agent>,
+}
+
+impl Http {
+    /// Builds the client.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError::CaFile`] and [`HttpError::Proxy`] for settings that cannot be used.
+    pub fn new(options: &HttpOptions) -> Result<Http, HttpError> {
+        let mut tls = TlsConfig::builder();
+        if let Some(path) = &options.ca_file {
+            tls = tls.root_certs(roots_with(path)?);
+        }
+        let (proxy, from_environment) = match options.proxy.as_deref().filter(|url| !url.is_empty()) {
+            Some(url) => (Some(proxy(url)?), false),
+            None => match proxy_of_environment() {
+                Some(url) => (Some(proxy(&url)?), true),
+                None => (None, false),
+            },
+        };
+        let config = Agent::config_builder()
+            .tls_config(tls.build())
+            .proxy(proxy)
+            .user_agent(options.user_agent.as_str())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .max_idle_age(IDLE_CONNECTION_AGE)
+            .build();
+        let agent = RwLock::new(config.new_agent());
+        Ok(Http { config, from_environment, agent })
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError`] when no whole answer came; the request may have had its effect unless
+    /// [`HttpError::is_before_sending`].
+    pub fn call(&self, call: Call<'_>) -> Result<Answer, HttpError> {
+        let limit = call.limits.max_body;
+        let host = host_of(&call.url);
+        let (head, reader) = self.open(call)?;
+        let mut body = Vec::new();
+        reader
+            .take(limit.saturating_add(1))
+            .read_to_end(&mut body)
+            .map_err(|error| HttpError::from_read(&host, error))?;
+        if body.len() as u64 > limit {
+            return Err(HttpError::TooLarge { host, limit });
+        }
+        Ok(Answer { head, body })
+    }
+
+    /// Sends a request and gives the answer's body as a stream, unbounded.
+    ///
+    /// Errors of the reader are best read with [`HttpError::from_read`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::call`].
+    pub fn open(&self, call: Call<'_>) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
+        let started = Instant::now();
+        let host = host_of(&call.url);
+        let method = call.method;
+        let kind = call.kind;
+        let result = self.send(call, &host);
+        let millis = started.elapsed().as_millis();
+        match &result {
+            Ok((head, _)) => {
+                log::trace!("{} {host} {kind}: {} in {millis} ms", method.name(), head.status);
+            }
+            Err(error) => log::trace!("{} {host} {kind}: {error} after {millis} ms", method.name()),
+        }
+        result
+    }
+
+    /// Forgets every open connection, so that the next call makes a new one: the cure for
+    /// an answer 421 of a wrongly routed connection (`docs/protocol.md` §5.4).
+    pub fn fresh_connections(&self) {
+        let agent = self.config.new_agent();
+        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent;
+    }
+
+    fn send(&self, call: Call<'_>, host: &str) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
+        let mut request = Request::builder().method(call.method.name()).uri(call.url.as_str());
+        for (name, value) in &call.headers {
+            request = request.header(name, value);
+        }
+        let unsendable =
+            |error: http::Error| HttpError::Unsendable { host: host.to_owned(), reason: error.to_string() };
+        let limits = call.limits;
+        let sent = match call.payload {
+            Payload::None if call.method == Method::Get => {
+                self.run(request.body(()).map_err(unsendable)?, limits)
+            }
+            Payload::None => self.run(request.body(&[][..]).map_err(unsendable)?, limits),
+            Payload::Bytes(bytes) => self.run(request.body(bytes).map_err(unsendable)?, limits),
+            Payload::Stream { reader, len } => {
+                let mut exact = ExactReader { reader, left: len, failure: None };
+                let request =
+                    request.header(http::header::CONTENT_LENGTH, len).body(SendBody::from_reader(&mut exact));
+                let sent = self.run(request.map_err(unsendable)?, limits);
+                if let (Err(_), Some(failure)) = (&sent, exact.failure) {
+                    return Err(HttpError::Payload(failure));
+                }
+                sent
+            }
+        };
+        let (parts, body) = sent.map_err(|error| HttpError::from_ureq(host, error))?.into_parts();
+        let head = Head { status: parts.status.as_u16(), headers: parts.headers };
+        Ok((head, Box::new(body.into_reader())))
+    }
+
+    fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {
+        let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let direct = self.from_environment && !serves_environment_proxy(request.uri());
+        let mut request = agent
+            .configure_request(request)
+            .timeout_resolve(Some(limits.connect))
+            .timeout_connect(Some(limits.connect))
+            .timeout_global(limits.whole)
+            .timeout_per_read(Some(limits.stall))
+            .timeout_per_write(Some(limits.stall));
+        if direct {
+            request = request.proxy(None);
+        }
+        agent.run(request.build())
+    }
+}
+
+/// A reader that gives exactly the announced number of bytes or fails, and remembers why.
+struct ExactReader<'a> {
+    reader: Box<dyn Read + Send + 'a>,
+    left: u64,
+    failure: Option<io::Error>,
+}
+
+impl Read for ExactReader<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.left == 0 || buffer.is_empty() {
+            return Ok(0);
+        }
+        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let failure = match self.reader.read(&mut buffer[..most]) {
+            Ok(0) => io::Error::new(io::ErrorKind::UnexpectedEof, "the content became shorter"),
+            Ok(count) => {
+                self.left -= count as u64;
+                return Ok(count);
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Err(error),
+            Err(error) => error,
+        };
+        let told = io::Error::new(failure.kind(), "the content to send cannot be read");
+        self.failure = Some(failure);
+        Err(told)
+    }
+}
+
+/// Whether a request goes through the proxy that the environment names.
+fn serves_environment_proxy(uri: &http::Uri) -> bool {
+    let local =
+        uri.host().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."));
+    uri.scheme_str() == Some("https") && !local
+}
+
+/// The host of a URL, for messages; `?` when there is none.
+fn host_of(url: &str) -> String {
+    url::Url::parse(url)
+        .ok()
+        .and_then(|url| url.host_str().map(str::to_owned))
+        .unwrap_or_else(|| "?".to_owned())
+}
+
+/// The public roots and those of `path`.
+fn roots_with(path: &Path) -> Result<RootCerts, HttpError> {
+    let failed = |reason: String| HttpError::CaFile { path: path.to_owned(), reason };
+    let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    let mut own = Vec::new();
+    for item in parse_pem(&pem) {
+        if let PemItem::Certificate(certificate) = item.map_err(|error| failed(error.to_string()))? {
+            own.push(certificate);
+        }
+    }
+    if own.is_empty() {
+        return Err(failed("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()));
+    }
+    let public =
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
+    let all: Vec<_> = public.chain(own).collect();
+    Ok(RootCerts::from(all))
+}
+
+/// The proxy that the environment names for `https`, the specific name first.
+fn proxy_of_environment() -> Option<String> {
+    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
+        .into_iter()
+        .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
+}
+
+/// Reads a proxy URL; its user and password may be percent-encoded.
+fn proxy(text: &str) -> Result<Proxy, HttpError> {
+    let refuse = |reason: &str| HttpError::Proxy { reason: reason.to_owned() };
+    let text = text.trim();
+    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
+    let url = url::Url::parse(&full).map_err(|_| refuse("not a URL of the form http://host:port"))?;
+    let protocol = match url.scheme() {
+        "http" => ProxyProtocol::Http,
+        "https" => ProxyProtocol::Https,
+        _ => return Err(refuse("only http:// and https:// proxies are supported")),
+    };
+    let host = url.host_str().ok_or_else(|| refuse("the URL names no host"))?;
+    let mut builder = Proxy::builder(protocol).host(host);
+    if let Some(port) = url.port() {
+        builder = builder.port(port);
+    }
+    if !url.username().is_empty() {
+        builder = builder.username(&percent_decoded(url.username()));
+    }
+    if let Some(password) = url.password() {
+        let password = percent_decoded(password);
+        secret::register(&password);
+        builder = builder.password(&password);
+    }
+    for name in ["NO_PROXY", "no_proxy"] {
+        let list = std::env::var(name).unwrap_or_default();
+        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
+            builder = builder.no_proxy(entry);
+        }
+    }
+    builder.build().map_err(|_| refuse("the URL is not usable"))
+}
+
+/// Undoes percent-encoding; what is not encoded, or badly, stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let pair = format!("v={}", text.replace('+', "%2B"));
+    url::form_urlencoded::parse(pair.as_bytes())
+        .next()
+        .map_or_else(|| text.to_owned(), |(_, value)| value.into_owned())
+}
+
+#[cfg(test)]
+#[path = "http_tests.rs"]
+mod tests;

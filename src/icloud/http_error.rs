@@ -1,0 +1,182 @@
+//! Why an HTTP exchange failed before an answer could be judged.
+
+use std::io;
+use std::path::PathBuf;
+
+/// A failure below the protocol: name resolution, connection, TLS, time, size.
+///
+/// No variant carries a path, a query, a header or a body, so each may be shown and logged.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// No connection could be made: name not found, refused, no route.
+    #[error("{host} cannot be reached: {reason}; check the network connection")]
+    Unreachable {
+        /// The host of the request.
+        host: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// A time limit of [`Limits`](super::http::Limits) passed.
+    #[error("{host} did not answer in time ({what})")]
+    Timeout {
+        /// The host of the request.
+        host: String,
+        /// Which limit passed.
+        what: &'static str,
+    },
+    /// The TLS handshake failed; certificates are always verified.
+    #[error(
+        "no secure connection to {host}: {reason}; if a proxy inspects the traffic, name its CA in tls.ca_file"
+    )]
+    Tls {
+        /// The host of the request.
+        host: String,
+        /// What the TLS library found.
+        reason: String,
+    },
+    /// The connection broke after it was made; the request may or may not have arrived.
+    #[error("the connection to {host} broke: {reason}")]
+    Lost {
+        /// The host of the request.
+        host: String,
+        /// The system's words.
+        reason: String,
+    },
+    /// The answer is larger than the call's limit.
+    #[error("the answer of {host} is larger than {limit} bytes")]
+    TooLarge {
+        /// The host of the request.
+        host: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// The answer is not HTTP.
+    #[error("the answer of {host} is not understandable HTTP: {reason}")]
+    Malformed {
+        /// The host of the request.
+        host: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The proxy refused, or its setting is unusable.
+    #[error("proxy: {reason}; check proxy.url or HTTPS_PROXY")]
+    Proxy {
+        /// What was wrong, without credentials.
+        reason: String,
+    },
+    /// `tls.ca_file` cannot be read, or holds no certificate.
+    #[error("tls.ca_file {path}: {reason}")]
+    CaFile {
+        /// The file.
+        path: PathBuf,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The request could not be built: a URL or a header that HTTP cannot carry.
+    #[error("request to {host} cannot be sent: {reason}")]
+    Unsendable {
+        /// The host, or `?` when the URL has none.
+        host: String,
+        /// What was wrong.
+        reason: String,
+    },
+    /// The caller's reader failed or ended early while its content was sent.
+    #[error("reading the content to send: {0}")]
+    Payload(#[source] io::Error),
+}
+
+impl HttpError {
+    /// Whether the same request may succeed later without anybody changing anything.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } | Self::Timeout { .. } | Self::Lost { .. } | Self::Malformed { .. } => {
+                true
+            }
+            // A captive portal or an inspecting proxy comes and goes with the network.
+            Self::Tls { .. } | Self::Proxy { .. } => true,
+            Self::TooLarge { .. } | Self::CaFile { .. } | Self::Unsendable { .. } | Self::Payload(_) => false,
+        }
+    }
+
+    /// Whether the request surely never reached the service.
+    pub fn is_before_sending(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Tls { .. }
+            | Self::Proxy { .. }
+            | Self::CaFile { .. }
+            | Self::Unsendable { .. } => true,
+            Self::Timeout { what, .. } => *what == CONNECTING,
+            Self::Lost { .. } | Self::TooLarge { .. } | Self::Malformed { .. } | Self::Payload(_) => false,
+        }
+    }
+
+    /// Reads a failure of the reader that [`Http::open`](super::http::Http::open) gave out.
+    pub fn from_read(host: &str, error: io::Error) -> Self {
+        let error = match error.downcast::<ureq::Error>() {
+            Ok(inner) => return Self::from_ureq(host, inner),
+            Err(error) => error,
+        };
+        Self::from_io(host, error)
+    }
+
+    /// Sorts what the HTTP library reports.
+    pub(super) fn from_ureq(host: &str, error: ureq::Error) -> Self {
+        let host = host.to_owned();
+        match error {
+            ureq::Error::Io(error) => Self::from_io(&host, error),
+            ureq::Error::Timeout(limit) => Self::Timeout { host, what: limit_name(limit) },
+            ureq::Error::HostNotFound => {
+                Self::Unreachable { host, reason: "its name was not found".to_owned() }
+            }
+            ureq::Error::ConnectionFailed => {
+                Self::Unreachable { host, reason: "no connection could be made".to_owned() }
+            }
+            ureq::Error::Tls(reason) => Self::Tls { host, reason: reason.to_owned() },
+            ureq::Error::Pem(error) => Self::Tls { host, reason: error.to_string() },
+            ureq::Error::Rustls(error) => Self::Tls { host, reason: error.to_string() },
+            ureq::Error::TlsRequired => Self::Tls { host, reason: "no TLS connection was made".to_owned() },
+            ureq::Error::ConnectProxyFailed(reason) => Self::Proxy { reason },
+            ureq::Error::InvalidProxyUrl => Self::Proxy { reason: "the URL is not usable".to_owned() },
+            ureq::Error::Protocol(error) => Self::Malformed { host, reason: error.to_string() },
+            ureq::Error::LargeResponseHeader(..) => {
+                Self::Malformed { host, reason: "its headers are too long".to_owned() }
+            }
+            ureq::Error::Decompress(_, error) => {
+                Self::Malformed { host, reason: format!("its compressed content is damaged: {error}") }
+            }
+            ureq::Error::Http(error) => Self::Unsendable { host, reason: error.to_string() },
+            // The URL itself may carry a token, so it is not repeated.
+            ureq::Error::BadUri(_) => Self::Unsendable { host, reason: "the URL is not usable".to_owned() },
+            other => Self::Lost { host, reason: other.to_string() },
+        }
+    }
+
+    fn from_io(host: &str, error: io::Error) -> Self {
+        let host = host.to_owned();
+        match error.kind() {
+            io::ErrorKind::InvalidData => Self::Tls { host, reason: error.to_string() },
+            io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
+                Self::Timeout { host, what: "no data arrived" }
+            }
+            io::ErrorKind::ConnectionRefused
+            | io::ErrorKind::NetworkUnreachable
+            | io::ErrorKind::HostUnreachable
+            | io::ErrorKind::NetworkDown
+            | io::ErrorKind::AddrNotAvailable
+            | io::ErrorKind::NotFound => Self::Unreachable { host, reason: error.to_string() },
+            _ => Self::Lost { host, reason: error.to_string() },
+        }
+    }
+}
+
+const CONNECTING: &str = "while connecting";
+
+fn limit_name(limit: ureq::Timeout) -> &'static str {
+    match limit {
+        ureq::Timeout::Resolve | ureq::Timeout::Connect => CONNECTING,
+        ureq::Timeout::PerRead => "no data arrived",
+        ureq::Timeout::PerWrite | ureq::Timeout::SendRequest | ureq::Timeout::SendBody => "while sending",
+        _ => "the whole call",
+    }
+}

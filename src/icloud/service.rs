@@ -1,0 +1,420 @@
+//! Authenticated calls of the drive services.
+//!
+//! Adds what every call needs, and cures a lost session once by the ladder of
+//! `docs/protocol.md` §3.0 before it repeats the call once. What other statuses mean is the
+//! drive client's business (§16).
+
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value;
+use url::Url;
+
+use super::env::Env;
+use super::http::{Answer, Call, Http, HttpError, Limits, Method, Payload};
+use super::options::{IcloudOptions, is_below, is_loopback};
+use super::session::AccountInfo;
+use super::signin::error::SignInError;
+use super::signin::{Account, Initiative, Rung};
+
+/// Which service a call goes to (`docs/protocol.md` §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// `{drivews}`: listings and changes.
+    Drivews,
+    /// `{docws}`: documents, downloads, uploads.
+    Docws,
+}
+
+/// Why an authenticated call gave no answer to judge.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceError {
+    /// No exchange took place, or it broke.
+    #[error(transparent)]
+    Http(#[from] HttpError),
+    /// The session is gone and could not be renewed.
+    #[error(transparent)]
+    SignIn(#[from] SignInError),
+}
+
+/// After the service refused a session that signing in had just renewed, nobody renews again
+/// for this long: open question 26, never a loop.
+const REFUSED_PAUSE_SECS: i64 = 60;
+/// After a new login did not help against "never set up", nobody logs in for it again for this
+/// long.
+const UNREADY_PAUSE_SECS: i64 = 600;
+/// After a failed renewal the calls under way, and those right behind them, share its failure.
+const SHARED_FAILURE_SECS: i64 = 5;
+/// A body beyond this is a listing, not an error to look into.
+const LARGEST_ERROR_BODY: usize = 16 << 10;
+
+/// One account's services; shared by every worker thread.
+pub struct Service {
+    account: Account,
+    renewal: Mutex<Renewal>,
+    renewed: Condvar,
+}
+
+/// Who renews the session, and what became of it.
+#[derive(Default)]
+struct Renewal {
+    running: bool,
+    /// Counts renewals that succeeded, so that a call whose session was replaced meanwhile
+    /// repeats itself instead of renewing again.
+    generation: u64,
+    /// Counts renewals that ended, either way.
+    attempts: u64,
+    /// Why the last one failed, for those who waited for it.
+    failure: Option<SignInError>,
+    /// Until then calls share that failure without trying again, unless the account's epoch is
+    /// another one: a code or a password came meanwhile.
+    shared: (i64, u64),
+    /// Set while a renewed session was refused: until then, and with which status.
+    refused: Option<(i64, u16)>,
+    /// Until then a 400 that a new login did not cure goes to the caller at once.
+    unready_until: i64,
+}
+
+/// Who wants the session renewed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    /// A call whose session was refused.
+    ByCall,
+    /// Somebody who wants to know how it is now.
+    Explicitly,
+}
+
+/// What an answer says of the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Sign {
+    /// Nothing: the answer is the caller's.
+    Fine,
+    /// The session is not accepted.
+    Session,
+    /// A 421 without a reason: perhaps the connection went to the wrong partition.
+    Misrouted,
+    /// The keys for web access are missing (§6.3).
+    Keys,
+}
+
+impl Service {
+    /// Opens the stored session of the account, or an empty one. Nothing is sent.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`] for an unusable setting, a missing user name or an unreadable file.
+    pub fn open(options: IcloudOptions, env: Env) -> Result<Service, SignInError> {
+        Ok(Service {
+            account: Account::open(options, env)?,
+            renewal: Mutex::default(),
+            renewed: Condvar::new(),
+        })
+    }
+
+    /// The account: passwords, codes, trust, logout.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Makes sure that there is a signed-in session: nothing is sent when the stored one was
+    /// confirmed less than ten minutes ago, else the ladder validate, accountLogin, password.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`], each with its exit code.
+    pub fn sign_in(&self, initiative: Initiative) -> Result<(), SignInError> {
+        if initiative == Initiative::Person {
+            self.account.forget_refused_keys()?;
+        }
+        if self.account.is_fresh()? {
+            return Ok(());
+        }
+        let generation = self.generation();
+        self.renew(Asked::Explicitly, generation, |account| account.climb(Rung::Validate, initiative))
+    }
+
+    /// One call of the drive services with cookies, `Origin`, `Referer`, `clientId` and
+    /// `dsid`. Signs of a lost session (401, 421, 423, 450, missing keys) run the session
+    /// ladder once for all threads together, then the call is repeated.
+    ///
+    /// Every other answer comes back as it is, whatever its status.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError::Http`] when no whole answer came (the call may have had its effect);
+    /// [`ServiceError::SignIn`] when the session could not be renewed (it had none).
+    #[allow(clippy::too_many_arguments)] // One argument for each part of a call; a struct would only repeat their names.
+    pub fn call(
+        &self,
+        root: Root,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        content_type: Option<&str>,
+        payload: &[u8],
+        limits: Limits,
+        kind: &'static str,
+    ) -> Result<Answer, ServiceError> {
+        // Confirmed sessions can still be stale for the services, so the second renewal
+        // starts higher; a third is never tried.
+        let mut cures = [Rung::Validate, Rung::AccountLogin].into_iter();
+        let mut rerouted = false;
+        loop {
+            let generation = self.generation();
+            let Some(info) = self.account.info() else {
+                self.renew(Asked::ByCall, generation, |account| {
+                    account.climb(Rung::Validate, Initiative::Unattended)
+                })?;
+                if self.account.info().is_none() {
+                    return Err(SignInError::SessionRefused { status: 401 }.into());
+                }
+                continue;
+            };
+            let answer = self.send(&info, root, method, path, query, content_type, payload, limits, kind)?;
+            let sign = sign(&answer);
+            if sign == Sign::Fine {
+                self.lock().refused = None;
+                return Ok(answer);
+            }
+            if sign == Sign::Misrouted && !rerouted {
+                rerouted = true;
+                self.account.http().fresh_connections();
+                continue;
+            }
+            if answer.head.status == 400
+                && sign == Sign::Session
+                && self.account.now() < self.lock().unready_until
+            {
+                return Ok(answer);
+            }
+            self.check_refused()?;
+            let Some(rung) = cures.next() else {
+                return self.give_up(answer, sign);
+            };
+            log::debug!("{kind}: HTTP {}, the session must be renewed", answer.head.status);
+            match sign {
+                Sign::Keys => self.renew(Asked::ByCall, generation, Account::unlock_web_access)?,
+                _ => self.renew(Asked::ByCall, generation, |account| {
+                    account.climb(rung, Initiative::Unattended)
+                })?,
+            }
+        }
+    }
+
+    /// Makes a new session from the session token, without asking whether the old one holds:
+    /// the one new login that `docs/protocol.md` §16.1 wants against stubborn 403 and 500.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::sign_in`].
+    pub fn renew_session(&self) -> Result<(), SignInError> {
+        let generation = self.generation();
+        self.renew(Asked::Explicitly, generation, |account| {
+            account.climb(Rung::AccountLogin, Initiative::Unattended)
+        })
+    }
+
+    /// The HTTP client, for content hosts that need no session.
+    pub fn http(&self) -> &Http {
+        self.account.http()
+    }
+
+    /// The upload token, when the session has one (`docs/protocol.md` §12.1).
+    pub fn upload_token(&self) -> Option<String> {
+        self.account.upload_token()
+    }
+
+    /// Whether content may be sent to or fetched from `url`: `https` below Apple's content
+    /// domains, or a loopback host while the service itself is one (§11.3, §12.1).
+    pub fn allowed_content_host(&self, url: &str) -> bool {
+        let Ok(url) = Url::parse(url) else { return false };
+        let Some(host) = url.host_str() else { return false };
+        match url.scheme() {
+            "https" if APPLE_DOMAINS.iter().any(|domain| is_below(host, domain)) => true,
+            "https" | "http" => is_loopback(&url) && self.account.is_loopback(),
+            _ => false,
+        }
+    }
+
+    /// The account's number as text; empty before the first sign-in.
+    pub fn account_dsid(&self) -> String {
+        self.account.info().map(|info| info.dsid).unwrap_or_default()
+    }
+
+    #[allow(clippy::too_many_arguments)] // As `call`.
+    fn send(
+        &self,
+        info: &AccountInfo,
+        root: Root,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        content_type: Option<&str>,
+        payload: &[u8],
+        limits: Limits,
+        kind: &'static str,
+    ) -> Result<Answer, ServiceError> {
+        let base = match root {
+            Root::Drivews => &info.drivews,
+            Root::Docws => &info.docws,
+        };
+        let mut url = Url::parse(&format!("{base}/{}", path.trim_start_matches('/')))
+            .map_err(|error| HttpError::Unsendable { host: base.clone(), reason: error.to_string() })?;
+        let client_id = self.account.client_id();
+        url.query_pairs_mut()
+            .extend_pairs(query)
+            .append_pair("clientId", &client_id)
+            .append_pair("dsid", &info.dsid);
+        let mut headers = self.account.service_headers(&url);
+        if let Some(content_type) = content_type {
+            headers.push(("Content-Type".to_owned(), content_type.to_owned()));
+        }
+        let payload = if payload.is_empty() { Payload::None } else { Payload::Bytes(payload) };
+        let call = Call { method, url: url.to_string(), headers, payload, limits, kind };
+        let answer = self.account.http().call(call)?;
+        self.account.absorb_service(&url, &answer.head);
+        Ok(answer)
+    }
+
+    /// The last word on a session that signing in renews and the service refuses.
+    fn give_up(&self, answer: Answer, sign: Sign) -> Result<Answer, ServiceError> {
+        if sign == Sign::Keys {
+            return Err(SignInError::WebAccess { reason: "the keys are still missing" }.into());
+        }
+        if answer.head.status == 400 {
+            // "Never set up" looks the same; what to say of it is the caller's business (§16.1).
+            self.lock().unready_until = self.account.now().saturating_add(UNREADY_PAUSE_SECS);
+            return Ok(answer);
+        }
+        let status = answer.head.status;
+        let until = self.account.now().saturating_add(REFUSED_PAUSE_SECS);
+        self.lock().refused = Some((until, status));
+        Err(SignInError::SessionRefused { status }.into())
+    }
+
+    /// Whether renewed sessions are refused at present.
+    fn check_refused(&self) -> Result<(), SignInError> {
+        let refused = self.lock().refused;
+        match refused {
+            Some((until, status)) if self.account.now() < until => {
+                Err(SignInError::SessionRefused { status })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn generation(&self) -> u64 {
+        self.lock().generation
+    }
+
+    /// Runs `cure` unless another thread renewed the session since `seen`. Who comes while one
+    /// runs waits for it and shares its outcome, so that many workers make one attempt.
+    fn renew(
+        &self,
+        asked: Asked,
+        seen: u64,
+        cure: impl FnOnce(&Account) -> Result<(), SignInError>,
+    ) -> Result<(), SignInError> {
+        let mut renewal = self.lock();
+        let joined = renewal.running.then_some(renewal.attempts);
+        while renewal.running && joined == Some(renewal.attempts) {
+            renewal = self.renewed.wait(renewal).unwrap_or_else(PoisonError::into_inner);
+        }
+        if renewal.generation != seen {
+            return Ok(());
+        }
+        if joined.is_some() {
+            return Err(renewal.failure.clone().unwrap_or(SignInError::SessionRefused { status: 401 }));
+        }
+        if let (Asked::ByCall, Some(failure)) = (asked, &renewal.failure) {
+            let (until, epoch) = renewal.shared;
+            if self.account.now() < until && self.account.epoch() == epoch {
+                return Err(failure.clone());
+            }
+        }
+        renewal.running = true;
+        drop(renewal);
+        let mut turn = Turn { service: self, outcome: None };
+        let outcome = cure(&self.account);
+        turn.outcome = Some(outcome.clone());
+        outcome
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Renewal> {
+        self.renewal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hands the renewal on when dropped, also when the cure panics.
+struct Turn<'a> {
+    service: &'a Service,
+    outcome: Option<Result<(), SignInError>>,
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        let mut renewal = self.service.lock();
+        renewal.running = false;
+        renewal.attempts += 1;
+        match self.outcome.take() {
+            Some(Ok(())) => {
+                renewal.generation += 1;
+                renewal.failure = None;
+            }
+            Some(Err(failure)) => {
+                renewal.failure = Some(failure);
+                let account = &self.service.account;
+                renewal.shared = (account.now().saturating_add(SHARED_FAILURE_SECS), account.epoch());
+            }
+            None => renewal.failure = None,
+        }
+        drop(renewal);
+        self.service.renewed.notify_all();
+    }
+}
+
+/// Where content may come from and go to.
+const APPLE_DOMAINS: [&str; 5] =
+    ["icloud-content.com", "icloud-content.com.cn", "icloud.com", "icloud.com.cn", "apple.com"];
+
+/// Reads the signs of a lost session: status first, then the error code in a small body.
+fn sign(answer: &Answer) -> Sign {
+    match answer.head.status {
+        401 | 450 => Sign::Session,
+        423 => Sign::Keys,
+        421 if is_json_object(&answer.body) => Sign::Session,
+        421 => Sign::Misrouted,
+        200..=299 | 400..=499 => body_sign(&answer.body),
+        _ => Sign::Fine,
+    }
+}
+
+fn body_sign(body: &[u8]) -> Sign {
+    if body.len() > LARGEST_ERROR_BODY || !is_json_object(body) {
+        return Sign::Fine;
+    }
+    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Sign::Fine };
+    let texts = ["status", "serverErrorCode", "error_code", "errorCode", "reason", "errorReason", "error"]
+        .into_iter()
+        .filter_map(|name| match value.get(name) {
+            Some(Value::String(text)) => Some(text.clone()),
+            Some(Value::Number(number)) => Some(number.to_string()),
+            _ => None,
+        });
+    for text in texts {
+        match text.as_str() {
+            "421" | "450" | "AUTHENTICATION_FAILED" | "ZONE_NOT_FOUND" => return Sign::Session,
+            "423" | "Missing PCS cookies from the request" => return Sign::Keys,
+            text if text.contains("Cannot find PCS auth info") => return Sign::Keys,
+            _ => {}
+        }
+    }
+    Sign::Fine
+}
+
+fn is_json_object(body: &[u8]) -> bool {
+    body.trim_ascii_start().starts_with(b"{")
+}
+
+#[cfg(test)]
+#[path = "service_tests.rs"]
+mod tests;

@@ -1,0 +1,341 @@
+//! What one session knows: tokens, cookies, the account, a half-open sign-in, refusals.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::cookies::Cookies;
+use super::env::Env;
+use super::http::Head;
+use super::secret::Secret;
+use super::signin::error::FactorKind;
+use super::signin::factor::{Phone, SentBy, StepDevice};
+use super::srp::stretch;
+
+/// The version of the stored form.
+pub const SESSION_VERSION: u32 = 1;
+/// The cookie that proves the session to the services.
+pub const SESSION_COOKIE: &str = "X-APPLE-WEBAUTH-TOKEN";
+/// The cookie whose expiry is the trust's expiry.
+pub const TRUST_COOKIE: &str = "X-APPLE-WEBAUTH-HSA-TRUST";
+const UPLOAD_COOKIE: &str = "X-APPLE-WEBAUTH-VALIDATE";
+/// How long trust lasts when the cookie does not say it.
+const USUAL_TRUST: Duration = Duration::from_secs(30 * 86_400);
+
+/// The first wait after a throttled sign-in.
+const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
+/// The longest wait after a throttled sign-in.
+const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
+/// Enough to make guessing a short password from the stored hash slow.
+const REJECTED_ROUNDS: u32 = 20_000;
+
+/// State taken from response headers (`docs/protocol.md` §5.1).
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Tokens {
+    /// `X-Apple-ID-Account-Country`, ISO alpha-3.
+    pub account_country: Option<String>,
+    /// `X-Apple-ID-Session-Id`.
+    pub session_id: Option<Secret>,
+    /// `X-Apple-Session-Token`.
+    pub session_token: Option<Secret>,
+    /// `X-Apple-TwoSV-Trust-Token`.
+    pub trust_token: Option<Secret>,
+    /// `scnt`.
+    pub scnt: Option<Secret>,
+    /// `X-Apple-Auth-Attributes`.
+    pub auth_attributes: Option<Secret>,
+}
+
+impl Tokens {
+    /// Takes what an answer carries; an absent header leaves the old value.
+    pub fn absorb(&mut self, head: &Head) -> bool {
+        let mut changed = false;
+        if let Some(country) = head.header("x-apple-id-account-country").filter(|text| !text.is_empty()) {
+            changed |= self.account_country.as_deref() != Some(country);
+            self.account_country = Some(country.to_owned());
+        }
+        for (name, slot) in [
+            ("x-apple-id-session-id", &mut self.session_id),
+            ("x-apple-session-token", &mut self.session_token),
+            ("x-apple-twosv-trust-token", &mut self.trust_token),
+            ("scnt", &mut self.scnt),
+            ("x-apple-auth-attributes", &mut self.auth_attributes),
+        ] {
+            let Some(value) = head.header(name).filter(|text| !text.is_empty()) else { continue };
+            if slot.as_ref().map(Secret::expose) != Some(value) {
+                *slot = Some(Secret::new(value));
+                changed = true;
+            }
+        }
+        changed
+    }
+
+    /// Forgets the context of a sign-in, so that the next one starts at step 1.
+    pub fn forget_context(&mut self) {
+        self.session_id = None;
+        self.scnt = None;
+        self.auth_attributes = None;
+    }
+}
+
+/// What accountLogin and validate say of the account (`docs/protocol.md` §6.1).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountInfo {
+    /// The account's number, as text.
+    pub dsid: String,
+    /// `{drivews}`, without trailing slash.
+    pub drivews: String,
+    /// `{docws}`, without trailing slash.
+    pub docws: String,
+    /// Whether Advanced Data Protection is on (`iCDPEnabled`); informational.
+    pub adp: bool,
+    /// When the service last confirmed the session, in seconds since 1970.
+    pub confirmed_at: i64,
+}
+
+/// A sign-in that waits for a second factor; stored, so that any process may go on with it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct HalfOpen {
+    /// The kind of factor.
+    pub kind: FactorKind,
+    /// When the password was accepted, in seconds since 1970.
+    pub since: i64,
+    /// Whether the service said that no trusted device can show a code.
+    #[serde(default)]
+    pub no_devices: bool,
+    /// Phones that the service listed.
+    #[serde(default)]
+    pub phones: Vec<Phone>,
+    /// Devices of a two-step account.
+    #[serde(default)]
+    pub step_devices: Vec<StepDevice>,
+    /// How the last code was sent; absent = none was asked for yet.
+    #[serde(default)]
+    pub sent_by: Option<SentBy>,
+}
+
+/// A password that was refused, so that no restart tries it again.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Rejected {
+    salt: [u8; 16],
+    hash: [u8; 32],
+}
+
+/// When the next sign-in may be tried after a throttled one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BackOff {
+    /// Seconds since 1970.
+    pub until: i64,
+    /// How many refusals came in a row.
+    pub refusals: u32,
+}
+
+/// Everything of one session; `session.json` is its stored form.
+#[derive(Clone, Serialize, Deserialize)]
+pub struct Session {
+    /// [`SESSION_VERSION`].
+    pub version: u32,
+    /// The account name in its one form.
+    pub account: String,
+    /// The setup root that the cookies belong to.
+    pub setup: String,
+    /// The lower-case UUID that this session keeps for life.
+    pub client_id: String,
+    /// Tokens from headers.
+    #[serde(default)]
+    pub tokens: Tokens,
+    /// All cookies.
+    #[serde(default)]
+    pub cookies: Cookies,
+    /// The account, once signed in.
+    #[serde(default)]
+    pub info: Option<AccountInfo>,
+    /// When trust was last given, in seconds since 1970.
+    #[serde(default)]
+    pub trusted_at: Option<i64>,
+    /// When prolonging the trust was last tried, in seconds since 1970.
+    #[serde(default)]
+    pub retrust_tried_at: Option<i64>,
+    /// A sign-in that waits for a second factor.
+    #[serde(default)]
+    pub half_open: Option<HalfOpen>,
+    /// The password that was refused last.
+    #[serde(default)]
+    pub rejected: Option<Rejected>,
+    /// The wait after a throttled sign-in.
+    #[serde(default)]
+    pub back_off: Option<BackOff>,
+    /// The `{auth}` root that worked, where the region has several.
+    #[serde(default)]
+    pub auth_root: Option<String>,
+    /// Whether the keys for web access were asked for before (§6.3).
+    #[serde(default)]
+    pub pcs_asked: bool,
+    /// After the keys were refused: until then, in seconds since 1970, nobody asks again. Stored,
+    /// because every request disturbs a person.
+    #[serde(default)]
+    pub keys_refused_until: Option<i64>,
+}
+
+impl Session {
+    /// A session that knows nothing yet.
+    pub fn new(account: &str, setup: &str, env: &Env) -> Self {
+        Self {
+            version: SESSION_VERSION,
+            account: account.to_owned(),
+            setup: setup.to_owned(),
+            client_id: env.uuid(),
+            tokens: Tokens::default(),
+            cookies: Cookies::default(),
+            info: None,
+            trusted_at: None,
+            retrust_tried_at: None,
+            half_open: None,
+            rejected: None,
+            back_off: None,
+            auth_root: None,
+            pcs_asked: false,
+            keys_refused_until: None,
+        }
+    }
+
+    /// `auth-<client id>`: the frame id and state of the sign-in calls (§3.1).
+    pub fn frame_id(&self) -> String {
+        format!("auth-{}", self.client_id)
+    }
+
+    /// Whether the services would be shown a session.
+    pub fn has_cookies(&self) -> bool {
+        self.cookies.value(SESSION_COOKIE).is_some()
+    }
+
+    /// The `t=` part of the validate cookie: the upload token (§12.1).
+    pub fn upload_token(&self) -> Option<String> {
+        let value = self.cookies.value(UPLOAD_COOKIE)?;
+        let token = value.trim_matches('"').split(':').find_map(|part| part.strip_prefix("t="))?;
+        (!token.is_empty()).then(|| token.to_owned())
+    }
+
+    /// When the trust runs out, in seconds since 1970, and whether that is only estimated.
+    pub fn trust_expires(&self) -> Option<(i64, bool)> {
+        if let Some(at) = self.cookies.expires(TRUST_COOKIE) {
+            return Some((at, false));
+        }
+        self.trusted_at.map(|at| (at.saturating_add_unsigned(USUAL_TRUST.as_secs()), true))
+    }
+
+    /// Remembers that `password` was refused.
+    pub fn reject(&mut self, password: &str, env: &Env) {
+        let salt = env.random();
+        self.rejected = Some(Rejected { salt, hash: rejected_hash(&self.account, password, &salt) });
+    }
+
+    /// Whether `password` is the one that was refused.
+    pub fn rejects(&self, password: &str) -> bool {
+        self.rejected
+            .as_ref()
+            .is_some_and(|old| old.hash == rejected_hash(&self.account, password, &old.salt))
+    }
+
+    /// The time left of a back-off. A clock that was set back never makes it longer than its most.
+    pub fn back_off_left(&self, now: i64) -> Option<Duration> {
+        let left = self.back_off?.until.saturating_sub(now);
+        let left = u64::try_from(left).ok().filter(|left| *left > 0)?;
+        Some(Duration::from_secs(left).min(LONGEST_BACK_OFF))
+    }
+
+    /// Begins or prolongs the back-off: one minute, doubling to an hour, never less than the
+    /// service asks for (up to an hour).
+    pub fn back_off_more(&mut self, now: i64, asked: Option<Duration>) -> Duration {
+        let refusals = self.back_off.map_or(0, |old| old.refusals);
+        let grown = FIRST_BACK_OFF.saturating_mul(1 << refusals.min(6));
+        let span = grown.max(asked.unwrap_or_default()).min(LONGEST_BACK_OFF);
+        self.back_off = Some(BackOff {
+            until: now.saturating_add_unsigned(span.as_secs()),
+            refusals: refusals.saturating_add(1),
+        });
+        span
+    }
+
+    /// Takes cookies and, from sign-in answers, tokens; tells whether anything changed.
+    pub fn absorb(&mut self, url: &Url, head: &Head, with_tokens: bool) -> bool {
+        let tokens = with_tokens && self.tokens.absorb(head);
+        self.cookies.absorb(url, head) || tokens
+    }
+}
+
+fn rejected_hash(account: &str, password: &str, salt: &[u8; 16]) -> [u8; 32] {
+    let text = format!("{account}\0{password}");
+    stretch(text.as_bytes(), salt, REJECTED_ROUNDS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+    use ureq::http::{HeaderMap, HeaderValue};
+
+    fn session() -> (Session, Env) {
+        let env = Env::system(Arc::default());
+        (Session::new("me@example.com", "https://setup.icloud.com/setup/ws/1", &env), env)
+    }
+
+    #[test]
+    fn only_the_rejected_password_is_rejected_also_after_a_reload() {
+        let (mut session, env) = session();
+        assert!(!session.rejects("old"));
+        session.reject("old", &env);
+        let text = serde_json::to_string(&session).expect("stored");
+        assert!(!text.contains("old"));
+        let session: Session = serde_json::from_str(&text).expect("read back");
+        assert!(session.rejects("old"));
+        assert!(!session.rejects("new"));
+    }
+
+    #[test]
+    fn the_back_off_doubles_from_a_minute_to_an_hour_and_honours_the_service() {
+        let (mut session, _) = session();
+        let spans: Vec<u64> = (0..8).map(|_| session.back_off_more(1000, None).as_secs()).collect();
+        assert_eq!(spans, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
+        session.back_off = None;
+        assert_eq!(session.back_off_more(1000, Some(Duration::from_secs(600))).as_secs(), 600);
+        assert_eq!(session.back_off_left(1500), Some(Duration::from_secs(100)));
+        assert_eq!(session.back_off_left(1600), None);
+        // The clock went back by a year: the wait stays bounded.
+        assert_eq!(session.back_off_left(-31_000_000), Some(LONGEST_BACK_OFF));
+    }
+
+    #[test]
+    fn tokens_rotate_and_absent_headers_leave_them() {
+        let (mut session, _) = session();
+        let url = Url::parse("https://idmsa.apple.com/appleauth/auth").expect("URL");
+        let mut headers = HeaderMap::new();
+        headers.insert("scnt", HeaderValue::from_static("first-scnt"));
+        headers.insert("x-apple-session-token", HeaderValue::from_static("token-1"));
+        let mut head = Head { status: 200, headers };
+        assert!(session.absorb(&url, &head, true));
+        head.headers.remove("x-apple-session-token");
+        head.headers.insert("scnt", HeaderValue::from_static("second-scnt"));
+        assert!(session.absorb(&url, &head, true));
+        assert_eq!(session.tokens.scnt.as_ref().map(Secret::expose), Some("second-scnt"));
+        assert_eq!(session.tokens.session_token.as_ref().map(Secret::expose), Some("token-1"));
+        assert!(!session.absorb(&url, &head, true));
+    }
+
+    #[test]
+    fn the_upload_token_is_cut_out_of_its_cookie() {
+        let (mut session, _) = session();
+        let url = Url::parse("https://setup.icloud.com/setup/ws/1/validate").expect("URL");
+        let mut headers = HeaderMap::new();
+        headers.insert(
+            "set-cookie",
+            HeaderValue::from_static(
+                "X-APPLE-WEBAUTH-VALIDATE=\"v=1:t=UPLOAD-TOKEN=:x=2\"; Domain=icloud.com; Path=/",
+            ),
+        );
+        session.absorb(&url, &Head { status: 200, headers }, false);
+        assert_eq!(session.upload_token().as_deref(), Some("UPLOAD-TOKEN="));
+    }
+}

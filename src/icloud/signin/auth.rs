@@ -1,0 +1,341 @@
+//! The password: authorize, init, complete, repair (`docs/protocol.md` §3.1–§3.9).
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use url::Url;
+
+use super::error::{FactorKind, SignInError};
+use super::hashcash::Hashcash;
+use super::wire::{AuthState, CompleteBody, InitAnswer, InitBody, Problem, auth_state, has_error, problem};
+use super::{Account, json, service_error, status_of};
+use crate::icloud::http::{Answer, HttpError, Method, USER_AGENT};
+use crate::icloud::session::HalfOpen;
+use crate::icloud::srp::{Challenge, Exchange, SrpError};
+
+/// The public widget key of icloud.com, the same in all clients (§3.1).
+const WIDGET_KEY: &str = "d39ba9916b7251055b22c7f910e2ea796ee65e98b2ddecea8f5dde8d9d1a815d";
+/// An exchange is thrown away about once in a hundred times; this often in a row is a fault.
+const MOST_EXCHANGES: usize = 8;
+
+const AUTHORIZE: &str = "authorize/signin";
+const INIT: &str = "signin/init";
+const COMPLETE: &str = "signin/complete";
+
+/// How an init ended, when it did not fail.
+enum Init {
+    Challenge(Box<InitAnswer>),
+    /// The sign-in context was stale; it says nothing about the password.
+    Stale,
+    /// Refused with this client error, before a federate was tried.
+    Refused(Answer),
+}
+
+impl Account {
+    /// Proves the password once. Gives the half-open sign-in when a second factor is needed.
+    pub(super) fn prove_password(&self, password: &str) -> Result<Option<HalfOpen>, SignInError> {
+        let mut hashcash = self.authorize()?;
+        let (mut restarted, mut federated) = (false, false);
+        for _ in 0..MOST_EXCHANGES {
+            let exchange = Exchange::new(&self.env);
+            let init = match self.init(&exchange, &mut hashcash)? {
+                Init::Challenge(init) => init,
+                Init::Stale if !restarted => {
+                    restarted = true;
+                    self.session().tokens.forget_context();
+                    hashcash = self.authorize()?;
+                    continue;
+                }
+                Init::Stale => {
+                    return Err(SignInError::Refused {
+                        step: INIT,
+                        status: 401,
+                        message: "the sign-in was not begun properly".to_owned(),
+                    });
+                }
+                Init::Refused(_) if !federated => {
+                    federated = true;
+                    self.federate()?;
+                    continue;
+                }
+                Init::Refused(answer) => {
+                    self.back_off(answer.head.retry_after())?;
+                    return Err(service_error(INIT, &answer));
+                }
+            };
+            let account = self.options.account();
+            match exchange.prove(&account, password, &challenge(&init)?) {
+                // No proof was sent, so no attempt is counted (§3.7).
+                Err(SrpError::Again) => continue,
+                Err(error) => {
+                    return Err(SignInError::Unreadable { step: INIT, reason: error.to_string() });
+                }
+                Ok(proof) => {
+                    let (m1, m2) = (BASE64.encode(proof.m1), BASE64.encode(proof.m2));
+                    return self.complete(password, &init, &m1, &m2, hashcash.as_ref());
+                }
+            }
+        }
+        Err(SignInError::Unreadable { step: INIT, reason: "no usable numbers came".to_owned() })
+    }
+
+    /// Step 1. Chooses the host where the region has several, and remembers it.
+    fn authorize(&self) -> Result<Option<Hashcash>, SignInError> {
+        let mut roots = self.roots.auth.clone();
+        let remembered = self.session().auth_root.clone();
+        // The one that worked comes first.
+        roots.sort_by_key(|root| Some(root) != remembered.as_ref());
+        let mut failure = None;
+        for root in roots {
+            self.session().auth_root = Some(root.clone());
+            let mut url = self.auth_url(AUTHORIZE)?;
+            let frame = self.session().frame_id();
+            url.query_pairs_mut()
+                .append_pair("frame_id", &frame)
+                .append_pair("language", "en_US")
+                .append_pair("skVersion", "7")
+                .append_pair("iframeId", &frame)
+                .append_pair("client_id", WIDGET_KEY)
+                .append_pair("redirect_uri", &self.roots.redirect)
+                .append_pair("response_type", "code")
+                .append_pair("response_mode", "web_message")
+                .append_pair("state", &frame)
+                .append_pair("authVersion", "latest");
+            match self.exchange(Method::Get, &url, self.auth_headers(&url), None, AUTHORIZE) {
+                Ok(answer) if status_of(&answer) == 200 => return Ok(Hashcash::of(&answer.head)),
+                Ok(answer) if matches!(answer.head.status, 404 | 503) => failure = Some(Ok(answer)),
+                Ok(answer) if answer.head.status == 429 => return Err(self.throttled(&answer.head)),
+                Ok(answer) => return Err(service_error(AUTHORIZE, &answer)),
+                Err(error) if error.is_before_sending() => failure = Some(Err(error)),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // None of them is worth remembering.
+        self.session().auth_root = remembered;
+        match failure {
+            Some(Ok(answer)) if answer.head.status == 503 => Err(self.throttled(&answer.head)),
+            Some(Ok(answer)) => Err(service_error(AUTHORIZE, &answer)),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(SignInError::Unreadable { step: AUTHORIZE, reason: "no host to ask".to_owned() }),
+        }
+    }
+
+    fn init(&self, exchange: &Exchange, hashcash: &mut Option<Hashcash>) -> Result<Init, SignInError> {
+        let account = self.options.account();
+        let a = BASE64.encode(exchange.public());
+        let body = json(&InitBody { a: &a, account_name: &account, protocols: ["s2k", "s2k_fo"] });
+        let answer = self.patiently(|| self.auth_call(Method::Post, INIT, Some(&body), &[]))?;
+        if let Some(newer) = Hashcash::of(&answer.head) {
+            *hashcash = Some(newer);
+        }
+        match status_of(&answer) {
+            // 409 was seen with the same body.
+            200 | 409 => match serde_json::from_slice(&answer.body) {
+                Ok(init) => Ok(Init::Challenge(Box::new(init))),
+                Err(_) => {
+                    Err(SignInError::Unreadable { step: INIT, reason: "salt or b is missing".to_owned() })
+                }
+            },
+            401 => Ok(Init::Stale),
+            status @ 403 => {
+                self.back_off(answer.head.retry_after())?;
+                Err(refused(INIT, status, problem(&answer.body)))
+            }
+            400..=499 => Ok(Init::Refused(answer)),
+            _ => {
+                self.back_off(answer.head.retry_after())?;
+                Err(service_error(INIT, &answer))
+            }
+        }
+    }
+
+    /// Only one client sends it, so it is tried only where init was refused (§3.3).
+    fn federate(&self) -> Result<(), SignInError> {
+        let body = json(&serde_json::json!({ "accountName": self.options.account(), "rememberMe": true }));
+        self.auth_call(Method::Post, "federate?isRememberMeEnabled=true", Some(&body), &[]).map(drop)
+    }
+
+    fn complete(
+        &self,
+        password: &str,
+        init: &InitAnswer,
+        m1: &str,
+        m2: &str,
+        hashcash: Option<&Hashcash>,
+    ) -> Result<Option<HalfOpen>, SignInError> {
+        let account = self.options.account();
+        let trust = self.session().tokens.trust_token.clone();
+        let body = json(&CompleteBody {
+            account_name: &account,
+            c: &init.c,
+            m1,
+            m2,
+            remember_me: true,
+            trust_tokens: trust.iter().map(|token| token.expose()).collect(),
+        });
+        let solved = hashcash.map(|task| ("X-Apple-HC", task.solve(self.now())));
+        let extra: Vec<_> = solved.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let path = "signin/complete?isRememberMeEnabled=true";
+        let mut answer = self.auth_call(Method::Post, path, Some(&body), &extra)?;
+        if answer.head.status == 421 {
+            // Routed to the wrong partition: the proof was not looked at (§3.5).
+            self.http.fresh_connections();
+            answer = self.auth_call(Method::Post, path, Some(&body), &extra)?;
+        }
+        let value = serde_json::from_slice(&answer.body).unwrap_or(serde_json::Value::Null);
+        match status_of(&answer) {
+            // A failure can come with status 200 (§3.9).
+            200 if has_error(&value) => Err(self.reject(password, 401, problem(&answer.body))?),
+            200 => {
+                self.change(|session| session.rejected = None)?;
+                Ok(None)
+            }
+            409 => {
+                let state = auth_state(&answer.body);
+                let kind = state.kind.unwrap_or(FactorKind::TwoFactor);
+                self.session().rejected = None;
+                Ok(Some(self.half_open(kind, state)))
+            }
+            412 => self.repair().map(|()| None),
+            status @ (401 | 403) => Err(self.reject(password, status, problem(&answer.body))?),
+            _ => {
+                // Whatever it was, the next proof must not follow at once.
+                self.back_off(answer.head.retry_after())?;
+                Err(service_error(COMPLETE, &answer))
+            }
+        }
+    }
+
+    /// Remembers the refused password before anything else can happen, then says why.
+    fn reject(&self, password: &str, status: u16, problem: Problem) -> Result<SignInError, SignInError> {
+        self.change(|session| session.reject(password, &self.env))?;
+        Ok(match problem.code.as_deref() {
+            Some("-20209") => SignInError::Locked { message: problem.message },
+            Some("-20101" | "-20283") => SignInError::WrongPassword { message: problem.message },
+            None if status == 401 => SignInError::WrongPassword { message: problem.message },
+            _ => refused(COMPLETE, status, problem),
+        })
+    }
+
+    fn repair(&self) -> Result<(), SignInError> {
+        let answer = self.auth_call(Method::Post, "repair/complete", Some(b"{}"), &[])?;
+        match status_of(&answer) {
+            200..=299 => self.change(|session| session.rejected = None),
+            _ => {
+                // Only a person can finish it; until then every try would spend a good proof.
+                self.back_off(None)?;
+                Err(SignInError::Repair)
+            }
+        }
+    }
+
+    pub(super) fn half_open(&self, kind: FactorKind, state: AuthState) -> HalfOpen {
+        HalfOpen {
+            kind,
+            since: self.now(),
+            no_devices: state.no_devices,
+            phones: state.phones,
+            step_devices: Vec::new(),
+            sent_by: None,
+        }
+    }
+
+    /// One call below `{auth}`; 429 and 503 begin the back-off and end everything.
+    pub(super) fn auth_call(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: Option<&[u8]>,
+        extra: &[(&str, &str)],
+    ) -> Result<Answer, SignInError> {
+        let answer = self.auth_call_raw(method, path, body, extra)?;
+        match answer.head.status {
+            429 | 503 => Err(self.throttled(&answer.head)),
+            _ => Ok(answer),
+        }
+    }
+
+    /// As [`Self::auth_call`], for calls in which 429 means something of its own.
+    pub(super) fn auth_call_raw(
+        &self,
+        method: Method,
+        path: &'static str,
+        body: Option<&[u8]>,
+        extra: &[(&str, &str)],
+    ) -> Result<Answer, SignInError> {
+        let url = self.auth_url(path)?;
+        let mut headers = self.auth_headers(&url);
+        headers.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let kind = path.split('?').next().unwrap_or(path);
+        Ok(self.exchange(method, &url, headers, body, if kind.is_empty() { "auth" } else { kind })?)
+    }
+
+    fn auth_url(&self, path: &str) -> Result<Url, SignInError> {
+        let chosen = self.session().auth_root.clone();
+        let root = chosen
+            .filter(|root| self.roots.auth.contains(root))
+            .or_else(|| self.roots.auth.first().cloned())
+            .unwrap_or_default();
+        let text = if path.is_empty() { root } else { format!("{root}/{path}") };
+        Url::parse(&text)
+            .map_err(|error| HttpError::Unsendable { host: "?".to_owned(), reason: error.to_string() }.into())
+    }
+
+    /// The headers of §3.1, built anew for every request because the state rotates.
+    fn auth_headers(&self, url: &Url) -> Vec<(String, String)> {
+        let session = self.session();
+        let frame = session.frame_id();
+        let client_info = format!(r#"{{"U":"{USER_AGENT}","L":"en-US","Z":"GMT-05:00","V":"1.1","F":""}}"#);
+        let mut headers: Vec<(String, String)> = [
+            ("Accept", "application/json"),
+            ("Content-Type", "application/json"),
+            ("Origin", "https://idmsa.apple.com"),
+            ("Referer", "https://idmsa.apple.com/"),
+            ("X-Apple-Widget-Key", WIDGET_KEY),
+            ("X-Apple-OAuth-Client-Id", WIDGET_KEY),
+            ("X-Apple-OAuth-Client-Type", "firstPartyAuth"),
+            ("X-Apple-OAuth-Redirect-URI", &self.roots.redirect),
+            ("X-Apple-OAuth-Require-Grant-Code", "true"),
+            ("X-Apple-OAuth-Response-Mode", "web_message"),
+            ("X-Apple-OAuth-Response-Type", "code"),
+            ("X-Apple-OAuth-State", &frame),
+            ("X-Apple-Frame-Id", &frame),
+            ("X-Requested-With", "XMLHttpRequest"),
+            ("X-Apple-Mandate-Security-Upgrade", "0"),
+            ("X-Apple-I-Require-UE", "true"),
+            ("X-Apple-I-FD-Client-Info", &client_info),
+        ]
+        .into_iter()
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect();
+        for (name, token) in [
+            ("scnt", &session.tokens.scnt),
+            ("X-Apple-ID-Session-Id", &session.tokens.session_id),
+            ("X-Apple-Auth-Attributes", &session.tokens.auth_attributes),
+        ] {
+            headers.extend(token.as_ref().map(|token| (name.to_owned(), token.expose().to_owned())));
+        }
+        headers.extend(session.cookies.header(url).map(|cookies| ("Cookie".to_owned(), cookies)));
+        headers
+    }
+}
+
+fn challenge(init: &InitAnswer) -> Result<Challenge, SignInError> {
+    let decode = |text: &str| {
+        BASE64
+            .decode(text)
+            .map_err(|_| SignInError::Unreadable { step: INIT, reason: "salt or b is not base64".to_owned() })
+    };
+    Ok(Challenge {
+        protocol: init.protocol.clone(),
+        iteration: init.iteration,
+        salt: decode(&init.salt)?,
+        b: decode(&init.b)?,
+    })
+}
+
+fn refused(step: &'static str, status: u16, problem: Problem) -> SignInError {
+    match problem.code.as_deref() {
+        Some("-20209") => SignInError::Locked { message: problem.message },
+        _ => SignInError::Refused { step, status, message: problem.message },
+    }
+}

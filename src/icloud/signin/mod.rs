@@ -1,0 +1,469 @@
+//! Signing in: the session of one account and the ladder that keeps it alive
+//! (`docs/protocol.md` §3.0): validate, accountLogin, password.
+
+mod auth;
+pub mod credentials;
+pub mod error;
+pub mod factor;
+mod hashcash;
+pub mod interactive;
+mod pcs;
+mod setup;
+mod wire;
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+use self::error::{FactorKind, SignInError};
+use super::env::Env;
+use super::http::{Answer, Call, Head, Http, HttpError, Limits, Method, Payload};
+use super::options::{IcloudOptions, Roots, is_loopback};
+use super::secret::Secret;
+use super::session::{AccountInfo, Session};
+use super::session_file::SessionFile;
+
+/// A confirmed session is not asked about again for this long.
+const FRESH_SECS: i64 = 600;
+/// Rotating cookies of drive calls are stored at most this often.
+const COOKIE_SAVE_SECS: i64 = 60;
+
+/// Who wants to sign in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Initiative {
+    /// The program by itself: it never sends a rejected password again, and never goes around
+    /// a sign-in that waits for a code.
+    Unattended,
+    /// A person who just gave the password or asked for it.
+    Person,
+}
+
+/// Where the ladder is entered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Rung {
+    /// The cheap check of the cookies.
+    Validate,
+    /// A new session from the session token.
+    AccountLogin,
+    /// The password.
+    Password,
+}
+
+/// How one rung ended, when no error stops the ladder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Login {
+    Ready,
+    Factor(FactorKind),
+    /// The token or the cookies are not accepted any more.
+    Gone,
+}
+
+/// What is known of the session without asking anybody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionState {
+    /// Whether the services would be shown a session.
+    pub signed_in: bool,
+    /// The second factor that is waited for.
+    pub needs_code: Option<FactorKind>,
+    /// Whether a password was given.
+    pub has_password: bool,
+    /// Whether that password was refused before.
+    pub password_rejected: bool,
+    /// The time left of a back-off.
+    pub back_off: Option<Duration>,
+    /// When the trust runs out, in seconds since 1970, and whether that is only estimated.
+    pub trust_expires: Option<(i64, bool)>,
+    /// When the service last confirmed the session, in seconds since 1970.
+    pub confirmed_at: Option<i64>,
+}
+
+/// How far the stored form is behind.
+#[derive(Clone, Copy, Debug, Default)]
+struct Saved {
+    at: i64,
+    behind: bool,
+}
+
+/// One account: its session, stored, and everything that changes it.
+pub struct Account {
+    options: IcloudOptions,
+    roots: Roots,
+    http: Http,
+    env: Env,
+    password: Mutex<Option<Secret>>,
+    /// Held to read or change values only, never while anything is sent.
+    session: Mutex<Session>,
+    /// The one writer of `session.json`. Locked before `session`, never after.
+    file: Mutex<SessionFile>,
+    saved: Mutex<Saved>,
+    /// Counts what may turn a failed sign-in into a good one: see [`Account::epoch`].
+    epoch: AtomicU64,
+}
+
+impl Account {
+    /// Opens the stored session of this account, or an empty one; the file of another account
+    /// or region is not used.
+    ///
+    /// # Errors
+    ///
+    /// A missing user name, an unusable setting, an unreadable file.
+    pub fn open(options: IcloudOptions, env: Env) -> Result<Account, SignInError> {
+        let account = options.account();
+        if account.is_empty() {
+            return Err(SignInError::MissingUsername);
+        }
+        let roots = Roots::new(&options)?;
+        let http = Http::new(&options.http())?;
+        let mut file = SessionFile::new(&options.state_directory);
+        let session = match file.load()? {
+            Some(session) if session.account == account && session.setup == roots.setup => session,
+            other => {
+                if other.is_some() {
+                    log::info!("the stored session belongs to another account or region and is not used");
+                }
+                Session::new(&account, &roots.setup, &env)
+            }
+        };
+        Ok(Account {
+            options,
+            roots,
+            http,
+            env,
+            password: Mutex::default(),
+            session: Mutex::new(session),
+            file: Mutex::new(file),
+            saved: Mutex::default(),
+            epoch: AtomicU64::new(0),
+        })
+    }
+
+    /// Gives, or takes away, the password.
+    pub fn set_password(&self, password: Option<Secret>) {
+        *locked(&self.password) = password.filter(|text| !text.is_empty());
+        self.next_epoch();
+    }
+
+    /// What is known of the session without asking anybody.
+    pub fn state(&self) -> SessionState {
+        let password = locked(&self.password).clone();
+        let session = self.session();
+        SessionState {
+            signed_in: session.info.is_some() && session.has_cookies() && session.half_open.is_none(),
+            needs_code: session.half_open.as_ref().map(|half| half.kind),
+            has_password: password.is_some(),
+            password_rejected: password.is_some_and(|text| session.rejects(text.expose())),
+            back_off: session.back_off_left(self.now()),
+            trust_expires: session.trust_expires(),
+            confirmed_at: session.info.as_ref().map(|info| info.confirmed_at),
+        }
+    }
+
+    /// What accountLogin or validate last said of the account.
+    pub fn info(&self) -> Option<AccountInfo> {
+        self.session().info.clone()
+    }
+
+    /// The HTTP client.
+    pub fn http(&self) -> &Http {
+        &self.http
+    }
+
+    /// Takes over a session that another process stored meanwhile (`login`, `code`, `logout`);
+    /// tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::SessionFile`] when the file cannot be read.
+    pub fn reload(&self) -> Result<bool, SignInError> {
+        let mut file = locked(&self.file);
+        if !file.is_changed() {
+            return Ok(false);
+        }
+        let fresh = match file.load()? {
+            Some(other) if other.account == self.options.account() && other.setup == self.roots.setup => {
+                other
+            }
+            Some(_) => return Ok(false),
+            None => Session::new(&self.options.account(), &self.roots.setup, &self.env),
+        };
+        *self.session() = fresh;
+        self.next_epoch();
+        Ok(true)
+    }
+
+    /// Stores what changed since the last time; for the program's end.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::SessionFile`].
+    pub fn flush(&self) -> Result<(), SignInError> {
+        if self.reload()? || !locked(&self.saved).behind {
+            return Ok(());
+        }
+        self.save()
+    }
+
+    /// Forgets tokens, cookies and everything else of the session on this machine. The
+    /// service is not told: that could end other sessions (§5.5).
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::SessionFile`] when the file cannot be removed.
+    pub fn logout(&self) -> Result<(), SignInError> {
+        locked(&self.file).remove()?;
+        *self.session() = Session::new(&self.options.account(), &self.roots.setup, &self.env);
+        self.set_password(None);
+        Ok(())
+    }
+
+    /// Whether the stored session was confirmed less than ten minutes ago.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError::SessionFile`] when another process's file cannot be read.
+    pub fn is_fresh(&self) -> Result<bool, SignInError> {
+        self.reload()?;
+        let session = self.session();
+        let age = session.info.as_ref().map(|info| self.now().saturating_sub(info.confirmed_at));
+        Ok(session.half_open.is_none()
+            && session.has_cookies()
+            && age.is_some_and(|age| (0..FRESH_SECS).contains(&age)))
+    }
+
+    /// Climbs the ladder until there is a session.
+    ///
+    /// # Errors
+    ///
+    /// [`SignInError`]; a refusal of one rung leads to the next, but throttling, terms, a wrong
+    /// region and the network stop the climb.
+    pub fn climb(&self, from: Rung, initiative: Initiative) -> Result<(), SignInError> {
+        let from = if self.reload()? { Rung::Validate } else { from };
+        let (half_open, has_cookies, has_token) = {
+            let session = self.session();
+            if let Some(left) = session.back_off_left(self.now()) {
+                return Err(SignInError::Throttled { left });
+            }
+            let kind = session.half_open.as_ref().map(|half| half.kind);
+            (kind, session.has_cookies(), session.tokens.session_token.is_some())
+        };
+        if let (Some(kind), Initiative::Unattended) = (half_open, initiative) {
+            return Err(code_needed(kind));
+        }
+        if half_open.is_none() {
+            if from <= Rung::Validate && has_cookies && self.validate()? == Login::Ready {
+                return Ok(());
+            }
+            if from <= Rung::AccountLogin && has_token && self.account_login()? == Login::Ready {
+                return Ok(());
+            }
+        }
+        self.sign_in_with_password(initiative)
+    }
+
+    /// The last rung: one proof of the password, never of a rejected one unattended.
+    fn sign_in_with_password(&self, initiative: Initiative) -> Result<(), SignInError> {
+        let Some(password) = locked(&self.password).clone() else {
+            return Err(SignInError::MissingPassword);
+        };
+        if initiative == Initiative::Unattended && self.session().rejects(password.expose()) {
+            return Err(SignInError::RejectedBefore);
+        }
+        log::info!("signing in with the password");
+        self.change(|session| {
+            // The trust token and the client id stay: they spare the second factor (§5.1).
+            session.tokens.forget_context();
+            session.tokens.session_token = None;
+            session.half_open = None;
+        })?;
+        if let Some(half_open) = self.prove_password(password.expose())? {
+            let kind = half_open.kind;
+            self.change(|session| session.half_open = Some(half_open))?;
+            return Err(code_needed(kind));
+        }
+        match self.account_login()? {
+            Login::Ready => Ok(()),
+            Login::Factor(kind) => {
+                let half_open = self.half_open(kind, wire::AuthState::default());
+                self.change(|session| session.half_open = Some(half_open))?;
+                Err(code_needed(kind))
+            }
+            Login::Gone => {
+                // Without this wait every try would spend another accepted password.
+                self.back_off(None)?;
+                Err(SignInError::Service {
+                    step: "accountLogin",
+                    status: 421,
+                    message: "the new session was not accepted".to_owned(),
+                })
+            }
+        }
+    }
+
+    // ---- what the service layer needs ------------------------------------------------
+
+    pub(super) fn now(&self) -> i64 {
+        self.env.clock.now()
+    }
+
+    /// Changes whenever a password, a code or another process's session came, so that an older
+    /// failure says nothing any more.
+    pub(super) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
+    }
+
+    fn next_epoch(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
+    }
+
+    pub(super) fn client_id(&self) -> String {
+        self.session().client_id.clone()
+    }
+
+    pub(super) fn upload_token(&self) -> Option<String> {
+        self.session().upload_token()
+    }
+
+    pub(super) fn is_loopback(&self) -> bool {
+        Url::parse(&self.roots.setup).is_ok_and(|url| is_loopback(&url))
+    }
+
+    /// The headers of setup, drivews and docws calls (§1.2).
+    pub(super) fn service_headers(&self, url: &Url) -> Vec<(String, String)> {
+        let home = &self.roots.home;
+        let mut headers = vec![
+            ("Accept".to_owned(), "application/json".to_owned()),
+            ("Origin".to_owned(), home.clone()),
+            ("Referer".to_owned(), format!("{home}/")),
+        ];
+        headers.extend(self.session().cookies.header(url).map(|cookies| ("Cookie".to_owned(), cookies)));
+        headers
+    }
+
+    /// Takes the cookies of a drive call; they are stored now and then only.
+    pub(super) fn absorb_service(&self, url: &Url, head: &Head) {
+        if !self.session().absorb(url, head, false) {
+            return;
+        }
+        let now = self.now();
+        {
+            let mut saved = locked(&self.saved);
+            if now.saturating_sub(saved.at) < COOKIE_SAVE_SECS {
+                saved.behind = true;
+                return;
+            }
+        }
+        let stored = self.reload().and_then(|adopted| if adopted { Ok(()) } else { self.save() });
+        if let Err(error) = stored {
+            log::warn!("{error}");
+        }
+    }
+
+    // ---- shared by the steps -----------------------------------------------------------
+
+    fn session(&self) -> MutexGuard<'_, Session> {
+        locked(&self.session)
+    }
+
+    /// Changes the session and stores it.
+    fn change(&self, edit: impl FnOnce(&mut Session)) -> Result<(), SignInError> {
+        edit(&mut self.session());
+        self.save()
+    }
+
+    fn save(&self) -> Result<(), SignInError> {
+        let mut file = locked(&self.file);
+        let session = self.session().clone();
+        file.save(&session)?;
+        *locked(&self.saved) = Saved { at: self.now(), behind: false };
+        Ok(())
+    }
+
+    /// Begins or prolongs the back-off, stores it and says how long it is.
+    fn back_off(&self, asked: Option<Duration>) -> Result<Duration, SignInError> {
+        let now = self.now();
+        let span = self.session().back_off_more(now, asked);
+        self.save()?;
+        Ok(span)
+    }
+
+    fn throttled(&self, head: &Head) -> SignInError {
+        match self.back_off(head.retry_after()) {
+            Ok(left) => SignInError::Throttled { left },
+            Err(error) => error,
+        }
+    }
+
+    /// Sends one call of `{auth}` or `{setup}` and takes its tokens and cookies.
+    fn exchange(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: Vec<(String, String)>,
+        body: Option<&[u8]>,
+        kind: &'static str,
+    ) -> Result<Answer, HttpError> {
+        let payload = body.map_or(Payload::None, Payload::Bytes);
+        let call = Call { method, url: url.to_string(), headers, payload, limits: Limits::SIGN_IN, kind };
+        let answer = self.http.call(call)?;
+        self.session().absorb(url, &answer.head, true);
+        Ok(answer)
+    }
+
+    /// Repeats a call up to twice while it ends in 500, 502 or 504.
+    fn patiently(
+        &self,
+        mut call: impl FnMut() -> Result<Answer, SignInError>,
+    ) -> Result<Answer, SignInError> {
+        let mut answer = call()?;
+        for attempt in 0..2_u32 {
+            if !matches!(answer.head.status, 500 | 502 | 504) {
+                break;
+            }
+            let most = Duration::from_secs(2 << attempt);
+            self.env.wait.wait(most.mul_f64(0.5 + self.env.unit() / 2.0))?;
+            answer = call()?;
+        }
+        Ok(answer)
+    }
+}
+
+/// The error that asks for a second factor, or says that it cannot be given.
+fn code_needed(kind: FactorKind) -> SignInError {
+    match kind {
+        FactorKind::SecurityKey => SignInError::SecurityKeys,
+        kind => SignInError::CodeNeeded { kind },
+    }
+}
+
+/// The status that counts: a hidden rejection of a good answer comes in a header (§3.4).
+fn status_of(answer: &Answer) -> u16 {
+    match (answer.head.status, answer.head.header("x-apple-i-rscd")) {
+        (200, Some("401")) => 401,
+        (200, Some("403")) => 403,
+        (status, _) => status,
+    }
+}
+
+fn service_error(step: &'static str, answer: &Answer) -> SignInError {
+    SignInError::Service { step, status: status_of(answer), message: wire::problem(&answer.body).message }
+}
+
+fn json(body: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(body).expect("these bodies hold only texts, numbers and flags")
+}
+
+fn parsed(step: &'static str, body: &[u8]) -> Result<Value, SignInError> {
+    serde_json::from_slice(body)
+        .map_err(|_| SignInError::Unreadable { step, reason: "it is not JSON".to_owned() })
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
