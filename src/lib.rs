@@ -5,6 +5,7 @@
 //! tells the life of one change through them.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod cli;
 pub mod config;
 pub mod disk;

@@ -12,6 +12,10 @@ fn main() -> ExitCode {
         Ok(exit) => exit.into(),
         Err(error) => {
             say(&error);
+            let advice = error.advice();
+            if !advice.is_empty() {
+                let _ = writeln!(std::io::stderr(), "  {}", secret::mask(&advice));
+            }
             error.exit_code().into()
         }
     }

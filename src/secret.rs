@@ -8,6 +8,8 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
+use serde::{Deserialize, Serialize};
+
 /// What stands where a secret was.
 pub const MASKED: &str = "***";
 
@@ -27,13 +29,21 @@ struct Registry {
     passing: VecDeque<String>,
 }
 
-/// A secret text. `Debug` prints `Secret(..)`, there is no `Display`, and every value is registered for [`mask`].
-#[derive(Clone, PartialEq, Eq)]
+/// A secret text. Neither `Debug` nor `Display` shows it, and every value is registered for [`mask`].
+#[derive(Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Takes `value` and registers it until the program ends.
+    /// Takes `value`, one of those that come and go: a token, a code, a typed password.
     pub fn new(value: impl Into<String>) -> Self {
+        let value = value.into();
+        register(&value);
+        Self(value)
+    }
+
+    /// Takes `value` and registers it until the program ends.
+    pub fn lasting(value: impl Into<String>) -> Self {
         let value = value.into();
         register_lasting(&value);
         Self(value)
@@ -47,6 +57,18 @@ impl Secret {
     /// Whether the value is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+}
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self::new(String::deserialize(deserializer)?))
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(MASKED)
     }
 }
 
@@ -182,7 +204,7 @@ mod tests {
 
     #[test]
     fn passing_secrets_are_limited_and_lasting_ones_stay() {
-        let kept = Secret::new("kept-for-the-whole-run");
+        let kept = Secret::lasting("kept-for-the-whole-run");
         for n in 0..=PASSING_LIMIT {
             register(&format!("passing-{n:08}"));
         }

@@ -6,13 +6,18 @@ mod help;
 mod print;
 
 use std::ffi::OsString;
+use std::sync::Arc;
 
 pub use args::{CodeRequest, Command, Invocation, SendWay, TrashCommand, UsageError, parse};
 pub use print::{PrintError, print};
 
-use crate::config::{ConfigError, Sources};
+use crate::app::once::once;
+use crate::app::open::{Opened, Purpose};
+use crate::app::{AppError, commands};
+use crate::config::{self, ConfigError, Sources};
 use crate::exit::ExitCode;
-use crate::logging::LogError;
+use crate::icloud::env::Stop;
+use crate::logging::{self, LogError};
 
 /// Why a command ended without doing what it should. `main` prints it and its sources.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +34,9 @@ pub enum CliError {
     /// Standard output could not be written to.
     #[error(transparent)]
     Print(#[from] PrintError),
+    /// The command could not do its work.
+    #[error(transparent)]
+    App(#[from] AppError),
     /// The command is part of the contract but not of this version.
     #[error("the command {0} is not built in this version")]
     NotBuilt(&'static str),
@@ -42,6 +50,15 @@ impl CliError {
             Self::Config(error) => error.exit_code(),
             Self::Log(error) => error.exit_code(),
             Self::Print(_) => ExitCode::Unexpected,
+            Self::App(error) => error.exit_code(),
+        }
+    }
+
+    /// What the owner should do, one sentence; empty when the message says it.
+    pub fn advice(&self) -> String {
+        match self {
+            Self::App(error) => error.advice(),
+            _ => String::new(),
         }
     }
 }
@@ -64,6 +81,44 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Cl
             Ok(ExitCode::Success)
         }
         Command::CheckConfig => check_config::run(&sources),
-        other => Err(CliError::NotBuilt(other.name())),
+        other => start(&sources, other),
+    }
+}
+
+/// Commands that need the configuration and a log.
+fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
+    let loaded = config::load(sources)?;
+    let (zone, zone_note) = logging::zone::of_process();
+    logging::init(&loaded.config.log, zone.clone())?;
+    for note in loaded.notes.iter().chain(&zone_note) {
+        log::debug!("{note}");
+    }
+    let stop = Arc::<Stop>::default();
+    let (exit, text) = match command {
+        Command::Once => {
+            tell_start(&loaded);
+            let mut opened = Opened::open(loaded.config, zone, stop, Purpose::Sync)?;
+            let result = once(&mut opened);
+            opened.service.account().flush().map_err(AppError::from)?;
+            (result?, String::new())
+        }
+        Command::Plan { json } => commands::plan(loaded.config, zone, stop, json)?,
+        Command::Login => (commands::login(&loaded.config)?, String::new()),
+        Command::Logout => commands::logout(&loaded.config)?,
+        Command::ResetState => commands::reset_state(&loaded.config)?,
+        Command::Approve { reject } => commands::approve(&loaded.config, reject)?,
+        Command::Why { path } => commands::why(&loaded.config, &path)?,
+        Command::Trash(TrashCommand::List) => commands::trash_list(&loaded.config, &zone)?,
+        Command::Trash(TrashCommand::Restore { path }) => commands::trash_restore(&loaded.config, &path)?,
+        other => return Err(CliError::NotBuilt(other.name())),
+    };
+    print(text)?;
+    Ok(exit)
+}
+
+fn tell_start(loaded: &config::Loaded) {
+    log::info!("icloudds {}", env!("CARGO_PKG_VERSION"));
+    for line in config::start_lines(loaded) {
+        log::info!("{line}");
     }
 }

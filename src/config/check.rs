@@ -139,11 +139,11 @@ impl Checker<'_> {
         let file_key = format!("{dotted}_file");
         match (written.is_empty(), file.is_empty()) {
             (true, true) => Ok(None),
-            (false, true) => Ok(Some(Secret::new(written))),
+            (false, true) => Ok(Some(Secret::lasting(written))),
             (true, false) => {
                 let path = self.required_path(&file_key, file)?;
                 let text = values::secret_file(&path).map_err(|problem| self.invalid(&file_key, problem))?;
-                Ok(Some(Secret::new(text)))
+                Ok(Some(Secret::lasting(text)))
             }
             (false, false) => {
                 let other = self.effective.origin(dotted);
@@ -165,7 +165,7 @@ impl Checker<'_> {
                 origin: Origin::Credential(path.clone()),
                 problem,
             };
-            password = Some(Secret::new(values::secret_file(&path).map_err(refused)?));
+            password = Some(Secret::lasting(values::secret_file(&path).map_err(refused)?));
         }
         let region = self.word("account.region", &raw.account.region, Region::from_word)?;
         Ok(Account { username: raw.account.username.clone(), password, region })
@@ -326,7 +326,7 @@ impl Checker<'_> {
         let no_proxy = either("NO_PROXY").map_or_else(Vec::new, |(list, _)| {
             list.split([',', ' ']).filter(|host| !host.is_empty()).map(str::to_owned).collect()
         });
-        Ok(Some(Proxy { url: Secret::new(with_scheme), no_proxy }))
+        Ok(Some(Proxy { url: Secret::lasting(with_scheme), no_proxy }))
     }
 
     /// Nothing of ours lies inside the synced folder, nor the other way round, and the socket's path is short enough.

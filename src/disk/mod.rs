@@ -1,1 +1,38 @@
-//! Edge: the local folder.
+//! Edge: the local folder (`docs/sync.md` §2 Local, §3, §5).
+//!
+//! Everything works relative to an open handle of the drive's root and never follows a symbolic
+//! link. What waits to be put in place, and what was displaced or deleted, lies in `.icloudds` at the
+//! root of the file system it belongs to, so that every change of the drive is one rename.
+
+mod area;
+mod attributes;
+mod download;
+mod errors;
+mod local;
+mod lock;
+mod marker;
+mod moves;
+mod place;
+mod read;
+mod recover;
+mod root;
+mod shelf;
+mod signature;
+mod trash;
+mod watchability;
+
+#[cfg(test)]
+mod tests;
+
+pub use errors::OpenError;
+pub use local::{LocalDisk, Options};
+pub use lock::{Holder, Lock, LockError, inspect_drive, inspect_state, lock_drive, lock_state};
+pub use marker::Marker;
+pub use recover::{Recovered, Stray};
+pub use shelf::{Pruned, TrashItem};
+pub use signature::Hasher;
+pub use watchability::{Watch, watchability};
+
+/// The folder of ours in the root of the drive, and of each file system mounted inside it. It never takes
+/// part in the sync (`docs/contract.md`, Filter).
+pub const AREA: &str = ".icloudds";

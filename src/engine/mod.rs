@@ -4,9 +4,13 @@
 //! the executor does it. Nothing here reads a clock or opens a file.
 
 pub mod conflict;
+pub mod execute;
+pub mod guard;
 pub mod observe;
 pub mod operation;
+pub mod pass;
 pub mod plan;
 pub mod ports;
 pub mod recognise;
+pub mod retry;
 pub mod view;

@@ -426,7 +426,7 @@ pub trait Disk: Sync {
     /// [`DiskError::WrongRoot`] with the sentence for the owner.
     fn check_root(&self) -> Result<(), DiskError>;
 
-    /// Whether the drive's file system holds names apart that differ only in case.
+    /// Whether the drive's file system cannot hold names apart that differ only in case.
     fn folds_case(&self) -> bool;
 
     /// Reads one folder.

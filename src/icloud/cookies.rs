@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::http::Head;
-use super::secret;
+use crate::secret;
 
 /// Shorter cookie values are language codes and the like; masking them would only harm logs.
 const SHORTEST_SECRET: usize = 10;

@@ -16,7 +16,7 @@ use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
 
 pub use super::http_error::HttpError;
-use super::secret;
+use crate::secret;
 
 /// The desktop Safari string that every request carries; the same for a whole session
 /// (`docs/protocol.md` §1.2).

@@ -3,16 +3,23 @@
 //! [`service::Service`] makes authenticated calls; [`signin::Account`] owns the session that
 //! they need. Protocol: `docs/protocol.md`.
 
+mod classify;
 mod cookies;
+pub mod drive;
 pub mod env;
 pub mod http;
 mod http_error;
 pub mod options;
-pub mod secret;
+mod retry;
 pub mod service;
 mod session;
 mod session_file;
 pub mod signin;
 mod srp;
 #[cfg(test)]
+mod test_clock;
+#[cfg(test)]
 mod testing;
+mod wire;
+mod wire_docs;
+mod wire_send;

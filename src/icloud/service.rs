@@ -44,6 +44,8 @@ const REFUSED_PAUSE_SECS: i64 = 60;
 const UNREADY_PAUSE_SECS: i64 = 600;
 /// After a failed renewal the calls under way, and those right behind them, share its failure.
 const SHARED_FAILURE_SECS: i64 = 5;
+/// The query member that carries the upload token (`docs/protocol.md` §12.1).
+pub(super) const UPLOAD_TOKEN: &str = "token";
 /// A body beyond this is a listing, not an error to look into.
 const LARGEST_ERROR_BODY: usize = 16 << 10;
 
@@ -260,8 +262,14 @@ impl Service {
         let mut url = Url::parse(&format!("{base}/{}", path.trim_start_matches('/')))
             .map_err(|error| HttpError::Unsendable { host: base.clone(), reason: error.to_string() })?;
         let client_id = self.account.client_id();
+        // Renewing the session may have brought another upload token than the caller knew.
+        let token = self.account.upload_token();
+        let current = query.iter().map(|(name, value)| match &token {
+            Some(token) if *name == UPLOAD_TOKEN => (*name, token.as_str()),
+            _ => (*name, *value),
+        });
         url.query_pairs_mut()
-            .extend_pairs(query)
+            .extend_pairs(current)
             .append_pair("clientId", &client_id)
             .append_pair("dsid", &info.dsid);
         let mut headers = self.account.service_headers(&url);

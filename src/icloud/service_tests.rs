@@ -224,6 +224,6 @@ fn no_secret_is_in_an_error_or_in_the_debug_form_of_the_session() {
     let text = format!("{:?}", list(&service).expect_err("refused"));
     for secret in [PASSWORD, "session-token-1", "web-token-1", "scnt-three"] {
         assert!(!text.contains(secret), "{text}");
-        assert!(!crate::icloud::secret::mask(&format!("x {secret} y")).contains(secret), "{secret}");
+        assert!(!crate::secret::mask(&format!("x {secret} y")).contains(secret), "{secret}");
     }
 }

@@ -8,10 +8,10 @@ use url::Url;
 use super::cookies::Cookies;
 use super::env::Env;
 use super::http::Head;
-use super::secret::Secret;
 use super::signin::error::FactorKind;
 use super::signin::factor::{Phone, SentBy, StepDevice};
 use super::srp::stretch;
+use crate::secret::Secret;
 
 /// The version of the stored form.
 pub const SESSION_VERSION: u32 = 1;

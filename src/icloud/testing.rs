@@ -14,8 +14,8 @@ use sha2::{Digest, Sha256};
 
 use super::env::{Cancelled, Chance, Clock, Env, Wait};
 use super::options::IcloudOptions;
-use super::secret::Secret;
 use super::service::Service;
+use crate::secret::Secret;
 
 /// 2026-11-22 10:00 UTC.
 pub const NOW: i64 = 1_795_341_600;

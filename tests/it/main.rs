@@ -2,6 +2,11 @@
 
 mod cli;
 mod config;
+mod drive;
 mod golden;
+mod guard;
 mod logging;
+mod ports;
 mod signin;
+mod sim;
+mod store;

@@ -1,1 +1,4 @@
 //! Looks at both sides through the ports; decides nothing.
+
+pub mod local;
+pub mod remote;

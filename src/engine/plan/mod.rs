@@ -62,7 +62,7 @@ pub struct Policy<'a> {
     pub local_only: &'a BTreeSet<RelPath>,
     /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.
     pub conflict_mark: &'a str,
-    /// Whether the local disk holds names apart that differ only in case: `false`.
+    /// Whether the local disk cannot hold names apart that differ only in case.
     pub local_folds_case: bool,
 }
 

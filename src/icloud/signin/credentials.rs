@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::error::SignInError;
-use crate::icloud::secret::Secret;
+use crate::secret::Secret;
 
 /// The name of the systemd credential.
 pub const CREDENTIAL: &str = "icloud-password";

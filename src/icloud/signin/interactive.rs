@@ -8,8 +8,8 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use super::Initiative;
 use super::error::{FactorKind, SignInError};
 use super::factor::{SendTo, Ways};
-use crate::icloud::secret::Secret;
 use crate::icloud::service::Service;
+use crate::secret::Secret;
 
 /// Two refused proofs were enough to lock an account (`docs/protocol.md` §3.0).
 const MOST_PASSWORDS: u32 = 2;

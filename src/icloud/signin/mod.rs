@@ -23,9 +23,9 @@ use self::error::{FactorKind, SignInError};
 use super::env::Env;
 use super::http::{Answer, Call, Head, Http, HttpError, Limits, Method, Payload};
 use super::options::{IcloudOptions, Roots, is_loopback};
-use super::secret::Secret;
 use super::session::{AccountInfo, Session};
 use super::session_file::SessionFile;
+use crate::secret::Secret;
 
 /// A confirmed session is not asked about again for this long.
 const FRESH_SECS: i64 = 600;

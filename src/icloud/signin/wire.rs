@@ -6,8 +6,8 @@ use serde_json::Value;
 use super::error::FactorKind;
 use super::factor::{Phone, StepDevice};
 use crate::icloud::options::{Region, is_below, is_loopback};
-use crate::icloud::secret;
 use crate::icloud::session::AccountInfo;
+use crate::secret;
 
 /// Texts of the service are cut to this many characters before they are shown.
 const LONGEST_MESSAGE: usize = 200;

@@ -1,0 +1,243 @@
+//! The commands that need no daemon.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use jiff::tz::TimeZone;
+
+use super::AppError;
+use super::clock::SystemClock;
+use super::open::{Home, Opened, Purpose, path_of, service};
+use crate::config::Config;
+use crate::disk::{self, LocalDisk};
+use crate::engine::operation::NoteKind;
+use crate::engine::pass::{Look, PassOptions};
+use crate::exit::ExitCode;
+use crate::icloud::env::Stop;
+use crate::icloud::signin::interactive::login_here;
+use crate::model::filter::Verdict as FilterVerdict;
+use crate::model::state::Verdict;
+use crate::model::{Change, Presence, RelPath, Side, State};
+use crate::store;
+
+/// `login`: signs in interactively and stores the session.
+///
+/// # Errors
+///
+/// [`AppError::SignIn`].
+pub fn login(config: &Config) -> Result<ExitCode, AppError> {
+    let clock = SystemClock::new(Arc::<Stop>::default());
+    let service = service(config, &clock)?;
+    login_here(&service)?;
+    service.account().flush()?;
+    Ok(ExitCode::Success)
+}
+
+/// `logout`: forgets the session and tokens on this machine.
+///
+/// # Errors
+///
+/// [`AppError::SignIn`] when the file cannot be written.
+pub fn logout(config: &Config) -> Result<(ExitCode, String), AppError> {
+    let clock = SystemClock::new(Arc::<Stop>::default());
+    service(config, &clock)?.account().logout()?;
+    Ok((ExitCode::Success, "the session on this machine is forgotten\n".to_owned()))
+}
+
+/// `reset-state`: forgets the base; a later start is a first run, in which nothing is deleted.
+///
+/// # Errors
+///
+/// [`AppError::Locked`] beside a running instance.
+pub fn reset_state(config: &Config) -> Result<(ExitCode, String), AppError> {
+    let directory = &config.sync.state_directory;
+    if !directory.exists() {
+        return Ok((ExitCode::Success, format!("there is no sync state in {}\n", directory.display())));
+    }
+    let _lock = disk::lock_state(directory)?;
+    store::reset(&directory.join("state.redb"))?;
+    Ok((
+        ExitCode::Success,
+        "the sync state is forgotten; the next start is a first run and deletes nothing\n".to_owned(),
+    ))
+}
+
+/// `plan`: what a pass would do and why. Changes nothing on either side.
+///
+/// # Errors
+///
+/// [`AppError`] when a side cannot be looked at.
+pub fn plan(
+    config: Config,
+    zone: TimeZone,
+    stop: Arc<Stop>,
+    json: bool,
+) -> Result<(ExitCode, String), AppError> {
+    let mut opened = Opened::open(config, zone, stop, Purpose::Look)?;
+    let mark = opened.conflict_mark();
+    let options = PassOptions { conflict_mark: &mark, ignore_next_try: true };
+    let (engine, ports, settings) = opened.parts();
+    engine.look(&ports, settings, &Look::whole())?;
+    let planned = engine.plan(&ports, settings, &options);
+    let _ = json;
+    let mut text = String::new();
+    for operation in &planned.plan.operations {
+        let _ = writeln!(text, "{:?} {} ({})", operation.side(), operation.path, operation.reason);
+    }
+    Ok((ExitCode::Success, text))
+}
+
+/// `approve` without a daemon: the decision is stored, and the next pass carries it out.
+///
+/// # Errors
+///
+/// [`AppError::Locked`] beside a running instance, which is asked instead.
+pub fn approve(config: &Config, reject: bool) -> Result<(ExitCode, String), AppError> {
+    let mut home = Home::open(config)?;
+    let mut guard = home.engine.state.guard.clone();
+    if guard.held.is_empty() {
+        return Ok((ExitCode::Success, "no deletion is held\n".to_owned()));
+    }
+    let mut text = held_text(&home.engine.state);
+    guard.verdict = Some(if reject { Verdict::Rejected } else { Verdict::Approved });
+    home.engine.commit(&[Change::Guard(guard)])?;
+    text.push_str(if reject {
+        "rejected: the next pass restores them\n"
+    } else {
+        "approved: the next pass carries them out\n"
+    });
+    Ok((ExitCode::Success, text))
+}
+
+/// The held deletions, one a line.
+pub fn held_text(state: &State) -> String {
+    let mut text = format!("{} deletions are held:\n", state.guard.held.len());
+    for held in &state.guard.held {
+        let side = match held.on {
+            Side::Local => "here",
+            Side::Remote => "on iCloud",
+        };
+        let _ = writeln!(text, "  {side}  {}", held.path);
+    }
+    text
+}
+
+/// `why PATH` from the stored state.
+///
+/// # Errors
+///
+/// [`AppError`] when the state cannot be read or the path is none.
+pub fn why(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError> {
+    let path = path_of(config, path)?;
+    let home = Home::open(config)?;
+    Ok((ExitCode::Success, why_text(config, &home.engine.state, &path)))
+}
+
+/// What the stored state and the filter say of one path.
+pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
+    let mut text = format!("{path}\n");
+    let filter = match config.sync.filter.verdict(path.as_str()) {
+        FilterVerdict::TakesPart { include: None } => "takes part: no ignore expression matches".to_owned(),
+        FilterVerdict::TakesPart { include: Some(expression) } => {
+            format!("takes part: include {expression:?} matches")
+        }
+        FilterVerdict::BuiltIn { expression } => format!("ignored by the built-in {expression:?}"),
+        FilterVerdict::Ignored { expression } => format!("ignored by {expression:?}"),
+        FilterVerdict::NotIncluded => "does not take part: no include expression matches".to_owned(),
+    };
+    let _ = writeln!(text, "  filter     {filter}");
+    match state.base.find(path) {
+        Some(node) => {
+            let entry = state.base.get(node);
+            let _ = writeln!(text, "  base       both sides agreed on it");
+            let _ = writeln!(
+                text,
+                "  on iCloud  name {:?}, id {}, etag {}",
+                entry.remote_name, entry.id, entry.etag
+            );
+            if !entry.folder {
+                let _ = writeln!(
+                    text,
+                    "  here       {} bytes, inode {}",
+                    entry.stamp.size, entry.stamp.identity.inode
+                );
+            }
+            match entry.presence {
+                Presence::Both => {}
+                Presence::LocalOnly => text.push_str(
+                    "  kept here  deleted on iCloud, stays here for contents that do not take part\n",
+                ),
+                Presence::RemoteOnly => text.push_str(
+                    "  kept there deleted here, stays on iCloud for contents that do not take part\n",
+                ),
+            }
+        }
+        None => text.push_str("  base       not known: never synced, or forgotten\n"),
+    }
+    if let Some(item) = state.set_aside.get(path) {
+        let _ = writeln!(text, "  set aside  {} (tried {} times)", item.reason, item.attempts);
+    }
+    if state.local_only.contains(path) {
+        text.push_str("  stays here a conflict copy that is never uploaded\n");
+    }
+    for held in state.guard.held.iter().filter(|held| held.path == path.as_str()) {
+        let side = match held.on {
+            Side::Local => "here",
+            Side::Remote => "on iCloud",
+        };
+        let _ = writeln!(text, "  held       its deletion {side} waits for `icloudds approve`");
+    }
+    text
+}
+
+/// `trash list`.
+///
+/// # Errors
+///
+/// When the drive's folder or its trash cannot be read.
+pub fn trash_list(config: &Config, zone: &TimeZone) -> Result<(ExitCode, String), AppError> {
+    let disk = LocalDisk::open(&config.sync.directory, disk::Options::default())?;
+    let items = disk.list_trash()?;
+    if items.is_empty() {
+        return Ok((ExitCode::Success, "the local trash is empty\n".to_owned()));
+    }
+    let mut text = String::new();
+    for item in items {
+        let when = item.when.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let _ = writeln!(text, "{when}  {:>12}  {}  {}", item.size, item.version, item.path);
+    }
+    Ok((ExitCode::Success, text))
+}
+
+/// `trash restore PATH`: brings the newest version back, beside what is there now.
+///
+/// # Errors
+///
+/// When there is none, or the disk refuses.
+pub fn trash_restore(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError> {
+    let path = path_of(config, path)?;
+    let disk =
+        LocalDisk::open(&config.sync.directory, disk::Options { writes: true, ..disk::Options::default() })?;
+    if !disk.list_trash()?.iter().any(|item| item.path == path) {
+        return Err(AppError::Refused {
+            message: format!(
+                "the local trash holds no version of {path}: `icloudds trash list` shows what it holds"
+            ),
+            exit: ExitCode::Configuration,
+        });
+    }
+    let to = disk.restore(&path, None)?;
+    Ok((ExitCode::Success, format!("restored as {to}\n")))
+}
+
+/// What a note says, one line.
+pub fn note_text(kind: &NoteKind) -> String {
+    match kind {
+        NoteKind::SetAside(why) => format!("set aside: {why}"),
+        NoteKind::Skipped(why) => format!("skipped: {why}"),
+        NoteKind::Unsettled(why) => format!("left for now: {why}"),
+        NoteKind::Held(Side::Local) => "its deletion here is held".to_owned(),
+        NoteKind::Held(Side::Remote) => "its deletion on iCloud is held".to_owned(),
+    }
+}

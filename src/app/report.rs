@@ -1,0 +1,176 @@
+//! Tells people what passes do: log lines, and progress on a terminal.
+
+use std::io::IsTerminal as _;
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::engine::execute::{Effect, EffectKind, Event, Progress};
+use crate::engine::operation::NoteKind;
+use crate::engine::pass::Report;
+use crate::model::Side;
+
+/// Between two lines of progress where there is no terminal.
+const LINE_EVERY: Duration = Duration::from_secs(10);
+
+/// What a person sees while a pass works.
+pub struct Teller {
+    bar: Option<ProgressBar>,
+    last_line: Instant,
+    begun: Instant,
+    progress: Progress,
+}
+
+impl Default for Teller {
+    fn default() -> Self {
+        Self::new(std::io::stderr().is_terminal())
+    }
+}
+
+impl Teller {
+    /// A teller for one pass; `terminal` shows a bar.
+    pub fn new(terminal: bool) -> Self {
+        let now = Instant::now();
+        Self { bar: terminal.then(bar), last_line: now, begun: now, progress: Progress::default() }
+    }
+
+    /// Tells one event.
+    pub fn tell(&mut self, event: &Event) {
+        match event {
+            Event::Done(effect) => self.above_bar(|| tell_effect(effect)),
+            Event::SetAside { path, reason, next_try } => self.above_bar(|| match next_try {
+                Some(_) => log::warn!("set aside for now {path}: {reason}"),
+                None => log::warn!("set aside {path}: {reason}"),
+            }),
+            Event::Skipped { path, reason } => self.above_bar(|| log::info!("skipped {path}: {reason}")),
+            Event::PlanAgain { path, why } => log::debug!("planned again {path}: {why}"),
+            Event::Retry { path, why, wait } => {
+                log::debug!("tried again in {:.1} s {path}: {why}", wait.as_secs_f64());
+            }
+            Event::Progress(progress) => self.progress(*progress),
+        }
+    }
+
+    fn above_bar(&self, tell: impl FnOnce()) {
+        match &self.bar {
+            Some(bar) => bar.suspend(tell),
+            None => tell(),
+        }
+    }
+
+    fn progress(&mut self, progress: Progress) {
+        self.progress = progress;
+        if let Some(bar) = &self.bar {
+            bar.set_length(progress.bytes_total.max(1));
+            bar.set_position(progress.bytes_done.min(progress.bytes_total));
+            bar.set_message(format!("{}/{} items", progress.items_done, progress.items_total));
+        } else if self.last_line.elapsed() >= LINE_EVERY {
+            self.last_line = Instant::now();
+            let seconds = self.begun.elapsed().as_secs_f64();
+            let rate = progress.bytes_done as f64 / seconds.max(0.001);
+            let left = progress.bytes_total.saturating_sub(progress.bytes_done) as f64 / rate.max(1.0);
+            log::info!(
+                items_done = progress.items_done,
+                items = progress.items_total,
+                bytes_done = progress.bytes_done,
+                bytes = progress.bytes_total,
+                bytes_per_second = rate.round(),
+                seconds_left = left.round();
+                "in progress"
+            );
+        }
+    }
+
+    /// Ends the pass: the summary where it changed something, else nothing.
+    pub fn end(self, report: &Report) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+        let counts = &report.outcome.counts;
+        let set_aside = counts.set_aside + u64::try_from(report.set_aside().count()).unwrap_or(u64::MAX);
+        let changed = counts.uploads
+            + counts.downloads
+            + counts.moved_local
+            + counts.moved_remote
+            + counts.deleted_local
+            + counts.deleted_remote
+            + counts.folders_local
+            + counts.folders_remote
+            + counts.conflicts;
+        let level = if changed > 0 { log::Level::Info } else { log::Level::Debug };
+        log::log!(
+            level,
+            uploads = counts.uploads,
+            downloads = counts.downloads,
+            moved_local = counts.moved_local,
+            moved_remote = counts.moved_remote,
+            deleted_local = counts.deleted_local,
+            deleted_remote = counts.deleted_remote,
+            folders_local = counts.folders_local,
+            folders_remote = counts.folders_remote,
+            conflicts = counts.conflicts,
+            set_aside,
+            held = report.held,
+            bytes = counts.bytes,
+            seconds = (self.begun.elapsed().as_secs_f64() * 1000.0).round() / 1000.0;
+            "pass done"
+        );
+    }
+}
+
+fn bar() -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
+    let style =
+        ProgressStyle::with_template("{bar:30} {msg}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+    bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    bar
+}
+
+fn tell_effect(effect: &Effect) {
+    let Effect { kind, side, path, other, bytes, reason } = effect;
+    let on = match side {
+        Some(Side::Local) => "here",
+        Some(Side::Remote) => "on iCloud",
+        None => "",
+    };
+    let why = reason.to_string();
+    match (kind, other) {
+        (EffectKind::Download, _) => log::info!(bytes = *bytes; "downloaded {path}"),
+        (EffectKind::Upload, _) => log::info!(bytes = *bytes; "uploaded {path}"),
+        (EffectKind::MakeFolder, _) => log::info!("made folder {on} {path}"),
+        (EffectKind::Rename, Some(from)) => log::info!("renamed {on} {from} to {path}"),
+        (EffectKind::Move, Some(from)) => log::info!("moved {on} {from} to {path}"),
+        (EffectKind::Rename | EffectKind::Move, None) => log::info!("moved {on} {path}"),
+        (EffectKind::Delete, _) => log::info!("deleted {on} {path}"),
+        (EffectKind::Conflict, Some(copy)) => {
+            log::warn!("conflict {path}: the version from here is kept as {copy}");
+        }
+        (EffectKind::Conflict, None) => log::warn!("conflict settled {path}"),
+        (EffectKind::Adopt | EffectKind::Forget, _) => {}
+    }
+    log::debug!("why {path}: {why}");
+}
+
+/// Says once what is left alone and why.
+pub fn tell_notes(report: &Report, told: &mut std::collections::BTreeSet<String>) {
+    for note in &report.notes {
+        let line = match &note.kind {
+            NoteKind::SetAside(why) => format!("set aside {}: {why}", note.path),
+            NoteKind::Skipped(why) => format!("skipped {}: {why}", note.path),
+            NoteKind::Unsettled(why) => format!("left for now {}: {why}", note.path),
+            NoteKind::Held(Side::Local) => {
+                format!("deletion held here {}: run `icloudds approve`", note.path)
+            }
+            NoteKind::Held(Side::Remote) => {
+                format!("deletion held on iCloud {}: run `icloudds approve`", note.path)
+            }
+        };
+        if told.insert(line.clone()) {
+            match note.kind {
+                NoteKind::SetAside(_) | NoteKind::Held(_) => log::warn!("{line}"),
+                NoteKind::Skipped(_) => log::info!("{line}"),
+                NoteKind::Unsettled(_) => log::debug!("{line}"),
+            }
+        }
+    }
+}

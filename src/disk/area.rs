@@ -1,0 +1,184 @@
+//! `.icloudds`: our folder at the root of each file system of the drive.
+
+use std::fs::File;
+use std::io::{Read, Write};
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{AtFlags, Mode, OFlags, fremovexattr, fsync, mkdirat, openat, renameat, unlinkat};
+use rustix::io::Errno;
+
+use crate::engine::ports::DiskError;
+use crate::model::RelPath;
+
+use super::errors::disk_error;
+use super::root::{open_folder, see_open};
+use super::{AREA, LocalDisk};
+
+/// In the root's `tmp`: the mount points inside the drive that have an area of their own, a JSON list.
+const MOUNTS: &str = "mounts";
+
+/// Small files of ours are never larger.
+const SMALL: u64 = 1 << 20;
+
+/// The open `.icloudds` of one file system.
+pub(super) struct Area {
+    /// The mount point inside the drive; the root for the drive's own file system.
+    pub top: RelPath,
+    pub tmp: OwnedFd,
+    pub trash: OwnedFd,
+}
+
+impl Area {
+    /// Opens what is there; `NOENT` when something is missing.
+    fn open(root: &OwnedFd, top: RelPath) -> Result<Self, Errno> {
+        let area = open_folder(root, AREA)?;
+        Ok(Self { top, tmp: open_folder(&area, "tmp")?, trash: open_folder(&area, "trash")? })
+    }
+}
+
+/// Makes a folder of ours if it is missing, for us alone, and opens it.
+pub(super) fn ensure_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+    match mkdirat(&parent, name, Mode::RWXU) {
+        Ok(()) => {
+            let folder = open_folder(&parent, name)?;
+            // Files that are made here must not get a default ACL that is not that of their later folder; a file system
+            // without ACLs, or a folder without one, refuses, which is as well.
+            let _ = fremovexattr(&folder, "system.posix_acl_default");
+            fsync(&parent)?;
+            Ok(folder)
+        }
+        Err(Errno::EXIST) => open_folder(&parent, name),
+        Err(errno) => Err(errno),
+    }
+}
+
+/// Replaces a small file of ours whole, durably.
+pub(super) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Result<(), Errno> {
+    let new = format!("{name}.new");
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let mut file = File::from(openat(&folder, &*new, flags, Mode::RUSR | Mode::WUSR)?);
+    let written = file.write_all(content).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO));
+    if let Err(errno) = written.and_then(|()| fsync(&file)) {
+        // Half a file is of no use to anybody; what matters is the first error.
+        let _ = unlinkat(&folder, &*new, AtFlags::empty());
+        return Err(errno);
+    }
+    renameat(&folder, &*new, &folder, name)?;
+    fsync(&folder)
+}
+
+/// Reads a small file of ours; `None` when it is not there.
+pub(super) fn read_small(folder: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match openat(folder, name, flags, Mode::empty()) {
+        Err(Errno::NOENT) => return Ok(None),
+        other => File::from(other?),
+    };
+    let mut content = Vec::new();
+    let read = file.take(SMALL).read_to_end(&mut content);
+    read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
+    Ok(Some(content))
+}
+
+/// Removes a file of ours; it may be gone already.
+pub(super) fn remove_small(folder: impl AsFd, name: &str) -> Result<(), Errno> {
+    match unlinkat(folder, name, AtFlags::empty()) {
+        Err(Errno::NOENT) => Ok(()),
+        other => other,
+    }
+}
+
+impl LocalDisk {
+    /// Makes `.icloudds` with `tmp` and `trash` in the drive's root, for the first time or again.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn prepare(&self) -> Result<(), DiskError> {
+        self.ensure_area(RelPath::root()).map(drop)
+    }
+
+    fn ensure_area(&self, top: RelPath) -> Result<Area, DiskError> {
+        let make = || {
+            let root = self.root.folder(&top)?;
+            match Area::open(&root, top.clone()) {
+                Err(Errno::NOENT) => {}
+                other => return other,
+            }
+            let area = ensure_folder(&root, AREA)?;
+            ensure_folder(&area, "tmp")?;
+            ensure_folder(&area, "trash")?;
+            Area::open(&root, top.clone())
+        };
+        // Whatever is wrong here is wrong with our own folder, not with the item.
+        make().map_err(|errno| match disk_error("use", &own(&top), errno) {
+            DiskError::Folder { path } | DiskError::Taken { path } => DiskError::Io {
+                what: "use",
+                path,
+                source: std::io::Error::new(
+                    std::io::ErrorKind::NotADirectory,
+                    "it must be a folder of this program's own, not a link or a file",
+                ),
+            },
+            other => other,
+        })
+    }
+
+    /// The area of the file system that `folder` lies on.
+    pub(super) fn area_of(&self, folder: &RelPath) -> Result<Area, DiskError> {
+        let fail = |errno| disk_error("look at", folder, errno);
+        let fs = |path: &RelPath| -> Result<_, Errno> { Ok(see_open(self.root.folder(path)?)?.fs) };
+        let here = fs(folder).map_err(fail)?;
+        if here == self.root.fs {
+            return self.ensure_area(RelPath::root());
+        }
+        // The mount point is the highest folder on the way up that is still on that file system.
+        let mut top = folder.clone();
+        while let Some(parent) = top.parent() {
+            if fs(&parent).map_err(fail)? != here {
+                break;
+            }
+            top = parent;
+        }
+        self.remember_mount(&top)?;
+        self.ensure_area(top)
+    }
+
+    /// The area of that mount point, which exists.
+    pub(super) fn area_at(&self, top: &RelPath) -> Result<Area, Errno> {
+        Area::open(&self.root.folder(top)?, top.clone())
+    }
+
+    /// All areas that exist now, the drive's own first.
+    pub(super) fn areas(&self) -> Vec<Area> {
+        let Ok(first) = self.area_at(&RelPath::root()) else { return Vec::new() };
+        let mounts = mounts(&first);
+        let others = mounts.iter().filter_map(|top| self.area_at(top).ok());
+        let others: Vec<Area> = others.collect();
+        std::iter::once(first).chain(others).collect()
+    }
+
+    fn remember_mount(&self, top: &RelPath) -> Result<(), DiskError> {
+        let first = self.ensure_area(RelPath::root())?;
+        let mut known = mounts(&first);
+        if known.contains(top) {
+            return Ok(());
+        }
+        known.push(top.clone());
+        let names: Vec<&str> = known.iter().map(RelPath::as_str).collect();
+        let text = serde_json::to_vec(&names).expect("a list of texts has a JSON form");
+        write_small(&first.tmp, MOUNTS, &text)
+            .map_err(|errno| disk_error("write to", &own(&RelPath::root()), errno))
+    }
+}
+
+/// The path of an area, for messages.
+pub(super) fn own(top: &RelPath) -> RelPath {
+    top.join(AREA).expect("the area's name is a good name")
+}
+
+fn mounts(first: &Area) -> Vec<RelPath> {
+    let text = read_small(&first.tmp, MOUNTS).ok().flatten().unwrap_or_default();
+    let names: Vec<String> = serde_json::from_slice(&text).unwrap_or_default();
+    names.iter().filter_map(|name| RelPath::parse(name).ok()).collect()
+}

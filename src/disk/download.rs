@@ -1,0 +1,311 @@
+//! Files that are being downloaded: `.icloudds/tmp`, with a record beside each.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+
+use filetime::FileTime;
+use rustix::fs::{AtFlags, Mode, OFlags, fstatvfs, openat, unlinkat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink};
+use crate::model::{Etag, ItemId, RelPath, ServerTime, Zone};
+
+use super::area::{Area, read_small, remove_small, write_small};
+use super::errors::io_error;
+use super::root::{see_if_there, see_open};
+use super::{Hasher, LocalDisk};
+
+/// So often what was written is made durable, that a power cut costs no more than this.
+const CHECKPOINT: u64 = 64 << 20;
+
+/// What stands beside a partly downloaded file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Record {
+    zone: String,
+    doc: String,
+    etag: String,
+    signature_text: String,
+    size: Option<u64>,
+    /// Where the file will stand.
+    pub path: String,
+    /// The boot in which it was written: after another one only `durable` bytes are certain.
+    boot: String,
+    durable: u64,
+    /// A replacement under way.
+    pub swap: Option<Swap>,
+}
+
+/// A replacement under way, so that start-up can undo or finish it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Swap {
+    /// The slot in the trash.
+    pub slot: String,
+    /// The path of the file that is replaced.
+    pub target: String,
+    /// Inode of the new file.
+    pub new_inode: u64,
+    /// The displaced file as planned: inode, size, and modification time in nanoseconds.
+    pub old: (u64, u64, i64),
+}
+
+impl Record {
+    fn new(key: &DownloadKey) -> Self {
+        Self {
+            zone: key.id.zone().as_str().to_owned(),
+            doc: key.id.doc(),
+            etag: key.etag.as_str().to_owned(),
+            signature_text: key.signature_text.clone(),
+            size: key.size,
+            path: key.path.as_str().to_owned(),
+            boot: boot(),
+            durable: 0,
+            swap: None,
+        }
+    }
+
+    /// What it was recorded for; `None` when it is damaged.
+    pub fn key(&self) -> Option<DownloadKey> {
+        Some(DownloadKey {
+            id: ItemId::new(Zone::new(&self.zone), &self.doc),
+            etag: Etag::new(&self.etag),
+            signature_text: self.signature_text.clone(),
+            size: self.size,
+            path: RelPath::parse(&self.path).ok()?,
+        })
+    }
+
+    fn is_of(&self, key: &DownloadKey) -> bool {
+        self.key().is_some_and(|mine| {
+            mine.id == key.id && mine.etag == key.etag && mine.signature_text == key.signature_text
+        })
+    }
+
+    pub fn read(area: &Area, name: &str) -> Option<Self> {
+        let text = read_small(&area.tmp, &record_name(name)).ok().flatten()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    pub fn write(&self, area: &Area, name: &str) -> Result<(), Errno> {
+        let text = serde_json::to_vec(self).expect("texts and numbers have a JSON form");
+        write_small(&area.tmp, &record_name(name), &text)
+    }
+}
+
+/// The boot that this is, as the kernel names it; empty when it does not tell, which equals no boot.
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
+/// The name of the download, from id and etag.
+fn name_of(key: &DownloadKey) -> String {
+    let mut hasher = Hasher::default();
+    hasher.update(key.id.to_string().as_bytes());
+    hasher.update(&[0]);
+    hasher.update(key.etag.as_str().as_bytes());
+    hasher.finish().0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+pub(super) fn part_name(name: &str) -> String {
+    format!("{name}.part")
+}
+
+pub(super) fn record_name(name: &str) -> String {
+    format!("{name}.json")
+}
+
+/// A download under way.
+struct LocalDownload {
+    file: File,
+    area: Area,
+    name: String,
+    record: Record,
+    key: DownloadKey,
+    hasher: Hasher,
+    length: u64,
+    finished: bool,
+}
+
+impl LocalDisk {
+    pub(super) fn begin_download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
+        let folder = key.path.parent().unwrap_or_default();
+        let area = self.area_of(&folder)?;
+        let name = name_of(key);
+        let fail = |errno| self.fail("download", &key.path, errno);
+        let part = part_name(&name);
+        let old = Record::read(&area, &name).filter(|record| record.is_of(key));
+        // A second link means that it was put in place just before a crash: writing to it would write to the drive.
+        let there = see_if_there(&area.tmp, &*part).map_err(fail)?;
+        if there.is_some_and(|seen| seen.links > 1 || old.is_none()) {
+            remove_small(&area.tmp, &part).map_err(fail)?;
+        }
+        let mut record = Record::new(key);
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        // The umask takes its bits off: that is the mode of a new file.
+        let everybody = Mode::from_raw_mode(0o666);
+        let file = File::from(openat(&area.tmp, &*part, flags, everybody).map_err(fail)?);
+        let mut length = see_open(&file).map_err(fail)?.size();
+        match &old {
+            Some(old) if !old.boot.is_empty() && old.boot == record.boot => record.durable = old.durable,
+            Some(old) => {
+                length = length.min(old.durable);
+                record.durable = length;
+            }
+            None => length = 0,
+        }
+        if key.size.is_some_and(|size| length > size) {
+            length = 0;
+            record.durable = 0;
+        }
+        record.write(&area, &name).map_err(fail)?;
+        self.step();
+        let hasher = prepare_part(&file, length).map_err(|error| io_error("resume", &key.path, error))?;
+        let space = fstatvfs(&file).map_err(fail)?;
+        let missing = key.size.unwrap_or(0).saturating_sub(length);
+        if space.f_bavail.saturating_mul(space.f_frsize) < missing {
+            return Err(DiskError::Full { path: key.path.clone() });
+        }
+        Ok(Box::new(LocalDownload {
+            file,
+            area,
+            name,
+            record,
+            key: key.clone(),
+            hasher,
+            length,
+            finished: false,
+        }))
+    }
+
+    /// The area and the name that a finished download's slot speaks of.
+    pub(super) fn slot_of(&self, ready: &Ready) -> Result<(Area, String), DiskError> {
+        let changed = || DiskError::Changed { path: ready.path.clone() };
+        let (top, name) = ready.slot.split_once("//").ok_or_else(changed)?;
+        let top = RelPath::parse(top).map_err(|_| changed())?;
+        let area = self.area_at(&top).map_err(|errno| self.fail("use", &top, errno))?;
+        Ok((area, name.to_owned()))
+    }
+
+    pub(super) fn drop_download(&self, ready: &Ready) {
+        let Ok((area, name)) = self.slot_of(ready) else { return };
+        // What cannot be removed now is forgotten at the next start.
+        let _ = remove_small(&area.tmp, &part_name(&name));
+        let _ = remove_small(&area.tmp, &record_name(&name));
+    }
+
+    /// Drops recorded downloads that are no longer wanted; nothing else in `tmp` is touched. Says how many went. Comes after
+    /// [`LocalDisk::recover`], which needs the records.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn forget_downloads(&self, keep: &dyn Fn(&DownloadKey) -> bool) -> Result<usize, DiskError> {
+        let mut count = 0;
+        for area in self.areas() {
+            for name in super::recover::names_ending(&area.tmp, ".json") {
+                let Some(record) = Record::read(&area, &name) else { continue };
+                if record.key().is_some_and(|key| keep(&key)) {
+                    continue;
+                }
+                for file in [part_name(&name), record_name(&name)] {
+                    match unlinkat(&area.tmp, &*file, AtFlags::empty()) {
+                        Ok(()) | Err(Errno::NOENT) => {}
+                        Err(errno) => return Err(self.fail("clean up", &area.top, errno)),
+                    }
+                }
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+}
+
+/// Cuts the file to the part that counts, hashes it, and stands at its end.
+fn prepare_part(mut file: &File, length: u64) -> io::Result<Hasher> {
+    file.set_len(length)?;
+    file.seek(SeekFrom::Start(0))?;
+    let mut hasher = Hasher::default();
+    let mut buffer = vec![0; 64 << 10];
+    let mut left = length;
+    while left > 0 {
+        let count = file.read(&mut buffer)?;
+        if count == 0 {
+            return Err(io::ErrorKind::UnexpectedEof.into());
+        }
+        hasher.update(&buffer[..count]);
+        left = left.saturating_sub(count as u64);
+    }
+    Ok(hasher)
+}
+
+impl LocalDownload {
+    /// Makes what was written durable, and records how much that is.
+    fn checkpoint(&mut self) -> io::Result<()> {
+        self.file.sync_data()?;
+        self.record.durable = self.length;
+        Ok(self.record.write(&self.area, &self.name)?)
+    }
+}
+
+impl Write for LocalDownload {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..count]);
+        self.length += count as u64;
+        if self.length - self.record.durable >= CHECKPOINT {
+            self.checkpoint()?;
+        }
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Sink for LocalDownload {
+    fn restart(&mut self) -> io::Result<()> {
+        // First the record: after a power cut it must not vouch for bytes of the former attempt.
+        self.record.durable = 0;
+        self.record.write(&self.area, &self.name)?;
+        self.hasher = prepare_part(&self.file, 0)?;
+        self.length = 0;
+        Ok(())
+    }
+}
+
+impl Download for LocalDownload {
+    fn offset(&self) -> u64 {
+        self.length
+    }
+
+    fn finish(mut self: Box<Self>, mtime: Option<ServerTime>) -> Result<Ready, DiskError> {
+        let path = self.key.path.clone();
+        let fail = |error| io_error("finish", &path, error);
+        if let Some(ServerTime(seconds)) = mtime {
+            // The time first: it is made durable together with the content.
+            let time = FileTime::from_unix_time(seconds, 0);
+            filetime::set_file_handle_times(&self.file, None, Some(time)).map_err(fail)?;
+        }
+        self.file.sync_all().map_err(fail)?;
+        self.record.durable = self.length;
+        self.record.write(&self.area, &self.name).map_err(|errno| fail(errno.into()))?;
+        self.finished = true;
+        Ok(Ready {
+            slot: format!("{}//{}", self.area.top.as_str(), self.name),
+            path: self.key.path.clone(),
+            size: self.length,
+            signature: std::mem::take(&mut self.hasher).finish(),
+        })
+    }
+}
+
+impl Drop for LocalDownload {
+    /// Keeps what was written for a later resume, also after a power cut as far as the disk lets us.
+    fn drop(&mut self) {
+        if !self.finished && self.length != self.record.durable {
+            let _ = self.checkpoint();
+        }
+    }
+}

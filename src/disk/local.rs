@@ -1,0 +1,314 @@
+//! The real file system behind the port [`Disk`].
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::{Mutex, OnceLock};
+
+use rustix::fs::{Access, AtFlags, accessat};
+use rustix::io::Errno;
+use rustix::process::geteuid;
+
+use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
+use crate::model::{LocalEntry, LocalStamp, RelPath};
+
+use super::errors::{OpenError, disk_error};
+use super::root::{Place, Root, Seen, see_open};
+use super::{AREA, Marker};
+
+/// How [`LocalDisk::open`] opens the drive.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Whether the program will write there; without it a folder that may only be read is fine.
+    pub writes: bool,
+    /// The marker that the drive must bear, where the state has one.
+    pub marker: Option<Marker>,
+    /// Does without the flags of `renameat2`, as on file systems that lack them.
+    pub force_no_renameat2: bool,
+    /// Opens each part of a path by itself, as on kernels without `openat2`.
+    pub force_component_walk: bool,
+}
+
+/// A folder of the drive or of the trash whose change [`Disk::sync`] has still to make durable: the area it
+/// belongs to and its path inside the trash.
+pub(super) type Unsynced = (RelPath, String);
+
+/// The drive's folder on the real file system.
+pub struct LocalDisk {
+    pub(super) root: Root,
+    pub(super) options: Options,
+    pub(super) expected: Option<Marker>,
+    pub(super) folds: OnceLock<bool>,
+    /// Folders of the trash that got something since the last sync. Held for an insertion or a copy only.
+    pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
+    /// Crash tests: how many steps are left.
+    #[cfg(test)]
+    pub(super) steps_left: Mutex<Option<u32>>,
+}
+
+impl LocalDisk {
+    /// Opens the drive's folder. Creates nothing there; [`LocalDisk::read_marker`] comes first, then
+    /// [`LocalDisk::write_marker`] or [`LocalDisk::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], each with the sentence for the owner.
+    pub fn open(directory: &Path, options: Options) -> Result<Self, OpenError> {
+        let root = Root::open(directory, options.force_component_walk).map_err(|errno| match errno {
+            Errno::NOENT => OpenError::Missing(directory.to_owned()),
+            Errno::NOTDIR => OpenError::NotDirectory(directory.to_owned()),
+            Errno::ACCESS | Errno::PERM => not_permitted(directory, "readable"),
+            other => OpenError::Io { path: directory.to_owned(), source: other.into() },
+        })?;
+        let mut needed = Access::READ_OK | Access::EXEC_OK;
+        if options.writes {
+            needed |= Access::WRITE_OK;
+        }
+        accessat(&root.handle, ".", needed, AtFlags::EACCESS).map_err(|errno| match errno {
+            Errno::ROFS => OpenError::ReadOnly(directory.to_owned()),
+            Errno::ACCESS | Errno::PERM => {
+                not_permitted(directory, if options.writes { "writable" } else { "readable" })
+            }
+            other => OpenError::Io { path: directory.to_owned(), source: other.into() },
+        })?;
+        Ok(Self {
+            root,
+            expected: options.marker.clone(),
+            options,
+            folds: OnceLock::new(),
+            unsynced: Mutex::new(BTreeSet::new()),
+            #[cfg(test)]
+            steps_left: Mutex::new(None),
+        })
+    }
+
+    /// The port's error for what the system said of an item.
+    pub(super) fn fail(&self, what: &'static str, path: &RelPath, errno: Errno) -> DiskError {
+        if matches!(errno, Errno::STALE | Errno::NODEV)
+            && let Err(wrong) = self.root_is_right()
+        {
+            return wrong;
+        }
+        disk_error(what, path, errno)
+    }
+
+    /// Refuses the root and what is ours: they are never an item.
+    pub(super) fn permit(&self, path: &RelPath) -> Result<(), DiskError> {
+        if path.is_root() {
+            return Err(DiskError::Folder { path: path.clone() });
+        }
+        if self.is_ours(path) { Err(DiskError::Name { path: path.clone() }) } else { Ok(()) }
+    }
+
+    /// Whether the path leads into an area of ours, at any level.
+    pub(super) fn is_ours(&self, path: &RelPath) -> bool {
+        path.parts().any(|part| part == AREA || part.eq_ignore_ascii_case(AREA) && self.names_fold())
+    }
+
+    /// The open folder of an item, and its name there.
+    pub(super) fn place_of(&self, path: &RelPath) -> Result<Place, DiskError> {
+        self.root.place(path).map_err(|errno| self.fail("reach", path, errno))
+    }
+
+    /// What stands there; `Changed` when nothing does.
+    pub(super) fn seen_at(&self, place: &Place, path: &RelPath) -> Result<Seen, DiskError> {
+        match place.see() {
+            Ok(Some(seen)) => Ok(seen),
+            Ok(None) => Err(DiskError::Changed { path: path.clone() }),
+            Err(errno) => Err(self.fail("look at", path, errno)),
+        }
+    }
+
+    /// The entry of what stands there now.
+    pub(super) fn entry_at(&self, place: &Place, path: &RelPath) -> Result<LocalEntry, DiskError> {
+        Ok(self.root.entry(&self.seen_at(place, path)?, place.fs))
+    }
+
+    /// Marks the end of one effect, so that tests can stop there as a crash would.
+    #[cfg(not(test))]
+    #[allow(clippy::unused_self)]
+    pub(super) fn step(&self) {}
+
+    /// Marks the end of one effect, so that tests can stop there as a crash would.
+    #[cfg(test)]
+    pub(super) fn step(&self) {
+        let mut left = self.steps_left.lock().unwrap();
+        match left.as_mut() {
+            Some(0) => {
+                drop(left);
+                std::panic::resume_unwind(Box::new(super::tests::Crash));
+            }
+            Some(count) => *count -= 1,
+            None => {}
+        }
+    }
+}
+
+/// Says whose the folder is, who we are, and what helps.
+fn not_permitted(directory: &Path, lacking: &'static str) -> OpenError {
+    let us = geteuid().as_raw();
+    let path = directory.to_owned();
+    let reason = match rustix::fs::stat(directory) {
+        Err(_) => format!("icloudds runs as uid {us} and may not even look at it"),
+        Ok(found) => {
+            let allowed = if found.st_uid == us {
+                let needed = if lacking == "writable" { 0o700 } else { 0o500 };
+                found.st_mode & needed == needed
+            } else {
+                false
+            };
+            let whose = format!(
+                "it belongs to uid {}, gid {} with mode {:o}, and icloudds runs as uid {us}",
+                found.st_uid,
+                found.st_gid,
+                found.st_mode & 0o7777
+            );
+            if allowed {
+                format!("{whose}, so something else forbids it; with SELinux, mount the volume with `:Z`")
+            } else {
+                format!(
+                    "{whose}; run it as that user or change the owner (Podman: `--userns=keep-id`, with SELinux `:Z` on \
+                     the volume; Kubernetes: `fsGroup` in the pod's securityContext)"
+                )
+            }
+        }
+    };
+    OpenError::NotPermitted { path, lacking, reason }
+}
+
+impl Disk for LocalDisk {
+    fn check_root(&self) -> Result<(), DiskError> {
+        self.root_is_right()
+    }
+
+    fn folds_case(&self) -> bool {
+        self.names_fold()
+    }
+
+    fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
+        self.list(folder)
+    }
+
+    fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {
+        if self.is_ours(path) {
+            return Ok(None);
+        }
+        let place = self.place_of(path)?;
+        let seen = match place.see() {
+            // The disk cannot hold such a name, so nothing has it.
+            Err(Errno::NAMETOOLONG | Errno::ILSEQ | Errno::INVAL) => None,
+            other => other.map_err(|errno| self.fail("look at", path, errno))?,
+        };
+        Ok(seen.map(|seen| self.root.entry(&seen, place.fs)))
+    }
+
+    fn open(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
+        self.permit(path)?;
+        self.source(path, stamp)
+    }
+
+    fn make_folder(&self, path: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.permit(path)?;
+        self.make(path)
+    }
+
+    fn download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
+        self.permit(&key.path)?;
+        self.begin_download(key)
+    }
+
+    fn place(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.permit(to)?;
+        self.put_new(ready, to)
+    }
+
+    fn replace(
+        &self,
+        ready: &Ready,
+        at: &RelPath,
+        stamp: &LocalStamp,
+    ) -> Result<(LocalEntry, Displaced), DiskError> {
+        self.permit(at)?;
+        self.put_over(ready, at, stamp)
+    }
+
+    fn discard(&self, ready: &Ready) {
+        self.drop_download(ready);
+    }
+
+    fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.permit(to)?;
+        self.bring_back(slot, to)
+    }
+
+    fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
+        self.permit(from)?;
+        self.permit(to)?;
+        self.move_item(from, to, stamp)
+    }
+
+    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
+        self.permit(a.0)?;
+        self.permit(b.0)?;
+        self.exchange_items(a, b)
+    }
+
+    fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
+        self.permit(path)?;
+        self.throw_away(path, stamp)
+    }
+
+    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError> {
+        self.make_durable(folders)
+    }
+}
+
+/// Several folders are synced one by one, more of them as one file system.
+const ONE_BY_ONE: usize = 16;
+
+impl LocalDisk {
+    fn make_durable(&self, folders: &[RelPath]) -> Result<(), DiskError> {
+        let trash = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
+        let folders: BTreeSet<&RelPath> = folders.iter().collect();
+        let mut whole = Vec::new();
+        let by_system = folders.len() + trash.len() > ONE_BY_ONE;
+        for folder in &folders {
+            // A folder that has been moved on or removed meanwhile is made durable with its file system.
+            let mut at = (*folder).clone();
+            let handle = loop {
+                match (self.root.folder(&at), at.parent()) {
+                    (Ok(handle), _) => break handle,
+                    (Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP), Some(parent)) => at = parent,
+                    (Err(errno), _) => return Err(self.fail("sync", folder, errno)),
+                }
+            };
+            if by_system || at != **folder {
+                whole.push(handle);
+            } else {
+                rustix::fs::fsync(&handle).map_err(|errno| self.fail("sync", folder, errno))?;
+            }
+        }
+        for (top, inside) in &trash {
+            let area = match self.area_at(top) {
+                // The volume went away with its trash; what was moved there was moved within it.
+                Err(Errno::NOENT | Errno::NOTDIR) => continue,
+                other => other.map_err(|errno| self.fail("sync", top, errno))?,
+            };
+            if by_system {
+                whole.push(area.trash);
+            } else {
+                Self::sync_trash(&area, inside).map_err(|errno| self.fail("sync", top, errno))?;
+            }
+        }
+        let mut done = Vec::new();
+        for handle in whole {
+            let fs = see_open(&handle).map_err(|errno| self.fail("sync", &RelPath::root(), errno))?.fs;
+            if !done.contains(&fs) {
+                rustix::fs::syncfs(&handle).map_err(|errno| self.fail("sync", &RelPath::root(), errno))?;
+                done.push(fs);
+            }
+        }
+        let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        unsynced.retain(|folder| !trash.contains(folder));
+        Ok(())
+    }
+}

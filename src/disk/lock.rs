@@ -1,0 +1,175 @@
+//! One instance for each state directory and each drive (`docs/sync.md` §8, One instance).
+//!
+//! The kernel's lock decides, and ends with the process that holds it. What the file says only names the holder; a
+//! file that was left behind is harmless.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use fs4::{FileExt, TryLockError};
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::AREA;
+use super::area::ensure_folder;
+use super::root::open_folder;
+
+const NAME: &str = "lock";
+
+/// Who holds a lock, as its file says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Its process id, on its own machine or in its own container.
+    pub pid: u32,
+    /// Its host name.
+    pub host: String,
+    /// When it took the lock, RFC 3339.
+    pub since: String,
+}
+
+/// Why a lock was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum LockError {
+    /// Somebody has it; exit code 1 (`docs/contract.md`).
+    #[error("another instance is running: {}", .holder.as_ref().map_or_else(
+        || format!("it holds {}", .path.display()),
+        |holder| format!("pid {} on {} since {} (it holds {})", holder.pid, holder.host, holder.since, .path.display())))]
+    Held {
+        /// The lock file.
+        path: PathBuf,
+        /// What the file says of the holder, if it is legible.
+        holder: Option<Holder>,
+    },
+    /// The system refused.
+    #[error("cannot lock {path}: {source}")]
+    Io {
+        /// The lock file.
+        path: PathBuf,
+        /// The system's words.
+        source: io::Error,
+    },
+}
+
+impl LockError {
+    /// The contract's exit code: 1 for another instance, 4 when the directory lets us make no lock.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Held { .. } => 1,
+            Self::Io { .. } => 4,
+        }
+    }
+}
+
+/// A lock that is held until this is dropped.
+#[derive(Debug)]
+pub struct Lock {
+    /// The kernel's lock belongs to the open file.
+    _file: File,
+}
+
+/// Takes the lock of a state directory.
+///
+/// # Errors
+///
+/// [`LockError::Held`] when another instance works with it.
+pub fn lock_state(directory: &Path) -> Result<Lock, LockError> {
+    let path = directory.join(NAME);
+    let open = || open_folder_of_owner(directory).and_then(|folder| create(&folder));
+    take(open().map_err(|errno| io_failure(&path, errno.into()))?, path)
+}
+
+/// Takes the lock of a drive, in its `.icloudds`, which is made if it is missing: the marker has been looked at before.
+///
+/// # Errors
+///
+/// [`LockError::Held`] when another instance works with it.
+pub fn lock_drive(directory: &Path) -> Result<Lock, LockError> {
+    let path = directory.join(AREA).join(NAME);
+    let open = || ensure_folder(open_folder_of_owner(directory)?, AREA).and_then(|area| create(&area));
+    take(open().map_err(|errno| io_failure(&path, errno.into()))?, path)
+}
+
+/// Tells who holds the lock of a state directory; creates and changes nothing.
+///
+/// # Errors
+///
+/// When the lock file is there and cannot be opened.
+pub fn inspect_state(directory: &Path) -> Result<Option<Holder>, LockError> {
+    inspect(directory.join(NAME))
+}
+
+/// Tells who holds the lock of a drive; creates and changes nothing.
+///
+/// # Errors
+///
+/// When the lock file is there and cannot be opened.
+pub fn inspect_drive(directory: &Path) -> Result<Option<Holder>, LockError> {
+    inspect(directory.join(AREA).join(NAME))
+}
+
+fn open_folder_of_owner(directory: &Path) -> Result<rustix::fd::OwnedFd, Errno> {
+    // Links on the way to the configured directory are the owner's business.
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    openat(CWD, directory, flags, Mode::empty()).and_then(|folder| open_folder(folder, "."))
+}
+
+fn create(folder: &rustix::fd::OwnedFd) -> Result<File, Errno> {
+    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    openat(folder, NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from)
+}
+
+fn io_failure(path: &Path, source: io::Error) -> LockError {
+    LockError::Io { path: path.to_owned(), source }
+}
+
+fn take(mut file: File, path: PathBuf) -> Result<Lock, LockError> {
+    match FileExt::try_lock(&file) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            return Err(LockError::Held { holder: read_holder(&mut file), path });
+        }
+        Err(TryLockError::Error(source)) => return Err(io_failure(&path, source)),
+    }
+    let holder = Holder {
+        pid: std::process::id(),
+        host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
+        since: jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+    };
+    let text = serde_json::to_string(&holder).expect("a number and texts have a JSON form");
+    let write = |file: &mut File| {
+        file.set_len(0)?;
+        file.seek(SeekFrom::Start(0))?;
+        file.write_all(text.as_bytes())
+    };
+    // A full disk takes the holder's name from the message, not the lock from us.
+    let _ = write(&mut file);
+    Ok(Lock { _file: file })
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut text = String::new();
+    file.seek(SeekFrom::Start(0)).ok()?;
+    file.take(4096).read_to_string(&mut text).ok()?;
+    serde_json::from_str(&text).ok()
+}
+
+fn inspect(path: PathBuf) -> Result<Option<Holder>, LockError> {
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let mut file = match openat(CWD, &path, flags, Mode::empty()) {
+        Ok(handle) => File::from(handle),
+        Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
+        Err(errno) => return Err(io_failure(&path, errno.into())),
+    };
+    // A shared lock, given back at once with the handle: nobody who is alone is disturbed for longer than that.
+    match FileExt::try_lock_shared(&file) {
+        Ok(()) => Ok(None),
+        Err(TryLockError::WouldBlock) => Ok(Some(read_holder(&mut file).unwrap_or(Holder {
+            pid: 0,
+            host: "an unknown host".to_owned(),
+            since: "an unknown time".to_owned(),
+        }))),
+        Err(TryLockError::Error(source)) => Err(io_failure(&path, source)),
+    }
+}

@@ -1,0 +1,100 @@
+//! The marker `.icloudds/id`: whose drive this is (`docs/sync.md` §8, Right folder).
+
+use rustix::fs::stat;
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use crate::engine::ports::DiskError;
+use crate::model::RelPath;
+
+use super::area::{own, read_small, write_small};
+use super::errors::disk_error;
+use super::root::{open_folder, see_open};
+use super::{AREA, LocalDisk};
+
+const ID: &str = "id";
+
+/// What `.icloudds/id` says, as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Marker {
+    /// The state's id: 32 hex digits drawn at the first run.
+    pub id: String,
+    /// The account's `dsid`.
+    pub account: String,
+    /// `sync.remote_root` as configured.
+    pub remote_root: String,
+}
+
+impl LocalDisk {
+    /// Reads the marker through the root's handle; `None` when there is none. Creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::WrongRoot`] when it cannot be read or understood.
+    pub fn read_marker(&self) -> Result<Option<Marker>, DiskError> {
+        let wrong = |reason: String| {
+            DiskError::WrongRoot(format!(
+                "cannot read {}/{AREA}/{ID}: {reason}",
+                self.root.directory.display()
+            ))
+        };
+        let text = match open_folder(&self.root.handle, AREA).and_then(|area| read_small(area, ID)) {
+            Ok(None) | Err(Errno::NOENT) => return Ok(None),
+            Ok(Some(text)) => text,
+            Err(errno) => return Err(wrong(std::io::Error::from(errno).to_string())),
+        };
+        serde_json::from_slice(&text).map(Some).map_err(|error| wrong(error.to_string()))
+    }
+
+    /// Marks the drive as this state's, durably, and expects that marker from now on. Makes `.icloudds`.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn write_marker(&mut self, marker: &Marker) -> Result<(), DiskError> {
+        self.prepare()?;
+        let text = serde_json::to_vec(marker).expect("three texts have a JSON form");
+        open_folder(&self.root.handle, AREA)
+            .and_then(|area| write_small(area, ID, &text))
+            .map_err(|errno| disk_error("write to", &own(&RelPath::root()), errno))?;
+        self.expect_marker(marker.clone());
+        Ok(())
+    }
+
+    /// From now on the root is only right with that marker.
+    pub fn expect_marker(&mut self, marker: Marker) {
+        self.expected = Some(marker);
+    }
+
+    /// [`crate::engine::ports::Disk::check_root`].
+    pub(super) fn root_is_right(&self) -> Result<(), DiskError> {
+        let directory = self.root.directory.display();
+        let gone = |errno: Errno| {
+            DiskError::WrongRoot(format!(
+                "the directory {directory} is gone: {} (is its volume mounted?)",
+                std::io::Error::from(errno)
+            ))
+        };
+        let held = rustix::fs::fstat(&self.root.handle).map_err(gone)?;
+        let found = stat(&self.root.directory).map_err(gone)?;
+        if (held.st_dev, held.st_ino) != (found.st_dev, found.st_ino) {
+            return Err(DiskError::WrongRoot(format!(
+                "the directory {directory} is not the one that was opened: another folder or volume is there now"
+            )));
+        }
+        // Removed, though something with the same inode number may stand at the path.
+        if see_open(&self.root.handle).map_err(gone)?.links == 0 {
+            return Err(gone(Errno::NOENT));
+        }
+        let Some(expected) = &self.expected else { return Ok(()) };
+        match self.read_marker()? {
+            Some(marker) if marker == *expected => Ok(()),
+            Some(_) => Err(DiskError::WrongRoot(format!(
+                "the directory {directory} belongs to another state: its {AREA}/{ID} differs (is the right volume mounted?)"
+            ))),
+            None => Err(DiskError::WrongRoot(format!(
+                "the directory {directory} has no {AREA}/{ID} though this state has synced it before (is its volume mounted?)"
+            ))),
+        }
+    }
+}

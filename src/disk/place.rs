@@ -1,0 +1,205 @@
+//! Putting downloads in place (`docs/sync.md` §5).
+
+use std::fs::File;
+
+use rustix::fs::{Mode, OFlags, fsync, openat};
+use rustix::io::Errno;
+
+use crate::engine::ports::{DiskError, Displaced, Ready};
+use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
+
+use super::LocalDisk;
+use super::area::{Area, remove_small};
+use super::attributes::{carry, inherit};
+use super::download::{Record, Swap, part_name, record_name};
+use super::errors::naming_error;
+use super::root::{Place, Seen, see, see_open};
+use super::trash::Slot;
+
+/// A finished download in our hands.
+struct Part {
+    area: Area,
+    /// The download's name; `file_name` is the file's.
+    name: String,
+    file_name: String,
+    file: File,
+}
+
+impl LocalDisk {
+    fn part(&self, ready: &Ready, to: &RelPath) -> Result<Part, DiskError> {
+        let (area, name) = self.slot_of(ready)?;
+        let file_name = part_name(&name);
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file =
+            File::from(openat(&area.tmp, &*file_name, flags, Mode::empty()).map_err(
+                |errno| match errno {
+                    Errno::NOENT => DiskError::Changed { path: to.clone() },
+                    other => self.fail("place", to, other),
+                },
+            )?);
+        let seen = see_open(&file).map_err(|errno| self.fail("place", to, errno))?;
+        if seen.kind != LocalKind::File || seen.size() != ready.size {
+            return Err(DiskError::Changed { path: to.clone() });
+        }
+        Ok(Part { area, name, file_name, file })
+    }
+
+    pub(super) fn put_new(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        let fail = |errno| naming_error("place", to, errno);
+        let place = self.place_of(to)?;
+        let part = self.part(ready, to)?;
+        // Its attributes are part of what is durable before it becomes visible.
+        if inherit(&part.file, &place.folder).map_err(fail)? {
+            fsync(&part.file).map_err(fail)?;
+        }
+        self.step();
+        let before = see_open(&part.file).map_err(fail)?;
+        self.move_free((&part.area.tmp, &part.file_name), (&place.folder, &place.name)).map_err(fail)?;
+        self.step();
+        // A record without its file is cleared at the next start too.
+        let _ = remove_small(&part.area.tmp, &record_name(&part.name));
+        self.placed(&part.file, &before, &place, ready).map_err(fail)
+    }
+
+    /// The entry of a file that we have just put in place, whatever happened to it since: where somebody was
+    /// quicker than this look, the old stamp stays, and the next scan sees the difference.
+    fn placed(&self, file: &File, before: &Seen, place: &Place, ready: &Ready) -> Result<LocalEntry, Errno> {
+        let after = see_open(file)?;
+        let untouched = after.is_still(&before.stamp(self.root.fs, place.fs));
+        let seen = if untouched { after } else { *before };
+        let mut entry = self.root.entry(&seen, place.fs);
+        entry.signature = Some(ready.signature);
+        Ok(entry)
+    }
+
+    pub(super) fn put_over(
+        &self,
+        ready: &Ready,
+        at: &RelPath,
+        stamp: &LocalStamp,
+    ) -> Result<(LocalEntry, Displaced), DiskError> {
+        let fail = |errno| self.fail("replace", at, errno);
+        let place = self.place_of(at)?;
+        let old = self.open_planned(&place, at, stamp)?;
+        let part = self.part(ready, at)?;
+        if see_open(&part.area.tmp).map_err(fail)?.fs != place.fs {
+            return Err(fail(Errno::XDEV));
+        }
+        carry(&old, &part.file).and_then(|()| fsync(&part.file)).map_err(fail)?;
+        self.step();
+        let before = see_open(&part.file).map_err(fail)?;
+        let mut swap = Swap {
+            slot: String::new(),
+            target: at.as_str().to_owned(),
+            new_inode: before.identity.inode,
+            old: (stamp.identity.inode, stamp.size, stamp.mtime.0),
+        };
+        let slot = match self.swap_in_one_step(&part, &place, at, &mut swap)? {
+            Some(slot) => slot,
+            None => self.swap_by_hand(&part, &place, at, &mut swap)?,
+        };
+        self.step();
+        let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
+        let _ = remove_small(&part.area.tmp, &record_name(&part.name));
+        let entry = self.placed(&part.file, &before, &place, ready).map_err(fail)?;
+        let displaced = if displaced.kind == LocalKind::File && displaced.is_still(stamp) {
+            Displaced::AsPlanned
+        } else {
+            Displaced::Changed { slot: slot.text }
+        };
+        Ok((entry, displaced))
+    }
+
+    /// Notes the replacement beside the download before it begins.
+    fn record_swap(&self, part: &Part, swap: &Swap) -> Result<(), Errno> {
+        let Some(mut record) = Record::read(&part.area, &part.name) else {
+            // Without a record nobody could tell later whose file it was.
+            return Err(Errno::NOENT);
+        };
+        record.swap = Some(swap.clone());
+        record.write(&part.area, &part.name)?;
+        self.step();
+        Ok(())
+    }
+
+    /// The replacement is off, and nothing of it is left to undo. A failure leaves a note that start-up finds untrue.
+    fn clear_swap(&self, part: &Part) {
+        if let Some(mut record) = Record::read(&part.area, &part.name) {
+            record.swap = None;
+            let _ = record.write(&part.area, &part.name);
+        }
+    }
+
+    /// The new file goes to the slot in the trash and changes places with the old one; `None` when this file system
+    /// cannot do that, with everything as before.
+    fn swap_in_one_step(
+        &self,
+        part: &Part,
+        place: &Place,
+        at: &RelPath,
+        swap: &mut Swap,
+    ) -> Result<Option<Slot>, DiskError> {
+        if self.options.force_no_renameat2 {
+            return Ok(None);
+        }
+        let fail = |errno| self.fail("replace", at, errno);
+        let slot = self.shelve(&part.area, at, |slot| {
+            swap.slot.clone_from(&slot.text);
+            self.record_swap(part, swap)?;
+            self.move_free((&part.area.tmp, &part.file_name), (&slot.folder, &slot.name))
+        })?;
+        self.step();
+        let back = || self.move_free((&slot.folder, &slot.name), (&part.area.tmp, &part.file_name));
+        match self.exchange_names((&slot.folder, &slot.name), (&place.folder, &place.name)) {
+            Some(Ok(())) => Ok(Some(slot)),
+            None => {
+                back().map_err(fail)?;
+                self.tidy_slot(&part.area, &slot.text);
+                Ok(None)
+            }
+            Some(Err(errno)) => {
+                back().map_err(fail)?;
+                self.tidy_slot(&part.area, &slot.text);
+                self.clear_swap(part);
+                Err(match errno {
+                    Errno::NOENT => DiskError::Changed { path: at.clone() },
+                    other => fail(other),
+                })
+            }
+        }
+    }
+
+    /// The old file goes to the trash, then the new one takes the free name.
+    fn swap_by_hand(
+        &self,
+        part: &Part,
+        place: &Place,
+        at: &RelPath,
+        swap: &mut Swap,
+    ) -> Result<Slot, DiskError> {
+        let fail = |errno| self.fail("replace", at, errno);
+        let slot = self
+            .shelve(&part.area, at, |slot| {
+                swap.slot.clone_from(&slot.text);
+                self.record_swap(part, swap)?;
+                self.move_free((&place.folder, &place.name), (&slot.folder, &slot.name))
+            })
+            .map_err(|error| match error {
+                DiskError::Folder { path } => DiskError::Changed { path },
+                other => other,
+            })?;
+        self.step();
+        let placed = self.move_free((&part.area.tmp, &part.file_name), (&place.folder, &place.name));
+        let Err(errno) = placed else { return Ok(slot) };
+        // The name was taken at once, or the disk refused: the old file comes back, unless a newer one stands there. Then
+        // somebody has overwritten it, and the trash keeps it.
+        let back = self.move_free((&slot.folder, &slot.name), (&place.folder, &place.name));
+        if back.is_ok() {
+            self.tidy_slot(&part.area, &slot.text);
+        }
+        if errno == Errno::EXIST || back.is_ok() {
+            self.clear_swap(part);
+        }
+        Err(if errno == Errno::EXIST { DiskError::Changed { path: at.clone() } } else { fail(errno) })
+    }
+}

@@ -1,0 +1,152 @@
+//! Looking at folders and reading files.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use filetime::FileTime;
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
+use rustix::io::Errno;
+
+use crate::engine::ports::{DiskError, FolderReading, Source};
+use crate::model::{DiskTime, LocalEntry, LocalStamp, RelPath, Signature};
+
+use super::errors::naming_error;
+use super::moves::unique;
+use super::root::{FsId, Place, see_if_there, see_open};
+use super::{AREA, Hasher, LocalDisk};
+
+impl LocalDisk {
+    pub(super) fn list(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
+        if self.is_ours(folder) {
+            return Err(DiskError::Folder { path: folder.clone() });
+        }
+        let fail = |errno| self.fail("read", folder, errno);
+        let handle = self.root.folder(folder).map_err(fail)?;
+        let fs = see_open(&handle).map_err(fail)?.fs;
+        let mut reading = FolderReading::default();
+        for entry in Dir::read_from(&handle).map_err(fail)? {
+            let entry = entry.map_err(fail)?;
+            let name = entry.file_name();
+            if matches!(name.to_bytes(), b"." | b"..") || name.to_bytes() == AREA.as_bytes() {
+                continue;
+            }
+            let Ok(text) = name.to_str() else {
+                reading.unnameable.push(String::from_utf8_lossy(name.to_bytes()).into_owned());
+                continue;
+            };
+            // One that went away since it was listed is not there.
+            if let Some(seen) = see_if_there(&handle, name).map_err(fail)? {
+                reading.entries.push((text.into(), self.root.entry(&seen, fs)));
+            }
+        }
+        reading.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        reading.unnameable.sort_unstable();
+        Ok(reading)
+    }
+
+    /// Whether names that differ only in case are one name here. Tried out in our own folder once it is there;
+    /// before that nothing may be created, and the answer is what the kind of file system suggests.
+    pub(super) fn names_fold(&self) -> bool {
+        if let Some(known) = self.folds.get() {
+            return *known;
+        }
+        match self.probe_folding() {
+            Some(found) => *self.folds.get_or_init(|| found),
+            None => super::watchability::usually_folds(&self.root.handle),
+        }
+    }
+
+    fn probe_folding(&self) -> Option<bool> {
+        let area = self.area_at(&RelPath::root()).ok()?;
+        let name = format!("{}.case", unique());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        openat(&area.tmp, &*name, flags, Mode::RUSR | Mode::WUSR).ok()?;
+        let found = see_if_there(&area.tmp, name.to_uppercase());
+        unlinkat(&area.tmp, &*name, AtFlags::empty()).ok()?;
+        found.ok().map(|seen| seen.is_some())
+    }
+
+    pub(super) fn source(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
+        let place = self.place_of(path)?;
+        let file = self.open_planned(&place, path, stamp)?;
+        Ok(Box::new(LocalSource {
+            file,
+            stamp: *stamp,
+            path: path.clone(),
+            root: self.root.fs,
+            parent: place.fs,
+            hasher: Hasher::default(),
+            read: 0,
+            ended: false,
+        }))
+    }
+
+    /// Opens the file that `stamp` describes, checked by name and on the handle.
+    pub(super) fn open_planned(
+        &self,
+        place: &Place,
+        path: &RelPath,
+        stamp: &LocalStamp,
+    ) -> Result<File, DiskError> {
+        let changed = || DiskError::Changed { path: path.clone() };
+        // Looking first keeps us from opening a device or a FIFO, which may have effects.
+        if !self.seen_at(place, path)?.is_exactly(stamp) {
+            return Err(changed());
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+        let file = match openat(&place.folder, &*place.name, flags, Mode::empty()) {
+            Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Err(changed()),
+            other => File::from(other.map_err(|errno| self.fail("open", path, errno))?),
+        };
+        let seen = see_open(&file).map_err(|errno| self.fail("look at", path, errno))?;
+        if seen.is_exactly(stamp) { Ok(file) } else { Err(changed()) }
+    }
+
+    pub(super) fn make(&self, path: &RelPath) -> Result<LocalEntry, DiskError> {
+        let place = self.place_of(path)?;
+        // All bits: umask, set-group-id bit and default ACL make of it what they make of every new folder there.
+        mkdirat(&place.folder, &*place.name, Mode::RWXU | Mode::RWXG | Mode::RWXO)
+            .map_err(|errno| naming_error("create", path, errno))?;
+        self.step();
+        self.entry_at(&place, path)
+    }
+}
+
+/// A planned file, open for reading.
+struct LocalSource {
+    file: File,
+    stamp: LocalStamp,
+    path: RelPath,
+    root: FsId,
+    parent: FsId,
+    hasher: Hasher,
+    read: u64,
+    ended: bool,
+}
+
+impl Read for LocalSource {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        self.hasher.update(&buffer[..count]);
+        self.read += count as u64;
+        self.ended |= count == 0 && !buffer.is_empty();
+        Ok(count)
+    }
+}
+
+impl Source for LocalSource {
+    fn finish(mut self: Box<Self>) -> Result<Signature, DiskError> {
+        let fail = |source| DiskError::Io { what: "read", path: self.path.clone(), source };
+        // A reader that counts stops right at the end without seeing it.
+        let ended = self.ended || self.file.read(&mut [0]).map_err(fail)? == 0;
+        let seen = see_open(&self.file).map_err(|errno| fail(errno.into()))?;
+        let mtime = FileTime::from_last_modification_time(&self.file.metadata().map_err(fail)?);
+        let same = seen.stamp(self.root, self.parent) == self.stamp
+            && DiskTime::new(mtime.unix_seconds(), mtime.nanoseconds()) == self.stamp.mtime;
+        if ended && self.read == self.stamp.size && same {
+            Ok(self.hasher.finish())
+        } else {
+            Err(DiskError::Changed { path: self.path })
+        }
+    }
+}

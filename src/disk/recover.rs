@@ -1,0 +1,190 @@
+//! Start-up: finishes or undoes what a crash left half-way.
+
+use rustix::fd::OwnedFd;
+use rustix::fs::Dir;
+use rustix::io::Errno;
+
+use crate::engine::ports::DiskError;
+use crate::model::{LocalKind, RelPath, name};
+
+use super::LocalDisk;
+use super::area::{Area, own, read_small, remove_small};
+use super::download::{Record, Swap, part_name, record_name};
+use super::moves::{STEP, Step};
+use super::root::{see_if_there, see_open};
+
+/// A version that a crash left in the trash though nobody planned to delete it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stray {
+    /// Opaque name, for [`crate::engine::ports::Disk::rescue`].
+    pub slot: String,
+    /// The path that it had.
+    pub path: RelPath,
+}
+
+/// What [`LocalDisk::recover`] did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Items that were brought to, or back to, their place.
+    pub repaired: Vec<RelPath>,
+    /// Versions to be rescued under a conflict name.
+    pub strays: Vec<Stray>,
+}
+
+/// The names in a folder of ours that end so, without that end. What cannot be read is looked at next time.
+pub(super) fn names_ending(folder: &OwnedFd, end: &str) -> Vec<String> {
+    let Ok(entries) = Dir::read_from(folder) else { return Vec::new() };
+    let mut names: Vec<String> = entries
+        .filter_map(Result::ok)
+        .filter_map(|entry| entry.file_name().to_str().ok()?.strip_suffix(end).map(str::to_owned))
+        .collect();
+    names.sort_unstable();
+    names
+}
+
+impl LocalDisk {
+    /// Puts right what a crash left half-way: parked items, second names, replacements. Deletes nothing but our own
+    /// records of what is done. Creates nothing where there is no `.icloudds` yet.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses; calling again goes on.
+    pub fn recover(&self) -> Result<Recovered, DiskError> {
+        let mut recovered = Recovered::default();
+        for area in self.areas() {
+            for name in names_ending(&area.tmp, STEP) {
+                self.recover_step(&area, &format!("{name}{STEP}"), &mut recovered)?;
+            }
+            for name in names_ending(&area.tmp, ".json") {
+                self.recover_download(&area, &name, &mut recovered)?;
+            }
+        }
+        Ok(recovered)
+    }
+
+    fn recover_step(&self, area: &Area, record: &str, recovered: &mut Recovered) -> Result<(), DiskError> {
+        let fail = |errno| self.fail("repair", &own(&area.top), errno);
+        let text = read_small(&area.tmp, record).map_err(fail)?.unwrap_or_default();
+        match serde_json::from_slice(&text) {
+            Ok(Step::Parked { park, home, goal }) => {
+                let (Ok(home), Ok(goal)) = (RelPath::parse(&home), RelPath::parse(&goal)) else {
+                    return Ok(());
+                };
+                if see_if_there(&area.tmp, &*park).map_err(fail)?.is_some() {
+                    recovered.strays.extend(self.settle_parked(area, &park, &home, &goal)?);
+                    recovered.repaired.push(home);
+                }
+            }
+            Ok(Step::Linked { from, to }) => {
+                let (Ok(from), Ok(to)) = (RelPath::parse(&from), RelPath::parse(&to)) else {
+                    return Ok(());
+                };
+                if self.unlink_old_name(&from, &to).map_err(fail)? {
+                    recovered.repaired.push(to);
+                }
+            }
+            // A record that is not whole was written before anything was done.
+            Err(_) => {}
+        }
+        remove_small(&area.tmp, record).map_err(fail)
+    }
+
+    /// Takes the old name off a file that has both; says whether it did.
+    fn unlink_old_name(&self, from: &RelPath, to: &RelPath) -> Result<bool, Errno> {
+        let (Ok(old), Ok(new)) = (self.root.place(from), self.root.place(to)) else { return Ok(false) };
+        let (Some(one), Some(other)) = (old.see()?, new.see()?) else { return Ok(false) };
+        // Where the file system takes both for one name there is nothing to take off.
+        let one_name = see_open(&old.folder)?.is(&see_open(&new.folder)?)
+            && name::key(&old.name, true) == name::key(&new.name, true);
+        if one_name || one.kind != LocalKind::File || one.links < 2 || !one.is(&other) {
+            return Ok(false);
+        }
+        rustix::fs::unlinkat(&old.folder, &*old.name, rustix::fs::AtFlags::empty())?;
+        rustix::fs::fsync(&old.folder)?;
+        Ok(true)
+    }
+
+    /// Brings a parked item to its goal, else home, else to the trash, whence it must be rescued.
+    pub(super) fn settle_parked(
+        &self,
+        area: &Area,
+        park: &str,
+        home: &RelPath,
+        goal: &RelPath,
+    ) -> Result<Option<Stray>, DiskError> {
+        for path in [goal, home] {
+            let Ok(place) = self.root.place(path) else { continue };
+            // Else it is gone already, or the place is not free.
+            if self.move_free((&area.tmp, park), (&place.folder, &place.name)).is_ok() {
+                rustix::fs::fsync(&place.folder).map_err(|errno| self.fail("sync", path, errno))?;
+                return Ok(None);
+            }
+        }
+        if see_if_there(&area.tmp, park).map_err(|errno| self.fail("repair", home, errno))?.is_none() {
+            return Ok(None);
+        }
+        let slot =
+            self.shelve(area, home, |slot| self.move_free((&area.tmp, park), (&slot.folder, &slot.name)))?;
+        Ok(Some(Stray { slot: slot.text, path: home.clone() }))
+    }
+
+    fn recover_download(&self, area: &Area, name: &str, recovered: &mut Recovered) -> Result<(), DiskError> {
+        let fail = |errno| self.fail("repair", &own(&area.top), errno);
+        let Some(mut record) = Record::read(area, name) else { return Ok(()) };
+        let swap = record.swap.take();
+        if let Some(swap) = &swap {
+            self.recover_swap(area, name, swap, recovered)?;
+        }
+        match see_if_there(&area.tmp, &*part_name(name)).map_err(fail)? {
+            Some(part) if part.links < 2 && swap.is_none() => Ok(()),
+            Some(part) if part.links < 2 => record.write(area, name).map_err(fail),
+            // Put in place before the crash: this name and the record are what is left of it.
+            Some(_) => remove_small(&area.tmp, &part_name(name))
+                .and_then(|()| remove_small(&area.tmp, &record_name(name)))
+                .map_err(fail),
+            None => remove_small(&area.tmp, &record_name(name)).map_err(fail),
+        }
+    }
+
+    /// Undoes a replacement that had not happened, and finds the displaced version of one that had.
+    fn recover_swap(
+        &self,
+        area: &Area,
+        name: &str,
+        swap: &Swap,
+        recovered: &mut Recovered,
+    ) -> Result<(), DiskError> {
+        let Ok(target) = RelPath::parse(&swap.target) else { return Ok(()) };
+        let fail = |errno| self.fail("repair", &target, errno);
+        // No slot: nothing was moved yet.
+        let Ok((_, slot)) = self.find_slot(&swap.slot) else { return Ok(()) };
+        let Some(seen) = see_if_there(&slot.folder, &*slot.name).map_err(fail)? else { return Ok(()) };
+        let part = part_name(name);
+        let has_part = see_if_there(&area.tmp, &*part).map_err(fail)?.is_some();
+        let slot_name = (&slot.folder, &*slot.name);
+        if seen.identity.inode == swap.new_inode && !has_part {
+            // The new file waits where the old one was to come.
+            self.move_free(slot_name, (&area.tmp, &part)).map_err(fail)?;
+            self.tidy_slot(area, &slot.text);
+            return Ok(());
+        }
+        if has_part && let Ok(place) = self.root.place(&target) {
+            // The old file is in the trash and the new one has not come.
+            match self.move_free(slot_name, (&place.folder, &place.name)) {
+                Ok(()) => {
+                    rustix::fs::fsync(&place.folder).map_err(fail)?;
+                    self.tidy_slot(area, &slot.text);
+                    recovered.repaired.push(target);
+                    return Ok(());
+                }
+                Err(Errno::EXIST) => {}
+                Err(errno) => return Err(fail(errno)),
+            }
+        }
+        let stamp = seen.stamp(self.root.fs, seen.fs);
+        if (stamp.identity.inode, stamp.size, stamp.mtime.0) != swap.old {
+            recovered.strays.push(Stray { slot: slot.text, path: target });
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,227 @@
+//! The program stopped after each single effect, then started again.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use super::*;
+
+/// Runs `act` on a new drive, stopped after 0, 1, 2… effects until it is not stopped any more, and `check`s each time
+/// after a restart. Says how many stops there were.
+fn stopped_everywhere<T>(
+    force_no_renameat2: bool,
+    prepare: impl Fn(&Drive) -> T,
+    act: impl Fn(&Drive, &T),
+    check: impl Fn(&Drive, &super::super::Recovered, bool),
+) -> u32 {
+    for stop_after in 0.. {
+        let options = Options { writes: true, force_no_renameat2, ..Options::default() };
+        let mut drive = Drive::with(options);
+        let prepared = prepare(&drive);
+        *drive.disk.steps_left.lock().unwrap() = Some(stop_after);
+        let result = catch_unwind(AssertUnwindSafe(|| act(&drive, &prepared)));
+        let stopped = match result {
+            Ok(()) => false,
+            Err(payload) => {
+                assert!(payload.is::<Crash>(), "a real panic after {stop_after} effects");
+                true
+            }
+        };
+        drive.reopen();
+        let recovered = drive.disk.recover().unwrap();
+        check(&drive, &recovered, stopped);
+        assert_eq!(drive.disk.recover().unwrap(), Default::default(), "once is enough");
+        assert!(drive.tmp().iter().all(|name| !name.ends_with(".step") && !name.ends_with(".parked")));
+        if !stopped {
+            return stop_after;
+        }
+    }
+    unreachable!("an operation has an end");
+}
+
+#[test]
+fn a_replacement_stopped_anywhere_is_whole_or_undone() {
+    for by_hand in [false, true] {
+        let stops = stopped_everywhere(
+            by_hand,
+            |drive| {
+                drive.folder("f");
+                (drive.write("f/a", "old"), drive.ready("f/a", "new"))
+            },
+            |drive, (stamp, ready)| drop(drive.disk.replace(ready, &path("f/a"), stamp).unwrap()),
+            |drive, recovered, stopped| {
+                assert_eq!(recovered.strays, []);
+                match &*drive.text("f/a") {
+                    "old" => {
+                        assert!(stopped);
+                        assert_eq!(drive.trash(), vec![]);
+                        // The download waits, and goes on where it was.
+                        let again = drive.disk.download(&key("f/a", "new")).unwrap();
+                        assert_eq!(again.offset(), 3);
+                        let ready = again.finish(None).unwrap();
+                        let stamp = drive.stamp("f/a");
+                        drive.disk.replace(&ready, &path("f/a"), &stamp).unwrap();
+                    }
+                    "new" => {}
+                    other => panic!("{other}"),
+                }
+                assert_eq!(drive.text("f/a"), "new");
+                assert_eq!(drive.trash(), [("f/a".to_owned(), "old".to_owned())]);
+                assert_eq!(drive.tmp(), Vec::<String>::new());
+            },
+        );
+        assert!(stops >= 4, "{stops}");
+    }
+}
+
+#[test]
+fn a_version_edited_in_between_is_a_stray_after_a_crash() {
+    let options = Options { writes: true, ..Options::default() };
+    let mut drive = Drive::with(options);
+    let stamp = drive.write("a", "old");
+    let ready = drive.ready("a", "new");
+    // Stopped right after the exchange, where nothing has been compared yet.
+    *drive.disk.steps_left.lock().unwrap() = Some(3);
+    let crashed = catch_unwind(AssertUnwindSafe(|| drop(drive.disk.replace(&ready, &path("a"), &stamp))));
+    assert!(crashed.is_err());
+    assert_eq!(drive.text("a"), "new");
+    let slot = drive.disk.list_trash().unwrap()[0].slot.clone();
+    let (_, inside) = slot.split_once("//").unwrap();
+    std::fs::write(drive.full(&format!(".icloudds/trash/{inside}")), "edited by a person").unwrap();
+    drive.reopen();
+    let recovered = drive.disk.recover().unwrap();
+    assert_eq!(recovered.strays, [crate::disk::Stray { slot: slot.clone(), path: path("a") }]);
+    drive.disk.rescue(&slot, &path("a (conflict)")).unwrap();
+    assert_eq!(drive.text("a (conflict)"), "edited by a person");
+}
+
+#[test]
+fn a_new_file_stopped_anywhere_is_there_or_waits() {
+    for by_hand in [false, true] {
+        stopped_everywhere(
+            by_hand,
+            |drive| drive.ready("a", "new"),
+            |drive, ready| assert!(drive.disk.place(ready, &path("a")).is_ok()),
+            |drive, _, _| {
+                if !drive.is_there("a") {
+                    let again = drive.disk.download(&key("a", "new")).unwrap().finish(None).unwrap();
+                    drive.disk.place(&again, &path("a")).unwrap();
+                }
+                assert_eq!(drive.text("a"), "new");
+                assert_eq!(drive.tmp(), Vec::<String>::new());
+            },
+        );
+    }
+}
+
+#[test]
+fn a_download_with_two_names_is_never_written_to() {
+    let drive = Drive::new();
+    drive.ready("a", "new");
+    let part = drive.tmp().into_iter().find(|name| name.ends_with(".part")).unwrap();
+    // As a crash between the second name and the removal of the first leaves it.
+    std::fs::hard_link(drive.full(&format!(".icloudds/tmp/{part}")), drive.full("a")).unwrap();
+    let mut again = drive.disk.download(&DownloadKey { size: None, ..key("a", "new") }).unwrap();
+    again.restart().unwrap();
+    again.write_all(b"something else").unwrap();
+    drop(again);
+    assert_eq!(drive.text("a"), "new");
+}
+
+#[test]
+fn an_exchange_stopped_anywhere_is_whole_or_undone() {
+    for by_hand in [false, true] {
+        let stops = stopped_everywhere(
+            by_hand,
+            |drive| {
+                drive.folder("f");
+                (drive.write("a", "a"), drive.write("f/b", "b"))
+            },
+            |drive, (a, b)| drive.disk.exchange((&path("a"), a), (&path("f/b"), b)).unwrap(),
+            |drive, recovered, stopped| {
+                assert_eq!(recovered.strays, []);
+                let now = (drive.text("a"), drive.text("f/b"));
+                let (before, after) = (("a".into(), "b".into()), ("b".into(), "a".into()));
+                assert!(now == after || stopped && now == before, "{now:?}");
+                assert_eq!(drive.trash(), vec![]);
+            },
+        );
+        assert!(stops >= if by_hand { 4 } else { 1 }, "{stops}");
+    }
+}
+
+#[test]
+fn a_parked_item_whose_places_are_taken_is_a_stray() {
+    let options = Options { writes: true, force_no_renameat2: true, ..Options::default() };
+    let mut drive = Drive::with(options);
+    let (a, b) = (drive.write("a", "a"), drive.write("b", "bb"));
+    *drive.disk.steps_left.lock().unwrap() = Some(1);
+    let exchange = || drive.disk.exchange((&path("a"), &a), (&path("b"), &b));
+    assert!(catch_unwind(AssertUnwindSafe(|| drop(exchange()))).is_err());
+    assert!(!drive.is_there("a"));
+    drive.write("a", "somebody's");
+    drive.reopen();
+    let recovered = drive.disk.recover().unwrap();
+    assert_eq!(recovered.strays.len(), 1);
+    drive.disk.rescue(&recovered.strays[0].slot, &path("c")).unwrap();
+    let now = ["a", "b", "c"].map(|at| drive.text(at));
+    assert_eq!(now, ["somebody's", "bb", "a"]);
+}
+
+#[test]
+fn a_move_stopped_anywhere_leaves_one_name() {
+    for by_hand in [false, true] {
+        stopped_everywhere(
+            by_hand,
+            |drive| drive.write("a", "x"),
+            |drive, stamp| assert!(drive.disk.rename(&path("a"), &path("b"), stamp).is_ok()),
+            |drive, _, stopped| {
+                assert!(drive.is_there("a") != drive.is_there("b"));
+                assert!(stopped || drive.is_there("b"));
+            },
+        );
+    }
+}
+
+#[test]
+fn a_second_name_left_by_a_crash_is_taken_off() {
+    let drive = Drive::new();
+    drive.write("a", "x");
+    std::fs::hard_link(drive.full("a"), drive.full("b")).unwrap();
+    let record = r#"{"Linked":{"from":"a","to":"b"}}"#;
+    std::fs::write(drive.full(".icloudds/tmp/1.step"), record).unwrap();
+    // A record that a power cut tore says nothing.
+    std::fs::write(drive.full(".icloudds/tmp/2.step"), &record[..9]).unwrap();
+    assert_eq!(drive.disk.recover().unwrap().repaired, [path("b")]);
+    assert!(!drive.is_there("a"));
+    assert_eq!((drive.text("b"), drive.tmp()), ("x".into(), vec![]));
+    // The same record over two different files does nothing.
+    drive.write("a", "y");
+    std::fs::write(drive.full(".icloudds/tmp/1.step"), record).unwrap();
+    drive.disk.recover().unwrap();
+    assert_eq!((drive.text("a"), drive.text("b")), ("y".into(), "x".into()));
+}
+
+#[test]
+fn trashing_stopped_anywhere_loses_nothing() {
+    for by_hand in [false, true] {
+        stopped_everywhere(
+            by_hand,
+            |drive| {
+                let folder = drive.folder("f");
+                drive.write("f/.DS_Store", "junk");
+                (drive.write("a", "x"), folder)
+            },
+            |drive, (file, folder)| {
+                drive.disk.trash(&path("a"), file).unwrap();
+                drive.disk.trash(&path("f"), folder).unwrap();
+            },
+            |drive, _, stopped| {
+                let kept = drive.trash();
+                assert!(drive.is_there("a") || kept.contains(&("a".into(), "x".into())));
+                assert!(
+                    drive.is_there("f/.DS_Store") || kept.contains(&("f/.DS_Store".into(), "junk".into()))
+                );
+                assert!(stopped || !drive.is_there("f"));
+            },
+        );
+    }
+}

@@ -1,0 +1,148 @@
+//! What the base learns: the only place where its entries are made.
+
+use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
+use crate::engine::ports::RemoteItem;
+use crate::model::{
+    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Signature,
+};
+
+use super::lane::Lane;
+use super::report::{Effect, EffectKind, Halt};
+
+/// A change this close to the look that recorded it could have left the stamp as it is (`docs/sync.md` §3).
+const RACY_SECONDS: i64 = 2;
+
+/// Whether a stamp that was taken at `at` cannot be trusted alone.
+pub(super) fn is_racy(stamp: &LocalStamp, at: DiskTime) -> bool {
+    stamp.mtime.is_within(RACY_SECONDS, at) || stamp.ctime.is_within(RACY_SECONDS, at)
+}
+
+/// The local half of an agreement.
+pub(super) struct Here<'a> {
+    pub(super) name: &'a str,
+    pub(super) stamp: LocalStamp,
+    pub(super) racy: bool,
+    pub(super) signature: Option<Signature>,
+}
+
+/// A remote item as an answer of ours showed it, in the terms of a plan.
+pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> RemoteSeen {
+    RemoteSeen {
+        id: item.entry.id.clone(),
+        folder,
+        package: false,
+        etag: item.entry.etag.clone(),
+        parent: parent.clone(),
+        name: item.entry.name.clone(),
+        size: item.entry.size,
+        mtime: item.entry.mtime,
+        signature: item.entry.signature,
+    }
+}
+
+impl Lane<'_> {
+    /// The entry that both sides agree on now.
+    pub(super) fn agreed(&self, reason: Reason, remote: &RemoteSeen, here: &Here<'_>) -> BaseEntry {
+        let before = self.ledger.entry(&remote.id).map(|(_, entry)| entry);
+        let state = self.ledger.state();
+        // On a first run everything is seen for the first time: that tells nothing of who made it when.
+        let created = match reason {
+            Reason::New(side) if state.last_sync.is_some() => Some((side, self.ledger.now_seconds())),
+            _ => None,
+        };
+        BaseEntry {
+            id: remote.id.clone(),
+            folder: remote.folder,
+            package: remote.package,
+            presence: Presence::Both,
+            local_name: here.name.into(),
+            remote_name: remote.name.clone(),
+            etag: remote.etag.clone(),
+            remote_size: remote.size,
+            remote_mtime: remote.mtime,
+            stamp: here.stamp,
+            racy: here.racy,
+            signature: if remote.folder { None } else { here.signature },
+            created_on: before.as_ref().and_then(|before| before.created_on).or(created),
+            written_at: before.and_then(|before| before.written_at),
+        }
+    }
+
+    /// What a look at a local item that we just changed says of it.
+    pub(super) fn here<'n>(
+        &self,
+        name: &'n str,
+        entry: &LocalEntry,
+        signature: Option<Signature>,
+    ) -> Here<'n> {
+        let racy = entry.racy || is_racy(&entry.stamp, self.ports.clock.now());
+        Here { name, stamp: entry.stamp, racy, signature }
+    }
+
+    /// Both hold the same: the base learns it.
+    pub(super) fn agree(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        local: &LocalSeen,
+    ) -> Result<(), Halt> {
+        let (remote, local) = (self.versions.current(remote), self.local_now(local));
+        let known = self.ledger.entry(&remote.id).and_then(|(_, before)| {
+            let same = before.stamp == local.stamp && before.etag.same_content(&remote.etag);
+            before.signature.filter(|_| same)
+        });
+        let signature = local.signature.or(remote.signature).or(known);
+        let here = Here { name: local.path.name(), stamp: local.stamp, racy: local.racy, signature };
+        let entry = self.agreed(operation.reason, &remote, &here);
+        self.ledger.put(&remote.parent, entry)?;
+        self.adopted(operation);
+        Ok(())
+    }
+
+    /// A comparison found both contents equal.
+    pub(super) fn agree_on_content(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        local: &LocalSeen,
+        signature: Signature,
+        package: bool,
+    ) -> Result<(), Halt> {
+        let mut remote = self.versions.current(remote);
+        remote.package |= package;
+        let local = self.local_now(local);
+        // It was read just now, so what the scan could not tell is settled unless it changed just now.
+        let racy = is_racy(&local.stamp, self.ports.clock.now());
+        let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: Some(signature) };
+        let entry = self.agreed(operation.reason, &remote, &here);
+        self.ledger.put(&remote.parent, entry)?;
+        self.adopted(operation);
+        Ok(())
+    }
+
+    fn adopted(&mut self, operation: &Operation) {
+        self.outcome.counts.adopted += 1;
+        self.told(effect(operation, EffectKind::Adopt, None));
+    }
+
+    /// The base forgets an item.
+    pub(super) fn forget(&mut self, operation: &Operation, id: &ItemId) {
+        self.ledger.forget(id);
+        self.told(effect(operation, EffectKind::Forget, None));
+    }
+
+    /// The base remembers on which side a folder stands.
+    pub(super) fn keep_presence(&mut self, operation: &Operation, id: &ItemId, presence: Presence) {
+        self.ledger.push(Change::Presence(id.clone(), presence));
+        self.told(effect(operation, EffectKind::Forget, None));
+    }
+}
+
+/// An effect of an operation, without bytes.
+pub(super) fn effect(operation: &Operation, kind: EffectKind, other: Option<RelPath>) -> Effect {
+    let side = match kind {
+        EffectKind::Adopt | EffectKind::Forget => None,
+        _ => operation.side(),
+    };
+    Effect { kind, side, path: operation.path.clone(), other, bytes: 0, reason: operation.reason }
+}

@@ -1,0 +1,645 @@
+//! The one lane: picks what is next, runs it, and decides what follows from how it ended.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use crossbeam::channel::{self, RecvTimeoutError};
+
+use crate::engine::operation::{
+    Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen, UploadTarget,
+};
+use crate::engine::ports::{RemoteError, Store};
+use crate::engine::retry;
+use crate::model::{Change, DiskTime, ItemId, LocalStamp, RelPath, SetAside, State};
+
+use super::ledger::Ledger;
+use super::report::{Effect, End, Event, Halt, Outcome, Progress, Skipped};
+use super::schedule::{Class, Schedule, class, class_of};
+use super::service::Versions;
+use super::transfer::{self, Arrived, Context, Job, Work};
+use super::{ExecuteOptions, Ports};
+
+/// Items in one request of those that take several (`docs/protocol.md` §8.1).
+pub(super) const BATCH: usize = 20;
+/// A group of downloads whose offers are asked for together is not larger than this, so that the
+/// addresses are used soon and no worker gets all the large ones.
+const GROUP_BYTES: u64 = 4 << 20;
+/// The longest sleep of the lane while transfers run, so that progress is told.
+const TICK: Duration = Duration::from_secs(1);
+/// Back-off between tries of one item within a pass.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_secs(16);
+
+/// What lane and workers share: a flag and a counter.
+#[derive(Default)]
+pub(super) struct Shared {
+    abort: AtomicBool,
+    bytes: AtomicU64,
+}
+
+/// How a step went that did not fail.
+pub(super) enum Step {
+    /// The operation is done.
+    Done,
+    /// It is queued again for its next part.
+    Later,
+}
+
+struct Tries {
+    count: u32,
+    since: DiskTime,
+}
+
+/// The lane.
+pub(super) struct Lane<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) ports: Ports<'a>,
+    pub(super) options: &'a ExecuteOptions<'a>,
+    pub(super) ledger: Ledger<'a>,
+    pub(super) versions: Versions,
+    /// Folders that operations of this plan made on iCloud.
+    pub(super) made: HashMap<usize, ItemId>,
+    /// Intents of items that bear a temporary name.
+    pub(super) temporary: HashMap<ItemId, u64>,
+    pub(super) outcome: Outcome,
+    /// What own moves made of stamps: by the new path, before and after.
+    pub(super) restamped: HashMap<RelPath, (LocalStamp, LocalStamp)>,
+    events: &'a mut dyn FnMut(&Event),
+    schedule: Schedule,
+    arrived: HashMap<usize, Arrived>,
+    /// Comparisons that found a difference, and what is done about it.
+    decided: HashMap<usize, Conflict>,
+    tries: HashMap<usize, Tries>,
+    bytes_total: u64,
+    /// Uploads whose content is under way.
+    staging: usize,
+    shared: &'a Shared,
+}
+
+impl<'a> Lane<'a> {
+    pub(super) fn new(
+        plan: &'a Plan,
+        ports: Ports<'a>,
+        options: &'a ExecuteOptions<'a>,
+        state: &'a mut State,
+        store: &'a mut dyn Store,
+        events: &'a mut dyn FnMut(&Event),
+        shared: &'a Shared,
+    ) -> Self {
+        let ledger =
+            Ledger::new(ports.disk, ports.clock, state, store, options.group_items, options.group_age);
+        Self {
+            plan,
+            ports,
+            options,
+            ledger,
+            versions: Versions::default(),
+            made: HashMap::new(),
+            temporary: HashMap::new(),
+            outcome: Outcome::default(),
+            restamped: HashMap::new(),
+            events,
+            schedule: Schedule::new(&plan.operations),
+            arrived: HashMap::new(),
+            decided: HashMap::new(),
+            tries: HashMap::new(),
+            bytes_total: plan.operations.iter().map(weight).fold(0, u64::saturating_add),
+            staging: 0,
+            shared,
+        }
+    }
+
+    pub(super) fn run(mut self) -> Outcome {
+        self.leave_what_is_not_due();
+        let transfers =
+            self.plan.operations.iter().filter(|operation| class(&operation.action) != Class::Lane).count();
+        let workers = self.options.workers.min(transfers);
+        if workers <= 1 {
+            self.alone()
+        } else {
+            self.with_workers(workers)
+        }
+        let last = self.ledger.flush();
+        self.stored(last);
+        for (index, operation) in self.plan.operations.iter().enumerate() {
+            if self.outcome.ended.is_none() && !self.schedule.is_over(index) {
+                // Its dependencies do not add up: the planner has to say anew what it wants.
+                self.outcome.plan_again.push((operation.path.clone(), "its turn never came".into()));
+            }
+        }
+        self.outcome
+    }
+
+    /// Items that were set aside wait until their next try, and what builds on them with them.
+    fn leave_what_is_not_due(&mut self) {
+        if self.options.ignore_next_try {
+            return;
+        }
+        let now = self.ledger.now_seconds();
+        for (index, operation) in self.plan.operations.iter().enumerate() {
+            let aside = self.ledger.state().set_aside.get(&operation.path);
+            if aside.and_then(|aside| aside.next_try).is_some_and(|next| next > now) {
+                self.outcome.waiting += 1 + self.schedule.failed(index).len() as u64;
+            }
+        }
+    }
+
+    fn context(&self) -> Context<'a> {
+        Context {
+            ports: self.ports,
+            packages: self.options.packages,
+            abort: &self.shared.abort,
+            bytes: &self.shared.bytes,
+        }
+    }
+
+    /// Everything on the calling thread, in plan order.
+    fn alone(&mut self) {
+        let context = self.context();
+        while self.goes_on() {
+            let due = self.schedule.wake(self.ports.clock.now());
+            match self.schedule.first() {
+                Some((index, Class::Lane)) => self.lane_step(index),
+                Some((index, class)) => {
+                    let jobs = self.gather(class, index, BATCH, true);
+                    transfer::run(&context, &jobs, &mut |index, result| self.arrive(index, result));
+                }
+                None => match due {
+                    Some(due) => self.wait_until(due),
+                    None => break,
+                },
+            }
+        }
+    }
+
+    /// Transfers on worker threads, fed by channels; everything else here.
+    fn with_workers(&mut self, workers: usize) {
+        let context = self.context();
+        std::thread::scope(|scope| {
+            let (job_sender, job_receiver) = channel::bounded::<Vec<Job>>(workers);
+            let (result_sender, results) = channel::bounded(workers * 4);
+            for _ in 0..workers {
+                let (jobs, results) = (job_receiver.clone(), result_sender.clone());
+                let context = &context;
+                scope.spawn(move || {
+                    for group in jobs {
+                        transfer::run(context, &group, &mut |index, result| {
+                            // The lane reads until all workers are gone, so this never fails for long.
+                            let _ = results.send((index, result));
+                        });
+                    }
+                });
+            }
+            drop((job_receiver, result_sender));
+            let mut under_way = 0;
+            while self.goes_on() {
+                for (index, result) in results.try_iter() {
+                    under_way -= 1;
+                    self.arrive(index, result);
+                }
+                let due = self.schedule.wake(self.ports.clock.now());
+                // Nobody else sends, so a channel that is not full takes a group at once.
+                while self.outcome.ended.is_none() && !job_sender.is_full() {
+                    let Some(jobs) = self.next_group(workers) else { break };
+                    under_way += jobs.len();
+                    if job_sender.send(jobs).is_err() {
+                        break;
+                    }
+                }
+                if let Some(index) = self.schedule.peek(Class::Lane) {
+                    self.lane_step(index);
+                } else if under_way > 0 {
+                    let wait = due.map_or(TICK, |due| self.until(due).min(TICK));
+                    match results.recv_timeout(wait) {
+                        Ok((index, result)) => {
+                            under_way -= 1;
+                            self.arrive(index, result);
+                        }
+                        Err(RecvTimeoutError::Timeout) => self.tell_progress(),
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    }
+                } else if let Some(due) = due {
+                    self.wait_until(due);
+                } else if self.schedule.first().is_none() {
+                    break;
+                }
+            }
+            // Workers finish or give up at the next piece; what they bring now stays for a later resume.
+            drop(job_sender);
+            self.shared.abort.store(true, Ordering::Relaxed);
+            for _ in results {}
+        });
+    }
+
+    /// Jobs for one worker: many small downloads together, so that their offers are one request.
+    fn next_group(&mut self, workers: usize) -> Option<Vec<Job>> {
+        let staged = self.arrived.len() + self.staging;
+        let fetch = self.schedule.peek(Class::Fetch);
+        // Staged content waits for the lane; sending too far ahead would let it grow old.
+        let stage = self.schedule.peek(Class::Stage).filter(|_| staged < workers * 2);
+        match (fetch, stage) {
+            (Some(fetch), stage) if stage.is_none_or(|stage| fetch < stage) => {
+                let share = self.schedule.ready(Class::Fetch) / (workers * 2);
+                Some(self.gather(Class::Fetch, fetch, share.clamp(1, BATCH), false))
+            }
+            (_, Some(stage)) => {
+                let jobs = self.gather(Class::Stage, stage, 1, false);
+                self.staging += jobs.len();
+                Some(jobs)
+            }
+            (_, None) => None,
+        }
+        .filter(|jobs| !jobs.is_empty())
+    }
+
+    /// Takes jobs of one class out of the queue, from `first` on.
+    fn gather(&mut self, class: Class, first: usize, most: usize, adjacent: bool) -> Vec<Job> {
+        let (mut jobs, mut bytes) = (Vec::new(), 0u64);
+        let mut index = first;
+        loop {
+            self.schedule.take(class, index);
+            match self.job(index) {
+                Ok(job) => {
+                    bytes = bytes.saturating_add(job.weight());
+                    jobs.push(job);
+                }
+                Err(halt) => self.finish(index, Err(halt)),
+            }
+            let next = if adjacent {
+                Some(index + 1).filter(|next| self.schedule.is_ready(class, *next))
+            } else {
+                self.schedule.peek(class)
+            };
+            match next {
+                Some(next) if class == Class::Fetch && jobs.len() < most && bytes < GROUP_BYTES => {
+                    index = next
+                }
+                _ => return jobs,
+            }
+        }
+    }
+
+    fn job(&mut self, index: usize) -> Result<Job, Halt> {
+        let operation = &self.plan.operations[index];
+        let (remote, work) = match (&operation.action, self.decided.get(&index)) {
+            (Action::Compare { remote, local, .. }, None) => {
+                (Some(remote), Work::Compare { local: self.local_now(local) })
+            }
+            (Action::Download { remote, over }, _) => {
+                let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0);
+                (Some(remote), Work::Fetch { over_content })
+            }
+            (Action::Compare { remote, local, .. }, Some(conflict))
+            | (Action::Settle { remote, local, conflict }, _) => match class_of(conflict) {
+                Class::Stage => (Some(remote), self.stage_work(local, remote.id.zone(), &remote.name)),
+                _ => (Some(remote), Work::Fetch { over_content: local.stamp.size > 0 }),
+            },
+            (Action::Upload { local, target: UploadTarget::New { parent, name } }, _) => {
+                let zone = self.parent(parent)?.zone().clone();
+                (None, self.stage_work(local, &zone, name))
+            }
+            (Action::Upload { local, target: UploadTarget::Over { remote, .. } }, _) => {
+                (Some(remote), self.stage_work(local, remote.parent.zone(), &remote.name))
+            }
+            _ => return Err(Halt::replan("it moves no content")),
+        };
+        Ok(Job {
+            index,
+            remote: remote.map(|remote| self.versions.current(remote)),
+            path: operation.path.clone(),
+            work,
+            proves_difference: self.ledger.calibration().proves_difference(),
+        })
+    }
+
+    fn stage_work(&self, local: &LocalSeen, zone: &crate::model::Zone, name: &str) -> Work {
+        Work::Stage { local: self.local_now(local), zone: zone.clone(), name: name.into() }
+    }
+
+    /// The folder on iCloud that an operation names.
+    pub(super) fn parent(&self, parent: &Parent) -> Result<ItemId, Halt> {
+        match parent {
+            Parent::Known(id) => Ok(id.clone()),
+            Parent::Made(index) => {
+                self.made.get(index).cloned().ok_or_else(|| Halt::replan("its folder is not made yet"))
+            }
+        }
+    }
+
+    /// The local item as planned, with the stamp that our own move gave it.
+    pub(super) fn local_now(&self, seen: &LocalSeen) -> LocalSeen {
+        let mut now = seen.clone();
+        if let Some((before, after)) = self.restamped.get(&seen.path)
+            && *before == seen.stamp
+        {
+            now.stamp = *after;
+        }
+        now
+    }
+
+    fn arrive(&mut self, index: usize, result: Result<Arrived, Halt>) {
+        if self.class_now(index) == Class::Stage {
+            self.staging = self.staging.saturating_sub(1);
+        }
+        if self.outcome.ended.is_some() {
+            return;
+        }
+        match result {
+            Err(halt) => self.finish(index, Err(halt)),
+            Ok(staged @ Arrived::Staged { .. }) => {
+                self.arrived.insert(index, staged);
+                self.schedule.queue(index, Class::Lane);
+            }
+            Ok(other) => self.step(index, Some(other)),
+        }
+    }
+
+    /// Where the operation's next transfer runs.
+    fn class_now(&self, index: usize) -> Class {
+        self.decided.get(&index).map_or_else(|| class(&self.plan.operations[index].action), class_of)
+    }
+
+    /// Keeps what was staged, so that a repetition need not send it again.
+    pub(super) fn keep(&mut self, index: usize, staged: Arrived) {
+        self.arrived.insert(index, staged);
+    }
+
+    fn lane_step(&mut self, index: usize) {
+        self.schedule.take(Class::Lane, index);
+        let alike = |lane: &Self, next: usize| {
+            lane.schedule.is_ready(Class::Lane, next)
+                && alike(&lane.plan.operations[index].action, &lane.plan.operations[next].action)
+        };
+        let mut group = vec![index];
+        while group.len() < BATCH && alike(self, index + group.len()) {
+            group.push(index + group.len());
+            self.schedule.take(Class::Lane, index + group.len() - 1);
+        }
+        match &self.plan.operations[index].action {
+            Action::MakeRemoteFolder { parent, .. } => {
+                for (index, result) in self.make_remote_folders(parent, &group) {
+                    self.finish(index, result.map(|()| Step::Done));
+                }
+            }
+            Action::TrashRemote { .. } => {
+                for (index, result) in self.trash_remote(&group) {
+                    self.finish(index, result.map(|()| Step::Done));
+                }
+            }
+            _ => {
+                let arrived = self.arrived.remove(&index);
+                self.step(index, arrived);
+            }
+        }
+    }
+
+    fn step(&mut self, index: usize, arrived: Option<Arrived>) {
+        let plan = self.plan;
+        let result = self.perform(index, &plan.operations[index], arrived);
+        self.finish(index, result);
+    }
+
+    fn perform(
+        &mut self,
+        index: usize,
+        operation: &Operation,
+        arrived: Option<Arrived>,
+    ) -> Result<Step, Halt> {
+        match (&operation.action, arrived) {
+            (Action::Agree { remote, local }, _) => self.agree(operation, remote, local)?,
+            (Action::Forget { id }, _) => self.forget(operation, id),
+            (Action::Keep { id, presence }, _) => self.keep_presence(operation, id, *presence),
+            (Action::MakeLocalFolder { remote }, _) => self.make_local_folder(operation, remote)?,
+            (Action::MoveLocal { remote, local }, _) => {
+                self.move_local(operation, remote.as_ref(), local, None)?;
+            }
+            (Action::MoveRemote { remote, local, parent, name, temporary }, _) => {
+                self.move_remote(index, operation, (remote, local.as_ref()), (parent, name), *temporary)?;
+            }
+            (Action::TrashLocal { id, local, .. }, _) => self.trash_local(operation, id.as_ref(), local)?,
+            (Action::Download { remote, over }, Some(Arrived::Content(content))) => {
+                let result = self.place(operation, remote, over.as_ref(), content.clone());
+                self.kept_content(index, content, &result);
+                result?;
+            }
+            (Action::Upload { local, target }, Some(staged)) => {
+                self.upload(index, operation, local, target, staged)?;
+            }
+            (Action::Compare { remote, local, .. }, Some(Arrived::Equal { signature, package })) => {
+                self.agree_on_content(operation, remote, local, signature, package)?;
+            }
+            (Action::Compare { otherwise, .. }, Some(Arrived::Different(None))) => {
+                if *otherwise == Conflict::SetAside {
+                    return Err(undecided());
+                }
+                self.decided.insert(index, otherwise.clone());
+                self.schedule.queue(index, class_of(otherwise));
+                return Ok(Step::Later);
+            }
+            (
+                Action::Compare { remote, local, otherwise },
+                Some(Arrived::Different(Some(content)) | Arrived::Content(content)),
+            ) => match otherwise {
+                Conflict::TakeLocal => {
+                    self.ports.disk.discard(&content.ready);
+                    self.decided.insert(index, otherwise.clone());
+                    self.schedule.queue(index, Class::Stage);
+                    return Ok(Step::Later);
+                }
+                _ => {
+                    let result = self.settle(operation, remote, local, otherwise, content.clone());
+                    self.kept_content(index, content, &result);
+                    result?;
+                }
+            },
+            (Action::Settle { remote, local, conflict }, Some(Arrived::Content(content))) => {
+                let result = self.settle(operation, remote, local, conflict, content.clone());
+                self.kept_content(index, content, &result);
+                result?;
+            }
+            (
+                Action::Settle { remote, local, .. } | Action::Compare { remote, local, .. },
+                Some(staged @ Arrived::Staged { .. }),
+            ) => self.take_local(index, operation, remote, local, staged)?,
+            (Action::Settle { conflict: Conflict::SetAside, .. }, _) => return Err(undecided()),
+            _ => return Err(Halt::replan("what was fetched for it does not fit")),
+        }
+        Ok(Step::Done)
+    }
+
+    /// Draws the consequence of how an operation went.
+    fn finish(&mut self, index: usize, result: Result<Step, Halt>) {
+        let operation = &self.plan.operations[index];
+        let path = operation.path.clone();
+        match result {
+            Ok(Step::Later) => return,
+            Ok(Step::Done) => {
+                self.tries.remove(&index);
+                if self.ledger.state().set_aside.contains_key(&path) {
+                    self.ledger.push(Change::SetAside(path, None));
+                }
+                self.schedule.succeeded(index, &self.plan.operations);
+            }
+            Err(Halt::End(end)) => return self.end(end),
+            Err(Halt::Again { why, after }) => return self.again(index, path, why, after),
+            Err(Halt::Resend(why)) => {
+                self.arrived.remove(&index);
+                return self.again(index, path, why, None);
+            }
+            Err(Halt::Replan(why)) => {
+                self.emit(&Event::PlanAgain { path: path.clone(), why: why.clone() });
+                self.outcome.plan_again.push((path, why));
+                self.lose(index);
+            }
+            Err(Halt::Aside(why)) => self.set_aside(index, path, why, None),
+            Err(Halt::Skip(reason)) => {
+                self.emit(&Event::Skipped { path: path.clone(), reason: reason.clone() });
+                if let Some(remote) = seen(&operation.action) {
+                    let RemoteSeen { id, etag, .. } = self.versions.current(remote);
+                    self.outcome.skipped.push(Skipped { path, id, etag, reason });
+                }
+                self.lose(index);
+            }
+        }
+        self.tell_progress();
+        let result = self.ledger.flush_if_due();
+        self.stored(result);
+    }
+
+    fn lose(&mut self, index: usize) {
+        self.arrived.remove(&index);
+        self.outcome.waiting += self.schedule.failed(index).len() as u64;
+    }
+
+    /// Tries again in this pass while the item's budget lasts.
+    fn again(&mut self, index: usize, path: RelPath, why: String, after: Option<Duration>) {
+        let now = self.ports.clock.now();
+        let tries = self.tries.entry(index).or_insert(Tries { count: 0, since: now });
+        let wait = retry::backoff(tries.count, FIRST_WAIT, LONGEST_WAIT, self.ports.clock.unit_random())
+            .max(after.unwrap_or_default());
+        tries.count += 1;
+        let spent = Duration::from_nanos(u64::try_from(now.0.saturating_sub(tries.since.0)).unwrap_or(0));
+        if spent.saturating_add(wait) > self.options.retry_budget {
+            self.set_aside(index, path, why, after);
+            return self.tell_progress();
+        }
+        let class = if self.arrived.contains_key(&index) { Class::Lane } else { self.class_now(index) };
+        self.schedule.delay(index, class, plus(now, wait));
+        self.emit(&Event::Retry { path, why, wait });
+    }
+
+    fn set_aside(&mut self, index: usize, path: RelPath, reason: String, after: Option<Duration>) {
+        let now = self.ledger.now_seconds();
+        let before = self.ledger.state().set_aside.get(&path);
+        let attempts = before.map_or(0, |before| before.attempts).saturating_add(1);
+        let wished = after.map_or(0, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
+        let next_try = Some(now.saturating_add(retry::aside_seconds(attempts).max(wished)));
+        let since = before.map_or(now, |before| before.since);
+        let aside = SetAside { reason: reason.clone(), attempts, next_try, since };
+        self.ledger.push(Change::SetAside(path.clone(), Some(aside)));
+        self.emit(&Event::SetAside { path: path.clone(), reason: reason.clone(), next_try });
+        self.outcome.counts.set_aside += 1;
+        self.outcome.failed.push((path, reason));
+        self.lose(index);
+    }
+
+    fn end(&mut self, end: End) {
+        self.shared.abort.store(true, Ordering::Relaxed);
+        self.outcome.ended.get_or_insert(end);
+    }
+
+    /// Stores a group that is due; `false` when the pass has ended.
+    fn goes_on(&mut self) -> bool {
+        if self.outcome.ended.is_none() {
+            let result = self.ledger.flush_if_due();
+            self.stored(result);
+        }
+        self.outcome.ended.is_none()
+    }
+
+    /// Draws the consequence of storing a group.
+    fn stored(&mut self, result: Result<(), Halt>) {
+        match result {
+            Ok(()) => {}
+            Err(Halt::End(end)) => self.end(end),
+            Err(halt) => self.outcome.plan_again.push((RelPath::root(), halt.to_string())),
+        }
+    }
+
+    fn until(&self, due: DiskTime) -> Duration {
+        Duration::from_nanos(u64::try_from(due.0.saturating_sub(self.ports.clock.now().0)).unwrap_or(0))
+    }
+
+    fn wait_until(&mut self, due: DiskTime) {
+        let result = self.ledger.flush();
+        self.stored(result);
+        if self.outcome.ended.is_some() {
+            return;
+        }
+        if self.ports.clock.pause(self.until(due)).is_err() {
+            self.end(End::Remote(RemoteError::Stopped));
+        }
+    }
+
+    pub(super) fn emit(&mut self, event: &Event) {
+        (self.events)(event);
+    }
+
+    /// Tells an effect.
+    pub(super) fn told(&mut self, effect: Effect) {
+        self.outcome.counts.bytes += effect.bytes;
+        self.emit(&Event::Done(effect));
+    }
+
+    fn tell_progress(&mut self) {
+        let total = self.plan.operations.len();
+        let progress = Progress {
+            items_done: (total - self.schedule.open()) as u64,
+            items_total: total as u64,
+            bytes_done: self.shared.bytes.load(Ordering::Relaxed),
+            bytes_total: self.bytes_total,
+        };
+        self.emit(&Event::Progress(progress));
+    }
+}
+
+fn undecided() -> Halt {
+    Halt::Aside("it differs on both sides, and nothing decides between the versions".into())
+}
+
+/// A point of time some while later.
+fn plus(time: DiskTime, wait: Duration) -> DiskTime {
+    DiskTime(time.0.saturating_add(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX)))
+}
+
+/// Whether both may share one request.
+fn alike(a: &Action, b: &Action) -> bool {
+    match (a, b) {
+        (Action::MakeRemoteFolder { parent: a, .. }, Action::MakeRemoteFolder { parent: b, .. }) => a == b,
+        (
+            Action::TrashRemote { remote: a, subtree: inside_a, .. },
+            Action::TrashRemote { remote: b, subtree: inside_b, .. },
+        ) => !a.folder && !b.folder && inside_a.is_empty() && inside_b.is_empty(),
+        _ => false,
+    }
+}
+
+/// The remote version that an operation's content is of.
+fn seen(action: &Action) -> Option<&RemoteSeen> {
+    match action {
+        Action::Download { remote, .. } | Action::Compare { remote, .. } | Action::Settle { remote, .. } => {
+            Some(remote)
+        }
+        _ => None,
+    }
+}
+
+/// Bytes that an operation is expected to move.
+fn weight(operation: &Operation) -> u64 {
+    match &operation.action {
+        Action::Download { remote, .. } | Action::Settle { remote, .. } => remote.size.unwrap_or(0),
+        Action::Upload { local, .. } => local.stamp.size,
+        _ => 0,
+    }
+}

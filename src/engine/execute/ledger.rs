@@ -1,0 +1,266 @@
+//! The only writer of the state: groups changes, makes the disk durable first, then the store,
+//! then applies them in memory. So the base never leads the disk or the service.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::time::Duration;
+
+use crate::engine::guard;
+use crate::engine::ports::{Clock, Disk, DiskError, Store};
+use crate::model::state::{Calibration, Deletion};
+use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, RelPath, Side, State};
+
+use super::report::{End, Halt};
+
+/// Pending changes over a state.
+pub(super) struct Ledger<'a> {
+    disk: &'a dyn Disk,
+    clock: &'a dyn Clock,
+    state: &'a mut State,
+    store: &'a mut dyn Store,
+    changes: Vec<Change>,
+    /// Folders whose changes must be durable before `changes` are.
+    folders: BTreeSet<RelPath>,
+    /// What `changes` say of base items: `None` for those that go.
+    overlay: HashMap<ItemId, Option<(ItemId, BaseEntry)>>,
+    since: Option<DiskTime>,
+    calibration: Option<Calibration>,
+    deletions: Vec<Deletion>,
+    /// Ids whose deletion a person approved, which does not count again.
+    approved: HashSet<String>,
+    overwrites: Vec<i64>,
+    next_intent: u64,
+    most_items: usize,
+    most_age: Duration,
+}
+
+impl<'a> Ledger<'a> {
+    pub(super) fn new(
+        disk: &'a dyn Disk,
+        clock: &'a dyn Clock,
+        state: &'a mut State,
+        store: &'a mut dyn Store,
+        most_items: usize,
+        most_age: Duration,
+    ) -> Self {
+        let approved = guard::approved(&state.guard);
+        let next_intent = state.intents.keys().next_back().map_or(0, |last| last + 1);
+        Self {
+            disk,
+            clock,
+            state,
+            store,
+            changes: Vec::new(),
+            folders: BTreeSet::new(),
+            overlay: HashMap::new(),
+            since: None,
+            calibration: None,
+            deletions: Vec::new(),
+            approved,
+            overwrites: Vec::new(),
+            next_intent,
+            most_items: most_items.max(1),
+            most_age,
+        }
+    }
+
+    /// The state as it is stored: without what is pending.
+    pub(super) fn state(&self) -> &State {
+        self.state
+    }
+
+    /// The base item as it will be once all pending is stored: its folder and what is known of it.
+    pub(super) fn entry(&self, id: &ItemId) -> Option<(ItemId, BaseEntry)> {
+        if let Some(pending) = self.overlay.get(id) {
+            return pending.clone();
+        }
+        let base = &self.state.base;
+        let node = base.by_id(id)?;
+        let parent = base.parent(node)?;
+        Some((base.get(parent).id.clone(), base.get(node).clone()))
+    }
+
+    /// What is known of signatures, with what is pending.
+    pub(super) fn calibration(&self) -> Calibration {
+        self.calibration.unwrap_or(self.state.calibration)
+    }
+
+    /// Learns from an own transfer whether the service's signature was the expected one.
+    pub(super) fn calibrate(&mut self, matched: bool) {
+        let mut calibration = self.calibration();
+        if matched {
+            calibration.matches = calibration.matches.saturating_add(1);
+        } else {
+            calibration.mismatches = calibration.mismatches.saturating_add(1);
+        }
+        self.calibration = Some(calibration);
+        self.started();
+    }
+
+    /// Remembers that in-place replacement is not taken for this account.
+    pub(super) fn refuse_in_place(&mut self) {
+        self.calibration = Some(Calibration { in_place_refused: true, ..self.calibration() });
+        self.started();
+    }
+
+    /// Adds a change.
+    pub(super) fn push(&mut self, change: Change) {
+        match &change {
+            Change::Remove(id) => drop(self.overlay.insert(id.clone(), None)),
+            Change::Put { parent, entry } => {
+                drop(self.overlay.insert(entry.id.clone(), Some((parent.clone(), (**entry).clone()))));
+            }
+            _ => {}
+        }
+        self.started();
+        self.changes.push(change);
+    }
+
+    /// Adds an agreed item.
+    ///
+    /// # Errors
+    ///
+    /// [`Halt::Replan`] when the base lacks the folder: the item is met anew by the next plan.
+    pub(super) fn put(&mut self, parent: &ItemId, entry: BaseEntry) -> Result<(), Halt> {
+        let known = match self.overlay.get(parent) {
+            Some(pending) => pending.is_some(),
+            None => self.state.base.by_id(parent).is_some(),
+        };
+        if !known {
+            return Err(Halt::replan("its folder is not agreed yet"));
+        }
+        self.push(Change::Put { parent: parent.clone(), entry: Box::new(entry) });
+        Ok(())
+    }
+
+    /// Takes an item and all below it out of the base, where it is there.
+    pub(super) fn forget(&mut self, id: &ItemId) {
+        if self.entry(id).is_some() {
+            self.push(Change::Remove(id.clone()));
+        }
+    }
+
+    /// Says that something changed in a folder here, which must be durable before the group is stored.
+    pub(super) fn touched(&mut self, folder: Option<RelPath>) {
+        self.folders.insert(folder.unwrap_or_default());
+        self.started();
+    }
+
+    /// We removed a folder here: what was done in it is made durable with the folder it was in.
+    pub(super) fn removed_folder(&mut self, folder: &RelPath) {
+        self.folders.retain(|path| !path.is_within(folder));
+    }
+
+    /// We moved a folder here: what was done in it is found under its new path.
+    pub(super) fn moved_folder(&mut self, moved: &dyn Fn(&RelPath) -> RelPath) {
+        self.folders = self.folders.iter().map(moved).collect();
+    }
+
+    /// Counts the deletion of `id` and of all below it in the base, for the guard.
+    /// Call it before the base forgets them.
+    pub(super) fn count_deletions(&mut self, on: Side, id: &ItemId) {
+        let at = self.now_seconds();
+        let base = &self.state.base;
+        let Some(top) = base.by_id(id) else { return };
+        let counted = base.walk(top).filter(|node| !guard::is_exempt(base.get(*node), on, at));
+        let counted = counted.map(|node| Deletion {
+            on,
+            id: base.get(node).id.to_string(),
+            path: base.path(node).as_str().to_owned(),
+            at,
+        });
+        let approved = &self.approved;
+        self.deletions.extend(counted.filter(|deletion| !approved.contains(&deletion.id)));
+    }
+
+    /// Counts a replacement on iCloud, for the guard.
+    pub(super) fn count_overwrite(&mut self) {
+        let now = self.now_seconds();
+        self.overwrites.push(now);
+    }
+
+    /// Unix seconds.
+    pub(super) fn now_seconds(&self) -> i64 {
+        self.clock.now().whole_seconds()
+    }
+
+    fn started(&mut self) {
+        let now = self.clock.now();
+        self.since.get_or_insert(now);
+    }
+
+    /// Stores the group when it is large or old enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::flush`].
+    pub(super) fn flush_if_due(&mut self) -> Result<(), Halt> {
+        let Some(since) = self.since else { return Ok(()) };
+        let age = self.clock.now().0.saturating_sub(since.0);
+        let old = u128::try_from(age).is_ok_and(|age| age >= self.most_age.as_nanos());
+        if old || self.changes.len() >= self.most_items { self.flush() } else { Ok(()) }
+    }
+
+    /// Makes the disk durable, then stores the group, then applies it.
+    ///
+    /// # Errors
+    ///
+    /// Nothing of the group is stored then; its items are met anew by the next plan. [`Halt::Replan`] when a
+    /// folder went away meanwhile, so that nobody can say whether what was done in it is durable.
+    pub(super) fn flush(&mut self) -> Result<(), Halt> {
+        self.since = None;
+        let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
+        let mut changes = std::mem::take(&mut self.changes);
+        self.overlay.clear();
+        let calibration = self.calibration.take();
+        let (deletions, overwrites) =
+            (std::mem::take(&mut self.deletions), std::mem::take(&mut self.overwrites));
+        if !folders.is_empty() {
+            self.disk.sync(&folders).map_err(|error| self.not_durable(&folders, &error))?;
+        }
+        changes.extend(calibration.map(Change::Calibration));
+        if !deletions.is_empty() || !overwrites.is_empty() {
+            let mut remembered = self.state.guard.clone();
+            remembered.recent.extend(deletions);
+            remembered.overwrites.extend(overwrites);
+            changes.push(Change::Guard(remembered));
+        }
+        if changes.is_empty() {
+            return Ok(());
+        }
+        self.store.commit(&changes).map_err(|error| Halt::End(End::Store(error.to_string())))?;
+        for change in &changes {
+            self.state.apply(change);
+        }
+        Ok(())
+    }
+
+    fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> Halt {
+        let went =
+            |folder: &RelPath| !folder.is_root() && self.disk.look(folder).is_ok_and(|found| found.is_none());
+        match error {
+            DiskError::WrongRoot(why) => Halt::End(End::WrongRoot(why.clone())),
+            _ if folders.iter().any(went) => {
+                Halt::replan("a folder went away while changes in it were saved")
+            }
+            other => Halt::End(End::Disk(other.to_string())),
+        }
+    }
+
+    /// Stores an intent, with all that is pending, before its first call.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::flush`]; then the call must not be made.
+    pub(super) fn begin(&mut self, intent: Intent) -> Result<u64, Halt> {
+        let number = self.next_intent;
+        self.next_intent += 1;
+        self.push(Change::Begin(number, intent));
+        self.flush()?;
+        Ok(number)
+    }
+
+    /// Clears an intent with the group it belongs to.
+    pub(super) fn end(&mut self, number: u64) {
+        self.push(Change::End(number));
+    }
+}

@@ -1,0 +1,112 @@
+//! Carries out a plan: every effect verified, durable before it is agreed, and nothing done where
+//! the world moved on (`docs/sync.md` §1 P3 and P4, §5, §6).
+//!
+//! The calling thread is the one lane: it alone changes the drive and owns the state. Contents
+//! move on worker threads, which change nothing that anybody sees.
+
+mod confirm;
+mod folders;
+mod lane;
+mod ledger;
+mod moves;
+mod place;
+mod recover;
+mod remove;
+mod report;
+mod schedule;
+mod service;
+mod transfer;
+mod upload;
+
+use std::time::Duration;
+
+use crate::model::{RelPath, State};
+
+use super::operation::Plan;
+use super::ports::{Clock, Disk, Remote, Store};
+
+pub use recover::{Recovered, recover};
+pub use report::{Counts, Effect, EffectKind, End, Event, Outcome, Progress, Skipped};
+
+/// The world, as the executor reaches it.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// iCloud.
+    pub remote: &'a dyn Remote,
+    /// The drive's folder.
+    pub disk: &'a dyn Disk,
+    /// Time and chance.
+    pub clock: &'a dyn Clock,
+}
+
+/// What becomes of packages (`docs/protocol.md` §11.5).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Packages {
+    /// Each is one opaque zip.
+    #[default]
+    Zip,
+    /// They are left alone and hold their names.
+    Skip,
+}
+
+/// How a plan is carried out.
+#[derive(Clone, Copy)]
+pub struct ExecuteOptions<'a> {
+    /// Transfers at a time; with 1 everything runs on the calling thread in plan order.
+    pub workers: usize,
+    /// Whether what goes to iCloud's trash is deleted for good right after.
+    pub remote_delete_permanent: bool,
+    /// Whether files may be replaced in place; else always the trash way.
+    pub in_place: bool,
+    /// Changes that are stored together at most.
+    pub group_items: usize,
+    /// How long a change waits for others to be stored with it.
+    pub group_age: Duration,
+    /// What becomes of packages.
+    pub packages: Packages,
+    /// How long one item is tried again within one pass.
+    pub retry_budget: Duration,
+    /// Whether set-aside items are tried before their time.
+    pub ignore_next_try: bool,
+    /// The path of a conflict copy of a file, the n-th (from 0) when earlier ones are taken.
+    pub conflict_name: &'a dyn Fn(&RelPath, u32) -> RelPath,
+    /// Whether a name is built-in junk that keeps no folder alive.
+    pub is_junk: &'a dyn Fn(&str) -> bool,
+}
+
+impl<'a> ExecuteOptions<'a> {
+    /// The contract's defaults.
+    pub fn new(
+        conflict_name: &'a dyn Fn(&RelPath, u32) -> RelPath,
+        is_junk: &'a dyn Fn(&str) -> bool,
+    ) -> Self {
+        Self {
+            workers: 32,
+            remote_delete_permanent: false,
+            in_place: true,
+            group_items: 64,
+            group_age: Duration::from_secs(1),
+            packages: Packages::Zip,
+            retry_budget: Duration::from_secs(60),
+            ignore_next_try: false,
+            conflict_name,
+            is_junk,
+        }
+    }
+}
+
+/// Carries out `plan`. Call [`recover`] first while intents are stored.
+///
+/// One bad item never stops the others; only what [`End`] names ends the pass. What was done is
+/// stored and applied to `state` before this returns, also then.
+pub fn execute(
+    plan: &Plan,
+    ports: &Ports<'_>,
+    options: &ExecuteOptions<'_>,
+    state: &mut State,
+    store: &mut dyn Store,
+    events: &mut dyn FnMut(&Event),
+) -> Outcome {
+    let shared = lane::Shared::default();
+    lane::Lane::new(plan, *ports, options, state, store, events, &shared).run()
+}

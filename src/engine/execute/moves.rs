@@ -1,0 +1,265 @@
+//! Moves and renames, here and on iCloud.
+
+use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
+use crate::engine::ports::{LookUp, RemoteItem, RemoteParent};
+use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, RelPath, name};
+
+use super::confirm::{effect, is_racy};
+use super::lane::Lane;
+use super::recover;
+use super::report::{EffectKind, Halt};
+use super::service;
+
+impl Lane<'_> {
+    /// Moves or renames here, to the operation's path.
+    pub(super) fn move_local(
+        &mut self,
+        operation: &Operation,
+        remote: Option<&RemoteSeen>,
+        local: &LocalSeen,
+        exchange: Option<&LocalSeen>,
+    ) -> Result<(), Halt> {
+        let (from, to) = (local.path.clone(), &operation.path);
+        let local = self.local_now(local);
+        let renamed = match exchange {
+            None => Some(self.ports.disk.rename(&from, to, &local.stamp)?),
+            Some(other) => {
+                let other = self.local_now(&LocalSeen { path: to.clone(), ..other.clone() });
+                self.ports.disk.exchange((&from, &local.stamp), (to, &other.stamp))?;
+                None
+            }
+        };
+        self.moved_paths(&from, to, exchange.is_some());
+        self.ledger.touched(from.parent());
+        self.ledger.touched(to.parent());
+        let after = match renamed {
+            Some(entry) => entry,
+            None => self.ports.disk.look(to)?.ok_or_else(|| Halt::replan("it moved on here meanwhile"))?,
+        };
+        let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
+        if exchange.is_some() {
+            self.exchanged(&from, to, old.as_ref())?;
+        }
+        self.restamped.insert(to.clone(), (local.stamp, after.stamp));
+        if let (Some(remote), Some((_, before))) = (remote, old) {
+            let remote = self.versions.current(remote);
+            let entry = self.moved(before, &remote, &local, &after.stamp, to.name());
+            self.ledger.put(&remote.parent, entry)?;
+        }
+        self.outcome.counts.moved_local += 1;
+        let kind = if from.parent() == to.parent() { EffectKind::Rename } else { EffectKind::Move };
+        self.told(effect(operation, kind, Some(from)));
+        Ok(())
+    }
+
+    /// What stood at the new place stands at the old one now; the base learns its place at once.
+    fn exchanged(
+        &mut self,
+        from: &RelPath,
+        to: &RelPath,
+        old: Option<&(ItemId, BaseEntry)>,
+    ) -> Result<(), Halt> {
+        let base = &self.ledger.state().base;
+        let Some(other) = base.find(to).map(|node| base.get(node).id.clone()) else { return Ok(()) };
+        let (Some((parent, gone)), Some((_, mut entry))) = (old, self.ledger.entry(&other)) else {
+            return Ok(());
+        };
+        if gone.id == other {
+            return Ok(());
+        }
+        let Some(now) = self.ports.disk.look(from)? else { return Ok(()) };
+        if now.stamp.identity != entry.stamp.identity {
+            return Ok(());
+        }
+        entry.local_name = from.name().into();
+        entry.remote_name = gone.remote_name.clone();
+        let same = now.stamp.size == entry.stamp.size && now.stamp.mtime == entry.stamp.mtime;
+        if same {
+            entry.racy |= is_racy(&now.stamp, self.ports.clock.now());
+            entry.stamp = now.stamp;
+        }
+        self.ledger.put(parent, entry)
+    }
+
+    /// What is remembered of paths below a folder is found under its new path.
+    fn moved_paths(&mut self, from: &RelPath, to: &RelPath, both: bool) {
+        let onto = |path: &RelPath, old: &RelPath, new: &RelPath| {
+            let rest = path.as_str().get(old.as_str().len()..).unwrap_or("");
+            RelPath::parse(&format!("{}{rest}", new.as_str())).unwrap_or_else(|_| path.clone())
+        };
+        let moved = |path: &RelPath| {
+            if path.is_within(from) {
+                onto(path, from, to)
+            } else if both && path.is_within(to) {
+                onto(path, to, from)
+            } else {
+                path.clone()
+            }
+        };
+        let known = std::mem::take(&mut self.restamped);
+        self.restamped = known.into_iter().map(|(path, stamps)| (moved(&path), stamps)).collect();
+        self.ledger.moved_folder(&moved);
+    }
+
+    /// The base entry at its new place. Where content differs from what was agreed the old marks stay, so
+    /// that an edit that comes with the move is still seen as one after a crash.
+    fn moved(
+        &self,
+        before: BaseEntry,
+        remote: &RemoteSeen,
+        local: &LocalSeen,
+        after: &LocalStamp,
+        local_name: &str,
+    ) -> BaseEntry {
+        let mut entry = before;
+        let remote_same = entry.folder
+            || (entry.etag.same_content(&remote.etag)
+                && entry.remote_size == remote.size
+                && entry.remote_mtime == remote.mtime);
+        if remote_same {
+            entry.etag = remote.etag.clone();
+        }
+        let read_same = entry.signature.is_some() && entry.signature == local.signature;
+        if entry.folder || entry.stamp == local.stamp || read_same {
+            let racy = is_racy(after, self.ports.clock.now());
+            entry.racy = racy || (entry.racy && !read_same) || (read_same && local.racy);
+            entry.stamp = *after;
+        }
+        entry.local_name = local_name.into();
+        entry.remote_name = remote.name.clone();
+        entry
+    }
+
+    /// Moves or renames on iCloud.
+    pub(super) fn move_remote(
+        &mut self,
+        index: usize,
+        operation: &Operation,
+        (remote, local): (&RemoteSeen, Option<&LocalSeen>),
+        (parent, wanted): (&Parent, &str),
+        temporary: bool,
+    ) -> Result<(), Halt> {
+        let seen = self.versions.current(remote);
+        let target = self.parent(parent)?;
+        let local = local.map(|local| self.local_now(local));
+        if let Some(local) = &local {
+            let there = self.ports.disk.look(&local.path)?;
+            if there.is_none_or(|entry| entry.stamp.identity != local.stamp.identity) {
+                return Err(Halt::replan("it moved on here meanwhile"));
+            }
+        }
+        let mut checked = service::check(self.ports.remote, std::slice::from_ref(&seen))?;
+        let item = checked.pop().unwrap_or_else(|| Err(Halt::again("iCloud does not say where it is")))?;
+        if service::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
+            return Err(Halt::replan("another item on iCloud has this name"));
+        }
+        let from = (seen.parent.clone(), item.entry.name.clone());
+        let several = seen.parent != target && *item.entry.name != *wanted;
+        let intent = match self.temporary.get(&seen.id) {
+            Some(number) => Some(*number),
+            None if temporary || several => {
+                let to = if temporary { self.destination(index, &seen.id) } else { None };
+                Some(self.ledger.begin(Intent::Place {
+                    id: seen.id.clone(),
+                    folder: seen.folder,
+                    from: from.clone(),
+                    to: match (temporary, to) {
+                        (false, _) => (target.clone(), wanted.into()),
+                        (true, Some(to)) => to,
+                        // Where it shall go is not made yet: after a crash it goes back.
+                        (true, None) => from.clone(),
+                    },
+                    temporary: temporary.then(|| wanted.into()),
+                })?)
+            }
+            None => None,
+        };
+        let moved = match service::bring(self.ports.remote, item, seen.folder, (&target, wanted)) {
+            Ok(moved) => moved,
+            Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
+        };
+        self.versions.renew(&remote.etag, &moved);
+        if temporary {
+            if let Some(number) = intent {
+                self.temporary.insert(seen.id, number);
+            }
+        } else {
+            self.moved_on_icloud(&seen, local.as_ref(), &moved, &target)?;
+            if let Some(number) = intent {
+                self.temporary.remove(&seen.id);
+                self.ledger.end(number);
+            }
+            self.outcome.counts.moved_remote += 1;
+        }
+        let renamed = seen.parent == target;
+        let kind = if renamed { EffectKind::Rename } else { EffectKind::Move };
+        self.told(effect(operation, kind, None));
+        Ok(())
+    }
+
+    fn moved_on_icloud(
+        &mut self,
+        seen: &RemoteSeen,
+        local: Option<&LocalSeen>,
+        moved: &RemoteItem,
+        target: &ItemId,
+    ) -> Result<(), Halt> {
+        let (Some(local), Some((_, before))) = (local, self.ledger.entry(&seen.id)) else { return Ok(()) };
+        // Whether somebody edited it is judged by the planned version: a move of ours edits nothing.
+        let now = RemoteSeen { parent: target.clone(), name: moved.entry.name.clone(), ..seen.clone() };
+        let mut entry = self.moved(before, &now, local, &local.stamp, local.path.name());
+        if entry.etag == seen.etag {
+            entry.etag = moved.entry.etag.clone();
+        }
+        entry.written_at = Some(self.ledger.now_seconds());
+        self.ledger.put(target, entry)
+    }
+
+    /// Puts a move right that did not come to its end.
+    fn undo_move(
+        &mut self,
+        seen: &RemoteSeen,
+        intent: Option<u64>,
+        from: &(ItemId, Box<str>),
+        halt: Halt,
+    ) -> Halt {
+        if matches!(halt, Halt::End(_)) {
+            return halt;
+        }
+        let remote = self.ports.remote;
+        match intent {
+            Some(number) => {
+                self.temporary.remove(&seen.id);
+                match recover::settle_stored(&self.ports, &mut self.ledger, number) {
+                    Err(end @ Halt::End(_)) => end,
+                    // What cannot be settled now stays stored for the next recovery.
+                    Ok(_) | Err(_) => Halt::Replan(halt.to_string()),
+                }
+            }
+            None => match service::look(remote, &seen.id, seen.folder) {
+                Ok(LookUp::Found(now))
+                    if matches!(now.parent, RemoteParent::Folder(_))
+                        && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
+                {
+                    match service::bring(remote, now, seen.folder, (&from.0, &from.1)) {
+                        Err(end @ Halt::End(_)) => end,
+                        Ok(_) | Err(_) => Halt::Replan(halt.to_string()),
+                    }
+                }
+                Ok(_) => halt,
+                Err(end @ Halt::End(_)) => end,
+                Err(_) => halt,
+            },
+        }
+    }
+
+    /// Where a later operation brings the item for good.
+    fn destination(&self, index: usize, id: &ItemId) -> Option<(ItemId, Box<str>)> {
+        self.plan.operations.iter().skip(index + 1).find_map(|operation| match &operation.action {
+            Action::MoveRemote { remote, parent, name, temporary: false, .. } if remote.id == *id => {
+                self.parent(parent).ok().map(|folder| (folder, name.clone()))
+            }
+            _ => None,
+        })
+    }
+}

@@ -1,0 +1,180 @@
+//! Putting fetched content in place, and settling conflicts in which the remote version keeps the name.
+
+use crate::engine::operation::{Conflict, LocalSeen, Operation, RemoteSeen};
+use crate::engine::ports::{DiskError, Displaced};
+use crate::model::{Change, LocalEntry, RelPath};
+
+use super::confirm::effect;
+use super::lane::Lane;
+use super::report::{EffectKind, Halt};
+use super::transfer::{Arrived, Content};
+
+/// So many names are tried for a version that was changed at the last moment.
+const RESCUE_NAMES: u32 = 20;
+
+impl Lane<'_> {
+    /// A download: into a free name, or over the version that was planned for.
+    pub(super) fn place(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        over: Option<&LocalSeen>,
+        content: Content,
+    ) -> Result<(), Halt> {
+        let bytes = content.ready.size;
+        self.put_in_place(operation, remote, over, content)?;
+        self.outcome.counts.downloads += 1;
+        let mut done = effect(operation, EffectKind::Download, None);
+        done.bytes = bytes;
+        self.told(done);
+        Ok(())
+    }
+
+    /// Content that could not be put in place waits for the next try, or goes when there is none.
+    pub(super) fn kept_content(&mut self, index: usize, content: Content, result: &Result<(), Halt>) {
+        match result {
+            Err(Halt::Again { .. }) => self.keep(index, Arrived::Content(content)),
+            Err(Halt::Replan(_) | Halt::Aside(_)) => self.ports.disk.discard(&content.ready),
+            _ => {}
+        }
+    }
+
+    fn put_in_place(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        over: Option<&LocalSeen>,
+        content: Content,
+    ) -> Result<(), Halt> {
+        let path = &operation.path;
+        let entry = match over {
+            None => self.ports.disk.place(&content.ready, path)?,
+            Some(over) => {
+                let stamp = self.local_now(over).stamp;
+                let (entry, displaced) = self.ports.disk.replace(&content.ready, path, &stamp)?;
+                if let Displaced::Changed { slot } = displaced {
+                    self.rescue(operation, &slot)?;
+                }
+                entry
+            }
+        };
+        self.ledger.touched(path.parent());
+        self.agree_on_download(operation, remote, &entry, &content)
+    }
+
+    fn agree_on_download(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        entry: &LocalEntry,
+        content: &Content,
+    ) -> Result<(), Halt> {
+        if content.matched {
+            self.ledger.calibrate(true);
+        }
+        let mut remote = self.versions.current(remote);
+        remote.package |= content.package;
+        let here = self.here(operation.path.name(), entry, Some(content.ready.signature));
+        let agreed = self.agreed(operation.reason, &remote, &here);
+        self.ledger.put(&remote.parent, agreed)
+    }
+
+    /// Somebody wrote to the file in the moment in which it was replaced: that version stands beside it.
+    fn rescue(&mut self, operation: &Operation, slot: &str) -> Result<(), Halt> {
+        for attempt in 0..RESCUE_NAMES {
+            let beside = (self.options.conflict_name)(&operation.path, attempt);
+            match self.ports.disk.rescue(slot, &beside) {
+                Ok(_) => {
+                    self.ledger.touched(beside.parent());
+                    self.outcome.counts.conflicts += 1;
+                    self.told(effect(operation, EffectKind::Conflict, Some(beside)));
+                    return Ok(());
+                }
+                Err(DiskError::Taken { .. }) => {}
+                Err(error) => return Err(kept_in_trash(error.into())),
+            }
+        }
+        Err(kept_in_trash(Halt::again("no name is free beside it")))
+    }
+
+    /// Settles a conflict for which the remote content has come.
+    pub(super) fn settle(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        local: &LocalSeen,
+        conflict: &Conflict,
+        content: Content,
+    ) -> Result<(), Halt> {
+        let bytes = content.ready.size;
+        let kept = match conflict {
+            Conflict::KeepBoth { copy, local_only } => {
+                self.make_way(remote, local, copy, *local_only)?;
+                // From here on the planned state is gone: whatever fails is met anew.
+                self.put_in_place(operation, remote, None, content).map_err(|halt| match halt {
+                    Halt::End(end) => Halt::End(end),
+                    other => Halt::Replan(other.to_string()),
+                })?;
+                Some(copy.clone())
+            }
+            Conflict::TakeRemote => {
+                self.put_in_place(operation, remote, Some(local), content)?;
+                None
+            }
+            Conflict::TakeLocal | Conflict::SetAside => {
+                return Err(Halt::replan("it is not settled by fetching"));
+            }
+        };
+        self.outcome.counts.conflicts += 1;
+        let mut done = effect(operation, EffectKind::Conflict, kept);
+        done.bytes = bytes;
+        self.told(done);
+        Ok(())
+    }
+
+    /// Brings the local version to its conflict name. The base forgets the item before: after a crash
+    /// half-way the two are met as strangers, never as an edit and a deletion.
+    fn make_way(
+        &mut self,
+        remote: &RemoteSeen,
+        local: &LocalSeen,
+        copy: &RelPath,
+        local_only: bool,
+    ) -> Result<(), Halt> {
+        let local = self.local_now(local);
+        if self.ports.disk.look(copy)?.is_some() {
+            return Err(Halt::replan("the conflict copy's name is taken here"));
+        }
+        if self.ports.disk.look(&local.path)?.is_none_or(|entry| entry.stamp != local.stamp) {
+            return Err(Halt::replan("it changed here meanwhile"));
+        }
+        self.ledger.forget(&remote.id);
+        if local_only {
+            self.ledger.push(Change::LocalOnly(copy.clone(), true));
+        }
+        self.ledger.flush()?;
+        match self.ports.disk.rename(&local.path, copy, &local.stamp) {
+            Ok(_) => {
+                self.ledger.touched(local.path.parent());
+                self.ledger.touched(copy.parent());
+                Ok(())
+            }
+            Err(error) => {
+                if local_only {
+                    self.ledger.push(Change::LocalOnly(copy.clone(), false));
+                }
+                Err(error.into())
+            }
+        }
+    }
+}
+
+/// The displaced version could not be brought back beside the file: it waits in the local trash.
+fn kept_in_trash(halt: Halt) -> Halt {
+    match halt {
+        Halt::End(end) => Halt::End(end),
+        other => Halt::Aside(format!(
+            "it was changed while it was replaced, and that version stays in the local trash: {other}"
+        )),
+    }
+}

@@ -1,0 +1,303 @@
+//! Finishing or undoing what a crash, or an end of the pass, left half done (`docs/sync.md` §6, Intents).
+//!
+//! Each step looks at iCloud first and is right to repeat, so that a crash in here is met the same way.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use crate::engine::ports::{LookUp, Remote, RemoteItem, RemoteParent, Store};
+use crate::model::{
+    BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, Side, Signature,
+    State, name,
+};
+
+use super::Ports;
+use super::ledger::Ledger;
+use super::report::{End, Halt};
+use super::service;
+
+/// What a recovery did.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Operations that were brought to their end.
+    pub finished: u64,
+    /// Operations that were undone, or had not begun.
+    pub undone: u64,
+    /// Operations about which iCloud says too little now, with the reason; they stay stored. While there is
+    /// one, nothing should be planned: what it left half done is no person's change.
+    pub waiting: Vec<String>,
+}
+
+/// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
+///
+/// # Errors
+///
+/// [`End`] when nothing more can be done now; what was settled is stored.
+pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> Result<Recovered, End> {
+    let numbers: Vec<_> = state.intents.keys().copied().collect();
+    let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
+    let mut recovered = Recovered::default();
+    for number in numbers {
+        match settle_stored(ports, &mut ledger, number) {
+            Ok(true) => recovered.finished += 1,
+            Ok(false) => recovered.undone += 1,
+            Err(Halt::End(end)) => return Err(end),
+            Err(halt) => recovered.waiting.push(halt.to_string()),
+        }
+    }
+    Ok(recovered)
+}
+
+/// Settles one stored intent and clears it: `true` when the operation came to its end, `false` when it was
+/// undone or had not begun.
+///
+/// # Errors
+///
+/// The intent stays stored.
+pub(super) fn settle_stored(ports: &Ports<'_>, ledger: &mut Ledger<'_>, number: u64) -> Result<bool, Halt> {
+    let Some(intent) = ledger.state().intents.get(&number).cloned() else { return Ok(false) };
+    let remote = ports.remote;
+    let finished = match &intent {
+        Intent::ReplaceByTrash { old, old_etag, parent, name, document, path, stamp, signature } => {
+            let replacement =
+                Replacement { old, old_etag, parent, name, document, path, stamp, signature: *signature };
+            settle_replacement(remote, ledger, &replacement)?
+        }
+        Intent::Place { id, folder, from, to, temporary } => {
+            settle_place(remote, (id, *folder), from, to, temporary.as_deref())?
+        }
+        Intent::TrashFolder { id, from, planned } => settle_trash(remote, ledger, id, from, planned)?,
+    };
+    ledger.end(number);
+    ledger.flush()?;
+    Ok(finished)
+}
+
+struct Replacement<'a> {
+    old: &'a ItemId,
+    old_etag: &'a Etag,
+    parent: &'a ItemId,
+    name: &'a str,
+    document: &'a str,
+    path: &'a RelPath,
+    stamp: &'a LocalStamp,
+    signature: Signature,
+}
+
+fn settle_replacement(
+    remote: &dyn Remote,
+    ledger: &mut Ledger<'_>,
+    intent: &Replacement<'_>,
+) -> Result<bool, Halt> {
+    let document = ItemId::new(intent.parent.zone().clone(), intent.document);
+    let old = service::look(remote, intent.old, false)?;
+    let new = match service::look(remote, &document, false)? {
+        LookUp::Found(item) => Some(item),
+        // A look-up may be late for what was committed a moment ago; its folder's listing says it too.
+        LookUp::Gone => {
+            service::list(remote, intent.parent)?.items.into_iter().find(|item| item.entry.id == document)
+        }
+        LookUp::Unknown => return Err(Halt::again("iCloud does not say whether a replacement came")),
+    };
+    match (old, new) {
+        (LookUp::Unknown, _) => Err(Halt::again("iCloud does not say what became of a replaced file")),
+        (old, Some(new)) if new.parent != RemoteParent::Trash => {
+            if let LookUp::Found(old) = &old
+                && old.parent != RemoteParent::Trash
+            {
+                if old.entry.etag != *intent.old_etag {
+                    // Somebody edited the old one meanwhile: both live on, and the next plan sees both.
+                    return Ok(false);
+                }
+                service::trash(remote, old, false)?;
+            }
+            finish_replacement(remote, ledger, intent, new)?;
+            Ok(true)
+        }
+        (LookUp::Found(old), _) if old.parent == RemoteParent::Trash => {
+            if service::holder(remote, intent.parent, intent.name, None)?.is_some() {
+                // The name went to somebody else's item: the old version stays in the trash, and what is
+                // here meets the other as new.
+                ledger.forget(intent.old);
+                return Ok(false);
+            }
+            let back = service::put_back(remote, &old, false, (intent.parent, intent.name))?;
+            came_back(ledger, intent.old, &back);
+            Ok(false)
+        }
+        (LookUp::Gone, _) => {
+            // It may have been put back under another id before a crash; then the listing shows it as new.
+            // Neither is a person's deletion of what is here.
+            ledger.forget(intent.old);
+            Ok(false)
+        }
+        (LookUp::Found(_), _) => Ok(false),
+    }
+}
+
+fn finish_replacement(
+    remote: &dyn Remote,
+    ledger: &mut Ledger<'_>,
+    intent: &Replacement<'_>,
+    new: RemoteItem,
+) -> Result<(), Halt> {
+    let in_place = service::hangs_in(&new, intent.parent);
+    let new = if in_place && !name::same(&new.entry.name, intent.name) {
+        service::rename(remote, &new, false, intent.name)?
+    } else {
+        new
+    };
+    let before = ledger.entry(intent.old).map(|(_, entry)| entry);
+    let created_on = before.as_ref().and_then(|entry| entry.created_on);
+    ledger.forget(intent.old);
+    if !in_place {
+        return Ok(());
+    }
+    let entry = BaseEntry {
+        id: new.entry.id.clone(),
+        folder: false,
+        package: false,
+        presence: Presence::Both,
+        local_name: intent.path.name().into(),
+        remote_name: new.entry.name.clone(),
+        etag: new.entry.etag.clone(),
+        remote_size: new.entry.size.or(Some(intent.stamp.size)),
+        remote_mtime: new.entry.mtime,
+        stamp: *intent.stamp,
+        racy: true,
+        signature: Some(intent.signature),
+        created_on,
+        written_at: Some(ledger.now_seconds()),
+    };
+    // A base that lacks the folder meets the file as new on both sides and compares.
+    match ledger.put(intent.parent, entry) {
+        Ok(()) | Err(Halt::Replan(_)) => Ok(()),
+        Err(halt) => Err(halt),
+    }
+}
+
+/// An item was put back from the trash, with the content that was agreed: the base learns its new etag, and
+/// its new id if it got one.
+pub(super) fn came_back(ledger: &mut Ledger<'_>, id: &ItemId, back: &RemoteItem) {
+    let Some((parent, mut entry)) = ledger.entry(id) else { return };
+    if back.entry.id != *id {
+        ledger.forget(id);
+        entry.id = back.entry.id.clone();
+    }
+    entry.etag = back.entry.etag.clone();
+    entry.written_at = Some(ledger.now_seconds());
+    ledger.push(Change::Put { parent, entry: Box::new(entry) });
+}
+
+fn settle_place(
+    remote: &dyn Remote,
+    (id, folder): (&ItemId, bool),
+    from: &(ItemId, Box<str>),
+    to: &(ItemId, Box<str>),
+    temporary: Option<&str>,
+) -> Result<bool, Halt> {
+    let item = match service::look(remote, id, folder)? {
+        LookUp::Found(item) => item,
+        LookUp::Gone => return Ok(false),
+        LookUp::Unknown => return Err(Halt::again("iCloud does not say where a moved item is")),
+    };
+    let stands = |place: &(ItemId, Box<str>)| {
+        item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
+    };
+    if stands(to) {
+        return Ok(from != to);
+    }
+    if stands(from) {
+        return Ok(false);
+    }
+    // Only what our own calls can have made of it is ours to put right.
+    let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
+    let ours = [Some(&*from.1), Some(&*to.1), temporary]
+        .into_iter()
+        .flatten()
+        .any(|known| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known));
+    if !near || !ours {
+        return Ok(false);
+    }
+    if service::holder(remote, &to.0, &to.1, Some(id))?.is_none() {
+        service::bring(remote, item, folder, (&to.0, &to.1))?;
+        return Ok(from != to);
+    }
+    if service::holder(remote, &from.0, &from.1, Some(id))?.is_none() {
+        service::bring(remote, item, folder, (&from.0, &from.1))?;
+    }
+    // Both names are taken: it lives on under the one it has, and both sides learn that.
+    Ok(false)
+}
+
+fn settle_trash(
+    remote: &dyn Remote,
+    ledger: &mut Ledger<'_>,
+    id: &ItemId,
+    from: &(ItemId, Box<str>),
+    planned: &[ItemId],
+) -> Result<bool, Halt> {
+    match service::look(remote, id, true)? {
+        LookUp::Unknown => Err(Halt::again("iCloud does not say what became of a deleted folder")),
+        LookUp::Found(item) if item.parent == RemoteParent::Trash => {
+            if holds_unplanned(remote, id, planned)? {
+                let back = service::put_back(remote, &item, true, (&from.0, &from.1))?;
+                if back.entry.id == *id {
+                    came_back(ledger, id, &back);
+                }
+                return Ok(false);
+            }
+            ledger.count_deletions(Side::Remote, id);
+            ledger.forget(id);
+            Ok(true)
+        }
+        LookUp::Found(_) => Ok(false),
+        // Deleted for good, as permanent mode does it, or by a person.
+        LookUp::Gone => {
+            ledger.count_deletions(Side::Remote, id);
+            ledger.forget(id);
+            Ok(true)
+        }
+    }
+}
+
+/// Whether a trashed folder holds anything that was not planned to go with it.
+pub(super) fn holds_unplanned(
+    remote: &dyn Remote,
+    folder: &ItemId,
+    planned: &[ItemId],
+) -> Result<bool, Halt> {
+    let planned: HashSet<_> = planned.iter().collect();
+    let mut folders = vec![folder.clone()];
+    while !folders.is_empty() {
+        let mut next = Vec::new();
+        for listing in remote.list(&folders, false) {
+            let listing = match listing {
+                Ok(listing) => listing,
+                Err(
+                    crate::engine::ports::RemoteError::Gone | crate::engine::ports::RemoteError::Refused(_),
+                ) => {
+                    // The service lists no trashed folder: then the look right before is all there is.
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if listing.folder.state != FolderState::Complete {
+                return Err(Halt::again("the listing of a deleted folder does not add up"));
+            }
+            if !listing.unusable.is_empty() {
+                return Ok(true);
+            }
+            for item in listing.items {
+                if !planned.contains(&item.entry.id) {
+                    return Ok(true);
+                }
+                if item.entry.is_folder() {
+                    next.push(item.entry.id);
+                }
+            }
+        }
+        folders = next;
+    }
+    Ok(false)
+}

@@ -1,0 +1,178 @@
+//! Deletions: to the trash of either side.
+
+use std::collections::HashMap;
+
+use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
+use crate::engine::ports::{ItemVersion, RemoteItem, RemoteParent};
+use crate::model::{Etag, Intent, ItemId, RelPath, Side};
+
+use super::confirm::effect;
+use super::lane::Lane;
+use super::recover;
+use super::report::{EffectKind, Halt};
+use super::service;
+
+impl Lane<'_> {
+    /// To the local trash; a folder must be empty but for junk.
+    pub(super) fn trash_local(
+        &mut self,
+        operation: &Operation,
+        id: Option<&ItemId>,
+        local: &LocalSeen,
+    ) -> Result<(), Halt> {
+        let local = self.local_now(local);
+        self.ports.disk.trash(&local.path, &local.stamp)?;
+        self.ledger.removed_folder(&local.path);
+        self.ledger.touched(local.path.parent());
+        if let Some(id) = id {
+            self.ledger.count_deletions(Side::Local, id);
+            self.ledger.forget(id);
+        }
+        self.outcome.counts.deleted_local += 1;
+        self.told(effect(operation, EffectKind::Delete, None));
+        Ok(())
+    }
+
+    /// To iCloud's trash: one folder, or several files.
+    pub(super) fn trash_remote(&mut self, group: &[usize]) -> Vec<(usize, Result<(), Halt>)> {
+        let all = |halt: Halt| group.iter().map(|index| (*index, Err(halt.clone()))).collect();
+        if let Err(error) = self.ports.disk.check_root() {
+            return all(error.into());
+        }
+        let mut results = Vec::new();
+        let mut doomed = Vec::new();
+        for index in group {
+            let Action::TrashRemote { remote, subtree, absent } = &self.plan.operations[*index].action else {
+                results.push((*index, Err(Halt::replan("it deletes nothing"))));
+                continue;
+            };
+            match self.is_absent(absent.as_ref()) {
+                Ok(()) => doomed.push((*index, self.versions.current(remote), subtree, absent.as_ref())),
+                Err(halt) => results.push((*index, Err(halt))),
+            }
+        }
+        if let [(index, seen, subtree, absent)] = &doomed[..]
+            && seen.folder
+        {
+            let result = self.trash_folder(*index, seen, subtree, *absent);
+            results.push((*index, result));
+            return results;
+        }
+        let seen: Vec<_> = doomed.iter().map(|(_, seen, ..)| seen.clone()).collect();
+        if seen.is_empty() {
+            return results;
+        }
+        let checked = match service::check(self.ports.remote, &seen) {
+            Ok(checked) => checked,
+            Err(halt) => {
+                results.extend(doomed.iter().map(|(index, ..)| (*index, Err(halt.clone()))));
+                return results;
+            }
+        };
+        let mut asked = Vec::new();
+        for ((index, seen, ..), item) in doomed.iter().zip(checked) {
+            match item {
+                Ok(item) => asked.push((*index, seen, service::version(&item, seen.folder))),
+                Err(halt) => results.push((*index, Err(halt))),
+            }
+        }
+        let versions: Vec<_> = asked.iter().map(|(_, _, version)| version.clone()).collect();
+        if versions.is_empty() {
+            return results;
+        }
+        let mut answers = self.ports.remote.trash(&versions).into_iter();
+        for (index, seen, version) in asked {
+            let answer = answers.next().unwrap_or_else(|| {
+                Err(crate::engine::ports::RemoteError::Uncertain("the answer names no item".into()))
+            });
+            let trashed = service::trashed(self.ports.remote, &version, answer);
+            results.push((index, trashed.map(|item| self.deleted(index, seen, &item))));
+        }
+        results
+    }
+
+    /// What was deleted here must still be absent (P2).
+    fn is_absent(&self, path: Option<&RelPath>) -> Result<(), Halt> {
+        match path {
+            Some(path) if self.ports.disk.look(path)?.is_some() => {
+                Err(Halt::replan("it is there again here"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Trashes a folder of which everything inside was planned for deletion, as a listing just now shows.
+    fn trash_folder(
+        &mut self,
+        index: usize,
+        seen: &RemoteSeen,
+        subtree: &[(ItemId, Etag)],
+        absent: Option<&RelPath>,
+    ) -> Result<(), Halt> {
+        let remote = self.ports.remote;
+        let known: HashMap<_, _> = subtree.iter().map(|(id, etag)| (id, etag)).collect();
+        let mut planned: Vec<_> = subtree.iter().map(|(id, _)| id.clone()).collect();
+        for item in service::below(remote, &seen.id)? {
+            let id = &item.entry.id;
+            if (self.options.is_junk)(&item.entry.name) {
+                planned.push(id.clone());
+                continue;
+            }
+            // A folder's etag follows what is in it, and that is compared item by item.
+            let fits = known
+                .get(id)
+                .is_some_and(|etag| item.entry.is_folder() || self.versions.is(id, etag, &item.entry.etag));
+            if !fits {
+                return Err(Halt::Replan(format!(
+                    "it holds {:?}, which was not planned for",
+                    item.entry.name
+                )));
+            }
+        }
+        self.is_absent(absent)?;
+        let mut checked = service::check(remote, std::slice::from_ref(seen))?;
+        let item = checked.pop().unwrap_or_else(|| Err(Halt::again("iCloud does not say where it is")))?;
+        let number = self.ledger.begin(Intent::TrashFolder {
+            id: seen.id.clone(),
+            from: (seen.parent.clone(), seen.name.clone()),
+            planned: planned.clone(),
+        })?;
+        let trashed = match service::trash(remote, &item, true) {
+            Ok(trashed) => trashed,
+            Err(halt @ Halt::End(_)) => return Err(halt),
+            Err(halt) => {
+                // The look inside says whether it was done after all.
+                recover::settle_stored(&self.ports, &mut self.ledger, number)?;
+                return Err(halt);
+            }
+        };
+        match recover::holds_unplanned(remote, &seen.id, &planned) {
+            Ok(false) => {}
+            Ok(true) => {
+                service::put_back(remote, &trashed, true, (&seen.parent, &seen.name))?;
+                self.ledger.end(number);
+                return Err(Halt::replan("something came into it while it was deleted; it is put back"));
+            }
+            // Unsure what went with it: the intent stays and is settled at the next start.
+            Err(halt) => return Err(halt),
+        }
+        self.deleted(index, seen, &trashed);
+        self.ledger.end(number);
+        Ok(())
+    }
+
+    /// An item is in iCloud's trash: the base forgets it, and where it is so configured it goes for good.
+    fn deleted(&mut self, index: usize, seen: &RemoteSeen, trashed: &RemoteItem) {
+        let operation = &self.plan.operations[index];
+        if self.options.remote_delete_permanent && trashed.parent == RemoteParent::Trash {
+            let version =
+                ItemVersion { id: seen.id.clone(), folder: seen.folder, etag: trashed.entry.etag.clone() };
+            // The trash call was the guard (§10.6). A refusal leaves it in the trash, which is deleted too.
+            drop(self.ports.remote.delete_trashed(&[version]));
+        }
+        self.ledger.count_deletions(Side::Remote, &seen.id);
+        self.ledger.forget(&seen.id);
+        self.outcome.counts.deleted_remote += 1;
+        self.told(effect(operation, EffectKind::Delete, None));
+    }
+}

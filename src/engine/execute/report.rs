@@ -1,0 +1,259 @@
+//! What the executor tells: events while it works, the outcome at the end, and why a step stopped.
+
+use std::time::Duration;
+
+use crate::engine::operation::Reason;
+use crate::engine::ports::{DiskError, RemoteError};
+use crate::model::{Etag, ItemId, RelPath, Side};
+
+/// What was done to one item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum EffectKind {
+    /// Both sides held the same: the base learnt it.
+    Adopt,
+    /// The base forgot it, or learnt on which side it stands.
+    Forget,
+    /// A folder was made.
+    MakeFolder,
+    /// Content came here.
+    Download,
+    /// Content went to iCloud.
+    Upload,
+    /// It changed its folder.
+    Move,
+    /// It changed its name only.
+    Rename,
+    /// It went to that side's trash.
+    Delete,
+    /// Both versions were kept, or one gave way by the configured rule.
+    Conflict,
+}
+
+/// One effect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effect {
+    /// What was done.
+    pub kind: EffectKind,
+    /// On which side; `None` when only the base learnt.
+    pub side: Option<Side>,
+    /// The item.
+    pub path: RelPath,
+    /// Moves and renames: where it was. Conflicts: the copy that was kept beside it.
+    pub other: Option<RelPath>,
+    /// Bytes transferred.
+    pub bytes: u64,
+    /// Why.
+    pub reason: Reason,
+}
+
+/// How far the pass is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Operations that are over, well or not.
+    pub items_done: u64,
+    /// All operations.
+    pub items_total: u64,
+    /// Bytes transferred so far, repeated ones included.
+    pub bytes_done: u64,
+    /// Bytes that the plan announced.
+    pub bytes_total: u64,
+}
+
+/// Something worth a log line or a step of a progress bar.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// An effect was carried out and verified.
+    Done(Effect),
+    /// An item is left until later.
+    SetAside {
+        /// The item.
+        path: RelPath,
+        /// Why, for the owner.
+        reason: String,
+        /// When it is tried again, Unix seconds.
+        next_try: Option<i64>,
+    },
+    /// An item is left alone by rule.
+    Skipped {
+        /// The item.
+        path: RelPath,
+        /// The rule.
+        reason: String,
+    },
+    /// The world moved on before an operation's turn; the item is planned again.
+    PlanAgain {
+        /// The item.
+        path: RelPath,
+        /// What was different.
+        why: String,
+    },
+    /// A step failed and is tried again in this pass.
+    Retry {
+        /// The item.
+        path: RelPath,
+        /// What went wrong.
+        why: String,
+        /// How long until then.
+        wait: Duration,
+    },
+    /// How far the pass is.
+    Progress(Progress),
+}
+
+/// Why a pass ended before its plan did.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum End {
+    /// iCloud: not reachable, the account needs something, or the program is asked to stop.
+    #[error("{0}")]
+    Remote(RemoteError),
+    /// The drive's folder is not the one of this state.
+    #[error("{0}")]
+    WrongRoot(String),
+    /// What was done here cannot be made durable.
+    #[error("cannot make changes durable: {0}")]
+    Disk(String),
+    /// The state cannot be saved.
+    #[error("{0}")]
+    Store(String),
+}
+
+/// How often each thing was done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Files uploaded.
+    pub uploads: u64,
+    /// Files downloaded.
+    pub downloads: u64,
+    /// Items moved or renamed here.
+    pub moved_local: u64,
+    /// Items moved or renamed on iCloud.
+    pub moved_remote: u64,
+    /// Items that went to the local trash.
+    pub deleted_local: u64,
+    /// Items that went to iCloud's trash; a folder counts as one.
+    pub deleted_remote: u64,
+    /// Folders made here.
+    pub folders_local: u64,
+    /// Folders made on iCloud.
+    pub folders_remote: u64,
+    /// Conflicts settled.
+    pub conflicts: u64,
+    /// Items that only the base learnt of.
+    pub adopted: u64,
+    /// Items set aside.
+    pub set_aside: u64,
+    /// Bytes that came or went with the above.
+    pub bytes: u64,
+}
+
+/// An item that is left alone by rule, in the version that was found out about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Skipped {
+    /// The item's path; its name stays held.
+    pub path: RelPath,
+    /// The item on iCloud.
+    pub id: ItemId,
+    /// The version that was looked at.
+    pub etag: Etag,
+    /// The rule.
+    pub reason: String,
+}
+
+/// What came of a plan.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// How often each thing was done.
+    pub counts: Counts,
+    /// Items that were set aside in this pass, and why.
+    pub failed: Vec<(RelPath, String)>,
+    /// Items that must be planned again because the world moved on, and what was different.
+    pub plan_again: Vec<(RelPath, String)>,
+    /// Operations left out because an earlier one they build on did not succeed, or its next try has not come.
+    pub waiting: u64,
+    /// Items found out to be left alone by rule.
+    pub skipped: Vec<Skipped>,
+    /// Set when the pass ended early.
+    pub ended: Option<End>,
+}
+
+/// Why one step did not come to its end.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Halt {
+    /// The world moved on; nothing was done, or it was put right.
+    Replan(String),
+    /// Worth another try in this pass.
+    Again {
+        /// What went wrong.
+        why: String,
+        /// What the service asked for.
+        after: Option<Duration>,
+    },
+    /// What was sent ahead is not there any more: worth another try, from the sending on.
+    Resend(String),
+    /// Fails for good, or for now: set aside.
+    Aside(String),
+    /// Left alone by rule.
+    Skip(String),
+    /// Nothing else would fare better.
+    End(End),
+}
+
+impl Halt {
+    /// Worth another try, with no wish of the service's.
+    pub(super) fn again(why: impl Into<String>) -> Self {
+        Self::Again { why: why.into(), after: None }
+    }
+
+    /// The world moved on.
+    pub(super) fn replan(why: impl Into<String>) -> Self {
+        Self::Replan(why.into())
+    }
+}
+
+impl std::fmt::Display for Halt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Replan(why)
+            | Self::Again { why, .. }
+            | Self::Resend(why)
+            | Self::Aside(why)
+            | Self::Skip(why) => f.write_str(why),
+            Self::End(end) => end.fmt(f),
+        }
+    }
+}
+
+impl From<End> for Halt {
+    fn from(end: End) -> Self {
+        Self::End(end)
+    }
+}
+
+impl From<RemoteError> for Halt {
+    fn from(error: RemoteError) -> Self {
+        if error.ends_pass() {
+            return Self::End(End::Remote(error));
+        }
+        let why = error.to_string();
+        match error {
+            RemoteError::Stale | RemoteError::NameTaken | RemoteError::Gone => Self::Replan(why),
+            RemoteError::Refused(_) | RemoteError::Quota(_) => Self::Aside(why),
+            RemoteError::Busy { retry_after, .. } => Self::Again { why, after: retry_after },
+            _ => Self::again(why),
+        }
+    }
+}
+
+impl From<DiskError> for Halt {
+    fn from(error: DiskError) -> Self {
+        let why = error.to_string();
+        match error {
+            DiskError::Changed { .. } | DiskError::Taken { .. } | DiskError::Folder { .. } => {
+                Self::Replan(why)
+            }
+            DiskError::Name { .. } | DiskError::Full { .. } => Self::Aside(why),
+            DiskError::WrongRoot(_) => Self::End(End::WrongRoot(why)),
+            DiskError::Io { .. } => Self::again(why),
+        }
+    }
+}

@@ -1,0 +1,378 @@
+//! Calls that change iCloud, each with its answer verified. A lost reply leads to a look, never to a
+//! blind repetition (`docs/sync.md` §6; `docs/protocol.md` §10).
+
+use std::collections::HashMap;
+
+use crate::engine::operation::RemoteSeen;
+use crate::engine::ports::{ItemVersion, Listing, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::model::{Etag, FolderState, ItemId, name};
+
+use super::report::Halt;
+
+/// What our own calls of this pass made of items that were planned against in an earlier version.
+#[derive(Default)]
+pub(super) struct Versions {
+    own: HashMap<ItemId, Own>,
+}
+
+struct Own {
+    was: Etag,
+    now: Etag,
+    place: Option<(ItemId, Box<str>)>,
+}
+
+impl Versions {
+    /// The item as planned, brought up to our own changes of it.
+    pub(super) fn current(&self, seen: &RemoteSeen) -> RemoteSeen {
+        let mut current = seen.clone();
+        if let Some(own) = self.own.get(&seen.id).filter(|own| own.was == seen.etag || own.now == seen.etag) {
+            current.etag = own.now.clone();
+            if let Some((parent, name)) = &own.place {
+                (current.parent, current.name) = (parent.clone(), name.clone());
+            }
+        }
+        current
+    }
+
+    /// Whether `etag` is the version `planned`, or what our own calls made of that.
+    pub(super) fn is(&self, id: &ItemId, planned: &Etag, etag: &Etag) -> bool {
+        planned == etag || self.own.get(id).is_some_and(|own| own.was == *planned && own.now == *etag)
+    }
+
+    /// Our own call changed it.
+    pub(super) fn renew(&mut self, before: &Etag, after: &RemoteItem) {
+        let place = match &after.parent {
+            RemoteParent::Folder(parent) => Some((parent.clone(), after.entry.name.clone())),
+            _ => None,
+        };
+        let now = after.entry.etag.clone();
+        let own = self.own.entry(after.entry.id.clone()).or_insert_with(|| Own {
+            was: before.clone(),
+            now: now.clone(),
+            place: None,
+        });
+        own.now = now;
+        own.place = place.or_else(|| own.place.take());
+    }
+}
+
+/// The version to name in a call.
+pub(super) fn version(item: &RemoteItem, folder: bool) -> ItemVersion {
+    ItemVersion { id: item.entry.id.clone(), folder, etag: item.entry.etag.clone() }
+}
+
+/// Whether it hangs in that folder; an answer that does not tell is no contradiction.
+pub(super) fn hangs_in(item: &RemoteItem, folder: &ItemId) -> bool {
+    match &item.parent {
+        RemoteParent::Folder(parent) => parent == folder,
+        RemoteParent::Trash => false,
+        RemoteParent::Untold => true,
+    }
+}
+
+/// Takes the only answer of a call for one item.
+pub(super) fn only<T>(mut answers: Vec<Result<T, RemoteError>>) -> Result<T, RemoteError> {
+    answers.pop().unwrap_or_else(|| Err(RemoteError::Uncertain("the answer names no item".into())))
+}
+
+/// Looks one item up.
+pub(super) fn look(remote: &dyn Remote, id: &ItemId, folder: bool) -> Result<LookUp, Halt> {
+    Ok(remote.look_up(&[(id.clone(), folder)])?.pop().unwrap_or(LookUp::Unknown))
+}
+
+/// Reads items again right before they are changed and compares them with what was planned. A folder's
+/// etag follows its contents, which are nobody's concern when its place changes, so of folders only the
+/// place counts.
+pub(super) fn check(remote: &dyn Remote, seen: &[RemoteSeen]) -> Result<Vec<Result<RemoteItem, Halt>>, Halt> {
+    let asked: Vec<_> = seen.iter().map(|seen| (seen.id.clone(), seen.folder)).collect();
+    let mut answers = remote.look_up(&asked)?.into_iter();
+    Ok(seen.iter().map(|seen| checked(seen, answers.next().unwrap_or(LookUp::Unknown))).collect())
+}
+
+fn checked(seen: &RemoteSeen, answer: LookUp) -> Result<RemoteItem, Halt> {
+    let item = match answer {
+        LookUp::Found(item) => item,
+        LookUp::Gone => return Err(Halt::replan("it is gone from iCloud")),
+        LookUp::Unknown => return Err(Halt::again("iCloud does not say what became of it")),
+    };
+    if !hangs_in(&item, &seen.parent) || !name::same(&item.entry.name, &seen.name) {
+        return Err(Halt::replan("it was moved on iCloud meanwhile"));
+    }
+    if item.entry.is_folder() != seen.folder || (!seen.folder && item.entry.etag != seen.etag) {
+        return Err(Halt::replan("it changed on iCloud meanwhile"));
+    }
+    Ok(item)
+}
+
+/// Lists one folder in full.
+pub(super) fn list(remote: &dyn Remote, folder: &ItemId) -> Result<Listing, Halt> {
+    let listing = only(remote.list(std::slice::from_ref(folder), false))?;
+    if listing.folder.state == FolderState::Complete {
+        Ok(listing)
+    } else {
+        Err(Halt::again("the listing of its folder does not add up"))
+    }
+}
+
+/// Who else has `wanted` in `folder`. A listing may lag, so whoever it shows is looked up.
+pub(super) fn holder(
+    remote: &dyn Remote,
+    folder: &ItemId,
+    wanted: &str,
+    except: Option<&ItemId>,
+) -> Result<Option<RemoteItem>, Halt> {
+    let listing = list(remote, folder)?;
+    if listing.unusable.iter().any(|(shown, _)| name::same(shown, wanted)) {
+        return Err(Halt::replan("an item that cannot be synced has this name on iCloud"));
+    }
+    for item in listing.items {
+        if !name::same(&item.entry.name, wanted) || Some(&item.entry.id) == except {
+            continue;
+        }
+        match look(remote, &item.entry.id, item.entry.is_folder())? {
+            LookUp::Found(now) if hangs_in(&now, folder) && name::same(&now.entry.name, wanted) => {
+                return Ok(Some(now));
+            }
+            LookUp::Unknown => return Err(Halt::again("iCloud does not say who has this name")),
+            LookUp::Found(_) | LookUp::Gone => {}
+        }
+    }
+    Ok(None)
+}
+
+/// Renames an item and sees to it that it bears that name afterwards. A name that was taken, so that the
+/// service chose another, is undone.
+pub(super) fn rename(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folder: bool,
+    wanted: &str,
+) -> Result<RemoteItem, Halt> {
+    let renamed = rename_once(remote, item, folder, wanted)?;
+    if name::same(&renamed.entry.name, wanted) {
+        return Ok(renamed);
+    }
+    if !is_numbered(&renamed.entry.name, wanted) {
+        // The extension was doubled or lost (§10.2): the second call starts from another name.
+        let again = rename_once(remote, &renamed, folder, wanted)?;
+        if name::same(&again.entry.name, wanted) {
+            return Ok(again);
+        }
+        rename_once(remote, &again, folder, &item.entry.name)?;
+        return Err(Halt::Aside(format!("iCloud does not take the name {wanted:?}")));
+    }
+    rename_once(remote, &renamed, folder, &item.entry.name)?;
+    Err(Halt::replan("another item on iCloud has this name"))
+}
+
+fn rename_once(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folder: bool,
+    wanted: &str,
+) -> Result<RemoteItem, Halt> {
+    let id = &item.entry.id;
+    match remote.rename(&version(item, folder), wanted) {
+        Ok(renamed) if renamed.entry.id == *id => Ok(told_parent(renamed, item)),
+        Ok(_) => Err(Halt::again("iCloud answered a rename with another item")),
+        Err(RemoteError::Uncertain(why)) => match look(remote, id, folder)? {
+            LookUp::Found(now)
+                if name::same(&now.entry.name, wanted) || now.entry.name != item.entry.name =>
+            {
+                Ok(now)
+            }
+            LookUp::Found(_) => Err(Halt::again(why)),
+            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
+            LookUp::Unknown => Err(Halt::again(why)),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An answer that tells no parent has the one from before.
+fn told_parent(mut item: RemoteItem, before: &RemoteItem) -> RemoteItem {
+    if item.parent == RemoteParent::Untold {
+        item.parent = before.parent.clone();
+    }
+    item
+}
+
+/// Moves an item into a folder and sees that it hangs there; its name is as the service left it.
+pub(super) fn move_into(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folder: bool,
+    target: &ItemId,
+) -> Result<RemoteItem, Halt> {
+    let id = &item.entry.id;
+    let answer = only(remote.move_into(target, &[version(item, folder)]));
+    match answer {
+        Ok(moved) if moved.entry.id == *id && moved.parent == RemoteParent::Folder(target.clone()) => {
+            Ok(moved)
+        }
+        Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, id, folder)? {
+            LookUp::Found(now) if now.parent == RemoteParent::Folder(target.clone()) => Ok(now),
+            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
+            LookUp::Found(_) | LookUp::Unknown => Err(Halt::again("iCloud did not confirm a move")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Brings an item to a folder and a name by as many calls as it takes. Moving goes first: a name that is
+/// taken only there is put right by the rename that follows.
+pub(super) fn bring(
+    remote: &dyn Remote,
+    item: RemoteItem,
+    folder: bool,
+    (target, wanted): (&ItemId, &str),
+) -> Result<RemoteItem, Halt> {
+    let mut now = item;
+    if now.parent != RemoteParent::Folder(target.clone()) {
+        now = match move_into(remote, &now, folder, target) {
+            Err(Halt::Replan(_)) if !name::same(&now.entry.name, wanted) => {
+                let renamed = rename(remote, &now, folder, wanted)?;
+                move_into(remote, &renamed, folder, target)?
+            }
+            other => other?,
+        };
+    }
+    if *now.entry.name != *wanted {
+        now = rename(remote, &now, folder, wanted)?;
+    }
+    Ok(now)
+}
+
+/// Whether the service made `shown` of `asked` because that was taken: `Name 2.ext` (`docs/protocol.md` §17).
+pub(super) fn is_numbered(shown: &str, asked: &str) -> bool {
+    let (shown, asked) = (name::nfc(shown), name::nfc(asked));
+    let numbered = |stem: &str, full: &str| {
+        full.strip_prefix(stem)
+            .and_then(|rest| rest.strip_prefix(' '))
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    if numbered(&asked, &shown) {
+        return true;
+    }
+    let ((stem, extension), (asked_stem, asked_extension)) =
+        (name::split_extension(&shown), name::split_extension(&asked));
+    extension == asked_extension && numbered(asked_stem, stem)
+}
+
+/// Moves an item to the trash if it still is the version that was just read; a lost reply leads to a look.
+pub(super) fn trash(remote: &dyn Remote, item: &RemoteItem, folder: bool) -> Result<RemoteItem, Halt> {
+    trashed(remote, &version(item, folder), only(remote.trash(&[version(item, folder)])))
+}
+
+/// Judges the answer of a trash call for one item.
+pub(super) fn trashed(
+    remote: &dyn Remote,
+    asked: &ItemVersion,
+    answer: Result<RemoteItem, RemoteError>,
+) -> Result<RemoteItem, Halt> {
+    match answer {
+        Ok(item) if item.parent == RemoteParent::Trash && item.entry.id == asked.id => Ok(item),
+        Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, &asked.id, asked.folder)? {
+            LookUp::Found(now) if now.parent == RemoteParent::Trash => Ok(now),
+            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
+            LookUp::Found(_) | LookUp::Unknown => Err(Halt::again("iCloud did not confirm a deletion")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Puts an item back from the trash, to its folder and, where free, its name; its id may be another afterwards.
+pub(super) fn put_back(
+    remote: &dyn Remote,
+    trashed: &RemoteItem,
+    folder: bool,
+    (parent, wanted): (&ItemId, &str),
+) -> Result<RemoteItem, Halt> {
+    let before = list(remote, parent)?;
+    let answer = only(remote.put_back(&[version(trashed, folder)]));
+    let item = match answer {
+        Ok(item) if matches!(item.parent, RemoteParent::Folder(_)) => item,
+        Ok(_) | Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => {
+            match look(remote, &trashed.entry.id, folder)? {
+                LookUp::Found(now) if matches!(now.parent, RemoteParent::Folder(_)) => now,
+                LookUp::Unknown => return Err(Halt::again("iCloud does not say whether it was put back")),
+                // It may have come back under another id: whatever is new in its folder and like it.
+                LookUp::Found(_) | LookUp::Gone => came_back(remote, parent, &before, trashed, wanted)?,
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if hangs_in(&item, parent) && name::same(&item.entry.name, wanted) {
+        return Ok(item);
+    }
+    if holder(remote, parent, wanted, Some(&item.entry.id))?.is_some() {
+        return Ok(item);
+    }
+    bring(remote, item, folder, (parent, wanted))
+}
+
+fn came_back(
+    remote: &dyn Remote,
+    parent: &ItemId,
+    before: &Listing,
+    trashed: &RemoteItem,
+    wanted: &str,
+) -> Result<RemoteItem, Halt> {
+    let is_new = |item: &RemoteItem| before.items.iter().all(|old| old.entry.id != item.entry.id);
+    list(remote, parent)?
+        .items
+        .into_iter()
+        .filter(|item| is_new(item) && item.entry.size == trashed.entry.size)
+        .find(|item| name::same(&item.entry.name, wanted) || is_numbered(&item.entry.name, wanted))
+        .map(|mut item| {
+            item.parent = RemoteParent::Folder(parent.clone());
+            item
+        })
+        .ok_or_else(|| Halt::again("iCloud did not put it back"))
+}
+
+/// Everything below a folder, as its listings show it now.
+pub(super) fn below(remote: &dyn Remote, folder: &ItemId) -> Result<Vec<RemoteItem>, Halt> {
+    let mut found = Vec::new();
+    let mut folders = vec![folder.clone()];
+    while !folders.is_empty() {
+        let mut next = Vec::new();
+        for listing in remote.list(&folders, false) {
+            let listing = listing?;
+            if listing.folder.state != FolderState::Complete {
+                return Err(Halt::again("the listing of a folder in it does not add up"));
+            }
+            if !listing.unusable.is_empty() {
+                return Err(Halt::replan("it holds an item that cannot be synced"));
+            }
+            for item in listing.items {
+                if item.entry.is_folder() {
+                    next.push(item.entry.id.clone());
+                }
+                found.push(item);
+            }
+        }
+        folders = next;
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_numbered;
+
+    #[test]
+    fn the_services_own_names_are_known() {
+        for (shown, asked, expected) in [
+            ("Report 2.pdf", "Report.pdf", true),
+            ("Report 13", "Report", true),
+            ("Photos.d 2", "Photos.d", true),
+            ("Report 2.txt", "Report.pdf", false),
+            ("Report two.pdf", "Report.pdf", false),
+            ("Report.pdf.pdf", "Report.pdf", false),
+            ("Report.pdf", "Report.pdf", false),
+        ] {
+            assert_eq!(is_numbered(shown, asked), expected, "{shown} for {asked}");
+        }
+    }
+}

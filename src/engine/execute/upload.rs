@@ -1,0 +1,401 @@
+//! Making staged content a file: as a new one, in place, or by way of the trash (`docs/sync.md` §6).
+
+use std::time::Duration;
+
+use crate::engine::operation::{LocalSeen, Operation, RemoteSeen, Replacement, UploadTarget};
+use crate::engine::ports::{Commit, LookUp, Remote, RemoteError, RemoteItem, RemoteParent, Staged};
+use crate::engine::retry;
+use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
+
+use super::confirm::{Here, as_seen, effect, is_racy};
+use super::lane::Lane;
+use super::recover;
+use super::report::{EffectKind, Halt};
+use super::service;
+use super::transfer::Arrived;
+
+/// Tries of a commit while the replaced version is already in the trash.
+const COMMIT_TRIES: u32 = 4;
+
+/// Content that lies on iCloud's servers, and the file it was read from.
+#[derive(Clone)]
+pub(super) struct Sent {
+    staged: Staged,
+    signature: Signature,
+    read_at: DiskTime,
+    local: LocalSeen,
+}
+
+impl Sent {
+    fn mtime(&self) -> ServerTime {
+        ServerTime(self.local.stamp.mtime.whole_seconds())
+    }
+
+    fn commit<'a>(&'a self, parent: &'a ItemId, name: &'a str, replaces: Option<&'a ItemId>) -> Commit<'a> {
+        let birth = self.local.stamp.identity.birth;
+        Commit {
+            staged: &self.staged,
+            parent,
+            name,
+            replaces,
+            mtime: self.mtime(),
+            btime: birth.map_or(self.mtime(), |birth| ServerTime(birth.whole_seconds())),
+            // No scan tells modes, and a changed mode alone is never uploaded.
+            executable: false,
+        }
+    }
+
+    /// Whether that item holds what was sent, as far as can be told without fetching it.
+    fn is_held_by(&self, item: &RemoteItem) -> bool {
+        item.entry.size.is_none_or(|size| size == self.staged.size)
+    }
+}
+
+impl Lane<'_> {
+    /// The commit of an upload whose content has been staged.
+    pub(super) fn upload(
+        &mut self,
+        index: usize,
+        operation: &Operation,
+        local: &LocalSeen,
+        target: &UploadTarget,
+        arrived: Arrived,
+    ) -> Result<(), Halt> {
+        let sent = self.sent(local, arrived)?;
+        let result = match target {
+            UploadTarget::New { parent, name } => {
+                let parent = self.parent(parent)?;
+                commit_new(self.ports.remote, &sent, &parent, name)
+                    .and_then(|item| self.agree_on_upload(operation, &sent, &parent, &item))
+            }
+            UploadTarget::Over { remote, way } => self.replace(operation, remote, *way, &sent),
+        };
+        self.kept_for_later(index, &sent, result)?;
+        self.outcome.counts.uploads += 1;
+        let mut done = effect(operation, EffectKind::Upload, None);
+        done.bytes = sent.staged.size;
+        self.told(done);
+        Ok(())
+    }
+
+    /// A conflict in which the local version wins: the remote one goes to iCloud's trash.
+    pub(super) fn take_local(
+        &mut self,
+        index: usize,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        local: &LocalSeen,
+        arrived: Arrived,
+    ) -> Result<(), Halt> {
+        let sent = self.sent(local, arrived)?;
+        let result = self.replace(operation, remote, Replacement::Trash, &sent);
+        self.kept_for_later(index, &sent, result)?;
+        self.outcome.counts.conflicts += 1;
+        let mut done = effect(operation, EffectKind::Conflict, None);
+        done.bytes = sent.staged.size;
+        self.told(done);
+        Ok(())
+    }
+
+    /// The file must be the one that was read, also now.
+    fn sent(&mut self, local: &LocalSeen, arrived: Arrived) -> Result<Sent, Halt> {
+        let Arrived::Staged { staged, signature, read_at } = arrived else {
+            return Err(Halt::replan("its content was not sent"));
+        };
+        if let Some(told) = staged.signature {
+            self.ledger.calibrate(told == signature);
+        }
+        let local = self.local_now(local);
+        match self.ports.disk.look(&local.path)? {
+            Some(entry) if entry.stamp == local.stamp => Ok(Sent { staged, signature, read_at, local }),
+            _ => Err(Halt::replan("it changed here after it was read")),
+        }
+    }
+
+    /// A commit that is tried again uses the same content, so that repeating it cannot double anything.
+    fn kept_for_later(&mut self, index: usize, sent: &Sent, result: Result<(), Halt>) -> Result<(), Halt> {
+        if matches!(result, Err(Halt::Again { .. })) {
+            // Its signature has been judged already.
+            let staged = Staged { signature: None, ..sent.staged.clone() };
+            let (signature, read_at) = (sent.signature, sent.read_at);
+            self.keep(index, Arrived::Staged { staged, signature, read_at });
+        }
+        result
+    }
+
+    fn agree_on_upload(
+        &mut self,
+        operation: &Operation,
+        sent: &Sent,
+        parent: &ItemId,
+        item: &RemoteItem,
+    ) -> Result<(), Halt> {
+        let mut remote = as_seen(item, false, parent);
+        remote.size = remote.size.or(Some(sent.staged.size));
+        remote.mtime = remote.mtime.or(Some(sent.mtime()));
+        let stamp = sent.local.stamp;
+        let here = Here {
+            name: sent.local.path.name(),
+            stamp,
+            racy: is_racy(&stamp, sent.read_at),
+            signature: Some(sent.signature),
+        };
+        let entry = BaseEntry {
+            written_at: Some(self.ledger.now_seconds()),
+            ..self.agreed(operation.reason, &remote, &here)
+        };
+        self.ledger.put(parent, entry)
+    }
+
+    fn replace(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        way: Replacement,
+        sent: &Sent,
+    ) -> Result<(), Halt> {
+        let old = self.versions.current(remote);
+        let in_place = way == Replacement::InPlace
+            && self.options.in_place
+            && !self.ledger.calibration().in_place_refused;
+        if in_place { self.in_place(operation, &old, sent) } else { self.by_trash(operation, &old, sent) }
+    }
+
+    fn read_again(&self, old: &RemoteSeen) -> Result<RemoteItem, Halt> {
+        service::check(self.ports.remote, std::slice::from_ref(old))?
+            .pop()
+            .unwrap_or_else(|| Err(Halt::again("iCloud does not say what it is now")))
+    }
+
+    /// Commits with the existing document id, right after a look at the version that is replaced.
+    fn in_place(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), Halt> {
+        let before = self.read_again(old)?;
+        let answer = self.ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)));
+        let item = match answer {
+            Ok(item) => item,
+            Err(RemoteError::Uncertain(why)) => match service::look(self.ports.remote, &old.id, false)? {
+                LookUp::Found(now) if now.entry.etag == before.entry.etag => return Err(Halt::again(why)),
+                LookUp::Found(now)
+                    if sent.is_held_by(&now)
+                        && now.entry.mtime.is_none_or(|mtime| mtime == sent.mtime())
+                        && now.entry.signature.is_none_or(|told| told == sent.signature) =>
+                {
+                    now
+                }
+                LookUp::Found(_) | LookUp::Gone => {
+                    return Err(Halt::replan("it changed on iCloud meanwhile"));
+                }
+                LookUp::Unknown => return Err(Halt::replan(why)),
+            },
+            // The service does not take it as a replacement at all.
+            Err(RemoteError::NameTaken) => {
+                self.ledger.refuse_in_place();
+                return self.by_trash(operation, old, sent);
+            }
+            Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
+            Err(error) => return Err(error.into()),
+        };
+        if item.entry.id != old.id {
+            return self.put_right(old, &before, &item, sent);
+        }
+        let item = self.settled(item, &before)?;
+        if !name::same(&item.entry.name, &old.name)
+            || !sent.is_held_by(&item)
+            || !service::hangs_in(&item, &old.parent)
+        {
+            return Err(Halt::replan("iCloud shows something else than what was sent"));
+        }
+        self.versions.renew(&old.etag, &item);
+        self.ledger.count_overwrite();
+        self.agree_on_upload(operation, sent, &old.parent, &item)
+    }
+
+    /// An answer whose etag is missing or unchanged is looked up: the base must know the new version.
+    fn settled(&self, item: RemoteItem, before: &RemoteItem) -> Result<RemoteItem, Halt> {
+        let etag = &item.entry.etag;
+        if !etag.as_str().is_empty() && *etag != before.entry.etag {
+            return Ok(item);
+        }
+        match service::look(self.ports.remote, &item.entry.id, false)? {
+            LookUp::Found(now) => Ok(now),
+            LookUp::Gone | LookUp::Unknown => Err(Halt::replan("iCloud does not show what was sent")),
+        }
+    }
+
+    /// The service made another item of a replacement in place. The old version goes to the trash, the new
+    /// one gets the name, and it is never tried again for this account (`docs/protocol.md` §12.5).
+    fn put_right(
+        &mut self,
+        old: &RemoteSeen,
+        before: &RemoteItem,
+        new: &RemoteItem,
+        sent: &Sent,
+    ) -> Result<(), Halt> {
+        self.ledger.refuse_in_place();
+        let number = self.begin_replacement(old, before, &new.entry.id.doc(), sent)?;
+        match recover::settle_stored(&self.ports, &mut self.ledger, number)? {
+            true => {
+                self.ledger.count_overwrite();
+                Ok(())
+            }
+            false => Err(Halt::replan("iCloud does not replace files in place")),
+        }
+    }
+
+    fn begin_replacement(
+        &mut self,
+        old: &RemoteSeen,
+        before: &RemoteItem,
+        document: &str,
+        sent: &Sent,
+    ) -> Result<u64, Halt> {
+        self.ledger.begin(Intent::ReplaceByTrash {
+            old: old.id.clone(),
+            old_etag: before.entry.etag.clone(),
+            parent: old.parent.clone(),
+            name: before.entry.name.clone(),
+            document: document.to_owned(),
+            path: sent.local.path.clone(),
+            stamp: sent.local.stamp,
+            signature: sent.signature,
+        })
+    }
+
+    /// The old version goes to the trash under guard of its etag, then the new one takes the name.
+    fn by_trash(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), Halt> {
+        let remote = self.ports.remote;
+        let before = self.read_again(old)?;
+        let name = before.entry.name.clone();
+        let number = self.begin_replacement(old, &before, &sent.staged.document, sent)?;
+        let trashed = match service::trash(remote, &before, false) {
+            Ok(trashed) => trashed,
+            Err(halt @ Halt::End(_)) => return Err(halt),
+            Err(halt) => {
+                recover::settle_stored(&self.ports, &mut self.ledger, number)?;
+                return Err(halt);
+            }
+        };
+        match self.commit_patiently(sent, &old.parent, &name) {
+            Ok(item) => {
+                self.ledger.end(number);
+                self.ledger.count_overwrite();
+                let created_on = self.ledger.entry(&old.id).and_then(|(_, entry)| entry.created_on);
+                self.ledger.forget(&old.id);
+                self.agree_on_upload(operation, sent, &old.parent, &item)?;
+                self.inherit(&item.entry.id, created_on);
+                Ok(())
+            }
+            // The intent stays: the next start finishes or undoes it.
+            Err(halt @ Halt::End(_)) => Err(halt),
+            Err(halt @ Halt::Replan(_)) => {
+                // Somebody else made an item of that name. Ours meets it as new; the old version is in the trash.
+                self.ledger.end(number);
+                self.ledger.forget(&old.id);
+                Err(halt)
+            }
+            Err(halt) => {
+                match service::put_back(remote, &trashed, false, (&old.parent, &name)) {
+                    Ok(back) => {
+                        recover::came_back(&mut self.ledger, &old.id, &back);
+                        self.versions.renew(&old.etag, &back);
+                        self.ledger.end(number);
+                    }
+                    Err(end @ Halt::End(_)) => return Err(end),
+                    // The intent stays: the next start puts it back.
+                    Err(_) => {}
+                }
+                Err(match halt {
+                    Halt::Again { why, .. } => Halt::Aside(why),
+                    other => other,
+                })
+            }
+        }
+    }
+
+    /// While the old version is in the trash the commit is repeated at once, not after all others.
+    fn commit_patiently(&self, sent: &Sent, parent: &ItemId, name: &str) -> Result<RemoteItem, Halt> {
+        let clock = self.ports.clock;
+        let mut attempt = 0;
+        loop {
+            let halt = match commit_new(self.ports.remote, sent, parent, name) {
+                Err(halt @ Halt::Again { .. }) if attempt + 1 < COMMIT_TRIES => halt,
+                other => return other,
+            };
+            let asked = match halt {
+                Halt::Again { after, .. } => after.unwrap_or_default().min(Duration::from_secs(10)),
+                _ => Duration::ZERO,
+            };
+            let (first, most) = (Duration::from_secs(1), Duration::from_secs(8));
+            let wait = retry::backoff(attempt, first, most, clock.unit_random()).max(asked);
+            clock.pause(wait).map_err(|_| Halt::from(RemoteError::Stopped))?;
+            attempt += 1;
+        }
+    }
+
+    /// The new version of a file keeps the note of who created it.
+    fn inherit(&mut self, id: &ItemId, created_on: Option<(crate::model::Side, i64)>) {
+        if let Some((parent, mut entry)) = self.ledger.entry(id) {
+            entry.created_on = created_on;
+            self.ledger.push(Change::Put { parent, entry: Box::new(entry) });
+        }
+    }
+}
+
+/// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
+fn commit_new(remote: &dyn Remote, sent: &Sent, parent: &ItemId, wanted: &str) -> Result<RemoteItem, Halt> {
+    let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
+    let item = match remote.commit(&sent.commit(parent, wanted, None)) {
+        Ok(item) => item,
+        Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
+            match service::look(remote, &document, false)? {
+                LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => item,
+                LookUp::Found(_) => return Err(Halt::replan("it was moved on iCloud right after it came")),
+                LookUp::Gone | LookUp::Unknown => {
+                    // Also an id that is not the announced one: whoever has the name now is met by the next plan.
+                    return match service::holder(remote, parent, wanted, None)? {
+                        Some(item) if item.entry.id == document => {
+                            verified(remote, item, sent, parent, wanted)
+                        }
+                        Some(_) => Err(Halt::replan("another item on iCloud has this name")),
+                        None => Err(Halt::again(error.to_string())),
+                    };
+                }
+            }
+        }
+        // Staged content lives for a while only (§12.1).
+        Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
+        Err(error) => return Err(error.into()),
+    };
+    verified(remote, item, sent, parent, wanted)
+}
+
+fn verified(
+    remote: &dyn Remote,
+    item: RemoteItem,
+    sent: &Sent,
+    parent: &ItemId,
+    wanted: &str,
+) -> Result<RemoteItem, Halt> {
+    let item = if item.entry.etag.as_str().is_empty() {
+        match service::look(remote, &item.entry.id, false)? {
+            LookUp::Found(now) => now,
+            LookUp::Gone | LookUp::Unknown => {
+                return Err(Halt::replan("iCloud does not show what was sent"));
+            }
+        }
+    } else {
+        item
+    };
+    if !service::hangs_in(&item, parent) || !sent.is_held_by(&item) {
+        return Err(Halt::replan("iCloud shows something else than what was sent"));
+    }
+    if !name::same(&item.entry.name, wanted) {
+        // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
+        if service::is_numbered(&item.entry.name, wanted) {
+            service::trash(remote, &item, false)?;
+            return Err(Halt::replan("another item on iCloud has this name"));
+        }
+        return service::rename(remote, &item, false, wanted);
+    }
+    Ok(item)
+}

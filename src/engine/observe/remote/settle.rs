@@ -1,0 +1,304 @@
+//! Settles by look-ups what the listings leave open: items that they lack, own writes that they
+//! contradict, items that are new, in two places, or without a size.
+
+use std::collections::{HashMap, HashSet};
+
+use super::walk::{Seen, Walk};
+use super::{DEEPEST, SECOND_LOOK};
+use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::view::{Absence, RemoteView};
+use crate::model::{BaseEntry, BaseTree, ItemId, Node, Presence, RemoteKind};
+
+/// How long a listing may lag behind our own writes (`docs/sync.md` §7).
+const LATE_SECS: u64 = 30;
+
+pub(super) struct Settling<'a> {
+    remote: &'a dyn Remote,
+    clock: &'a dyn Clock,
+    base: &'a BaseTree,
+    walk: Walk<'a>,
+    now_secs: i64,
+    /// Ids that the trash shows, at its top or further down.
+    trash: HashSet<ItemId>,
+    /// What look-ups found.
+    found: HashMap<ItemId, RemoteItem>,
+    /// Ids that were asked for, whatever the answer.
+    asked: HashSet<ItemId>,
+    gone: HashSet<ItemId>,
+}
+
+impl<'a> Settling<'a> {
+    pub fn new(remote: &'a dyn Remote, clock: &'a dyn Clock, base: &'a BaseTree, walk: Walk<'a>) -> Self {
+        let now_secs = clock.now().whole_seconds();
+        Self {
+            remote,
+            clock,
+            base,
+            walk,
+            now_secs,
+            trash: HashSet::new(),
+            found: HashMap::new(),
+            asked: HashSet::new(),
+            gone: HashSet::new(),
+        }
+    }
+
+    /// Asks what must be asked, and puts the view together.
+    pub fn settle(mut self) -> Result<RemoteView, RemoteError> {
+        let mut seen = self.walk.reachable();
+        self.read_trash(&seen)?;
+        let gone_once = self.ask(self.questions(&seen), &seen)?;
+        if !gone_once.is_empty() {
+            self.clock.pause(SECOND_LOOK)?;
+            let gone_twice = self.ask(gone_once, &seen)?;
+            self.gone.extend(gone_twice.into_iter().map(|(id, _)| id));
+        }
+        for _ in 0..DEEPEST {
+            self.walk.descend()?;
+            seen = self.walk.reachable();
+            let parents = self.open_parents(&seen);
+            if parents.is_empty() {
+                break;
+            }
+            self.ask(parents, &seen)?;
+        }
+        self.view(&seen)
+    }
+
+    /// Lists the trash, and inside it the folders of the base that are missing.
+    fn read_trash(&mut self, seen: &HashSet<ItemId>) -> Result<(), RemoteError> {
+        let listing = match self.remote.list_trash() {
+            Ok(listing) => listing,
+            Err(error) if error.ends_pass() => return Err(error),
+            Err(error) => {
+                log::debug!("the trash cannot be listed: {error}");
+                return Ok(());
+            }
+        };
+        let mut items = listing.items;
+        for _ in 0..DEEPEST {
+            let mut folders = Vec::new();
+            for item in items.drain(..) {
+                let id = item.entry.id;
+                let holds_more = self.base.by_id(&id).is_some_and(|node| self.base.get(node).folder);
+                if self.trash.insert(id.clone()) && holds_more && !seen.contains(&id) {
+                    folders.push(id);
+                }
+            }
+            if folders.is_empty() {
+                return Ok(());
+            }
+            for listing in self.remote.list(&folders, false) {
+                match listing {
+                    Ok(listing) => items.extend(listing.items),
+                    Err(error) if error.ends_pass() => return Err(error),
+                    // Each item is asked for by itself then.
+                    Err(_) => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that the listings leave open, with whether it is a folder.
+    fn questions(&self, seen: &HashSet<ItemId>) -> Vec<(ItemId, bool)> {
+        let mut questions = Vec::new();
+        for node in self.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
+            let entry = self.base.get(node);
+            let open = match self.walk.placed.get(&entry.id).filter(|_| seen.contains(&entry.id)) {
+                Some(placed) => {
+                    let parent = self.base.parent(node).map(|parent| &self.base.get(parent).id);
+                    let as_agreed = placed.entry.etag == entry.etag
+                        && placed.entry.name == entry.remote_name
+                        && Some(&placed.parent) == parent;
+                    let is_sizeless = placed.entry.kind == RemoteKind::File
+                        && placed.entry.size.is_none()
+                        && !(placed.entry.etag == entry.etag && entry.remote_size.is_none());
+                    (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
+                }
+                None => {
+                    entry.presence != Presence::LocalOnly
+                        && (self.is_recent(entry) || !self.trash.contains(&entry.id))
+                        && !self.is_below_failed(node)
+                }
+            };
+            if open {
+                questions.push((entry.id.clone(), entry.folder));
+            }
+        }
+        for id in seen.iter().filter(|id| self.base.by_id(id).is_none()) {
+            let Some(placed) = self.walk.placed.get(id) else { continue };
+            let before = self.walk.previous.and_then(|tree| {
+                let node = tree.by_id(id)?;
+                let parent = tree.parent(node).map(|parent| &tree.get(parent).id);
+                (tree.get(node).etag == placed.entry.etag && parent == Some(&placed.parent))
+                    .then(|| tree.get(node))
+            });
+            // A late listing still shows what we have just trashed: an id that is new is asked for, once.
+            let is_new = before.is_none() && self.base.len() > 1 && self.base.by_id(&placed.parent).is_some();
+            let is_sizeless =
+                placed.entry.kind == RemoteKind::File && placed.entry.size.is_none() && before.is_none();
+            if (is_new
+                && placed.entry.kind != RemoteKind::Foreign
+                && placed.entry.kind != RemoteKind::AppLibrary)
+                || is_sizeless
+                || self.trash.contains(id)
+            {
+                questions.push((id.clone(), placed.entry.is_folder()));
+            }
+        }
+        // The same input asks the same.
+        questions.sort();
+        questions
+    }
+
+    fn is_recent(&self, entry: &BaseEntry) -> bool {
+        entry.written_at.is_some_and(|at| self.now_secs.abs_diff(at) <= LATE_SECS)
+    }
+
+    /// Whether a folder above could not be read at all: asking for each item below would only add to the load.
+    fn is_below_failed(&self, node: Node) -> bool {
+        let mut at = self.base.parent(node);
+        while let Some(folder) = at {
+            if self.walk.failed.contains(&self.base.get(folder).id) {
+                return true;
+            }
+            at = self.base.parent(folder);
+        }
+        false
+    }
+
+    /// Looks items up and takes in what is found. Gives back those that are said to be gone and that no
+    /// listing shows.
+    fn ask(
+        &mut self,
+        questions: Vec<(ItemId, bool)>,
+        seen: &HashSet<ItemId>,
+    ) -> Result<Vec<(ItemId, bool)>, RemoteError> {
+        if questions.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.asked.extend(questions.iter().map(|(id, _)| id.clone()));
+        let answers = match self.remote.look_up(&questions) {
+            Ok(answers) => answers,
+            Err(error) if error.ends_pass() => return Err(error),
+            Err(error) => {
+                log::debug!("{} items cannot be looked up: {error}", questions.len());
+                return Ok(Vec::new());
+            }
+        };
+        let mut gone = Vec::new();
+        for (question, answer) in questions.into_iter().zip(answers) {
+            match answer {
+                LookUp::Found(item) => self.take(item, seen),
+                LookUp::Gone if !seen.contains(&question.0) => gone.push(question),
+                LookUp::Gone | LookUp::Unknown => {}
+            }
+        }
+        Ok(gone)
+    }
+
+    /// A look-up is current where a listing may be late.
+    fn take(&mut self, item: RemoteItem, seen: &HashSet<ItemId>) {
+        let id = item.entry.id.clone();
+        match &item.parent {
+            RemoteParent::Trash => {
+                self.walk.settle(&id, None);
+                self.trash.insert(id.clone());
+            }
+            RemoteParent::Folder(parent) => {
+                self.trash.remove(&id);
+                if self.walk.is_closed_library(parent) {
+                    self.walk.settle(&id, None);
+                } else {
+                    let recent = self.base.by_id(&id).is_some_and(|node| self.is_recent(self.base.get(node)));
+                    if !seen.contains(&id) && !recent {
+                        self.walk.distrust(parent);
+                    }
+                    self.walk.settle(&id, Some((parent.clone(), item.entry.clone())));
+                }
+            }
+            RemoteParent::Untold => {}
+        }
+        self.found.insert(id, item);
+    }
+
+    /// Folders that nothing is known of and that something found hangs in.
+    fn open_parents(&self, seen: &HashSet<ItemId>) -> Vec<(ItemId, bool)> {
+        let mut open = HashSet::new();
+        for id in self.found.keys().filter(|id| !seen.contains(*id)) {
+            let mut at = id;
+            for _ in 0..DEEPEST {
+                match self.parent_of(at) {
+                    Some(RemoteParent::Folder(parent)) if !is_top(parent) => at = parent,
+                    Some(_) => break,
+                    None => {
+                        if !self.asked.contains(at) && !self.trash.contains(at) {
+                            open.insert(at.clone());
+                        }
+                        break;
+                    }
+                }
+            }
+        }
+        let mut open: Vec<_> = open.into_iter().map(|id| (id, true)).collect();
+        open.sort();
+        open
+    }
+
+    /// Where an item hangs, by the best knowledge.
+    fn parent_of(&self, id: &ItemId) -> Option<&RemoteParent> {
+        self.found.get(id).map(|item| &item.parent)
+    }
+
+    /// What became of an item that is not in the tree.
+    fn absence(&self, id: &ItemId) -> Absence {
+        let written_just_now = self.base.by_id(id).is_some_and(|node| self.is_recent(self.base.get(node)));
+        if self.trash.contains(id) && (self.found.contains_key(id) || !written_just_now) {
+            return Absence::Trashed;
+        }
+        if self.gone.contains(id) && !self.found.contains_key(id) {
+            return Absence::Gone;
+        }
+        let mut at = id;
+        for _ in 0..DEEPEST {
+            match self.parent_of(at) {
+                Some(RemoteParent::Trash) => return Absence::Trashed,
+                Some(RemoteParent::Folder(parent)) if self.trash.contains(parent) => return Absence::Trashed,
+                // What the configuration leaves closed was not deleted by anybody.
+                Some(RemoteParent::Folder(parent)) if self.walk.is_closed_library(parent) => {
+                    return Absence::Unknown;
+                }
+                Some(RemoteParent::Folder(parent)) if is_top(parent) => {
+                    return if *parent == self.walk.scope.root {
+                        Absence::Unknown
+                    } else {
+                        Absence::OutOfScope
+                    };
+                }
+                Some(RemoteParent::Folder(parent)) => at = parent,
+                Some(RemoteParent::Untold) | None => return Absence::Unknown,
+            }
+        }
+        Absence::Unknown
+    }
+
+    fn view(self, seen: &HashSet<ItemId>) -> Result<RemoteView, RemoteError> {
+        let absent = self
+            .base
+            .walk(Node::ROOT)
+            .filter(|node| *node != Node::ROOT)
+            .map(|node| self.base.get(node))
+            .filter(|entry| entry.presence != Presence::LocalOnly && !seen.contains(&entry.id))
+            .map(|entry| (entry.id.clone(), self.absence(&entry.id)))
+            .collect();
+        let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());
+        let Seen { tree, unusable, complete } = self.walk.finish().ok_or_else(unread)?;
+        Ok(RemoteView { tree, absent, unusable, complete })
+    }
+}
+
+/// Whether it is the top of a zone, above which nothing is.
+fn is_top(id: &ItemId) -> bool {
+    *id == ItemId::drive_root() || id.doc() == "documents"
+}

@@ -1,0 +1,309 @@
+//! Reading folders, level by level.
+//!
+//! What was read is kept as "this item hangs there", the latest word winning, and made a tree
+//! only at the end. An item that moves during the walk, twice or into itself, then needs no care.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{DEEPEST, Scope};
+use crate::engine::ports::{Listing, Remote, RemoteError, RemoteItem};
+use crate::model::name::same;
+use crate::model::{FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
+
+/// Where an item was seen last.
+pub(super) struct Placement {
+    pub parent: ItemId,
+    pub entry: RemoteEntry,
+}
+
+/// What is known of a folder that was read, or tried.
+#[derive(Default)]
+struct Reading {
+    state: FolderState,
+    unusable: Vec<(String, String)>,
+}
+
+/// What a finished walk saw, as [`RemoteView`](crate::engine::view::RemoteView) has it.
+pub(super) struct Seen {
+    pub tree: RemoteTree,
+    pub unusable: Vec<(RelPath, String, String)>,
+    pub complete: bool,
+}
+
+/// The walk and what it saw.
+pub(super) struct Walk<'a> {
+    pub remote: &'a dyn Remote,
+    pub scope: &'a Scope<'a>,
+    pub previous: Option<&'a RemoteTree>,
+    root: Option<RemoteEntry>,
+    pub placed: HashMap<ItemId, Placement>,
+    readings: HashMap<ItemId, Reading>,
+    /// Items that a look-up has placed, or taken out.
+    settled: HashSet<ItemId>,
+    /// Folders that could not be read at all: nothing is known of what they hold.
+    pub failed: HashSet<ItemId>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(remote: &'a dyn Remote, scope: &'a Scope<'a>, previous: Option<&'a RemoteTree>) -> Self {
+        Self {
+            remote,
+            scope,
+            previous,
+            root: None,
+            placed: HashMap::new(),
+            readings: HashMap::new(),
+            settled: HashSet::new(),
+            failed: HashSet::new(),
+        }
+    }
+
+    /// Reads the root of the scope.
+    pub fn read_root(&mut self) -> Result<(), RemoteError> {
+        let id = self.scope.root.clone();
+        let damaged = || RemoteError::Damaged("the listing of the root was not answered".to_owned());
+        let mut listing =
+            self.remote.list(std::slice::from_ref(&id), false).pop().unwrap_or_else(|| Err(damaged()))?;
+        if listing.folder.state != FolderState::Complete
+            && let Some(Ok(again)) = self.remote.list(std::slice::from_ref(&id), false).pop()
+        {
+            listing = again;
+        }
+        // The tree is rooted at the id that was asked for, whatever an answer calls it.
+        self.root = Some(RemoteEntry { id: id.clone(), ..listing.folder.clone() });
+        self.take(&id, listing);
+        Ok(())
+    }
+
+    /// Reads all folders that can be reached and were not read yet.
+    pub fn descend(&mut self) -> Result<(), RemoteError> {
+        for _ in 0..DEEPEST {
+            let level = self.unread();
+            if level.is_empty() {
+                return Ok(());
+            }
+            self.read_level(level)?;
+        }
+        Ok(())
+    }
+
+    /// Reachable folders in scope that were not read yet.
+    fn unread(&self) -> Vec<ItemId> {
+        let mut unread = Vec::new();
+        self.visit(|id, path, entry| {
+            let is_open = entry.is_folder() && !self.readings.contains_key(id);
+            if is_open && self.takes_part(entry, path) {
+                unread.push(id.clone());
+            }
+        });
+        unread
+    }
+
+    /// Whether a folder is read: not skipped by the filter, and no app's library that nobody asked for.
+    fn takes_part(&self, entry: &RemoteEntry, path: &RelPath) -> bool {
+        match entry.kind {
+            RemoteKind::AppLibrary => self.is_wanted_library(entry) && !(self.scope.may_skip)(path),
+            RemoteKind::Folder => !(self.scope.may_skip)(path),
+            RemoteKind::File | RemoteKind::Foreign => false,
+        }
+    }
+
+    fn is_wanted_library(&self, entry: &RemoteEntry) -> bool {
+        let wanted = |name: &String| same(name, &entry.name) || name == entry.id.zone().as_str();
+        self.scope.app_libraries.iter().any(wanted)
+    }
+
+    /// Whether it is an app's library that stays closed.
+    pub fn is_closed_library(&self, id: &ItemId) -> bool {
+        self.placed.get(id).is_some_and(|placement| {
+            placement.entry.kind == RemoteKind::AppLibrary && !self.is_wanted_library(&placement.entry)
+        })
+    }
+
+    fn read_level(&mut self, level: Vec<ItemId>) -> Result<(), RemoteError> {
+        let (known, mut fresh): (Vec<_>, Vec<_>) =
+            level.into_iter().partition(|id| self.children_before(id).is_some());
+        let briefs = if known.is_empty() { Vec::new() } else { self.remote.list(&known, true) };
+        for (id, brief) in known.into_iter().zip(briefs) {
+            match brief {
+                Ok(brief) => match self.unchanged(&id, brief) {
+                    Some(listing) => self.take(&id, listing),
+                    None => fresh.push(id),
+                },
+                Err(error) if error.ends_pass() => return Err(error),
+                Err(_) => fresh.push(id),
+            }
+        }
+        if fresh.is_empty() {
+            return Ok(());
+        }
+        let mut listings = self.remote.list(&fresh, false);
+        let doubtful = |listing: &Result<Listing, RemoteError>| match listing {
+            Ok(listing) => listing.folder.state != FolderState::Complete,
+            Err(error) => matches!(error, RemoteError::Damaged(_)),
+        };
+        let open: Vec<usize> = (0..listings.len()).filter(|at| doubtful(&listings[*at])).collect();
+        if !open.is_empty() {
+            let ids: Vec<_> = open.iter().map(|at| fresh[*at].clone()).collect();
+            for (at, again) in open.into_iter().zip(self.remote.list(&ids, false)) {
+                // The later word counts, but an error says less than a listing that is short.
+                if again.is_ok() || listings[at].is_err() {
+                    listings[at] = again;
+                }
+            }
+        }
+        for (id, listing) in fresh.into_iter().zip(listings) {
+            match listing {
+                Ok(listing) => self.take(&id, listing),
+                Err(error) if error.ends_pass() => return Err(error),
+                Err(error) => {
+                    log::debug!("a folder cannot be listed: {error}");
+                    self.failed.insert(id.clone());
+                    self.readings
+                        .insert(id, Reading { state: FolderState::Incomplete, ..Reading::default() });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The children that the last look saw in a folder that it read completely.
+    fn children_before(&self, id: &ItemId) -> Option<Vec<&'a RemoteEntry>> {
+        let tree = self.previous?;
+        let node = tree.by_id(id)?;
+        (tree.get(node).state == FolderState::Complete)
+            .then(|| tree.children(node).iter().map(|child| tree.get(*child)).collect())
+    }
+
+    /// The full listing that a brief one stands for, when the same children have the same etags as at the last
+    /// look: name, size and time cannot have changed then (`docs/protocol.md` §7.2).
+    fn unchanged(&self, id: &ItemId, brief: Listing) -> Option<Listing> {
+        let before = self.children_before(id)?;
+        if brief.folder.state != FolderState::Complete || brief.items.len() != before.len() {
+            return None;
+        }
+        let etags: HashMap<_, _> =
+            brief.items.iter().map(|item| (&item.entry.id, &item.entry.etag)).collect();
+        let same = before
+            .iter()
+            .all(|entry| !entry.etag.as_str().is_empty() && etags.get(&entry.id) == Some(&&entry.etag));
+        let item = |entry: &&RemoteEntry| RemoteItem {
+            entry: RemoteEntry { state: FolderState::Unread, ..(*entry).clone() },
+            parent: crate::engine::ports::RemoteParent::Folder(id.clone()),
+        };
+        same.then(|| Listing { items: before.iter().map(item).collect(), ..brief })
+    }
+
+    fn take(&mut self, folder: &ItemId, listing: Listing) {
+        for item in listing.items {
+            // Late listings must not undo what a look-up said.
+            if !self.settled.contains(&item.entry.id) {
+                self.place(folder.clone(), item.entry);
+            }
+        }
+        let state = listing.folder.state;
+        self.readings.insert(folder.clone(), Reading { state, unusable: listing.unusable });
+    }
+
+    /// Notes what a look-up said: where the item hangs, or `None` when it is in no folder of the scope.
+    pub fn settle(&mut self, id: &ItemId, place: Option<(ItemId, RemoteEntry)>) {
+        self.settled.insert(id.clone());
+        match place {
+            Some((parent, entry)) => self.place(parent, entry),
+            None => drop(self.placed.remove(id)),
+        }
+    }
+
+    /// Notes where an item hangs. What is known of the inside of a folder stays.
+    fn place(&mut self, parent: ItemId, entry: RemoteEntry) {
+        if entry.id != self.scope.root {
+            self.placed.insert(entry.id.clone(), Placement { parent, entry });
+        }
+    }
+
+    /// Marks a folder as one whose listing missed something.
+    pub fn distrust(&mut self, folder: &ItemId) {
+        if let Some(reading) = self.readings.get_mut(folder) {
+            reading.state = FolderState::Incomplete;
+        }
+    }
+
+    /// All items that hang together with the root, with their ids.
+    pub fn reachable(&self) -> HashSet<ItemId> {
+        let mut ids = HashSet::from([self.scope.root.clone()]);
+        self.visit(|id, _, _| {
+            ids.insert(id.clone());
+        });
+        ids
+    }
+
+    /// Visits everything below the root, folders before what they hold. What hangs in a circle is not reached.
+    fn visit(&self, mut look: impl FnMut(&ItemId, &RelPath, &RemoteEntry)) {
+        let children = self.children();
+        let mut stack = vec![(&self.scope.root, RelPath::root())];
+        while let Some((folder, path)) = stack.pop() {
+            for (id, placement) in children.get(folder).into_iter().flatten() {
+                // Names were checked where they came in.
+                let Ok(path) = path.join(&placement.entry.name) else { continue };
+                look(id, &path, &placement.entry);
+                if placement.entry.is_folder() {
+                    stack.push((id, path));
+                }
+            }
+        }
+    }
+
+    fn children(&self) -> HashMap<&ItemId, Vec<(&ItemId, &Placement)>> {
+        let mut children: HashMap<_, Vec<_>> = HashMap::new();
+        for (id, placement) in &self.placed {
+            children.entry(&placement.parent).or_default().push((id, placement));
+        }
+        children
+    }
+
+    /// Makes the tree; `None` when not even the root was read.
+    pub fn finish(mut self) -> Option<Seen> {
+        let root = self.root.take()?;
+        let mut readings = std::mem::take(&mut self.readings);
+        let mut state_of = |id: &ItemId| readings.remove(id).unwrap_or_default();
+        let mut unusable = Vec::new();
+        let reading = state_of(&root.id);
+        let mut complete = reading.state == FolderState::Complete;
+        let mut tree = RemoteTree::new(RemoteEntry { state: reading.state, ..root });
+        unusable.extend(reading.unusable.into_iter().map(|(name, why)| (RelPath::root(), name, why)));
+        let mut children: HashMap<ItemId, Vec<RemoteEntry>> = HashMap::new();
+        for placement in self.placed.into_values() {
+            children.entry(placement.parent).or_default().push(placement.entry);
+        }
+        let mut stack = vec![(self.scope.root.clone(), Node::ROOT)];
+        while let Some((folder, node)) = stack.pop() {
+            let mut entries = children.remove(&folder).unwrap_or_default();
+            // The same input gives the same tree.
+            entries.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+            for mut entry in entries {
+                if crate::model::path::check_name(&entry.name).is_err() {
+                    unusable.push((
+                        tree.path(node),
+                        entry.name.into(),
+                        "no path can hold the name".to_owned(),
+                    ));
+                    continue;
+                }
+                let reading = if entry.is_folder() { state_of(&entry.id) } else { Reading::default() };
+                entry.state = reading.state;
+                complete &= entry.state != FolderState::Incomplete;
+                let (id, name, is_folder) = (entry.id.clone(), entry.name.clone(), entry.is_folder());
+                let child = tree.insert(node, &name, entry);
+                if !reading.unusable.is_empty() {
+                    let path = tree.path(child);
+                    unusable
+                        .extend(reading.unusable.into_iter().map(|(name, why)| (path.clone(), name, why)));
+                }
+                if is_folder {
+                    stack.push((id, child));
+                }
+            }
+        }
+        Some(Seen { tree, unusable, complete })
+    }
+}

@@ -1,0 +1,492 @@
+//! One pass: look at both sides, plan, guard, carry out.
+//!
+//! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
+//! the ports only, so that the simulation drives the same code as the program.
+
+use super::conflict::conflict_name;
+use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
+use super::guard::{self, GuardLimits};
+use super::observe::local::{observe_local, rescan, signatures};
+use super::observe::remote::{Scope, observe_remote};
+use super::operation::{Action, Note, NoteKind, Plan, Replacement};
+use super::plan::{ConflictPolicy, Mode, Policy, plan};
+use super::ports::{DiskError, RemoteError, Store, StoreError};
+use super::recognise::{Recognition, recognise};
+use super::view::{LocalView, RemoteView};
+use crate::model::filter::{Filter, Verdict};
+use crate::model::{Change, ItemId, Node, RelPath, RemoteEntry, RemoteKind, State, Zone, state::GuardState};
+
+/// What the owner configured, as far as passes need it.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Which sides may change.
+    pub mode: Mode,
+    /// Who keeps the name in a conflict.
+    pub conflict: ConflictPolicy,
+    /// How an edit replaces the version on iCloud.
+    pub replacement: Replacement,
+    /// What becomes of packages.
+    pub packages: Packages,
+    /// Larger files are left alone; bytes.
+    pub max_file_size: Option<u64>,
+    /// Which paths take part.
+    pub filter: Filter,
+    /// App libraries that are opted in, by shown name or zone.
+    pub app_libraries: Vec<String>,
+    /// Whether `sync.remote_root` is an app's library.
+    pub root_is_library: bool,
+    /// Whether what goes to iCloud's trash is deleted for good right after.
+    pub remote_delete_permanent: bool,
+    /// Listings and transfers in parallel.
+    pub workers: usize,
+    /// When deletions wait for a person.
+    pub guard: GuardLimits,
+}
+
+/// Where to look before planning.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Look {
+    /// The whole drive here, or only these folders; folders are added to what is known already.
+    pub local: LocalLook,
+    /// Whether iCloud is walked through; otherwise what the last walk and our own writes say counts.
+    pub remote: bool,
+}
+
+/// How much of the local drive is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum LocalLook {
+    /// All of it.
+    #[default]
+    Whole,
+    /// These folders.
+    Folders(Vec<RelPath>),
+}
+
+impl Look {
+    /// Everything on both sides.
+    pub fn whole() -> Self {
+        Self { local: LocalLook::Whole, remote: true }
+    }
+}
+
+/// What concerns one pass only.
+pub struct PassOptions<'a> {
+    /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.
+    pub conflict_mark: &'a str,
+    /// Set-aside items are tried before their time.
+    pub ignore_next_try: bool,
+}
+
+/// Why a pass did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum PassError {
+    /// iCloud: not reachable, the account needs something, or the program is asked to stop.
+    #[error("{0}")]
+    Remote(RemoteError),
+    /// The drive's folder, or `remote_root`, is not the one of this state: nothing is read as a deletion.
+    #[error("{0}")]
+    WrongFolder(String),
+    /// The disk.
+    #[error("{0}")]
+    Disk(String),
+    /// The state cannot be saved.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<DiskError> for PassError {
+    fn from(error: DiskError) -> Self {
+        match error {
+            DiskError::WrongRoot(text) => Self::WrongFolder(text),
+            other => Self::Disk(other.to_string()),
+        }
+    }
+}
+
+impl From<End> for PassError {
+    fn from(end: End) -> Self {
+        match end {
+            End::Remote(error) => Self::Remote(error),
+            End::WrongRoot(text) => Self::WrongFolder(text),
+            End::Disk(text) => Self::Disk(text),
+            End::Store(text) => Self::Store(StoreError(text)),
+        }
+    }
+}
+
+/// What a look found and what follows from it.
+#[derive(Clone, Debug, Default)]
+pub struct Planned {
+    /// What may be carried out; held deletions are not in it.
+    pub plan: Plan,
+    /// What the guards remember from now on.
+    pub guard: GuardState,
+}
+
+/// What came of a pass.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Operations that were planned.
+    pub planned: usize,
+    /// Whether nothing had to be done on either side.
+    pub quiet: bool,
+    /// Whether something could not be planned for want of knowledge, or has to be planned again.
+    pub pending: bool,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// Items that are left alone, and why.
+    pub notes: Vec<Note>,
+    /// How many deletions wait for a person.
+    pub held: usize,
+    /// Whether iCloud was walked through and every folder added up.
+    pub complete: bool,
+}
+
+impl Report {
+    /// Items that are left alone for a fault, not by rule.
+    pub fn set_aside(&self) -> impl Iterator<Item = &Note> {
+        self.notes.iter().filter(|note| matches!(note.kind, NoteKind::SetAside(_)))
+    }
+}
+
+/// The sole owner of the three trees and the store.
+pub struct Engine {
+    /// The base, and what is stored beside it.
+    pub state: State,
+    /// Where it is stored.
+    pub store: Box<dyn Store + Send>,
+    /// The disk as last seen.
+    pub local: Option<LocalView>,
+    /// iCloud as last seen, with our own writes since.
+    pub remote: Option<RemoteView>,
+}
+
+impl Engine {
+    /// An engine that has not looked at anything yet.
+    pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
+        Self { state, store, local: None, remote: None }
+    }
+
+    /// Stores changes, then applies them.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot; nothing is applied then.
+    pub fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.store.commit(changes)?;
+        for change in changes {
+            self.state.apply(change);
+        }
+        Ok(())
+    }
+
+    /// Finishes or undoes operations that a crash cut short. Comes before the first look.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`]; also while one of them cannot be settled yet: nothing may be planned before it is.
+    pub fn recover(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
+        if self.state.intents.is_empty() {
+            return Ok(());
+        }
+        let recovered = recover(ports, &mut self.state, &mut *self.store)?;
+        match recovered.waiting.into_iter().next() {
+            Some(why) => Err(PassError::Remote(RemoteError::Busy {
+                message: format!("an operation that was cut short cannot be settled yet: {why}"),
+                retry_after: None,
+            })),
+            None => Ok(()),
+        }
+    }
+
+    /// One whole pass.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`] when it ended early; what was done until then is stored.
+    pub fn pass(
+        &mut self,
+        ports: &Ports<'_>,
+        settings: &Settings,
+        look: &Look,
+        options: &PassOptions<'_>,
+        events: &mut dyn FnMut(&Event),
+    ) -> Result<Report, PassError> {
+        self.recover(ports)?;
+        self.look(ports, settings, look)?;
+        let planned = self.plan(ports, settings, options);
+        self.carry_out(ports, settings, options, planned, events)
+    }
+
+    /// Looks at both sides, in parallel where more than one worker is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`]; a side that was read is remembered even when the other one failed.
+    pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
+        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+        let (state, previous) = (&self.state, self.remote.as_ref());
+        let there = || -> Result<Option<RemoteView>, PassError> {
+            if !look.remote && previous.is_some() {
+                return Ok(None);
+            }
+            let scope = Scope {
+                root: state.base.get(Node::ROOT).id.clone(),
+                root_is_library: settings.root_is_library,
+                app_libraries: settings.app_libraries.clone(),
+                may_skip: &may_skip,
+            };
+            match observe_remote(ports.remote, ports.clock, &state.base, &scope, previous) {
+                Ok(view) => Ok(Some(view)),
+                Err(RemoteError::Gone) => Err(PassError::WrongFolder(
+                    "the folder that sync.remote_root names is not on iCloud any more: restore it there, or \
+                     choose another one and run `icloudds reset-state`"
+                        .to_owned(),
+                )),
+                Err(error) => Err(PassError::Remote(error)),
+            }
+        };
+        let known = self.local.take();
+        let here = || -> Result<LocalView, PassError> {
+            match (&look.local, known) {
+                (LocalLook::Folders(folders), Some(mut view)) => {
+                    rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
+                    Ok(view)
+                }
+                _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
+            }
+        };
+        let (here, there) = if settings.workers > 1 {
+            std::thread::scope(|scope| {
+                let here =
+                    std::thread::Builder::new().name("icloudds-scan".to_owned()).spawn_scoped(scope, here);
+                let there = there();
+                let here = match here {
+                    Ok(thread) => thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)),
+                    Err(error) => Err(PassError::Disk(format!("cannot start a thread: {error}"))),
+                };
+                (here, there)
+            })
+        } else {
+            (here(), there())
+        };
+        let here = here.map(|view| self.local = Some(view));
+        if let Some(view) = there? {
+            self.remote = Some(view);
+        }
+        here
+    }
+
+    /// What follows from the last look, guarded. Changes nothing on either side; contents that have to be
+    /// compared are read.
+    pub fn plan(&mut self, ports: &Ports<'_>, settings: &Settings, options: &PassOptions<'_>) -> Planned {
+        let (Some(local), Some(_)) = (self.local.as_mut(), self.remote.as_ref()) else {
+            return Planned { guard: self.state.guard.clone(), ..Planned::default() };
+        };
+        let now = ports.clock.now().whole_seconds();
+        let mut recognition = recognise(&self.state.base, &local.tree);
+        if !recognition.unsigned.is_empty() {
+            signatures(ports.disk, &mut local.tree, &recognition.unsigned, settings.workers);
+            recognition = recognise(&self.state.base, &local.tree);
+        }
+        let plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
+        let (mut plan, guard, notes) =
+            guard::apply(plan, &self.state.guard, &settings.guard, &self.state.base, now);
+        plan.notes.extend(notes);
+        Planned { plan, guard }
+    }
+
+    fn planned(
+        &self,
+        settings: &Settings,
+        options: &PassOptions<'_>,
+        recognition: &Recognition,
+        local_folds_case: bool,
+        now: i64,
+    ) -> Plan {
+        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Plan::default() };
+        let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
+        let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
+        let is_waiting = |path: &RelPath| {
+            !options.ignore_next_try
+                && self
+                    .state
+                    .set_aside
+                    .get(path)
+                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now))
+        };
+        let policy = Policy {
+            mode: settings.mode,
+            conflict: settings.conflict,
+            replacement: match self.state.calibration.in_place_refused {
+                true => Replacement::Trash,
+                false => settings.replacement,
+            },
+            max_file_size: settings.max_file_size,
+            takes_part: &takes_part,
+            is_junk: &is_junk,
+            is_waiting: &is_waiting,
+            local_only: &self.state.local_only,
+            conflict_mark: options.conflict_mark,
+            local_folds_case,
+        };
+        plan(&self.state.base, local, remote, recognition, &policy)
+    }
+
+    /// Carries out what was planned.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`] when the pass ended early; what was done until then is stored.
+    pub fn carry_out(
+        &mut self,
+        ports: &Ports<'_>,
+        settings: &Settings,
+        options: &PassOptions<'_>,
+        planned: Planned,
+        events: &mut dyn FnMut(&Event),
+    ) -> Result<Report, PassError> {
+        let Planned { plan, guard } = planned;
+        if guard != self.state.guard {
+            self.commit(&[Change::Guard(guard)])?;
+        }
+        let conflict = |path: &RelPath, nth: u32| beside(path, options.conflict_mark, nth);
+        let junk = |name: &str| is_junk(&settings.filter, name);
+        let execution = ExecuteOptions {
+            workers: settings.workers,
+            remote_delete_permanent: settings.remote_delete_permanent,
+            in_place: settings.replacement == Replacement::InPlace
+                && !self.state.calibration.in_place_refused,
+            packages: settings.packages,
+            ignore_next_try: options.ignore_next_try,
+            ..ExecuteOptions::new(&conflict, &junk)
+        };
+        let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
+        let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
+        let changes = store.changes;
+        self.learn(&changes);
+        self.look_again(ports, settings, &plan);
+        if let Some(end) = outcome.ended.take() {
+            return Err(end.into());
+        }
+        let quiet = plan.is_quiet();
+        Ok(Report {
+            planned: plan.operations.len(),
+            quiet,
+            pending: plan.is_unsettled() || !outcome.plan_again.is_empty(),
+            held: self.state.guard.held.len(),
+            complete: self.remote.as_ref().is_some_and(|view| view.complete),
+            notes: plan.notes,
+            outcome,
+        })
+    }
+
+    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
+    fn learn(&mut self, changes: &[Change]) {
+        let Some(view) = self.remote.as_mut() else { return };
+        for change in changes {
+            match change {
+                Change::Remove(id) => {
+                    // What is forgotten but still there comes back with the next walk.
+                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
+                        && self.state.base.by_id(id).is_none()
+                    {
+                        view.tree.remove(node);
+                    }
+                    view.absent.remove(id);
+                }
+                Change::Put { parent, entry } => {
+                    let Some(folder) = view.tree.by_id(parent) else { continue };
+                    let known = view.tree.by_id(&entry.id);
+                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
+                        continue;
+                    }
+                    let state = known.map(|node| view.tree.get(node).state);
+                    let fresh = RemoteEntry {
+                        id: entry.id.clone(),
+                        kind: match known.map(|node| &view.tree.get(node).kind) {
+                            Some(kind) => kind.clone(),
+                            None if entry.folder => RemoteKind::Folder,
+                            None => RemoteKind::File,
+                        },
+                        name: entry.remote_name.clone(),
+                        etag: entry.etag.clone(),
+                        size: entry.remote_size,
+                        mtime: entry.remote_mtime,
+                        signature: None,
+                        // A folder that we have just made holds what we put there.
+                        state: state.unwrap_or(crate::model::FolderState::Complete),
+                        file_count: None,
+                    };
+                    match known {
+                        Some(node) => {
+                            view.tree.relink(node, folder, &entry.remote_name);
+                            view.tree.replace(node, fresh);
+                        }
+                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
+                    }
+                    view.absent.remove(&entry.id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads the folders again in which the plan worked here; where that fails the next pass scans everything.
+    fn look_again(&mut self, ports: &Ports<'_>, settings: &Settings, plan: &Plan) {
+        let mut folders = Vec::new();
+        for operation in &plan.operations {
+            let places: &[&RelPath] = match &operation.action {
+                Action::MoveLocal { local, .. } => &[&operation.path, &local.path],
+                Action::MakeLocalFolder { .. } | Action::Download { .. } | Action::TrashLocal { .. } => {
+                    &[&operation.path]
+                }
+                Action::Compare { local, .. } | Action::Settle { local, .. } => &[&local.path],
+                _ => &[],
+            };
+            folders.extend(places.iter().filter_map(|path| path.parent()));
+        }
+        folders.sort_unstable();
+        folders.dedup();
+        if folders.is_empty() {
+            return;
+        }
+        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+        if let Some(mut view) = self.local.take()
+            && rescan(ports.disk, ports.clock, &mut view, &folders, &may_skip).is_ok()
+        {
+            self.local = Some(view);
+        }
+    }
+}
+
+/// Whether a path is built-in junk, which keeps no folder alive.
+fn is_junk(filter: &Filter, path: &str) -> bool {
+    matches!(filter.verdict(path), Verdict::BuiltIn { .. })
+}
+
+/// The path of the `nth` (from 0) conflict copy beside `path`.
+fn beside(path: &RelPath, mark: &str, nth: u32) -> RelPath {
+    let name = conflict_name(path.name(), mark, nth + 1);
+    path.parent().and_then(|folder| folder.join(&name).ok()).unwrap_or_else(|| path.clone())
+}
+
+/// Passes changes on to the store and remembers those that were stored.
+struct Recorder<'a> {
+    inner: &'a mut dyn Store,
+    changes: Vec<Change>,
+}
+
+impl Store for Recorder<'_> {
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.inner.commit(changes)?;
+        self.changes.extend_from_slice(changes);
+        Ok(())
+    }
+}
+
+/// The id that `Owner::root_id` names; `None` when it is not of that form.
+pub fn root_of(text: &str) -> Option<ItemId> {
+    let (zone, doc) = text.split_once("::")?;
+    Some(ItemId::new(Zone::new(zone), doc))
+}

@@ -1,0 +1,364 @@
+//! One call of the drive services with its retries, and what all calls share.
+
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::engine::ports::{Clock, RemoteError};
+use crate::icloud::classify::{Class, Verdict, classify};
+use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method};
+use crate::icloud::retry::{Backoff, Pace};
+use crate::icloud::service::{Root, Service, ServiceError};
+use crate::icloud::signin::error::SignInError;
+use crate::model::DiskTime;
+
+/// One authenticated call.
+#[derive(Clone, Debug)]
+pub struct Ask<'a> {
+    /// The service.
+    pub root: Root,
+    /// The method.
+    pub method: Method,
+    /// The path below the service's root.
+    pub path: &'a str,
+    /// The query, unencoded.
+    pub query: &'a [(&'a str, &'a str)],
+    /// The body; empty for none.
+    pub body: &'a [u8],
+    /// Time and size limits.
+    pub limits: Limits,
+    /// The endpoint's name for the log.
+    pub kind: &'static str,
+}
+
+/// The signed-in session as the drive client needs it; [`Service`] is the real one.
+pub trait Api: Send + Sync {
+    /// Makes one call, with the session renewed where that helps.
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`] when there is no answer to judge.
+    fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError>;
+
+    /// Exchanges content with a content host, without the session's cookies.
+    ///
+    /// # Errors
+    ///
+    /// [`HttpError`] when no answer came.
+    fn open(&self, call: Call<'_>) -> Result<(Head, Box<dyn Read + Send>), HttpError>;
+
+    /// The upload token, when the session has one (`docs/protocol.md` §12.1).
+    fn upload_token(&self) -> Option<String>;
+
+    /// Whether content may be exchanged with that address (§11.3).
+    fn allows(&self, url: &str) -> bool;
+}
+
+impl Api for Service {
+    fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError> {
+        let content_type = (!ask.body.is_empty()).then_some("text/plain");
+        Service::call(
+            self,
+            ask.root,
+            ask.method,
+            ask.path,
+            ask.query,
+            content_type,
+            ask.body,
+            ask.limits,
+            ask.kind,
+        )
+    }
+
+    fn open(&self, call: Call<'_>) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
+        self.http().open(call)
+    }
+
+    fn upload_token(&self) -> Option<String> {
+        Service::upload_token(self)
+    }
+
+    fn allows(&self, url: &str) -> bool {
+        self.allowed_content_host(url)
+    }
+}
+
+/// The first wait after an answer that says "busy".
+pub(super) const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// Attempts after refusals without a reason (§16.1).
+const SPURIOUS_ATTEMPTS: u32 = 3;
+/// Attempts while no connection can be made; the caller waits longer than a call should.
+const CONNECT_ATTEMPTS: u32 = 3;
+/// Access denied for so long is no throttling any more (§16.1).
+const DENIED_FOR_GOOD_SECS: i64 = 15 * 60;
+
+/// Why a call came to nothing.
+pub(super) enum Failure {
+    /// The service answered, and it was no success.
+    Refused {
+        /// What it means.
+        verdict: Verdict,
+        /// What it asks to wait.
+        retry_after: Option<Duration>,
+        /// Whether the call may change the drive.
+        changes: bool,
+    },
+    /// Anything else.
+    Error(RemoteError),
+}
+
+impl Failure {
+    /// The class of the refusal, if it is one.
+    pub fn class(&self) -> Option<Class> {
+        match self {
+            Self::Refused { verdict, .. } => Some(verdict.class),
+            Self::Error(_) => None,
+        }
+    }
+
+    /// Whether the refusal may be due to one item of several, or to their number.
+    pub fn may_blame_batch(&self) -> bool {
+        match self {
+            Self::Refused { verdict, .. } => matches!(
+                verdict.class,
+                Class::Spurious
+                    | Class::Refused
+                    | Class::Gone
+                    | Class::Conflict
+                    | Class::NameTaken
+                    | Class::Parent
+                    | Class::Quota
+                    | Class::Undecided
+            ),
+            // An answer larger than allowed comes so.
+            Self::Error(error) => matches!(error, RemoteError::Refused(_)),
+        }
+    }
+}
+
+impl From<RemoteError> for Failure {
+    fn from(error: RemoteError) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Failure> for RemoteError {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Refused { verdict, retry_after, changes } => verdict.into_error(changes, retry_after),
+            Failure::Error(error) => error,
+        }
+    }
+}
+
+/// What all calls of one account share.
+pub(super) struct Client {
+    pub api: Arc<dyn Api>,
+    pub clock: Arc<dyn Clock + Send + Sync>,
+    pace: Pace,
+    lane: Mutex<()>,
+    denied_since: Mutex<Option<DiskTime>>,
+    /// Set once the drive has answered: from then on a plain 400 is no sign of a first use.
+    pub has_answered: AtomicBool,
+}
+
+/// How a call is treated.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Treat {
+    /// It only reads; every failure may be tried again.
+    Read,
+    /// It only reads, and the caller knows another way when it is refused.
+    ReadOnce,
+    /// It may change the drive: an attempt whose fate is unknown is the last one.
+    Change,
+}
+
+impl Client {
+    pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock + Send + Sync>) -> Self {
+        Self {
+            api,
+            clock,
+            pace: Pace::default(),
+            lane: Mutex::new(()),
+            denied_since: Mutex::new(None),
+            has_answered: AtomicBool::new(false),
+        }
+    }
+
+    /// Waits for the lane of calls that change the drive.
+    ///
+    /// The lock is held over the call on purpose: what it serialises is not our memory but the
+    /// account's zone, which answers ZONE_BUSY to the second of two writes (`docs/protocol.md` §10).
+    pub fn turn(&self) -> MutexGuard<'_, ()> {
+        self.lane.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes a call and reads its answer with `parse`, which gives `None` for what is not the protocol.
+    pub fn call<T>(
+        &self,
+        ask: &Ask<'_>,
+        treat: Treat,
+        parse: impl Fn(&[u8]) -> Option<T>,
+    ) -> Result<T, Failure> {
+        let clock = &*self.clock;
+        let changes = treat == Treat::Change;
+        let mut backoff = Backoff::new(FIRST_WAIT);
+        loop {
+            self.pace.before(clock)?;
+            let answer = match self.api.call(ask) {
+                Ok(answer) => answer,
+                Err(ServiceError::SignIn(error)) => return Err(sign_in_error(&error).into()),
+                Err(ServiceError::Http(error)) if changes && !error.is_before_sending() => {
+                    return Err(RemoteError::Uncertain(error.to_string()).into());
+                }
+                Err(ServiceError::Http(error)) => {
+                    // Each attempt that timed out has taken minutes already.
+                    let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
+                    let again = error.is_transient() && backoff.attempts() + 1 < most;
+                    if again && backoff.wait(clock, None)? {
+                        continue;
+                    }
+                    return Err(http_error(&error).into());
+                }
+            };
+            let Some(verdict) = judge(&answer) else {
+                match parse(&answer.body) {
+                    Some(value) => {
+                        self.answered();
+                        return Ok(value);
+                    }
+                    None if changes => {
+                        let words = format!("the answer to {} cannot be read", ask.kind);
+                        return Err(RemoteError::Uncertain(words).into());
+                    }
+                    None => {
+                        if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS && backoff.wait(clock, None)? {
+                            continue;
+                        }
+                        let words = format!("the answer to {} cannot be read", ask.kind);
+                        return Err(RemoteError::Damaged(words).into());
+                    }
+                }
+            };
+            log::debug!("{}: {:?}, {}", ask.kind, verdict.class, verdict.words);
+            if matches!(answer.head.status, 429 | 503) || verdict.class == Class::Denied {
+                self.pace.throttled();
+            } else {
+                self.pace.answered();
+            }
+            let retry_after = answer.head.retry_after();
+            let again = match verdict.class {
+                Class::ZoneBusy | Class::Throttled => true,
+                Class::Failing if changes => false,
+                Class::Failing if answer.head.status == 500 => backoff.attempts() < SPURIOUS_ATTEMPTS,
+                Class::Failing => true,
+                Class::Spurious => treat != Treat::ReadOnce && backoff.attempts() + 1 < SPURIOUS_ATTEMPTS,
+                Class::Refused => treat == Treat::Read && backoff.attempts() + 1 < SPURIOUS_ATTEMPTS,
+                _ => false,
+            };
+            if again && backoff.wait(clock, retry_after)? {
+                continue;
+            }
+            if verdict.class == Class::Denied {
+                self.check_denied()?;
+            }
+            return Err(Failure::Refused { verdict, retry_after, changes });
+        }
+    }
+
+    /// As [`Client::call`], with the answer as plain JSON.
+    pub fn json(&self, ask: &Ask<'_>, treat: Treat) -> Result<Value, Failure> {
+        self.call(ask, treat, |body| serde_json::from_slice(body).ok())
+    }
+
+    fn answered(&self) {
+        self.pace.answered();
+        self.has_answered.store(true, Ordering::Relaxed);
+        *self.denied_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
+    /// Tells the owner when access stays denied.
+    fn check_denied(&self) -> Result<(), RemoteError> {
+        let now = self.clock.now();
+        let mut since = self.denied_since.lock().unwrap_or_else(PoisonError::into_inner);
+        let first = *since.get_or_insert(now);
+        if now.whole_seconds().saturating_sub(first.whole_seconds()) < DENIED_FOR_GOOD_SECS {
+            return Ok(());
+        }
+        Err(RemoteError::Account {
+            message: "iCloud denies access to the Drive; check on a trusted device that \"Access iCloud Data on the Web\" is on, else wait some hours".to_owned(),
+            exit_code: 7,
+        })
+    }
+}
+
+/// What speaks against an answer; `None` when nothing does.
+fn judge(answer: &Answer) -> Option<Verdict> {
+    let is_object = answer.body.trim_ascii_start().starts_with(b"{");
+    if answer.is_success() && !is_object {
+        return None;
+    }
+    let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
+    let verdict = classify(answer.head.status, body.as_ref());
+    (verdict.class != Class::Ok).then_some(verdict)
+}
+
+/// The port's word for a failure below the protocol of a call that changed nothing. Only where not
+/// even a connection was made would no other item fare better.
+pub(super) fn http_error(error: &HttpError) -> RemoteError {
+    match error {
+        HttpError::TooLarge { .. } | HttpError::Unsendable { .. } => RemoteError::Refused(error.to_string()),
+        _ if error.is_before_sending() => RemoteError::Unreachable(error.to_string()),
+        _ => RemoteError::Busy { message: error.to_string(), retry_after: None },
+    }
+}
+
+/// Runs `work` on each of `jobs`, up to `workers` at a time, and gives the results in their order.
+pub(super) fn in_parallel<T: Sync, R: Send>(
+    workers: usize,
+    jobs: &[T],
+    work: impl Fn(&T) -> R + Sync,
+) -> Vec<R> {
+    let workers = workers.clamp(1, jobs.len().max(1));
+    if workers == 1 {
+        return jobs.iter().map(work).collect();
+    }
+    let next = AtomicUsize::new(0);
+    let run = || {
+        let mut done = Vec::new();
+        while let Some((at, job)) = {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            jobs.get(at).map(|job| (at, job))
+        } {
+            done.push((at, work(job)));
+        }
+        done
+    };
+    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(run)).collect();
+        threads
+            .into_iter()
+            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect()
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
+}
+
+/// The port's word for a session that could not be renewed; the call had no effect then.
+fn sign_in_error(error: &SignInError) -> RemoteError {
+    match error {
+        SignInError::Cancelled(_) => RemoteError::Stopped,
+        SignInError::Network(network) if network.is_transient() => {
+            RemoteError::Unreachable(network.to_string())
+        }
+        _ => {
+            let advice = error.advice();
+            let message = if advice.is_empty() { error.to_string() } else { format!("{error}; {advice}") };
+            RemoteError::Account { message, exit_code: error.exit_code() }
+        }
+    }
+}

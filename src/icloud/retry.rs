@@ -1,0 +1,175 @@
+//! How long to wait before asking again, and when to stop asking (`docs/protocol.md` §16.1).
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::engine::ports::{Clock, RemoteError, Stopped};
+
+/// All the waiting that one call may do.
+const BUDGET: Duration = Duration::from_secs(60);
+/// The longest single wait.
+const LONGEST: Duration = Duration::from_secs(30);
+/// More attempts than this never helped anybody, however short the waits.
+const MOST_ATTEMPTS: u32 = 12;
+/// So many throttles slow everything down (open question 20).
+const SLOW_FROM: u32 = 3;
+/// Beyond this, calls wait no longer than before.
+const SLOWEST: u32 = 8;
+/// So many answers in a row take one throttle back.
+const CALM: u32 = 20;
+
+impl From<Stopped> for RemoteError {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// The waits of one call: exponential with full jitter, within a budget.
+pub(super) struct Backoff {
+    first: Duration,
+    attempts: u32,
+    waited: Duration,
+}
+
+impl Backoff {
+    /// Waits that start around `first`.
+    pub fn new(first: Duration) -> Self {
+        Self { first, attempts: 0, waited: Duration::ZERO }
+    }
+
+    /// How often it waited.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Waits before the next attempt: at least `asked`, where the service asked for a time. Gives
+    /// `false`, without waiting, when the budget does not allow another.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError::Stopped`] when the program ends meanwhile.
+    pub fn wait(&mut self, clock: &dyn Clock, asked: Option<Duration>) -> Result<bool, RemoteError> {
+        if self.attempts >= MOST_ATTEMPTS {
+            return Ok(false);
+        }
+        let ceiling = self.first.saturating_mul(1 << self.attempts.min(10)).min(LONGEST);
+        let jitter = ceiling.mul_f64(clock.unit_random().clamp(0.0, 1.0));
+        // The jitter is added, so that those who were told the same time do not come together.
+        let wait = asked.map_or(jitter, |asked| asked.saturating_add(jitter.min(Duration::from_secs(1))));
+        let waited = self.waited.saturating_add(wait);
+        if waited > BUDGET {
+            return Ok(false);
+        }
+        self.attempts += 1;
+        self.waited = waited;
+        clock.pause(wait)?;
+        Ok(true)
+    }
+}
+
+/// Slows all calls down while the service throttles.
+#[derive(Default)]
+pub(super) struct Pace {
+    state: Mutex<PaceState>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct PaceState {
+    throttles: u32,
+    calm: u32,
+}
+
+impl Pace {
+    /// Waits before a call, if the service has throttled several times of late.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError::Stopped`] when the program ends meanwhile.
+    pub fn before(&self, clock: &dyn Clock) -> Result<(), RemoteError> {
+        let throttles = self.state.lock().unwrap_or_else(PoisonError::into_inner).throttles;
+        if throttles >= SLOW_FROM {
+            let ceiling = Duration::from_millis(500 << (throttles - SLOW_FROM));
+            clock.pause(ceiling.mul_f64(0.5 + clock.unit_random().clamp(0.0, 1.0) / 2.0))?;
+        }
+        Ok(())
+    }
+
+    /// The service throttled.
+    pub fn throttled(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.throttles = (state.throttles + 1).min(SLOWEST);
+        state.calm = 0;
+        if state.throttles == SLOW_FROM {
+            log::warn!("iCloud throttles; all requests slow down for a while");
+        }
+    }
+
+    /// The service answered as usual.
+    pub fn answered(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.throttles == 0 {
+            return;
+        }
+        state.calm += 1;
+        if state.calm >= CALM {
+            state.calm = 0;
+            state.throttles -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::icloud::test_clock::TestClock;
+
+    #[test]
+    fn waits_grow_with_jitter_and_end_within_the_budget() {
+        let clock = TestClock::with_random(0.5);
+        let mut backoff = Backoff::new(Duration::from_millis(500));
+        while backoff.wait(&clock, None).unwrap() {}
+        let waits = clock.pauses();
+        assert_eq!(waits[..3], [250, 500, 1000].map(Duration::from_millis));
+        assert!(waits.iter().sum::<Duration>() <= BUDGET);
+        assert_eq!(waits.iter().max(), Some(&Duration::from_secs(15)));
+    }
+
+    #[test]
+    fn without_luck_the_number_of_attempts_is_bounded() {
+        let clock = TestClock::with_random(0.0);
+        let mut backoff = Backoff::new(Duration::from_millis(500));
+        while backoff.wait(&clock, None).unwrap() {}
+        assert_eq!(clock.pauses().len(), 12);
+    }
+
+    #[test]
+    fn an_asked_for_time_is_kept_or_handed_on() {
+        let clock = TestClock::with_random(0.5);
+        assert!(Backoff::new(LONGEST).wait(&clock, Some(Duration::from_secs(20))).unwrap());
+        assert_eq!(clock.pauses(), [Duration::from_secs(21)]);
+        assert!(!Backoff::new(LONGEST).wait(&clock, Some(Duration::from_secs(90))).unwrap());
+        assert_eq!(clock.pauses().len(), 1);
+    }
+
+    #[test]
+    fn three_throttles_slow_all_calls_and_calm_ends_it() {
+        let clock = TestClock::with_random(0.5);
+        let pace = Pace::default();
+        pace.throttled();
+        pace.throttled();
+        pace.before(&clock).unwrap();
+        assert!(clock.pauses().is_empty());
+        pace.throttled();
+        pace.before(&clock).unwrap();
+        assert_eq!(clock.pauses(), [Duration::from_millis(375)]);
+        (0..CALM).for_each(|_| pace.answered());
+        pace.before(&clock).unwrap();
+        assert_eq!(clock.pauses().len(), 1);
+    }
+
+    #[test]
+    fn stopping_ends_a_wait() {
+        let clock = TestClock::stopped();
+        assert_eq!(Backoff::new(LONGEST).wait(&clock, None), Err(RemoteError::Stopped));
+    }
+}

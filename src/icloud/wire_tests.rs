@@ -1,0 +1,155 @@
+use serde_json::json;
+
+use super::*;
+
+fn item(value: Value) -> Item {
+    serde_json::from_value(value).unwrap()
+}
+
+fn file(extra: Value) -> Item {
+    let mut value = json!({
+        "drivewsid": "FILE::com.apple.CloudDocs::3C8E0B1D-5A4F-4B0C-9D5E-6F7A8B9C0D1E",
+        "name": "Report", "extension": "pdf", "type": "FILE", "etag": "32::2x", "size": 20480,
+        "dateModified": "2026-03-02T11:22:33Z", "parentId": "FOLDER::com.apple.CloudDocs::root",
+    });
+    value.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    item(value)
+}
+
+#[test]
+fn a_file_becomes_an_entry_with_its_full_name() {
+    let found = file(json!({})).to_remote().unwrap();
+    assert_eq!(&*found.entry.name, "Report.pdf");
+    assert_eq!(found.entry.kind, RemoteKind::File);
+    assert_eq!(found.entry.size, Some(20480));
+    assert_eq!(found.entry.mtime, Some(ServerTime(1_772_450_553)));
+    assert_eq!(found.entry.etag, Etag::new("32::2x"));
+    assert_eq!(found.parent, RemoteParent::Folder(ItemId::drive_root()));
+}
+
+#[test]
+fn names_are_joined_as_the_service_splits_them() {
+    for (name, extension, kind, expected) in [
+        ("a.tar", json!("gz"), "FILE", "a.tar.gz"),
+        ("", json!("bashrc"), "FILE", ".bashrc"),
+        (".bashrc", json!(""), "FILE", ".bashrc"),
+        ("plain", json!(null), "FILE", "plain"),
+        ("v1.2", json!(null), "FOLDER", "v1.2"),
+        ("v1", json!("2"), "FOLDER", "v1"),
+        ("n", json!(7), "FILE", "n.7"),
+    ] {
+        let shown = file(json!({"name": name, "extension": extension, "type": kind}));
+        assert_eq!(shown.full_name(), expected);
+    }
+}
+
+#[test]
+fn kinds_follow_type_share_and_prefix() {
+    let id = |prefix: &str| format!("{prefix}::iCloud.md.obsidian::documents");
+    for (value, expected) in [
+        (json!({"type": "FILE"}), RemoteKind::File),
+        (json!({"type": "file"}), RemoteKind::File),
+        (json!({"type": "FOLDER", "drivewsid": "FOLDER::com.apple.CloudDocs::A"}), RemoteKind::Folder),
+        (json!({"type": "APP_LIBRARY", "drivewsid": id("FOLDER")}), RemoteKind::AppLibrary),
+        (json!({"type": "APP_CONTAINER", "drivewsid": id("FOLDER")}), RemoteKind::AppLibrary),
+        (json!({"type": null, "drivewsid": id("FOLDER")}), RemoteKind::AppLibrary),
+        (json!({"type": null}), RemoteKind::File),
+        (json!({"type": "SHARED_FOLDER"}), RemoteKind::Foreign),
+        (json!({"drivewsid": "FILE_IN_SHARED_FOLDER::com.apple.CloudDocs::A"}), RemoteKind::Foreign),
+        (json!({"share": "TO_ME"}), RemoteKind::Foreign),
+        (json!({"share": "BY_ME", "shareCount": 1}), RemoteKind::File),
+        (json!({"type": "SOMETHING_NEW"}), RemoteKind::Foreign),
+    ] {
+        assert_eq!(file(value.clone()).entry().unwrap().kind, expected, "{value}");
+    }
+}
+
+#[test]
+fn odd_members_are_taken_as_far_as_they_say_something() {
+    let odd = file(json!({"size": "123", "dateModified": "2026-03-02T04:22:35-07:00", "etag": "null",
+        "isDeleted": true, "icons": [{"deep": [1]}], "parentId": "FOLDER::com.apple.CloudDocs::TRASH_ROOT"}));
+    let found = odd.to_remote().unwrap();
+    assert_eq!(found.entry.size, Some(123));
+    assert_eq!(found.entry.mtime, Some(ServerTime(1_772_450_555)));
+    assert_eq!(found.entry.etag, Etag::default());
+    assert_eq!(found.parent, RemoteParent::Trash);
+    assert!(odd.is_deleted);
+    for value in [json!({"size": -5}), json!({"size": [1]}), json!({"size": null}), json!({"size": 1.5})] {
+        assert_eq!(file(value).entry().unwrap().size, None);
+    }
+    for when in ["", "yesterday", "2026-03-02"] {
+        assert_eq!(file(json!({"dateModified": when})).entry().unwrap().mtime, None);
+    }
+}
+
+#[test]
+fn an_id_comes_from_its_parts_where_the_whole_is_missing() {
+    let parts = item(json!({"zone": "com.apple.Pages", "docwsid": "documents", "type": "APP_LIBRARY"}));
+    assert_eq!(parts.id(), Some(ItemId::new(Zone::new("com.apple.Pages"), "documents")));
+    assert_eq!(item(json!({"drivewsid": "TRASH_ROOT"})).id(), None);
+    assert!(item(json!({"drivewsid": "TRASH_ROOT"})).is_trash());
+}
+
+fn listing(extra: Value) -> Listing {
+    let mut value = json!({"drivewsid": "FOLDER::com.apple.CloudDocs::root", "name": "", "etag": "31",
+        "type": "FOLDER", "numberOfItems": 1, "status": "OK",
+        "items": [{"drivewsid": "FILE::com.apple.CloudDocs::A", "name": "a", "type": "FILE", "etag": "1::1"}]});
+    value.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+    item(value).listing(&RemoteParent::Folder(ItemId::drive_root()), false).unwrap()
+}
+
+#[test]
+fn a_listing_is_complete_only_when_it_adds_up() {
+    let twice = json!([{"drivewsid": "FILE::z::A", "name": "a"}, {"drivewsid": "FILE::z::A", "name": "a"}]);
+    for (extra, expected) in [
+        (json!({}), FolderState::Complete),
+        (json!({"status": null}), FolderState::Complete),
+        (json!({"numberOfItems": "1"}), FolderState::Complete),
+        (json!({"numberOfItems": 2}), FolderState::Incomplete),
+        (json!({"numberOfItems": 0}), FolderState::Incomplete),
+        (json!({"numberOfItems": null}), FolderState::Incomplete),
+        (json!({"items": null, "numberOfItems": 0}), FolderState::Incomplete),
+        (json!({"items": [], "numberOfItems": 0}), FolderState::Complete),
+        (json!({"status": "SOMETHING"}), FolderState::Incomplete),
+        (json!({"errorCode": 421}), FolderState::Incomplete),
+        (json!({"items": twice, "numberOfItems": 2}), FolderState::Incomplete),
+    ] {
+        assert_eq!(listing(extra.clone()).folder.state, expected, "{extra}");
+    }
+}
+
+#[test]
+fn what_no_path_can_hold_is_told_and_kept_out() {
+    let names = ["..", ".", "a/b", "a\0b", ""];
+    let items: Vec<_> = names
+        .iter()
+        .enumerate()
+        .map(|(at, name)| json!({"drivewsid": format!("FILE::z::{at}"), "name": name, "type": "FILE"}))
+        .chain([json!({"name": "homeless"})])
+        .collect();
+    let shown = listing(json!({"numberOfItems": items.len(), "items": items}));
+    assert!(shown.items.is_empty());
+    let told: Vec<_> = shown.unusable.iter().map(|(name, _)| name.as_str()).collect();
+    assert_eq!(told, ["..", ".", "a/b", "a\0b", "", "homeless"]);
+    assert_eq!(shown.folder.state, FolderState::Complete);
+}
+
+#[test]
+fn brief_children_need_no_name() {
+    let shown = item(json!({"drivewsid": "FOLDER::z::F", "numberOfItems": 1,
+        "items": [{"drivewsid": "FILE::z::A", "docwsid": "A", "etag": "7::3"}]}))
+    .listing(&RemoteParent::Folder(ItemId::new(Zone::new("z"), "F")), true)
+    .unwrap();
+    assert_eq!(shown.items.len(), 1);
+    assert_eq!(shown.items[0].entry.etag, Etag::new("7::3"));
+}
+
+#[test]
+fn the_trash_lists_without_an_id_of_its_own() {
+    let shown = item(json!({"drivewsid": "TRASH_ROOT", "numberOfItems": 1, "items": [
+        {"drivewsid": "FILE::z::A", "name": "a", "parentId": "TRASH_ROOT", "type": "FILE"}]}))
+    .listing(&RemoteParent::Trash, false)
+    .unwrap();
+    assert_eq!(shown.items[0].parent, RemoteParent::Trash);
+    assert_eq!(shown.folder.state, FolderState::Complete);
+}

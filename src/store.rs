@@ -1,1 +1,0 @@
-//! Edge: the stored base.

@@ -1,0 +1,239 @@
+//! How numbers, texts and ids lie in a record (`docs/state-format.md`, Primitives).
+
+use crate::model::{DiskTime, ItemId, LocalStamp, Signature, Zone};
+use crate::model::{Identity, id::CLOUD_DOCS};
+
+use super::Trouble;
+
+/// Writes a record.
+#[derive(Default)]
+pub(super) struct Writer(pub Vec<u8>);
+
+impl Writer {
+    pub fn byte(&mut self, byte: u8) {
+        self.0.push(byte);
+    }
+
+    /// Seven bits a byte, the lowest first; the top bit says that more follow.
+    pub fn number(&mut self, mut number: u64) {
+        while number >= 0x80 {
+            self.0.push((number & 0x7f) as u8 | 0x80);
+            number >>= 7;
+        }
+        self.0.push(number as u8);
+    }
+
+    /// Zigzag, so that small negative numbers stay short.
+    pub fn signed(&mut self, number: i64) {
+        self.number(((number << 1) ^ (number >> 63)) as u64);
+    }
+
+    pub fn time(&mut self, time: DiskTime) {
+        self.0.extend(time.0.to_le_bytes());
+    }
+
+    pub fn text(&mut self, text: &str) {
+        self.number(text.len() as u64);
+        self.0.extend(text.as_bytes());
+    }
+
+    pub fn signature(&mut self, signature: &Signature) {
+        self.0.extend(signature.0);
+    }
+
+    /// Kind (bit 0: UUID, bit 1: a zone of its own), the zone where it has one, the document.
+    pub fn id(&mut self, id: &ItemId) {
+        let doc = id.doc();
+        let uuid = parse_uuid(&doc);
+        let named = *id.zone() != Zone::CloudDocs;
+        self.byte(u8::from(uuid.is_some()) | u8::from(named) << 1);
+        if named {
+            self.text(id.zone().as_str());
+        }
+        match uuid {
+            Some(bytes) => self.0.extend(bytes),
+            None => self.text(&doc),
+        }
+    }
+
+    pub fn stamp(&mut self, stamp: &LocalStamp) {
+        self.byte(u8::from(stamp.on_root_fs) | u8::from(stamp.identity.birth.is_some()) << 1);
+        self.number(stamp.size);
+        self.time(stamp.mtime);
+        self.time(stamp.ctime);
+        self.number(stamp.identity.inode);
+        if let Some(birth) = stamp.identity.birth {
+            self.time(birth);
+        }
+    }
+}
+
+/// Reads a record; everything that does not fit is damage.
+pub(super) struct Reader<'a>(&'a [u8]);
+
+/// A record that says something we never write.
+pub(super) fn malformed() -> Trouble {
+    Trouble::Damaged("a record is malformed".into())
+}
+
+impl<'a> Reader<'a> {
+    pub fn new(bytes: &'a [u8]) -> Self {
+        Self(bytes)
+    }
+
+    /// Nothing may be left over.
+    pub fn end(&self) -> Result<(), Trouble> {
+        if self.0.is_empty() { Ok(()) } else { Err(malformed()) }
+    }
+
+    fn take(&mut self, count: usize) -> Result<&'a [u8], Trouble> {
+        let (head, rest) = self.0.split_at_checked(count).ok_or_else(malformed)?;
+        self.0 = rest;
+        Ok(head)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], Trouble> {
+        self.take(N)?.try_into().map_err(|_| malformed())
+    }
+
+    pub fn byte(&mut self) -> Result<u8, Trouble> {
+        Ok(self.array::<1>()?[0])
+    }
+
+    pub fn number(&mut self) -> Result<u64, Trouble> {
+        let mut number = 0_u64;
+        for shift in (0..64).step_by(7) {
+            let byte = self.byte()?;
+            let bits = u64::from(byte & 0x7f);
+            if shift == 63 && bits > 1 {
+                return Err(malformed());
+            }
+            number |= bits << shift;
+            if byte & 0x80 == 0 {
+                return Ok(number);
+            }
+        }
+        Err(malformed())
+    }
+
+    pub fn signed(&mut self) -> Result<i64, Trouble> {
+        let number = self.number()?;
+        Ok((number >> 1) as i64 ^ -((number & 1) as i64))
+    }
+
+    pub fn time(&mut self) -> Result<DiskTime, Trouble> {
+        Ok(DiskTime(i64::from_le_bytes(self.array()?)))
+    }
+
+    pub fn text(&mut self) -> Result<&'a str, Trouble> {
+        let length = usize::try_from(self.number()?).map_err(|_| malformed())?;
+        std::str::from_utf8(self.take(length)?).map_err(|_| malformed())
+    }
+
+    pub fn signature(&mut self) -> Result<Signature, Trouble> {
+        self.array().map(Signature)
+    }
+
+    pub fn id(&mut self) -> Result<ItemId, Trouble> {
+        let kind = self.byte()?;
+        if kind > 3 {
+            return Err(malformed());
+        }
+        let zone = if kind & 2 == 0 { CLOUD_DOCS } else { self.text()? };
+        let zone = Zone::new(zone);
+        Ok(if kind & 1 == 0 {
+            ItemId::new(zone, self.text()?)
+        } else {
+            ItemId::new(zone, &format_uuid(&self.array()?))
+        })
+    }
+
+    pub fn stamp(&mut self) -> Result<LocalStamp, Trouble> {
+        let flags = self.byte()?;
+        if flags > 3 {
+            return Err(malformed());
+        }
+        Ok(LocalStamp {
+            on_root_fs: flags & 1 != 0,
+            size: self.number()?,
+            mtime: self.time()?,
+            ctime: self.time()?,
+            identity: Identity {
+                inode: self.number()?,
+                birth: if flags & 2 == 0 { None } else { Some(self.time()?) },
+            },
+        })
+    }
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// The 16 bytes of an upper-case UUID, the form that nearly all ids have.
+fn parse_uuid(text: &str) -> Option<[u8; 16]> {
+    let mut bytes = [0; 16];
+    let mut digits = 0;
+    if text.len() != 36 {
+        return None;
+    }
+    for (at, c) in text.bytes().enumerate() {
+        if matches!(at, 8 | 13 | 18 | 23) {
+            if c != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let value = HEX.iter().position(|digit| *digit == c)? as u8;
+        *bytes.get_mut(digits / 2)? |= if digits % 2 == 0 { value << 4 } else { value };
+        digits += 1;
+    }
+    Some(bytes)
+}
+
+fn format_uuid(bytes: &[u8; 16]) -> String {
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push(char::from(HEX[usize::from(byte >> 4)]));
+        text.push(char::from(HEX[usize::from(byte & 15)]));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_come_back() {
+        for number in [0, 1, -1, 63, -64, 64, i64::MAX, i64::MIN] {
+            let mut writer = Writer::default();
+            writer.signed(number);
+            writer.number(number as u64);
+            let mut reader = Reader::new(&writer.0);
+            assert_eq!(reader.signed().unwrap(), number);
+            assert_eq!(reader.number().unwrap(), number as u64);
+            reader.end().unwrap();
+        }
+        assert!(Reader::new(&[0xff; 9]).number().is_err());
+        assert!(Reader::new(&[0xff; 11]).number().is_err());
+    }
+
+    #[test]
+    fn ids_come_back_and_stay_short() {
+        for (text, length) in [
+            ("FILE::com.apple.CloudDocs::3C8E0B1D-5A4F-4B0C-9D5E-6F7A8B9C0D1E", 17),
+            ("FILE::com.apple.CloudDocs::3c8e0b1d-5a4f-4b0c-9d5e-6f7a8b9c0d1e", 38),
+            ("FILE::com.apple.CloudDocs::3C8E0B1D-5A4F-4B0C-9D5E6F7A8B9C0D1E-", 38),
+            ("FOLDER::com.apple.Pages::documents", 26),
+            ("FOLDER::com.apple.CloudDocs::root", 6),
+        ] {
+            let id = ItemId::from_drivewsid(text).unwrap();
+            let mut writer = Writer::default();
+            writer.id(&id);
+            assert_eq!(writer.0.len(), length, "{text}");
+            assert_eq!(Reader::new(&writer.0).id().unwrap(), id);
+        }
+    }
+}

@@ -1,0 +1,192 @@
+//! Storing changes, a group at a time.
+
+use std::path::PathBuf;
+
+use redb::{Database, ReadableDatabase};
+use serde::Serialize;
+
+use crate::engine::ports::{Store, StoreError};
+use crate::model::{BaseEntry, Change, ItemId, Owner, Zone};
+
+use super::intent::write_intent;
+use super::load::Loaded;
+use super::record::{
+    base_key, child_key, children_prefix, intent_key, kind, meta, read_base, read_child_key, text_key,
+    write_base,
+};
+use super::table::{Records, TABLE, Tally, read_head};
+use super::{Trouble, database, guarded};
+
+/// The state's file, open and locked for this process.
+#[derive(Debug)]
+pub struct RedbStore {
+    path: PathBuf,
+    /// `None` after a failure, until the next commit opens it again.
+    database: Option<Database>,
+    /// The item that the base's root stands for.
+    root: ItemId,
+    commits: u64,
+}
+
+impl RedbStore {
+    pub(super) fn new(path: PathBuf, database: Database, loaded: &Loaded) -> Self {
+        Self {
+            path,
+            database: Some(database),
+            root: root_of(loaded.state.owner.as_ref()),
+            commits: loaded.commits,
+        }
+    }
+
+    fn try_commit(&mut self, changes: &[Change]) -> Result<(), Trouble> {
+        if self.database.is_none() {
+            self.database = Some(database(&self.path)?);
+        }
+        let Some(database) = &self.database else { return Ok(()) };
+        let mut root = self.root.clone();
+        let transaction = database.begin_write()?;
+        let tally = {
+            let mut records = Records::new(transaction.open_table(TABLE)?)?;
+            for change in changes {
+                apply(&mut records, &mut root, change)?;
+            }
+            records.finish()?
+        };
+        transaction.commit()?;
+        self.root = root;
+        self.commits = tally.commits;
+        Ok(())
+    }
+
+    /// The tally as the disk has it after a failure.
+    fn reread(&mut self) -> Result<Tally, Trouble> {
+        self.database = None;
+        let database = database(&self.path)?;
+        let tally = read_head(&database.begin_read()?.open_table(TABLE)?)?;
+        self.database = Some(database);
+        Ok(tally)
+    }
+}
+
+impl Store for RedbStore {
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let before = self.commits;
+        let Err(trouble) = guarded(|| self.try_commit(changes)) else { return Ok(()) };
+        // A commit that reports a failure may be on the disk all the same; only the file knows.
+        match guarded(|| self.reread()) {
+            Ok(tally) if tally.commits == before.wrapping_add(1) => {
+                self.commits = tally.commits;
+                self.root = changes.iter().rev().find_map(owner_of).map_or(self.root.clone(), root_of_owner);
+                Ok(())
+            }
+            _ => Err(StoreError(trouble.to_string())),
+        }
+    }
+}
+
+fn owner_of(change: &Change) -> Option<&Owner> {
+    match change {
+        Change::Owner(owner) if owner.root_id.contains("::") => Some(owner),
+        _ => None,
+    }
+}
+
+fn root_of_owner(owner: &Owner) -> ItemId {
+    let parts = owner.root_id.split_once("::");
+    parts.map_or_else(ItemId::drive_root, |(zone, doc)| ItemId::new(Zone::new(zone), doc))
+}
+
+/// The item that the base's root stands for.
+pub(super) fn root_of(owner: Option<&Owner>) -> ItemId {
+    owner.map_or_else(ItemId::drive_root, root_of_owner)
+}
+
+/// Stores one change by the rules of [`crate::model::State::apply`]: what cannot apply changes nothing.
+fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Change) -> Result<(), Trouble> {
+    match change {
+        Change::Owner(owner) => {
+            if owner_of(change).is_some() {
+                records.clear()?;
+                *root = root_of_owner(owner);
+                put_json(records, &text_key(kind::META, meta::OWNER), owner)?;
+            }
+            Ok(())
+        }
+        Change::Put { parent, entry } => put(records, root, parent, entry),
+        Change::Remove(id) if id == root => Ok(()),
+        Change::Remove(id) => remove(records, id),
+        Change::Presence(id, presence) => match stored(records, id)? {
+            Some((parent, mut entry)) => {
+                entry.presence = *presence;
+                records.put(&base_key(id), &write_base(&parent, &entry))
+            }
+            None => Ok(()),
+        },
+        Change::Begin(number, intent) => records.put(&intent_key(*number), &write_intent(intent)),
+        Change::End(number) => records.remove(&intent_key(*number)),
+        Change::SetAside(path, Some(item)) => {
+            put_json(records, &text_key(kind::SET_ASIDE, path.as_str()), item)
+        }
+        Change::SetAside(path, None) => records.remove(&text_key(kind::SET_ASIDE, path.as_str())),
+        Change::LocalOnly(path, true) => records.put(&text_key(kind::LOCAL_ONLY, path.as_str()), &[]),
+        Change::LocalOnly(path, false) => records.remove(&text_key(kind::LOCAL_ONLY, path.as_str())),
+        Change::Guard(guard) => put_json(records, &text_key(kind::META, meta::GUARD), guard),
+        Change::Calibration(known) => put_json(records, &text_key(kind::META, meta::CALIBRATION), known),
+        Change::Synced(at) => put_json(records, &text_key(kind::META, meta::SYNCED), at),
+    }
+}
+
+fn put_json(records: &mut Records<'_>, key: &[u8], value: &impl Serialize) -> Result<(), Trouble> {
+    let json = serde_json::to_vec(value).map_err(|error| Trouble::Failed(error.to_string()))?;
+    records.put(key, &json)
+}
+
+fn stored(records: &Records<'_>, id: &ItemId) -> Result<Option<(ItemId, BaseEntry)>, Trouble> {
+    let key = base_key(id);
+    records.get(&key)?.map(|payload| read_base(&key, &payload)).transpose()
+}
+
+fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEntry) -> Result<(), Trouble> {
+    let id = &entry.id;
+    if id == root || parent != root && records.get(&base_key(parent))?.is_none() {
+        return Ok(());
+    }
+    match stored(records, id)? {
+        Some((old_parent, _)) if old_parent != *parent => {
+            if holds(records, id, parent)? {
+                return Ok(());
+            }
+            records.remove(&child_key(&old_parent, id))?;
+        }
+        _ => {}
+    }
+    records.put(&base_key(id), &write_base(parent, entry))?;
+    records.put(&child_key(parent, id), &[])
+}
+
+/// Whether `item` is `folder` or lies below it.
+fn holds(records: &Records<'_>, folder: &ItemId, item: &ItemId) -> Result<bool, Trouble> {
+    let mut next = Some(item.clone());
+    while let Some(id) = next {
+        if id == *folder {
+            return Ok(true);
+        }
+        next = stored(records, &id)?.map(|(parent, _)| parent);
+    }
+    Ok(false)
+}
+
+/// Removes an item of the base and all below it.
+pub(super) fn remove(records: &mut Records<'_>, id: &ItemId) -> Result<(), Trouble> {
+    let Some((parent, _)) = stored(records, id)? else { return Ok(()) };
+    records.remove(&child_key(&parent, id))?;
+    let mut doomed = vec![id.clone()];
+    while let Some(id) = doomed.pop() {
+        records.remove(&base_key(&id))?;
+        for key in records.keys(&children_prefix(&id))? {
+            doomed.push(read_child_key(&key)?.1);
+            records.remove(&key)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,94 @@
+//! The records of unfinished operations.
+
+use crate::model::{Etag, Intent, ItemId, RelPath};
+
+use super::Trouble;
+use super::bytes::{Reader, Writer, malformed};
+
+const REPLACE: u8 = 1;
+const PLACE: u8 = 2;
+const TRASH_FOLDER: u8 = 3;
+
+/// An intent as it is stored.
+pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
+    let mut writer = Writer::default();
+    match intent {
+        Intent::ReplaceByTrash { old, old_etag, parent, name, document, path, stamp, signature } => {
+            writer.byte(REPLACE);
+            writer.id(old);
+            writer.text(old_etag.as_str());
+            writer.id(parent);
+            writer.text(name);
+            writer.text(document);
+            writer.text(path.as_str());
+            writer.stamp(stamp);
+            writer.signature(signature);
+        }
+        Intent::Place { id, folder, from, to, temporary } => {
+            writer.byte(PLACE);
+            writer.id(id);
+            writer.byte(u8::from(*folder) | u8::from(temporary.is_some()) << 1);
+            for (place, name) in [from, to] {
+                writer.id(place);
+                writer.text(name);
+            }
+            if let Some(name) = temporary {
+                writer.text(name);
+            }
+        }
+        Intent::TrashFolder { id, from, planned } => {
+            writer.byte(TRASH_FOLDER);
+            writer.id(id);
+            writer.id(&from.0);
+            writer.text(&from.1);
+            writer.number(planned.len() as u64);
+            planned.iter().for_each(|id| writer.id(id));
+        }
+    }
+    writer.0
+}
+
+/// Reads such a record.
+pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
+    let mut reader = Reader::new(payload);
+    let intent = match reader.byte()? {
+        REPLACE => Intent::ReplaceByTrash {
+            old: reader.id()?,
+            old_etag: Etag::new(reader.text()?),
+            parent: reader.id()?,
+            name: reader.text()?.into(),
+            document: reader.text()?.into(),
+            path: RelPath::parse(reader.text()?).map_err(|error| Trouble::Damaged(error.to_string()))?,
+            stamp: reader.stamp()?,
+            signature: reader.signature()?,
+        },
+        PLACE => {
+            let id = reader.id()?;
+            let flags = reader.byte()?;
+            if flags > 3 {
+                return Err(malformed());
+            }
+            Intent::Place {
+                id,
+                folder: flags & 1 != 0,
+                from: place(&mut reader)?,
+                to: place(&mut reader)?,
+                temporary: if flags & 2 == 0 { None } else { Some(reader.text()?.into()) },
+            }
+        }
+        TRASH_FOLDER => {
+            let id = reader.id()?;
+            let from = place(&mut reader)?;
+            let count = reader.number()?;
+            let planned = (0..count).map(|_| reader.id()).collect::<Result<_, _>>()?;
+            Intent::TrashFolder { id, from, planned }
+        }
+        _ => return Err(malformed()),
+    };
+    reader.end()?;
+    Ok(intent)
+}
+
+fn place(reader: &mut Reader<'_>) -> Result<(ItemId, Box<str>), Trouble> {
+    Ok((reader.id()?, reader.text()?.into()))
+}

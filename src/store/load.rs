@@ -1,0 +1,139 @@
+//! Reading the whole state at a start.
+
+use std::collections::HashMap;
+
+use redb::{Database, ReadableDatabase, ReadableTable, TableError};
+use serde::de::DeserializeOwned;
+
+use crate::model::{BaseEntry, BaseTree, ItemId, Node, RelPath, State};
+
+use super::Trouble;
+use super::bytes::malformed;
+use super::commit::{remove, root_of};
+use super::intent::read_intent;
+use super::record::{kind, meta, read_base, read_child_key};
+use super::table::{Count, Records, TABLE, check, read_head};
+
+/// The state and what was odd about it.
+pub(super) struct Loaded {
+    /// All that was stored.
+    pub state: State,
+    /// Items whose folder is not stored; they are removed from the file too.
+    pub orphans: Vec<ItemId>,
+    /// The number of the last commit.
+    pub commits: u64,
+    /// Bytes of all keys and values.
+    pub bytes: u64,
+}
+
+/// Items of the base by the folder that holds them, before they become a tree.
+type ByFolder = HashMap<ItemId, Vec<BaseEntry>>;
+
+/// Loads everything, and writes the head of a new file.
+pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
+    let reading = database.begin_read()?;
+    let table = match reading.open_table(TABLE) {
+        Ok(table) => table,
+        Err(TableError::TableDoesNotExist(_)) => return begin(database),
+        Err(error) => return Err(error.into()),
+    };
+    let tally = read_head(&table)?;
+    let mut state = State::empty();
+    let mut by_folder = ByFolder::new();
+    let mut count = Count::default();
+    let (mut items, mut links, mut bytes) = (0_u64, 0_u64, 0_u64);
+    for record in table.iter()? {
+        let (key, value) = record?;
+        let key = key.value();
+        bytes += (key.len() + value.value().len()) as u64;
+        let (payload, sum) = check(key, value.value())?;
+        let (first, rest) = key.split_first().ok_or_else(malformed)?;
+        if !matches!(*first, kind::FORMAT | kind::TALLY) {
+            count.add(sum);
+        }
+        match *first {
+            kind::FORMAT | kind::TALLY if rest.is_empty() => {}
+            kind::BASE => {
+                let (parent, entry) = read_base(key, payload)?;
+                by_folder.entry(parent).or_default().push(entry);
+                items += 1;
+            }
+            kind::CHILD => {
+                read_child_key(key)?;
+                links += 1;
+            }
+            kind::INTENT => {
+                let number = rest.try_into().map(u64::from_be_bytes).map_err(|_| malformed())?;
+                state.intents.insert(number, read_intent(payload)?);
+            }
+            kind::SET_ASIDE => drop(state.set_aside.insert(path(rest)?, json(payload)?)),
+            kind::LOCAL_ONLY => drop(state.local_only.insert(path(rest)?)),
+            kind::META => single(&mut state, rest, payload)?,
+            _ => return Err(malformed()),
+        }
+    }
+    if !count.agrees(&tally) || items != links {
+        return Err(Trouble::Damaged("records are missing".into()));
+    }
+    drop(table);
+    let root = root_of(state.owner.as_ref());
+    state.base = BaseTree::new(BaseEntry::root(root.clone()));
+    plant(&mut state.base, &root, &mut by_folder);
+    let orphans: Vec<_> = by_folder.into_values().flatten().map(|entry| entry.id).collect();
+    let commits = if orphans.is_empty() { tally.commits } else { weed(database, &orphans)? };
+    Ok(Loaded { state, orphans, commits, bytes })
+}
+
+fn begin(database: &Database) -> Result<Loaded, Trouble> {
+    let transaction = database.begin_write()?;
+    let tally = Records::begin(transaction.open_table(TABLE)?)?;
+    transaction.commit()?;
+    Ok(Loaded { state: State::empty(), orphans: Vec::new(), commits: tally.commits, bytes: 0 })
+}
+
+/// Hangs all items that can be reached from the root into the tree, and leaves the others.
+fn plant(base: &mut BaseTree, root: &ItemId, by_folder: &mut ByFolder) {
+    let mut folders = vec![(Node::ROOT, root.clone())];
+    while let Some((folder, id)) = folders.pop() {
+        let mut held = by_folder.remove(&id).unwrap_or_default();
+        // In the tree's own order each one comes last, so that nothing has to make room.
+        held.sort_by(|a, b| a.local_name.cmp(&b.local_name));
+        for entry in held {
+            let (id, name) = (entry.id.clone(), entry.local_name.clone());
+            folders.push((base.insert(folder, &name, entry), id));
+        }
+    }
+}
+
+fn weed(database: &Database, orphans: &[ItemId]) -> Result<u64, Trouble> {
+    let transaction = database.begin_write()?;
+    let tally = {
+        let mut records = Records::new(transaction.open_table(TABLE)?)?;
+        for id in orphans {
+            remove(&mut records, id)?;
+        }
+        records.finish()?
+    };
+    transaction.commit()?;
+    Ok(tally.commits)
+}
+
+fn single(state: &mut State, name: &[u8], payload: &[u8]) -> Result<(), Trouble> {
+    match std::str::from_utf8(name).map_err(|_| malformed())? {
+        meta::OWNER => state.owner = Some(json(payload)?),
+        meta::GUARD => state.guard = json(payload)?,
+        meta::CALIBRATION => state.calibration = json(payload)?,
+        meta::SYNCED => state.last_sync = Some(json(payload)?),
+        _ => return Err(malformed()),
+    }
+    Ok(())
+}
+
+fn json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, Trouble> {
+    serde_json::from_slice(payload).map_err(|error| Trouble::Damaged(error.to_string()))
+}
+
+fn path(text: &[u8]) -> Result<RelPath, Trouble> {
+    let text = std::str::from_utf8(text).map_err(|_| malformed())?;
+    RelPath::parse(text).map_err(|error| Trouble::Damaged(error.to_string()))
+}

@@ -1,0 +1,243 @@
+//! The state on disk: one redb file whose every record carries a checksum.
+//!
+//! A damaged file never stops a start and never gets a wrong word in: it is moved aside, and
+//! the sync begins as if for the first time, which deletes nothing. The format is described
+//! in `docs/state-format.md`.
+
+mod bytes;
+mod commit;
+mod intent;
+mod load;
+mod record;
+mod table;
+
+use std::fs::{File, OpenOptions, Permissions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use redb::Database;
+
+pub use commit::RedbStore;
+use load::Loaded;
+
+use crate::model::State;
+
+/// The version of the format that this program writes, and the newest that it reads.
+pub const FORMAT: u64 = 1;
+
+/// Memory that the database may use for its pages, in bytes.
+const CACHE: usize = 6 << 20;
+
+/// A file that is longer than twice its records and this many bytes is made smaller at a start.
+const SLACK: u64 = 4 << 20;
+
+/// The state, opened.
+#[derive(Debug)]
+pub struct Opened {
+    /// Takes the changes from now on.
+    pub store: RedbStore,
+    /// All that was stored.
+    pub state: State,
+    /// What was wrong with the file that was there, if it was damaged: the state begins anew.
+    pub damage: Option<Damage>,
+    /// Items that were forgotten because the folder that held them is not stored, `zone::docwsid`;
+    /// they are seen anew. Empty unless something went wrong before.
+    pub dropped: Vec<String>,
+}
+
+/// A damaged state that was moved aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Damage {
+    /// Where it lies now.
+    pub moved_to: PathBuf,
+    /// What is wrong with it.
+    pub why: String,
+}
+
+/// Why the state cannot be opened or reset. Nothing was destroyed.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// A newer program wrote it.
+    #[error(
+        "the sync state {} was written by a newer icloudds (format {found}, this one reads up to {FORMAT}): \
+         use that version again, or start over with `icloudds reset-state`",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its format.
+        found: u64,
+    },
+    /// Another process holds it.
+    #[error("the sync state {} is in use by another process: stop the other icloudds first", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system refuses.
+    #[error("cannot open the sync state {}: {why}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+    },
+}
+
+/// What can be wrong inside.
+#[derive(Debug)]
+enum Trouble {
+    /// The file is not what we wrote.
+    Damaged(String),
+    /// A newer format.
+    Newer(u64),
+    /// Another process has it.
+    InUse,
+    /// The disk does not do its work; the file may be sound.
+    Failed(String),
+}
+
+impl<E: Into<redb::Error>> From<E> for Trouble {
+    fn from(error: E) -> Self {
+        match error.into() {
+            redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
+            redb::Error::Io(error) => match error.kind() {
+                ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Self::Damaged(error.to_string()),
+                _ => Self::Failed(error.to_string()),
+            },
+            error @ (redb::Error::Corrupted(_)
+            | redb::Error::TableTypeMismatch { .. }
+            | redb::Error::TableIsMultimap(_)
+            | redb::Error::TypeDefinitionChanged { .. }
+            | redb::Error::RepairAborted) => Self::Damaged(error.to_string()),
+            error => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(why) => write!(f, "it is damaged: {why}"),
+            Self::Newer(found) => write!(f, "it has the newer format {found}"),
+            Self::InUse => f.write_str("another process uses it"),
+            Self::Failed(why) => f.write_str(why),
+        }
+    }
+}
+
+impl Trouble {
+    fn at(self, path: &Path) -> OpenError {
+        let path = path.to_owned();
+        match self {
+            Self::Newer(found) => OpenError::Newer { path, found },
+            Self::InUse => OpenError::InUse { path },
+            Self::Damaged(why) | Self::Failed(why) => OpenError::Io { path, why },
+        }
+    }
+}
+
+/// Opens the state at `path`, or begins one there (readable by the owner alone). A damaged one is
+/// moved to `NAME.damaged-TIME` beside it and a new one begun; [`Opened::damage`] says so.
+///
+/// # Errors
+///
+/// [`OpenError`]: the file stays as it is.
+pub fn open(path: &Path) -> Result<Opened, OpenError> {
+    let (store, loaded, damage) = match attempt(path) {
+        Ok((store, loaded)) => (store, loaded, None),
+        Err(Trouble::Damaged(why)) => {
+            let moved_to = move_aside(path).map_err(|error| Trouble::Failed(error.to_string()).at(path))?;
+            let (store, loaded) = attempt(path).map_err(|trouble| trouble.at(path))?;
+            (store, loaded, Some(Damage { moved_to, why }))
+        }
+        Err(trouble) => return Err(trouble.at(path)),
+    };
+    let dropped = loaded.orphans.iter().map(ToString::to_string).collect();
+    Ok(Opened { store, state: loaded.state, damage, dropped })
+}
+
+/// Forgets the state at `path`; that there is none is fine too.
+///
+/// # Errors
+///
+/// [`OpenError::InUse`] when a process runs with it; [`OpenError::Io`] when it cannot be removed.
+pub fn reset(path: &Path) -> Result<(), OpenError> {
+    let failed = |error: std::io::Error| Trouble::Failed(error.to_string()).at(path);
+    if !path.try_exists().map_err(failed)? {
+        return Ok(());
+    }
+    // A damaged file or one of a newer format is forgotten as well as a sound one.
+    if let Err(Trouble::InUse) = guarded(|| database(path).map(drop)) {
+        return Err(Trouble::InUse.at(path));
+    }
+    std::fs::remove_file(path).map_err(failed)?;
+    sync_folder(path).map_err(failed)
+}
+
+fn attempt(path: &Path) -> Result<(RedbStore, Loaded), Trouble> {
+    guarded(|| {
+        let mut database = database(path)?;
+        let loaded = load::load(&database)?;
+        let length = std::fs::metadata(path).map_or(0, |file| file.len());
+        if length > SLACK.saturating_add(loaded.bytes.saturating_mul(2)) {
+            // Without it the file is larger, and no worse: what hinders it is no reason to stop.
+            let _ = database.compact();
+        }
+        let store = RedbStore::new(path.to_owned(), database, &loaded);
+        Ok((store, loaded))
+    })
+}
+
+/// Runs what works on the file; a panic of the database on a damaged file is damage, no end.
+fn guarded<R>(work: impl FnOnce() -> Result<R, Trouble>) -> Result<R, Trouble> {
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
+        let words = panic.downcast_ref::<String>().map(String::as_str);
+        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
+        Err(Trouble::Damaged(format!("the database broke off: {words}")))
+    })
+}
+
+/// Opens or makes the database, and checks every page of it.
+fn database(path: &Path) -> Result<Database, Trouble> {
+    let failed = |error: std::io::Error| Trouble::Failed(error.to_string());
+    let new = !path.try_exists().map_err(failed)?;
+    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(failed)?;
+    if file.metadata().map_err(failed)?.permissions().mode() & 0o777 != 0o600 {
+        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+    }
+    drop(file);
+    let mut builder = Database::builder();
+    let database = builder.set_cache_size(CACHE).set_check_integrity_on_open(true).create(path)?;
+    if new {
+        sync_folder(path).map_err(failed)?;
+    }
+    Ok(database)
+}
+
+fn move_aside(path: &Path) -> std::io::Result<PathBuf> {
+    let time = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".damaged-{time}"));
+    let first = path.with_file_name(&name);
+    let mut free = first.clone();
+    let mut number = 1;
+    while free.try_exists()? {
+        number += 1;
+        let mut numbered = name.clone();
+        numbered.push(format!("-{number}"));
+        free = first.with_file_name(numbered);
+    }
+    std::fs::rename(path, &free)?;
+    sync_folder(path)?;
+    Ok(free)
+}
+
+fn sync_folder(path: &Path) -> std::io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}

@@ -1,0 +1,182 @@
+//! Keys, and the records of the base.
+
+use crate::model::path::check_name;
+use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side};
+
+use super::Trouble;
+use super::bytes::{Reader, Writer, malformed};
+
+/// The first byte of a key: what the record is.
+pub(super) mod kind {
+    /// The format's version.
+    pub const FORMAT: u8 = b'f';
+    /// The tally of all other records.
+    pub const TALLY: u8 = b't';
+    /// One of the single values: owner, guard, calibration, time of the last sync.
+    pub const META: u8 = b'm';
+    /// An item of the base.
+    pub const BASE: u8 = b'b';
+    /// That a folder holds an item.
+    pub const CHILD: u8 = b'c';
+    /// An unfinished operation.
+    pub const INTENT: u8 = b'i';
+    /// A set-aside item.
+    pub const SET_ASIDE: u8 = b's';
+    /// A local file that never goes up.
+    pub const LOCAL_ONLY: u8 = b'l';
+}
+
+/// The names of the single values.
+pub(super) mod meta {
+    pub const OWNER: &str = "owner";
+    pub const GUARD: &str = "guard";
+    pub const CALIBRATION: &str = "calibration";
+    pub const SYNCED: &str = "last_sync";
+}
+
+/// The key of a record whose key is a text.
+pub(super) fn text_key(kind: u8, text: &str) -> Vec<u8> {
+    [&[kind], text.as_bytes()].concat()
+}
+
+/// The key of an unfinished operation.
+pub(super) fn intent_key(number: u64) -> Vec<u8> {
+    [&[kind::INTENT], number.to_be_bytes().as_slice()].concat()
+}
+
+/// The key of an item of the base.
+pub(super) fn base_key(id: &ItemId) -> Vec<u8> {
+    let mut writer = Writer(vec![kind::BASE]);
+    writer.id(id);
+    writer.0
+}
+
+/// What the keys of all children of a folder begin with.
+pub(super) fn children_prefix(folder: &ItemId) -> Vec<u8> {
+    let mut writer = Writer(vec![kind::CHILD]);
+    writer.id(folder);
+    writer.0
+}
+
+/// The key that says that `folder` holds `child`.
+pub(super) fn child_key(folder: &ItemId, child: &ItemId) -> Vec<u8> {
+    let mut writer = Writer(children_prefix(folder));
+    writer.id(child);
+    writer.0
+}
+
+/// The folder and the child of such a key.
+pub(super) fn read_child_key(key: &[u8]) -> Result<(ItemId, ItemId), Trouble> {
+    let mut reader = Reader::new(key.get(1..).unwrap_or_default());
+    let pair = (reader.id()?, reader.id()?);
+    reader.end()?;
+    Ok(pair)
+}
+
+const FOLDER: u64 = 1;
+const PACKAGE: u64 = 1 << 1;
+const LOCAL_ONLY: u64 = 1 << 2;
+const REMOTE_ONLY: u64 = 1 << 3;
+const RACY: u64 = 1 << 4;
+const OTHER_NAME: u64 = 1 << 5;
+const SIZE: u64 = 1 << 6;
+const MTIME: u64 = 1 << 7;
+const SIGNATURE: u64 = 1 << 8;
+const CREATED_LOCAL: u64 = 1 << 9;
+const CREATED_REMOTE: u64 = 1 << 10;
+const WRITTEN: u64 = 1 << 11;
+const ALL: u64 = (1 << 12) - 1;
+
+/// An item of the base as it is stored: its folder and what was agreed. Its id is the key.
+pub(super) fn write_base(parent: &ItemId, entry: &BaseEntry) -> Vec<u8> {
+    let mut writer = Writer::default();
+    let flag = |bit, set: bool| if set { bit } else { 0 };
+    let created = entry.created_on.map(|(side, _)| side);
+    let flags = flag(FOLDER, entry.folder)
+        | flag(PACKAGE, entry.package)
+        | flag(LOCAL_ONLY, entry.presence == Presence::LocalOnly)
+        | flag(REMOTE_ONLY, entry.presence == Presence::RemoteOnly)
+        | flag(RACY, entry.racy)
+        | flag(OTHER_NAME, entry.remote_name != entry.local_name)
+        | flag(SIZE, entry.remote_size.is_some())
+        | flag(MTIME, entry.remote_mtime.is_some())
+        | flag(SIGNATURE, entry.signature.is_some())
+        | flag(CREATED_LOCAL, created == Some(Side::Local))
+        | flag(CREATED_REMOTE, created == Some(Side::Remote))
+        | flag(WRITTEN, entry.written_at.is_some());
+    writer.number(flags);
+    writer.id(parent);
+    writer.text(&entry.local_name);
+    if entry.remote_name != entry.local_name {
+        writer.text(&entry.remote_name);
+    }
+    writer.text(entry.etag.as_str());
+    if let Some(size) = entry.remote_size {
+        writer.number(size);
+    }
+    if let Some(mtime) = entry.remote_mtime {
+        writer.signed(mtime.0);
+    }
+    writer.stamp(&entry.stamp);
+    if let Some(signature) = &entry.signature {
+        writer.signature(signature);
+    }
+    if let Some((_, at)) = entry.created_on {
+        writer.signed(at);
+    }
+    if let Some(at) = entry.written_at {
+        writer.signed(at);
+    }
+    writer.0
+}
+
+/// Reads such a record with its key.
+pub(super) fn read_base(key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry), Trouble> {
+    let mut reader = Reader::new(key.get(1..).unwrap_or_default());
+    let id = reader.id()?;
+    reader.end()?;
+    let mut reader = Reader::new(payload);
+    let flags = reader.number()?;
+    let has = |bit| flags & bit != 0;
+    if flags > ALL || has(LOCAL_ONLY) && has(REMOTE_ONLY) || has(CREATED_LOCAL) && has(CREATED_REMOTE) {
+        return Err(malformed());
+    }
+    let parent = reader.id()?;
+    let local_name: Box<str> = reader.text()?.into();
+    check_name(&local_name).map_err(|error| Trouble::Damaged(error.to_string()))?;
+    let remote_name = if has(OTHER_NAME) { reader.text()?.into() } else { local_name.clone() };
+    let etag = Etag::new(reader.text()?);
+    let remote_size = if has(SIZE) { Some(reader.number()?) } else { None };
+    let remote_mtime = if has(MTIME) { Some(ServerTime(reader.signed()?)) } else { None };
+    let stamp = reader.stamp()?;
+    let signature = if has(SIGNATURE) { Some(reader.signature()?) } else { None };
+    let created_on = match (has(CREATED_LOCAL), has(CREATED_REMOTE)) {
+        (true, _) => Some((Side::Local, reader.signed()?)),
+        (_, true) => Some((Side::Remote, reader.signed()?)),
+        _ => None,
+    };
+    let written_at = if has(WRITTEN) { Some(reader.signed()?) } else { None };
+    reader.end()?;
+    let presence = match (has(LOCAL_ONLY), has(REMOTE_ONLY)) {
+        (true, _) => Presence::LocalOnly,
+        (_, true) => Presence::RemoteOnly,
+        _ => Presence::Both,
+    };
+    let entry = BaseEntry {
+        id,
+        folder: has(FOLDER),
+        package: has(PACKAGE),
+        presence,
+        local_name,
+        remote_name,
+        etag,
+        remote_size,
+        remote_mtime,
+        stamp,
+        racy: has(RACY),
+        signature,
+        created_on,
+        written_at,
+    };
+    Ok((parent, entry))
+}

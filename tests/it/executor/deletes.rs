@@ -1,0 +1,216 @@
+//! Deletions on both sides.
+
+use icloudds::engine::execute::{End, ExecuteOptions};
+use icloudds::engine::operation::{Action, Operation};
+use icloudds::model::state::{Deletion, Verdict};
+use icloudds::model::{Etag, ItemId, Presence, Side};
+
+use super::{Bench, assert_clean, assert_planned_again, op, options, path, plan};
+use crate::sim::drive::switches::PutBack;
+use crate::sim::{Call, Fault};
+
+fn doomed(bench: &Bench, at: &str, subtree: &[(ItemId, Etag)]) -> Operation {
+    let remote = bench.remote(at);
+    op(Action::TrashRemote { remote, subtree: subtree.to_vec(), absent: Some(path(at)) }, at)
+}
+
+fn folder() -> (Bench, Operation) {
+    let mut bench = Bench::new(1);
+    bench.folder("d");
+    bench.folder("d/e");
+    bench.file("d/f", b"f");
+    bench.file("d/e/g", b"g");
+    bench.later();
+    assert!(bench.world.disk.delete("d"));
+    let subtree = ["d/e", "d/f", "d/e/g"].map(|at| bench.remote(at)).map(|seen| (seen.id, seen.etag));
+    let operation = doomed(&bench, "d", &subtree);
+    (bench, operation)
+}
+
+#[test]
+fn files_go_to_icloud_s_trash_in_one_go_whatever_the_reply() {
+    for fault in [None, Some(Fault::LostAnswer), Some(Fault::LostRequest), Some(Fault::Busy)] {
+        let mut bench = Bench::new(1);
+        for at in ["a", "b", "c"] {
+            bench.file(at, at.as_bytes());
+        }
+        for at in ["a", "b", "c"] {
+            assert!(bench.world.disk.delete(at));
+        }
+        if let Some(fault) = fault {
+            bench.world.fuse.script(Call::TrashRemote, 1, fault);
+        }
+        let operations = ["a", "b", "c"].map(|at| doomed(&bench, at, &[]));
+        let outcome = bench.run(&plan(operations.into()));
+        assert_clean(&outcome);
+        assert_eq!(outcome.counts.deleted_remote, 3);
+        assert_eq!(bench.world.drive.trash_names(), ["a", "b", "c"]);
+        assert_eq!(bench.state.guard.recent.len(), 3);
+        bench.assert_agreed();
+    }
+}
+
+#[test]
+fn a_deletion_that_no_longer_holds_is_planned_again() {
+    for act in 0..4 {
+        let mut bench = Bench::new(1);
+        bench.folder("d");
+        bench.file("f", b"content");
+        assert!(bench.world.disk.delete("f"));
+        let operation = doomed(&bench, "f", &[]);
+        match act {
+            0 => assert!(bench.world.disk.write("f", b"there again")),
+            1 => assert!(bench.world.drive.edit("f", b"edited")),
+            2 => assert!(bench.world.drive.move_to("f", "d")),
+            _ => assert!(bench.world.drive.person_rename("f", "g")),
+        }
+        assert_planned_again(&bench.run(&plan(vec![operation])));
+        assert!(bench.world.drive.trash_names().is_empty());
+        assert!(bench.base("f").is_some());
+    }
+}
+
+#[test]
+fn a_vanished_drive_deletes_nothing() {
+    let mut bench = Bench::new(1);
+    bench.file("f", b"content");
+    let operation = doomed(&bench, "f", &[]);
+    bench.world.disk.vanish(Some(crate::sim::disk::Vanished::Empty));
+    let outcome = bench.run(&plan(vec![operation]));
+    assert!(matches!(outcome.ended, Some(End::WrongRoot(_))));
+    assert!(bench.world.drive.trash_names().is_empty());
+}
+
+#[test]
+fn a_folder_goes_with_all_that_was_planned() {
+    let (mut bench, operation) = folder();
+    bench.world.drive.create("d/.DS_Store", b"junk").unwrap();
+    assert_clean(&bench.run(&plan(vec![operation])));
+    assert_eq!(bench.world.drive.trash_names(), ["d"]);
+    assert_eq!(bench.state.guard.recent.len(), 4, "each item counts");
+    bench.assert_agreed();
+}
+
+#[test]
+fn what_comes_into_a_doomed_folder_at_any_moment_survives() {
+    for put_back in [PutBack::Same, PutBack::NewName, PutBack::NewId, PutBack::Silent] {
+        for act in 0..2 {
+            let mut rescued = 0;
+            for step in 0..60 {
+                let (mut bench, operation) = folder();
+                bench.world.drive.switch(|switches| switches.put_back = put_back);
+                let drive = bench.world.drive.clone();
+                bench.world.fuse.interject(step, move || match act {
+                    0 => drop(drive.create("d/e/new", b"came just now")),
+                    _ => drop(drive.edit("d/e/g", b"edited just now")),
+                });
+                let outcome = bench.run(&plan(vec![operation]));
+                assert!(outcome.failed.is_empty() && outcome.ended.is_none(), "{outcome:?}");
+                bench.world.assert_nothing_lost();
+                assert!(bench.state.intents.is_empty());
+                if outcome.counts.deleted_remote == 0 {
+                    assert!(bench.world.drive.find("d").is_some(), "{put_back:?} at {step}");
+                    rescued += 1;
+                }
+            }
+            assert!(rescued > 0);
+        }
+    }
+}
+
+#[test]
+fn a_listing_that_does_not_add_up_deletes_no_folder() {
+    let (mut bench, operation) = folder();
+    bench.world.drive.create("d/e/new", b"new").unwrap();
+    for _ in 0..40 {
+        bench.world.fuse.script(Call::List, 0, Fault::PartialListing);
+    }
+    let outcome = bench.run(&plan(vec![operation]));
+    assert_eq!(outcome.counts.deleted_remote, 0);
+    assert!(bench.world.drive.find("d/e/new").is_some());
+}
+
+#[test]
+fn permanent_mode_deletes_with_the_etag_of_the_trash_call() {
+    for fault in [None, Some(Fault::Refused), Some(Fault::LostAnswer)] {
+        let (mut bench, operation) = folder();
+        bench.world.drive.switch(|switches| switches.cas_delete = true);
+        if let Some(fault) = fault {
+            bench.world.fuse.script(Call::DeleteTrashed, 0, fault);
+        }
+        let permanent = ExecuteOptions { remote_delete_permanent: true, ..options() };
+        assert_clean(&bench.run_with(&plan(vec![operation]), &permanent));
+        let refused = fault == Some(Fault::Refused);
+        assert_eq!(bench.world.drive.trash_names().len(), usize::from(refused));
+        bench.assert_agreed();
+    }
+}
+
+#[test]
+fn files_and_folders_here_go_to_the_local_trash() {
+    let mut bench = Bench::new(1);
+    bench.folder("d");
+    bench.file("d/f", b"content");
+    bench.later();
+    assert!(bench.world.drive.person_trash("d"));
+    let trash = |bench: &Bench, at: &str, folder| {
+        let id = Some(bench.base(at).unwrap().id.clone());
+        op(Action::TrashLocal { id, local: bench.local(at), folder }, at)
+    };
+    // Something new in it keeps the folder.
+    assert!(bench.world.disk.write("d/new", b"new"));
+    let operations = vec![trash(&bench, "d/f", false), super::after(trash(&bench, "d", true), &[0])];
+    let outcome = bench.run(&plan(operations));
+    assert_eq!((outcome.counts.deleted_local, outcome.plan_again.len()), (1, 1));
+    assert_eq!(bench.read("d/new"), "new");
+    assert!(bench.world.disk.trash_contents().iter().any(|content| **content == *b"content"));
+
+    assert!(bench.world.disk.delete("d/new"));
+    let operations = vec![trash(&bench, "d", true)];
+    assert_clean(&bench.run(&plan(operations)));
+    bench.assert_agreed();
+    assert_eq!(bench.state.guard.recent.iter().filter(|gone| gone.on == Side::Local).count(), 2);
+}
+
+#[test]
+fn a_file_that_changed_here_is_not_trashed() {
+    let mut bench = Bench::new(1);
+    bench.file("f", b"content");
+    bench.later();
+    assert!(bench.world.drive.person_trash("f"));
+    let id = Some(bench.base("f").unwrap().id.clone());
+    let operation = op(Action::TrashLocal { id, local: bench.local("f"), folder: false }, "f");
+    assert!(bench.world.disk.write("f", b"edited"));
+    assert_planned_again(&bench.run(&plan(vec![operation])));
+    assert_eq!(bench.read("f"), "edited");
+}
+
+#[test]
+fn approved_deletions_do_not_count_again() {
+    let mut bench = Bench::new(1);
+    bench.file("f", b"content");
+    assert!(bench.world.disk.delete("f"));
+    let id = bench.base("f").unwrap().id.to_string();
+    bench.state.guard.held.push(Deletion { on: Side::Remote, id, path: "f".into(), at: 0 });
+    bench.state.guard.verdict = Some(Verdict::Approved);
+    let operation = doomed(&bench, "f", &[]);
+    assert_clean(&bench.run(&plan(vec![operation])));
+    assert!(bench.state.guard.recent.is_empty());
+}
+
+#[test]
+fn the_base_forgets_and_remembers_presence_without_a_call() {
+    let mut bench = Bench::new(1);
+    bench.folder("d");
+    bench.file("f", b"content");
+    let (folder, file) = (bench.id("d"), bench.id("f"));
+    bench.world.fuse.forget_calls();
+    let operations = vec![
+        op(Action::Keep { id: folder, presence: Presence::LocalOnly }, "d"),
+        op(Action::Forget { id: file }, "f"),
+    ];
+    assert_clean(&bench.run(&plan(operations)));
+    assert!(bench.world.fuse.calls().into_keys().all(|call| call == Call::Store));
+    assert_eq!(bench.base("d").unwrap().presence, Presence::LocalOnly);
+    assert!(bench.base("f").is_none());
+}

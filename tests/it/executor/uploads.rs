@@ -1,0 +1,286 @@
+//! Uploads: new, in place, by way of the trash.
+
+use icloudds::engine::execute::ExecuteOptions;
+use icloudds::engine::operation::{Action, Replacement, UploadTarget};
+use icloudds::model::state::Calibration;
+
+use super::{Bench, assert_clean, assert_planned_again, known, op, options, path, plan};
+use crate::sim::drive::switches::{CommitTwice, EtagUp, NameStorage, PutBack, QuotaAt, Signatures, Times};
+use crate::sim::{Call, Fault};
+
+fn new(bench: &Bench, at: &str) -> Action {
+    let parent = known(bench.id(""));
+    Action::Upload { local: bench.local(at), target: UploadTarget::New { parent, name: at.into() } }
+}
+
+fn over(bench: &Bench, at: &str, way: Replacement) -> Action {
+    Action::Upload { local: bench.local(at), target: UploadTarget::Over { remote: bench.remote(at), way } }
+}
+
+fn edited() -> Bench {
+    let mut bench = Bench::new(1);
+    bench.file("f", b"old");
+    bench.later();
+    assert!(bench.world.disk.write("f", b"new content"));
+    bench.later();
+    bench
+}
+
+#[test]
+fn a_new_file_goes_up_under_any_behaviour_of_the_service() {
+    for names in [NameStorage::Nfd, NameStorage::AsSent, NameStorage::Nfc] {
+        for times in [Times::Keep, Times::Ceil, Times::Now] {
+            for content in ["content", ""] {
+                let mut bench = Bench::new(1);
+                bench.world.drive.switch(|switches| {
+                    (switches.names, switches.times) = (names, times);
+                    switches.zero_size_untold = true;
+                });
+                assert!(bench.world.disk.write("M\u{fc}ll", content.as_bytes()));
+                bench.later();
+                let action = new(&bench, "M\u{fc}ll");
+                assert_clean(&bench.one(action, "M\u{fc}ll"));
+                bench.assert_agreed();
+                let entry = bench.base("M\u{fc}ll").unwrap();
+                assert!(!entry.racy && entry.written_at == Some(bench.world.clock.seconds()));
+                assert_eq!(entry.remote_mtime, bench.remote("M\u{fc}ll").mtime);
+            }
+        }
+    }
+}
+
+#[test]
+fn own_uploads_calibrate() {
+    for (signatures, expected) in
+        [(Signatures::Formula, (1, 0)), (Signatures::OtherFormula, (0, 1)), (Signatures::Absent, (0, 0))]
+    {
+        let mut bench = Bench::new(1);
+        bench.world.drive.switch(|switches| switches.signatures = signatures);
+        assert!(bench.world.disk.write("f", b"content"));
+        let action = new(&bench, "f");
+        assert_clean(&bench.one(action, "f"));
+        let Calibration { matches, mismatches, .. } = bench.world.store.durable().calibration;
+        assert_eq!((matches, mismatches), expected);
+    }
+}
+
+#[test]
+fn a_name_that_was_taken_meanwhile_is_planned_again() {
+    let mut bench = Bench::new(1);
+    assert!(bench.world.disk.write("f", b"here"));
+    let action = new(&bench, "f");
+    bench.world.drive.create("f", b"there").unwrap();
+    assert_planned_again(&bench.one(action, "f"));
+    assert_eq!(bench.world.drive.tree().len(), 1);
+}
+
+#[test]
+fn a_file_that_changes_before_while_or_after_it_is_read_is_never_agreed_wrongly() {
+    for way in [None, Some(Replacement::InPlace), Some(Replacement::Trash)] {
+        for step in 0..40 {
+            let mut bench = edited();
+            assert!(bench.world.disk.write("g", b"new content"));
+            bench.later();
+            let action = match way {
+                None => new(&bench, "g"),
+                Some(way) => over(&bench, "f", way),
+            };
+            let at = if way.is_none() { "g" } else { "f" };
+            let disk = bench.world.disk.clone();
+            bench.world.fuse.interject(step, move || assert!(disk.write(at, b"later content")));
+            let outcome = bench.one(action, at);
+            assert!(outcome.failed.is_empty() && outcome.ended.is_none(), "{outcome:?}");
+            bench.world.assert_nothing_lost();
+            if let Some(entry) = bench.base(at).filter(|_| outcome.counts.uploads == 1) {
+                // Whatever was agreed is what went up, and a later edit shows.
+                let there = bench.world.drive.item(&entry.id).unwrap().body;
+                assert_eq!(entry.signature, Some(crate::sim::journal::signature(&there)));
+                assert_eq!(&*there, b"new content");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_lost_reply_doubles_nothing() {
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        for twice in [CommitTwice::Same, CommitTwice::Taken, CommitTwice::Duplicate] {
+            for way in [None, Some(Replacement::InPlace), Some(Replacement::Trash)] {
+                let mut bench = edited();
+                bench.world.drive.switch(|switches| switches.commit_twice = twice);
+                let action = match way {
+                    None => {
+                        assert!(bench.world.disk.delete("f") && bench.world.drive.person_trash("f"));
+                        assert!(bench.world.disk.write("f", b"new content"));
+                        let id = bench.base("f").unwrap().id.clone();
+                        bench.state.apply(&icloudds::model::Change::Remove(id));
+                        new(&bench, "f")
+                    }
+                    Some(way) => over(&bench, "f", way),
+                };
+                bench.world.fuse.script(Call::Commit, 0, fault);
+                assert_clean(&bench.one(action, "f"));
+                assert_eq!(bench.world.drive.tree().len(), 1);
+                assert_eq!(bench.read_remote("f"), "new content");
+                assert_eq!(bench.base("f").unwrap().etag, bench.remote("f").etag);
+                assert!(bench.state.intents.is_empty());
+            }
+        }
+    }
+}
+
+#[test]
+fn in_place_keeps_the_id_and_the_trash_way_keeps_the_old_version() {
+    for way in [Replacement::InPlace, Replacement::Trash] {
+        let mut bench = edited();
+        let id = bench.id("f");
+        let action = over(&bench, "f", way);
+        assert_clean(&bench.one(action, "f"));
+        bench.assert_agreed();
+        let in_place = way == Replacement::InPlace;
+        assert_eq!(bench.id("f") == id, in_place);
+        assert_eq!(bench.world.drive.trash_names().len(), usize::from(!in_place));
+        assert_eq!(bench.state.guard.overwrites.len(), 1);
+    }
+}
+
+#[test]
+fn a_version_that_changed_on_icloud_is_never_replaced() {
+    for way in [Replacement::InPlace, Replacement::Trash] {
+        for (step, act) in (0..30).flat_map(|step| [(step, 0), (step, 1), (step, 2)]) {
+            let mut bench = edited();
+            let action = over(&bench, "f", way);
+            let drive = bench.world.drive.clone();
+            bench.world.fuse.interject(step, move || match act {
+                0 => drop(drive.edit("f", b"there")),
+                1 => drop(drive.person_rename("f", "g")),
+                _ => drop(drive.person_trash("f")),
+            });
+            let outcome = bench.one(action, "f");
+            assert!(outcome.failed.is_empty() && outcome.ended.is_none(), "{outcome:?}");
+            bench.world.assert_nothing_lost();
+            assert!(bench.state.intents.is_empty());
+        }
+    }
+}
+
+#[test]
+fn an_account_that_does_not_replace_in_place_is_put_right_and_remembered() {
+    let mut bench = edited();
+    bench.world.drive.switch(|switches| switches.in_place = false);
+    let action = over(&bench, "f", Replacement::InPlace);
+    assert_clean(&bench.one(action, "f"));
+    bench.assert_agreed();
+    assert_eq!(bench.read_remote("f"), "new content");
+    assert_eq!(bench.world.drive.trash_names(), ["f"]);
+    assert!(bench.world.store.durable().calibration.in_place_refused);
+
+    bench.later();
+    assert!(bench.world.disk.write("f", b"once more"));
+    bench.later();
+    let action = over(&bench, "f", Replacement::InPlace);
+    bench.world.fuse.forget_calls();
+    assert_clean(&bench.one(action, "f"));
+    assert_eq!(bench.world.fuse.calls()[&Call::Commit], 1);
+    bench.assert_agreed();
+}
+
+#[test]
+fn the_option_switches_in_place_off() {
+    let mut bench = edited();
+    let action = over(&bench, "f", Replacement::InPlace);
+    let by_trash = ExecuteOptions { in_place: false, ..options() };
+    assert_clean(&bench.run_with(&plan(vec![op(action, "f")]), &by_trash));
+    assert_eq!(bench.world.drive.trash_names(), ["f"]);
+}
+
+#[test]
+fn a_replacement_that_fails_for_good_brings_the_old_version_back() {
+    for put_back in [PutBack::Same, PutBack::NewName, PutBack::NewId, PutBack::Both, PutBack::Silent] {
+        let mut bench = edited();
+        bench.world.drive.switch(|switches| {
+            (switches.quota, switches.quota_at) = (Some(5), QuotaAt::Commit);
+            switches.put_back = put_back;
+            switches.etag_up = EtagUp::AtOnce;
+        });
+        let action = over(&bench, "f", Replacement::Trash);
+        let outcome = bench.one(action, "f");
+        assert_eq!(outcome.failed.len(), 1, "{put_back:?}: {outcome:?}");
+        assert_eq!(bench.read_remote("f"), "old", "{put_back:?}");
+        assert!(bench.world.drive.trash_names().is_empty());
+        assert!(bench.state.intents.is_empty());
+        let entry = bench.base("f").unwrap();
+        assert_eq!((&entry.id, &entry.etag), (&bench.id("f"), &bench.remote("f").etag), "{put_back:?}");
+        assert_ne!(entry.stamp, bench.local("f").stamp, "the edit is still to be sent");
+    }
+}
+
+#[test]
+fn quota_sets_aside_and_the_others_go_on() {
+    let mut bench = Bench::new(1);
+    bench.world.drive.switch(|switches| switches.quota = Some(5));
+    assert!(bench.world.disk.write("big", b"too much of it") && bench.world.disk.write("small", b"x"));
+    let operations = ["big", "small"].map(|at| op(new(&bench, at), at));
+    let outcome = bench.run(&plan(operations.into()));
+    assert_eq!((outcome.failed.len(), outcome.counts.uploads), (1, 1));
+    assert!(bench.world.store.durable().set_aside.contains_key(&path("big")));
+}
+
+#[test]
+fn staged_content_that_expired_is_sent_again() {
+    for way in [None, Some(Replacement::InPlace), Some(Replacement::Trash)] {
+        let mut bench = edited();
+        assert!(bench.world.disk.write("g", b"new content"));
+        bench.later();
+        let (at, action) = match way {
+            None => ("g", new(&bench, "g")),
+            Some(way) => ("f", over(&bench, "f", way)),
+        };
+        bench.world.drive.switch(|switches| switches.slot_life = 5);
+        let clock = bench.world.clock.clone();
+        // Time passes once, somewhere between sending and committing.
+        bench.world.fuse.interject(8, move || clock.advance(std::time::Duration::from_secs(6)));
+        assert_clean(&bench.one(action, at));
+        assert_eq!(bench.read_remote(at), "new content");
+        assert!(bench.state.intents.is_empty());
+    }
+}
+
+#[test]
+fn errors_that_pass_are_tried_again_and_doubled_by_nothing() {
+    for way in [None, Some(Replacement::InPlace), Some(Replacement::Trash)] {
+        for call in [Call::Stage, Call::Commit, Call::LookUp, Call::TrashRemote] {
+            for count in 1..3 {
+                let mut bench = edited();
+                assert!(bench.world.disk.write("g", b"new content"));
+                bench.later();
+                let (at, action) = match way {
+                    None => ("g", new(&bench, "g")),
+                    Some(way) => ("f", over(&bench, "f", way)),
+                };
+                for _ in 0..count {
+                    bench.world.fuse.script(call, 0, Fault::Busy);
+                }
+                assert_clean(&bench.one(action, at));
+                assert_eq!(bench.read_remote(at), "new content", "{call:?} {way:?}");
+                assert!(bench.state.intents.is_empty());
+                bench.world.assert_nothing_lost();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_pass_that_ends_between_trash_and_commit_is_finished_or_undone_by_recovery() {
+    for fault in [Fault::Unreachable, Fault::Account] {
+        let mut bench = edited();
+        let action = over(&bench, "f", Replacement::Trash);
+        bench.world.fuse.script(Call::Commit, 0, fault);
+        let outcome = bench.one(action, "f");
+        assert!(outcome.ended.is_some());
+        assert_eq!(bench.read_remote("f"), "nothing");
+        assert_eq!(bench.recover().undone, 1);
+        assert_eq!(bench.read_remote("f"), "old");
+        assert_eq!(bench.base("f").unwrap().etag, bench.remote("f").etag);
+    }
+}

@@ -1,0 +1,313 @@
+//! A file system of inodes, changed only by operations that can be replayed: the visible
+//! state is the durable one plus the operations that nobody has synced yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use icloudds::model::DiskTime;
+
+use crate::sim::journal::Bytes;
+use crate::sim::rng::Rng;
+
+/// Names an inode for as long as the world lives; what `stat` shows is [`Inode::number`].
+pub type Ino = u64;
+
+/// The drive's root.
+pub const ROOT: Ino = 1;
+/// `.icloudds/tmp`; on every file system at once.
+pub const TMP: Ino = 2;
+/// `.icloudds/trash`; on every file system at once.
+pub const TRASH: Ino = 3;
+
+/// What an inode is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
+    /// A file with its content.
+    File(Bytes),
+    /// A folder with its names.
+    Dir(BTreeMap<String, Ino>),
+    /// A link, socket, device or FIFO.
+    Special,
+}
+
+/// One inode.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Inode {
+    /// What it is.
+    pub body: Body,
+    /// The inode number that `stat` shows; may be used again after a removal.
+    pub number: u64,
+    /// Birth time.
+    pub birth: DiskTime,
+    /// Time of the last change of content.
+    pub mtime: DiskTime,
+    /// Time of the last change.
+    pub ctime: DiskTime,
+    /// The file system; 0 is the root's.
+    pub dev: u32,
+    /// Whether we may read it.
+    pub readable: bool,
+    /// Folders: names in it that are not UTF-8, as well as can be.
+    pub odd: Vec<String>,
+}
+
+impl Inode {
+    /// A new one.
+    pub fn new(body: Body, number: u64, dev: u32, at: DiskTime) -> Self {
+        Self { body, number, birth: at, mtime: at, ctime: at, dev, readable: true, odd: Vec::new() }
+    }
+
+    /// Its names, if it is a folder.
+    pub fn names(&self) -> Option<&BTreeMap<String, Ino>> {
+        match &self.body {
+            Body::Dir(names) => Some(names),
+            _ => None,
+        }
+    }
+
+    /// Its content, if it is a file.
+    pub fn content(&self) -> Option<&Bytes> {
+        match &self.body {
+            Body::File(content) => Some(content),
+            _ => None,
+        }
+    }
+}
+
+/// A name in a folder.
+pub type Spot = (Ino, String);
+
+/// One change that happens whole or not at all.
+#[derive(Clone, Debug)]
+pub enum Op {
+    /// A new inode under a free name.
+    Make(Spot, Ino, Inode),
+    /// Another name; what has it already is removed.
+    Move(Spot, Spot),
+    /// Two names change places.
+    Exchange(Spot, Spot),
+    /// A name goes, with all below it.
+    Remove(Spot),
+    /// New content.
+    Write(Ino, Bytes, DiskTime),
+    /// Another modification time.
+    Time(Ino, DiskTime),
+    /// Whether we may read it.
+    Readable(Ino, bool),
+    /// A name that is not UTF-8 appears in a folder.
+    Odd(Ino, String),
+}
+
+/// All inodes of the drive's file systems.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fs {
+    /// By number.
+    pub inodes: BTreeMap<Ino, Inode>,
+}
+
+impl Fs {
+    /// An empty drive.
+    pub fn new(at: DiskTime) -> Self {
+        let dir = |number| Inode::new(Body::Dir(BTreeMap::new()), number, 0, at);
+        Self { inodes: [ROOT, TMP, TRASH].map(|ino| (ino, dir(ino))).into() }
+    }
+
+    /// What stands under a name.
+    pub fn at(&self, spot: &Spot) -> Option<Ino> {
+        self.inodes.get(&spot.0)?.names()?.get(&spot.1).copied()
+    }
+
+    fn set(&mut self, spot: &Spot, ino: Option<Ino>, at: DiskTime) {
+        if let Some(dir) = self.inodes.get_mut(&spot.0) {
+            if let Body::Dir(names) = &mut dir.body {
+                match ino {
+                    Some(ino) => drop(names.insert(spot.1.clone(), ino)),
+                    None => drop(names.remove(&spot.1)),
+                }
+            }
+            dir.mtime = at;
+            dir.ctime = at;
+        }
+    }
+
+    fn stamp(&mut self, ino: Ino, at: DiskTime, change: impl FnOnce(&mut Inode)) {
+        if let Some(inode) = self.inodes.get_mut(&ino) {
+            change(inode);
+            inode.ctime = at;
+        }
+    }
+
+    /// `ino` and everything below it.
+    pub fn below(&self, ino: Ino) -> Vec<Ino> {
+        let mut all = vec![ino];
+        let mut at = 0;
+        while at < all.len() {
+            let names = self.inodes.get(&all[at]).and_then(Inode::names);
+            all.extend(names.into_iter().flatten().map(|(_, child)| *child));
+            at += 1;
+        }
+        all
+    }
+
+    /// Carries out one change. One that does not fit any more does nothing.
+    pub fn apply(&mut self, op: &Op, at: DiskTime) {
+        match op {
+            Op::Make(spot, ino, inode) => {
+                self.inodes.insert(*ino, inode.clone());
+                self.set(spot, Some(*ino), at);
+            }
+            Op::Move(from, to) => {
+                let Some(ino) = self.at(from) else { return };
+                if self.at(to).is_some_and(|old| old != ino) {
+                    self.apply(&Op::Remove(to.clone()), at);
+                }
+                self.set(from, None, at);
+                self.set(to, Some(ino), at);
+                self.stamp(ino, at, |_| {});
+            }
+            Op::Exchange(a, b) => {
+                let (Some(first), Some(second)) = (self.at(a), self.at(b)) else { return };
+                self.set(a, Some(second), at);
+                self.set(b, Some(first), at);
+                self.stamp(first, at, |_| {});
+                self.stamp(second, at, |_| {});
+            }
+            Op::Remove(spot) => {
+                let Some(ino) = self.at(spot) else { return };
+                self.set(spot, None, at);
+                for gone in self.below(ino) {
+                    self.inodes.remove(&gone);
+                }
+            }
+            Op::Write(ino, content, mtime) => self.stamp(*ino, at, |inode| {
+                inode.body = Body::File(content.clone());
+                inode.mtime = *mtime;
+            }),
+            Op::Time(ino, mtime) => self.stamp(*ino, at, |inode| inode.mtime = *mtime),
+            Op::Readable(ino, readable) => self.stamp(*ino, at, |inode| inode.readable = *readable),
+            Op::Odd(ino, name) => self.stamp(*ino, at, |inode| inode.odd.push(name.clone())),
+        }
+    }
+}
+
+struct Pending {
+    op: Op,
+    at: DiskTime,
+    /// The folders and inodes that it concerns: it cannot last without the earlier
+    /// operations on any of them. The two service folders order nothing.
+    concerns: BTreeSet<Ino>,
+    /// Whether a person did it.
+    by_person: bool,
+}
+
+/// What is visible, what is durable, and the operations in between.
+pub struct Layers {
+    /// What everybody sees.
+    pub seen: Fs,
+    durable: Fs,
+    pending: Vec<Pending>,
+    /// Whether a person acts now.
+    pub by_person: bool,
+}
+
+impl Layers {
+    /// An empty drive.
+    pub fn new(at: DiskTime) -> Self {
+        Self { seen: Fs::new(at), durable: Fs::new(at), pending: Vec::new(), by_person: false }
+    }
+
+    /// Carries out a change, visibly and not durably.
+    pub fn push(&mut self, op: Op, at: DiskTime) {
+        let of = |spot: &Spot| [Some(spot.0), self.seen.at(spot)];
+        let concerns = match &op {
+            Op::Make(spot, ino, _) => vec![Some(spot.0), Some(*ino)],
+            Op::Remove(spot) => {
+                let doomed = self.seen.at(spot).map(|ino| self.seen.below(ino)).unwrap_or_default();
+                std::iter::once(Some(spot.0)).chain(doomed.into_iter().map(Some)).collect()
+            }
+            Op::Move(a, b) | Op::Exchange(a, b) => [of(a), of(b)].concat(),
+            Op::Write(ino, ..) | Op::Time(ino, _) | Op::Readable(ino, _) | Op::Odd(ino, _) => {
+                vec![Some(*ino)]
+            }
+        };
+        let concerns = concerns.into_iter().flatten().filter(|ino| *ino != TMP && *ino != TRASH).collect();
+        self.seen.apply(&op, at);
+        self.pending.push(Pending { op, at, concerns, by_person: self.by_person });
+    }
+
+    /// Makes all changes durable that concern these inodes, with all that they build on.
+    pub fn sync(&mut self, inos: &BTreeSet<Ino>) {
+        self.settle(|pending| !pending.concerns.is_disjoint(inos), |_| None);
+    }
+
+    /// Makes everything durable.
+    pub fn sync_all(&mut self) {
+        self.settle(|_| true, |_| None);
+    }
+
+    /// The power goes: of what nobody synced some changes last, by chance, each with those it
+    /// builds on; content may last only in part. Returns the contents that persons
+    /// wrote and that are gone by it.
+    pub fn power_cut(&mut self, rng: &mut Rng) -> Vec<Bytes> {
+        let by_person = self.pending.iter().filter(|pending| pending.by_person);
+        let written = by_person.filter_map(|pending| match &pending.op {
+            Op::Write(_, content, _) => Some(content.clone()),
+            Op::Make(_, _, inode) => inode.content().cloned(),
+            _ => None,
+        });
+        let written: Vec<_> = written.collect();
+        let lucky: Vec<bool> = self.pending.iter().map(|_| rng.chance(0.5)).collect();
+        let mut at = lucky.into_iter();
+        let torn = |content: &Bytes| match rng.below(3) {
+            0 => Some(Bytes::from([])),
+            1 => Some(content[..content.len() / 2].into()),
+            _ => None,
+        };
+        self.settle(|_| at.next_back().unwrap_or(false), torn);
+        self.pending.clear();
+        self.seen = self.durable.clone();
+        let kept: BTreeSet<_> = self.seen.inodes.values().filter_map(Inode::content).cloned().collect();
+        written.into_iter().filter(|content| !kept.contains(content)).collect()
+    }
+
+    /// Moves chosen operations, and those that they build on, to the durable state in order.
+    /// `choose` is asked from the last to the first; `tear` may shorten a content.
+    fn settle(
+        &mut self,
+        mut choose: impl FnMut(&Pending) -> bool,
+        mut tear: impl FnMut(&Bytes) -> Option<Bytes>,
+    ) {
+        let mut needed = BTreeSet::new();
+        let mut chosen = vec![false; self.pending.len()];
+        for (index, pending) in self.pending.iter().enumerate().rev() {
+            if choose(pending) || !pending.concerns.is_disjoint(&needed) {
+                chosen[index] = true;
+                needed.extend(pending.concerns.iter().copied());
+            }
+        }
+        let mut keep = chosen.into_iter();
+        let (settled, later): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut self.pending).into_iter().partition(|_| keep.next().unwrap_or(false));
+        self.pending = later;
+        for mut pending in settled {
+            if let Op::Write(_, content, _) = &mut pending.op
+                && let Some(short) = tear(content)
+            {
+                *content = short;
+            }
+            self.durable.apply(&pending.op, pending.at);
+        }
+    }
+
+    /// Whether nothing waits to be synced.
+    pub fn is_durable(&self) -> bool {
+        self.pending.is_empty()
+    }
+
+    /// Whether an inode number is shown anywhere, now or after a crash.
+    pub fn uses(&self, number: u64) -> bool {
+        let used = |fs: &Fs| fs.inodes.values().any(|inode| inode.number == number);
+        let waiting =
+            |pending: &Pending| matches!(&pending.op, Op::Make(_, _, inode) if inode.number == number);
+        used(&self.seen) || used(&self.durable) || self.pending.iter().any(waiting)
+    }
+}

@@ -1,0 +1,312 @@
+//! A local disk in memory, with what real file systems do: volatile changes, inode numbers
+//! that come again, mount points, folders that cannot be read, a drive that vanishes.
+
+mod fs;
+mod person;
+mod port;
+mod transfer;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex};
+
+use icloudds::engine::ports::{Clock, DiskError, DownloadKey};
+use icloudds::model::{
+    DiskTime, FolderState, Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath, name,
+};
+
+use super::clock::SimClock;
+use super::fuse::{Fault, Fuse, lock};
+use super::journal::{Bytes, Journal, Thing, Things};
+use super::rng::Rng;
+use fs::{Body, Ino, Inode, Layers, Op, ROOT, Spot, TMP, TRASH};
+
+/// How the drive is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vanished {
+    /// Its volume is not mounted: the empty mount point shows.
+    Empty,
+    /// Every access fails.
+    Failing,
+}
+
+/// What differs between file systems.
+#[derive(Clone, Debug)]
+pub struct Switches {
+    /// Whether it has birth times.
+    pub births: bool,
+    /// Whether a removed inode's number is given to the next new one.
+    pub reuse_inodes: bool,
+    /// Whether names that differ only in case are one.
+    pub folds_case: bool,
+    /// Longest name in bytes.
+    pub name_limit: usize,
+    /// Bytes that fit, trash and downloads included.
+    pub capacity: Option<u64>,
+    /// Whether what a person does is durable at once, as if every program synced.
+    pub persons_sync: bool,
+    /// The drive is gone.
+    pub vanished: Option<Vanished>,
+}
+
+impl Default for Switches {
+    fn default() -> Self {
+        Self {
+            births: true,
+            reuse_inodes: false,
+            folds_case: false,
+            name_limit: 255,
+            capacity: None,
+            persons_sync: true,
+            vanished: None,
+        }
+    }
+}
+
+/// The disk: the engine sees it as a `Disk`, persons through the methods here. It is cheap to
+/// clone; clones are one disk.
+#[derive(Clone)]
+pub struct SimDisk {
+    inner: Arc<Mutex<Inner>>,
+    clock: Arc<SimClock>,
+    fuse: Arc<Fuse>,
+    journal: Arc<Journal>,
+}
+
+struct Inner {
+    layers: Layers,
+    switches: Switches,
+    next: Ino,
+    /// Mount points: the folder that is covered, and the root of what covers it.
+    mounts: BTreeMap<Ino, Ino>,
+    /// Mounts that are taken off for now.
+    unmounted: BTreeMap<Ino, Ino>,
+    downloads: BTreeMap<ItemId, (DownloadKey, Ino)>,
+}
+
+/// Why a path leads nowhere.
+#[derive(Debug)]
+enum Lost {
+    /// Nothing is there.
+    Missing,
+    /// A folder on the way may not be read.
+    Denied,
+}
+
+impl SimDisk {
+    /// An empty disk.
+    pub fn new(clock: Arc<SimClock>, fuse: Arc<Fuse>, journal: Arc<Journal>) -> Self {
+        let inner = Inner {
+            layers: Layers::new(clock.now()),
+            switches: Switches::default(),
+            next: 100,
+            mounts: BTreeMap::new(),
+            unmounted: BTreeMap::new(),
+            downloads: BTreeMap::new(),
+        };
+        Self { inner: Arc::new(Mutex::new(inner)), clock, fuse, journal }
+    }
+
+    /// Turns switches.
+    pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
+        turn(&mut lock(&self.inner).switches);
+    }
+
+    /// All that the drive holds. Names that are not UTF-8 are left out.
+    pub fn tree(&self) -> Things {
+        let inner = lock(&self.inner);
+        let mut things = Things::new();
+        inner.collect(ROOT, "", &mut things);
+        things
+    }
+
+    /// The contents in the local trash.
+    pub fn trash_contents(&self) -> Vec<Bytes> {
+        let inner = lock(&self.inner);
+        let fs = &inner.layers.seen;
+        fs.below(TRASH).iter().filter_map(|ino| fs.inodes.get(ino)?.content().cloned()).collect()
+    }
+
+    /// How many files wait in `tmp`.
+    pub fn waiting_downloads(&self) -> usize {
+        lock(&self.inner).layers.seen.inodes[&TMP].names().map_or(0, BTreeMap::len)
+    }
+
+    /// Whether nothing would be lost if the power went now.
+    pub fn is_durable(&self) -> bool {
+        lock(&self.inner).layers.is_durable()
+    }
+
+    /// The power goes and comes back: what was not synced lasts by chance.
+    pub fn power_cut(&self, seed: u64) {
+        let mut inner = lock(&self.inner);
+        let lost = inner.layers.power_cut(&mut Rng::new(seed));
+        let Inner { layers, downloads, .. } = &mut *inner;
+        downloads.retain(|_, (_, ino)| layers.seen.inodes.contains_key(ino));
+        for content in lost {
+            self.journal.excuse(&content, "written here and lost with the power before anybody synced it");
+        }
+    }
+}
+
+impl Inner {
+    fn inode(&self, ino: Ino) -> Option<&Inode> {
+        self.layers.seen.inodes.get(&ino)
+    }
+
+    fn collect(&self, dir: Ino, prefix: &str, things: &mut Things) {
+        for (child, ino) in self.inode(dir).and_then(Inode::names).into_iter().flatten() {
+            let ino = self.covered(*ino);
+            let path = format!("{prefix}{}", name::nfc(child));
+            let thing = match self.inode(ino).map(|inode| &inode.body) {
+                Some(Body::File(content)) => Thing::File(content.clone()),
+                Some(Body::Dir(_)) => Thing::Folder,
+                Some(Body::Special) | None => Thing::Other,
+            };
+            let path = if things.contains_key(&path) { format!("{path} #2") } else { path };
+            let is_dir = thing == Thing::Folder;
+            things.insert(path.clone(), thing);
+            if is_dir {
+                self.collect(ino, &format!("{path}/"), things);
+            }
+        }
+    }
+
+    /// What stands at a folder: the root of what is mounted there, or itself.
+    fn covered(&self, ino: Ino) -> Ino {
+        self.mounts.get(&ino).copied().unwrap_or(ino)
+    }
+
+    /// The name in `dir` that `name` means there.
+    fn spelled(&self, dir: Ino, wanted: &str) -> String {
+        let names = self.inode(dir).and_then(Inode::names);
+        let held = names.is_some_and(|names| names.contains_key(wanted));
+        if held || !self.switches.folds_case {
+            return wanted.to_owned();
+        }
+        let key = name::key(wanted, true);
+        let mut all = names.into_iter().flatten();
+        all.find(|(held, _)| name::key(held, true) == key).map_or(wanted.to_owned(), |(held, _)| held.clone())
+    }
+
+    /// The inode at `path`.
+    fn resolve(&self, path: &RelPath) -> Result<Ino, Lost> {
+        if self.switches.vanished.is_some() && !path.is_root() {
+            return Err(if self.switches.vanished == Some(Vanished::Empty) {
+                Lost::Missing
+            } else {
+                Lost::Denied
+            });
+        }
+        path.parts().try_fold(ROOT, |dir, part| {
+            let folder = self.inode(dir).ok_or(Lost::Missing)?;
+            if !folder.readable {
+                return Err(Lost::Denied);
+            }
+            let names = folder.names().ok_or(Lost::Missing)?;
+            names.get(&self.spelled(dir, part)).map(|ino| self.covered(*ino)).ok_or(Lost::Missing)
+        })
+    }
+
+    /// The folder that holds `path`, and its name there as it is spelled.
+    fn spot(&self, path: &RelPath) -> Result<Spot, Lost> {
+        let dir = self.resolve(&path.parent().ok_or(Lost::Missing)?)?;
+        let folder = self.inode(dir).filter(|inode| inode.names().is_some()).ok_or(Lost::Missing)?;
+        if !folder.readable {
+            return Err(Lost::Denied);
+        }
+        Ok((dir, self.spelled(dir, path.name())))
+    }
+
+    fn stamp(&self, inode: &Inode) -> LocalStamp {
+        LocalStamp {
+            size: inode.content().map_or(0, |content| content.len() as u64),
+            mtime: inode.mtime,
+            ctime: inode.ctime,
+            identity: Identity { inode: inode.number, birth: self.switches.births.then_some(inode.birth) },
+            on_root_fs: inode.dev == 0,
+        }
+    }
+
+    fn entry(&self, ino: Ino, now: DiskTime) -> LocalEntry {
+        let inode = &self.layers.seen.inodes[&ino];
+        let kind = match inode.body {
+            Body::File(_) => LocalKind::File,
+            Body::Dir(_) => LocalKind::Folder,
+            Body::Special => LocalKind::Special,
+        };
+        LocalEntry {
+            kind,
+            stamp: self.stamp(inode),
+            racy: inode.mtime.is_within(2, now) || inode.ctime.is_within(2, now),
+            signature: None,
+            state: FolderState::Unread,
+            holds_unnameable: false,
+        }
+    }
+
+    /// Whether what is there is still the planned item: for files size and mtime too.
+    fn fits(&self, ino: Ino, stamp: &LocalStamp) -> bool {
+        self.inode(ino).is_some_and(|inode| {
+            let now = self.stamp(inode);
+            let same = now.identity == stamp.identity;
+            match inode.body {
+                Body::File(_) => same && now.size == stamp.size && now.mtime == stamp.mtime,
+                Body::Dir(_) => same,
+                Body::Special => false,
+            }
+        })
+    }
+
+    /// A new inode under a free name.
+    fn make(&mut self, spot: Spot, body: Body, dev: u32, at: DiskTime) -> Ino {
+        self.next += 1;
+        let ino = self.next;
+        let number = if self.switches.reuse_inodes {
+            (10..).find(|number| !self.layers.uses(*number)).expect("some number is free")
+        } else {
+            ino
+        };
+        self.layers.push(Op::Make(spot, ino, Inode::new(body, number, dev, at)), at);
+        ino
+    }
+
+    /// Bytes that still fit.
+    fn space(&self) -> u64 {
+        let used: usize =
+            self.layers.seen.inodes.values().filter_map(Inode::content).map(|content| content.len()).sum();
+        self.switches.capacity.map_or(u64::MAX, |capacity| capacity.saturating_sub(used as u64))
+    }
+
+    /// The file system at `path`: that of the deepest folder of it that exists.
+    fn dev_at(&self, path: &RelPath) -> u32 {
+        let mut next = Some(path.clone());
+        while let Some(path) = next {
+            if let Ok(ino) = self.resolve(&path) {
+                return self.inode(ino).map_or(0, |inode| inode.dev);
+            }
+            next = path.parent();
+        }
+        0
+    }
+
+    fn inos_of(&self, folders: &[RelPath]) -> Result<BTreeSet<Ino>, (RelPath, Lost)> {
+        let mut inos = BTreeSet::new();
+        for path in folders {
+            let dir = self.resolve(path).map_err(|lost| (path.clone(), lost))?;
+            inos.insert(dir);
+            for child in self.inode(dir).and_then(Inode::names).into_iter().flatten().map(|(_, ino)| *ino) {
+                if self.inode(child).is_some_and(|inode| inode.content().is_some()) {
+                    inos.insert(child);
+                }
+            }
+        }
+        Ok(inos)
+    }
+}
+
+fn io(what: &'static str, path: &RelPath, kind: std::io::ErrorKind) -> DiskError {
+    DiskError::Io { what, path: path.clone(), source: kind.into() }
+}
+
+/// The faults of the disk.
+const FAULTS: [Fault; 2] = [Fault::Io, Fault::Full];

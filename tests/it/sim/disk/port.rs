@@ -1,0 +1,368 @@
+//! The disk as the engine sees it.
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+
+use icloudds::engine::ports::{
+    Clock, Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source,
+};
+use icloudds::model::{LocalEntry, LocalStamp, RelPath};
+
+use super::fs::{Body, Ino, Inode, Op, Spot, TMP, TRASH};
+use super::transfer::{Incoming, Outgoing};
+use super::{FAULTS, Inner, Lost, SimDisk, Vanished, io};
+use crate::sim::fuse::{Call, Fault, lock};
+
+/// Names that keep no folder alive (`docs/contract.md`, built-in ignore rules).
+fn is_junk(name: &str) -> bool {
+    name == ".DS_Store" || name.contains(".com-apple-bird")
+}
+
+impl SimDisk {
+    /// A call begins: the step before its effect, and the faults that a disk has.
+    fn enter(&self, call: Call, what: &'static str, path: &RelPath) -> Result<(), DiskError> {
+        match self.fuse.enter(call, path.as_str(), &FAULTS)? {
+            Some(Fault::Full) if call.changes() => Err(DiskError::Full { path: path.clone() }),
+            Some(_) => Err(io(what, path, ErrorKind::Other)),
+            None => Ok(()),
+        }
+    }
+
+    /// Does one change of the root's drive and makes the step after it.
+    fn change<R>(&self, effect: impl FnOnce(&mut Inner) -> Result<R, DiskError>) -> Result<R, DiskError> {
+        let done = {
+            let mut inner = lock(&self.inner);
+            inner.require_root()?;
+            effect(&mut inner)?
+        };
+        self.fuse.step()?;
+        Ok(done)
+    }
+}
+
+impl Inner {
+    fn require_root(&self) -> Result<(), DiskError> {
+        match self.switches.vanished {
+            Some(_) => Err(DiskError::WrongRoot(
+                "the drive's folder lacks its marker; is its volume mounted?".into(),
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// A name for something that is to be there soon.
+    fn free_spot(&self, path: &RelPath) -> Result<Spot, DiskError> {
+        if path.name().len() > self.switches.name_limit {
+            return Err(DiskError::Name { path: path.clone() });
+        }
+        let spot = self.spot(path).map_err(|lost| match lost {
+            Lost::Missing => DiskError::Folder { path: path.clone() },
+            Lost::Denied => io("write", path, ErrorKind::PermissionDenied),
+        })?;
+        if self.layers.seen.at(&spot).is_some() {
+            return Err(DiskError::Taken { path: path.clone() });
+        }
+        Ok(spot)
+    }
+
+    /// The planned item, where it is.
+    fn planned(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(Spot, Ino), DiskError> {
+        let changed = || DiskError::Changed { path: path.clone() };
+        let ino = self.resolve(path).map_err(|lost| match lost {
+            Lost::Missing => changed(),
+            Lost::Denied => io("reach", path, ErrorKind::PermissionDenied),
+        })?;
+        let spot = self.spot(path).map_err(|_| changed())?;
+        if self.fits(ino, stamp) { Ok((spot, ino)) } else { Err(changed()) }
+    }
+
+    fn same_fs(&self, ino: Ino, dir: Ino, path: &RelPath) -> Result<(), DiskError> {
+        let dev = |ino| self.inode(ino).map(|inode| inode.dev);
+        if dev(ino) == dev(dir) { Ok(()) } else { Err(io("move", path, ErrorKind::CrossesDevices)) }
+    }
+
+    fn trash_spot(&mut self, path: &RelPath) -> Spot {
+        self.next += 1;
+        (TRASH, format!("{} {}", self.next, path.name()))
+    }
+
+    fn waiting(&self, ready: &Ready) -> Result<(Spot, Ino), DiskError> {
+        let spot = (TMP, ready.slot.clone());
+        let ino = self.layers.seen.at(&spot);
+        ino.map(|ino| (spot, ino)).ok_or_else(|| io("find the download of", &ready.path, ErrorKind::NotFound))
+    }
+
+    fn names(&self, ino: Ino) -> BTreeMap<String, Ino> {
+        self.inode(ino).and_then(Inode::names).cloned().unwrap_or_default()
+    }
+}
+
+impl Disk for SimDisk {
+    fn check_root(&self) -> Result<(), DiskError> {
+        self.enter(Call::CheckRoot, "check", &RelPath::root())?;
+        lock(&self.inner).require_root()
+    }
+
+    fn folds_case(&self) -> bool {
+        lock(&self.inner).switches.folds_case
+    }
+
+    fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
+        self.enter(Call::ReadFolder, "read", folder)?;
+        let now = self.clock.now();
+        let inner = lock(&self.inner);
+        match inner.switches.vanished {
+            Some(Vanished::Empty) if folder.is_root() => return Ok(FolderReading::default()),
+            Some(_) => return Err(io("read", folder, ErrorKind::NotFound)),
+            None => {}
+        }
+        let ino = inner.resolve(folder).map_err(|lost| match lost {
+            Lost::Missing => io("read", folder, ErrorKind::NotFound),
+            Lost::Denied => io("read", folder, ErrorKind::PermissionDenied),
+        })?;
+        let inode = inner.inode(ino).ok_or_else(|| io("read", folder, ErrorKind::NotFound))?;
+        if !inode.readable {
+            return Err(io("read", folder, ErrorKind::PermissionDenied));
+        }
+        let Some(names) = inode.names() else { return Err(io("read", folder, ErrorKind::NotADirectory)) };
+        let entries = names
+            .iter()
+            .map(|(name, ino)| (name.as_str().into(), inner.entry(inner.covered(*ino), now)))
+            .collect();
+        Ok(FolderReading { entries, unnameable: inode.odd.clone() })
+    }
+
+    fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {
+        self.enter(Call::Look, "look at", path)?;
+        let now = self.clock.now();
+        let inner = lock(&self.inner);
+        inner.require_root()?;
+        match inner.resolve(path) {
+            Ok(ino) => Ok(Some(inner.entry(ino, now))),
+            Err(Lost::Missing) => Ok(None),
+            Err(Lost::Denied) => Err(io("look at", path, ErrorKind::PermissionDenied)),
+        }
+    }
+
+    fn open(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
+        self.enter(Call::Open, "open", path)?;
+        let inner = lock(&self.inner);
+        let (_, ino) = inner.planned(path, stamp)?;
+        let inode = &inner.layers.seen.inodes[&ino];
+        match (&inode.body, inode.readable) {
+            (Body::File(_), true) => Ok(Box::new(Outgoing::new(self.clone(), path, ino, inode.ctime))),
+            (Body::File(_), false) => Err(io("open", path, ErrorKind::PermissionDenied)),
+            _ => Err(DiskError::Changed { path: path.clone() }),
+        }
+    }
+
+    fn make_folder(&self, path: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.enter(Call::MakeFolder, "make", path)?;
+        let now = self.clock.now();
+        self.change(|inner| {
+            let spot = inner.free_spot(path)?;
+            let dev = inner.inode(spot.0).map_or(0, |inode| inode.dev);
+            let ino = inner.make(spot, Body::Dir(BTreeMap::new()), dev, now);
+            Ok(inner.entry(ino, now))
+        })
+    }
+
+    fn download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
+        self.enter(Call::Download, "download", &key.path)?;
+        let now = self.clock.now();
+        let ino = self.change(|inner| {
+            let kept = inner.downloads.get(&key.id).cloned();
+            let same = |old: &DownloadKey| {
+                old.etag == key.etag && old.signature_text == key.signature_text && old.size == key.size
+            };
+            let dev = inner.dev_at(&key.path);
+            let usable = kept
+                .clone()
+                .filter(|(old, ino)| same(old) && inner.inode(*ino).is_some_and(|inode| inode.dev == dev));
+            if usable.is_none()
+                && let Some((_, ino)) = kept
+            {
+                let stale = inner.names(TMP).into_iter().find(|(_, waiting)| *waiting == ino);
+                if let Some((name, _)) = stale {
+                    inner.layers.push(Op::Remove((TMP, name)), now);
+                }
+            }
+            let there = usable.as_ref().and_then(|(_, ino)| inner.inode(*ino)?.content().map(|c| c.len()));
+            let missing = key.size.unwrap_or(0).saturating_sub(there.unwrap_or(0) as u64);
+            if missing > inner.space() {
+                return Err(DiskError::Full { path: key.path.clone() });
+            }
+            let ino = match usable {
+                Some((_, ino)) => ino,
+                None => {
+                    let name = format!("download {}", inner.next + 1);
+                    inner.make((TMP, name), Body::File([].into()), dev, now)
+                }
+            };
+            inner.downloads.insert(key.id.clone(), (key.clone(), ino));
+            Ok(ino)
+        })?;
+        Ok(Box::new(Incoming::new(self.clone(), key, ino)))
+    }
+
+    fn place(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.enter(Call::Place, "put in place", to)?;
+        let now = self.clock.now();
+        self.change(|inner| {
+            let (from, ino) = inner.waiting(ready)?;
+            let spot = inner.free_spot(to)?;
+            inner.same_fs(ino, spot.0, to)?;
+            inner.layers.push(Op::Move(from, spot), now);
+            Ok(inner.entry(ino, now))
+        })
+    }
+
+    fn replace(
+        &self,
+        ready: &Ready,
+        at: &RelPath,
+        stamp: &LocalStamp,
+    ) -> Result<(LocalEntry, Displaced), DiskError> {
+        self.enter(Call::Replace, "replace", at)?;
+        let now = self.clock.now();
+        let slot = self.change(|inner| {
+            let (from, ino) = inner.waiting(ready)?;
+            let (spot, _) = inner.planned(at, stamp)?;
+            inner.same_fs(ino, spot.0, at)?;
+            let slot = inner.trash_spot(at);
+            inner.layers.push(Op::Move(from, slot.clone()), now);
+            Ok(slot)
+        })?;
+        // Between the two a person may come: what is displaced is looked at afterwards.
+        self.change(|inner| {
+            let spot = inner.spot(at).ok().filter(|spot| inner.layers.seen.at(spot).is_some());
+            let Some(spot) = spot else {
+                let back = (TMP, ready.slot.clone());
+                inner.layers.push(Op::Move(slot.clone(), back), now);
+                return Err(DiskError::Changed { path: at.clone() });
+            };
+            inner.layers.push(Op::Exchange(slot.clone(), spot.clone()), now);
+            let displaced = match inner.layers.seen.at(&slot) {
+                Some(old) if inner.fits(old, stamp) => Displaced::AsPlanned,
+                _ => Displaced::Changed { slot: slot.1.clone() },
+            };
+            let ino = inner.layers.seen.at(&spot).ok_or_else(|| DiskError::Changed { path: at.clone() })?;
+            Ok((inner.entry(ino, now), displaced))
+        })
+    }
+
+    fn discard(&self, ready: &Ready) {
+        let now = self.clock.now();
+        if self.enter(Call::Discard, "discard", &ready.path).is_ok() {
+            // A failure leaves the file for the next start to clear away.
+            let _ = self.change(|inner| {
+                let (spot, _) = inner.waiting(ready)?;
+                inner.layers.push(Op::Remove(spot), now);
+                Ok(())
+            });
+        }
+    }
+
+    fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.enter(Call::Rescue, "rescue", to)?;
+        let now = self.clock.now();
+        self.change(|inner| {
+            let from = (TRASH, slot.to_owned());
+            let ino = inner.layers.seen.at(&from).ok_or_else(|| io("rescue", to, ErrorKind::NotFound))?;
+            let spot = inner.free_spot(to)?;
+            inner.same_fs(ino, spot.0, to)?;
+            inner.layers.push(Op::Move(from, spot), now);
+            Ok(inner.entry(ino, now))
+        })
+    }
+
+    fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
+        self.enter(Call::RenameLocal, "move", from)?;
+        let now = self.clock.now();
+        self.change(|inner| {
+            let (old, ino) = inner.planned(from, stamp)?;
+            if to.is_within(from) && to != from {
+                return Err(io("move", from, ErrorKind::InvalidInput));
+            }
+            // A change of case alone finds itself under the new name.
+            let own = inner.spot(to).ok().filter(|spot| inner.layers.seen.at(spot) == Some(ino));
+            let new = match own {
+                Some((dir, _)) => (dir, to.name().to_owned()),
+                None => inner.free_spot(to)?,
+            };
+            inner.same_fs(ino, new.0, from)?;
+            inner.layers.push(Op::Move(old, new), now);
+            Ok(inner.entry(ino, now))
+        })
+    }
+
+    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
+        self.enter(Call::Exchange, "exchange", a.0)?;
+        let now = self.clock.now();
+        self.change(|inner| {
+            let (first, ino) = inner.planned(a.0, a.1)?;
+            let (second, other) = inner.planned(b.0, b.1)?;
+            if a.0.is_within(b.0) || b.0.is_within(a.0) {
+                return Err(io("exchange", a.0, ErrorKind::InvalidInput));
+            }
+            inner.same_fs(ino, second.0, a.0)?;
+            inner.same_fs(other, first.0, b.0)?;
+            inner.layers.push(Op::Exchange(first, second), now);
+            Ok(())
+        })
+    }
+
+    fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
+        self.enter(Call::TrashLocal, "trash", path)?;
+        let now = self.clock.now();
+        let junk = self.change(|inner| {
+            let (spot, ino) = inner.planned(path, stamp)?;
+            let inode = &inner.layers.seen.inodes[&ino];
+            if inode.content().is_some() {
+                let slot = inner.trash_spot(path);
+                inner.layers.push(Op::Move(spot, slot), now);
+                return Ok(None);
+            }
+            let keeps = inner.names(ino).keys().any(|name| !is_junk(name)) || !inode.odd.is_empty();
+            if keeps
+                || !inode.readable
+                || inner.covered(ino) != ino
+                || inner.mounts.values().any(|m| *m == ino)
+            {
+                return Err(DiskError::Folder { path: path.clone() });
+            }
+            Ok(Some(ino))
+        })?;
+        let Some(dir) = junk else { return Ok(()) };
+        self.change(|inner| {
+            for name in inner.names(dir).into_keys().filter(|name| is_junk(name)) {
+                let slot = inner.trash_spot(path);
+                inner.layers.push(Op::Move((dir, name), slot), now);
+            }
+            Ok(())
+        })?;
+        self.change(|inner| {
+            let (spot, ino) = inner.planned(path, stamp)?;
+            // As `rmdir`: something may have come in since.
+            if ino != dir || !inner.names(dir).is_empty() {
+                return Err(DiskError::Folder { path: path.clone() });
+            }
+            inner.layers.push(Op::Remove(spot), now);
+            Ok(())
+        })
+    }
+
+    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError> {
+        let first = folders.first().cloned().unwrap_or_default();
+        self.enter(Call::Sync, "sync", &first)?;
+        self.change(|inner| {
+            match inner.inos_of(folders) {
+                Ok(inos) => inner.layers.sync(&inos),
+                // A folder that has moved on or is gone is synced with its whole file system.
+                Err((_, Lost::Missing)) => inner.layers.sync_all(),
+                Err((path, Lost::Denied)) => return Err(io("sync", &path, ErrorKind::PermissionDenied)),
+            }
+            Ok(())
+        })
+    }
+}

@@ -1,0 +1,241 @@
+//! An iCloud Drive in memory, with the service's habits and its open questions.
+
+mod items;
+mod person;
+mod reads;
+mod remote;
+pub mod switches;
+mod writes;
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use icloudds::engine::ports::{Clock, RemoteError, RemoteItem, RemoteParent};
+use icloudds::model::{FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone, name};
+
+use super::clock::SimClock;
+use super::fuse::{Fuse, lock};
+use super::journal::{Bytes, Journal, Thing, Things, signature};
+pub use items::{Item, Kind, Place};
+use items::{Items, Map, children, subtree};
+use switches::{Signatures, Switches};
+
+/// The drive: the engine sees it as a `Remote`, persons through the methods here.
+pub struct SimDrive {
+    inner: Mutex<Drive>,
+    lane: AtomicBool,
+    overlaps: AtomicU64,
+    clock: Arc<SimClock>,
+    fuse: Arc<Fuse>,
+    journal: Arc<Journal>,
+}
+
+struct Drive {
+    items: Items,
+    switches: Switches,
+    staged: BTreeMap<String, Parcel>,
+    offers: HashMap<String, Bytes>,
+    /// Counter at which a folder was last shown to the engine.
+    shown: HashMap<ItemId, u64>,
+    /// Calls that change the drive so far.
+    mutations: u64,
+    /// The number of mutations and the content half when an item was last looked up.
+    looked: HashMap<ItemId, (u64, u64)>,
+}
+
+/// Content that was sent ahead.
+struct Parcel {
+    zone: Zone,
+    body: Bytes,
+    at: i64,
+    committed: bool,
+}
+
+/// How much an answer shows of an item.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Detail {
+    /// Id and etag.
+    Brief,
+    /// As listings do.
+    Listed,
+    /// As the document service does: with the signature.
+    Document,
+}
+
+impl SimDrive {
+    /// An empty drive with the default switches.
+    pub fn new(clock: Arc<SimClock>, fuse: Arc<Fuse>, journal: Arc<Journal>) -> Self {
+        let inner = Drive {
+            items: Items::new(),
+            switches: Switches::default(),
+            staged: BTreeMap::new(),
+            offers: HashMap::new(),
+            shown: HashMap::new(),
+            mutations: 0,
+            looked: HashMap::new(),
+        };
+        Self {
+            inner: Mutex::new(inner),
+            lane: AtomicBool::new(false),
+            overlaps: AtomicU64::new(0),
+            clock,
+            fuse,
+            journal,
+        }
+    }
+
+    /// Turns switches.
+    pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
+        turn(&mut lock(&self.inner).switches);
+    }
+
+    /// The switches as they are.
+    pub fn switches(&self) -> Switches {
+        lock(&self.inner).switches.clone()
+    }
+
+    /// How often two calls that change the drive ran at once: a fault of the engine.
+    pub fn overlaps(&self) -> u64 {
+        self.overlaps.load(Ordering::SeqCst)
+    }
+
+    /// All items below the drive's root, app libraries and shared items as `Other`. A second
+    /// item of one name gets ` #2`.
+    pub fn tree(&self) -> Things {
+        let drive = lock(&self.inner);
+        let mut things = Things::new();
+        collect(drive.items.now(), &ItemId::drive_root(), "", &mut things);
+        things
+    }
+
+    /// All items in an app library.
+    pub fn library_tree(&self, zone: &str) -> Things {
+        let drive = lock(&self.inner);
+        let mut things = Things::new();
+        collect(drive.items.now(), &items::library_id(zone), "", &mut things);
+        things
+    }
+
+    /// The names at the top of the trash, sorted.
+    pub fn trash_names(&self) -> Vec<String> {
+        let drive = lock(&self.inner);
+        let trashed = drive.items.now().values().filter(|item| matches!(item.place, Place::Trash(_)));
+        let mut names: Vec<_> = trashed.map(|item| item.name.clone()).collect();
+        names.sort();
+        names
+    }
+
+    /// All contents that can be had from the drive, its trash included.
+    pub fn contents(&self) -> Vec<Bytes> {
+        let drive = lock(&self.inner);
+        drive.items.now().values().filter(|item| item.is_file()).map(|item| item.body.clone()).collect()
+    }
+
+    /// The item of that id.
+    pub fn item(&self, id: &ItemId) -> Option<Item> {
+        lock(&self.inner).items.get(id).cloned()
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.now().0
+    }
+}
+
+fn collect(map: &Map, folder: &ItemId, prefix: &str, things: &mut Things) {
+    for id in children(map, folder) {
+        let item = &map[&id];
+        let plain = format!("{prefix}{}", name::nfc(&item.name));
+        let path = (1..)
+            .map(|number| if number == 1 { plain.clone() } else { format!("{plain} #{number}") })
+            .find(|path| !things.contains_key(path))
+            .expect("some number is free");
+        let thing = match item.kind {
+            Kind::File => Thing::File(item.body.clone()),
+            Kind::Package => Thing::Package,
+            Kind::Folder => Thing::Folder,
+            Kind::Library | Kind::Shared => Thing::Other,
+        };
+        things.insert(path.clone(), thing);
+        if item.kind == Kind::Folder {
+            collect(map, &id, &format!("{path}/"), things);
+        }
+    }
+}
+
+impl Drive {
+    /// What an answer shows of `id`, which stands in `map`.
+    fn entry(&self, map: &Map, id: &ItemId, item: &Item, detail: Detail) -> RemoteEntry {
+        let brief = detail == Detail::Brief;
+        let size = match item.kind {
+            Kind::File if item.body.is_empty() && self.switches.zero_size_untold => None,
+            Kind::File => Some(item.body.len() as u64),
+            // About the size, but not exactly (`docs/protocol.md` §11.5).
+            Kind::Package => Some(item.body.len() as u64 + 41),
+            _ => None,
+        };
+        let counted = self.switches.counts && item.is_folder() && !brief;
+        RemoteEntry {
+            id: id.clone(),
+            kind: match item.kind {
+                Kind::File | Kind::Package => RemoteKind::File,
+                Kind::Folder => RemoteKind::Folder,
+                Kind::Library => RemoteKind::AppLibrary,
+                Kind::Shared => RemoteKind::Foreign,
+            },
+            name: if brief { "".into() } else { item.name.as_str().into() },
+            etag: item.etag(),
+            size: if brief { None } else { size },
+            mtime: (item.is_file() && !brief).then_some(ServerTime(item.mtime)),
+            signature: (detail == Detail::Document && item.kind == Kind::File)
+                .then(|| self.signature(&item.body).0)
+                .flatten(),
+            state: FolderState::Unread,
+            file_count: counted
+                .then(|| subtree(map, id).iter().filter(|id| map[*id].is_file()).count() as u64),
+        }
+    }
+
+    /// Where an item hangs, as answers tell it.
+    fn parent(item: &Item) -> RemoteParent {
+        match &item.place {
+            Place::Nowhere => RemoteParent::Untold,
+            Place::Folder(id) => RemoteParent::Folder(id.clone()),
+            Place::Trash(_) => RemoteParent::Trash,
+        }
+    }
+
+    /// An item as an answer to a call about it shows it now.
+    fn shown(&mut self, id: &ItemId, detail: Detail) -> Result<RemoteItem, RemoteError> {
+        let Some(item) = self.items.get(id) else { return Err(RemoteError::Gone) };
+        let entry = self.entry(self.items.now(), id, item, detail);
+        let (parent, deep) = (Self::parent(item), item.deep);
+        self.shown.insert(id.clone(), deep);
+        Ok(RemoteItem { entry, parent })
+    }
+
+    /// The signature that the service tells, where it has the known form, and its text.
+    fn signature(&self, body: &[u8]) -> (Option<Signature>, String) {
+        let text = |first: u8, signature: &Signature| {
+            use base64::Engine as _;
+            let mut bytes = vec![first];
+            bytes.extend(signature.0);
+            base64::engine::general_purpose::STANDARD.encode(bytes)
+        };
+        let documented = signature(body);
+        match self.switches.signatures {
+            Signatures::Formula => (Some(documented), text(1, &documented)),
+            Signatures::OtherFormula => {
+                let other = signature(&[b"other".as_slice(), body].concat());
+                (Some(other), text(1, &other))
+            }
+            Signatures::OtherForm => (None, text(0x81, &documented)),
+            Signatures::Absent => (None, String::new()),
+        }
+    }
+
+    /// Bytes of all files, the trash included.
+    fn used(&self) -> u64 {
+        self.items.now().values().map(|item| item.body.len() as u64).sum()
+    }
+}

@@ -1,0 +1,176 @@
+//! The drive as the engine sees it.
+
+use std::io::Read;
+use std::sync::MutexGuard;
+use std::sync::atomic::Ordering;
+
+use icloudds::engine::ports::{
+    Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteError, RemoteItem, Sink, Staged,
+};
+use icloudds::model::{ItemId, Zone};
+
+use super::reads::failed;
+use super::{Drive, Parcel, SimDrive};
+use crate::sim::fuse::{Call, Fault, lock};
+
+/// The faults of every call that changes the drive.
+const WRITE: [Fault; 6] =
+    [Fault::Unreachable, Fault::Busy, Fault::LostAnswer, Fault::LostRequest, Fault::Refused, Fault::Account];
+/// The same, of a call that names etags.
+const GUARDED: [Fault; 6] =
+    [Fault::Unreachable, Fault::Busy, Fault::LostAnswer, Fault::LostRequest, Fault::Stale, Fault::Account];
+/// The faults of sending content ahead.
+const STAGE: [Fault; 5] = [Fault::Unreachable, Fault::Busy, Fault::Quota, Fault::Short, Fault::Account];
+
+/// Holds the one lane for changes for as long as a call runs, also through a crash.
+struct Lane<'a>(&'a SimDrive);
+
+impl Drop for Lane<'_> {
+    fn drop(&mut self) {
+        self.0.lane.store(false, Ordering::SeqCst);
+    }
+}
+
+impl SimDrive {
+    fn lane(&self) -> Result<Lane<'_>, RemoteError> {
+        if self.lane.swap(true, Ordering::SeqCst) {
+            self.overlaps.fetch_add(1, Ordering::SeqCst);
+            return Err(RemoteError::Busy { message: "ZONE_BUSY".into(), retry_after: None });
+        }
+        Ok(Lane(self))
+    }
+
+    /// One change: step, fault, effect, step.
+    fn change<R>(
+        &self,
+        call: Call,
+        item: &ItemId,
+        possible: &[Fault],
+        effect: impl FnOnce(&mut Drive, i64) -> Result<R, RemoteError>,
+    ) -> Result<R, RemoteError> {
+        let _lane = self.lane()?;
+        let fault = self.fuse.enter(call, &item.to_string(), possible)?;
+        failed(fault)?;
+        let at = self.now();
+        let done = {
+            let mut drive: MutexGuard<'_, Drive> = lock(&self.inner);
+            drive.items.settle(at);
+            if fault == Some(Fault::Stale) {
+                drive.items.touch(at, item);
+                return Err(RemoteError::Stale);
+            }
+            drive.mutations += 1;
+            effect(&mut drive, at)
+        };
+        self.fuse.step()?;
+        if fault == Some(Fault::LostAnswer) {
+            return Err(RemoteError::Uncertain("connection reset".into()));
+        }
+        done
+    }
+}
+
+impl Remote for SimDrive {
+    fn list(&self, folders: &[ItemId], brief: bool) -> Vec<Result<Listing, RemoteError>> {
+        folders.iter().map(|id| self.list_one(id, brief)).collect()
+    }
+
+    fn list_trash(&self) -> Result<Listing, RemoteError> {
+        self.list_trash_now()
+    }
+
+    fn look_up(&self, items: &[(ItemId, bool)]) -> Result<Vec<LookUp>, RemoteError> {
+        self.look_up_all(items)
+    }
+
+    fn create_folders(&self, parent: &ItemId, names: &[&str]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let one = |name: &&str| {
+            self.change(Call::CreateFolders, parent, &WRITE, |drive, at| {
+                drive.create_folder(at, parent, name)
+            })
+        };
+        names.iter().map(one).collect()
+    }
+
+    fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
+        self.change(Call::RenameRemote, &item.id, &WRITE, |drive, at| drive.rename(at, item, name))
+    }
+
+    fn move_into(&self, folder: &ItemId, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let one = |item: &ItemVersion| {
+            self.change(Call::MoveRemote, &item.id, &GUARDED, |drive, at| drive.move_one(at, folder, item))
+        };
+        items.iter().map(one).collect()
+    }
+
+    fn trash(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let one = |item: &ItemVersion| {
+            self.change(Call::TrashRemote, &item.id, &GUARDED, |drive, at| drive.trash(at, item))
+        };
+        items.iter().map(one).collect()
+    }
+
+    fn delete_trashed(&self, items: &[ItemVersion]) -> Vec<Result<(), RemoteError>> {
+        let one = |item: &ItemVersion| {
+            self.change(Call::DeleteTrashed, &item.id, &WRITE, |drive, at| drive.delete(at, item))
+        };
+        items.iter().map(one).collect()
+    }
+
+    fn put_back(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let one = |item: &ItemVersion| {
+            self.change(Call::PutBack, &item.id, &WRITE, |drive, at| drive.put_back(at, item))
+        };
+        items.iter().map(one).collect()
+    }
+
+    fn offers(&self, items: &[ItemId]) -> Vec<Result<Offer, RemoteError>> {
+        items.iter().map(|id| self.offer(id)).collect()
+    }
+
+    fn fetch(
+        &self,
+        offer: &Offer,
+        size: Option<u64>,
+        from: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<Fetched, RemoteError> {
+        self.fetch_into(offer, size, from, sink)
+    }
+
+    fn stage(
+        &self,
+        zone: &Zone,
+        name: &str,
+        size: u64,
+        body: &mut (dyn Read + Send),
+    ) -> Result<Staged, RemoteError> {
+        let fault = self.fuse.enter(Call::Stage, name, &STAGE)?;
+        failed(fault)?;
+        let mut bytes = Vec::new();
+        let read = body.read_to_end(&mut bytes);
+        read.map_err(|error| RemoteError::Damaged(format!("cannot read what is sent: {error}")))?;
+        if bytes.len() as u64 != size || fault == Some(Fault::Short) {
+            return Err(RemoteError::Damaged(format!("{} of {size} bytes were sent", bytes.len())));
+        }
+        let at = self.now();
+        let staged = {
+            let mut drive = lock(&self.inner);
+            if drive.switches.quota_at == super::switches::QuotaAt::Stage {
+                drive.check_quota(size)?;
+            }
+            let document = drive.items.fresh_doc();
+            let (signature, _) = drive.signature(&bytes);
+            let parcel = Parcel { zone: zone.clone(), body: bytes.into(), at, committed: false };
+            drive.staged.insert(document.clone(), parcel);
+            Staged { document, zone: zone.clone(), size, signature, receipt: serde_json::Value::Null }
+        };
+        self.fuse.step()?;
+        Ok(staged)
+    }
+
+    fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
+        let about = commit.replaces.unwrap_or(commit.parent);
+        self.change(Call::Commit, about, &WRITE, |drive, at| drive.commit(at, commit, &self.journal))
+    }
+}

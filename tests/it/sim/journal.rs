@@ -1,0 +1,93 @@
+//! Every content that a person wrote, and whether losing it would break P1 (`docs/sync.md` §1).
+//!
+//! A content is *at stake* from the moment a person writes it on either side until a
+//! person overwrites or deletes it **having seen it**: the side on which that person acts
+//! showed this very content at that place at that moment.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use icloudds::model::{Side, Signature};
+use sha1::{Digest, Sha1};
+
+use super::fuse::lock;
+
+/// Content of a file.
+pub type Bytes = Arc<[u8]>;
+
+/// One item as a person sees it; the same for both sides, so that trees compare.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Thing {
+    /// A folder.
+    Folder,
+    /// A file.
+    File(Bytes),
+    /// A package on iCloud; its zip may differ at each fetch.
+    Package,
+    /// What takes no part: a link, a shared item, an app library.
+    Other,
+}
+
+/// A side's items by path, names in NFC.
+pub type Things = BTreeMap<String, Thing>;
+
+/// The documented formula (`docs/protocol.md` §13).
+pub fn signature(content: &[u8]) -> Signature {
+    let mut sha = Sha1::new();
+    sha.update(b"com.apple.XattrObjectSalt\0com.apple.DataObjectSalt\0");
+    sha.update(content);
+    Signature(sha.finalize().into())
+}
+
+/// What became of a content that a person wrote.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// It must be found somewhere.
+    AtStake(Side),
+    /// A person who saw it overwrote or deleted it there.
+    Given(Side),
+    /// It fell under an exception that the documents name.
+    Excused(&'static str),
+}
+
+/// The record of what persons wrote, by content. Empty contents are not recorded: there
+/// is nothing in them to lose.
+#[derive(Default)]
+pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>);
+
+impl Journal {
+    /// A person wrote that content on that side.
+    pub fn wrote(&self, side: Side, content: &Bytes) {
+        if !content.is_empty() {
+            lock(&self.0).insert(content.clone(), Fate::AtStake(side));
+        }
+    }
+
+    /// A person who saw that content on that side overwrote or deleted it.
+    pub fn gave_up(&self, side: Side, content: &Bytes) {
+        if let Some(fate) = lock(&self.0).get_mut(content) {
+            *fate = Fate::Given(side);
+        }
+    }
+
+    /// That content was lost in a way that the documents allow.
+    pub fn excuse(&self, content: &Bytes, why: &'static str) {
+        if let Some(fate @ Fate::AtStake(_)) = lock(&self.0).get_mut(content) {
+            *fate = Fate::Excused(why);
+        }
+    }
+
+    /// All contents that must be found somewhere.
+    pub fn at_stake(&self) -> Vec<Bytes> {
+        let all = lock(&self.0);
+        all.iter()
+            .filter(|(_, fate)| matches!(fate, Fate::AtStake(_)))
+            .map(|(bytes, _)| bytes.clone())
+            .collect()
+    }
+
+    /// All that was ever written, with its fate.
+    pub fn all(&self) -> Vec<(Bytes, Fate)> {
+        lock(&self.0).iter().map(|(bytes, fate)| (bytes.clone(), fate.clone())).collect()
+    }
+}

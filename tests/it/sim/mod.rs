@@ -1,0 +1,151 @@
+//! A world in memory for deterministic tests of the engine: an iCloud Drive, a disk, a
+//! store and a clock, persons on both sides, faults, crashes, and the oracle of P1.
+//!
+//! Everything follows from one seed. Time stands still but for pauses.
+//!
+//! ```ignore
+//! let world = World::new(7);
+//! world.disk.write("a.txt", b"mine");
+//! world.fuse.crash_after(12);
+//! match world.run(|| engine_pass(&*world.drive, &*world.disk, world.store.clone(), &*world.clock)) {
+//!     Outcome::Done(report) => …,
+//!     Outcome::Crashed => world.restart(Crash::PowerCut),   // then a new engine from `world.store.durable()`
+//! }
+//! world.assert_equal_sides();
+//! world.assert_nothing_lost();
+//! ```
+// The whole of it serves the engine's tests, which come after it.
+#![allow(dead_code)]
+
+pub mod clock;
+pub mod disk;
+pub mod drive;
+pub mod fuse;
+pub mod journal;
+pub mod rng;
+pub mod store;
+mod tests;
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+pub use clock::SimClock;
+pub use disk::SimDisk;
+pub use drive::SimDrive;
+pub use fuse::{Call, Fault, Fuse, Outcome};
+pub use journal::{Bytes, Journal, Thing};
+pub use store::SimStore;
+
+/// How a process ended that did not end by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Crash {
+    /// It was killed: the disk keeps all that was written.
+    Kill,
+    /// The power went: the disk loses what was not synced.
+    PowerCut,
+}
+
+/// All ports and what belongs to them.
+pub struct World {
+    /// What everything follows from.
+    pub seed: u64,
+    /// Steps, crashes, faults.
+    pub fuse: Arc<Fuse>,
+    /// What persons wrote.
+    pub journal: Arc<Journal>,
+    /// Time and chance.
+    pub clock: Arc<SimClock>,
+    /// iCloud Drive.
+    pub drive: Arc<SimDrive>,
+    /// The local disk.
+    pub disk: Arc<SimDisk>,
+    /// The stored state.
+    pub store: SimStore,
+}
+
+impl World {
+    /// A world with both sides empty.
+    pub fn new(seed: u64) -> Self {
+        let fuse = Arc::new(Fuse::new(seed));
+        let journal = Arc::new(Journal::default());
+        let clock = Arc::new(SimClock::new(rng::mix(seed), fuse.clone()));
+        Self {
+            seed,
+            drive: Arc::new(SimDrive::new(clock.clone(), fuse.clone(), journal.clone())),
+            disk: Arc::new(SimDisk::new(clock.clone(), fuse.clone(), journal.clone())),
+            store: SimStore::new(fuse.clone()),
+            fuse,
+            journal,
+            clock,
+        }
+    }
+
+    /// Runs the process until it returns or crashes.
+    pub fn run<R>(&self, process: impl FnOnce() -> R) -> Outcome<R> {
+        self.fuse.run(process)
+    }
+
+    /// After a crash: what is volatile goes, and the process may start again.
+    pub fn restart(&self, crash: Crash) {
+        if crash == Crash::PowerCut {
+            self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()));
+        }
+        self.fuse.renew();
+    }
+
+    /// Where the two sides differ, one line for each path.
+    pub fn differences(&self) -> Vec<String> {
+        self.differences_but(|_| false)
+    }
+
+    /// As [`World::differences`], without the paths that take no part in the sync.
+    pub fn differences_but(&self, ignored: impl Fn(&str) -> bool) -> Vec<String> {
+        let (local, remote) = (self.disk.tree(), self.drive.tree());
+        let paths: BTreeSet<_> = local.keys().chain(remote.keys()).filter(|path| !ignored(path)).collect();
+        let mut lines = Vec::new();
+        for path in paths {
+            let (here, there) = (local.get(path), remote.get(path));
+            let same = match (here, there) {
+                (Some(Thing::File(_)), Some(Thing::Package)) => true,
+                (None, Some(Thing::Other)) | (Some(Thing::Other), None) => true,
+                (here, there) => here == there,
+            };
+            if !same {
+                lines.push(format!("{path}: here {}, on iCloud {}", show(here), show(there)));
+            }
+        }
+        lines
+    }
+
+    /// Fails unless both sides hold the same.
+    pub fn assert_equal_sides(&self) {
+        let differences = self.differences();
+        assert!(differences.is_empty(), "seed {}: the sides differ\n{}", self.seed, differences.join("\n"));
+    }
+
+    /// P1: contents that must be somewhere and are nowhere, neither on a side nor in a trash.
+    pub fn lost_contents(&self) -> Vec<Bytes> {
+        let files = self.disk.tree().into_values().filter_map(|thing| match thing {
+            Thing::File(content) => Some(content),
+            _ => None,
+        });
+        let kept: BTreeSet<Bytes> =
+            files.chain(self.disk.trash_contents()).chain(self.drive.contents()).collect();
+        self.journal.at_stake().into_iter().filter(|content| !kept.contains(content)).collect()
+    }
+
+    /// Fails when a content is lost.
+    pub fn assert_nothing_lost(&self) {
+        let lost: Vec<_> =
+            self.lost_contents().iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
+        assert!(lost.is_empty(), "seed {}: lost for good: {lost:?}", self.seed);
+    }
+}
+
+fn show(thing: Option<&Thing>) -> String {
+    match thing {
+        None => "nothing".into(),
+        Some(Thing::File(content)) => format!("{:?}", String::from_utf8_lossy(content)),
+        Some(other) => format!("{other:?}"),
+    }
+}

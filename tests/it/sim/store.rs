@@ -1,0 +1,69 @@
+//! A store in memory: what is committed survives a crash, nothing else does.
+
+use std::sync::{Arc, Mutex};
+
+use icloudds::engine::ports::{Store, StoreError};
+use icloudds::model::{Change, State};
+
+use super::fuse::{Call, Fault, Fuse, lock};
+
+struct Inner {
+    state: State,
+    groups: u64,
+    refused: Vec<Change>,
+}
+
+/// A handle on the store; clones share it, as a restarted process opens the same file.
+#[derive(Clone)]
+pub struct SimStore {
+    inner: Arc<Mutex<Inner>>,
+    fuse: Arc<Fuse>,
+}
+
+impl SimStore {
+    /// A store that knows nothing yet.
+    pub fn new(fuse: Arc<Fuse>) -> Self {
+        let inner = Inner { state: State::empty(), groups: 0, refused: Vec::new() };
+        Self { inner: Arc::new(Mutex::new(inner)), fuse }
+    }
+
+    /// The state as a start after a crash would load it.
+    pub fn durable(&self) -> State {
+        lock(&self.inner).state.clone()
+    }
+
+    /// Loses everything, as a damaged file or `reset-state` does.
+    pub fn wipe(&self) {
+        lock(&self.inner).state = State::empty();
+    }
+
+    /// Groups committed so far.
+    pub fn groups(&self) -> u64 {
+        lock(&self.inner).groups
+    }
+
+    /// Changes that could not apply, as [`State::apply`] says: each is worth a look.
+    pub fn refused(&self) -> Vec<Change> {
+        lock(&self.inner).refused.clone()
+    }
+}
+
+impl Store for SimStore {
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        let about = format!("{} changes", changes.len());
+        if self.fuse.enter(Call::Store, &about, &[Fault::Io])?.is_some() {
+            return Err(StoreError("no space left on the disk".into()));
+        }
+        {
+            let mut inner = lock(&self.inner);
+            for change in changes {
+                if !inner.state.apply(change) {
+                    inner.refused.push(change.clone());
+                }
+            }
+            inner.groups += 1;
+        }
+        self.fuse.step()?;
+        Ok(())
+    }
+}

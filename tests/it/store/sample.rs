@@ -1,0 +1,244 @@
+//! States for the tests of the store: random ones, and the one of the sample file.
+
+use icloudds::model::state::{Calibration, Deletion, GuardState, Verdict};
+use icloudds::model::{
+    BaseEntry, Change, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence, RelPath,
+    ServerTime, SetAside, Side, Signature, Zone,
+};
+
+use crate::sim::rng::Rng;
+
+/// Whose state it is.
+pub fn owner() -> Owner {
+    Owner {
+        marker: "0123456789abcdef0123456789abcdef".into(),
+        account: "17320123456".into(),
+        directory: "/home/ann/iCloud".into(),
+        remote_root: "/".into(),
+        root_id: "com.apple.CloudDocs::root".into(),
+    }
+}
+
+/// One of the ids, of every form.
+pub fn id(number: usize) -> ItemId {
+    match number % 4 {
+        0 => ItemId::new(Zone::new("com.apple.Pages"), &format!("5EED0000-0000-4000-8000-{number:012X}")),
+        1 => ItemId::new(Zone::CloudDocs, &format!("text {number}")),
+        _ => ItemId::new(Zone::CloudDocs, &format!("5EED0000-0000-4000-8000-{number:012X}")),
+    }
+}
+
+fn path(rng: &mut Rng) -> RelPath {
+    RelPath::parse(&format!("folder {}/file {}", rng.below(3), rng.below(4))).unwrap()
+}
+
+fn time(rng: &mut Rng) -> i64 {
+    rng.number() as i64
+}
+
+fn stamp(rng: &mut Rng) -> LocalStamp {
+    LocalStamp {
+        size: rng.number() >> rng.below(64),
+        mtime: DiskTime(time(rng)),
+        ctime: DiskTime(time(rng)),
+        identity: Identity { inode: rng.number(), birth: rng.chance(0.5).then(|| DiskTime(time(rng))) },
+        on_root_fs: rng.chance(0.5),
+    }
+}
+
+fn signature(rng: &mut Rng) -> Signature {
+    Signature(std::array::from_fn(|_| rng.number() as u8))
+}
+
+/// An item with that id, random otherwise.
+pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
+    let local_name: Box<str> = format!("M\u{fc}ll {}", rng.below(100)).into();
+    let remote_name = if rng.chance(0.5) { local_name.clone() } else { "Mu\u{308}ll".into() };
+    let presence = [Presence::Both, Presence::LocalOnly, Presence::RemoteOnly][rng.below(3)];
+    let side = [Side::Local, Side::Remote][rng.below(2)];
+    BaseEntry {
+        id: id(number),
+        folder: rng.chance(0.5),
+        package: rng.chance(0.5),
+        presence,
+        local_name,
+        remote_name,
+        etag: Etag::new(&format!("{:x}::{}", rng.below(999), rng.below(9))),
+        remote_size: rng.chance(0.5).then(|| rng.number()),
+        remote_mtime: rng.chance(0.5).then(|| ServerTime(time(rng))),
+        stamp: stamp(rng),
+        racy: rng.chance(0.5),
+        signature: rng.chance(0.5).then(|| signature(rng)),
+        created_on: rng.chance(0.5).then(|| (side, time(rng))),
+        written_at: rng.chance(0.5).then(|| time(rng)),
+    }
+}
+
+fn intent(rng: &mut Rng) -> Intent {
+    let place = |rng: &mut Rng| (id(rng.below(9)), "name".into());
+    match rng.below(3) {
+        0 => Intent::ReplaceByTrash {
+            old: id(rng.below(9)),
+            old_etag: Etag::new("a::b"),
+            parent: id(rng.below(9)),
+            name: "x.txt".into(),
+            document: "D".into(),
+            path: path(rng),
+            stamp: stamp(rng),
+            signature: signature(rng),
+        },
+        1 => Intent::Place {
+            id: id(rng.below(9)),
+            folder: rng.chance(0.5),
+            from: place(rng),
+            to: place(rng),
+            temporary: rng.chance(0.5).then(|| "temporary".into()),
+        },
+        _ => Intent::TrashFolder {
+            id: id(rng.below(9)),
+            from: place(rng),
+            planned: (0..rng.below(5)).map(id).collect(),
+        },
+    }
+}
+
+fn deletion(rng: &mut Rng) -> Deletion {
+    Deletion {
+        on: Side::Remote,
+        id: id(rng.below(9)).to_string(),
+        path: path(rng).to_string(),
+        at: time(rng),
+    }
+}
+
+/// Any change, most often of the base; ids and folders from a small set, so that they meet.
+pub fn change(rng: &mut Rng) -> Change {
+    match rng.below(24) {
+        0 => Change::Begin(rng.below(4) as u64, intent(rng)),
+        1 => Change::End(rng.below(4) as u64),
+        2 => Change::SetAside(
+            path(rng),
+            rng.chance(0.6).then(|| SetAside {
+                reason: "the name is too long".into(),
+                attempts: 3,
+                next_try: rng.chance(0.5).then(|| time(rng)),
+                since: time(rng),
+            }),
+        ),
+        3 => Change::LocalOnly(path(rng), rng.chance(0.6)),
+        4 => Change::Guard(GuardState {
+            held: (0..rng.below(3)).map(|_| deletion(rng)).collect(),
+            verdict: rng.chance(0.5).then_some(Verdict::Approved),
+            recent: (0..rng.below(3)).map(|_| deletion(rng)).collect(),
+            overwrites: (0..rng.below(3)).map(|_| time(rng)).collect(),
+        }),
+        5 => Change::Calibration(Calibration {
+            matches: rng.below(9) as u32,
+            mismatches: 0,
+            in_place_refused: rng.chance(0.5),
+        }),
+        6 => Change::Synced(time(rng)),
+        7 | 8 => Change::Remove(id(rng.below(24))),
+        9 => Change::Presence(id(rng.below(24)), Presence::RemoteOnly),
+        10 if rng.chance(0.05) => Change::Owner(Owner { account: rng.number().to_string(), ..owner() }),
+        _ => {
+            let parent = if rng.chance(0.3) { ItemId::drive_root() } else { id(rng.below(24)) };
+            let number = rng.below(24);
+            Change::Put { parent, entry: Box::new(entry(rng, number)) }
+        }
+    }
+}
+
+/// What the sample file of format 1 holds: every kind of record, every field once set and once
+/// not. Never changed, as the file is not.
+pub fn sample() -> Vec<Change> {
+    let full = BaseEntry {
+        id: ItemId::new(Zone::new("com.apple.Pages"), "5EED0000-0000-4000-8000-00000000000A"),
+        folder: false,
+        package: true,
+        presence: Presence::Both,
+        local_name: "M\u{fc}ll.pages".into(),
+        remote_name: "Mu\u{308}ll.pages".into(),
+        etag: Etag::new("32::2x"),
+        remote_size: Some(5_000_000_000),
+        remote_mtime: Some(ServerTime(-1)),
+        stamp: LocalStamp {
+            size: 5_000_000_001,
+            mtime: DiskTime(-5),
+            ctime: DiskTime(1_800_000_000_123_456_789),
+            identity: Identity { inode: u64::MAX, birth: Some(DiskTime(7)) },
+            on_root_fs: true,
+        },
+        racy: true,
+        signature: Some(Signature([7; 20])),
+        created_on: Some((Side::Remote, 1_800_000_000)),
+        written_at: Some(1_800_000_001),
+    };
+    let plain = |doc: &str, name: &str| BaseEntry {
+        local_name: name.into(),
+        remote_name: name.into(),
+        racy: false,
+        ..BaseEntry::root(ItemId::new(Zone::CloudDocs, doc))
+    };
+    let put =
+        |parent: &ItemId, entry: BaseEntry| Change::Put { parent: parent.clone(), entry: Box::new(entry) };
+    let root = ItemId::drive_root();
+    let library = ItemId::new(Zone::new("com.apple.Pages"), "documents");
+    let kept = BaseEntry { created_on: Some((Side::Local, 3)), ..plain("lower-case", "kept here") };
+    let path = |text| RelPath::parse(text).unwrap();
+    let (old, parent) = (full.id.clone(), library.clone());
+    let set_aside = SetAside { reason: "too large".into(), attempts: 2, next_try: Some(9), since: 1 };
+    let held = Deletion { on: Side::Local, id: "zone::doc".into(), path: "a/b".into(), at: 4 };
+    vec![
+        Change::Owner(owner()),
+        put(&root, BaseEntry { id: library.clone(), ..plain("", "Pages") }),
+        put(&library, full.clone()),
+        put(&root, kept.clone()),
+        Change::Presence(kept.id.clone(), Presence::LocalOnly),
+        put(&kept.id, plain("5EED0000-0000-4000-8000-00000000000B", "inner")),
+        put(&root, plain("gone", "gone")),
+        Change::Presence(library.clone(), Presence::RemoteOnly),
+        Change::Remove(plain("gone", "").id),
+        Change::Begin(
+            1,
+            Intent::ReplaceByTrash {
+                old,
+                old_etag: Etag::new("a::b"),
+                parent,
+                name: "x.txt".into(),
+                document: "D".into(),
+                path: path("a/x.txt"),
+                stamp: full.stamp,
+                signature: Signature([9; 20]),
+            },
+        ),
+        Change::Begin(
+            u64::MAX,
+            Intent::Place {
+                id: full.id.clone(),
+                folder: true,
+                from: (root.clone(), "from".into()),
+                to: (library.clone(), "to".into()),
+                temporary: Some("between".into()),
+            },
+        ),
+        Change::Begin(
+            3,
+            Intent::TrashFolder {
+                id: library,
+                from: (root, "Pages".into()),
+                planned: vec![full.id, kept.id],
+            },
+        ),
+        Change::SetAside(path("large.bin"), Some(set_aside)),
+        Change::LocalOnly(path("copy.pages"), true),
+        Change::Guard(GuardState {
+            held: vec![held.clone()],
+            verdict: Some(Verdict::Rejected),
+            recent: vec![held],
+            overwrites: vec![5, 6],
+        }),
+        Change::Calibration(Calibration { matches: 3, mismatches: 1, in_place_refused: true }),
+        Change::Synced(1_800_000_002),
+    ]
+}
