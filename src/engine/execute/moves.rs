@@ -174,6 +174,8 @@ impl Lane<'_> {
             }
             None => None,
         };
+        let base = &self.ledger.state().base;
+        let was = base.by_id(&seen.id).map(|node| base.path(node));
         let moved = match service::bring(self.ports.remote, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
             Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
@@ -193,7 +195,7 @@ impl Lane<'_> {
         }
         let renamed = seen.parent == target;
         let kind = if renamed { EffectKind::Rename } else { EffectKind::Move };
-        self.told(effect(operation, kind, None));
+        self.told(effect(operation, kind, was));
         Ok(())
     }
 

@@ -357,6 +357,7 @@ fn commit_new(remote: &dyn Remote, sent: &Sent, parent: &ItemId, wanted: &str) -
                             verified(remote, item, sent, parent, wanted)
                         }
                         Some(_) => Err(Halt::replan("another item on iCloud has this name")),
+                        None if error == RemoteError::NameTaken => Err(error.into()),
                         None => Err(Halt::again(error.to_string())),
                     };
                 }
