@@ -130,15 +130,23 @@ impl Lane<'_> {
         if name::same(&made.entry.name, wanted) {
             return Ok(made);
         }
-        match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
-            None => service::rename(remote, &made, true, wanted),
-            Some(existing) => {
-                if service::below(remote, &made.entry.id)?.is_empty() {
-                    service::trash(remote, &made, true)?;
+        service::patiently(&self.ports, || {
+            match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
+                None => service::rename(&self.ports, &made, true, wanted),
+                Some(existing) => {
+                    let is_empty = match service::list(remote, &made.entry.id) {
+                        Ok(listing) => listing.items.is_empty() && listing.unusable.is_empty(),
+                        // So new that it is not listed yet.
+                        Err(Halt::Replan(_)) => true,
+                        Err(halt) => return Err(halt),
+                    };
+                    if is_empty {
+                        service::trash(remote, &made, true)?;
+                    }
+                    Ok(existing)
                 }
-                Ok(existing)
             }
-        }
+        })
     }
 
     fn adopt_folder(

@@ -188,7 +188,7 @@ impl<'a> Lane<'a> {
             (Action::Keep { id, presence }, _) => self.keep_presence(operation, id, *presence),
             (Action::MakeLocalFolder { remote }, _) => self.make_local_folder(operation, remote)?,
             (Action::MoveLocal { remote, local }, _) => {
-                self.move_local(operation, remote.as_ref(), local, None)?;
+                self.move_local(operation, remote.as_ref(), local)?;
             }
             (Action::MoveRemote { remote, local, parent, name, temporary }, _) => {
                 self.move_remote(index, operation, (remote, local.as_ref()), (parent, name), *temporary)?;

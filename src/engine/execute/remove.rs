@@ -150,7 +150,7 @@ impl Lane<'_> {
         match recover::holds_unplanned(remote, &seen.id, &planned) {
             Ok(false) => {}
             Ok(true) => {
-                service::put_back(remote, &trashed, true, (&seen.parent, &seen.name))?;
+                service::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;
                 self.ledger.end(number);
                 return Err(Halt::replan("something came into it while it was deleted; it is put back"));
             }
