@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use icloudds::model::{DiskTime, RelPath, Side};
+use icloudds::model::{DiskTime, ItemId, RelPath, Side};
 use unicode_normalization::UnicodeNormalization;
 
 use super::history::{Act, Deed, Pick};
 use crate::sim::fuse::lock;
-use crate::sim::{SimClock, SimDisk, SimDrive, Thing, World, rng};
+use crate::sim::{Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng};
 
 /// A user's hands. Cheap to clone, so that one can act in the middle of a pass.
 #[derive(Clone)]
@@ -16,6 +16,8 @@ pub struct Person {
     drive: Arc<SimDrive>,
     disk: Arc<SimDisk>,
     clock: Arc<SimClock>,
+    store: SimStore,
+    journal: Arc<Journal>,
     /// Folders where something happened here, as a watcher would name them.
     dirty: Arc<Mutex<Vec<RelPath>>>,
 }
@@ -61,6 +63,8 @@ impl Person {
             drive: world.drive.clone(),
             disk: world.disk.clone(),
             clock: world.clock.clone(),
+            store: world.store.clone(),
+            journal: world.journal.clone(),
             dirty: Arc::default(),
         }
     }
@@ -78,6 +82,32 @@ impl Person {
             Side::Remote => self.there(&deed.act),
         }
         self.clock.advance(Duration::from_millis(1));
+        self.excuse_junk();
+    }
+
+    /// Nobody misses junk: it keeps no folder alive.
+    fn excuse_junk(&self) {
+        for (path, thing) in self.disk.tree().into_iter().chain(self.drive.tree()) {
+            if let Thing::File(content) = thing
+                && path.contains(".DS_Store")
+            {
+                self.journal.excuse(&content, "built-in junk");
+            }
+        }
+    }
+
+    /// Brings back from the trash. Where a deletion on the other side waits to be carried out, that one still
+    /// counts: the item is the same, and for the engine it has only moved.
+    fn put_back(&self, id: &ItemId) {
+        let pending = self.store.durable().base.by_id(id).is_some();
+        let here: Vec<_> = self.disk.tree().into_values().collect();
+        if self.drive.person_put_back(id) && pending {
+            for item in self.drive.below(id).iter().filter_map(|below| self.drive.item(below)) {
+                if !here.contains(&Thing::File(item.body.clone())) {
+                    self.journal.gave_up(Side::Local, &item.body);
+                }
+            }
+        }
     }
 
     fn things(&self, side: Side, fits: impl Fn(&Thing) -> bool) -> Vec<String> {
@@ -304,7 +334,7 @@ impl Person {
             Act::PutBack(number) => {
                 let trashed = drive.trashed();
                 let id = trashed.get(*number as usize % trashed.len().max(1))?;
-                drive.person_put_back(id);
+                self.put_back(id);
             }
             Act::Touch(number) | Act::OldTime(number) => drop(drive.touch(&any(*number)?)),
             Act::ChangeKind(number, new) => {

@@ -114,8 +114,4 @@ fn plainer_setting(best: &mut History, fails: &impl Fn(&History) -> bool) {
             *best = candidate;
         }
     }
-    let plain = History { odd: false, ..best.clone() };
-    if best.odd && fails(&plain) {
-        *best = plain;
-    }
 }
