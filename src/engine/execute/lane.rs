@@ -205,7 +205,11 @@ impl<'a> Lane<'a> {
             (Action::Compare { remote, local, .. }, Some(Arrived::Equal { signature, package })) => {
                 self.agree_on_content(operation, remote, local, signature, package)?;
             }
-            (Action::Compare { otherwise, .. }, Some(Arrived::Different(None))) => {
+            (Action::Compare { remote, otherwise, .. }, Some(Arrived::Different(None))) => {
+                if let Conflict::KeepBothThere { name } = otherwise {
+                    self.make_way_there(index, operation, remote, name)?;
+                    return Ok(Step::Done);
+                }
                 if *otherwise == Conflict::SetAside {
                     return Err(undecided());
                 }
@@ -217,6 +221,10 @@ impl<'a> Lane<'a> {
                 Action::Compare { remote, local, otherwise },
                 Some(Arrived::Different(Some(content)) | Arrived::Content(content)),
             ) => match otherwise {
+                Conflict::KeepBothThere { name } => {
+                    self.ports.disk.discard(&content.ready);
+                    self.make_way_there(index, operation, remote, name)?;
+                }
                 Conflict::TakeLocal => {
                     self.ports.disk.discard(&content.ready);
                     self.decided.insert(index, otherwise.clone());
@@ -238,6 +246,9 @@ impl<'a> Lane<'a> {
                 Action::Settle { remote, local, .. } | Action::Compare { remote, local, .. },
                 Some(staged @ Arrived::Staged { .. }),
             ) => self.take_local(index, operation, remote, local, staged)?,
+            (Action::Settle { remote, conflict: Conflict::KeepBothThere { name }, .. }, _) => {
+                self.make_way_there(index, operation, remote, name)?;
+            }
             (Action::Settle { conflict: Conflict::SetAside, .. }, _) => return Err(undecided()),
             _ => return Err(Halt::replan("what was fetched for it does not fit")),
         }
