@@ -78,7 +78,7 @@ fn demonstrate() -> Outcome<bool> {
     show_requests(&before, &stage.sim.counts());
 
     title("Meanwhile, here");
-    let mut doing = |what: &str| println!("    {what}");
+    let doing = |what: &str| println!("    {what}");
     doing("edited    Welcome.txt");
     stage.write("Welcome.txt", "This drive is simulated, and this line was added here.\n")?;
     doing("renamed   Projects/icloudds to Projects/sync");
