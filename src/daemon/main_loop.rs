@@ -96,6 +96,8 @@ pub(super) struct Loop {
     pub(super) edges: Option<Arc<Edges>>,
     running: Running,
     watcher: Option<Watcher>,
+    /// Every folder is watched: a scan that begins now misses nothing.
+    watch_ready: bool,
     watch: Receiver<WatchMessage>,
     watching: Watching,
     debounce: Debounce,
@@ -169,6 +171,7 @@ impl Loop {
             edges: None,
             running: Running::Nothing,
             watcher: None,
+            watch_ready: false,
             watch: never(),
             watching: Watching::Off,
             stirred: Arc::default(),
@@ -254,6 +257,9 @@ impl Loop {
         if self.paused {
             return;
         }
+        if self.watcher.is_some() && !self.watch_ready {
+            return;
+        }
         if self.asked {
             self.asked = false;
             self.schedule.not_before = None;
@@ -303,6 +309,8 @@ impl Loop {
             by(self.session_look);
             match self.schedule.not_before.filter(|at| *at > now) {
                 Some(not_before) => by(Some(not_before)),
+                // Until everything is watched, the watcher's message is what is waited for.
+                None if self.watcher.is_some() && !self.watch_ready => {}
                 None if self.edges.is_some() && !self.paused && self.session_look.is_none() => {
                     by(Some(self.schedule.refresh_at));
                     by(Some(self.schedule.check_at));
@@ -373,6 +381,12 @@ impl Loop {
 
     fn start_check(&mut self, now: Instant) {
         self.schedule.check_at = now + self.schedule.periods.check;
+        // Events do not tell when a volume is mounted over the folder, or taken away from under it.
+        if self.watcher.as_ref().is_some_and(|watcher| !watcher.sees_the_root()) {
+            self.stop_watching(Watching::Off);
+            self.schedule.hurry(now);
+            return;
+        }
         let Some(edges) = self.edges.clone() else { return };
         match jobs::check(edges, self.news_in.clone()) {
             Ok(_) => self.running = Running::Check,
@@ -563,6 +577,7 @@ impl Loop {
                 self.edges = None;
                 self.drive = None;
                 self.watcher = None;
+                self.watch_ready = false;
                 self.watch = never();
                 if let Some(engine) = self.engine.as_mut() {
                     engine.local = None;
@@ -660,6 +675,7 @@ impl Loop {
             match Watcher::start(&root) {
                 Ok((watcher, messages)) => {
                     self.watcher = Some(watcher);
+                    self.watch_ready = false;
                     self.watch = messages;
                 }
                 Err(error) => self.watching = Watching::Poll { because: error.to_string() },
@@ -688,7 +704,7 @@ impl Loop {
         let now = Instant::now();
         self.stirred.fetch_add(1, Ordering::AcqRel);
         match message {
-            Some(WatchMessage::Ready) => {}
+            Some(WatchMessage::Ready) => self.watch_ready = true,
             Some(WatchMessage::Dirty(folders)) => {
                 for folder in folders {
                     self.debounce.record(folder, now);
