@@ -9,8 +9,11 @@ mod calls;
 mod dumps;
 mod jobs;
 mod main_loop;
+mod news;
 mod reload;
 mod schedule;
+mod tell;
+mod watching;
 
 use std::sync::Arc;
 
