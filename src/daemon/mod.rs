@@ -22,7 +22,8 @@ use jiff::tz::TimeZone;
 
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::open::{Drive, Home, Purpose, service};
+use crate::app::drive::Drive;
+use crate::app::open::{Home, Purpose, service};
 use crate::config::{Loaded, Sources};
 use crate::control::ControlServer;
 use crate::exit::ExitCode;

@@ -8,7 +8,7 @@ use crossbeam::channel::never;
 use super::jobs::{Connection, Done, Edges, Ended, News};
 use super::main_loop::{Loop, Running};
 use crate::app::AppError;
-use crate::app::open::Drive;
+use crate::app::drive::Drive;
 use crate::app::report::tell_notes;
 use crate::engine::operation::NoteKind;
 use crate::engine::pass::{PassError, Phase, Report, Settings};
