@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::open::{Home, Opened, Purpose, path_of, service};
+use super::open::{Home, Opened, Purpose, conflict_mark, path_of, service};
 use crate::config::Config;
 use crate::disk::{self, LocalDisk};
 use crate::engine::operation::NoteKind;
@@ -75,17 +75,23 @@ pub fn plan(
     json: bool,
 ) -> Result<(ExitCode, String), AppError> {
     let mut opened = Opened::open(config, zone, stop, Purpose::Look)?;
-    let mark = opened.conflict_mark();
-    let options = PassOptions { conflict_mark: &mark, ignore_next_try: true };
+    let mark = conflict_mark(&opened.zone);
+    let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
     let (engine, ports, settings) = opened.parts();
     engine.look(&ports, settings, &Look::whole())?;
     let planned = engine.plan(&ports, settings, &options);
+    let text = plan_text(&planned.plan, json);
+    Ok((ExitCode::Success, text))
+}
+
+/// A plan for people, or as JSON.
+pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
     let _ = json;
     let mut text = String::new();
-    for operation in &planned.plan.operations {
+    for operation in &plan.operations {
         let _ = writeln!(text, "{:?} {} ({})", operation.side(), operation.path, operation.reason);
     }
-    Ok((ExitCode::Success, text))
+    text
 }
 
 /// `approve` without a daemon: the decision is stored, and the next pass carries it out.

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::AppError;
-use super::open::Opened;
+use super::open::{Opened, conflict_mark};
 use super::report::{Teller, tell_notes};
 use crate::engine::pass::{Look, PassOptions, Report};
 use crate::exit::ExitCode;
@@ -53,8 +53,8 @@ pub fn one_pass(
     by_person: bool,
     told: &mut BTreeSet<String>,
 ) -> Result<Report, AppError> {
-    let mark = opened.conflict_mark();
-    let options = PassOptions { conflict_mark: &mark, ignore_next_try: by_person };
+    let mark = conflict_mark(&opened.zone);
+    let options = PassOptions { ignore_next_try: by_person, ..PassOptions::new(&mark) };
     let mut teller = Teller::default();
     let (engine, ports, settings) = opened.parts();
     let report = engine.pass(&ports, settings, &Look::whole(), &options, &mut |event| teller.tell(event))?;

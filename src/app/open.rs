@@ -41,7 +41,7 @@ pub enum Purpose {
 /// The state directory, locked, with what is stored there.
 pub struct Home {
     /// Held until this is dropped.
-    _lock: Lock,
+    lock: Lock,
     /// The three trees' owner.
     pub engine: Engine,
 }
@@ -87,7 +87,14 @@ impl Home {
                 damage.moved_to.display()
             );
         }
-        Ok(Self { _lock: lock, engine: Engine::new(opened.state, Box::new(opened.store)) })
+        Ok(Self { lock, engine: Engine::new(opened.state, Box::new(opened.store)) })
+    }
+}
+
+impl Home {
+    /// The lock, which must outlive the engine's use, and the engine.
+    pub fn into_parts(self) -> (Lock, Engine) {
+        (self.lock, self.engine)
     }
 }
 
@@ -182,6 +189,112 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
+/// The drive's folder, checked to be this state's or nobody's. Nothing has been made in it.
+pub struct Drive {
+    /// The folder.
+    pub disk: LocalDisk,
+    /// The marker that the state expects.
+    expected: Option<Marker>,
+    /// The marker that is there.
+    found: Option<Marker>,
+    /// Held until this is dropped; none when only looking.
+    lock: Option<Lock>,
+}
+
+/// The drive on iCloud, once the account and the folder are known to be this state's.
+pub struct Connected {
+    /// The drive on iCloud.
+    pub remote: ICloudDrive,
+    /// Whether `sync.remote_root` is an app's library.
+    pub root_is_library: bool,
+}
+
+impl Drive {
+    /// Opens the drive's folder and checks whose it is, before anything is made there.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::Drive`], [`AppError::Foreign`], [`AppError::Locked`].
+    pub fn open(config: &Config, state: &State, purpose: Purpose) -> Result<Self, AppError> {
+        let expected = check_owner(config, state)?;
+        let writes = purpose == Purpose::Sync;
+        let disk = LocalDisk::open(
+            &config.sync.directory,
+            disk::Options { writes, marker: None, ..disk::Options::default() },
+        )?;
+        let found = disk.read_marker()?;
+        check_marker(config, expected.as_ref(), found.as_ref(), state)?;
+        let lock = if writes { Some(disk::lock_drive(&config.sync.directory)?) } else { None };
+        Ok(Self { disk, expected, found, lock })
+    }
+
+    /// Signs in, finds the folder on iCloud, and makes state and drive the account's.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError`]; it may be tried again.
+    pub fn connect(
+        &mut self,
+        config: &Config,
+        service: &Arc<Service>,
+        clock: &SystemClock,
+        engine: &mut Engine,
+        purpose: Purpose,
+    ) -> Result<Connected, AppError> {
+        let account = service.account_dsid();
+        let looks = purpose == Purpose::Look;
+        let options = DriveOptions {
+            max_workers: config.sync.max_workers,
+            download_rate: config.limits.download_rate.unwrap_or(0),
+            upload_rate: config.limits.upload_rate.unwrap_or(0),
+            ..DriveOptions::default()
+        };
+        let remote = ICloudDrive::new(Arc::clone(service) as _, options, Arc::new(clock.clone()));
+        let first = engine.state.owner.is_none();
+        let makes = first && !looks && config.sync.mode != config::Mode::DownloadOnly;
+        let written = root_path(config);
+        let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, first))?;
+        let id = self.expected.as_ref().or(self.found.as_ref()).map(|marker| marker.id.clone());
+        let owner = Owner {
+            marker: id.unwrap_or_else(|| {
+                clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+            }),
+            account,
+            directory: config.sync.directory.display().to_string(),
+            remote_root: written,
+            root_id: root.entry.id.to_string(),
+        };
+        self.own(engine, owner, looks)?;
+        Ok(Connected { remote, root_is_library: root.entry.kind == RemoteKind::AppLibrary })
+    }
+
+    /// What a killed predecessor left in the drive's `.icloudds`. `mark` names conflict copies.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    pub fn clean_up(&self, state: &State, mark: &str) -> Result<(), AppError> {
+        let recovered = self.disk.recover()?;
+        for path in &recovered.repaired {
+            log::info!("put right after the program was cut short {path}");
+        }
+        for stray in &recovered.strays {
+            rescue(&self.disk, stray, mark)?;
+        }
+        let base = &state.base;
+        let wanted = |key: &DownloadKey| {
+            base.by_id(&key.id).is_none_or(|node| !base.get(node).etag.same_content(&key.etag))
+        };
+        self.disk.forget_downloads(&wanted)?;
+        Ok(())
+    }
+
+    /// Gives up what only opening needed: the folder, and its lock.
+    pub fn into_parts(self) -> (LocalDisk, Option<Lock>) {
+        (self.disk, self.lock)
+    }
+}
+
 impl Opened {
     /// Opens everything, signs in, and finds the folder on iCloud.
     ///
@@ -191,55 +304,26 @@ impl Opened {
     pub fn open(config: Config, zone: TimeZone, stop: Arc<Stop>, purpose: Purpose) -> Result<Self, AppError> {
         let clock = SystemClock::new(stop);
         let mut home = Home::open(&config)?;
-        let marker = check_owner(&config, &home.engine.state)?;
-        let looks = purpose == Purpose::Look;
-        let mut disk = LocalDisk::open(
-            &config.sync.directory,
-            disk::Options { writes: !looks, marker: None, ..disk::Options::default() },
-        )?;
-        let found = disk.read_marker()?;
-        check_marker(&config, marker.as_ref(), found.as_ref(), &home.engine.state)?;
-        let drive_lock = if looks { None } else { Some(disk::lock_drive(&config.sync.directory)?) };
-
+        let mut drive = Drive::open(&config, &home.engine.state, purpose)?;
         let service = service(&config, &clock)?;
         sign_in(&service)?;
-        let account = service.account_dsid();
-        let mut settings = settings(&config);
-        let remote = ICloudDrive::new(
-            Arc::clone(&service) as _,
-            DriveOptions {
-                max_workers: config.sync.max_workers,
-                download_rate: config.limits.download_rate.unwrap_or(0),
-                upload_rate: config.limits.upload_rate.unwrap_or(0),
-                ..DriveOptions::default()
-            },
-            Arc::new(clock.clone()),
-        );
-        let first = home.engine.state.owner.is_none();
-        let makes = first && !looks && settings.mode != Mode::DownloadOnly;
-        let written = root_path(&config);
-        let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, first))?;
-        settings.root_is_library = root.entry.kind == RemoteKind::AppLibrary;
-
-        let owner = Owner {
-            marker: marker
-                .map(|marker| marker.id)
-                .or_else(|| found.clone().map(|marker| marker.id))
-                .unwrap_or_else(|| {
-                    clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
-                }),
-            account,
-            directory: config.sync.directory.display().to_string(),
-            remote_root: written,
-            root_id: root.entry.id.to_string(),
-        };
-        own(&mut home.engine, &mut disk, owner, found, looks)?;
-        let mut opened =
-            Self { config, settings, home, disk, service, remote, clock, zone, _drive: drive_lock };
-        if !looks {
-            opened.clean_up()?;
+        let connected = drive.connect(&config, &service, &clock, &mut home.engine, purpose)?;
+        if purpose == Purpose::Sync {
+            drive.clean_up(&home.engine.state, &conflict_mark(&zone))?;
         }
-        Ok(opened)
+        let settings = Settings { root_is_library: connected.root_is_library, ..settings(&config) };
+        let (disk, lock) = drive.into_parts();
+        Ok(Self {
+            config,
+            settings,
+            home,
+            disk,
+            service,
+            remote: connected.remote,
+            clock,
+            zone,
+            _drive: lock,
+        })
     }
 
     /// The ports of the engine.
@@ -252,57 +336,34 @@ impl Opened {
         let ports = Ports { remote: &self.remote, disk: &self.disk, clock: &self.clock };
         (&mut self.home.engine, ports, &self.settings)
     }
-
-    /// `YYYY-MM-DD HH-MM-SS HOST`, now, for conflict copies.
-    pub fn conflict_mark(&self) -> String {
-        let now = jiff::Timestamp::now().to_zoned(self.zone.clone());
-        format!("{} {}", now.strftime("%Y-%m-%d %H-%M-%S"), host())
-    }
-
-    /// What a killed predecessor left in the drive's `.icloudds`.
-    fn clean_up(&mut self) -> Result<(), AppError> {
-        let recovered = self.disk.recover()?;
-        for path in &recovered.repaired {
-            log::info!("put right after the program was cut short {path}");
-        }
-        for stray in &recovered.strays {
-            self.rescue(stray)?;
-        }
-        let base = &self.home.engine.state.base;
-        let wanted = |key: &DownloadKey| {
-            base.by_id(&key.id).is_none_or(|node| !base.get(node).etag.same_content(&key.etag))
-        };
-        self.disk.forget_downloads(&wanted)?;
-        Ok(())
-    }
 }
 
-impl Opened {
-    /// Brings a version that a crash left in the trash, though nobody planned to delete it, beside its place.
-    fn rescue(&self, stray: &disk::Stray) -> Result<(), AppError> {
-        let mark = self.conflict_mark();
-        for nth in 1..1000 {
-            let name = conflict_name(stray.path.name(), &mark, nth);
-            let Some(to) = stray.path.parent().and_then(|folder| folder.join(&name).ok()) else { break };
-            match self.disk.rescue(&stray.slot, &to) {
-                Ok(_) => {
-                    log::warn!(
-                        "the program was cut short while {} was replaced; the version from here is now {to}",
-                        stray.path
-                    );
-                    return Ok(());
-                }
-                Err(DiskError::Taken { .. }) => {}
-                Err(DiskError::Folder { .. }) => break,
-                Err(error) => return Err(error.into()),
+/// `YYYY-MM-DD HH-MM-SS HOST`, now, for conflict copies.
+pub fn conflict_mark(zone: &TimeZone) -> String {
+    let now = jiff::Timestamp::now().to_zoned(zone.clone());
+    format!("{} {}", now.strftime("%Y-%m-%d %H-%M-%S"), host())
+}
+
+/// Brings a version that a crash left in the trash, though nobody planned to delete it, beside its place.
+fn rescue(disk: &LocalDisk, stray: &disk::Stray, mark: &str) -> Result<(), AppError> {
+    for nth in 1..1000 {
+        let name = conflict_name(stray.path.name(), mark, nth);
+        let Some(to) = stray.path.parent().and_then(|folder| folder.join(&name).ok()) else { break };
+        match disk.rescue(&stray.slot, &to) {
+            Ok(_) => {
+                log::warn!(
+                    "the program was cut short while {} was replaced; the version from here is now {to}",
+                    stray.path
+                );
+                return Ok(());
             }
+            Err(DiskError::Taken { .. }) => {}
+            Err(DiskError::Folder { .. }) => break,
+            Err(error) => return Err(error.into()),
         }
-        log::warn!(
-            "a version of {} from here stays in the local trash, see `icloudds trash list`",
-            stray.path
-        );
-        Ok(())
     }
+    log::warn!("a version of {} from here stays in the local trash, see `icloudds trash list`", stray.path);
+    Ok(())
 }
 
 /// The name of this machine, fit for file names.
@@ -365,59 +426,57 @@ fn check_marker(
     }
 }
 
-/// Makes the state the account's and marks the drive; with `looks` only in memory.
-fn own(
-    engine: &mut Engine,
-    disk: &mut LocalDisk,
-    owner: Owner,
-    found: Option<Marker>,
-    looks: bool,
-) -> Result<(), AppError> {
-    let known = engine.state.owner.as_ref();
-    if let Some(known) = known
-        && known.account != owner.account
-    {
-        return Err(AppError::Foreign(
+impl Drive {
+    /// Makes the state the account's and marks the drive; with `looks` only in memory.
+    fn own(&mut self, engine: &mut Engine, owner: Owner, looks: bool) -> Result<(), AppError> {
+        let found = self.found.clone();
+        let disk = &mut self.disk;
+        let known = engine.state.owner.as_ref();
+        if let Some(known) = known
+            && known.account != owner.account
+        {
+            return Err(AppError::Foreign(
             "the sync state belongs to another Apple account: sign in with that one, or run `icloudds reset-state` to start \
              over (nothing is deleted by that)"
                 .to_owned(),
         ));
-    }
-    if let (None, Some(found)) = (known, &found)
-        && found.account != owner.account
-    {
-        return Err(AppError::Foreign(
+        }
+        if let (None, Some(found)) = (known, &found)
+            && found.account != owner.account
+        {
+            return Err(AppError::Foreign(
             "this folder was synced with another Apple account: choose another sync.directory, or remove its .icloudds/id to \
              make it this account's (nothing is deleted by that)"
                 .to_owned(),
         ));
-    }
-    if known.is_some_and(|known| known.root_id != owner.root_id) {
-        return Err(AppError::Foreign(format!(
-            "the folder {} on iCloud is not the one that was synced, another one has its name: put the old one back, or run \
-             `icloudds reset-state` to start over (nothing is deleted by that)",
-            owner.remote_root
-        )));
-    }
-    if looks {
-        if known.is_none()
-            && let Some(root) = crate::engine::pass::root_of(&owner.root_id)
-        {
-            engine.state.base = BaseTree::new(BaseEntry::root(root));
         }
-        return Ok(());
+        if known.is_some_and(|known| known.root_id != owner.root_id) {
+            return Err(AppError::Foreign(format!(
+                "the folder {} on iCloud is not the one that was synced, another one has its name: put the old one back, or run \
+             `icloudds reset-state` to start over (nothing is deleted by that)",
+                owner.remote_root
+            )));
+        }
+        if looks {
+            if known.is_none()
+                && let Some(root) = crate::engine::pass::root_of(&owner.root_id)
+            {
+                engine.state.base = BaseTree::new(BaseEntry::root(root));
+            }
+            return Ok(());
+        }
+        if known.is_none() {
+            engine.commit(&[Change::Owner(owner.clone())])?;
+        }
+        let marker = Marker { id: owner.marker, account: owner.account, remote_root: owner.remote_root };
+        if found.as_ref() == Some(&marker) {
+            disk.expect_marker(marker);
+        } else {
+            disk.write_marker(&marker)?;
+        }
+        disk.prepare()?;
+        Ok(())
     }
-    if known.is_none() {
-        engine.commit(&[Change::Owner(owner.clone())])?;
-    }
-    let marker = Marker { id: owner.marker, account: owner.account, remote_root: owner.remote_root };
-    if found.as_ref() == Some(&marker) {
-        disk.expect_marker(marker);
-    } else {
-        disk.write_marker(&marker)?;
-    }
-    disk.prepare()?;
-    Ok(())
 }
 
 fn no_root(path: &str, first: bool) -> AppError {

@@ -126,29 +126,40 @@ fn bar() -> ProgressBar {
     bar
 }
 
-fn tell_effect(effect: &Effect) {
-    let Effect { kind, side, path, other, bytes, reason } = effect;
+/// What was done, as a line for people.
+pub fn effect_text(effect: &Effect) -> String {
+    let Effect { kind, side, path, other, .. } = effect;
     let on = match side {
         Some(Side::Local) => "here",
         Some(Side::Remote) => "on iCloud",
         None => "",
     };
-    let why = reason.to_string();
     match (kind, other) {
-        (EffectKind::Download, _) => log::info!(bytes = *bytes; "downloaded {path}"),
-        (EffectKind::Upload, _) => log::info!(bytes = *bytes; "uploaded {path}"),
-        (EffectKind::MakeFolder, _) => log::info!("made folder {on} {path}"),
-        (EffectKind::Rename, Some(from)) => log::info!("renamed {on} {from} to {path}"),
-        (EffectKind::Move, Some(from)) => log::info!("moved {on} {from} to {path}"),
-        (EffectKind::Rename | EffectKind::Move, None) => log::info!("moved {on} {path}"),
-        (EffectKind::Delete, _) => log::info!("deleted {on} {path}"),
+        (EffectKind::Download, _) => format!("downloaded {path}"),
+        (EffectKind::Upload, _) => format!("uploaded {path}"),
+        (EffectKind::MakeFolder, _) => format!("made folder {on} {path}"),
+        (EffectKind::Rename, Some(from)) => format!("renamed {on} {from} to {path}"),
+        (EffectKind::Move, Some(from)) => format!("moved {on} {from} to {path}"),
+        (EffectKind::Rename | EffectKind::Move, None) => format!("moved {on} {path}"),
+        (EffectKind::Delete, _) => format!("deleted {on} {path}"),
         (EffectKind::Conflict, Some(copy)) => {
-            log::warn!("conflict {path}: the version from here is kept as {copy}");
+            format!("conflict {path}: the version from here is kept as {copy}")
         }
-        (EffectKind::Conflict, None) => log::warn!("conflict settled {path}"),
-        (EffectKind::Adopt | EffectKind::Forget, _) => {}
+        (EffectKind::Conflict, None) => format!("conflict settled {path}"),
+        (EffectKind::Adopt, _) => format!("the same on both sides {path}"),
+        (EffectKind::Forget, _) => format!("forgotten {path}"),
     }
-    log::debug!("why {path}: {why}");
+}
+
+fn tell_effect(effect: &Effect) {
+    let text = effect_text(effect);
+    match effect.kind {
+        EffectKind::Download | EffectKind::Upload => log::info!(bytes = effect.bytes; "{text}"),
+        EffectKind::Conflict => log::warn!("{text}"),
+        EffectKind::Adopt | EffectKind::Forget => log::debug!("{text}"),
+        _ => log::info!("{text}"),
+    }
+    log::debug!("why {}: {}", effect.path, effect.reason);
 }
 
 /// Says once what is left alone and why.

@@ -18,6 +18,7 @@ use crate::config::{self, ConfigError, Sources};
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
 use crate::logging::{self, LogError};
+use crate::signals::SignalThread;
 
 /// Why a command ended without doing what it should. `main` prints it and its sources.
 #[derive(Debug, thiserror::Error)]
@@ -95,9 +96,14 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
     }
     let stop = Arc::<Stop>::default();
     let (exit, text) = match command {
+        Command::Run => {
+            tell_start(&loaded);
+            (crate::daemon::run(sources.clone(), loaded, zone)?, String::new())
+        }
         Command::Once => {
             tell_start(&loaded);
-            let mut opened = Opened::open(loaded.config, zone, stop, Purpose::Sync)?;
+            let _listening = stop_on_signal(&stop)?;
+            let mut opened = Opened::open(loaded.config, zone, Arc::clone(&stop), Purpose::Sync)?;
             let result = once(&mut opened);
             opened.service.account().flush().map_err(AppError::from)?;
             (result?, String::new())
@@ -114,6 +120,26 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
     };
     print(text)?;
     Ok(exit)
+}
+
+/// SIGTERM and SIGINT end what waits and what is in flight in order; a second one ends at once.
+fn stop_on_signal(stop: &Arc<Stop>) -> Result<SignalThread, CliError> {
+    let failed = |source| {
+        CliError::App(AppError::Io { what: "cannot listen for signals", path: "/proc/self".into(), source })
+    };
+    let at_once = || std::process::exit(i32::from(ExitCode::Success.code()));
+    let (thread, events) = SignalThread::start(at_once).map_err(failed)?;
+    let stop = Arc::clone(stop);
+    std::thread::Builder::new()
+        .name("icloudds-stop".to_owned())
+        .spawn(move || {
+            // An error means that the command is over.
+            if events.stop.recv().is_ok() {
+                stop.stop();
+            }
+        })
+        .map_err(failed)?;
+    Ok(thread)
 }
 
 fn tell_start(loaded: &config::Loaded) {

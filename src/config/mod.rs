@@ -24,6 +24,7 @@ use std::path::PathBuf;
 
 pub use error::{ConfigError, Origin};
 pub(crate) use nearest::nearest;
+pub use places::{SOCKET_NAME, SOCKET_PATH_BYTES};
 pub use print::effective as print_effective;
 pub use raw::{RawConfig, RawSize};
 pub use summary::lines as start_lines;

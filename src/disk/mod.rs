@@ -19,6 +19,7 @@ mod root;
 mod shelf;
 mod signature;
 mod trash;
+pub mod watch;
 mod watchability;
 
 #[cfg(test)]

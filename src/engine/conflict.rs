@@ -1,9 +1,6 @@
 //! Names for the version that does not keep the name (`docs/sync.md` §4, Conflict).
 
-use crate::model::name::split_extension;
-
-/// The longest name that either side is asked to hold, in bytes.
-pub const MAX_NAME_BYTES: usize = 255;
+use crate::model::name::{MAX_NAME_BYTES, cut, split_extension};
 
 /// The name of a conflict copy of `name`: `NAME (conflict MARK).EXT`, where `mark` is
 /// `YYYY-MM-DD HH-MM-SS HOST`. The `nth` one of the same second (2, 3, …) says so. A conflict
@@ -52,14 +49,6 @@ fn is_mark(text: &str) -> bool {
             .bytes()
             .zip(text.bytes())
             .all(|(want, is)| if want == b'0' { is.is_ascii_digit() } else { want == is })
-}
-
-fn cut(text: &str, room: usize) -> &str {
-    let mut end = room.min(text.len());
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    &text[..end]
 }
 
 #[cfg(test)]

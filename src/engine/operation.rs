@@ -222,6 +222,12 @@ pub enum Conflict {
         /// Whether the copy stays local for good (packages; `download-only`).
         local_only: bool,
     },
+    /// The local version keeps the name, the remote one is kept beside it on iCloud under this name and stays there
+    /// (`upload-only`). It is renamed first, and the base forgets it; then the local one goes up as new.
+    KeepBothThere {
+        /// The conflict copy's name on iCloud, in the same folder.
+        name: Box<str>,
+    },
     /// The remote version wins; the local one goes to the local trash.
     TakeRemote,
     /// The local version wins; the remote one goes to iCloud's trash.
@@ -338,9 +344,39 @@ impl Operation {
             | Action::TrashRemote { .. } => Some(Side::Remote),
             Action::Settle { conflict, .. } => match conflict {
                 Conflict::KeepBoth { .. } | Conflict::TakeRemote => Some(Side::Local),
-                Conflict::TakeLocal => Some(Side::Remote),
+                Conflict::TakeLocal | Conflict::KeepBothThere { .. } => Some(Side::Remote),
                 Conflict::SetAside => None,
             },
         }
+    }
+}
+
+impl Plan {
+    /// The plan without the operations that `drops` names, and without all that build on one of them.
+    #[must_use]
+    pub fn without(self, drops: &dyn Fn(&Operation) -> bool) -> Self {
+        let mut place = Vec::with_capacity(self.operations.len());
+        let mut operations: Vec<Operation> = Vec::new();
+        for mut operation in self.operations {
+            let after: Option<Vec<usize>> = operation.after.iter().map(|before| place[*before]).collect();
+            match after {
+                Some(after) if !drops(&operation) => {
+                    operation.after = after;
+                    if let Action::MakeRemoteFolder { parent, .. }
+                    | Action::MoveRemote { parent, .. }
+                    | Action::Upload { target: UploadTarget::New { parent, .. }, .. } =
+                        &mut operation.action
+                        && let Parent::Made(before) = parent
+                        && let Some(at) = place[*before]
+                    {
+                        *parent = Parent::Made(at);
+                    }
+                    place.push(Some(operations.len()));
+                    operations.push(operation);
+                }
+                _ => place.push(None),
+            }
+        }
+        Self { operations, notes: self.notes }
     }
 }

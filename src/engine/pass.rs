@@ -75,6 +75,27 @@ pub struct PassOptions<'a> {
     pub conflict_mark: &'a str,
     /// Set-aside items are tried before their time.
     pub ignore_next_try: bool,
+    /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
+    /// nothing counts as deleted here (`docs/sync.md` §7).
+    pub is_settled_here: &'a dyn Fn() -> bool,
+    /// Told before each part of the pass.
+    pub on_phase: &'a dyn Fn(Phase),
+}
+
+/// The parts of a pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Both sides are looked at; `true` when iCloud is walked through.
+    Looking(bool),
+    /// The plan is carried out.
+    Working,
+}
+
+impl<'a> PassOptions<'a> {
+    /// Options of a pass that nobody watches.
+    pub fn new(conflict_mark: &'a str) -> Self {
+        Self { conflict_mark, ignore_next_try: false, is_settled_here: &|| true, on_phase: &|_| {} }
+    }
 }
 
 /// Why a pass did not come to its end.
@@ -213,9 +234,22 @@ impl Engine {
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
         self.recover(ports)?;
+        (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
         self.look(ports, settings, look)?;
-        let planned = self.plan(ports, settings, options);
-        self.carry_out(ports, settings, options, planned, events)
+        let settled = (options.is_settled_here)();
+        let mut planned = self.plan(ports, settings, options);
+        let whole = planned.plan.operations.len();
+        if !settled {
+            planned.plan =
+                planned.plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
+        }
+        let left_out = whole - planned.plan.operations.len();
+        if !planned.plan.is_quiet() {
+            (options.on_phase)(Phase::Working);
+        }
+        let mut report = self.carry_out(ports, settings, options, planned, events)?;
+        report.pending |= left_out > 0;
+        Ok(report)
     }
 
     /// Looks at both sides, in parallel where more than one worker is allowed.

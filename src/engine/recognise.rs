@@ -63,9 +63,10 @@ pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
     finder.match_in_place(Node::ROOT, Node::ROOT);
     finder.match_moved();
     finder.match_replaced();
-    finder.match_moved_over();
-    // Who lost its find to the item it was moved over may have been written anew at its old place.
-    finder.match_replaced();
+    while finder.match_moved_over() {
+        // Who lost its find to the item it was moved over may have been written anew at its old place.
+        finder.match_replaced();
+    }
     finder.finish()
 }
 
@@ -166,8 +167,10 @@ impl Finder<'_> {
     }
 
     /// Rule 4: its path holds another item's identity, and its own is nowhere: `mv new a` over an existing `a`.
-    fn match_moved_over(&mut self) {
+    /// Who gives its find up is sought again, so chains of such moves take several rounds; says whether it found any.
+    fn match_moved_over(&mut self) -> bool {
         let base = self.base;
+        let mut found = false;
         for item in base.walk(Node::ROOT) {
             if !self.is_sought(item) || base.get(item).folder {
                 continue;
@@ -180,7 +183,9 @@ impl Finder<'_> {
             }
             self.at[mover] = None;
             self.claim(item, node);
+            found = true;
         }
+        found
     }
 
     /// Whether `node` has the identity of `item`.
@@ -216,6 +221,10 @@ impl Finder<'_> {
                     }
                     None => LocalFate::Agreed,
                 }
+            } else if let Some(node) = self.at[item]
+                && self.is_volume_missing(item, node)
+            {
+                LocalFate::Unknown
             } else if let Some(node) = self.at[item] {
                 let content = if entry.folder { Content::Same } else { content(entry, self.local.get(node)) };
                 if content == Content::Unread {
@@ -227,6 +236,22 @@ impl Finder<'_> {
             };
         }
         Recognition { of_base, of_local: self.of_local, unsigned }
+    }
+
+    /// Whether a mount point of the base shows something else now, with nothing in it that the base knows: its volume
+    /// is not mounted, or another one is.
+    fn is_volume_missing(&self, item: Node, node: Node) -> bool {
+        let (then, now) = (&self.base.get(item).stamp, &self.local.get(node).stamp);
+        let is_mount_point = self.base.get(item).folder
+            && !then.on_root_fs
+            && self.base.parent(item).is_some_and(|folder| self.base.get(folder).stamp.on_root_fs);
+        is_mount_point
+            && then.identity != now.identity
+            && !self
+                .base
+                .children(item)
+                .iter()
+                .any(|child| self.at[*child].is_some_and(|found| self.local.parent(found) == Some(node)))
     }
 
     fn remade(&self, item: Node) -> Option<Node> {
@@ -245,10 +270,10 @@ impl Finder<'_> {
             LocalFate::Agreed => LocalFate::Deleted,
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
+                // A mount point that is missing altogether differs from its folder: nobody can say where its volume is.
                 let same_volume = above.stamp.on_root_fs == found.stamp.on_root_fs
                     && (found.stamp.on_root_fs || above.stamp.identity == found.stamp.identity)
-                    // A mount point that is missing altogether: nobody can say where its volume is.
-                    && (entry.stamp.on_root_fs || !above.stamp.on_root_fs);
+                    && entry.stamp.on_root_fs == found.stamp.on_root_fs;
                 let held = self
                     .local
                     .child(node, &entry.local_name)

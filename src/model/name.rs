@@ -2,6 +2,9 @@
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+/// The longest name that either side is asked to hold, in bytes.
+pub const MAX_NAME_BYTES: usize = 255;
+
 /// The NFC form of `name`: what names are compared by (`docs/sync.md` §4, Names).
 pub fn nfc(name: &str) -> Box<str> {
     if is_nfc(name) { name.into() } else { name.nfc().collect::<String>().into() }
@@ -28,6 +31,31 @@ pub fn split_extension(name: &str) -> (&str, Option<&str>) {
     }
 }
 
+const ASIDE: &str = ".icloudds-moving-";
+
+/// A name for `name` while a move waits for its place; `number` tells those of one plan apart.
+pub fn aside_name(name: &str, number: usize) -> String {
+    let name = aside_origin(name).unwrap_or(name);
+    cut(&format!("{ASIDE}{number}-{name}"), MAX_NAME_BYTES).to_owned()
+}
+
+/// The name that an item had before it got the temporary one of [`aside_name`]; `None` for any other name.
+///
+/// An interrupted move leaves such a name behind: it is no person's choice and is never carried to the other side.
+pub fn aside_origin(name: &str) -> Option<&str> {
+    let (number, origin) = name.strip_prefix(ASIDE)?.split_once('-')?;
+    (!origin.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(origin)
+}
+
+/// The beginning of `text` that fits `room` bytes.
+pub fn cut(text: &str, room: usize) -> &str {
+    let mut end = room.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +76,15 @@ mod tests {
             ("a", ("a", None)),
         ] {
             assert_eq!(split_extension(name), expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_temporary_name_tells_the_one_before() {
+        assert_eq!(aside_origin(&aside_name("a-b.txt", 12)), Some("a-b.txt"));
+        assert_eq!(aside_name(&aside_name("a", 1), 2), ".icloudds-moving-2-a");
+        for name in ["a", ".icloudds-moving-", ".icloudds-moving-x-a", ".icloudds-moving-1-"] {
+            assert_eq!(aside_origin(name), None, "{name}");
         }
     }
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use super::name::aside_name;
 use super::{BaseEntry, BaseTree, Etag, ItemId, LocalStamp, Presence, RelPath, Signature};
 
 /// One of the two sides.
@@ -249,27 +250,32 @@ impl State {
         true
     }
 
-    /// The changes that put `entry` into the folder `parent`. A local path belongs to one item: another one of that
-    /// path is succeeded by it, hands over what it holds, and is forgotten in the same group.
+    /// The changes that put `entry` into the folder `parent`. A local path belongs to one item. Another one of that path
+    /// that was the same local item is succeeded by it, hands over what it holds, and is forgotten in the same group;
+    /// any other has left the path or is about to, and goes on under a temporary name until its own turn comes.
     pub fn put_changes(&self, parent: &ItemId, entry: BaseEntry) -> Vec<Change> {
-        let id = entry.id.clone();
-        let elder = self
-            .base
-            .by_id(parent)
+        let (id, identity) = (entry.id.clone(), entry.stamp.identity);
+        let folder = self.base.by_id(parent);
+        let elder = folder
             .and_then(|folder| self.base.child(folder, &entry.local_name))
             .filter(|node| self.base.get(*node).id != id);
-        let mut changes = vec![Change::Put { parent: parent.clone(), entry: Box::new(entry) }];
-        if let Some(elder) = elder {
-            changes.extend(
-                self.base
-                    .children(elder)
-                    .iter()
-                    .map(|child| self.base.get(*child))
-                    .filter(|child| child.id != id)
-                    .map(|child| Change::Put { parent: id.clone(), entry: Box::new(child.clone()) }),
-            );
-            changes.push(Change::Remove(self.base.get(elder).id.clone()));
+        let put = Change::Put { parent: parent.clone(), entry: Box::new(entry) };
+        let (Some(folder), Some(elder)) = (folder, elder) else { return vec![put] };
+        let old = self.base.get(elder);
+        if old.stamp.identity != identity {
+            let free = |name: &String| self.base.child(folder, name).is_none();
+            let mut names = (0..).map(|number| aside_name(&old.local_name, number));
+            let name = names.find(free).expect("there are more numbers than items");
+            let aside = BaseEntry { local_name: name.into(), ..old.clone() };
+            return vec![Change::Put { parent: parent.clone(), entry: Box::new(aside) }, put];
         }
+        let children = self.base.children(elder).iter().map(|child| self.base.get(*child));
+        let inherited = children
+            .filter(|child| child.id != id)
+            .map(|child| Change::Put { parent: id.clone(), entry: Box::new(child.clone()) });
+        let mut changes = vec![put];
+        changes.extend(inherited);
+        changes.push(Change::Remove(old.id.clone()));
         changes
     }
 

@@ -3,6 +3,7 @@
 mod cli;
 mod config;
 mod drive;
+mod executor;
 mod golden;
 mod guard;
 mod logging;

@@ -1,5 +1,7 @@
 //! Making folders, here and on iCloud.
 
+use std::time::Duration;
+
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{RemoteError, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, ItemId, LocalKind, name};
@@ -8,6 +10,9 @@ use super::confirm::{Here, as_seen, effect, is_racy};
 use super::lane::Lane;
 use super::report::{EffectKind, Halt};
 use super::service;
+
+/// Listings show own changes after this at the latest (`docs/sync.md` §7).
+const LISTINGS_LAG: Duration = Duration::from_secs(31);
 
 impl Lane<'_> {
     /// Makes a folder here.
@@ -40,7 +45,8 @@ impl Lane<'_> {
         };
         // The service may make a second folder of a name that is taken (§10.1), so the parent is listed
         // first. One that we made in this pass is known to be empty but for what we put there.
-        let there = if matches!(parent, Parent::Made(_)) {
+        let again = group.iter().any(|index| self.was_tried(*index));
+        let there = if matches!(parent, Parent::Made(_)) && !again {
             Vec::new()
         } else {
             match service::list(self.ports.remote, &folder) {
@@ -102,10 +108,19 @@ impl Lane<'_> {
         let remote = self.ports.remote;
         let made = match answer {
             Ok(item) => item,
-            // It may have been made, or somebody else's has the name: either is the folder we want.
-            Err(RemoteError::Uncertain(_) | RemoteError::NameTaken) => {
+            // It may have been made, or somebody else's has the name: either is the folder we want. A new
+            // folder's id is unknown and listings may lag, so it is made again only when they must show it.
+            Err(RemoteError::Uncertain(why)) => {
+                return match service::holder(remote, parent, wanted, None) {
+                    Ok(Some(item)) => Ok(item),
+                    // Of a parent that is new itself there may be no listing yet.
+                    Ok(None) | Err(Halt::Replan(_)) => Err(Halt::Again { why, after: Some(LISTINGS_LAG) }),
+                    Err(halt) => Err(halt),
+                };
+            }
+            Err(RemoteError::NameTaken) => {
                 return service::holder(remote, parent, wanted, None)?
-                    .ok_or_else(|| Halt::again("iCloud did not confirm a new folder"));
+                    .ok_or_else(|| Halt::replan("another item on iCloud has this name"));
             }
             Err(error) => return Err(error.into()),
         };
@@ -115,15 +130,23 @@ impl Lane<'_> {
         if name::same(&made.entry.name, wanted) {
             return Ok(made);
         }
-        match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
-            None => service::rename(remote, &made, true, wanted),
-            Some(existing) => {
-                if service::below(remote, &made.entry.id)?.is_empty() {
-                    service::trash(remote, &made, true)?;
+        service::patiently(&self.ports, || {
+            match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
+                None => service::rename(&self.ports, &made, true, wanted),
+                Some(existing) => {
+                    let is_empty = match service::list(remote, &made.entry.id) {
+                        Ok(listing) => listing.items.is_empty() && listing.unusable.is_empty(),
+                        // So new that it is not listed yet.
+                        Err(Halt::Replan(_)) => true,
+                        Err(halt) => return Err(halt),
+                    };
+                    if is_empty {
+                        service::trash(remote, &made, true)?;
+                    }
+                    Ok(existing)
                 }
-                Ok(existing)
             }
-        }
+        })
     }
 
     fn adopt_folder(

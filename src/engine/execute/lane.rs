@@ -4,11 +4,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crossbeam::channel::{self, RecvTimeoutError};
-
-use crate::engine::operation::{
-    Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen, UploadTarget,
-};
+use crate::engine::operation::{Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen};
 use crate::engine::ports::{RemoteError, Store};
 use crate::engine::retry;
 use crate::model::{Change, DiskTime, ItemId, LocalStamp, RelPath, SetAside, State};
@@ -17,16 +13,13 @@ use super::ledger::Ledger;
 use super::report::{Effect, End, Event, Halt, Outcome, Progress, Skipped};
 use super::schedule::{Class, Schedule, class, class_of};
 use super::service::Versions;
-use super::transfer::{self, Arrived, Context, Job, Work};
+use super::transfer::Arrived;
 use super::{ExecuteOptions, Ports};
 
 /// Items in one request of those that take several (`docs/protocol.md` §8.1).
 pub(super) const BATCH: usize = 20;
-/// A group of downloads whose offers are asked for together is not larger than this, so that the
-/// addresses are used soon and no worker gets all the large ones.
-const GROUP_BYTES: u64 = 4 << 20;
 /// The longest sleep of the lane while transfers run, so that progress is told.
-const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 /// Back-off between tries of one item within a pass.
 const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_secs(16);
@@ -34,8 +27,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(16);
 /// What lane and workers share: a flag and a counter.
 #[derive(Default)]
 pub(super) struct Shared {
-    abort: AtomicBool,
-    bytes: AtomicU64,
+    pub(super) abort: AtomicBool,
+    pub(super) bytes: AtomicU64,
 }
 
 /// How a step went that did not fail.
@@ -66,15 +59,15 @@ pub(super) struct Lane<'a> {
     /// What own moves made of stamps: by the new path, before and after.
     pub(super) restamped: HashMap<RelPath, (LocalStamp, LocalStamp)>,
     events: &'a mut dyn FnMut(&Event),
-    schedule: Schedule,
-    arrived: HashMap<usize, Arrived>,
+    pub(super) schedule: Schedule,
+    pub(super) arrived: HashMap<usize, Arrived>,
     /// Comparisons that found a difference, and what is done about it.
-    decided: HashMap<usize, Conflict>,
+    pub(super) decided: HashMap<usize, Conflict>,
     tries: HashMap<usize, Tries>,
     bytes_total: u64,
     /// Uploads whose content is under way.
-    staging: usize,
-    shared: &'a Shared,
+    pub(super) staging: usize,
+    pub(super) shared: &'a Shared,
 }
 
 impl<'a> Lane<'a> {
@@ -120,7 +113,7 @@ impl<'a> Lane<'a> {
         } else {
             self.with_workers(workers)
         }
-        let last = self.ledger.flush();
+        let last = self.ledger.close();
         self.stored(last);
         for (index, operation) in self.plan.operations.iter().enumerate() {
             if self.outcome.ended.is_none() && !self.schedule.is_over(index) {
@@ -139,182 +132,11 @@ impl<'a> Lane<'a> {
         let now = self.ledger.now_seconds();
         for (index, operation) in self.plan.operations.iter().enumerate() {
             let aside = self.ledger.state().set_aside.get(&operation.path);
-            if aside.and_then(|aside| aside.next_try).is_some_and(|next| next > now) {
+            let not_due = aside.and_then(|aside| aside.next_try).is_some_and(|next| next > now);
+            if not_due && !self.schedule.is_over(index) {
                 self.outcome.waiting += 1 + self.schedule.failed(index).len() as u64;
             }
         }
-    }
-
-    fn context(&self) -> Context<'a> {
-        Context {
-            ports: self.ports,
-            packages: self.options.packages,
-            abort: &self.shared.abort,
-            bytes: &self.shared.bytes,
-        }
-    }
-
-    /// Everything on the calling thread, in plan order.
-    fn alone(&mut self) {
-        let context = self.context();
-        while self.goes_on() {
-            let due = self.schedule.wake(self.ports.clock.now());
-            match self.schedule.first() {
-                Some((index, Class::Lane)) => self.lane_step(index),
-                Some((index, class)) => {
-                    let jobs = self.gather(class, index, BATCH, true);
-                    transfer::run(&context, &jobs, &mut |index, result| self.arrive(index, result));
-                }
-                None => match due {
-                    Some(due) => self.wait_until(due),
-                    None => break,
-                },
-            }
-        }
-    }
-
-    /// Transfers on worker threads, fed by channels; everything else here.
-    fn with_workers(&mut self, workers: usize) {
-        let context = self.context();
-        std::thread::scope(|scope| {
-            let (job_sender, job_receiver) = channel::bounded::<Vec<Job>>(workers);
-            let (result_sender, results) = channel::bounded(workers * 4);
-            for _ in 0..workers {
-                let (jobs, results) = (job_receiver.clone(), result_sender.clone());
-                let context = &context;
-                scope.spawn(move || {
-                    for group in jobs {
-                        transfer::run(context, &group, &mut |index, result| {
-                            // The lane reads until all workers are gone, so this never fails for long.
-                            let _ = results.send((index, result));
-                        });
-                    }
-                });
-            }
-            drop((job_receiver, result_sender));
-            let mut under_way = 0;
-            while self.goes_on() {
-                for (index, result) in results.try_iter() {
-                    under_way -= 1;
-                    self.arrive(index, result);
-                }
-                let due = self.schedule.wake(self.ports.clock.now());
-                // Nobody else sends, so a channel that is not full takes a group at once.
-                while self.outcome.ended.is_none() && !job_sender.is_full() {
-                    let Some(jobs) = self.next_group(workers) else { break };
-                    under_way += jobs.len();
-                    if job_sender.send(jobs).is_err() {
-                        break;
-                    }
-                }
-                if let Some(index) = self.schedule.peek(Class::Lane) {
-                    self.lane_step(index);
-                } else if under_way > 0 {
-                    let wait = due.map_or(TICK, |due| self.until(due).min(TICK));
-                    match results.recv_timeout(wait) {
-                        Ok((index, result)) => {
-                            under_way -= 1;
-                            self.arrive(index, result);
-                        }
-                        Err(RecvTimeoutError::Timeout) => self.tell_progress(),
-                        Err(RecvTimeoutError::Disconnected) => break,
-                    }
-                } else if let Some(due) = due {
-                    self.wait_until(due);
-                } else if self.schedule.first().is_none() {
-                    break;
-                }
-            }
-            // Workers finish or give up at the next piece; what they bring now stays for a later resume.
-            drop(job_sender);
-            self.shared.abort.store(true, Ordering::Relaxed);
-            for _ in results {}
-        });
-    }
-
-    /// Jobs for one worker: many small downloads together, so that their offers are one request.
-    fn next_group(&mut self, workers: usize) -> Option<Vec<Job>> {
-        let staged = self.arrived.len() + self.staging;
-        let fetch = self.schedule.peek(Class::Fetch);
-        // Staged content waits for the lane; sending too far ahead would let it grow old.
-        let stage = self.schedule.peek(Class::Stage).filter(|_| staged < workers * 2);
-        match (fetch, stage) {
-            (Some(fetch), stage) if stage.is_none_or(|stage| fetch < stage) => {
-                let share = self.schedule.ready(Class::Fetch) / (workers * 2);
-                Some(self.gather(Class::Fetch, fetch, share.clamp(1, BATCH), false))
-            }
-            (_, Some(stage)) => {
-                let jobs = self.gather(Class::Stage, stage, 1, false);
-                self.staging += jobs.len();
-                Some(jobs)
-            }
-            (_, None) => None,
-        }
-        .filter(|jobs| !jobs.is_empty())
-    }
-
-    /// Takes jobs of one class out of the queue, from `first` on.
-    fn gather(&mut self, class: Class, first: usize, most: usize, adjacent: bool) -> Vec<Job> {
-        let (mut jobs, mut bytes) = (Vec::new(), 0u64);
-        let mut index = first;
-        loop {
-            self.schedule.take(class, index);
-            match self.job(index) {
-                Ok(job) => {
-                    bytes = bytes.saturating_add(job.weight());
-                    jobs.push(job);
-                }
-                Err(halt) => self.finish(index, Err(halt)),
-            }
-            let next = if adjacent {
-                Some(index + 1).filter(|next| self.schedule.is_ready(class, *next))
-            } else {
-                self.schedule.peek(class)
-            };
-            match next {
-                Some(next) if class == Class::Fetch && jobs.len() < most && bytes < GROUP_BYTES => {
-                    index = next
-                }
-                _ => return jobs,
-            }
-        }
-    }
-
-    fn job(&mut self, index: usize) -> Result<Job, Halt> {
-        let operation = &self.plan.operations[index];
-        let (remote, work) = match (&operation.action, self.decided.get(&index)) {
-            (Action::Compare { remote, local, .. }, None) => {
-                (Some(remote), Work::Compare { local: self.local_now(local) })
-            }
-            (Action::Download { remote, over }, _) => {
-                let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0);
-                (Some(remote), Work::Fetch { over_content })
-            }
-            (Action::Compare { remote, local, .. }, Some(conflict))
-            | (Action::Settle { remote, local, conflict }, _) => match class_of(conflict) {
-                Class::Stage => (Some(remote), self.stage_work(local, remote.id.zone(), &remote.name)),
-                _ => (Some(remote), Work::Fetch { over_content: local.stamp.size > 0 }),
-            },
-            (Action::Upload { local, target: UploadTarget::New { parent, name } }, _) => {
-                let zone = self.parent(parent)?.zone().clone();
-                (None, self.stage_work(local, &zone, name))
-            }
-            (Action::Upload { local, target: UploadTarget::Over { remote, .. } }, _) => {
-                (Some(remote), self.stage_work(local, remote.parent.zone(), &remote.name))
-            }
-            _ => return Err(Halt::replan("it moves no content")),
-        };
-        Ok(Job {
-            index,
-            remote: remote.map(|remote| self.versions.current(remote)),
-            path: operation.path.clone(),
-            work,
-            proves_difference: self.ledger.calibration().proves_difference(),
-        })
-    }
-
-    fn stage_work(&self, local: &LocalSeen, zone: &crate::model::Zone, name: &str) -> Work {
-        Work::Stage { local: self.local_now(local), zone: zone.clone(), name: name.into() }
     }
 
     /// The folder on iCloud that an operation names.
@@ -338,25 +160,8 @@ impl<'a> Lane<'a> {
         now
     }
 
-    fn arrive(&mut self, index: usize, result: Result<Arrived, Halt>) {
-        if self.class_now(index) == Class::Stage {
-            self.staging = self.staging.saturating_sub(1);
-        }
-        if self.outcome.ended.is_some() {
-            return;
-        }
-        match result {
-            Err(halt) => self.finish(index, Err(halt)),
-            Ok(staged @ Arrived::Staged { .. }) => {
-                self.arrived.insert(index, staged);
-                self.schedule.queue(index, Class::Lane);
-            }
-            Ok(other) => self.step(index, Some(other)),
-        }
-    }
-
     /// Where the operation's next transfer runs.
-    fn class_now(&self, index: usize) -> Class {
+    pub(super) fn class_now(&self, index: usize) -> Class {
         self.decided.get(&index).map_or_else(|| class(&self.plan.operations[index].action), class_of)
     }
 
@@ -365,36 +170,7 @@ impl<'a> Lane<'a> {
         self.arrived.insert(index, staged);
     }
 
-    fn lane_step(&mut self, index: usize) {
-        self.schedule.take(Class::Lane, index);
-        let alike = |lane: &Self, next: usize| {
-            lane.schedule.is_ready(Class::Lane, next)
-                && alike(&lane.plan.operations[index].action, &lane.plan.operations[next].action)
-        };
-        let mut group = vec![index];
-        while group.len() < BATCH && alike(self, index + group.len()) {
-            group.push(index + group.len());
-            self.schedule.take(Class::Lane, index + group.len() - 1);
-        }
-        match &self.plan.operations[index].action {
-            Action::MakeRemoteFolder { parent, .. } => {
-                for (index, result) in self.make_remote_folders(parent, &group) {
-                    self.finish(index, result.map(|()| Step::Done));
-                }
-            }
-            Action::TrashRemote { .. } => {
-                for (index, result) in self.trash_remote(&group) {
-                    self.finish(index, result.map(|()| Step::Done));
-                }
-            }
-            _ => {
-                let arrived = self.arrived.remove(&index);
-                self.step(index, arrived);
-            }
-        }
-    }
-
-    fn step(&mut self, index: usize, arrived: Option<Arrived>) {
+    pub(super) fn step(&mut self, index: usize, arrived: Option<Arrived>) {
         let plan = self.plan;
         let result = self.perform(index, &plan.operations[index], arrived);
         self.finish(index, result);
@@ -412,7 +188,7 @@ impl<'a> Lane<'a> {
             (Action::Keep { id, presence }, _) => self.keep_presence(operation, id, *presence),
             (Action::MakeLocalFolder { remote }, _) => self.make_local_folder(operation, remote)?,
             (Action::MoveLocal { remote, local }, _) => {
-                self.move_local(operation, remote.as_ref(), local, None)?;
+                self.move_local(operation, remote.as_ref(), local)?;
             }
             (Action::MoveRemote { remote, local, parent, name, temporary }, _) => {
                 self.move_remote(index, operation, (remote, local.as_ref()), (parent, name), *temporary)?;
@@ -429,7 +205,11 @@ impl<'a> Lane<'a> {
             (Action::Compare { remote, local, .. }, Some(Arrived::Equal { signature, package })) => {
                 self.agree_on_content(operation, remote, local, signature, package)?;
             }
-            (Action::Compare { otherwise, .. }, Some(Arrived::Different(None))) => {
+            (Action::Compare { remote, otherwise, .. }, Some(Arrived::Different(None))) => {
+                if let Conflict::KeepBothThere { name } = otherwise {
+                    self.make_way_there(index, operation, remote, name)?;
+                    return Ok(Step::Done);
+                }
                 if *otherwise == Conflict::SetAside {
                     return Err(undecided());
                 }
@@ -441,6 +221,10 @@ impl<'a> Lane<'a> {
                 Action::Compare { remote, local, otherwise },
                 Some(Arrived::Different(Some(content)) | Arrived::Content(content)),
             ) => match otherwise {
+                Conflict::KeepBothThere { name } => {
+                    self.ports.disk.discard(&content.ready);
+                    self.make_way_there(index, operation, remote, name)?;
+                }
                 Conflict::TakeLocal => {
                     self.ports.disk.discard(&content.ready);
                     self.decided.insert(index, otherwise.clone());
@@ -462,6 +246,9 @@ impl<'a> Lane<'a> {
                 Action::Settle { remote, local, .. } | Action::Compare { remote, local, .. },
                 Some(staged @ Arrived::Staged { .. }),
             ) => self.take_local(index, operation, remote, local, staged)?,
+            (Action::Settle { remote, conflict: Conflict::KeepBothThere { name }, .. }, _) => {
+                self.make_way_there(index, operation, remote, name)?;
+            }
             (Action::Settle { conflict: Conflict::SetAside, .. }, _) => return Err(undecided()),
             _ => return Err(Halt::replan("what was fetched for it does not fit")),
         }
@@ -469,7 +256,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Draws the consequence of how an operation went.
-    fn finish(&mut self, index: usize, result: Result<Step, Halt>) {
+    pub(super) fn finish(&mut self, index: usize, result: Result<Step, Halt>) {
         let operation = &self.plan.operations[index];
         let path = operation.path.clone();
         match result {
@@ -550,7 +337,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Stores a group that is due; `false` when the pass has ended.
-    fn goes_on(&mut self) -> bool {
+    pub(super) fn goes_on(&mut self) -> bool {
         if self.outcome.ended.is_none() {
             let result = self.ledger.flush_if_due();
             self.stored(result);
@@ -567,11 +354,11 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn until(&self, due: DiskTime) -> Duration {
+    pub(super) fn until(&self, due: DiskTime) -> Duration {
         Duration::from_nanos(u64::try_from(due.0.saturating_sub(self.ports.clock.now().0)).unwrap_or(0))
     }
 
-    fn wait_until(&mut self, due: DiskTime) {
+    pub(super) fn wait_until(&mut self, due: DiskTime) {
         let result = self.ledger.flush();
         self.stored(result);
         if self.outcome.ended.is_some() {
@@ -580,6 +367,11 @@ impl<'a> Lane<'a> {
         if self.ports.clock.pause(self.until(due)).is_err() {
             self.end(End::Remote(RemoteError::Stopped));
         }
+    }
+
+    /// Whether the operation failed before in this pass.
+    pub(super) fn was_tried(&self, index: usize) -> bool {
+        self.tries.contains_key(&index)
     }
 
     pub(super) fn emit(&mut self, event: &Event) {
@@ -592,7 +384,7 @@ impl<'a> Lane<'a> {
         self.emit(&Event::Done(effect));
     }
 
-    fn tell_progress(&mut self) {
+    pub(super) fn tell_progress(&mut self) {
         let total = self.plan.operations.len();
         let progress = Progress {
             items_done: (total - self.schedule.open()) as u64,
@@ -611,18 +403,6 @@ fn undecided() -> Halt {
 /// A point of time some while later.
 fn plus(time: DiskTime, wait: Duration) -> DiskTime {
     DiskTime(time.0.saturating_add(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX)))
-}
-
-/// Whether both may share one request.
-fn alike(a: &Action, b: &Action) -> bool {
-    match (a, b) {
-        (Action::MakeRemoteFolder { parent: a, .. }, Action::MakeRemoteFolder { parent: b, .. }) => a == b,
-        (
-            Action::TrashRemote { remote: a, subtree: inside_a, .. },
-            Action::TrashRemote { remote: b, subtree: inside_b, .. },
-        ) => !a.folder && !b.folder && inside_a.is_empty() && inside_b.is_empty(),
-        _ => false,
-    }
 }
 
 /// The remote version that an operation's content is of.

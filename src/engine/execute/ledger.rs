@@ -207,21 +207,41 @@ impl<'a> Ledger<'a> {
     /// Nothing of the group is stored then; its items are met anew by the next plan. [`Halt::Replan`] when a
     /// folder went away meanwhile, so that nobody can say whether what was done in it is durable.
     pub(super) fn flush(&mut self) -> Result<(), Halt> {
+        self.store_group(false)
+    }
+
+    /// The last flush of a pass.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::flush`].
+    pub(super) fn close(&mut self) -> Result<(), Halt> {
+        self.store_group(true)
+    }
+
+    fn store_group(&mut self, closing: bool) -> Result<(), Halt> {
         self.since = None;
         let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
         let mut changes = std::mem::take(&mut self.changes);
         self.overlay.clear();
         let calibration = self.calibration.take();
-        let (deletions, overwrites) =
-            (std::mem::take(&mut self.deletions), std::mem::take(&mut self.overwrites));
-        if !folders.is_empty() {
-            self.disk.sync(&folders).map_err(|error| self.not_durable(&folders, &error))?;
+        if !folders.is_empty()
+            && let Err(error) = self.disk.sync(&folders)
+        {
+            // What is not agreed is done, and counted, once more.
+            self.deletions.clear();
+            self.overwrites.clear();
+            return Err(self.not_durable(&folders, &error));
         }
         changes.extend(calibration.map(Change::Calibration));
-        if !deletions.is_empty() || !overwrites.is_empty() {
+        let counted = self.deletions.len() + self.overwrites.len();
+        // What the guards remember is stored whole. While it is long, not with each group: after a crash the
+        // guard may have counted a tenth too little.
+        let known = self.state.guard.recent.len() + self.state.guard.overwrites.len();
+        if counted > 0 && (closing || counted * 10 >= known) {
             let mut remembered = self.state.guard.clone();
-            remembered.recent.extend(deletions);
-            remembered.overwrites.extend(overwrites);
+            remembered.recent.append(&mut self.deletions);
+            remembered.overwrites.append(&mut self.overwrites);
             changes.push(Change::Guard(remembered));
         }
         if changes.is_empty() {

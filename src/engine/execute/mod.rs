@@ -5,6 +5,7 @@
 //! move on worker threads, which change nothing that anybody sees.
 
 mod confirm;
+mod feed;
 mod folders;
 mod lane;
 mod ledger;

@@ -17,29 +17,14 @@ impl Lane<'_> {
         operation: &Operation,
         remote: Option<&RemoteSeen>,
         local: &LocalSeen,
-        exchange: Option<&LocalSeen>,
     ) -> Result<(), Halt> {
         let (from, to) = (local.path.clone(), &operation.path);
         let local = self.local_now(local);
-        let renamed = match exchange {
-            None => Some(self.ports.disk.rename(&from, to, &local.stamp)?),
-            Some(other) => {
-                let other = self.local_now(&LocalSeen { path: to.clone(), ..other.clone() });
-                self.ports.disk.exchange((&from, &local.stamp), (to, &other.stamp))?;
-                None
-            }
-        };
-        self.moved_paths(&from, to, exchange.is_some());
+        let after = self.ports.disk.rename(&from, to, &local.stamp)?;
+        self.moved_paths(&from, to);
         self.ledger.touched(from.parent());
         self.ledger.touched(to.parent());
-        let after = match renamed {
-            Some(entry) => entry,
-            None => self.ports.disk.look(to)?.ok_or_else(|| Halt::replan("it moved on here meanwhile"))?,
-        };
         let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
-        if exchange.is_some() {
-            self.exchanged(&from, to, old.as_ref())?;
-        }
         self.restamped.insert(to.clone(), (local.stamp, after.stamp));
         if let (Some(remote), Some((_, before))) = (remote, old) {
             let remote = self.versions.current(remote);
@@ -52,49 +37,14 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// What stood at the new place stands at the old one now; the base learns its place at once.
-    fn exchanged(
-        &mut self,
-        from: &RelPath,
-        to: &RelPath,
-        old: Option<&(ItemId, BaseEntry)>,
-    ) -> Result<(), Halt> {
-        let base = &self.ledger.state().base;
-        let Some(other) = base.find(to).map(|node| base.get(node).id.clone()) else { return Ok(()) };
-        let (Some((parent, gone)), Some((_, mut entry))) = (old, self.ledger.entry(&other)) else {
-            return Ok(());
-        };
-        if gone.id == other {
-            return Ok(());
-        }
-        let Some(now) = self.ports.disk.look(from)? else { return Ok(()) };
-        if now.stamp.identity != entry.stamp.identity {
-            return Ok(());
-        }
-        entry.local_name = from.name().into();
-        entry.remote_name = gone.remote_name.clone();
-        let same = now.stamp.size == entry.stamp.size && now.stamp.mtime == entry.stamp.mtime;
-        if same {
-            entry.racy |= is_racy(&now.stamp, self.ports.clock.now());
-            entry.stamp = now.stamp;
-        }
-        self.ledger.put(parent, entry)
-    }
-
     /// What is remembered of paths below a folder is found under its new path.
-    fn moved_paths(&mut self, from: &RelPath, to: &RelPath, both: bool) {
-        let onto = |path: &RelPath, old: &RelPath, new: &RelPath| {
-            let rest = path.as_str().get(old.as_str().len()..).unwrap_or("");
-            RelPath::parse(&format!("{}{rest}", new.as_str())).unwrap_or_else(|_| path.clone())
-        };
+    fn moved_paths(&mut self, from: &RelPath, to: &RelPath) {
         let moved = |path: &RelPath| {
-            if path.is_within(from) {
-                onto(path, from, to)
-            } else if both && path.is_within(to) {
-                onto(path, to, from)
-            } else {
-                path.clone()
+            if !path.is_within(from) {
+                return path.clone();
             }
+            let rest = path.as_str().get(from.as_str().len()..).unwrap_or("");
+            RelPath::parse(&format!("{}{rest}", to.as_str())).unwrap_or_else(|_| path.clone())
         };
         let known = std::mem::take(&mut self.restamped);
         self.restamped = known.into_iter().map(|(path, stamps)| (moved(&path), stamps)).collect();
@@ -174,7 +124,9 @@ impl Lane<'_> {
             }
             None => None,
         };
-        let moved = match service::bring(self.ports.remote, item, seen.folder, (&target, wanted)) {
+        let base = &self.ledger.state().base;
+        let was = base.by_id(&seen.id).map(|node| base.path(node));
+        let moved = match service::bring(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
             Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
         };
@@ -193,7 +145,7 @@ impl Lane<'_> {
         }
         let renamed = seen.parent == target;
         let kind = if renamed { EffectKind::Rename } else { EffectKind::Move };
-        self.told(effect(operation, kind, None));
+        self.told(effect(operation, kind, was));
         Ok(())
     }
 
@@ -241,7 +193,8 @@ impl Lane<'_> {
                     if matches!(now.parent, RemoteParent::Folder(_))
                         && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
                 {
-                    match service::bring(remote, now, seen.folder, (&from.0, &from.1)) {
+                    let back = || service::bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
+                    match service::patiently(&self.ports, back) {
                         Err(end @ Halt::End(_)) => end,
                         Ok(_) | Err(_) => Halt::Replan(halt.to_string()),
                     }

@@ -1,6 +1,6 @@
 //! Putting fetched content in place, and settling conflicts in which the remote version keeps the name.
 
-use crate::engine::operation::{Conflict, LocalSeen, Operation, RemoteSeen};
+use crate::engine::operation::{Conflict, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{DiskError, Displaced};
 use crate::model::{Change, LocalEntry, RelPath};
 
@@ -121,7 +121,7 @@ impl Lane<'_> {
                 self.put_in_place(operation, remote, Some(local), content)?;
                 None
             }
-            Conflict::TakeLocal | Conflict::SetAside => {
+            Conflict::TakeLocal | Conflict::KeepBothThere { .. } | Conflict::SetAside => {
                 return Err(Halt::replan("it is not settled by fetching"));
             }
         };
@@ -129,6 +129,25 @@ impl Lane<'_> {
         let mut done = effect(operation, EffectKind::Conflict, kept);
         done.bytes = bytes;
         self.told(done);
+        Ok(())
+    }
+
+    /// Brings the version on iCloud to its conflict name there, where it stays; the local one is new from then on. The
+    /// base forgets the item before, as in [`Lane::make_way`].
+    pub(super) fn make_way_there(
+        &mut self,
+        index: usize,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        name: &str,
+    ) -> Result<(), Halt> {
+        self.ledger.forget(&remote.id);
+        self.ledger.flush()?;
+        let parent = Parent::Known(remote.parent.clone());
+        self.move_remote(index, operation, (remote, None), (&parent, name), false)?;
+        self.outcome.counts.conflicts += 1;
+        let copy = operation.path.parent().and_then(|folder| folder.join(name).ok());
+        self.told(effect(operation, EffectKind::Conflict, copy));
         Ok(())
     }
 

@@ -56,17 +56,16 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
 /// The intent stays stored.
 pub(super) fn settle_stored(ports: &Ports<'_>, ledger: &mut Ledger<'_>, number: u64) -> Result<bool, Halt> {
     let Some(intent) = ledger.state().intents.get(&number).cloned() else { return Ok(false) };
-    let remote = ports.remote;
     let finished = match &intent {
         Intent::ReplaceByTrash { old, old_etag, parent, name, document, path, stamp, signature } => {
             let replacement =
                 Replacement { old, old_etag, parent, name, document, path, stamp, signature: *signature };
-            settle_replacement(remote, ledger, &replacement)?
+            settle_replacement(ports, ledger, &replacement)?
         }
         Intent::Place { id, folder, from, to, temporary } => {
-            settle_place(remote, (id, *folder), from, to, temporary.as_deref())?
+            settle_place(ports, (id, *folder), from, to, temporary.as_deref())?
         }
-        Intent::TrashFolder { id, from, planned } => settle_trash(remote, ledger, id, from, planned)?,
+        Intent::TrashFolder { id, from, planned } => settle_trash(ports, ledger, id, from, planned)?,
     };
     ledger.end(number);
     ledger.flush()?;
@@ -85,13 +84,14 @@ struct Replacement<'a> {
 }
 
 fn settle_replacement(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     ledger: &mut Ledger<'_>,
     intent: &Replacement<'_>,
 ) -> Result<bool, Halt> {
     let document = ItemId::new(intent.parent.zone().clone(), intent.document);
-    let old = service::look(remote, intent.old, false)?;
-    let new = match service::look(remote, &document, false)? {
+    let remote = ports.remote;
+    let old = service::look_surely(ports, intent.old, false)?;
+    let new = match service::look_surely(ports, &document, false)? {
         LookUp::Found(item) => Some(item),
         // A look-up may be late for what was committed a moment ago; its folder's listing says it too.
         LookUp::Gone => {
@@ -111,7 +111,7 @@ fn settle_replacement(
                 }
                 service::trash(remote, old, false)?;
             }
-            finish_replacement(remote, ledger, intent, new)?;
+            finish_replacement(ports, ledger, intent, new)?;
             Ok(true)
         }
         (LookUp::Found(old), _) if old.parent == RemoteParent::Trash => {
@@ -121,7 +121,7 @@ fn settle_replacement(
                 ledger.forget(intent.old);
                 return Ok(false);
             }
-            let back = service::put_back(remote, &old, false, (intent.parent, intent.name))?;
+            let back = service::put_back(ports, &old, false, (intent.parent, intent.name))?;
             came_back(ledger, intent.old, &back);
             Ok(false)
         }
@@ -136,14 +136,14 @@ fn settle_replacement(
 }
 
 fn finish_replacement(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     ledger: &mut Ledger<'_>,
     intent: &Replacement<'_>,
     new: RemoteItem,
 ) -> Result<(), Halt> {
     let in_place = service::hangs_in(&new, intent.parent);
     let new = if in_place && !name::same(&new.entry.name, intent.name) {
-        service::rename(remote, &new, false, intent.name)?
+        service::rename(ports, &new, false, intent.name)?
     } else {
         new
     };
@@ -190,13 +190,14 @@ pub(super) fn came_back(ledger: &mut Ledger<'_>, id: &ItemId, back: &RemoteItem)
 }
 
 fn settle_place(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     (id, folder): (&ItemId, bool),
     from: &(ItemId, Box<str>),
     to: &(ItemId, Box<str>),
     temporary: Option<&str>,
 ) -> Result<bool, Halt> {
-    let item = match service::look(remote, id, folder)? {
+    let remote = ports.remote;
+    let item = match service::look_surely(ports, id, folder)? {
         LookUp::Found(item) => item,
         LookUp::Gone => return Ok(false),
         LookUp::Unknown => return Err(Halt::again("iCloud does not say where a moved item is")),
@@ -220,28 +221,29 @@ fn settle_place(
         return Ok(false);
     }
     if service::holder(remote, &to.0, &to.1, Some(id))?.is_none() {
-        service::bring(remote, item, folder, (&to.0, &to.1))?;
+        service::bring(ports, item, folder, (&to.0, &to.1))?;
         return Ok(from != to);
     }
     if service::holder(remote, &from.0, &from.1, Some(id))?.is_none() {
-        service::bring(remote, item, folder, (&from.0, &from.1))?;
+        service::bring(ports, item, folder, (&from.0, &from.1))?;
     }
     // Both names are taken: it lives on under the one it has, and both sides learn that.
     Ok(false)
 }
 
 fn settle_trash(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     ledger: &mut Ledger<'_>,
     id: &ItemId,
     from: &(ItemId, Box<str>),
     planned: &[ItemId],
 ) -> Result<bool, Halt> {
-    match service::look(remote, id, true)? {
+    let remote = ports.remote;
+    match service::look_surely(ports, id, true)? {
         LookUp::Unknown => Err(Halt::again("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
             if holds_unplanned(remote, id, planned)? {
-                let back = service::put_back(remote, &item, true, (&from.0, &from.1))?;
+                let back = service::put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     came_back(ledger, id, &back);
                 }

@@ -70,8 +70,9 @@ impl Lane<'_> {
             }
         };
         let mut asked = Vec::new();
-        for ((index, seen, ..), item) in doomed.iter().zip(checked) {
-            match item {
+        for ((index, seen, _, absent), item) in doomed.iter().zip(checked) {
+            // That it is absent here is asked again right before it goes there (P2).
+            match self.is_absent(*absent).and(item) {
                 Ok(item) => asked.push((*index, seen, service::version(&item, seen.folder))),
                 Err(halt) => results.push((*index, Err(halt))),
             }
@@ -149,7 +150,7 @@ impl Lane<'_> {
         match recover::holds_unplanned(remote, &seen.id, &planned) {
             Ok(false) => {}
             Ok(true) => {
-                service::put_back(remote, &trashed, true, (&seen.parent, &seen.name))?;
+                service::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;
                 self.ledger.end(number);
                 return Err(Halt::replan("something came into it while it was deleted; it is put back"));
             }

@@ -31,7 +31,7 @@ pub(super) fn class_of(conflict: &Conflict) -> Class {
     match conflict {
         Conflict::KeepBoth { .. } | Conflict::TakeRemote => Class::Fetch,
         Conflict::TakeLocal => Class::Stage,
-        Conflict::SetAside => Class::Lane,
+        Conflict::SetAside | Conflict::KeepBothThere { .. } => Class::Lane,
     }
 }
 

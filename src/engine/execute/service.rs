@@ -2,12 +2,20 @@
 //! blind repetition (`docs/sync.md` §6; `docs/protocol.md` §10).
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::engine::operation::RemoteSeen;
 use crate::engine::ports::{ItemVersion, Listing, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::retry;
 use crate::model::{Etag, FolderState, ItemId, name};
 
+use super::Ports;
 use super::report::Halt;
+
+/// So often a step that puts something right is repeated.
+const PATIENCE: u32 = 4;
+/// Two looks at an item that is said to be gone lie this far apart.
+const GONE_LOOKS_APART: Duration = Duration::from_secs(5);
 
 /// What our own calls of this pass made of items that were planned against in an earlier version.
 #[derive(Default)]
@@ -80,6 +88,32 @@ pub(super) fn look(remote: &dyn Remote, id: &ItemId, folder: bool) -> Result<Loo
     Ok(remote.look_up(&[(id.clone(), folder)])?.pop().unwrap_or(LookUp::Unknown))
 }
 
+/// Looks one item up, and believes that it is gone only when that is said twice, some seconds apart
+/// (`docs/protocol.md` §8.3).
+pub(super) fn look_surely(ports: &Ports<'_>, id: &ItemId, folder: bool) -> Result<LookUp, Halt> {
+    match look(ports.remote, id, folder)? {
+        LookUp::Gone => {
+            ports.clock.pause(GONE_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
+            look(ports.remote, id, folder)
+        }
+        told => Ok(told),
+    }
+}
+
+/// Repeats what puts a wrong result right: left to a later try, the wrong result would stay.
+pub(super) fn patiently<T>(ports: &Ports<'_>, mut step: impl FnMut() -> Result<T, Halt>) -> Result<T, Halt> {
+    for attempt in 0..PATIENCE {
+        match step() {
+            Err(Halt::Again { .. }) => {}
+            other => return other,
+        }
+        let chance = ports.clock.unit_random();
+        let wait = retry::backoff(attempt, Duration::from_secs(1), Duration::from_secs(4), chance);
+        ports.clock.pause(wait).map_err(|_| RemoteError::Stopped)?;
+    }
+    step()
+}
+
 /// Reads items again right before they are changed and compares them with what was planned. A folder's
 /// etag follows its contents, which are nobody's concern when its place changes, so of folders only the
 /// place counts.
@@ -143,11 +177,12 @@ pub(super) fn holder(
 /// Renames an item and sees to it that it bears that name afterwards. A name that was taken, so that the
 /// service chose another, is undone.
 pub(super) fn rename(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     item: &RemoteItem,
     folder: bool,
     wanted: &str,
 ) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
     let renamed = rename_once(remote, item, folder, wanted)?;
     if name::same(&renamed.entry.name, wanted) {
         return Ok(renamed);
@@ -158,10 +193,10 @@ pub(super) fn rename(
         if name::same(&again.entry.name, wanted) {
             return Ok(again);
         }
-        rename_once(remote, &again, folder, &item.entry.name)?;
+        patiently(ports, || rename_once(remote, &again, folder, &item.entry.name))?;
         return Err(Halt::Aside(format!("iCloud does not take the name {wanted:?}")));
     }
-    rename_once(remote, &renamed, folder, &item.entry.name)?;
+    patiently(ports, || rename_once(remote, &renamed, folder, &item.entry.name))?;
     Err(Halt::replan("another item on iCloud has this name"))
 }
 
@@ -222,23 +257,24 @@ pub(super) fn move_into(
 /// Brings an item to a folder and a name by as many calls as it takes. Moving goes first: a name that is
 /// taken only there is put right by the rename that follows.
 pub(super) fn bring(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     item: RemoteItem,
     folder: bool,
     (target, wanted): (&ItemId, &str),
 ) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
     let mut now = item;
     if now.parent != RemoteParent::Folder(target.clone()) {
         now = match move_into(remote, &now, folder, target) {
             Err(Halt::Replan(_)) if !name::same(&now.entry.name, wanted) => {
-                let renamed = rename(remote, &now, folder, wanted)?;
+                let renamed = rename(ports, &now, folder, wanted)?;
                 move_into(remote, &renamed, folder, target)?
             }
             other => other?,
         };
     }
     if *now.entry.name != *wanted {
-        now = rename(remote, &now, folder, wanted)?;
+        now = rename(ports, &now, folder, wanted)?;
     }
     Ok(now)
 }
@@ -283,11 +319,12 @@ pub(super) fn trashed(
 
 /// Puts an item back from the trash, to its folder and, where free, its name; its id may be another afterwards.
 pub(super) fn put_back(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     trashed: &RemoteItem,
     folder: bool,
     (parent, wanted): (&ItemId, &str),
 ) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
     let before = list(remote, parent)?;
     let answer = only(remote.put_back(&[version(trashed, folder)]));
     let item = match answer {
@@ -308,7 +345,7 @@ pub(super) fn put_back(
     if holder(remote, parent, wanted, Some(&item.entry.id))?.is_some() {
         return Ok(item);
     }
-    bring(remote, item, folder, (parent, wanted))
+    bring(ports, item, folder, (parent, wanted))
 }
 
 fn came_back(

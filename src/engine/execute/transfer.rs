@@ -117,7 +117,9 @@ impl Job {
 pub(super) fn run(context: &Context<'_>, jobs: &[Job], report: &mut dyn FnMut(usize, Result<Arrived, Halt>)) {
     let asking: Vec<_> = jobs.iter().filter(|job| job.asks()).filter_map(|job| job.remote.as_ref()).collect();
     let ids: Vec<_> = asking.iter().map(|remote| remote.id.clone()).collect();
-    let mut offers = if ids.is_empty() { Vec::new() } else { context.ports.remote.offers(&ids) }.into_iter();
+    let mut offers =
+        if ids.is_empty() || context.stopped() { Vec::new() } else { context.ports.remote.offers(&ids) }
+            .into_iter();
     for job in jobs {
         let offer = if job.asks() {
             Some(offers.next().unwrap_or_else(|| Err(RemoteError::Damaged("no offer came".into()))))

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use crate::engine::operation::{LocalSeen, Operation, RemoteSeen, Replacement, UploadTarget};
-use crate::engine::ports::{Commit, LookUp, Remote, RemoteError, RemoteItem, RemoteParent, Staged};
+use crate::engine::ports::{Commit, LookUp, RemoteError, RemoteItem, RemoteParent, Staged};
 use crate::engine::retry;
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
 
+use super::Ports;
 use super::confirm::{Here, as_seen, effect, is_racy};
 use super::lane::Lane;
 use super::recover;
@@ -65,7 +66,7 @@ impl Lane<'_> {
         let result = match target {
             UploadTarget::New { parent, name } => {
                 let parent = self.parent(parent)?;
-                commit_new(self.ports.remote, &sent, &parent, name)
+                commit_new(&self.ports, &sent, &parent, name)
                     .and_then(|item| self.agree_on_upload(operation, &sent, &parent, &item))
             }
             UploadTarget::Over { remote, way } => self.replace(operation, remote, *way, &sent),
@@ -275,7 +276,8 @@ impl Lane<'_> {
                 return Err(halt);
             }
         };
-        match self.commit_patiently(sent, &old.parent, &name) {
+        let (committed, repeated) = self.commit_patiently(sent, &old.parent, &name);
+        match committed {
             Ok(item) => {
                 self.ledger.end(number);
                 self.ledger.count_overwrite();
@@ -294,15 +296,25 @@ impl Lane<'_> {
                 Err(halt)
             }
             Err(halt) => {
-                match service::put_back(remote, &trashed, false, (&old.parent, &name)) {
-                    Ok(back) => {
+                // An earlier try whose reply was lost may have been carried out: then it is finished instead.
+                let settled = if repeated {
+                    recover::settle_stored(&self.ports, &mut self.ledger, number)
+                } else {
+                    service::put_back(&self.ports, &trashed, false, (&old.parent, &name)).map(|back| {
                         recover::came_back(&mut self.ledger, &old.id, &back);
                         self.versions.renew(&old.etag, &back);
                         self.ledger.end(number);
+                        false
+                    })
+                };
+                match settled {
+                    Ok(true) => {
+                        self.ledger.count_overwrite();
+                        return Ok(());
                     }
                     Err(end @ Halt::End(_)) => return Err(end),
-                    // The intent stays: the next start puts it back.
-                    Err(_) => {}
+                    // Where it failed the intent stays: the next start settles it.
+                    Ok(false) | Err(_) => {}
                 }
                 Err(match halt {
                     Halt::Again { why, .. } => Halt::Aside(why),
@@ -313,21 +325,23 @@ impl Lane<'_> {
     }
 
     /// While the old version is in the trash the commit is repeated at once, not after all others.
-    fn commit_patiently(&self, sent: &Sent, parent: &ItemId, name: &str) -> Result<RemoteItem, Halt> {
+    /// Tells also whether it took more than one try.
+    fn commit_patiently(&self, sent: &Sent, parent: &ItemId, name: &str) -> (Result<RemoteItem, Halt>, bool) {
         let clock = self.ports.clock;
         let mut attempt = 0;
         loop {
-            let halt = match commit_new(self.ports.remote, sent, parent, name) {
-                Err(halt @ Halt::Again { .. }) if attempt + 1 < COMMIT_TRIES => halt,
-                other => return other,
-            };
-            let asked = match halt {
-                Halt::Again { after, .. } => after.unwrap_or_default().min(Duration::from_secs(10)),
-                _ => Duration::ZERO,
+            let asked = match commit_new(&self.ports, sent, parent, name) {
+                Err(Halt::Again { after, .. }) if attempt + 1 < COMMIT_TRIES => after.unwrap_or_default(),
+                other => {
+                    let again = matches!(other, Err(Halt::Again { .. }));
+                    return (other, attempt > 0 || again);
+                }
             };
             let (first, most) = (Duration::from_secs(1), Duration::from_secs(8));
-            let wait = retry::backoff(attempt, first, most, clock.unit_random()).max(asked);
-            clock.pause(wait).map_err(|_| Halt::from(RemoteError::Stopped))?;
+            let wait = retry::backoff(attempt, first, most, clock.unit_random()).max(asked.min(most));
+            if clock.pause(wait).is_err() {
+                return (Err(RemoteError::Stopped.into()), true);
+            }
             attempt += 1;
         }
     }
@@ -342,7 +356,8 @@ impl Lane<'_> {
 }
 
 /// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
-fn commit_new(remote: &dyn Remote, sent: &Sent, parent: &ItemId, wanted: &str) -> Result<RemoteItem, Halt> {
+fn commit_new(ports: &Ports<'_>, sent: &Sent, parent: &ItemId, wanted: &str) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
     let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
     let item = match remote.commit(&sent.commit(parent, wanted, None)) {
         Ok(item) => item,
@@ -354,9 +369,10 @@ fn commit_new(remote: &dyn Remote, sent: &Sent, parent: &ItemId, wanted: &str) -
                     // Also an id that is not the announced one: whoever has the name now is met by the next plan.
                     return match service::holder(remote, parent, wanted, None)? {
                         Some(item) if item.entry.id == document => {
-                            verified(remote, item, sent, parent, wanted)
+                            verified(ports, item, sent, parent, wanted)
                         }
                         Some(_) => Err(Halt::replan("another item on iCloud has this name")),
+                        None if error == RemoteError::NameTaken => Err(error.into()),
                         None => Err(Halt::again(error.to_string())),
                     };
                 }
@@ -366,16 +382,17 @@ fn commit_new(remote: &dyn Remote, sent: &Sent, parent: &ItemId, wanted: &str) -
         Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
         Err(error) => return Err(error.into()),
     };
-    verified(remote, item, sent, parent, wanted)
+    verified(ports, item, sent, parent, wanted)
 }
 
 fn verified(
-    remote: &dyn Remote,
+    ports: &Ports<'_>,
     item: RemoteItem,
     sent: &Sent,
     parent: &ItemId,
     wanted: &str,
 ) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
     let item = if item.entry.etag.as_str().is_empty() {
         match service::look(remote, &item.entry.id, false)? {
             LookUp::Found(now) => now,
@@ -392,10 +409,10 @@ fn verified(
     if !name::same(&item.entry.name, wanted) {
         // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
         if service::is_numbered(&item.entry.name, wanted) {
-            service::trash(remote, &item, false)?;
+            service::patiently(ports, || service::trash(remote, &item, false))?;
             return Err(Halt::replan("another item on iCloud has this name"));
         }
-        return service::rename(remote, &item, false, wanted);
+        return service::rename(ports, &item, false, wanted);
     }
     Ok(item)
 }

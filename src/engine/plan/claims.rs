@@ -8,7 +8,7 @@ use super::{Mode, note};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name;
-use crate::model::{Node, Side};
+use crate::model::{FolderState, Node, Side};
 
 /// Settles every name that two items claim in one folder. Who is set aside goes on having the name it has, which
 /// others may have counted on: so it is looked at again until nobody more gives way.
@@ -25,13 +25,40 @@ pub(super) fn settle(world: &World<'_>, items: &mut Items) {
             Folder::new(world, items, folder, children).settle(world, items);
         }
         if items.notes.len() == told {
-            return;
+            break;
+        }
+    }
+    spare_folders(world, items);
+}
+
+/// A folder that was to go to the trash stays while something in it does: who was set aside has not left it.
+fn spare_folders(world: &World<'_>, items: &mut Items) {
+    let pinned: Vec<Key> =
+        items.all.iter().filter(|(_, item)| item.fate == Fate::Pin).map(|(key, _)| *key).collect();
+    for key in pinned {
+        let (local, remote) = (items.all[&key].local, items.all[&key].remote);
+        let mut at = local.map(|node| items.local_parent(world, node));
+        while let Some(item) =
+            at.and_then(|key| items.all.get_mut(&key)).filter(|item| item.fate == Fate::DropLocal)
+        {
+            item.fate = Fate::Pin;
+            at = item.local.map(|node| items.local_parent(world, node));
+        }
+        let mut at = remote.map(|node| items.remote_parent(world, node));
+        while let Some(item) =
+            at.and_then(|key| items.all.get_mut(&key)).filter(|item| item.fate == Fate::DropRemote)
+        {
+            item.fate = Fate::Pin;
+            at = item.remote.map(|node| items.remote_parent(world, node));
         }
     }
 }
 
 struct Folder {
     key: Key,
+    /// Whether all that the folder holds is known, here and there; only then a name is known to be free.
+    known_here: bool,
+    known_there: bool,
     claims: BTreeMap<Box<str>, Vec<Key>>,
     /// Names of items that nothing happened to.
     settled: HashMap<Box<str>, Key>,
@@ -45,8 +72,11 @@ struct Folder {
 impl Folder {
     fn new(world: &World<'_>, items: &Items, key: Key, children: Vec<Key>) -> Self {
         let folds = world.policy.local_folds_case;
+        let (here, there) = items.sides(world, key);
         let mut folder = Self {
             key,
+            known_here: here.is_none_or(|node| world.local.tree.get(node).state == FolderState::Complete),
+            known_there: there.is_none_or(|node| world.remote.tree.get(node).state == FolderState::Complete),
             claims: BTreeMap::new(),
             settled: HashMap::new(),
             held_here: HashMap::new(),
@@ -57,18 +87,6 @@ impl Folder {
             let place = items.all[&child].place.as_ref().expect("only items with a place are given");
             folder.claims.entry(name::key(&place.local_name, folds)).or_default().push(child);
         }
-        let item = items.all.get(&key);
-        let (here, there) = match (key, item) {
-            (_, Some(item)) => (item.local, item.remote),
-            (Key::Base(node), None) => {
-                let here = match world.recognition.of_base[node] {
-                    crate::engine::recognise::LocalFate::There { node, .. } => Some(node),
-                    _ => None,
-                };
-                (here, world.remote.tree.by_id(&world.base.get(node).id))
-            }
-            _ => (None, None),
-        };
         if let Key::Base(node) = key {
             for &child in world.base.children(node) {
                 if !items.all.contains_key(&Key::Base(child)) {
@@ -159,6 +177,15 @@ impl Folder {
         let item = &items.all[&key];
         let place = item.place.as_ref().expect("claimants have places");
         let here = if world.policy.local_folds_case { name } else { &*place.local_name };
+        if !self.known_here && !self.is_at_place_here(world, items, item)
+            || !self.known_there && !self.is_at_place_there(world, items, item)
+        {
+            let path = shown_path(world, item);
+            set_aside(items, key);
+            let text = "the folder it comes into could not be listed in full";
+            items.notes.push(note(path, NoteKind::Unsettled(text.to_owned())));
+            return true;
+        }
         let side = if self.held_here.contains_key(here) && !self.is_at_place_here(world, items, item) {
             "here"
         } else if self.held_there.contains_key(name) && !self.is_at_place_there(world, items, item) {

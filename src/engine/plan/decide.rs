@@ -16,10 +16,27 @@ pub(super) fn decide(world: &World<'_>, items: &mut Items) {
             notes.extend(reason.map(|kind| note(path, kind)));
             continue;
         }
+        if item.dismissed {
+            (item.fate, item.reason) = (Fate::Forget, Reason::NoLongerTakesPart);
+            continue;
+        }
+        if world.is_library(item)
+            && world.policy.mode == Mode::UploadOnly
+            && (item.moved_here || !item.here.is_there())
+        {
+            // It is never renamed or trashed there, and nothing is written here.
+            (item.fate, item.reason) = (Fate::Pin, Reason::LocalChangeNotAllowed);
+            continue;
+        }
         if item.folder {
             (item.fate, item.reason) = folder(item, world.policy.mode);
         } else {
             (item.fate, item.step, item.reason) = file(world, item);
+        }
+        if item.fate == Fate::Pin && item.reason == Reason::LocalChangeNotAllowed && is_package(world, item) {
+            let text = "a package that changed here is never uploaded: it is left as it is".to_owned();
+            notes.push(note(path, NoteKind::Skipped(text)));
+            continue;
         }
         if let (Fate::Pin, Change::Unknown(why), _) | (Fate::Pin, _, Change::Unknown(why)) =
             (item.fate, item.here, item.there)
@@ -28,6 +45,10 @@ pub(super) fn decide(world: &World<'_>, items: &mut Items) {
         }
     }
     items.notes.append(&mut notes);
+}
+
+fn is_package(world: &World<'_>, item: &Item) -> bool {
+    item.base.is_some_and(|node| world.base.get(node).package)
 }
 
 /// The path by which the owner knows the item.
@@ -72,9 +93,14 @@ fn file(world: &World<'_>, item: &Item) -> (Fate, Step, Reason) {
     }
     if entry.is_some_and(|entry| entry.package) && item.here == Edited {
         return match item.there {
+            there if there.is_there() && world.policy.mode != Mode::UploadOnly => {
+                (Fate::Keep, Step::Reconcile, Reason::LocalChangeNotAllowed)
+            }
+            // It stays in the base, so that it is never taken for a new file and sent up as one.
+            Deleted | Left | Same | Touched | Edited | PowerCut | Absent => {
+                (Fate::Pin, Step::Nothing, Reason::LocalChangeNotAllowed)
+            }
             Unknown(_) => (Fate::Pin, Step::Nothing, Reason::Same),
-            there if there.is_there() => (Fate::Keep, Step::Reconcile, Reason::LocalChangeNotAllowed),
-            _ => (Fate::Forget, Step::Nothing, Reason::LocalChangeNotAllowed),
         };
     }
     let (fate, step, reason) = match (item.here, item.there) {

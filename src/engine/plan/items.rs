@@ -1,12 +1,14 @@
-//! What happened to each item that something happened to.
+//! The items of a plan: what is known of each, and how the three trees name it.
 
 use std::collections::{BTreeMap, HashMap};
 
 use super::Policy;
 use crate::engine::operation::{LocalSeen, Note, Reason, RemoteSeen};
-use crate::engine::recognise::{Content, LocalFate, Recognition};
-use crate::engine::view::{Absence, LocalView, RemoteView};
-use crate::model::{BaseEntry, BaseTree, LocalKind, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side};
+use crate::engine::recognise::{LocalFate, Recognition};
+use crate::engine::view::{LocalView, RemoteView};
+use crate::model::{
+    BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
+};
 
 /// All that planning reads.
 pub(super) struct World<'a> {
@@ -87,7 +89,7 @@ pub(super) enum Step {
     Agree,
     Download,
     Upload,
-    /// Different, or to be compared; `settle` when nothing but a comparison is missing.
+    /// Both changed: agreed if equal, a conflict otherwise.
     Reconcile,
 }
 
@@ -115,6 +117,8 @@ pub(super) struct Item {
     pub accepted: bool,
     pub accepted_here: bool,
     pub accepted_there: bool,
+    /// It lives in an app library that is not opted in any more.
+    pub dismissed: bool,
     /// The remote item is another one than the base's, of the same name: its successor.
     pub succeeded: bool,
     pub fate: Fate,
@@ -183,7 +187,7 @@ impl World<'_> {
         match entry.kind {
             RemoteKind::File | RemoteKind::Folder => true,
             // A library that is not opted in stands there unread, only to hold its name.
-            RemoteKind::AppLibrary => entry.state != crate::model::FolderState::Unread,
+            RemoteKind::AppLibrary => entry.state != FolderState::Unread,
             RemoteKind::Foreign => false,
         }
     }
@@ -194,27 +198,21 @@ impl World<'_> {
 }
 
 /// Whether the content on iCloud is another one (`docs/sync.md` §3). A modification time that differs under
-/// an unchanged etag is only the service's rounding (`docs/protocol-open-questions.md` 18).
+/// an unchanged etag is only the service's rounding (`docs/protocol-open-questions.md` 18). A package tells of
+/// itself by its etag only.
 pub(super) fn is_edited(known: &BaseEntry, entry: &RemoteEntry) -> bool {
     if known.folder || known.etag == entry.etag {
         return false;
     }
-    !known.etag.same_content(&entry.etag)
-        || known.remote_size != entry.size
-        || known.remote_mtime != entry.mtime
+    if !known.etag.same_content(&entry.etag) {
+        return true;
+    }
+    // A file without a size is empty.
+    let size = |size: Option<u64>| size.unwrap_or(0);
+    !known.package && (size(known.remote_size) != size(entry.size) || known.remote_mtime != entry.mtime)
 }
 
 impl Items {
-    /// Collects the items that something happened to on either side.
-    pub fn collect(world: &World<'_>) -> Self {
-        let mut items =
-            Self { all: BTreeMap::new(), alias: HashMap::new(), split: HashMap::new(), notes: Vec::new() };
-        items.collect_known(world);
-        items.collect_remote(world);
-        items.collect_local(world);
-        items
-    }
-
     pub fn canon(&self, key: Key) -> Key {
         self.alias.get(&key).copied().unwrap_or(key)
     }
@@ -232,143 +230,41 @@ impl Items {
         world.local.tree.parent(node).map_or(Key::ROOT, |folder| self.key_of_local(world, folder))
     }
 
+    /// The folder that holds the item on iCloud, as an item.
     pub fn remote_parent(&self, world: &World<'_>, node: Node) -> Key {
         world.remote.tree.parent(node).map_or(Key::ROOT, |folder| self.key_of_remote(world, folder))
     }
 
-    fn collect_known(&mut self, world: &World<'_>) {
-        let base = world.base;
-        for node in base.walk(Node::ROOT).skip(1) {
-            if let Some(item) = known(world, node, false) {
-                self.all.insert(Key::Base(node), item);
+    /// Where an item stands on each side, also one that nothing happened to.
+    pub fn sides(&self, world: &World<'_>, key: Key) -> (Option<Node>, Option<Node>) {
+        match (self.all.get(&key), key) {
+            (Some(item), _) => (item.local, item.remote),
+            (None, Key::Base(node)) => {
+                let here = match world.recognition.of_base[node] {
+                    LocalFate::There { node, .. } => Some(node),
+                    _ => None,
+                };
+                (here, world.remote.tree.by_id(&world.base.get(node).id))
             }
+            (None, _) => (None, None),
         }
     }
 
-    /// New items on iCloud; one that took the place of an item that is gone there is its successor.
-    fn collect_remote(&mut self, world: &World<'_>) {
-        let tree = &world.remote.tree;
-        for node in tree.walk(Node::ROOT).skip(1) {
-            let entry = tree.get(node);
-            if world.base.by_id(&entry.id).is_some() || !world.is_ours(node) {
-                continue;
-            }
-            let parent = self.remote_parent(world, node);
-            if let Some(key) = self.predecessor(world, parent, entry) {
-                self.alias.insert(Key::Remote(node), key);
-                let item = self.all.get_mut(&key).expect("a predecessor is a collected item");
-                item.remote = Some(node);
-                item.there = if entry.is_folder() { Change::Same } else { Change::Edited };
-                item.succeeded = true;
-                item.moved_there = false;
-                item.accepted_there = item.accepted;
-                continue;
-            }
-            let accepted = (world.policy.takes_part)(&tree.path(node));
-            if !accepted && !entry.is_folder() {
-                continue;
-            }
-            let item = Item {
-                remote: Some(node),
-                folder: entry.is_folder(),
-                there: Change::Edited,
-                accepted,
-                accepted_there: accepted,
-                ..Item::unknown(Reason::New(Side::Remote))
-            };
-            self.all.insert(Key::Remote(node), item);
-        }
-    }
-
-    /// The item of the base that is gone on iCloud and whose place there a new one of its kind has taken.
-    fn predecessor(&self, world: &World<'_>, parent: Key, entry: &RemoteEntry) -> Option<Key> {
-        let Key::Base(folder) = parent else { return None };
-        let name = crate::model::name::nfc(&entry.name);
-        world.base.children(folder).iter().map(|&child| (child, world.base.get(child))).find_map(
-            |(child, known)| {
-                let item = self.all.get(&Key::Base(child))?;
-                let fits = item.there == Change::Deleted
-                    && item.here.is_there()
-                    && !item.moved_here
-                    && item.remote.is_none()
-                    && known.presence == Presence::Both
-                    && known.folder == entry.is_folder()
-                    && crate::model::name::nfc(&known.remote_name) == name;
-                fits.then_some(Key::Base(child))
-            },
-        )
-    }
-
-    /// New items here; one that meets a new item of its kind on iCloud at the same place is the same item.
-    fn collect_local(&mut self, world: &World<'_>) {
-        let tree = &world.local.tree;
-        let new_remote = self.new_remote_by_place(world);
-        for node in tree.walk(Node::ROOT).skip(1) {
-            let entry = tree.get(node);
-            if world.recognition.of_local[node].is_some() || entry.kind == LocalKind::Special {
-                continue;
-            }
-            let folder = entry.kind == LocalKind::Folder;
-            let parent = self.local_parent(world, node);
-            let composed = crate::model::name::nfc(tree.name(node));
-            let twin =
-                new_remote.get(&(parent, composed, folder)).and_then(|twins| self.twin(world, node, twins));
-            if let Some(key) = twin {
-                self.alias.insert(Key::Local(node), key);
-                let item = self.all.get_mut(&key).expect("a twin is a collected item");
-                item.local = Some(node);
-                item.here = Change::Edited;
-                item.accepted_here = item.accepted;
-                continue;
-            }
-            let path = tree.path(node);
-            let accepted = (world.policy.takes_part)(&path) && !world.policy.local_only.contains(&path);
-            if !accepted && !folder {
-                continue;
-            }
-            let item = Item {
-                local: Some(node),
-                folder,
-                here: Change::Edited,
-                accepted,
-                accepted_here: accepted,
-                ..Item::unknown(Reason::New(Side::Local))
-            };
-            self.all.insert(Key::Local(node), item);
-        }
-    }
-
-    /// Of the new items on iCloud that have the name of the local `node` in some form, the one that it is: the one
-    /// written the same way, else one that is written like nothing else here.
-    fn twin(&self, world: &World<'_>, node: Node, twins: &[Key]) -> Option<Key> {
-        let tree = &world.local.tree;
-        let exact = |key: &Key| self.all[key].remote.map(|node| &*world.remote.tree.get(node).name);
-        let mut free = twins.iter().filter(|key| self.all[key].local.is_none());
-        free.clone()
-            .find(|key| exact(key) == Some(tree.name(node)))
-            .or_else(|| {
-                free.find(|key| {
-                    exact(key).zip(tree.parent(node)).is_none_or(|(name, at)| tree.child(at, name).is_none())
-                })
-            })
-            .copied()
-    }
-
-    fn new_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Vec<Key>> {
-        let mut places: HashMap<_, Vec<Key>> = HashMap::new();
+    /// Collected items by the folder they end in.
+    pub fn by_end(&self) -> HashMap<Key, Vec<Key>> {
+        let mut ending_in: HashMap<Key, Vec<Key>> = HashMap::new();
         for (key, item) in &self.all {
-            if let (Key::Remote(node), Some(_)) = (key, item.remote) {
-                let parent = self.remote_parent(world, *node);
-                let name = crate::model::name::nfc(&world.remote.tree.get(*node).name);
-                places.entry((parent, name, item.folder)).or_default().push(*key);
+            if let Some(place) = &item.place {
+                ending_in.entry(place.parent).or_default().push(*key);
             }
         }
-        places
+        ending_in
     }
 }
 
 impl Item {
-    fn unknown(reason: Reason) -> Self {
+    /// An item of which nothing is known but why it is looked at.
+    pub fn unknown(reason: Reason) -> Self {
         Self {
             base: None,
             local: None,
@@ -382,6 +278,7 @@ impl Item {
             accepted: true,
             accepted_here: true,
             accepted_there: true,
+            dismissed: false,
             succeeded: false,
             fate: Fate::Open,
             step: Step::Nothing,
@@ -389,77 +286,4 @@ impl Item {
             place: None,
         }
     }
-}
-
-/// What happened to an item of the base; `None` when nothing did, unless `always`.
-pub(super) fn known(world: &World<'_>, node: Node, always: bool) -> Option<Item> {
-    let base = world.base;
-    let entry = base.get(node);
-    let folder = base.parent(node)?;
-    let mut item = Item { base: Some(node), folder: entry.folder, ..Item::unknown(Reason::Same) };
-
-    item.here = match world.recognition.of_base[node] {
-        LocalFate::There { node: found, content } => {
-            item.local = Some(found);
-            let at = world.local.tree.parent(found).and_then(|at| world.recognition.of_local[at]);
-            item.moved_here = at != Some(folder) || world.local.tree.name(found) != &*entry.local_name;
-            match content {
-                Content::Same => Change::Same,
-                Content::Touched => Change::Touched,
-                Content::Edited => Change::Edited,
-                Content::PowerCut => Change::PowerCut,
-                Content::Unread => Change::Unknown("its content has to be read first"),
-            }
-        }
-        LocalFate::Deleted => Change::Deleted,
-        LocalFate::Agreed => Change::Deleted,
-        LocalFate::Unknown => Change::Unknown("its folder here could not be read, or is on another volume"),
-    };
-
-    let tree = &world.remote.tree;
-    item.there = match tree.by_id(&entry.id) {
-        Some(found) if world.is_ours(found) => {
-            item.remote = Some(found);
-            let now = tree.get(found);
-            let at = tree.parent(found).map(|at| &tree.get(at).id);
-            item.moved_there = at != Some(&base.get(folder).id) || now.name != entry.remote_name;
-            match () {
-                () if is_edited(entry, now) => Change::Edited,
-                () if !entry.folder && now.etag != entry.etag => Change::Touched,
-                () => Change::Same,
-            }
-        }
-        Some(_) => Change::Unknown("iCloud shows it as something that is not synced"),
-        None => match world.remote.absent.get(&entry.id) {
-            Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
-            Some(Absence::OutOfScope) => Change::Left,
-            Some(Absence::Unknown) | None => {
-                Change::Unknown("iCloud did not list it and does not say what became of it")
-            }
-        },
-    };
-
-    let agreed = base.path(node);
-    item.accepted = (world.policy.takes_part)(&agreed);
-    let accepted_at =
-        |path: RelPath| if path == agreed { item.accepted } else { (world.policy.takes_part)(&path) };
-    item.accepted_here = item.local.is_none_or(|node| accepted_at(world.local.tree.path(node)));
-    item.accepted_there = item.remote.is_none_or(|node| accepted_at(tree.path(node)));
-    if !item.folder && item.accepted {
-        if !item.accepted_here {
-            item.here = Change::Left;
-        }
-        if !item.accepted_there {
-            item.there = Change::Left;
-        }
-    }
-    let untouched = item.here == Change::Same
-        && item.there == Change::Same
-        && !item.moved_here
-        && !item.moved_there
-        && item.accepted
-        && entry.presence == Presence::Both
-        && !world.is_too_large(entry.remote_size)
-        && !world.is_too_large((!entry.folder).then_some(entry.stamp.size));
-    (always || !untouched).then_some(item)
 }

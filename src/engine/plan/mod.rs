@@ -1,24 +1,37 @@
 //! The planner: three trees in, an ordered plan out.
 //!
-//! Pure: no I/O, no clock, and the same input always gives the same plan. It goes in four steps:
-//! what happened to each changed item and what follows from it ([`items`], [`decide`]), where
-//! each item ends and which folders stay ([`place`]), who gets a name that two claim ([`claims`]),
-//! and in which order it is done ([`emit`]). Items that nothing happened to are never touched.
+//! Pure: no I/O, no clock, and the same input always gives the same plan. It goes in steps, one module each:
+//!
+//! 1. `collect`: what happened to each item that something happened to; the only walk over whole trees.
+//! 2. `decide`: what follows from it, by the table of `docs/sync.md` §4.
+//! 3. `place`: where each item ends; `zones`: items that cannot be moved there; `folders`: which folders stay
+//!    for what they hold.
+//! 4. `claims`: who gets a name that two items claim.
+//! 5. `tasks`, `order`, `actions`: what is to be done, what waits for what, and the operations.
+//!
+//! Items that nothing happened to are never touched, so after a few changes all but the first step is small; see
+//! `collect` for how a list of touched items would feed it instead of the walk.
 
+mod actions;
 mod claims;
+mod collect;
 mod decide;
-mod emit;
+mod folders;
 mod items;
+mod order;
 mod place;
+pub mod print;
+mod tasks;
 #[cfg(test)]
 mod tests;
+mod zones;
 
 use std::collections::BTreeSet;
 
 use super::operation::{Note, NoteKind, Plan, Replacement};
 use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
-use crate::model::{BaseTree, RelPath};
+use crate::model::{BaseTree, LocalKind, Node, RelPath, RemoteKind};
 
 /// Which sides may change (`docs/sync.md` §4, Modes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -79,7 +92,44 @@ pub fn plan(
     decide::decide(&world, &mut items);
     place::place(&world, &mut items);
     claims::settle(&world, &mut items);
-    emit::emit(&world, items)
+    skipped(&world, &mut items.notes);
+    items.notes.sort_by(|a, b| a.path.cmp(&b.path));
+    order::emit(&world, items)
+}
+
+/// What is never synced by its kind, is named so that no path can hold it, or could not be read.
+fn skipped(world: &items::World<'_>, notes: &mut Vec<Note>) {
+    let (local, remote) = (world.local, world.remote);
+    let takes_part = world.policy.takes_part;
+    for node in local.tree.walk(Node::ROOT) {
+        if local.tree.get(node).kind == LocalKind::Special {
+            let path = local.tree.path(node);
+            if takes_part(&path) {
+                let text = "a link, socket, device or FIFO is never synced";
+                notes.push(note(path, NoteKind::Skipped(text.to_owned())));
+            }
+        }
+    }
+    for node in remote.tree.walk(Node::ROOT) {
+        if remote.tree.get(node).kind == RemoteKind::Foreign {
+            let path = remote.tree.path(node);
+            if takes_part(&path) {
+                let text = "shared to this account, or of a kind that is not synced";
+                notes.push(note(path, NoteKind::Skipped(text.to_owned())));
+            }
+        }
+    }
+    for (folder, name) in &local.unnameable {
+        let text = format!("holds {name:?}, a name that is not UTF-8 and is never synced");
+        notes.push(note(folder.clone(), NoteKind::Skipped(text)));
+    }
+    for (folder, name, why) in &remote.unusable {
+        let text = format!("holds {name:?} on iCloud, which cannot be synced: {why}");
+        notes.push(note(folder.clone(), NoteKind::SetAside(text)));
+    }
+    for (folder, why) in &local.failed {
+        notes.push(note(folder.clone(), NoteKind::Unsettled(format!("cannot read this folder: {why}"))));
+    }
 }
 
 impl Plan {

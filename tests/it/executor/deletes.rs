@@ -100,14 +100,20 @@ fn what_comes_into_a_doomed_folder_at_any_moment_survives() {
                 let (mut bench, operation) = folder();
                 bench.world.drive.switch(|switches| switches.put_back = put_back);
                 let drive = bench.world.drive.clone();
-                bench.world.fuse.interject(step, move || match act {
-                    0 => drop(drive.create("d/e/new", b"came just now")),
-                    _ => drop(drive.edit("d/e/g", b"edited just now")),
+                let (told, came) = std::sync::mpsc::channel();
+                bench.world.fuse.interject(step, move || {
+                    let came = match act {
+                        0 => drive.create("d/e/new", b"came just now").is_some(),
+                        _ => drive.edit("d/e/g", b"edited just now"),
+                    };
+                    told.send(came).unwrap();
                 });
                 let outcome = bench.run(&plan(vec![operation]));
                 assert!(outcome.failed.is_empty() && outcome.ended.is_none(), "{outcome:?}");
                 bench.world.assert_nothing_lost();
                 assert!(bench.state.intents.is_empty());
+                let came = came.try_recv().unwrap_or(false);
+                assert!(!came || act == 1 || bench.world.drive.find("d/e/new").is_some(), "at {step}");
                 if outcome.counts.deleted_remote == 0 {
                     assert!(bench.world.drive.find("d").is_some(), "{put_back:?} at {step}");
                     rescued += 1;

@@ -6,6 +6,7 @@ mod downloads;
 mod moves;
 mod pass;
 mod uploads;
+mod workers;
 
 use std::time::Duration;
 

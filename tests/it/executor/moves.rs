@@ -1,6 +1,6 @@
 //! Moves, renames and new folders.
 
-use icloudds::engine::operation::{Action, Operation, Parent};
+use icloudds::engine::operation::{Action, LocalSeen, Operation, Parent};
 
 use super::{Bench, after, assert_clean, assert_planned_again, known, op, path, plan};
 use crate::sim::drive::switches::{EtagUp, NameStorage, Taken};
@@ -161,11 +161,7 @@ fn moves_here_come_out_right_and_edits_stay_edits() {
                 Some(false) => assert!(bench.world.disk.write(from, b"edited here")),
                 None => {}
             }
-            let action = Action::MoveLocal {
-                remote: Some(bench.remote(at)),
-                local: bench.local(from),
-                exchange: None,
-            };
+            let action = Action::MoveLocal { remote: Some(bench.remote(at)), local: bench.local(from) };
             assert_clean(&bench.one(action, at));
             let entry = bench.base(at).unwrap();
             let (remote, local) = (bench.remote(at), bench.local(at));
@@ -185,8 +181,7 @@ fn a_move_here_that_moved_on_is_planned_again() {
         bench.file("f", b"content");
         bench.later();
         assert!(bench.world.drive.person_rename("f", "g"));
-        let action =
-            Action::MoveLocal { remote: Some(bench.remote("g")), local: bench.local("f"), exchange: None };
+        let action = Action::MoveLocal { remote: Some(bench.remote("g")), local: bench.local("f") };
         match act {
             0 => assert!(bench.world.disk.write("g", b"in the way")),
             _ => assert!(bench.world.disk.save("f", b"another file")),
@@ -275,4 +270,45 @@ fn a_folder_here_needs_a_free_name() {
     assert_clean(&bench.one(action.clone(), "d"));
     bench.assert_agreed();
     assert_planned_again(&bench.one(action, "d"));
+}
+
+#[test]
+fn a_lost_reply_doubles_no_folder_though_listings_lag() {
+    for fault in [Fault::LostAnswer, Fault::LostRequest] {
+        let mut bench = Bench::new(1);
+        bench.world.drive.switch(|switches| switches.visible_after = 30);
+        assert!(bench.world.disk.mkdir("a") && bench.world.disk.mkdir("a/b"));
+        bench.later();
+        bench.world.fuse.script(Call::CreateFolders, 0, fault);
+        bench.world.fuse.script(Call::CreateFolders, 1, fault);
+        let local = bench.local("a/b");
+        let inside = Action::MakeRemoteFolder { local, parent: Parent::Made(0), name: "b".into() };
+        let operations = vec![make(&bench, "a"), after(op(inside, "a/b"), &[0])];
+        assert_clean(&bench.run(&plan(operations)));
+        assert_eq!(bench.world.drive.tree().into_keys().collect::<Vec<_>>(), ["a", "a/b"]);
+        bench.assert_agreed();
+    }
+}
+
+#[test]
+fn two_files_change_places_here_through_a_temporary_name() {
+    let mut bench = Bench::new(1);
+    bench.folder("d");
+    bench.file("d/x", b"x");
+    bench.file("y", b"y");
+    bench.later();
+    let (x, y) = (bench.id("d/x"), bench.id("y"));
+    let drive = &bench.world.drive;
+    assert!(drive.person_rename("y", "x") && drive.person_rename("d/x", "y"));
+    assert!(drive.move_to("x", "d") && drive.move_to("d/y", ""));
+    let (at_x, at_y) = (bench.local("d/x"), bench.local("y"));
+    let away = LocalSeen { path: path("away"), ..at_x.clone() };
+    let operations = vec![
+        op(Action::MoveLocal { remote: None, local: at_x }, "away"),
+        after(op(Action::MoveLocal { remote: Some(bench.remote_id(&y)), local: at_y }, "d/x"), &[0]),
+        after(op(Action::MoveLocal { remote: Some(bench.remote_id(&x)), local: away }, "y"), &[1]),
+    ];
+    assert_clean(&bench.run(&plan(operations)));
+    bench.assert_agreed();
+    assert_eq!((bench.read("y"), bench.read("d/x")), ("x".into(), "y".into()));
 }

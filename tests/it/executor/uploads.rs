@@ -76,6 +76,7 @@ fn a_name_that_was_taken_meanwhile_is_planned_again() {
 
 #[test]
 fn a_file_that_changes_before_while_or_after_it_is_read_is_never_agreed_wrongly() {
+    let mut seen_early = 0;
     for way in [None, Some(Replacement::InPlace), Some(Replacement::Trash)] {
         for step in 0..40 {
             let mut bench = edited();
@@ -86,11 +87,24 @@ fn a_file_that_changes_before_while_or_after_it_is_read_is_never_agreed_wrongly(
                 Some(way) => over(&bench, "f", way),
             };
             let at = if way.is_none() { "g" } else { "f" };
-            let disk = bench.world.disk.clone();
-            bench.world.fuse.interject(step, move || assert!(disk.write(at, b"later content")));
+            let (disk, fuse) = (bench.world.disk.clone(), bench.world.fuse.clone());
+            fuse.forget_calls();
+            let (told, calls) = std::sync::mpsc::channel();
+            bench.world.fuse.interject(step, move || {
+                assert!(disk.write(at, b"later content"));
+                told.send(fuse.calls()).unwrap();
+            });
             let outcome = bench.one(action, at);
             assert!(outcome.failed.is_empty() && outcome.ended.is_none(), "{outcome:?}");
             bench.world.assert_nothing_lost();
+            if let Ok(calls) = calls.try_recv()
+                && !calls.contains_key(&Call::Look)
+            {
+                // Before the last look at it: nothing is committed.
+                assert_planned_again(&outcome);
+                assert!(!bench.world.fuse.calls().contains_key(&Call::Commit));
+                seen_early += 1;
+            }
             if let Some(entry) = bench.base(at).filter(|_| outcome.counts.uploads == 1) {
                 // Whatever was agreed is what went up, and a later edit shows.
                 let there = bench.world.drive.item(&entry.id).unwrap().body;
@@ -99,6 +113,7 @@ fn a_file_that_changes_before_while_or_after_it_is_read_is_never_agreed_wrongly(
             }
         }
     }
+    assert!(seen_early > 10);
 }
 
 #[test]

@@ -1,0 +1,268 @@
+//! What can be asked of the daemon, and what it answers: one type for the socket and the web page.
+
+use std::time::Duration;
+
+use crossbeam::channel::{Receiver, SendTimeoutError, Sender, bounded};
+use serde::{Deserialize, Serialize};
+
+use crate::exit::ExitCode;
+use crate::model::state::Deletion;
+use crate::secret::Secret;
+use crate::status::StatusDocument;
+
+/// What can be asked of the daemon. On the socket: one JSON object on a line.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum ControlRequest {
+    /// The status document.
+    Status,
+    /// Whether the loop ticks; with `ready`, whether it syncs.
+    Health {
+        /// For readiness.
+        #[serde(default)]
+        ready: bool,
+    },
+    /// What was decided for a path, and why.
+    Why {
+        /// Relative to the synced folder, `/`-separated.
+        path: String,
+    },
+    /// What a pass would do; nothing is changed.
+    Plan {
+        /// As JSON instead of text.
+        #[serde(default)]
+        json: bool,
+    },
+    /// A full pass now.
+    SyncNow,
+    /// The deletions that are held.
+    Held,
+    /// Decides on them.
+    Approve {
+        /// Restores instead.
+        #[serde(default)]
+        reject: bool,
+    },
+    /// Stops syncing.
+    Pause,
+    /// Starts it again.
+    Resume,
+    /// Hands over a second-factor code.
+    Code {
+        /// Digits only.
+        #[serde(with = "code")]
+        code: Secret,
+    },
+    /// The ways to get a code.
+    CodeWays,
+    /// Asks for a code.
+    CodeSend {
+        /// In which way.
+        how: SendHow,
+    },
+    /// The stored session changed: `login` or `logout` ran.
+    SessionChanged,
+    /// The stored decision on held deletions, or other stored state, changed.
+    StateChanged,
+}
+
+/// How a code is to be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "by", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SendHow {
+    /// As the account usually does.
+    Usual,
+    /// Shown on the trusted devices.
+    Device,
+    /// By SMS to the listed number of this place, from 1 (two-step accounts: to that device).
+    Sms {
+        /// The place; the first where none is given.
+        #[serde(default)]
+        number: Option<usize>,
+    },
+}
+
+/// A code crosses the socket, and nothing else, as text.
+mod code {
+    use serde::{Deserialize as _, Deserializer, Serializer};
+
+    use crate::secret::Secret;
+
+    pub(super) fn serialize<S: Serializer>(code: &Secret, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(code.expose())
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Ok(Secret::new(text))
+    }
+}
+
+/// What the daemon answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+pub enum ControlReply {
+    /// To `Status`.
+    Status {
+        /// The document.
+        status: Box<StatusDocument>,
+    },
+    /// To `Health`.
+    Health {
+        /// Alive, or ready.
+        healthy: bool,
+        /// One line.
+        why: String,
+    },
+    /// To `Why` and `Plan`: what to print, lines with their ends.
+    Text {
+        /// The text.
+        text: String,
+    },
+    /// To `Held`.
+    Held {
+        /// What waits.
+        held: Held,
+    },
+    /// To `CodeWays`.
+    Ways {
+        /// The ways.
+        ways: CodeWays,
+    },
+    /// It was done, or begun.
+    Done {
+        /// One sentence, without a full stop.
+        said: String,
+    },
+    /// It was not done.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+    },
+}
+
+/// Deletions that wait for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Held {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them.
+    pub deletions: Vec<Deletion>,
+}
+
+/// The ways in which a code can come.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CodeWays {
+    /// Whether trusted devices can show one.
+    pub device: bool,
+    /// Phone numbers as the service shows them, or the devices of a two-step account.
+    pub numbers: Vec<String>,
+    /// Whether the account uses the older two-step verification.
+    pub two_step: bool,
+}
+
+/// Why something was not done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// With which code the command ends (`docs/contract.md`, "Exit codes").
+    pub exit: u8,
+    /// What went wrong, without a full stop.
+    pub message: String,
+    /// What to do about it; may be empty.
+    #[serde(default)]
+    pub advice: String,
+}
+
+impl ControlReply {
+    /// It was done.
+    pub fn done(said: impl Into<String>) -> Self {
+        Self::Done { said: said.into() }
+    }
+
+    /// It was not done.
+    pub fn refused(exit: ExitCode, message: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self::Refused {
+            refusal: Refusal { exit: exit.code(), message: message.into(), advice: advice.into() },
+        }
+    }
+}
+
+/// A request on its way to the loop.
+#[derive(Debug)]
+pub struct ControlCall {
+    /// What is asked.
+    pub request: ControlRequest,
+    reply: Sender<ControlReply>,
+}
+
+impl ControlCall {
+    /// A call, and where its answer arrives.
+    pub fn new(request: ControlRequest) -> (Self, Receiver<ControlReply>) {
+        // Room for the one answer, so that answering never waits.
+        let (reply, answer) = bounded(1);
+        (Self { request, reply }, answer)
+    }
+
+    /// Answers. Never waits; nothing happens when the asker has gone.
+    pub fn answer(self, reply: ControlReply) {
+        let _ = self.reply.try_send(reply);
+    }
+}
+
+/// How long the loop has for an answer.
+pub fn limit_of(request: &ControlRequest) -> Duration {
+    Duration::from_secs(match request {
+        ControlRequest::Status
+        | ControlRequest::Health { .. }
+        | ControlRequest::SyncNow
+        | ControlRequest::Pause
+        | ControlRequest::Resume
+        | ControlRequest::SessionChanged
+        | ControlRequest::StateChanged => 5,
+        ControlRequest::Why { .. } | ControlRequest::Held | ControlRequest::Approve { .. } => 15,
+        // These wait for iCloud.
+        ControlRequest::Code { .. } | ControlRequest::CodeWays | ControlRequest::CodeSend { .. } => 120,
+        // A complete listing of a large drive.
+        ControlRequest::Plan { .. } => 1800,
+    })
+}
+
+/// Hands `request` to the loop and waits for its answer, at most as long as [`limit_of`] says and not beyond the closing
+/// of `stop`.
+pub fn ask<T>(
+    request: ControlRequest,
+    calls: &Sender<ControlCall>,
+    stop: &Receiver<T>,
+    limit: Duration,
+) -> ControlReply {
+    let is_health = matches!(request, ControlRequest::Health { .. });
+    let (call, answer) = ControlCall::new(request);
+    // The loop takes calls between its other work; while it is stuck, this channel fills and times out.
+    let failure = match calls.send_timeout(call, limit) {
+        Ok(()) => crossbeam::channel::select! {
+            recv(answer) -> reply => match reply {
+                Ok(reply) => return reply,
+                Err(_) => Failure::Stopping,
+            },
+            recv(stop) -> _ => Failure::Stopping,
+            default(limit) => Failure::Stuck,
+        },
+        Err(SendTimeoutError::Timeout(_)) => Failure::Stuck,
+        Err(SendTimeoutError::Disconnected(_)) => Failure::Stopping,
+    };
+    let why = match failure {
+        Failure::Stuck => format!("the daemon's loop has not answered for {} s", limit.as_secs()),
+        Failure::Stopping => "the daemon is stopping".to_owned(),
+    };
+    if is_health {
+        return ControlReply::Health { healthy: false, why };
+    }
+    ControlReply::refused(ExitCode::Unexpected, why, "")
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy)]
+enum Failure {
+    Stuck,
+    Stopping,
+}

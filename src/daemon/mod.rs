@@ -1,0 +1,82 @@
+//! `run`: keeps both sides the same until somebody stops it.
+//!
+//! One thread, the loop, decides when to look and answers every question. It never waits for the
+//! network or the disk: it lends the engine, the sole owner of the three trees, to a job thread and
+//! gets it back with the job's result. Watcher, control socket, signals and jobs all talk to it
+//! through bounded channels.
+
+mod calls;
+mod dumps;
+mod jobs;
+mod main_loop;
+mod reload;
+mod schedule;
+
+use std::sync::Arc;
+
+use crossbeam::channel::bounded;
+use jiff::tz::TimeZone;
+
+use crate::app::AppError;
+use crate::app::clock::SystemClock;
+use crate::app::open::{Drive, Home, Purpose, service};
+use crate::config::{Loaded, Sources};
+use crate::control::ControlServer;
+use crate::exit::ExitCode;
+use crate::icloud::env::Stop;
+use crate::signals::SignalThread;
+
+/// Requests that may wait for the loop; beyond, clients are told that it is stuck.
+const CALL_ROOM: usize = 16;
+
+/// Runs the daemon until a signal ends it.
+///
+/// # Errors
+///
+/// [`AppError`] only for what no waiting can cure: another instance, a drive folder that cannot be
+/// used, an unusable configuration. Everything else is a state of the running daemon.
+pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode, AppError> {
+    let stop = Arc::<Stop>::default();
+    let at_once = || std::process::exit(i32::from(ExitCode::Success.code()));
+    let (listening, signals) = SignalThread::start(at_once).map_err(|source| AppError::Io {
+        what: "cannot listen for signals",
+        path: "/proc/self".into(),
+        source,
+    })?;
+    let config = &loaded.config;
+    let home = Home::open(config)?;
+    // A missing or wrong folder is worth waiting for only when it was the right one before.
+    let drive = match Drive::open(config, &home.engine.state, Purpose::Sync) {
+        Ok(drive) => Some(drive),
+        Err(error @ AppError::Locked(_)) => return Err(error),
+        Err(error) if home.engine.state.base.is_empty() => return Err(error),
+        Err(error) => {
+            log::error!("{error}");
+            None
+        }
+    };
+    let clock = SystemClock::new(Arc::clone(&stop));
+    let service = service(config, &clock)?;
+    let (calls_in, calls) = bounded(CALL_ROOM);
+    let control = ControlServer::start(&config.sync.state_directory, calls_in)
+        .map_err(|error| AppError::Refused { message: error.to_string(), exit: error.exit_code() })?;
+    let result = main_loop::Loop::new(main_loop::Start {
+        sources,
+        loaded,
+        zone,
+        stop,
+        clock,
+        home,
+        drive,
+        service: Arc::clone(&service),
+        signals,
+        calls,
+    })
+    .run();
+    drop(control);
+    drop(listening);
+    if let Err(error) = service.account().flush() {
+        log::warn!("{error}");
+    }
+    result
+}

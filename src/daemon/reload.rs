@@ -1,0 +1,89 @@
+//! SIGHUP: reads the configuration again; what cannot change while running is named.
+
+use super::main_loop::{Loop, periods};
+use crate::app::open::settings;
+use crate::config::{self, schema};
+use crate::engine::pass::Settings;
+
+/// Keys, or whole sections, that only a restart changes.
+const FIXED: [&str; 10] = [
+    "account.username",
+    "account.region",
+    "sync.directory",
+    "sync.state_directory",
+    "sync.remote_root",
+    "sync.watch",
+    "log",
+    "web",
+    "icloud",
+    "limits.",
+];
+
+impl Loop {
+    /// Reads the configuration again and takes over what can change.
+    pub(super) fn reload(&mut self) {
+        let fresh = match config::load(&self.sources) {
+            Ok(fresh) => fresh,
+            Err(error) => {
+                log::error!("the configuration was not reloaded, the old one stays: {error}");
+                return;
+            }
+        };
+        let value = |loaded: &config::Loaded, key| loaded.effective.value(key).ok();
+        let changed: Vec<String> = schema::KEYS
+            .iter()
+            .filter(|key| value(&self.loaded, key) != value(&fresh, key))
+            .map(schema::Key::dotted)
+            .collect();
+        for name in changed.iter().filter(|name| is_fixed(name)) {
+            log::warn!("{name} changed, which takes a restart");
+        }
+        log::info!("the configuration was read again, {} keys changed", changed.len());
+        if changed.iter().any(|name| name.starts_with("account.password")) {
+            self.service.account().set_password(fresh.config.account.password.clone());
+            self.session_changed();
+        }
+        let root_is_library = self.settings.root_is_library;
+        self.settings = Settings { root_is_library, ..settings(&fresh.config) };
+        self.schedule.periods = periods(&fresh.config);
+        let old = &mut self.loaded.config;
+        // The parts that are fixed stay as they are in force.
+        let (directory, state, root, watch) = (
+            old.sync.directory.clone(),
+            old.sync.state_directory.clone(),
+            old.sync.remote_root.clone(),
+            old.sync.watch,
+        );
+        old.sync =
+            config::Sync { directory, state_directory: state, remote_root: root, watch, ..fresh.config.sync };
+        old.guard = fresh.config.guard;
+        old.trash = fresh.config.trash;
+        self.asked = true;
+    }
+}
+
+fn is_fixed(name: &str) -> bool {
+    FIXED.iter().any(|fixed| {
+        name == *fixed
+            || name.strip_prefix(fixed).is_some_and(|rest| fixed.ends_with('.') || rest.starts_with('.'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sections_and_single_keys_are_fixed() {
+        for (name, fixed) in [
+            ("log.level", true),
+            ("limits.upload_rate", true),
+            ("sync.directory", true),
+            ("sync.ignore", false),
+            ("guard.max_deletes", false),
+            ("account.password", false),
+        ] {
+            assert_eq!(is_fixed(name), fixed, "{name}");
+        }
+    }
+}

@@ -1,0 +1,256 @@
+//! Feeds the lane and the workers: what runs next, where, and with whom in one request.
+
+use std::sync::atomic::Ordering;
+
+use crossbeam::channel::{self, RecvTimeoutError};
+
+use crate::engine::operation::{Action, LocalSeen, UploadTarget};
+use crate::model::Zone;
+
+use super::lane::{BATCH, Lane, Step, TICK};
+use super::report::Halt;
+use super::schedule::{Class, class_of};
+use super::transfer::{self, Arrived, Context, Job, Work};
+
+/// A group of downloads whose offers are asked for together is not larger than this, so that the
+/// addresses are used soon and no worker gets all the large ones.
+const GROUP_BYTES: u64 = 4 << 20;
+
+impl<'a> Lane<'a> {
+    fn context(&self) -> Context<'a> {
+        Context {
+            ports: self.ports,
+            packages: self.options.packages,
+            abort: &self.shared.abort,
+            bytes: &self.shared.bytes,
+        }
+    }
+
+    /// Everything on the calling thread, in plan order.
+    pub(super) fn alone(&mut self) {
+        let context = self.context();
+        while self.goes_on() {
+            let due = self.schedule.wake(self.ports.clock.now());
+            match self.schedule.first() {
+                Some((index, Class::Lane)) => self.lane_step(index),
+                Some((index, class)) => {
+                    let jobs = self.gather(class, index, BATCH, true);
+                    transfer::run(&context, &jobs, &mut |index, result| self.arrive(index, result));
+                }
+                None => match due {
+                    Some(due) => self.wait_until(due),
+                    None => break,
+                },
+            }
+        }
+    }
+
+    /// Transfers on worker threads, fed by channels; everything else here.
+    pub(super) fn with_workers(&mut self, workers: usize) {
+        let context = self.context();
+        std::thread::scope(|scope| {
+            let (job_sender, job_receiver) = channel::bounded::<Vec<Job>>(workers);
+            let (result_sender, results) = channel::bounded(workers * 4);
+            let mut threads = Vec::new();
+            for _ in 0..workers {
+                let (jobs, results) = (job_receiver.clone(), result_sender.clone());
+                let context = &context;
+                threads.push(scope.spawn(move || {
+                    for group in jobs {
+                        transfer::run(context, &group, &mut |index, result| {
+                            // The lane reads until all workers are gone, so this never fails for long.
+                            let _ = results.send((index, result));
+                        });
+                    }
+                }));
+            }
+            drop((job_receiver, result_sender));
+            let mut under_way = 0;
+            while self.goes_on() {
+                for (index, result) in results.try_iter() {
+                    under_way -= 1;
+                    self.arrive(index, result);
+                }
+                let due = self.schedule.wake(self.ports.clock.now());
+                // Nobody else sends, so a channel that is not full takes a group at once.
+                while self.outcome.ended.is_none() && !job_sender.is_full() {
+                    let Some(jobs) = self.next_group(workers) else { break };
+                    under_way += jobs.len();
+                    if job_sender.send(jobs).is_err() {
+                        break;
+                    }
+                }
+                if let Some(index) = self.schedule.peek(Class::Lane) {
+                    self.lane_step(index);
+                } else if under_way > 0 {
+                    let wait = due.map_or(TICK, |due| self.until(due).min(TICK));
+                    match results.recv_timeout(wait) {
+                        Ok((index, result)) => {
+                            under_way -= 1;
+                            self.arrive(index, result);
+                        }
+                        // A worker ends before its channel does only by a panic, which the scope passes on.
+                        Err(RecvTimeoutError::Timeout)
+                            if threads.iter().any(std::thread::ScopedJoinHandle::is_finished) =>
+                        {
+                            break;
+                        }
+                        Err(RecvTimeoutError::Timeout) => self.tell_progress(),
+                        Err(RecvTimeoutError::Disconnected) => break,
+                    }
+                } else if let Some(due) = due {
+                    self.wait_until(due);
+                } else if self.schedule.first().is_none() {
+                    break;
+                }
+            }
+            // Workers finish or give up at the next piece; what they bring now stays for a later resume.
+            drop(job_sender);
+            self.shared.abort.store(true, Ordering::Relaxed);
+            for _ in results {}
+        });
+    }
+
+    /// Jobs for one worker: many small downloads together, so that their offers are one request.
+    fn next_group(&mut self, workers: usize) -> Option<Vec<Job>> {
+        let staged = self.arrived.len() + self.staging;
+        let fetch = self.schedule.peek(Class::Fetch);
+        // Staged content waits for the lane; sending too far ahead would let it grow old.
+        let stage = self.schedule.peek(Class::Stage).filter(|_| staged < workers * 2);
+        match (fetch, stage) {
+            (Some(fetch), stage) if stage.is_none_or(|stage| fetch < stage) => {
+                let share = self.schedule.ready(Class::Fetch) / (workers * 2);
+                Some(self.gather(Class::Fetch, fetch, share.clamp(1, BATCH), false))
+            }
+            (_, Some(stage)) => {
+                let jobs = self.gather(Class::Stage, stage, 1, false);
+                self.staging += jobs.len();
+                Some(jobs)
+            }
+            (_, None) => None,
+        }
+        .filter(|jobs| !jobs.is_empty())
+    }
+
+    /// Takes jobs of one class out of the queue, from `first` on.
+    fn gather(&mut self, class: Class, first: usize, most: usize, adjacent: bool) -> Vec<Job> {
+        let (mut jobs, mut bytes) = (Vec::new(), 0u64);
+        let mut index = first;
+        loop {
+            self.schedule.take(class, index);
+            match self.job(index) {
+                Ok(job) => {
+                    bytes = bytes.saturating_add(job.weight());
+                    jobs.push(job);
+                }
+                Err(halt) => self.finish(index, Err(halt)),
+            }
+            let next = if adjacent {
+                Some(index + 1).filter(|next| self.schedule.is_ready(class, *next))
+            } else {
+                self.schedule.peek(class)
+            };
+            match next {
+                Some(next) if class == Class::Fetch && jobs.len() < most && bytes < GROUP_BYTES => {
+                    index = next
+                }
+                _ => return jobs,
+            }
+        }
+    }
+
+    fn job(&mut self, index: usize) -> Result<Job, Halt> {
+        let operation = &self.plan.operations[index];
+        let (remote, work) = match (&operation.action, self.decided.get(&index)) {
+            (Action::Compare { remote, local, .. }, None) => {
+                (Some(remote), Work::Compare { local: self.local_now(local) })
+            }
+            (Action::Download { remote, over }, _) => {
+                let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0);
+                (Some(remote), Work::Fetch { over_content })
+            }
+            (Action::Compare { remote, local, .. }, Some(conflict))
+            | (Action::Settle { remote, local, conflict }, _) => match class_of(conflict) {
+                Class::Stage => (Some(remote), self.stage_work(local, remote.id.zone(), &remote.name)),
+                _ => (Some(remote), Work::Fetch { over_content: local.stamp.size > 0 }),
+            },
+            (Action::Upload { local, target: UploadTarget::New { parent, name } }, _) => {
+                let zone = self.parent(parent)?.zone().clone();
+                (None, self.stage_work(local, &zone, name))
+            }
+            (Action::Upload { local, target: UploadTarget::Over { remote, .. } }, _) => {
+                (Some(remote), self.stage_work(local, remote.parent.zone(), &remote.name))
+            }
+            _ => return Err(Halt::replan("it moves no content")),
+        };
+        Ok(Job {
+            index,
+            remote: remote.map(|remote| self.versions.current(remote)),
+            path: operation.path.clone(),
+            work,
+            proves_difference: self.ledger.calibration().proves_difference(),
+        })
+    }
+
+    fn stage_work(&self, local: &LocalSeen, zone: &Zone, name: &str) -> Work {
+        Work::Stage { local: self.local_now(local), zone: zone.clone(), name: name.into() }
+    }
+
+    fn arrive(&mut self, index: usize, result: Result<Arrived, Halt>) {
+        if self.class_now(index) == Class::Stage {
+            self.staging = self.staging.saturating_sub(1);
+        }
+        if self.outcome.ended.is_some() {
+            return;
+        }
+        match result {
+            Err(halt) => self.finish(index, Err(halt)),
+            Ok(staged @ Arrived::Staged { .. }) => {
+                self.arrived.insert(index, staged);
+                self.schedule.queue(index, Class::Lane);
+            }
+            Ok(other) => self.step(index, Some(other)),
+        }
+    }
+
+    fn lane_step(&mut self, index: usize) {
+        self.schedule.take(Class::Lane, index);
+        let alike = |lane: &Self, next: usize| {
+            lane.schedule.is_ready(Class::Lane, next)
+                && alike(&lane.plan.operations[index].action, &lane.plan.operations[next].action)
+        };
+        let mut group = vec![index];
+        while group.len() < BATCH && alike(self, index + group.len()) {
+            group.push(index + group.len());
+            self.schedule.take(Class::Lane, index + group.len() - 1);
+        }
+        match &self.plan.operations[index].action {
+            Action::MakeRemoteFolder { parent, .. } => {
+                for (index, result) in self.make_remote_folders(parent, &group) {
+                    self.finish(index, result.map(|()| Step::Done));
+                }
+            }
+            Action::TrashRemote { .. } => {
+                for (index, result) in self.trash_remote(&group) {
+                    self.finish(index, result.map(|()| Step::Done));
+                }
+            }
+            _ => {
+                let arrived = self.arrived.remove(&index);
+                self.step(index, arrived);
+            }
+        }
+    }
+}
+
+/// Whether both may share one request.
+fn alike(a: &Action, b: &Action) -> bool {
+    match (a, b) {
+        (Action::MakeRemoteFolder { parent: a, .. }, Action::MakeRemoteFolder { parent: b, .. }) => a == b,
+        (
+            Action::TrashRemote { remote: a, subtree: inside_a, .. },
+            Action::TrashRemote { remote: b, subtree: inside_b, .. },
+        ) => !a.folder && !b.folder && inside_a.is_empty() && inside_b.is_empty(),
+        _ => false,
+    }
+}

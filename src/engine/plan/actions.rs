@@ -1,0 +1,256 @@
+//! The operation that carries a task out, as the world is when its turn comes.
+
+use std::collections::HashSet;
+
+use super::items::{Change, Fate, Item, Key};
+use super::order::Emitter;
+use super::tasks::Kind;
+use super::{ConflictPolicy, Mode};
+use crate::engine::conflict::conflict_name;
+use crate::engine::operation::{Action, Conflict, LocalSeen, Parent, Reason, RemoteSeen, UploadTarget};
+use crate::engine::recognise::LocalFate;
+use crate::model::name::{aside_name, key as name_key};
+use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
+
+impl Emitter<'_, '_> {
+    /// Where an item hangs here at this point of the plan; operations that brought it there go into `after`.
+    fn place_here(&self, key: Key, after: &mut Vec<usize>) -> Option<(Key, Box<str>)> {
+        if let Some((parent, name, operation)) = self.moved.get(&key) {
+            after.push(*operation);
+            return Some((*parent, name.clone()));
+        }
+        let node = match (self.items.all.get(&key), key) {
+            (Some(item), _) => item.local?,
+            (None, Key::Base(node)) => match self.world.recognition.of_base[node] {
+                LocalFate::There { node, .. } => node,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        Some((self.items.local_parent(self.world, node), self.world.local.tree.name(node).into()))
+    }
+
+    fn path_here(&self, key: Key, after: &mut Vec<usize>) -> RelPath {
+        let mut names = Vec::new();
+        let mut at = key;
+        while at != Key::ROOT {
+            let Some((parent, name)) = self.place_here(at, after) else { break };
+            names.push(name);
+            at = parent;
+        }
+        names.reverse();
+        RelPath::parse(&names.join("/")).expect("trees hold checked names only")
+    }
+
+    fn seen_here(&self, item: &Item, key: Key, after: &mut Vec<usize>) -> Option<LocalSeen> {
+        let mut seen = self.world.local_seen(item.local?, self.path_here(key, after));
+        // A file that was compared with the base and found the same has the base's signature.
+        if let (Some(node), Change::Same | Change::Touched, None) = (item.base, item.here, seen.signature) {
+            seen.signature = self.world.base.get(node).signature;
+        }
+        Some(seen)
+    }
+
+    fn seen_there(&self, item: &Item) -> Option<RemoteSeen> {
+        let known = item.base.map(|node| self.world.base.get(node));
+        Some(self.world.remote_seen(item.remote?, known))
+    }
+
+    fn parent_there(&self, folder: Key) -> Option<Parent> {
+        if let Some(&index) = self.made.get(&folder) {
+            return Some(Parent::Made(index));
+        }
+        let id = match (self.items.all.get(&folder), folder) {
+            (Some(item), _) => self.world.remote.tree.get(item.remote?).id.clone(),
+            (None, Key::Base(node)) => self.world.base.get(node).id.clone(),
+            _ => return None,
+        };
+        Some(Parent::Known(id))
+    }
+
+    /// The operation of a task, its path and its reason.
+    pub fn action(
+        &mut self,
+        key: Key,
+        kind: Kind,
+        aside: Option<Key>,
+        after: &mut Vec<usize>,
+    ) -> Option<(Action, RelPath, Reason)> {
+        let item = &self.items.all[&key];
+        let place = item.place.as_ref();
+        let number = self.operations.len();
+        let base_id = || item.base.map(|node| self.world.base.get(node).id.clone());
+        let shown = || super::decide::shown_path(self.world, item);
+        let there = self.seen_there(item);
+        match kind {
+            Kind::TrashRemote => return self.trash_remote(item, there?),
+            Kind::Forget => return Some((Action::Forget { id: base_id()? }, shown(), item.reason)),
+            Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
+                let local = kind == Kind::KeepLocalOnly;
+                let presence = if local { Presence::LocalOnly } else { Presence::RemoteOnly };
+                return Some((Action::Keep { id: base_id()?, presence }, shown(), Reason::HoldsForeign));
+            }
+            _ => {}
+        }
+        let here = item.local.filter(|_| item.here.is_there() || kind == Kind::TrashLocal);
+        let here = here.and_then(|_| self.seen_here(item, key, after));
+        if kind == Kind::TrashLocal {
+            let local = here?;
+            let path = local.path.clone();
+            return Some((
+                Action::TrashLocal { id: base_id(), local, folder: item.folder },
+                path,
+                item.reason,
+            ));
+        }
+        let place = place?;
+        let end = self.path_here(place.parent, after).join(&place.local_name).ok()?;
+        Some(match kind {
+            Kind::MakeLocal => (Action::MakeLocalFolder { remote: there? }, end, item.reason),
+            Kind::MoveLocal => {
+                let local = here?;
+                let path = match aside {
+                    Some(folder) => {
+                        self.path_here(folder, after).join(&aside_name(local.path.name(), number)).ok()?
+                    }
+                    None => end,
+                };
+                // Where the item on iCloud has yet to move too, the base learns the place from that operation.
+                let moves_there =
+                    self.tasks.of(key).iter().any(|task| self.tasks.all[*task].kind == Kind::MoveRemote);
+                let known = item.base.is_some() && item.there.is_there() && !moves_there && aside.is_none();
+                (Action::MoveLocal { remote: there.filter(|_| known), local }, path, move_reason(item))
+            }
+            Kind::MakeRemote => {
+                let (parent, name) = (self.parent_there(place.parent)?, place.remote_name.clone());
+                (Action::MakeRemoteFolder { local: here?, parent, name }, end, item.reason)
+            }
+            Kind::MoveRemote => {
+                let remote = there?;
+                let (parent, name) = match aside {
+                    Some(folder) => (self.parent_there(folder)?, aside_name(&remote.name, number).into()),
+                    None => (self.parent_there(place.parent)?, place.remote_name.clone()),
+                };
+                let local = here.filter(|_| aside.is_none());
+                let temporary = aside.is_some();
+                (Action::MoveRemote { remote, local, parent, name, temporary }, end, move_reason(item))
+            }
+            Kind::Agree => (Action::Agree { remote: there?, local: here? }, end, item.reason),
+            Kind::Download => (Action::Download { remote: there?, over: here }, end, item.reason),
+            Kind::Upload => {
+                let target = match there.filter(|_| item.there.is_there()) {
+                    Some(remote) => UploadTarget::Over { remote, way: self.world.policy.replacement },
+                    None => UploadTarget::New {
+                        parent: self.parent_there(place.parent)?,
+                        name: place.remote_name.clone(),
+                    },
+                };
+                (Action::Upload { local: here?, target }, end, item.reason)
+            }
+            Kind::Reconcile => self.reconcile(item, here?, there?)?,
+            Kind::TrashLocal
+            | Kind::TrashRemote
+            | Kind::KeepLocalOnly
+            | Kind::KeepRemoteOnly
+            | Kind::Forget => return None,
+        })
+    }
+
+    fn trash_remote(&self, item: &Item, remote: RemoteSeen) -> Option<(Action, RelPath, Reason)> {
+        let base = self.world.base;
+        let node = item.base?;
+        let path = base.path(node);
+        // Where another item has the place, or gets it from this plan, that one is no sign of life.
+        let folder = base.parent(node)?;
+        let taken = match self.world.recognition.of_base[folder] {
+            LocalFate::There { node, .. } => self.world.local.tree.child(node, path.name()).is_some(),
+            _ => false,
+        };
+        let taken = taken || self.given.contains(&(Key::Base(folder), name_key(path.name(), true)));
+        let absent = (item.here == Change::Deleted && !taken).then(|| path.clone());
+        Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, item.reason))
+    }
+
+    /// Every item below a folder that goes to iCloud's trash, as seen.
+    fn subtree(&self, item: &Item) -> Vec<(ItemId, Etag)> {
+        let tree = &self.world.remote.tree;
+        let nodes = item.remote.filter(|_| item.folder).into_iter().flat_map(|node| tree.walk(node).skip(1));
+        // What is to leave the folder first is not among them.
+        let stays = |node: &Node| {
+            self.items
+                .all
+                .get(&self.items.key_of_remote(self.world, *node))
+                .is_none_or(|item| item.fate != Fate::Keep)
+        };
+        nodes.filter(stays).map(|node| (tree.get(node).id.clone(), tree.get(node).etag.clone())).collect()
+    }
+
+    fn reconcile(
+        &mut self,
+        item: &Item,
+        local: LocalSeen,
+        remote: RemoteSeen,
+    ) -> Option<(Action, RelPath, Reason)> {
+        let policy = self.world.policy;
+        let path = local.path.clone();
+        let package = remote.package;
+        let comparable = !package && remote.size.is_none_or(|size| size == local.stamp.size);
+        if comparable && remote.signature.is_some() && remote.signature == local.signature {
+            return Some((Action::Agree { remote, local }, path, Reason::Same));
+        }
+        let newer = match (policy.conflict, remote.mtime, local.stamp.mtime.whole_seconds()) {
+            (ConflictPolicy::Newest, Some(there), here) if !package && there.0 > here => Some(Side::Remote),
+            (ConflictPolicy::Newest, Some(there), here) if !package && there.0 < here => Some(Side::Local),
+            _ => None,
+        };
+        let conflict = match (policy.mode, newer) {
+            (Mode::TwoWay | Mode::DownloadOnly, Some(Side::Remote)) => Conflict::TakeRemote,
+            (Mode::TwoWay | Mode::UploadOnly, Some(Side::Local)) => Conflict::TakeLocal,
+            (Mode::UploadOnly, _) => {
+                Conflict::KeepBothThere { name: self.copy_name(item, &remote.name)?.into() }
+            }
+            (mode, _) => {
+                let copy = path.parent()?.join(&self.copy_name(item, path.name())?).ok()?;
+                Conflict::KeepBoth { copy, local_only: package || mode == Mode::DownloadOnly }
+            }
+        };
+        let reason = if package { item.reason } else { Reason::Conflict };
+        let action = match comparable {
+            true => Action::Compare { remote, local, otherwise: conflict },
+            false => Action::Settle { remote, local, conflict },
+        };
+        Some((action, path, reason))
+    }
+
+    /// A free name, on both sides, for the conflict copy of the item called `name`.
+    fn copy_name(&mut self, item: &Item, name: &str) -> Option<String> {
+        let folder = item.place.as_ref()?.parent;
+        if !self.names.contains_key(&folder) {
+            let names = self.names_in(folder);
+            self.names.insert(folder, names);
+        }
+        let taken = |name: &str| {
+            let key = name_key(name, true);
+            self.names[&folder].contains(&key) || self.given.contains(&(folder, key))
+        };
+        (1..).map(|nth| conflict_name(name, self.world.policy.conflict_mark, nth)).find(|name| !taken(name))
+    }
+
+    /// The names that a folder holds on either side.
+    fn names_in(&self, folder: Key) -> HashSet<Box<str>> {
+        let (here, there) = self.items.sides(self.world, folder);
+        let (local, remote) = (&self.world.local.tree, &self.world.remote.tree);
+        let here = here.into_iter().flat_map(|node| local.children(node)).map(|child| local.name(*child));
+        let there = there.into_iter().flat_map(|node| remote.children(node)).map(|child| remote.name(*child));
+        here.chain(there).map(|name| name_key(name, true)).collect()
+    }
+}
+
+fn move_reason(item: &Item) -> Reason {
+    match item.moved {
+        _ if item.reason == Reason::NameClaimed || item.reason == Reason::MovedOnBoth => item.reason,
+        Some(Side::Remote) if item.moved_here && item.moved_there => Reason::MovedOnBoth,
+        Some(side) => Reason::Moved(side),
+        None => item.reason,
+    }
+}

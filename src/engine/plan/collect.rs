@@ -1,0 +1,318 @@
+//! What happened to each item that something happened to.
+//!
+//! What is collected of an item depends on little: where the base's item is found here, the entry on iCloud of
+//! its id, what the filter says of its path, and whether a folder above it has moved. So a plan after few changes
+//! could be fed a list of touched nodes (those whose entry, listing or fate changed, and everything below a
+//! folder that moved) instead of walking the trees: [`Items::collect`] is the only walk over all of them, and all
+//! that comes after it works on what it found.
+
+use std::collections::HashMap;
+
+use super::Mode;
+use super::items::{Change, Item, Items, Key, World, is_edited};
+use crate::engine::operation::Reason;
+use crate::engine::recognise::{Content, LocalFate};
+use crate::engine::view::Absence;
+use crate::model::{
+    BaseEntry, FolderState, LocalKind, Node, NodeMap, Presence, RelPath, RemoteKind, Side, Tree, name,
+};
+
+/// Why a file without a size is not believed to be empty (`docs/sync.md` §3).
+const NO_SIZE: &str = "iCloud shows it without a size, where it had content: it is looked at again";
+
+impl Items {
+    /// Collects the items that something happened to on either side.
+    pub fn collect(world: &World<'_>) -> Self {
+        let mut items =
+            Self { all: Default::default(), alias: HashMap::new(), split: HashMap::new(), notes: Vec::new() };
+        items.collect_known(world);
+        items.collect_remote(world);
+        items.collect_local(world);
+        items
+    }
+
+    fn collect_known(&mut self, world: &World<'_>) {
+        let base = world.base;
+        let mut paths = Paths::new(base);
+        let mut above = NodeMap::new(base, Above::default());
+        for node in base.walk(Node::ROOT).skip(1) {
+            let Some(folder) = base.parent(node) else { continue };
+            let path = paths.of(base, node);
+            let (item, below) = known(world, node, &path, above[folder]);
+            above[node] = below;
+            if !is_untouched(world, &item, base.get(node)) {
+                self.all.insert(Key::Base(node), item);
+            }
+        }
+    }
+
+    /// New items on iCloud; one that took the place of an item that is gone there is its successor.
+    fn collect_remote(&mut self, world: &World<'_>) {
+        let tree = &world.remote.tree;
+        let mut paths = Paths::new(tree);
+        let mut vacant = self.vacant_there(world);
+        for node in tree.walk(Node::ROOT).skip(1) {
+            let entry = tree.get(node);
+            if world.base.by_id(&entry.id).is_some() || !world.is_ours(node) {
+                continue;
+            }
+            let parent = self.remote_parent(world, node);
+            let elder = vacant.remove(&(parent, name::nfc(&entry.name), entry.is_folder()));
+            if let Some(key) = elder {
+                self.alias.insert(Key::Remote(node), key);
+                let item = self.all.get_mut(&key).expect("what left a place vacant is a collected item");
+                item.remote = Some(node);
+                item.there = if entry.is_folder() { Change::Same } else { Change::Edited };
+                item.succeeded = true;
+                item.moved_there = false;
+                item.accepted_there = item.accepted;
+                continue;
+            }
+            let accepted = (world.policy.takes_part)(&paths.of(tree, node));
+            if !accepted && !entry.is_folder() {
+                continue;
+            }
+            let item = Item {
+                remote: Some(node),
+                folder: entry.is_folder(),
+                there: Change::Edited,
+                accepted,
+                accepted_there: accepted,
+                ..Item::unknown(Reason::New(Side::Remote))
+            };
+            self.all.insert(Key::Remote(node), item);
+        }
+    }
+
+    /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it.
+    fn vacant_there(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Key> {
+        let fits = |item: &Item, entry: &BaseEntry| {
+            item.there == Change::Deleted
+                && item.here.is_there()
+                && !item.moved_here
+                && item.accepted
+                && !item.dismissed
+                && entry.presence == Presence::Both
+        };
+        let place = |(key, item): (&Key, &Item)| {
+            let node = item.base?;
+            let entry = world.base.get(node);
+            let folder = Key::Base(world.base.parent(node)?);
+            fits(item, entry).then(|| ((folder, name::nfc(&entry.remote_name), item.folder), *key))
+        };
+        self.all.iter().filter_map(place).collect()
+    }
+
+    /// New items here; one that meets a new item of its kind on iCloud at the same place is the same item.
+    fn collect_local(&mut self, world: &World<'_>) {
+        let tree = &world.local.tree;
+        let mut paths = Paths::new(tree);
+        let new_remote = self.new_remote_by_place(world);
+        for node in tree.walk(Node::ROOT).skip(1) {
+            let entry = tree.get(node);
+            if world.recognition.of_local[node].is_some() || entry.kind == LocalKind::Special {
+                continue;
+            }
+            let folder = entry.kind == LocalKind::Folder;
+            let path = paths.of(tree, node);
+            let local_only = world.policy.local_only.contains(&path);
+            let parent = self.local_parent(world, node);
+            let composed = name::key(tree.name(node), world.policy.local_folds_case);
+            let twin = new_remote
+                .get(&(parent, composed, folder))
+                .filter(|_| !local_only)
+                .and_then(|twins| self.twin(world, node, twins));
+            if let Some(key) = twin {
+                self.alias.insert(Key::Local(node), key);
+                let item = self.all.get_mut(&key).expect("a twin is a collected item");
+                item.local = Some(node);
+                item.here = Change::Edited;
+                item.accepted_here = item.accepted;
+                continue;
+            }
+            let accepted = !local_only && (world.policy.takes_part)(&path);
+            if !accepted && !folder {
+                continue;
+            }
+            let item = Item {
+                local: Some(node),
+                folder,
+                here: Change::Edited,
+                accepted,
+                accepted_here: accepted,
+                ..Item::unknown(Reason::New(Side::Local))
+            };
+            self.all.insert(Key::Local(node), item);
+        }
+    }
+
+    /// Of the new items on iCloud that have the name of the local `node` in some form, the one that it is: the one
+    /// written the same way, else one that is written like nothing else here.
+    fn twin(&self, world: &World<'_>, node: Node, twins: &[Key]) -> Option<Key> {
+        let tree = &world.local.tree;
+        let exact = |key: &Key| self.all[key].remote.map(|node| &*world.remote.tree.get(node).name);
+        let mut free = twins.iter().filter(|key| self.all[key].local.is_none());
+        free.clone()
+            .find(|key| exact(key) == Some(tree.name(node)))
+            .or_else(|| {
+                free.find(|key| {
+                    exact(key).zip(tree.parent(node)).is_none_or(|(name, at)| tree.child(at, name).is_none())
+                })
+            })
+            .copied()
+    }
+
+    fn new_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Vec<Key>> {
+        let mut places: HashMap<_, Vec<Key>> = HashMap::new();
+        for (key, item) in &self.all {
+            if let Key::Remote(node) = key {
+                let parent = self.remote_parent(world, *node);
+                let name = name::key(&world.remote.tree.get(*node).name, world.policy.local_folds_case);
+                places.entry((parent, name, item.folder)).or_default().push(*key);
+            }
+        }
+        places
+    }
+}
+
+/// What the folders above an item mean for it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Above {
+    /// Its path here is not the agreed one.
+    moved_here: bool,
+    /// Its path on iCloud is not the agreed one.
+    moved_there: bool,
+    /// It lives in an app library that is not opted in any more.
+    dismissed: bool,
+}
+
+/// Whether nothing happened to an item of the base.
+fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) -> bool {
+    item.here == Change::Same
+        && item.there == Change::Same
+        && !item.moved_here
+        && !item.moved_there
+        && item.accepted
+        && (!item.folder || item.accepted_here && item.accepted_there)
+        && entry.presence == Presence::Both
+        && !world.is_too_large(entry.remote_size)
+        && !world.is_too_large((!entry.folder).then_some(entry.stamp.size))
+}
+
+/// What happened to the item `node` of the base, whose agreed path is `agreed`; and what that means for what it holds.
+pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Above) -> (Item, Above) {
+    let entry = world.base.get(node);
+    let folder = world.base.parent(node).unwrap_or(Node::ROOT);
+    let mut item = Item {
+        base: Some(node),
+        folder: entry.folder,
+        dismissed: above.dismissed,
+        ..Item::unknown(Reason::Same)
+    };
+    see_here(world, &mut item, node, folder);
+    see_there(world, &mut item, node, folder);
+    let below = Above {
+        moved_here: above.moved_here || item.moved_here,
+        moved_there: above.moved_there || item.moved_there,
+        dismissed: item.dismissed,
+    };
+    let takes_part = world.policy.takes_part;
+    item.accepted = takes_part(agreed);
+    item.accepted_here = match item.local.filter(|_| below.moved_here) {
+        Some(node) => takes_part(&world.local.tree.path(node)),
+        None => item.accepted,
+    };
+    item.accepted_there = match item.remote.filter(|_| below.moved_there) {
+        Some(node) => takes_part(&world.remote.tree.path(node)),
+        None => item.accepted,
+    };
+    if !item.folder && item.accepted {
+        // On the side that only follows, what was moved out of scope is moved back, like anything else.
+        let mode = world.policy.mode;
+        if !item.accepted_here && !(mode == Mode::DownloadOnly && item.there.is_there()) {
+            item.here = Change::Left;
+        }
+        if !item.accepted_there && !(mode == Mode::UploadOnly && item.here.is_there()) {
+            item.there = Change::Left;
+        }
+    }
+    (item, below)
+}
+
+fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
+    let (entry, tree) = (world.base.get(node), &world.local.tree);
+    item.here = match world.recognition.of_base[node] {
+        LocalFate::There { node: found, content } => {
+            item.local = Some(found);
+            let at = tree.parent(found).and_then(|at| world.recognition.of_local[at]);
+            item.moved_here = at != Some(folder) || tree.name(found) != &*entry.local_name;
+            match content {
+                // The folder that stands there now is another one: its identity is what later moves are known by.
+                Content::Same if entry.folder && tree.get(found).stamp.identity != entry.stamp.identity => {
+                    Change::Touched
+                }
+                Content::Same => Change::Same,
+                Content::Touched => Change::Touched,
+                Content::Edited => Change::Edited,
+                Content::PowerCut => Change::PowerCut,
+                Content::Unread => Change::Unknown("its content has to be read first"),
+            }
+        }
+        LocalFate::Deleted | LocalFate::Agreed => Change::Deleted,
+        LocalFate::Unknown => Change::Unknown("its folder here could not be read, or is on another volume"),
+    };
+}
+
+fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
+    let (entry, tree) = (world.base.get(node), &world.remote.tree);
+    item.there = match tree.by_id(&entry.id) {
+        Some(found) if world.is_ours(found) => {
+            item.remote = Some(found);
+            let now = tree.get(found);
+            let at = tree.parent(found).map(|at| &tree.get(at).id);
+            item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
+            let had_content = entry.remote_size.unwrap_or(entry.stamp.size) > 0;
+            match is_edited(entry, now) {
+                true if now.size.is_none() && !entry.package && had_content => Change::Unknown(NO_SIZE),
+                true => Change::Edited,
+                false if !entry.folder && now.etag != entry.etag => Change::Touched,
+                false => Change::Same,
+            }
+        }
+        Some(found) => {
+            let now = tree.get(found);
+            item.dismissed |= now.kind == RemoteKind::AppLibrary && now.state == FolderState::Unread;
+            Change::Unknown("iCloud shows it as something that is not synced")
+        }
+        None => match world.remote.absent.get(&entry.id) {
+            Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
+            Some(Absence::OutOfScope) => Change::Left,
+            Some(Absence::Unknown) | None => {
+                Change::Unknown("iCloud did not list it and does not say what became of it")
+            }
+        },
+    };
+}
+
+/// As [`known`], for an item on its own: its paths are looked at whatever happened above it.
+pub(super) fn known_alone(world: &World<'_>, node: Node) -> Item {
+    let above = Above { moved_here: true, moved_there: true, dismissed: false };
+    known(world, node, &world.base.path(node), above).0
+}
+
+/// Paths of many items of one tree, each folder's made once.
+struct Paths {
+    folders: NodeMap<Option<RelPath>>,
+}
+
+impl Paths {
+    fn new<T>(tree: &Tree<T>) -> Self {
+        Self { folders: NodeMap::new(tree, None) }
+    }
+
+    fn of<T>(&mut self, tree: &Tree<T>, node: Node) -> RelPath {
+        let Some(folder) = tree.parent(node) else { return RelPath::root() };
+        let above = self.folders[folder].get_or_insert_with(|| tree.path(folder));
+        above.join(tree.name(node)).expect("trees hold checked names only")
+    }
+}

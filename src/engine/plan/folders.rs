@@ -1,0 +1,210 @@
+//! Which folders stay for what they hold.
+
+use std::collections::{HashMap, HashSet};
+
+use super::Mode;
+use super::items::{Change, Fate, Item, Items, Key, World};
+use crate::engine::operation::Reason;
+use crate::model::{FolderState, LocalKind, Node, Presence, Side};
+
+struct Folders<'a, 'w> {
+    world: &'a World<'w>,
+    /// Collected items by the folder they end in.
+    ending_in: HashMap<Key, Vec<Key>>,
+}
+
+/// Settles every folder that hangs on what it holds, from the bottom up.
+pub(super) fn settle(world: &World<'_>, items: &mut Items) {
+    Folders { world, ending_in: items.by_end() }.settle(items);
+}
+
+impl Folders<'_, '_> {
+    fn settle(self, items: &mut Items) {
+        // Each folder after all that it holds now, here or there, or in the end. No recursion: trees may be deep.
+        let mut stack: Vec<(Key, bool)> = items
+            .all
+            .iter()
+            .filter(|(_, item)| item.fate == Fate::Open)
+            .map(|(key, _)| (*key, false))
+            .collect();
+        let mut entered = HashSet::new();
+        while let Some((key, held_settled)) = stack.pop() {
+            if held_settled {
+                let (fate, reason) = self.fate(items, key);
+                let item = items.all.get_mut(&key).expect("the key is of this map");
+                item.fate = fate;
+                item.reason = reason.unwrap_or(item.reason);
+                if fate != Fate::Keep {
+                    item.place = None;
+                }
+            } else if items.all[&key].fate == Fate::Open && entered.insert(key) {
+                stack.push((key, true));
+                stack.extend(self.held_by(items, key).into_iter().map(|child| (child, false)));
+            }
+        }
+    }
+
+    fn held_by(&self, items: &Items, key: Key) -> Vec<Key> {
+        let world = self.world;
+        let item = &items.all[&key];
+        let here = item.local.into_iter().flat_map(|node| world.local.tree.children(node));
+        let there = item.remote.into_iter().flat_map(|node| world.remote.tree.children(node));
+        here.map(|child| items.key_of_local(world, *child))
+            .chain(there.map(|child| items.key_of_remote(world, *child)))
+            .chain(self.ending_in.get(&key).into_iter().flatten().copied())
+            .filter(|child| items.all.get(child).is_some_and(|item| item.fate == Fate::Open))
+            .collect()
+    }
+
+    fn fate(&self, items: &Items, key: Key) -> (Fate, Option<Reason>) {
+        let world = self.world;
+        let item = &items.all[&key];
+        let needed = self.is_needed(items, key);
+        if item.here.is_there() && item.there.is_there() {
+            return self.both_sides(items, key, needed);
+        }
+        if item.base.is_none() {
+            // New on one side. One that takes part only because of its contents is not created empty.
+            return if item.accepted || needed { (Fate::Keep, None) } else { (Fate::Pin, None) };
+        }
+        let library = world.is_library(item);
+        if needed || library {
+            return (Fate::Keep, Some(if library { item.reason } else { Reason::HoldsItems }));
+        }
+        if !item.accepted {
+            return (Fate::Forget, Some(Reason::NoLongerTakesPart));
+        }
+        // Gone on one side: whether the other side's copy can go too hangs on everything in it.
+        let held = if item.here.is_there() {
+            self.held_here(items, item.local)
+        } else {
+            self.held_there(items, item.remote)
+        };
+        let known = item.base.map(|node| world.base.get(node).presence);
+        match held {
+            Held::Unsettled => (Fate::Pin, None),
+            Held::Foreign => {
+                let presence = if item.here.is_there() { Presence::LocalOnly } else { Presence::RemoteOnly };
+                let fate = if known == Some(presence) { Fate::Pin } else { Fate::OneSided(presence) };
+                (fate, Some(Reason::HoldsForeign))
+            }
+            Held::Nothing if item.here.is_there() => (Fate::DropLocal, None),
+            Held::Nothing => (Fate::DropRemote, None),
+        }
+    }
+
+    fn both_sides(&self, items: &Items, key: Key, needed: bool) -> (Fate, Option<Reason>) {
+        let item = &items.all[&key];
+        if needed || item.base.is_none() && item.accepted {
+            return (Fate::Keep, None);
+        }
+        if item.base.is_none() {
+            return (Fate::Pin, None);
+        }
+        if !item.accepted {
+            return (Fate::Forget, Some(Reason::NoLongerTakesPart));
+        }
+        // Moved to where nothing is synced: it stays there, its copy on the other side goes.
+        let (left, held) = match (item.accepted_here, item.accepted_there) {
+            (true, true) => return (Fate::Keep, None),
+            // The side that never changes holds on to it: it is moved back on the other.
+            (true, false) if self.world.policy.mode == Mode::UploadOnly => return (Fate::Keep, None),
+            (false, true) if self.world.policy.mode == Mode::DownloadOnly => return (Fate::Keep, None),
+            (true, false) => (Side::Remote, self.held_here(items, item.local)),
+            (false, true) => (Side::Local, self.held_there(items, item.remote)),
+            (false, false) => return (Fate::Forget, Some(Reason::NoLongerTakesPart)),
+        };
+        match (held, left) {
+            (Held::Nothing, Side::Remote) => (Fate::DropLocal, Some(Reason::LeftScope(left))),
+            (Held::Nothing, Side::Local) => (Fate::DropRemote, Some(Reason::LeftScope(left))),
+            (Held::Unsettled, _) => (Fate::Pin, None),
+            (Held::Foreign, _) => (Fate::Forget, Some(Reason::LeftScope(left))),
+        }
+    }
+
+    /// Whether something that takes part ends in the folder.
+    fn is_needed(&self, items: &Items, key: Key) -> bool {
+        let kept = self.ending_in.get(&key).into_iter().flatten().any(|child| {
+            let child = &items.all[child];
+            child.fate == Fate::Keep && child.place.is_some()
+        });
+        let untouched = match key {
+            Key::Base(node) => {
+                self.world.base.children(node).iter().any(|child| !items.all.contains_key(&Key::Base(*child)))
+            }
+            _ => false,
+        };
+        kept || untouched
+    }
+
+    /// What keeps the local copy of a folder alive, seen just now.
+    fn held_here(&self, items: &Items, folder: Option<Node>) -> Held {
+        let Some(folder) = folder else { return Held::Nothing };
+        let (world, tree) = (self.world, &self.world.local.tree);
+        let mut held = match tree.get(folder) {
+            entry if entry.state == FolderState::Incomplete => Held::Unsettled,
+            entry if entry.state == FolderState::Unread || entry.holds_unnameable => Held::Foreign,
+            _ => Held::Nothing,
+        };
+        for &child in tree.children(folder) {
+            let item = items.all.get(&items.key_of_local(world, child));
+            let same = item.filter(|item| item.local == Some(child));
+            let junk = tree.get(child).kind == LocalKind::File && (world.policy.is_junk)(&tree.path(child));
+            held = held.max(match same.map(|item| item.fate) {
+                Some(Fate::DropLocal | Fate::Keep) => Held::Nothing,
+                Some(Fate::Forget | Fate::OneSided(_)) => Held::Foreign,
+                Some(Fate::Pin) if !same.is_some_and(is_unknown) => Held::Foreign,
+                Some(Fate::Pin | Fate::Open | Fate::DropRemote) => Held::Unsettled,
+                None if junk => Held::Nothing,
+                None => Held::Foreign,
+            });
+        }
+        held
+    }
+
+    /// What keeps the copy of a folder on iCloud alive, seen just now.
+    fn held_there(&self, items: &Items, folder: Option<Node>) -> Held {
+        let Some(folder) = folder else { return Held::Nothing };
+        let (world, tree) = (self.world, &self.world.remote.tree);
+        let mut held = match tree.get(folder).state {
+            FolderState::Incomplete => Held::Unsettled,
+            FolderState::Unread => Held::Foreign,
+            FolderState::Complete => Held::Nothing,
+        };
+        let path = tree.path(folder);
+        if world.remote.unusable.iter().any(|(at, ..)| *at == path) {
+            held = held.max(Held::Foreign);
+        }
+        for &child in tree.children(folder) {
+            let item = items.all.get(&items.key_of_remote(world, child));
+            let same = item.filter(|item| item.remote == Some(child));
+            let junk = !tree.get(child).is_folder() && (world.policy.is_junk)(&tree.path(child));
+            held = held.max(match same.map(|item| item.fate) {
+                Some(Fate::DropRemote | Fate::Keep) => Held::Nothing,
+                Some(Fate::Forget | Fate::OneSided(_)) => Held::Foreign,
+                Some(Fate::Pin) if !same.is_some_and(is_unknown) => Held::Foreign,
+                Some(Fate::Pin | Fate::Open | Fate::DropLocal) => Held::Unsettled,
+                None if junk => Held::Nothing,
+                None => Held::Foreign,
+            });
+        }
+        held
+    }
+}
+
+/// Whether an item is left alone only until more is known of it, or of something in it.
+fn is_unknown(item: &Item) -> bool {
+    matches!(item.here, Change::Unknown(_))
+        || matches!(item.there, Change::Unknown(_))
+        || item.folder && item.base.is_some()
+}
+
+/// What keeps a folder alive; a later one outweighs an earlier one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Held {
+    Nothing,
+    /// Contents that do not take part.
+    Foreign,
+    /// Something of which not enough is known now.
+    Unsettled,
+}

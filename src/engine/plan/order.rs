@@ -1,0 +1,174 @@
+//! In which order it is done.
+//!
+//! Where moves wait for each other in a ring, one of them goes through a temporary name.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, HashSet};
+
+use super::items::{Items, Key, World};
+use super::tasks::{Kind, Tasks, end_of};
+use crate::engine::operation::{Action, Conflict, Operation, Plan};
+use crate::model::name::key as name_key;
+
+/// Orders what is to be done into a plan.
+pub(super) fn emit(world: &World<'_>, items: Items) -> Plan {
+    let given = items
+        .all
+        .values()
+        .filter_map(|item| item.place.as_ref())
+        .map(|place| (place.parent, name_key(&place.local_name, true)))
+        .collect();
+    let mut emitter = Emitter {
+        world,
+        items: &items,
+        tasks: Tasks::collect(world, &items),
+        moved: HashMap::new(),
+        made: HashMap::new(),
+        given,
+        names: HashMap::new(),
+        operations: Vec::new(),
+    };
+    emitter.run();
+    Plan { operations: emitter.operations, notes: items.notes }
+}
+
+pub(super) struct Emitter<'a, 'w> {
+    pub world: &'a World<'w>,
+    pub items: &'a Items,
+    pub tasks: Tasks,
+    /// Places here that operations have changed, and the operation that did.
+    pub moved: HashMap<Key, (Key, Box<str>, usize)>,
+    /// Operations that make a folder on iCloud.
+    pub made: HashMap<Key, usize>,
+    /// Names that something gets or keeps in this plan, by folded form.
+    pub given: HashSet<(Key, Box<str>)>,
+    /// Names in use on either side, by folded form, of folders that needed a free one.
+    pub names: HashMap<Key, HashSet<Box<str>>>,
+    pub operations: Vec<Operation>,
+}
+
+type Ready = BinaryHeap<Reverse<((usize, Kind), usize)>>;
+
+impl Emitter<'_, '_> {
+    fn run(&mut self) {
+        let mut ready = Ready::new();
+        for (index, task) in self.tasks.all.iter().enumerate() {
+            if task.waits == 0 {
+                ready.push(Reverse((order(task.kind), index)));
+            }
+        }
+        loop {
+            while let Some(Reverse((_, index))) = ready.pop() {
+                let operation = self.perform(index, None);
+                let task = &mut self.tasks.all[index];
+                task.done = true;
+                let waiters = std::mem::take(&mut task.waiters);
+                let leave_waiters = std::mem::take(&mut task.leave_waiters);
+                let name_waiters = std::mem::take(&mut task.name_waiters);
+                self.release(waiters, operation, false, &mut ready);
+                self.release(leave_waiters, operation, false, &mut ready);
+                self.release(name_waiters, operation, true, &mut ready);
+            }
+            let Some(index) = self.ring() else { return };
+            let aside = self.standing_end(self.tasks.all[index].key);
+            let operation = self.perform(index, Some(aside));
+            let task = &mut self.tasks.all[index];
+            task.parked = true;
+            task.after.extend(operation);
+            let name_waiters = std::mem::take(&mut task.name_waiters);
+            let leave_waiters = std::mem::take(&mut task.leave_waiters);
+            self.release(name_waiters, operation, true, &mut ready);
+            self.release(leave_waiters, operation, false, &mut ready);
+        }
+    }
+
+    /// Where tasks wait for each other in a ring: a move that others wait for, which steps aside. One whose folder
+    /// stands already is preferred.
+    fn ring(&self) -> Option<usize> {
+        let mut second = None;
+        for (index, task) in self.tasks.all.iter().enumerate() {
+            let steps_aside = !task.done
+                && !task.parked
+                && matches!(task.kind, Kind::MoveLocal | Kind::MoveRemote)
+                && !(task.name_waiters.is_empty() && task.leave_waiters.is_empty());
+            if steps_aside && task.waits == task.name_waits {
+                return Some(index);
+            }
+            if steps_aside && second.is_none() {
+                second = Some(index);
+            }
+        }
+        second
+    }
+
+    /// The lowest folder above the end of an item that stands where it will stand, with all above it.
+    fn standing_end(&self, key: Key) -> Key {
+        let end = |key| end_of(self.world, self.items, key);
+        let mut standing = end(key).unwrap_or(Key::ROOT);
+        let mut at = Some(standing);
+        while let Some(folder) = at {
+            at = end(folder);
+            if self.tasks.is_awaited(folder) {
+                standing = at.unwrap_or(Key::ROOT);
+            }
+        }
+        standing
+    }
+
+    fn release(&mut self, waiters: Vec<usize>, operation: Option<usize>, for_name: bool, ready: &mut Ready) {
+        for waiter in waiters {
+            let task = &mut self.tasks.all[waiter];
+            task.waits -= 1;
+            task.name_waits -= usize::from(for_name);
+            task.after.extend(operation);
+            if task.waits == 0 {
+                ready.push(Reverse((order(task.kind), waiter)));
+            }
+        }
+    }
+
+    /// Appends the operation of a task; with `aside` it moves to a temporary name in that folder instead.
+    fn perform(&mut self, index: usize, aside: Option<Key>) -> Option<usize> {
+        let (key, kind) = (self.tasks.all[index].key, self.tasks.all[index].kind);
+        let item = &self.items.all[&key];
+        let mut after = self.tasks.all[index].after.clone();
+        let (action, path, reason) = self.action(key, kind, aside, &mut after)?;
+        let number = self.operations.len();
+        if let Kind::MakeLocal | Kind::MoveLocal | Kind::Download = kind {
+            let place = item.place.as_ref()?;
+            let (parent, name) = match aside {
+                Some(folder) => (folder, path.name().into()),
+                None => (place.parent, place.local_name.clone()),
+            };
+            self.moved.insert(key, (parent, name, number));
+        }
+        if kind == Kind::MakeRemote {
+            self.made.insert(key, number);
+        }
+        if let (Action::Compare { otherwise: conflict, .. } | Action::Settle { conflict, .. }, Some(place)) =
+            (&action, &item.place)
+        {
+            let name = match conflict {
+                Conflict::KeepBoth { copy, .. } => Some(copy.name()),
+                Conflict::KeepBothThere { name } => Some(&**name),
+                _ => None,
+            };
+            self.given.extend(name.map(|name| (place.parent, name_key(name, true))));
+        }
+        after.sort_unstable();
+        after.dedup();
+        self.operations.push(Operation { action, path, reason, after });
+        Some(number)
+    }
+}
+
+/// Folders and moves first, then contents, then deletions; the base's own last.
+fn order(kind: Kind) -> (usize, Kind) {
+    let phase = match kind {
+        Kind::MakeLocal | Kind::MoveLocal | Kind::MakeRemote | Kind::MoveRemote => 0,
+        Kind::Agree | Kind::Download | Kind::Upload | Kind::Reconcile => 1,
+        Kind::TrashLocal | Kind::TrashRemote => 2,
+        Kind::KeepLocalOnly | Kind::KeepRemoteOnly | Kind::Forget => 3,
+    };
+    (phase, kind)
+}

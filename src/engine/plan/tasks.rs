@@ -1,0 +1,399 @@
+//! What is to be done for each item, and what has to be done before it.
+//!
+//! Each task waits for the folder it works in, and for whoever leaves the name it takes.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::items::{Change, Fate, Item, Items, Key, Step, World};
+use crate::engine::recognise::LocalFate;
+use crate::model::name::key as name_key;
+use crate::model::{Node, Presence, Side};
+
+/// One kind of operation; an item's own tasks are carried out in the order in which they were collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    MakeLocal,
+    MoveLocal,
+    MakeRemote,
+    MoveRemote,
+    Agree,
+    Download,
+    Upload,
+    Reconcile,
+    TrashLocal,
+    TrashRemote,
+    KeepLocalOnly,
+    KeepRemoteOnly,
+    Forget,
+}
+
+impl Kind {
+    /// Whether a folder stands where it will stand, and the base knows it, only after this task.
+    fn is_arrival(self) -> bool {
+        matches!(self, Self::MakeLocal | Self::MoveLocal | Self::MakeRemote | Self::MoveRemote | Self::Agree)
+    }
+}
+
+/// What a task waits for another one to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum For {
+    /// To be done.
+    Done,
+    /// To have left its name, if only for a temporary one.
+    Name,
+    /// To have left its folder.
+    Leave,
+}
+
+pub(super) struct Task {
+    pub key: Key,
+    pub kind: Kind,
+    /// Tasks that wait until this one is done.
+    pub waiters: Vec<usize>,
+    /// Tasks that wait until this one has left its name.
+    pub name_waiters: Vec<usize>,
+    /// Tasks that wait until this one has left its folder.
+    pub leave_waiters: Vec<usize>,
+    /// How many tasks it waits for.
+    pub waits: usize,
+    /// How many of these only have to leave a name.
+    pub name_waits: usize,
+    /// Operations that it came after.
+    pub after: Vec<usize>,
+    pub done: bool,
+    /// Went through a temporary name already.
+    pub parked: bool,
+}
+
+pub(super) struct Tasks {
+    pub all: Vec<Task>,
+    pub of_item: BTreeMap<Key, Vec<usize>>,
+}
+
+impl Tasks {
+    /// All tasks, connected.
+    pub fn collect(world: &World<'_>, items: &Items) -> Self {
+        let mut tasks = Self { all: Vec::new(), of_item: BTreeMap::new() };
+        let mut hosts = HashMap::new();
+        for (&key, item) in &items.all {
+            for kind in kinds(world, items, item, &mut hosts) {
+                tasks.of_item.entry(key).or_default().push(tasks.all.len());
+                tasks.all.push(Task {
+                    key,
+                    kind,
+                    waiters: Vec::new(),
+                    name_waiters: Vec::new(),
+                    leave_waiters: Vec::new(),
+                    waits: 0,
+                    name_waits: 0,
+                    after: Vec::new(),
+                    done: false,
+                    parked: false,
+                });
+            }
+        }
+        Connector { world, items, tasks: &mut tasks, arriving: HashMap::new() }.connect();
+        tasks
+    }
+
+    /// The tasks of an item.
+    pub fn of(&self, key: Key) -> &[usize] {
+        self.of_item.get(&key).map_or(&[], Vec::as_slice)
+    }
+
+    /// Whether a folder has yet to come to where it will stand.
+    pub fn is_awaited(&self, folder: Key) -> bool {
+        self.of(folder).iter().any(|index| self.all[*index].kind.is_arrival() && !self.all[*index].done)
+    }
+}
+
+/// The folder that an item ends in; an item that is not moved by this plan stays where the base has it.
+pub(super) fn end_of(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
+    let place = items.all.get(&key).and_then(|item| item.place.as_ref());
+    place.map(|place| place.parent).or_else(|| match key {
+        Key::Base(node) => world.base.parent(node).map(Key::Base),
+        _ => None,
+    })
+}
+
+/// What is to be done for one item.
+fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key, bool>) -> Vec<Kind> {
+    match item.fate {
+        Fate::Pin | Fate::Open => Vec::new(),
+        Fate::Forget if item.base.is_some() => vec![Kind::Forget],
+        Fate::Forget => Vec::new(),
+        Fate::OneSided(Presence::LocalOnly) => vec![Kind::KeepLocalOnly],
+        Fate::OneSided(_) => vec![Kind::KeepRemoteOnly],
+        Fate::DropLocal => vec![Kind::TrashLocal],
+        // What a folder takes along needs no call of its own.
+        Fate::DropRemote if goes_with_its_folder(world, items, item) => Vec::new(),
+        Fate::DropRemote => vec![Kind::TrashRemote],
+        Fate::Keep => kinds_to_keep(world, items, item, hosts),
+    }
+}
+
+fn kinds_to_keep(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key, bool>) -> Vec<Kind> {
+    let mut kinds = Vec::new();
+    let Some(place) = &item.place else { return kinds };
+    if !can_host(items, place.parent, hosts) {
+        return kinds;
+    }
+    let here = item.local.filter(|_| item.here.is_there());
+    let there = item.remote.filter(|_| item.there.is_there());
+    if let Some(node) = here
+        && (items.local_parent(world, node) != place.parent
+            || world.local.tree.name(node) != &*place.local_name)
+    {
+        kinds.push(Kind::MoveLocal);
+    }
+    if let Some(node) = there
+        && (items.remote_parent(world, node) != place.parent
+            || world.remote.tree.get(node).name != place.remote_name)
+    {
+        kinds.push(Kind::MoveRemote);
+    }
+    // Whether both sides moved it to the same place already, and only the base lags.
+    let misplaced = item.moved_here || item.moved_there;
+    match (here, there, item.folder) {
+        (None, Some(_), true) => kinds.push(Kind::MakeLocal),
+        (Some(_), None, true) => kinds.push(Kind::MakeRemote),
+        (None, Some(_), false) => kinds.push(Kind::Download),
+        (Some(_), None, false) => kinds.push(Kind::Upload),
+        (Some(_), Some(_), true) => {
+            let presence = item.base.map(|node| world.base.get(node).presence);
+            // A move tells the base of a place, not that the item is agreed again.
+            let is_new = presence != Some(Presence::Both) || item.succeeded;
+            if is_new || kinds.is_empty() && (misplaced || item.here == Change::Touched) {
+                kinds.push(Kind::Agree);
+            }
+        }
+        (Some(_), Some(_), false) => match item.step {
+            Step::Download => kinds.push(Kind::Download),
+            Step::Upload => kinds.push(Kind::Upload),
+            Step::Reconcile => kinds.push(Kind::Reconcile),
+            Step::Agree => kinds.push(Kind::Agree),
+            // A content that is left alone on purpose is not agreed.
+            Step::Nothing if kinds.is_empty() && misplaced && !is_edited(item) => kinds.push(Kind::Agree),
+            Step::Nothing => {}
+        },
+        (None, None, _) => {}
+    }
+    // The id it had is gone; once the new one is agreed, the base forgets the old.
+    let stale = item.base.is_some() && (item.succeeded || there.is_none());
+    if stale && !kinds.is_empty() {
+        kinds.push(Kind::Forget);
+    }
+    kinds
+}
+
+fn is_edited(item: &Item) -> bool {
+    !item.folder && (item.here == Change::Edited || item.there == Change::Edited)
+}
+
+/// Whether the folder above goes to iCloud's trash and takes the item along.
+fn goes_with_its_folder(world: &World<'_>, items: &Items, item: &Item) -> bool {
+    let Some(node) = item.remote else { return true };
+    let parent = items.remote_parent(world, node);
+    items.all.get(&parent).is_some_and(|folder| folder.fate == Fate::DropRemote)
+}
+
+/// Whether the folder stands, or will stand, on both sides.
+fn can_host(items: &Items, folder: Key, hosts: &mut HashMap<Key, bool>) -> bool {
+    let mut trail = Vec::new();
+    let mut at = folder;
+    let answer = loop {
+        if let Some(&known) = hosts.get(&at) {
+            break known;
+        }
+        trail.push(at);
+        let Some(item) = items.all.get(&at) else { break true };
+        match (item.fate, &item.place) {
+            (Fate::Keep, Some(place)) if trail.len() <= items.all.len() => at = place.parent,
+            (Fate::Pin, _) => {
+                let known = item.base.is_some() && !item.succeeded;
+                break known && item.here.is_there() && item.there.is_there();
+            }
+            _ => break false,
+        }
+    };
+    hosts.extend(trail.into_iter().map(|key| (key, answer)));
+    answer
+}
+
+/// Finds out what each task waits for.
+struct Connector<'a, 'w> {
+    world: &'a World<'w>,
+    items: &'a Items,
+    tasks: &'a mut Tasks,
+    /// For a folder, the nearest one from it upwards that has yet to arrive.
+    arriving: HashMap<Key, Option<Key>>,
+}
+
+type Name = (Side, Key, Box<str>);
+
+impl Connector<'_, '_> {
+    fn connect(&mut self) {
+        let leaving = self.leaving();
+        for index in 0..self.tasks.all.len() {
+            let (key, kind) = (self.tasks.all[index].key, self.tasks.all[index].kind);
+            let item = &self.items.all[&key];
+            // An item's own tasks come one after the other.
+            let own = self.tasks.of(key);
+            if let Some(before) = own.iter().copied().take_while(|other| *other != index).last() {
+                self.wait(index, before, For::Done);
+            }
+            if item.fate == Fate::Keep {
+                self.wait_for_place(index, item, kind, &leaving);
+            }
+            match kind {
+                Kind::TrashLocal => self.wait_for_contents_here(index, item.local),
+                Kind::TrashRemote => self.wait_for_contents_there(index, item.remote),
+                Kind::Forget => self.wait_for_all_below(index, item.base),
+                _ => {}
+            }
+        }
+    }
+
+    /// The tasks that make a name free.
+    fn leaving(&self) -> HashMap<Name, Vec<usize>> {
+        let folds = self.world.policy.local_folds_case;
+        let mut leaving: HashMap<Name, Vec<usize>> = HashMap::new();
+        for (index, task) in self.tasks.all.iter().enumerate() {
+            let item = &self.items.all[&task.key];
+            let name = match task.kind {
+                Kind::MoveLocal | Kind::TrashLocal => item.local.map(|node| {
+                    let name = self.world.local.tree.name(node);
+                    (Side::Local, self.items.local_parent(self.world, node), name_key(name, folds))
+                }),
+                Kind::MoveRemote | Kind::TrashRemote => item.remote.map(|node| {
+                    let name = &self.world.remote.tree.get(node).name;
+                    (Side::Remote, self.items.remote_parent(self.world, node), name_key(name, false))
+                }),
+                _ => None,
+            };
+            if let Some(name) = name {
+                leaving.entry(name).or_default().push(index);
+            }
+        }
+        leaving
+    }
+
+    /// Waits for the folder in which the item ends, and for its name there.
+    fn wait_for_place(&mut self, index: usize, item: &Item, kind: Kind, leaving: &HashMap<Name, Vec<usize>>) {
+        let Some(place) = &item.place else { return };
+        if let Some(folder) = self.arriving(place.parent) {
+            for at in 0..self.tasks.of(folder).len() {
+                let before = self.tasks.of(folder)[at];
+                if self.tasks.all[before].kind.is_arrival() {
+                    self.wait(index, before, For::Done);
+                }
+            }
+        }
+        let folds = self.world.policy.local_folds_case;
+        let here = item.local.is_some() && item.here.is_there();
+        let there = item.remote.is_some() && item.there.is_there();
+        let side = match kind {
+            Kind::MakeLocal | Kind::MoveLocal => Side::Local,
+            Kind::Download if !here => Side::Local,
+            Kind::MakeRemote | Kind::MoveRemote => Side::Remote,
+            Kind::Upload if !there => Side::Remote,
+            _ => return,
+        };
+        let name = match side {
+            Side::Local => name_key(&place.local_name, folds),
+            Side::Remote => name_key(&place.remote_name, false),
+        };
+        let key = self.tasks.all[index].key;
+        for &before in leaving.get(&(side, place.parent, name)).into_iter().flatten() {
+            if self.tasks.all[before].key != key {
+                self.wait(index, before, For::Name);
+            }
+        }
+    }
+
+    fn wait(&mut self, index: usize, before: usize, what: For) {
+        if index == before {
+            return;
+        }
+        let tasks = &mut self.tasks.all;
+        tasks[index].waits += 1;
+        match what {
+            For::Done => tasks[before].waiters.push(index),
+            For::Leave => tasks[before].leave_waiters.push(index),
+            For::Name => {
+                tasks[index].name_waits += 1;
+                tasks[before].name_waiters.push(index);
+            }
+        }
+    }
+
+    /// The nearest folder, from `folder` upwards in the end, that comes to its place by a task.
+    fn arriving(&mut self, folder: Key) -> Option<Key> {
+        let mut trail = Vec::new();
+        let mut at = Some(folder);
+        let answer = loop {
+            let Some(key) = at else { break None };
+            if let Some(&known) = self.arriving.get(&key) {
+                break known;
+            }
+            trail.push(key);
+            if self.tasks.of(key).iter().any(|index| self.tasks.all[*index].kind.is_arrival()) {
+                break Some(key);
+            }
+            at = end_of(self.world, self.items, key);
+        };
+        self.arriving.extend(trail.into_iter().map(|key| (key, answer)));
+        answer
+    }
+
+    /// A folder here goes after everything that leaves it.
+    fn wait_for_contents_here(&mut self, index: usize, folder: Option<Node>) {
+        let Some(folder) = folder else { return };
+        for &child in self.world.local.tree.children(folder) {
+            let key = self.items.key_of_local(self.world, child);
+            self.wait_for(index, key, &[Kind::MoveLocal, Kind::TrashLocal], For::Leave);
+        }
+    }
+
+    /// A folder on iCloud goes after everything that leaves it, also what goes up again under another id.
+    fn wait_for_contents_there(&mut self, index: usize, folder: Option<Node>) {
+        let Some(folder) = folder else { return };
+        for child in self.world.remote.tree.walk(folder) {
+            let key = self.items.key_of_remote(self.world, child);
+            if child != folder {
+                self.wait_for(index, key, &[Kind::MoveRemote], For::Leave);
+            }
+            if let Key::Base(node) = key
+                && let LocalFate::There { node, .. } = self.world.recognition.of_base[node]
+                && let Some(&fresh) = self.items.split.get(&node)
+            {
+                self.wait_for(index, fresh, &[Kind::MakeRemote, Kind::Upload], For::Done);
+            }
+        }
+    }
+
+    /// Forgetting takes all below along, so it comes after what is still to be said of that.
+    fn wait_for_all_below(&mut self, index: usize, item: Option<Node>) {
+        let mut stack: Vec<Node> =
+            item.into_iter().flat_map(|item| self.world.base.children(item)).copied().collect();
+        while let Some(node) = stack.pop() {
+            let own = self.tasks.of(Key::Base(node)).to_vec();
+            // Who is forgotten waits for what is below itself.
+            if !own.iter().any(|task| self.tasks.all[*task].kind == Kind::Forget) {
+                stack.extend(self.world.base.children(node));
+            }
+            for before in own {
+                self.wait(index, before, For::Done);
+            }
+        }
+    }
+
+    fn wait_for(&mut self, index: usize, key: Key, kinds: &[Kind], what: For) {
+        for at in 0..self.tasks.of(key).len() {
+            let before = self.tasks.of(key)[at];
+            if kinds.contains(&self.tasks.all[before].kind) {
+                self.wait(index, before, what);
+            }
+        }
+    }
+}

@@ -1,0 +1,295 @@
+//! Two sides and a base in memory.
+
+mod perform;
+mod views;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::engine::operation::{Plan, Replacement};
+use crate::engine::plan::{ConflictPolicy, Mode, Policy, plan};
+use crate::engine::recognise::recognise;
+use crate::engine::view::{Absence, LocalView, RemoteView};
+use crate::model::*;
+
+pub const MARK: &str = "2026-11-22 10-00-00 nas";
+
+/// One item of one side. `content` 0 is a folder.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thing {
+    pub parent: u64,
+    pub name: String,
+    pub content: u64,
+    pub version: u64,
+    pub kind: Kind,
+    /// Its inode; hard links share one.
+    pub inode: u64,
+    /// Nanoseconds that `touch` added to its time.
+    pub touched: u32,
+    /// Emptied by a power cut.
+    pub cut: bool,
+    /// iCloud shows it without a size.
+    pub unsized_there: bool,
+    /// iCloud tells its signature.
+    pub signed: bool,
+}
+
+/// What else a thing can be than an ordinary file or folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Plain,
+    /// A link, socket or device.
+    Special,
+    /// Shared to the account.
+    Foreign,
+    /// An app library.
+    Library,
+    /// A document package.
+    Package,
+}
+
+/// Document numbers from here on live in the app library's zone.
+pub const LIBRARY: u64 = 1_000_000_000;
+/// What stands at a mount point without its volume has another inode.
+const MISSING: u64 = 1_000_000_000;
+
+impl Thing {
+    pub fn new(parent: u64, name: &str, content: u64, version: u64) -> Self {
+        Self {
+            parent,
+            name: name.to_owned(),
+            content,
+            version,
+            kind: Kind::Plain,
+            inode: version,
+            touched: 0,
+            cut: false,
+            unsized_there: false,
+            signed: false,
+        }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        self.content == 0
+    }
+}
+
+/// One side: things by inode or document number; 0 is the root.
+#[derive(Clone, Debug, Default)]
+pub struct Half {
+    pub things: BTreeMap<u64, Thing>,
+    pub trash: Vec<u64>,
+    pub trashed_ids: BTreeSet<u64>,
+}
+
+impl Half {
+    pub fn child(&self, parent: u64, name: &str) -> Option<u64> {
+        self.things.iter().find(|(_, thing)| thing.parent == parent && thing.name == name).map(|(id, _)| *id)
+    }
+
+    pub fn find(&self, path: &str) -> Option<u64> {
+        path.split('/').filter(|part| !part.is_empty()).try_fold(0, |at, name| self.child(at, name))
+    }
+
+    pub fn path(&self, id: u64) -> String {
+        let mut names = Vec::new();
+        let mut at = id;
+        while at != 0 {
+            let thing = &self.things[&at];
+            names.push(thing.name.as_str());
+            at = thing.parent;
+        }
+        names.reverse();
+        names.join("/")
+    }
+
+    pub fn is_within(&self, id: u64, folder: u64) -> bool {
+        let mut at = id;
+        while at != 0 {
+            if at == folder {
+                return true;
+            }
+            at = self.things[&at].parent;
+        }
+        folder == 0
+    }
+
+    pub fn below(&self, folder: u64) -> Vec<u64> {
+        self.things.keys().copied().filter(|id| *id != folder && self.is_within(*id, folder)).collect()
+    }
+
+    /// Paths with contents; folders end in `/`.
+    pub fn listing(&self) -> BTreeMap<String, u64> {
+        let show = |(id, thing): (&u64, &Thing)| {
+            let path = self.path(*id);
+            (if thing.is_folder() { format!("{path}/") } else { path }, thing.content)
+        };
+        self.things.iter().map(show).collect()
+    }
+
+    pub fn remove(&mut self, id: u64) {
+        for gone in self.below(id).into_iter().chain([id]) {
+            if let Some(thing) = self.things.remove(&gone) {
+                self.trashed_ids.insert(gone);
+                if !thing.is_folder() && !thing.cut {
+                    self.trash.push(thing.content);
+                }
+            }
+        }
+    }
+}
+
+#[derive(Clone)]
+pub struct World {
+    pub local: Half,
+    pub remote: Half,
+    pub state: State,
+    pub next: u64,
+    pub ignore: Vec<String>,
+    pub mode: Mode,
+    pub conflict: ConflictPolicy,
+    pub replacement: Replacement,
+    /// Whether app libraries are opted in.
+    pub libraries: bool,
+    pub max_size: Option<u64>,
+    pub folds: bool,
+    pub no_birth: bool,
+    pub waiting: BTreeSet<String>,
+    /// Folders here that cannot be read.
+    pub unread: BTreeSet<u64>,
+    /// Folders on iCloud that are not listed.
+    pub unlisted: BTreeSet<u64>,
+    /// A folder here that is a mount point, and whether its volume is missing.
+    pub mount: Option<u64>,
+    pub unmounted: bool,
+    /// Tells on stderr what is done.
+    pub trace: bool,
+}
+
+fn id(number: u64) -> ItemId {
+    let zone = if number >= LIBRARY { Zone::new("com.example.app") } else { Zone::CloudDocs };
+    if number == 0 { ItemId::drive_root() } else { ItemId::new(zone, &format!("d{number}")) }
+}
+
+fn number(id: &ItemId) -> u64 {
+    id.doc().strip_prefix('d').and_then(|text| text.parse().ok()).unwrap_or(0)
+}
+
+fn signature(content: u64) -> Signature {
+    let mut bytes = [0; 20];
+    bytes[..8].copy_from_slice(&content.to_be_bytes());
+    Signature(bytes)
+}
+
+/// Contents of one size class have equal sizes, so that some conflicts need a comparison.
+fn size(content: u64) -> u64 {
+    content % 4
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            local: Half::default(),
+            remote: Half::default(),
+            state: State::empty(),
+            next: 0,
+            ignore: Vec::new(),
+            mode: Mode::TwoWay,
+            conflict: ConflictPolicy::KeepBoth,
+            replacement: Replacement::Trash,
+            libraries: true,
+            max_size: None,
+            folds: false,
+            no_birth: false,
+            waiting: BTreeSet::new(),
+            unread: BTreeSet::new(),
+            unlisted: BTreeSet::new(),
+            mount: None,
+            unmounted: false,
+            trace: false,
+        }
+    }
+
+    /// Both sides and the base hold these paths; folders end in `/`.
+    pub fn synced(paths: &[&str]) -> Self {
+        let mut world = Self::new();
+        for path in paths {
+            world.create(Side::Local, path);
+        }
+        world.settle();
+        world
+    }
+
+    pub fn half(&mut self, side: Side) -> &mut Half {
+        match side {
+            Side::Local => &mut self.local,
+            Side::Remote => &mut self.remote,
+        }
+    }
+
+    pub fn fresh(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+
+    pub fn create(&mut self, side: Side, path: &str) -> u64 {
+        let (folder, path) = (path.ends_with('/'), path.trim_end_matches('/'));
+        let (parent, name) = path.rsplit_once('/').unwrap_or(("", path));
+        let (number, content) = (self.fresh(), self.fresh());
+        let half = self.half(side);
+        let parent = half.find(parent).expect("the folder exists");
+        let content = if folder { 0 } else { content };
+        let number = number + if side == Side::Remote && parent >= LIBRARY { LIBRARY } else { 0 };
+        half.things.insert(number, Thing::new(parent, name, content, number));
+        number
+    }
+
+    pub fn edit(&mut self, side: Side, path: &str) {
+        let content = self.fresh();
+        let half = self.half(side);
+        let id = half.find(path).expect("the file exists");
+        let inode = half.things[&id].inode;
+        for thing in half.things.values_mut().filter(|thing| thing.inode == inode && !thing.is_folder()) {
+            (thing.content, thing.version, thing.cut, thing.touched) = (content, content, false, 0);
+        }
+    }
+
+    pub fn rename(&mut self, side: Side, from: &str, to: &str) {
+        let version = self.fresh();
+        let half = self.half(side);
+        let id = half.find(from).expect("the item exists");
+        let (parent, name) = to.rsplit_once('/').unwrap_or(("", to));
+        let parent = half.find(parent).expect("the folder exists");
+        assert!(!half.is_within(parent, id), "a folder cannot move into itself");
+        let thing = half.things.get_mut(&id).expect("it exists");
+        *thing = Thing { parent, name: name.to_owned(), version, ..thing.clone() };
+    }
+
+    pub fn delete(&mut self, side: Side, path: &str) {
+        let half = self.half(side);
+        let id = half.find(path).expect("the item exists");
+        half.remove(id);
+    }
+
+    /// The child of that name, as the local disk tells names apart.
+    pub fn child_here(&self, parent: u64, name: &str) -> Option<u64> {
+        let key = |text: &str| if self.folds { name::key(text, true) } else { text.into() };
+        let (things, wanted) = (&self.local.things, key(name));
+        things
+            .iter()
+            .find(|(_, thing)| thing.parent == parent && key(&thing.name) == wanted)
+            .map(|(id, _)| *id)
+    }
+
+    /// Plans and applies until nothing is left to do.
+    pub fn settle(&mut self) -> usize {
+        for round in 0..20 {
+            let plan = self.plan();
+            assert_eq!(plan, self.plan(), "the same input gives the same plan");
+            if plan.operations.is_empty() {
+                return round;
+            }
+            self.apply(&plan, || false);
+        }
+        panic!("not quiet after 20 rounds:\n{}", self.plan().told());
+    }
+}

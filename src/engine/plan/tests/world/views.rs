@@ -1,0 +1,153 @@
+//! What a scan and a refresh would see of the two sides.
+
+use super::*;
+
+impl World {
+    /// Whether a local item lies on the volume that may be missing.
+    pub fn is_mounted_below(&self, number: u64) -> bool {
+        self.mount.is_some_and(|mount| self.local.is_within(number, mount))
+    }
+
+    /// Whether a local item is out of sight because its volume is missing; the mount point itself is not empty then.
+    pub fn is_unmounted(&self, number: u64) -> bool {
+        self.unmounted && self.is_mounted_below(number)
+    }
+
+    pub fn local_view(&self) -> LocalView {
+        let root = LocalEntry {
+            kind: LocalKind::Folder,
+            state: FolderState::Complete,
+            ..self.local_entry(0, &Thing::new(0, "", 0, 0))
+        };
+        let mut tree = LocalTree::new(root);
+        let mut failed = Vec::new();
+        self.fill(&self.local, &mut |number, thing, folder| {
+            let entry = self.local_entry(number, thing);
+            let node = tree.insert(folder, &thing.name, entry);
+            if self.unread.contains(&number) && thing.is_folder() {
+                failed.push((tree.path(node), "no".to_owned()));
+            }
+            let hides = self.unread.contains(&number) || self.unmounted && self.mount == Some(number);
+            (!hides).then_some(node)
+        });
+        LocalView { tree, unnameable: Vec::new(), failed }
+    }
+
+    pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
+        let time = DiskTime::new(i64::try_from(thing.content).unwrap(), thing.touched);
+        let missing = self.unmounted && self.mount == Some(number);
+        let birth = (!self.no_birth).then(|| DiskTime(i64::try_from(thing.inode).unwrap()));
+        LocalEntry {
+            kind: match thing.kind {
+                Kind::Special => LocalKind::Special,
+                _ if thing.is_folder() => LocalKind::Folder,
+                _ => LocalKind::File,
+            },
+            stamp: LocalStamp {
+                size: if thing.is_folder() || thing.cut { 0 } else { size(thing.content) },
+                mtime: time,
+                ctime: DiskTime(time.0 + i64::from(thing.cut)),
+                identity: Identity { inode: thing.inode + if missing { MISSING } else { 0 }, birth },
+                on_root_fs: missing || !self.is_mounted_below(number),
+            },
+            racy: false,
+            signature: None,
+            state: match () {
+                () if !thing.is_folder() => FolderState::Unread,
+                () if self.unread.contains(&number) => FolderState::Incomplete,
+                () => FolderState::Complete,
+            },
+            holds_unnameable: false,
+        }
+    }
+
+    pub fn remote_view(&self) -> RemoteView {
+        let mut tree = RemoteTree::new(self.remote_entry(0, &Thing::new(0, "", 0, 0)));
+        self.fill(&self.remote, &mut |number, thing, folder| {
+            let node = tree.insert(folder, &thing.name, self.remote_entry(number, thing));
+            let hides = self.unlisted.contains(&number)
+                || thing.kind == Kind::Foreign
+                || thing.kind == Kind::Library && !self.libraries;
+            (!hides).then_some(node)
+        });
+        let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node).id.clone());
+        let absent = known
+            .filter(|id| tree.by_id(id).is_none() && !self.remote.things.contains_key(&number(id)))
+            .map(|id| (id, Absence::Trashed))
+            .collect();
+        RemoteView { tree, absent, unusable: Vec::new(), complete: self.unlisted.is_empty() }
+    }
+
+    pub fn remote_entry(&self, number: u64, thing: &Thing) -> RemoteEntry {
+        let unread = thing.kind == Kind::Foreign || thing.kind == Kind::Library && !self.libraries;
+        RemoteEntry {
+            id: id(number),
+            kind: match thing.kind {
+                Kind::Foreign => RemoteKind::Foreign,
+                Kind::Library => RemoteKind::AppLibrary,
+                _ if thing.is_folder() => RemoteKind::Folder,
+                _ => RemoteKind::File,
+            },
+            name: thing.name.as_str().into(),
+            etag: Etag::new(&format!("{}::{}", thing.version, thing.content)),
+            size: (!thing.is_folder() && !thing.unsized_there).then(|| size(thing.content)),
+            mtime: (!thing.is_folder()).then(|| ServerTime(i64::try_from(thing.content).unwrap())),
+            signature: (thing.signed && !thing.is_folder()).then(|| signature(thing.content)),
+            state: match () {
+                () if unread => FolderState::Unread,
+                () if self.unlisted.contains(&number) => FolderState::Incomplete,
+                () => FolderState::Complete,
+            },
+            file_count: None,
+        }
+    }
+
+    /// Hands out all things, each with the node of its folder; what `insert` gives no node for hides what it holds.
+    fn fill(&self, half: &Half, insert: &mut dyn FnMut(u64, &Thing, Node) -> Option<Node>) {
+        let mut children: BTreeMap<u64, Vec<u64>> = BTreeMap::new();
+        for (number, thing) in &half.things {
+            children.entry(thing.parent).or_default().push(*number);
+        }
+        let mut stack = vec![(0, Node::ROOT)];
+        while let Some((parent, node)) = stack.pop() {
+            for number in children.remove(&parent).into_iter().flatten() {
+                if let Some(child) = insert(number, &half.things[&number], node) {
+                    stack.push((number, child));
+                }
+            }
+        }
+    }
+
+    pub fn takes_part(&self, path: &str) -> bool {
+        !self.ignore.iter().any(|ignored| match ignored.strip_prefix('=') {
+            Some(name) => path.rsplit('/').next() == Some(name),
+            None => path.contains(ignored),
+        })
+    }
+
+    pub fn plan(&self) -> Plan {
+        let (mut local, remote) = (self.local_view(), self.remote_view());
+        let mut recognition = recognise(&self.state.base, &local.tree);
+        let numbers: BTreeMap<_, _> =
+            self.local.things.keys().map(|number| (self.local.path(*number), number)).collect();
+        for node in recognition.unsigned {
+            let number = numbers[local.tree.path(node).as_str()];
+            local.tree.get_mut(node).signature = Some(signature(self.local.things[number].content));
+        }
+        recognition = recognise(&self.state.base, &local.tree);
+        assert!(recognition.unsigned.is_empty(), "every content was read");
+        let policy = Policy {
+            mode: self.mode,
+            conflict: self.conflict,
+            replacement: self.replacement,
+            max_file_size: self.max_size,
+            takes_part: &|path| self.takes_part(path.as_str()),
+            is_junk: &|path| path.name() == ".DS_Store",
+            is_waiting: &|path| self.waiting.contains(path.as_str()),
+            local_only: &self.state.local_only,
+            conflict_mark: MARK,
+            local_folds_case: self.folds,
+        };
+        plan(&self.state.base, &local, &remote, &recognition, &policy)
+    }
+}
