@@ -13,6 +13,7 @@ use super::operation::{Action, Note, NoteKind, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
+use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, ItemId, Node, RelPath, State, Zone, state::GuardState};
@@ -181,12 +182,14 @@ pub struct Engine {
     pub local: Option<LocalView>,
     /// iCloud as last seen, with our own writes since.
     pub remote: Option<RemoteView>,
+    /// What was skipped by rule, and in which version.
+    pub skipped: SkippedItems,
 }
 
 impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
-        Self { state, store, local: None, remote: None }
+        Self { state, store, local: None, remote: None, skipped: SkippedItems::default() }
     }
 
     /// Stores changes, then applies them.
@@ -343,12 +346,13 @@ impl Engine {
         let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
         let is_waiting = |path: &RelPath| {
-            !options.ignore_next_try
+            let is_later = !options.ignore_next_try
                 && self
                     .state
                     .set_aside
                     .get(path)
-                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now))
+                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now));
+            is_later || self.skipped.holds(path, remote)
         };
         let policy = Policy {
             mode: settings.mode,
@@ -365,7 +369,9 @@ impl Engine {
             conflict_mark: options.conflict_mark,
             local_folds_case,
         };
-        plan(&self.state.base, local, remote, recognition, &policy)
+        let mut plan = plan(&self.state.base, local, remote, recognition, &policy);
+        plan.notes.extend(self.skipped.notes(&self.state.base, local, remote));
+        plan
     }
 
     /// Carries out what was planned.
@@ -400,6 +406,7 @@ impl Engine {
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
         let changes = store.changes;
         self.learn(&changes);
+        self.skipped.learn(&outcome.skipped);
         self.look_again(ports, settings, &plan);
         if let Some(end) = outcome.ended.take() {
             return Err(end.into());
