@@ -3,6 +3,8 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
+use std::collections::{HashMap, HashSet};
+
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
 use super::guard::{self, GuardLimits};
@@ -14,7 +16,9 @@ use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, ItemId, Node, RelPath, RemoteEntry, RemoteKind, State, Zone, state::GuardState};
+use crate::model::{
+    Change, Etag, ItemId, Node, RelPath, RemoteEntry, RemoteKind, SetAside, State, Zone, state::GuardState,
+};
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -180,12 +184,14 @@ pub struct Engine {
     pub local: Option<LocalView>,
     /// iCloud as last seen, with our own writes since.
     pub remote: Option<RemoteView>,
+    /// Items on iCloud that only a look showed to be left alone by rule (packages), in the version that was looked at.
+    left_alone: HashMap<ItemId, Etag>,
 }
 
 impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
-        Self { state, store, local: None, remote: None }
+        Self { state, store, local: None, remote: None, left_alone: HashMap::new() }
     }
 
     /// Stores changes, then applies them.
@@ -307,6 +313,7 @@ impl Engine {
         let here = here.map(|view| self.local = Some(view));
         if let Some(view) = there? {
             self.remote = Some(view);
+            self.hide_left_alone();
         }
         here
     }
@@ -395,10 +402,13 @@ impl Engine {
             ignore_next_try: options.ignore_next_try,
             ..ExecuteOptions::new(&conflict, &junk)
         };
+        self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
         let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
         let changes = store.changes;
         self.learn(&changes);
+        self.left_alone.extend(outcome.skipped.iter().map(|item| (item.id.clone(), item.etag.clone())));
+        self.hide_left_alone();
         self.look_again(ports, settings, &plan);
         if let Some(end) = outcome.ended.take() {
             return Err(end.into());
@@ -413,6 +423,46 @@ impl Engine {
             notes: plan.notes,
             outcome,
         })
+    }
+
+    /// What is left alone by rule is seen as such, and not planned again until it changes.
+    fn hide_left_alone(&mut self) {
+        let Some(view) = self.remote.as_mut() else { return };
+        for (id, etag) in &self.left_alone {
+            let new = self.state.base.by_id(id).is_none();
+            if let Some(node) = view.tree.by_id(id).filter(|node| new && view.tree.get(*node).etag == *etag) {
+                view.tree.update(node, |entry| entry.kind = RemoteKind::Foreign);
+            }
+        }
+    }
+
+    /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
+    /// the world has settled them, and nobody would ever clear them.
+    fn clear_set_aside(
+        &mut self,
+        plan: &Plan,
+        options: &PassOptions<'_>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Ok(()) };
+        if self.state.set_aside.is_empty() || !remote.complete || !local.failed.is_empty() {
+            return Ok(());
+        }
+        let planned: HashSet<&RelPath> = plan.operations.iter().map(|operation| &operation.path).collect();
+        let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
+        let is_there = |path: &RelPath| {
+            local.tree.find(path).is_some()
+                || remote.tree.find(path).is_some()
+                || self.state.base.find(path).is_some()
+        };
+        let settled = |(path, item): &(&RelPath, &SetAside)| {
+            let waits = !options.ignore_next_try && item.next_try.is_none_or(|next| next > now);
+            !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
+        };
+        let changes: Vec<_> =
+            self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();
+        let changes: Vec<_> = changes.into_iter().map(|path| Change::SetAside(path, None)).collect();
+        if changes.is_empty() { Ok(()) } else { self.commit(&changes) }
     }
 
     /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.

@@ -292,7 +292,7 @@ impl Run {
         let disk = RiggedDisk { inner: &self.world.disk, sabotage: self.sabotage, seen: self.seen.clone() };
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
         let mark = format!("{} sim", self.world.clock.seconds());
-        let options = PassOptions { conflict_mark: &mark, ignore_next_try: by_person };
+        let options = PassOptions { ignore_next_try: by_person, ..PassOptions::new(&mark) };
         let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
         let mut told = Vec::new();
         let outcome = self.world.run(|| {
