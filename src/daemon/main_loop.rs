@@ -36,8 +36,9 @@ use crate::status::{Counts, DaemonState, Facts, Pending, Progress, SideCounts, S
 
 /// Room for what jobs tell; a job waits when it is full.
 const NEWS_ROOM: usize = 1024;
-/// How long what is in flight may take to end after a stop signal (`docs/contract.md`, "Signals").
-const GRACE: Duration = Duration::from_secs(10);
+/// How long what is in flight may take to end after a stop signal. `docs/contract.md`, "Signals", gives the whole
+/// process ten seconds, so some are left for writing the state.
+const GRACE: Duration = Duration::from_secs(8);
 /// How often in a row a pass is planned again without another look at iCloud.
 const MOST_AGAIN: u32 = 8;
 /// How often a session that waits for a person is looked at for what another process stored.
@@ -91,20 +92,30 @@ pub(super) struct Loop {
     /// At home, or lent to a job.
     pub(super) engine: Option<Engine>,
     /// What the status tells of the state while the engine is lent.
-    lent: Option<State>,
+    pub(super) lent: Option<State>,
     drive: Option<Drive>,
     pub(super) edges: Option<Arc<Edges>>,
     running: Running,
     watcher: Option<Watcher>,
     watch: Receiver<WatchMessage>,
     watching: Watching,
-    debounce: Debounce,
+    pub(super) debounce: Debounce,
     stirred: Arc<AtomicU64>,
     pub(super) schedule: Schedule,
     /// A person asked for a pass now.
     pub(super) asked: bool,
     /// A complete local scan is due.
     scan_due: bool,
+    /// The pass that runs scans everything here.
+    scans_all: bool,
+    /// The watch ended because the root moved; it begins anew once a pass finds the right folder in its place.
+    watch_again: bool,
+    /// The state files were asked for while a job had the engine.
+    dump_due: bool,
+    /// A person decided on the held deletions while a job had the engine; `true` rejects.
+    pub(super) verdict: Option<bool>,
+    /// What keeps it from syncing, until a pass ends well.
+    trouble: Option<DaemonState>,
     pub(super) paused: bool,
     /// Since when, once a signal came.
     stopping: Option<Instant>,
@@ -174,6 +185,11 @@ impl Loop {
             stirred: Arc::default(),
             asked: false,
             scan_due: true,
+            scans_all: false,
+            watch_again: false,
+            dump_due: false,
+            verdict: None,
+            trouble: None,
             paused: false,
             stopping: None,
             pulse: None,
@@ -210,7 +226,7 @@ impl Loop {
             select! {
                 recv(signals.stop) -> _ => self.begin_to_stop(),
                 recv(signals.reload) -> _ => self.reload(),
-                recv(signals.sync_now) -> _ => self.asked = true,
+                recv(signals.sync_now) -> _ => self.sync_now(),
                 recv(signals.dump) -> _ => self.dump(),
                 recv(calls) -> call => if let Ok(call) = call { self.call(call) },
                 recv(news) -> message => if let Ok(message) = message { self.hear(message) },
@@ -320,7 +336,10 @@ impl Loop {
 
     fn connect(&mut self) {
         let Some(engine) = self.lend() else { return };
-        self.set_state(DaemonState::SigningIn);
+        // While something is in the way, that is what people need to know, not each try.
+        if self.trouble.is_none() {
+            self.set_state(DaemonState::SigningIn);
+        }
         let job = Connect {
             config: self.config().clone(),
             settings: self.settings.clone(),
@@ -335,7 +354,8 @@ impl Loop {
     fn start_pass(&mut self, look: Look, by_person: bool) {
         let Some(edges) = self.edges.clone() else { return };
         let Some(engine) = self.lend() else { return };
-        if look.local == LocalLook::Whole {
+        self.scans_all = look.local == LocalLook::Whole;
+        if self.scans_all {
             self.scan_due = false;
             self.debounce.clear();
         }
@@ -351,6 +371,8 @@ impl Loop {
             look,
             by_person,
             zone: self.zone.clone(),
+            // Folders that changed but are not quiet yet may hold the other half of a move.
+            dirty: self.debounce.is_dirty(),
             stirred: Arc::clone(&self.stirred),
         };
         self.started(jobs::pass(engine, job, self.news_in.clone()));
@@ -366,6 +388,7 @@ impl Loop {
             look: Look::whole(),
             by_person: true,
             zone: self.zone.clone(),
+            dirty: false,
             stirred: Arc::clone(&self.stirred),
         };
         self.started(jobs::plan(engine, job, json, self.news_in.clone()));
@@ -417,6 +440,9 @@ impl Loop {
                     Ended::Planned(result) => self.planned(result),
                 }
                 self.answer_waiting();
+                if std::mem::take(&mut self.dump_due) {
+                    self.dump();
+                }
             }
             News::SessionChanged => self.session_changed(),
         }
@@ -430,6 +456,7 @@ impl Loop {
                 self.edges = Some(edges);
                 self.settings = settings;
                 self.session_look = None;
+                self.trouble = None;
                 self.schedule.hurry(now);
                 self.scan_due = true;
                 if self.watcher.is_none() {
@@ -454,7 +481,11 @@ impl Loop {
                 }
                 self.pulse = Some(pulse);
             }
-            Err(error) => self.fail(&AppError::Remote(error), now),
+            Err(error) => {
+                // A pass, not another look, tells whether it is over.
+                self.schedule.refresh_at = now;
+                self.fail(&AppError::Remote(error), now);
+            }
         }
     }
 
@@ -474,17 +505,24 @@ impl Loop {
         };
         tell_notes(&report, &mut self.told);
         self.last_pass_failed = None;
+        self.trouble = None;
         self.tracker.passed();
         self.tracker.next_try = None;
         self.schedule.passed(walked, now);
-        self.schedule.scanned(now);
+        if self.scans_all {
+            self.schedule.scanned(now);
+        }
+        if std::mem::take(&mut self.watch_again) {
+            self.start_watching();
+            self.scan_due = true;
+        }
         let rests = report.quiet && !report.pending && report.outcome.waiting == 0;
         // What was done may have made something else possible, such as uploading a conflict copy.
         self.again =
             (!report.quiet).then(|| self.again.unwrap_or(0) + 1).filter(|times| *times <= MOST_AGAIN);
         self.schedule.settle_later(report.pending || (!report.quiet && self.again.is_none()), now);
-        if by_person && !report.quiet {
-            // What a person asked for goes on until nothing is left.
+        if by_person && self.again.is_some() && report.outcome.failed.is_empty() {
+            // What a person asked for goes on until nothing is left, or what is left fails.
             self.asked = true;
         }
         self.after_pass(&report, rests, walked.is_some());
@@ -529,7 +567,12 @@ impl Loop {
         ) {
             return;
         }
+        if self.stopping.is_some() {
+            log::debug!("cut short: {error}");
+            return;
+        }
         let (state, wait) = self.failure(error, now);
+        self.trouble = Some(state);
         let advice = error.advice();
         let text = if advice.is_empty() { error.to_string() } else { format!("{error}: {advice}") };
         let known = self.last_pass_failed.as_deref() == Some(text.as_str());
@@ -564,6 +607,7 @@ impl Loop {
                 self.drive = None;
                 self.watcher = None;
                 self.watch = never();
+                self.watch_again = false;
                 if let Some(engine) = self.engine.as_mut() {
                     engine.local = None;
                 }
@@ -607,14 +651,24 @@ impl Loop {
         }
     }
 
-    /// The state while nothing runs.
-    fn rest_state(&self) -> DaemonState {
+    /// The state while nothing runs: what waits for a person comes first.
+    pub(super) fn rest_state(&self) -> DaemonState {
         let held = self.engine.as_ref().is_some_and(|engine| !engine.state.guard.held.is_empty());
-        match () {
-            () if self.paused => DaemonState::Paused,
-            () if held => DaemonState::Guarded,
-            () => DaemonState::Idle,
+        match self.trouble {
+            Some(
+                person @ (DaemonState::NeedsCode | DaemonState::NeedsPassword | DaemonState::WrongFolder),
+            ) => person,
+            _ if self.paused => DaemonState::Paused,
+            Some(trouble) => trouble,
+            None if held => DaemonState::Guarded,
+            None => DaemonState::Idle,
         }
+    }
+
+    /// A full pass now, whatever was waited for.
+    pub(super) fn sync_now(&mut self) {
+        self.asked = true;
+        self.schedule.hurry(Instant::now());
     }
 
     // ---- the session ------------------------------------------------------------------------
@@ -706,6 +760,7 @@ impl Loop {
             }
             Some(WatchMessage::RootGone) => {
                 self.stop_watching(Watching::Off);
+                self.watch_again = true;
                 // The next look finds out, and waits for the folder to come back.
                 self.schedule.hurry(now);
                 self.scan_due = true;
@@ -740,9 +795,11 @@ impl Loop {
 
     fn dump(&mut self) {
         let dumps = self.dumps.clone().unwrap_or_else(|| Dumps::beside_state(self.config()));
+        self.write_status();
         if let Some(engine) = &self.engine {
             dumps.all(engine);
         } else {
+            self.dump_due = true;
             log::info!("the state files are written when the running pass is over");
         }
     }

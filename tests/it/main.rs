@@ -9,6 +9,7 @@ mod golden;
 mod guard;
 mod logging;
 mod ports;
+mod run;
 mod signin;
 mod sim;
 mod store;
