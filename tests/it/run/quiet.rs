@@ -83,7 +83,9 @@ fn an_idle_daemon_does_not_touch_the_drive() {
 fn touch_and_chmod_upload_nothing() {
     let rig = quick();
     for number in 0..5 {
-        rig.there().write(&format!("d/{number}.txt"), format!("content {number}")).expect("a file");
+        rig.there()
+            .write(&format!("d/{number}.txt"), format!("content {number}").as_bytes())
+            .expect("a file");
     }
     let daemon = Daemon::synced(&rig);
     let passes = daemon.status().totals.passes;

@@ -161,7 +161,7 @@ fn own_writes_do_not_come_back_from_late_listings() {
 fn changes_on_both_sides_at_once_meet() {
     let rig = quick();
     for number in 0..10 {
-        rig.there().write(&format!("f/{number}.txt"), format!("{number}")).expect("a file");
+        rig.there().write(&format!("f/{number}.txt"), format!("{number}").as_bytes()).expect("a file");
     }
     let daemon = Daemon::synced(&rig);
     rig.write("f/0.txt", "from here");
