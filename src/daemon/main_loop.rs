@@ -34,8 +34,9 @@ use crate::status::{DaemonState, Facts, Tracker};
 
 /// Room for what jobs tell; a job waits when it is full.
 const NEWS_ROOM: usize = 1024;
-/// How long what is in flight may take to end after a stop signal (`docs/contract.md`, "Signals").
-const GRACE: Duration = Duration::from_secs(10);
+/// How long what is in flight may take to end after a stop signal. `docs/contract.md`, "Signals", gives the whole
+/// process ten seconds, so some are left for writing the state.
+const GRACE: Duration = Duration::from_secs(8);
 /// The loop ticks at least this often while a supervisor wants to hear of it.
 const TICK: Duration = Duration::from_secs(5);
 
@@ -97,6 +98,16 @@ pub(super) struct Loop {
     pub(super) asked: bool,
     /// A complete local scan is due.
     pub(super) scan_due: bool,
+    /// The pass that runs scans everything here.
+    pub(super) scans_all: bool,
+    /// The watch ended because the root moved; it begins anew once a pass finds the right folder in its place.
+    pub(super) watch_again: bool,
+    /// The state files were asked for while a job had the engine.
+    pub(super) dump_due: bool,
+    /// A person decided on the held deletions while a job had the engine; `true` rejects.
+    pub(super) verdict: Option<bool>,
+    /// What keeps it from syncing, until a pass ends well.
+    pub(super) trouble: Option<DaemonState>,
     pub(super) paused: bool,
     /// Since when, once a signal came.
     pub(super) stopping: Option<Instant>,
@@ -167,6 +178,11 @@ impl Loop {
             stirred: Arc::default(),
             asked: false,
             scan_due: true,
+            scans_all: false,
+            watch_again: false,
+            dump_due: false,
+            verdict: None,
+            trouble: None,
             paused: false,
             stopping: None,
             pulse: None,
@@ -203,7 +219,7 @@ impl Loop {
             select! {
                 recv(signals.stop) -> _ => self.begin_to_stop(),
                 recv(signals.reload) -> _ => self.reload(),
-                recv(signals.sync_now) -> _ => self.asked = true,
+                recv(signals.sync_now) -> _ => self.sync_now(),
                 recv(signals.dump) -> _ => self.dump(),
                 recv(calls) -> call => if let Ok(call) = call { self.call(call) },
                 recv(news) -> message => if let Ok(message) = message { self.hear(message) },
@@ -318,7 +334,10 @@ impl Loop {
 
     fn connect(&mut self) {
         let Some(engine) = self.lend() else { return };
-        self.set_state(DaemonState::SigningIn);
+        // While something is in the way, that is what people need to know, not each try.
+        if self.trouble.is_none() {
+            self.set_state(DaemonState::SigningIn);
+        }
         let job = Connect {
             config: self.config().clone(),
             settings: self.settings.clone(),
@@ -333,7 +352,8 @@ impl Loop {
     fn start_pass(&mut self, look: Look, by_person: bool) {
         let Some(edges) = self.edges.clone() else { return };
         let Some(engine) = self.lend() else { return };
-        if look.local == LocalLook::Whole {
+        self.scans_all = look.local == LocalLook::Whole;
+        if self.scans_all {
             self.scan_due = false;
             self.debounce.clear();
         }
@@ -349,6 +369,8 @@ impl Loop {
             look,
             by_person,
             zone: self.zone.clone(),
+            // Folders that changed but are not quiet yet may hold the other half of a move.
+            dirty: self.debounce.is_dirty(),
             stirred: Arc::clone(&self.stirred),
         };
         self.started(jobs::pass(engine, job, self.news_in.clone()));
@@ -364,6 +386,7 @@ impl Loop {
             look: Look::whole(),
             by_person: true,
             zone: self.zone.clone(),
+            dirty: false,
             stirred: Arc::clone(&self.stirred),
         };
         self.started(jobs::plan(engine, job, json, self.news_in.clone()));
@@ -373,8 +396,7 @@ impl Loop {
         self.schedule.check_at = now + self.schedule.periods.check;
         // Events do not tell when a volume is mounted over the folder, or taken away from under it.
         if self.watcher.as_ref().is_some_and(|watcher| !watcher.sees_the_root()) {
-            self.stop_watching(Watching::Off);
-            self.schedule.hurry(now);
+            self.watched(Some(WatchMessage::RootGone));
             return;
         }
         let Some(edges) = self.edges.clone() else { return };

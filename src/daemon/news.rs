@@ -1,10 +1,5 @@
 //! What the loop hears of jobs, and what follows from it.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
-use crossbeam::channel::never;
-
 use super::jobs::{Connection, Done, Edges, Ended, News};
 use super::main_loop::{Loop, Running};
 use crate::app::AppError;
@@ -16,6 +11,9 @@ use crate::engine::ports::{Clock as _, RemoteError};
 use crate::exit::ExitCode;
 use crate::icloud::drive::Pulse;
 use crate::status::{DaemonState, Pending};
+use crossbeam::channel::never;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// How often in a row a pass is planned again without another look at iCloud.
 const MOST_AGAIN: u32 = 8;
@@ -53,12 +51,19 @@ impl Loop {
                     Ended::Planned(result) => self.planned(result),
                 }
                 self.answer_waiting();
+                if std::mem::take(&mut self.dump_due) {
+                    self.dump();
+                }
             }
             News::SessionChanged => self.session_changed(),
         }
     }
 
-    fn connected(&mut self, drive: Option<Drive>, result: Result<(Arc<Edges>, Settings), AppError>) {
+    pub(super) fn connected(
+        &mut self,
+        drive: Option<Drive>,
+        result: Result<(Arc<Edges>, Settings), AppError>,
+    ) {
         let now = Instant::now();
         self.tracker.session_expires = self.service.account().state().trust_expires;
         match result {
@@ -66,6 +71,7 @@ impl Loop {
                 self.edges = Some(edges);
                 self.settings = settings;
                 self.session_look = None;
+                self.trouble = None;
                 self.schedule.hurry(now);
                 self.scan_due = true;
                 if self.watcher.is_none() {
@@ -80,7 +86,7 @@ impl Loop {
         }
     }
 
-    fn checked(&mut self, pulse: Result<Pulse, RemoteError>) {
+    pub(super) fn checked(&mut self, pulse: Result<Pulse, RemoteError>) {
         let now = Instant::now();
         match pulse {
             Ok(pulse) => {
@@ -90,11 +96,20 @@ impl Loop {
                 }
                 self.pulse = Some(pulse);
             }
-            Err(error) => self.fail(&AppError::Remote(error), now),
+            Err(error) => {
+                // A pass, not another look, tells whether it is over.
+                self.schedule.refresh_at = now;
+                self.fail(&AppError::Remote(error), now);
+            }
         }
     }
 
-    fn passed(&mut self, result: Result<Report, PassError>, walked: Option<Duration>, by_person: bool) {
+    pub(super) fn passed(
+        &mut self,
+        result: Result<Report, PassError>,
+        walked: Option<Duration>,
+        by_person: bool,
+    ) {
         let now = Instant::now();
         self.last_pass_began = Some(self.pass_began);
         self.tracker.session_expires = self.service.account().state().trust_expires;
@@ -110,17 +125,24 @@ impl Loop {
         };
         tell_notes(&report, &mut self.told);
         self.last_pass_failed = None;
+        self.trouble = None;
         self.tracker.passed();
         self.tracker.next_try = None;
         self.schedule.passed(walked, now);
-        self.schedule.scanned(now);
+        if self.scans_all {
+            self.schedule.scanned(now);
+        }
+        if std::mem::take(&mut self.watch_again) {
+            self.start_watching();
+            self.scan_due = true;
+        }
         let rests = report.quiet && !report.pending && report.outcome.waiting == 0;
         // What was done may have made something else possible, such as uploading a conflict copy.
         self.again =
             (!report.quiet).then(|| self.again.unwrap_or(0) + 1).filter(|times| *times <= MOST_AGAIN);
         self.schedule.settle_later(report.pending || (!report.quiet && self.again.is_none()), now);
-        if by_person && !report.quiet {
-            // What a person asked for goes on until nothing is left.
+        if by_person && self.again.is_some() && report.outcome.failed.is_empty() {
+            // What a person asked for goes on until nothing is left, or what is left fails.
             self.asked = true;
         }
         self.after_pass(&report, rests, walked.is_some());
@@ -128,7 +150,7 @@ impl Loop {
     }
 
     /// Status, stored time and dumps after a pass that ended well.
-    fn after_pass(&mut self, report: &Report, rests: bool, walked: bool) {
+    pub(super) fn after_pass(&mut self, report: &Report, rests: bool, walked: bool) {
         let Some(engine) = self.engine.as_mut() else { return };
         self.tracker.last_pass_quiet = rests;
         self.tracker.counts = super::tell::counts(engine);
@@ -158,14 +180,19 @@ impl Loop {
     }
 
     /// Names the failure, and when it is tried again.
-    fn fail(&mut self, error: &AppError, now: Instant) {
+    pub(super) fn fail(&mut self, error: &AppError, now: Instant) {
         if matches!(
             error,
             AppError::Remote(RemoteError::Stopped) | AppError::Pass(PassError::Remote(RemoteError::Stopped))
         ) {
             return;
         }
+        if self.stopping.is_some() {
+            log::debug!("cut short: {error}");
+            return;
+        }
         let (state, wait) = self.failure(error, now);
+        self.trouble = Some(state);
         let advice = error.advice();
         let text = if advice.is_empty() { error.to_string() } else { format!("{error}: {advice}") };
         let known = self.last_pass_failed.as_deref() == Some(text.as_str());
@@ -182,7 +209,7 @@ impl Loop {
         self.set_state(state);
     }
 
-    fn failure(&mut self, error: &AppError, now: Instant) -> (DaemonState, Option<Duration>) {
+    pub(super) fn failure(&mut self, error: &AppError, now: Instant) -> (DaemonState, Option<Duration>) {
         let exit = error.exit_code();
         let chance = self.clock.unit_random();
         match (error, exit) {
@@ -199,8 +226,8 @@ impl Loop {
                 self.edges = None;
                 self.drive = None;
                 self.watcher = None;
-                self.watch_ready = false;
                 self.watch = never();
+                self.watch_again = false;
                 if let Some(engine) = self.engine.as_mut() {
                     engine.local = None;
                 }
@@ -244,14 +271,24 @@ impl Loop {
         }
     }
 
-    /// The state while nothing runs.
+    /// The state while nothing runs: what waits for a person comes first.
     pub(super) fn rest_state(&self) -> DaemonState {
         let held = self.engine.as_ref().is_some_and(|engine| !engine.state.guard.held.is_empty());
-        match () {
-            () if self.paused => DaemonState::Paused,
-            () if held => DaemonState::Guarded,
-            () => DaemonState::Idle,
+        match self.trouble {
+            Some(
+                person @ (DaemonState::NeedsCode | DaemonState::NeedsPassword | DaemonState::WrongFolder),
+            ) => person,
+            _ if self.paused => DaemonState::Paused,
+            Some(trouble) => trouble,
+            None if held => DaemonState::Guarded,
+            None => DaemonState::Idle,
         }
+    }
+
+    /// A full pass now, whatever was waited for.
+    pub(super) fn sync_now(&mut self) {
+        self.asked = true;
+        self.schedule.hurry(Instant::now());
     }
 
     /// Looks whether another process stored a session, or a password came, since a person was needed.

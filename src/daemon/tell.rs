@@ -1,17 +1,16 @@
 //! What the loop tells: status, states, counts; and what it does once a day.
 
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
-
 use super::dumps::Dumps;
-use super::jobs;
+use super::jobs::{self};
 use super::main_loop::Loop;
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::pass::Engine;
 use crate::engine::ports::Clock as _;
 use crate::model::{LocalKind, Node, RelPath, Side, State};
 use crate::status::{Counts, DaemonState, Progress, SideCounts, StatusDocument};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 impl Loop {
     pub(super) fn begin_to_stop(&mut self) {
@@ -26,9 +25,11 @@ impl Loop {
 
     pub(super) fn dump(&mut self) {
         let dumps = self.dumps.clone().unwrap_or_else(|| Dumps::beside_state(self.config()));
+        self.write_status();
         if let Some(engine) = &self.engine {
             dumps.all(engine);
         } else {
+            self.dump_due = true;
             log::info!("the state files are written when the running pass is over");
         }
     }

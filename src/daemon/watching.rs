@@ -1,14 +1,12 @@
 //! How the loop notices local changes.
 
-use std::sync::atomic::Ordering;
-use std::time::Instant;
-
-use crossbeam::channel::never;
-
 use super::main_loop::Loop;
 use crate::disk::watch::{self, WatchMessage, Watcher, Watching};
 use crate::disk::{Watch, watchability};
 use crate::model::RelPath;
+use crossbeam::channel::never;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 impl Loop {
     pub(super) fn start_watching(&mut self) {
@@ -33,7 +31,7 @@ impl Loop {
         self.tell_watching();
     }
 
-    fn tell_watching(&mut self) {
+    pub(super) fn tell_watching(&mut self) {
         let poll = self.config().sync.poll_period;
         let (told, line) = match &self.watching {
             Watching::Events => ("events".to_owned(), "watching by events".to_owned()),
@@ -71,6 +69,7 @@ impl Loop {
             }
             Some(WatchMessage::RootGone) => {
                 self.stop_watching(Watching::Off);
+                self.watch_again = true;
                 // The next look finds out, and waits for the folder to come back.
                 self.schedule.hurry(now);
                 self.scan_due = true;
