@@ -77,6 +77,7 @@ impl Home {
     pub fn open(config: &Config) -> Result<Self, AppError> {
         let directory = &config.sync.state_directory;
         make_private(directory)?;
+        disk::check_writable(directory)?;
         let lock = disk::lock_state(directory)?;
         let opened = store::open(&directory.join("state.redb"))?;
         if let Some(damage) = &opened.damage {
