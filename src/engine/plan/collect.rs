@@ -231,10 +231,12 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
         // On the side that only follows, what was moved out of scope is moved back, like anything else.
         let mode = world.policy.mode;
         let cut = item.here == Change::PowerCut && item.there.is_there();
-        if !item.accepted_here && !cut && !(mode == Mode::DownloadOnly && item.there.is_there()) {
+        let follows_remote = cut || mode == Mode::DownloadOnly && item.there.is_there();
+        let follows_local = mode == Mode::UploadOnly && item.here.is_there();
+        if !item.accepted_here && !follows_remote {
             item.here = Change::Left;
         }
-        if !item.accepted_there && !(mode == Mode::UploadOnly && item.here.is_there()) {
+        if !item.accepted_there && !follows_local {
             item.there = Change::Left;
         }
     }
