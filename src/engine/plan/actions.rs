@@ -180,7 +180,7 @@ impl Emitter<'_, '_> {
             self.items
                 .all
                 .get(&self.items.key_of_remote(self.world, *node))
-                .is_none_or(|item| item.fate != Fate::Keep)
+                .is_none_or(|item| item.fate != Fate::Keep || !item.there.is_there())
         };
         nodes.filter(stays).map(|node| (tree.get(node).id.clone(), tree.get(node).etag.clone())).collect()
     }

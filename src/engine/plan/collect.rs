@@ -212,7 +212,8 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     see_here(world, &mut item, node, folder);
     see_there(world, &mut item, node, folder);
     let below = Above {
-        moved_here: above.moved_here || item.moved_here,
+        // A library that was renamed here is renamed back, so what it holds has not moved.
+        moved_here: above.moved_here || item.moved_here && !world.is_library(&item),
         moved_there: above.moved_there || item.moved_there,
         dismissed: item.dismissed,
     };
@@ -229,7 +230,8 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     if !item.folder && item.accepted {
         // On the side that only follows, what was moved out of scope is moved back, like anything else.
         let mode = world.policy.mode;
-        if !item.accepted_here && !(mode == Mode::DownloadOnly && item.there.is_there()) {
+        let cut = item.here == Change::PowerCut && item.there.is_there();
+        if !item.accepted_here && !cut && !(mode == Mode::DownloadOnly && item.there.is_there()) {
             item.here = Change::Left;
         }
         if !item.accepted_there && !(mode == Mode::UploadOnly && item.here.is_there()) {
