@@ -192,10 +192,12 @@ impl Loop {
             return;
         }
         let (state, wait) = self.failure(error, now);
-        self.trouble = Some(state);
+        let before = self.trouble.replace(state);
         let advice = error.advice();
         let text = if advice.is_empty() { error.to_string() } else { format!("{error}: {advice}") };
-        let known = self.last_pass_failed.as_deref() == Some(text.as_str());
+        // Which way the right folder is missing may change with each look; that it is missing is told once.
+        let known = self.last_pass_failed.as_deref() == Some(text.as_str())
+            || (state == DaemonState::WrongFolder && before == Some(state));
         match state {
             DaemonState::Offline if known => log::debug!("{text}"),
             DaemonState::Offline => log::warn!("{text}"),

@@ -8,12 +8,12 @@ use icloudds_simulator::fault::Effect;
 use rustix::process::Signal;
 
 use super::daemon::{Daemon, quick};
-use crate::e2e::rig::{html, noise};
+use crate::e2e::rig::noise;
 
 #[test]
 fn health_tells_the_truth_from_the_start_to_the_end() {
     let rig = quick();
-    rig.there().write("large.bin", noise(1, 800_000)).expect("a file");
+    rig.there().write("large.bin", noise(1, 1_600_000)).expect("a file");
     rig.sim.switches(|switches| switches.bandwidth = Some(400_000));
     let daemon = Daemon::start(&rig);
     daemon.wait_state(DaemonState::Syncing);
@@ -21,13 +21,13 @@ fn health_tells_the_truth_from_the_start_to_the_end() {
     assert!(!ready && why.contains("first pass"), "{why}");
     assert!(daemon.health(false).0);
     daemon.wait("progress", || {
-        daemon.status().progress.is_some_and(|progress| progress.bytes_total >= 800_000)
+        daemon.status().progress.is_some_and(|progress| progress.bytes_total >= 1_600_000)
     });
     daemon.settle();
     let (ready, why) = daemon.health(true);
     assert!(ready, "{why}");
     rig.sim.switches(|switches| switches.bandwidth = None);
-    rig.fault(None, 0, u64::MAX, html(503));
+    rig.fault(None, 0, u64::MAX, Effect::NotAppliedReplyLost);
     daemon.wait_state(DaemonState::Offline);
     let (ready, why) = daemon.health(true);
     assert!(!ready && why.contains("failed"), "{why}");

@@ -142,6 +142,20 @@ impl<'a> Daemon<'a> {
         self.wait("further passes", || self.status().totals.passes >= now + passes);
     }
 
+    /// Waits until its own last writes have calmed down: four checks in a row lead to no further pass.
+    #[track_caller]
+    pub fn calm(&self) {
+        self.settle();
+        let mut seen = (self.status().totals.passes, self.rig.sim.count("listing"));
+        self.wait("a calm", || {
+            let (passes, checks) = (self.status().totals.passes, self.rig.sim.count("listing"));
+            if passes != seen.0 {
+                seen = (passes, checks);
+            }
+            checks >= seen.1 + 4
+        });
+    }
+
     /// Where the sides differ; a tree that changes while it is read counts as different.
     pub fn differences(&self) -> String {
         let rig = self.rig;

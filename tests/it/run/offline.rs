@@ -118,7 +118,7 @@ fn relay_configured(rig: &mut Rig, address: &str) {
 fn the_wait_grows_while_it_stays_away() {
     let rig = quick();
     let daemon = Daemon::synced(&rig);
-    rig.fault(None, 0, u64::MAX, html(503));
+    rig.fault(None, 0, u64::MAX, Effect::NotAppliedReplyLost);
     daemon.wait_state(DaemonState::Offline);
     // Between the first try and the one after the next there are at least 2.5 + 5 seconds.
     let begun = std::time::Instant::now();
@@ -146,7 +146,7 @@ fn what_changes_here_while_it_is_away_is_not_forgotten() {
     rig.set("sync.refresh_period", "3600");
     rig.there().write("old.txt", "old").expect("a file");
     let daemon = Daemon::synced(&rig);
-    rig.fault(None, 0, u64::MAX, html(503));
+    rig.fault(None, 0, u64::MAX, Effect::NotAppliedReplyLost);
     daemon.wait_state(DaemonState::Offline);
     for number in 0..10 {
         rig.write(&format!("new/{number}.txt"), "n");

@@ -3,9 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
-use super::daemon::{Daemon, quick, wait_for};
+use super::daemon::{Daemon, quick};
 
 #[test]
 fn idle_is_one_request_per_check_period() {
@@ -23,18 +23,7 @@ fn idle_is_one_request_per_check_period() {
             .map(|(_, n)| n)
             .sum::<u64>()
     };
-    // The looks that follow its own last write are over.
-    let mut last = total();
-    wait_for(
-        "a calm",
-        || daemon.log(),
-        || {
-            std::thread::sleep(Duration::from_millis(2500));
-            let now = total();
-            let calm = now - std::mem::replace(&mut last, now) <= 3;
-            calm.then_some(())
-        },
-    );
+    daemon.calm();
     let (before, passes, begun) = (total(), daemon.status().totals.passes, Instant::now());
     daemon.wait("five checks", || total() >= before + 5);
     let took = begun.elapsed().as_secs();
@@ -52,6 +41,7 @@ fn an_idle_daemon_does_not_touch_the_drive() {
         rig.there().write(&format!("d{}/{number}.txt", number % 5), "x").expect("a file");
     }
     let daemon = Daemon::synced(&rig);
+    daemon.calm();
     let trace = rig.aside().join("trace");
     let started = Command::new("strace")
         .args(["-f", "-qq", "-e", "trace=%file,getdents64", "-o"])
@@ -67,7 +57,7 @@ fn an_idle_daemon_does_not_touch_the_drive() {
     // SIGTERM makes it let go of the process and write what it has.
     let tracer_id =
         rustix::process::Pid::from_raw(i32::try_from(tracer.id()).expect("an id")).expect("not zero");
-    drop(rustix::process::kill_process(tracer_id, rustix::process::Signal::TERM));
+    let _ = rustix::process::kill_process(tracer_id, rustix::process::Signal::TERM);
     drop(tracer.wait());
     let calls = fs::read_to_string(&trace).unwrap_or_default();
     let drive = rig.drive().display().to_string();

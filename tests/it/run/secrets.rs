@@ -9,6 +9,7 @@ use icloudds::control::{ControlReply, ControlRequest, SendHow};
 use icloudds::secret::Secret;
 use icloudds::status::DaemonState;
 use icloudds_simulator::control::Expire;
+use icloudds_simulator::fault::Effect;
 use rustix::process::Signal;
 
 use super::daemon::{Daemon, hurry};
@@ -129,7 +130,8 @@ fn no_output_of_a_whole_session_at_debug_holds_a_secret() {
         rig.write("a/one.txt", "edited");
         rig.there().rename("a/large.bin", "renamed.bin").expect("a rename");
         daemon.settle();
-        rig.fault(None, 0, 10, html(503));
+        rig.fault(None, 0, 2, html(503));
+        rig.fault(None, 4, 12, Effect::NotAppliedReplyLost);
         rig.write("b/three.txt", "3");
         daemon.settle();
         rig.sim.expire(Expire::Session);

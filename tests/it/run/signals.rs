@@ -211,7 +211,7 @@ fn sigusr2_before_the_first_look_tells_what_is_stored() {
     let rig = quick();
     rig.there().write("a.txt", "a").expect("a file");
     Daemon::synced(&rig).stop();
-    rig.fault(None, 0, u64::MAX, crate::e2e::rig::html(503));
+    rig.fault(None, 0, u64::MAX, Effect::NotAppliedReplyLost);
     let daemon = Daemon::start(&rig);
     daemon.wait_state(DaemonState::Offline);
     daemon.signal(Signal::USR2);
