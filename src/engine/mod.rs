@@ -7,6 +7,7 @@ pub mod conflict;
 pub mod debounce;
 pub mod execute;
 pub mod guard;
+mod learn;
 pub mod observe;
 pub mod operation;
 pub mod pass;

@@ -3,9 +3,12 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
+use std::collections::HashSet;
+
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
 use super::guard::{self, GuardLimits};
+use super::learn::Recorder;
 use super::observe::local::{observe_local, rescan, signatures};
 use super::observe::remote::{Scope, observe_remote};
 use super::operation::{Action, Note, NoteKind, Plan, Replacement};
@@ -15,7 +18,7 @@ use super::recognise::{Recognition, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, ItemId, Node, RelPath, RemoteEntry, RemoteKind, State, Zone, state::GuardState};
+use crate::model::{Change, ItemId, Node, RelPath, SetAside, State, Zone, state::GuardState};
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -401,6 +404,7 @@ impl Engine {
             ignore_next_try: options.ignore_next_try,
             ..ExecuteOptions::new(&conflict, &junk)
         };
+        self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
         let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
         let changes = store.changes;
@@ -422,82 +426,33 @@ impl Engine {
         })
     }
 
-    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
-    fn learn(&mut self, changes: &[Change]) {
-        let Some(view) = self.remote.as_mut() else { return };
-        for change in changes {
-            match change {
-                Change::Remove(id) => {
-                    // What is forgotten but still there comes back with the next walk.
-                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
-                        && self.state.base.by_id(id).is_none()
-                    {
-                        view.tree.remove(node);
-                    }
-                    view.absent.remove(id);
-                }
-                Change::Put { parent, entry } => {
-                    let Some(folder) = view.tree.by_id(parent) else { continue };
-                    let known = view.tree.by_id(&entry.id);
-                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
-                        continue;
-                    }
-                    let state = known.map(|node| view.tree.get(node).state);
-                    let fresh = RemoteEntry {
-                        id: entry.id.clone(),
-                        kind: match known.map(|node| &view.tree.get(node).kind) {
-                            Some(kind) => kind.clone(),
-                            None if entry.folder => RemoteKind::Folder,
-                            None => RemoteKind::File,
-                        },
-                        name: entry.remote_name.clone(),
-                        etag: entry.etag.clone(),
-                        size: entry.remote_size,
-                        mtime: entry.remote_mtime,
-                        signature: None,
-                        // A folder that we have just made holds what we put there.
-                        state: state.unwrap_or(crate::model::FolderState::Complete),
-                        file_count: None,
-                    };
-                    match known {
-                        Some(node) => {
-                            view.tree.relink(node, folder, &entry.remote_name);
-                            view.tree.replace(node, fresh);
-                        }
-                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
-                    }
-                    view.absent.remove(&entry.id);
-                }
-                _ => {}
-            }
+    /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
+    /// the world has settled them, and nobody would ever clear them.
+    fn clear_set_aside(
+        &mut self,
+        plan: &Plan,
+        options: &PassOptions<'_>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Ok(()) };
+        if self.state.set_aside.is_empty() || !remote.complete || !local.failed.is_empty() {
+            return Ok(());
         }
-    }
-
-    /// Reads the folders again in which the plan worked here; where that fails the next pass scans everything.
-    fn look_again(&mut self, ports: &Ports<'_>, settings: &Settings, plan: &Plan) {
-        let mut folders = Vec::new();
-        for operation in &plan.operations {
-            let places: &[&RelPath] = match &operation.action {
-                Action::MoveLocal { local, .. } => &[&operation.path, &local.path],
-                Action::MakeLocalFolder { .. } | Action::Download { .. } | Action::TrashLocal { .. } => {
-                    &[&operation.path]
-                }
-                Action::Compare { local, .. } | Action::Settle { local, .. } => &[&local.path],
-                _ => &[],
-            };
-            folders.extend(places.iter().filter_map(|path| path.parent()));
-        }
-        folders.sort_unstable();
-        folders.dedup();
-        if folders.is_empty() {
-            return;
-        }
-        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
-        if let Some(mut view) = self.local.take()
-            && rescan(ports.disk, ports.clock, &mut view, &folders, &may_skip).is_ok()
-        {
-            self.local = Some(view);
-        }
+        let planned: HashSet<&RelPath> = plan.operations.iter().map(|operation| &operation.path).collect();
+        let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
+        let is_there = |path: &RelPath| {
+            local.tree.find(path).is_some()
+                || remote.tree.find(path).is_some()
+                || self.state.base.find(path).is_some()
+        };
+        let settled = |(path, item): &(&RelPath, &SetAside)| {
+            let waits = !options.ignore_next_try && item.next_try.is_none_or(|next| next > now);
+            !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
+        };
+        let changes: Vec<_> =
+            self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();
+        let changes: Vec<_> = changes.into_iter().map(|path| Change::SetAside(path, None)).collect();
+        if changes.is_empty() { Ok(()) } else { self.commit(&changes) }
     }
 }
 
@@ -510,20 +465,6 @@ fn is_junk(filter: &Filter, path: &str) -> bool {
 fn beside(path: &RelPath, mark: &str, nth: u32) -> RelPath {
     let name = conflict_name(path.name(), mark, nth + 1);
     path.parent().and_then(|folder| folder.join(&name).ok()).unwrap_or_else(|| path.clone())
-}
-
-/// Passes changes on to the store and remembers those that were stored.
-struct Recorder<'a> {
-    inner: &'a mut dyn Store,
-    changes: Vec<Change>,
-}
-
-impl Store for Recorder<'_> {
-    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.inner.commit(changes)?;
-        self.changes.extend_from_slice(changes);
-        Ok(())
-    }
 }
 
 /// The id that `Owner::root_id` names; `None` when it is not of that form.

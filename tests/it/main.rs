@@ -10,6 +10,7 @@ mod guard;
 mod logging;
 mod ports;
 mod random;
+mod run;
 mod signin;
 mod sim;
 mod store;

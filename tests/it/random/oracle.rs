@@ -7,13 +7,14 @@ use std::time::Duration;
 use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
-use icloudds::model::{ItemId, Node, Presence, Side, name};
+use icloudds::engine::ports::Disk;
+use icloudds::model::{ItemId, Node, Presence, RelPath, Side, name};
 
-use super::history::Twist;
+use super::history::{Op, Twist};
 use super::run::Run;
 use crate::sim::fuse::lock;
 use crate::sim::journal::Fate;
-use crate::sim::{Bytes, Call, Outcome, Thing};
+use crate::sim::{Bytes, Call, Fault, Outcome, Thing};
 
 /// Passes after which a world that is left alone must be at rest.
 const MOST_PASSES: usize = 14;
@@ -171,6 +172,22 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     for note in &report.notes {
         apart.insert(name::nfc(note.path.as_str()).into_string(), format!("{:?}", note.kind));
     }
+    // An item that is set aside where it went still has its old place on the other side.
+    for path in apart.keys().cloned().collect::<Vec<_>>() {
+        let here = RelPath::parse(&path).ok().and_then(|path| run.world.disk.look(&path).ok().flatten());
+        let there = run.world.drive.find(&path);
+        for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
+            let entry = state.base.get(node);
+            let moved = here.as_ref().is_some_and(|here| here.stamp.identity == entry.stamp.identity);
+            if moved || there.as_ref() == Some(&entry.id) {
+                let old = state.base.path(node);
+                apart.insert(
+                    name::nfc(old.as_str()).into_string(),
+                    format!("is at {path}, which is set aside"),
+                );
+            }
+        }
+    }
     for node in state.base.walk(Node::ROOT) {
         if state.base.get(node).presence != Presence::Both {
             apart.insert(
@@ -222,6 +239,18 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
     }
     let packages = run.world.drive.live_contents();
     shown.extend(packages);
+    // A folder goes with all that a look shows in it. Where the service shows less than there is and says that it is
+    // all, what nobody could see goes too; Recently Deleted keeps it.
+    let late = run.history.twists.iter().any(|twist| matches!(twist, Twist::Late(_)));
+    let shows_less = |fault: &Fault| matches!(fault, Fault::LateListing | Fault::ShortListing);
+    let faults = run
+        .history
+        .ops
+        .iter()
+        .filter_map(|op| if let Op::Pass(pass) = op { Some(&pass.faults) } else { None });
+    if late || faults.flatten().any(|(fault, _)| shows_less(fault)) {
+        shown.extend(run.world.drive.contents());
+    }
     for (content, fate) in run.world.journal.all() {
         if matches!(fate, Fate::AtStake(_)) && !shown.contains(&content) {
             let how = format!("{:?} ({fate:?}) is only in a trash, and nobody deleted it", text(&content));
