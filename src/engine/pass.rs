@@ -3,7 +3,9 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
-use std::collections::{HashMap, HashSet};
+mod settle;
+
+use std::collections::HashMap;
 
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
@@ -16,9 +18,7 @@ use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{
-    Change, Etag, ItemId, Node, RelPath, RemoteEntry, RemoteKind, SetAside, State, Zone, state::GuardState,
-};
+use crate::model::{Change, Etag, ItemId, Node, RelPath, State, Zone, state::GuardState};
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -186,12 +186,14 @@ pub struct Engine {
     pub remote: Option<RemoteView>,
     /// Items on iCloud that only a look showed to be left alone by rule (packages), in the version that was looked at.
     left_alone: HashMap<ItemId, Etag>,
+    /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
+    sizeless: HashMap<ItemId, (Etag, i64)>,
 }
 
 impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
-        Self { state, store, local: None, remote: None, left_alone: HashMap::new() }
+        Self { state, store, local: None, remote: None, left_alone: HashMap::new(), sizeless: HashMap::new() }
     }
 
     /// Stores changes, then applies them.
@@ -314,6 +316,7 @@ impl Engine {
         if let Some(view) = there? {
             self.remote = Some(view);
             self.hide_left_alone();
+            self.settle_sizes(ports.clock.now().whole_seconds());
         }
         here
     }
@@ -423,97 +426,6 @@ impl Engine {
             notes: plan.notes,
             outcome,
         })
-    }
-
-    /// What is left alone by rule is seen as such, and not planned again until it changes.
-    fn hide_left_alone(&mut self) {
-        let Some(view) = self.remote.as_mut() else { return };
-        for (id, etag) in &self.left_alone {
-            let new = self.state.base.by_id(id).is_none();
-            if let Some(node) = view.tree.by_id(id).filter(|node| new && view.tree.get(*node).etag == *etag) {
-                view.tree.update(node, |entry| entry.kind = RemoteKind::Foreign);
-            }
-        }
-    }
-
-    /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
-    /// the world has settled them, and nobody would ever clear them.
-    fn clear_set_aside(
-        &mut self,
-        plan: &Plan,
-        options: &PassOptions<'_>,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Ok(()) };
-        if self.state.set_aside.is_empty() || !remote.complete || !local.failed.is_empty() {
-            return Ok(());
-        }
-        let planned: HashSet<&RelPath> = plan.operations.iter().map(|operation| &operation.path).collect();
-        let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
-        let is_there = |path: &RelPath| {
-            local.tree.find(path).is_some()
-                || remote.tree.find(path).is_some()
-                || self.state.base.find(path).is_some()
-        };
-        let settled = |(path, item): &(&RelPath, &SetAside)| {
-            let waits = !options.ignore_next_try && item.next_try.is_none_or(|next| next > now);
-            !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
-        };
-        let changes: Vec<_> =
-            self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();
-        let changes: Vec<_> = changes.into_iter().map(|path| Change::SetAside(path, None)).collect();
-        if changes.is_empty() { Ok(()) } else { self.commit(&changes) }
-    }
-
-    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
-    fn learn(&mut self, changes: &[Change]) {
-        let Some(view) = self.remote.as_mut() else { return };
-        for change in changes {
-            match change {
-                Change::Remove(id) => {
-                    // What is forgotten but still there comes back with the next walk.
-                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
-                        && self.state.base.by_id(id).is_none()
-                    {
-                        view.tree.remove(node);
-                    }
-                    view.absent.remove(id);
-                }
-                Change::Put { parent, entry } => {
-                    let Some(folder) = view.tree.by_id(parent) else { continue };
-                    let known = view.tree.by_id(&entry.id);
-                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
-                        continue;
-                    }
-                    let state = known.map(|node| view.tree.get(node).state);
-                    let fresh = RemoteEntry {
-                        id: entry.id.clone(),
-                        kind: match known.map(|node| &view.tree.get(node).kind) {
-                            Some(kind) => kind.clone(),
-                            None if entry.folder => RemoteKind::Folder,
-                            None => RemoteKind::File,
-                        },
-                        name: entry.remote_name.clone(),
-                        etag: entry.etag.clone(),
-                        size: entry.remote_size,
-                        mtime: entry.remote_mtime,
-                        signature: None,
-                        // A folder that we have just made holds what we put there.
-                        state: state.unwrap_or(crate::model::FolderState::Complete),
-                        file_count: None,
-                    };
-                    match known {
-                        Some(node) => {
-                            view.tree.relink(node, folder, &entry.remote_name);
-                            view.tree.replace(node, fresh);
-                        }
-                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
-                    }
-                    view.absent.remove(&entry.id);
-                }
-                _ => {}
-            }
-        }
     }
 
     /// Reads the folders again in which the plan worked here; where that fails the next pass scans everything.
