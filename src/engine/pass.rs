@@ -3,7 +3,9 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
-use std::collections::HashSet;
+mod settle;
+
+use std::collections::HashMap;
 
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
@@ -18,7 +20,7 @@ use super::recognise::{Recognition, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, ItemId, Node, RelPath, SetAside, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, Node, RelPath, State, Zone, state::GuardState};
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -186,12 +188,21 @@ pub struct Engine {
     pub remote: Option<RemoteView>,
     /// What was skipped by rule, and in which version.
     pub skipped: SkippedItems,
+    /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
+    sizeless: HashMap<ItemId, (Etag, i64)>,
 }
 
 impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
-        Self { state, store, local: None, remote: None, skipped: SkippedItems::default() }
+        Self {
+            state,
+            store,
+            local: None,
+            remote: None,
+            skipped: SkippedItems::default(),
+            sizeless: HashMap::new(),
+        }
     }
 
     /// Stores changes, then applies them.
@@ -313,6 +324,7 @@ impl Engine {
         let here = here.map(|view| self.local = Some(view));
         if let Some(view) = there? {
             self.remote = Some(view);
+            self.settle_sizes(ports.clock.now().whole_seconds());
         }
         here
     }
@@ -428,35 +440,6 @@ impl Engine {
             notes: plan.notes,
             outcome,
         })
-    }
-
-    /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
-    /// the world has settled them, and nobody would ever clear them.
-    fn clear_set_aside(
-        &mut self,
-        plan: &Plan,
-        options: &PassOptions<'_>,
-        now: i64,
-    ) -> Result<(), StoreError> {
-        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Ok(()) };
-        if self.state.set_aside.is_empty() || !remote.complete || !local.failed.is_empty() {
-            return Ok(());
-        }
-        let planned: HashSet<&RelPath> = plan.operations.iter().map(|operation| &operation.path).collect();
-        let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
-        let is_there = |path: &RelPath| {
-            local.tree.find(path).is_some()
-                || remote.tree.find(path).is_some()
-                || self.state.base.find(path).is_some()
-        };
-        let settled = |(path, item): &(&RelPath, &SetAside)| {
-            let waits = !options.ignore_next_try && item.next_try.is_none_or(|next| next > now);
-            !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
-        };
-        let changes: Vec<_> =
-            self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();
-        let changes: Vec<_> = changes.into_iter().map(|path| Change::SetAside(path, None)).collect();
-        if changes.is_empty() { Ok(()) } else { self.commit(&changes) }
     }
 }
 
