@@ -316,15 +316,18 @@ fn title(text: &str) {
     println!("\n  {text}");
 }
 
-/// The lines of a plan; a long one is cut in its middle.
+/// The lines of a plan that change a side; a long one is cut at its end.
 fn show_plan(plan: &str) {
-    const MOST: usize = 14;
-    let lines: Vec<_> = plan.lines().collect();
+    const MOST: usize = 12;
+    let (agreed, lines): (Vec<_>, Vec<_>) = plan.lines().partition(|line| line.starts_with("state only"));
     for line in lines.iter().take(MOST) {
         println!("    {line}");
     }
     if lines.len() > MOST {
         println!("    … and {} more", lines.len() - MOST);
+    }
+    if !agreed.is_empty() {
+        println!("    {} items are the same on both sides", agreed.len());
     }
 }
 

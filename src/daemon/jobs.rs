@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::open::{Drive, Purpose, conflict_mark};
+use crate::app::drive::Drive;
+use crate::app::open::{Purpose, conflict_mark};
 use crate::app::report::Teller;
 use crate::config::Config;
 use crate::disk::{LocalDisk, Lock};

@@ -231,10 +231,12 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
         // On the side that only follows, what was moved out of scope is moved back, like anything else.
         let mode = world.policy.mode;
         let cut = item.here == Change::PowerCut && item.there.is_there();
-        if !item.accepted_here && !cut && !(mode == Mode::DownloadOnly && item.there.is_there()) {
+        let follows_remote = cut || mode == Mode::DownloadOnly && item.there.is_there();
+        let follows_local = mode == Mode::UploadOnly && item.here.is_there();
+        if !item.accepted_here && !follows_remote {
             item.here = Change::Left;
         }
-        if !item.accepted_there && !(mode == Mode::UploadOnly && item.here.is_there()) {
+        if !item.accepted_there && !follows_local {
             item.there = Change::Left;
         }
     }
@@ -289,6 +291,8 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         None => match world.remote.absent.get(&entry.id) {
             Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
             Some(Absence::OutOfScope) => Change::Left,
+            // Both sides agreed that it is gone there, so nobody asks for it any more.
+            None if entry.presence == Presence::LocalOnly => Change::Deleted,
             Some(Absence::Unknown) | None => {
                 Change::Unknown("iCloud did not list it and does not say what became of it")
             }

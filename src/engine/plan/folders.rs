@@ -169,6 +169,7 @@ impl Folders<'_, '_> {
         } else {
             item.there = Change::Left;
         }
+        item.reason = Reason::HoldsItems;
         choose(world, items, key, None);
         if let Some(place) = &items.all[&key].place {
             self.ending_in.entry(place.parent).or_default().push(key);

@@ -114,7 +114,7 @@ impl Emitter<'_, '_> {
             let steps_aside = !task.done
                 && !task.parked
                 && matches!(task.kind, Kind::MoveLocal | Kind::MoveRemote)
-                && !(task.name_waiters.is_empty() && task.leave_waiters.is_empty());
+                && (!task.name_waiters.is_empty() || !task.leave_waiters.is_empty());
             if steps_aside && task.waits == task.name_waits {
                 return Some(index);
             }

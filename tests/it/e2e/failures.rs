@@ -186,7 +186,8 @@ fn accounts_that_cannot_be_used_say_what_to_change() {
             &["security key"][..],
         ),
         (Box::new(|account| account.web_access = WebAccess::EmptyWebservices), &["web"]),
-        (Box::new(|account| account.web_access = WebAccess::AccessDenied), &["web"]),
+        // The same words mean throttling, so the sentence can only repeat them (`docs/protocol.md` §16.1).
+        (Box::new(|account| account.web_access = WebAccess::AccessDenied), &["ACCESS_DENIED"]),
     ] {
         let rig = Rig::new();
         rig.sim.account(change);

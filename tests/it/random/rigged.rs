@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex};
 
 use icloudds::engine::ports::{
     Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
-    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged, Store, StoreError,
+    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
 };
-use icloudds::model::{Change, FolderState, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone};
+use icloudds::model::{FolderState, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone};
 
 use crate::sim::fuse::lock;
-use crate::sim::{SimDisk, SimDrive, SimStore};
+use crate::sim::{SimDisk, SimDrive};
 
 /// A way in which an engine could be bad. Each must be caught.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -307,19 +307,5 @@ impl Disk for RiggedDisk<'_> {
 
     fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError> {
         if self.sabotage == Some(Sabotage::NoSync) { Ok(()) } else { self.inner.sync(folders) }
-    }
-}
-
-/// The store as an engine sees it.
-pub struct RiggedStore {
-    /// The store.
-    pub inner: SimStore,
-    /// What is bad.
-    pub sabotage: Option<Sabotage>,
-}
-
-impl Store for RiggedStore {
-    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.inner.commit(changes)
     }
 }

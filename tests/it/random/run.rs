@@ -15,7 +15,7 @@ use icloudds::model::{BaseEntry, Change, DiskTime, Identity, LocalStamp, Presenc
 use super::history::{Deed, History, Op, Pass, Twist};
 use super::oracle::{self, Broken};
 use super::person::Person;
-use super::rigged::{RiggedDisk, RiggedDrive, RiggedStore, Sabotage, Seen};
+use super::rigged::{RiggedDisk, RiggedDrive, Sabotage, Seen};
 use crate::sim::drive::switches::{CommitTwice, EtagUp, NameStorage, PutBack, Signatures, Taken, Times};
 use crate::sim::fuse::lock;
 use crate::sim::{Crash, Outcome, World};
@@ -278,10 +278,9 @@ impl Run {
         look: &Look,
         by_person: bool,
     ) -> Result<Outcome<Result<Report, PassError>>, Broken> {
-        let store = RiggedStore { inner: self.world.store.clone(), sabotage: self.sabotage };
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
-            None => Engine::new(self.world.store.durable(), Box::new(store)),
+            None => Engine::new(self.world.store.durable(), Box::new(self.world.store.clone())),
         };
         let drive = RiggedDrive {
             inner: &self.world.drive,

@@ -10,7 +10,7 @@ use super::rigged::Sabotage;
 use super::run::Run;
 
 /// How long one failure is worked on.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// Runs a history; what it says went wrong, and what was told.
 pub fn trial(history: &History, sabotage: Option<Sabotage>, telling: bool) -> (Result<(), Broken>, String) {

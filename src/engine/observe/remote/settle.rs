@@ -172,9 +172,10 @@ impl<'a> Settling<'a> {
     /// listing shows.
     fn ask(
         &mut self,
-        questions: Vec<(ItemId, bool)>,
+        mut questions: Vec<(ItemId, bool)>,
         seen: &HashSet<ItemId>,
     ) -> Result<Vec<(ItemId, bool)>, RemoteError> {
+        questions.sort_unstable();
         if questions.is_empty() {
             return Ok(Vec::new());
         }

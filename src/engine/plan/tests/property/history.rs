@@ -115,7 +115,7 @@ impl Journal {
         let agreed = world.state.base.walk(Node::ROOT).any(|node| {
             world.state.base.get(node).stamp.mtime.whole_seconds() == i64::try_from(content).unwrap()
         });
-        if agreed || !other.things.values().any(|thing| thing.content == content) {
+        if agreed || !other.things.values().any(|thing| thing.content == content && !thing.cut) {
             self.wanted.remove(&content);
         }
     }
