@@ -142,7 +142,7 @@ impl<'a> Daemon<'a> {
         self.wait("further passes", || self.status().totals.passes >= now + passes);
     }
 
-    /// Waits until its own last writes have calmed down: four checks in a row lead to no further pass.
+    /// Waits until its own last writes have calmed down: eight checks in a row lead to no further pass.
     #[track_caller]
     pub fn calm(&self) {
         self.settle();
@@ -152,7 +152,7 @@ impl<'a> Daemon<'a> {
             if passes != seen.0 {
                 seen = (passes, checks);
             }
-            checks >= seen.1 + 4
+            checks >= seen.1 + 8
         });
     }
 

@@ -1,12 +1,17 @@
 //! iCloud away: at the start, in between, answering nonsense. It goes on by itself.
 
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use icloudds::control::ControlRequest;
 use icloudds::status::DaemonState;
 use icloudds_simulator::fault::Effect;
 
-use super::daemon::{Daemon, quick};
+use super::daemon::{Daemon, hurry, quick};
 use crate::e2e::rig::{Rig, html};
 
 /// While `effect` strikes every request it says `offline`, does not hammer, and goes on by itself afterwards.
@@ -21,8 +26,8 @@ fn assert_goes_on(effect: Effect) {
     rig.write("here.txt", "h");
     rig.there().write("there.txt", "t").expect("a file");
     let before: u64 = rig.sim.counts().values().sum();
-    let begun = std::time::Instant::now();
-    daemon.wait("some time", || begun.elapsed() > std::time::Duration::from_secs(6));
+    let begun = Instant::now();
+    daemon.wait("some time", || begun.elapsed() > Duration::from_secs(6));
     let asked = rig.sim.counts().values().sum::<u64>() - before;
     assert!(asked <= 40, "{asked} requests in 6 s\n{}", daemon.log());
     rig.sim.switches(|switches| switches.faults.clear());
@@ -55,63 +60,107 @@ fn answers_that_break_off() {
     assert_goes_on(Effect::CutBodyAfter(10));
 }
 
+/// Stands between the program and the simulator, so that the service can go away and come back at one address.
+struct Relay {
+    address: SocketAddr,
+    behind: SocketAddr,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Relay {
+    fn new(behind: SocketAddr) -> Self {
+        let door = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = door.local_addr().expect("an address");
+        let mut relay = Self { address, behind, stop: Arc::default(), thread: None };
+        relay.serve(door);
+        relay
+    }
+
+    fn serve(&mut self, door: TcpListener) {
+        door.set_nonblocking(true).expect("a listener");
+        self.stop.store(false, Ordering::Relaxed);
+        let (stop, behind) = (Arc::clone(&self.stop), self.behind);
+        self.thread = Some(thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let Ok((near, _)) = door.accept() else {
+                    thread::sleep(Duration::from_millis(5));
+                    continue;
+                };
+                near.set_nonblocking(false).expect("a stream");
+                let far = TcpStream::connect(behind).expect("the simulator");
+                let handle = |stream: &TcpStream| stream.try_clone().expect("a handle");
+                for (mut from, mut to) in [(handle(&near), handle(&far)), (handle(&far), near)] {
+                    let stop = Arc::clone(&stop);
+                    thread::spawn(move || {
+                        let mut bytes = [0; 16_384];
+                        while let Ok(len @ 1..) = from.read(&mut bytes) {
+                            if stop.load(Ordering::Relaxed) || to.write_all(&bytes[..len]).is_err() {
+                                break;
+                            }
+                        }
+                        let _ = to.shutdown(Shutdown::Both);
+                    });
+                }
+            }
+        }));
+    }
+
+    /// Nobody listens any more; open connections end with their next byte.
+    fn close(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().expect("the relay ends");
+        }
+    }
+
+    fn open(&mut self) {
+        self.serve(TcpListener::bind(self.address).expect("the port again"));
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 #[test]
-fn a_service_that_is_down_at_the_start_is_waited_for() {
-    // A port that nobody listens on is a service that is down, and one that listens later is its return: the simulator cannot
-    // go away and come back at one address, so a relay in front of it does.
-    let mut rig = quick();
+fn a_service_that_is_down_is_waited_for_at_the_start_and_in_between() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    let mut relay = Relay::new(rig.sim.address());
+    let real = rig.sim.address().to_string();
+    for (key, value) in [("home", rig.sim.home()), ("setup", rig.sim.setup()), ("auth", rig.sim.auth())] {
+        rig.set_text(&format!("icloud.{key}"), &value.replace(&real, &relay.address.to_string()));
+    }
+    rig.login();
     rig.there().write("a.txt", "a").expect("a file");
     rig.write("mine.txt", "m");
-    let door = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = door.local_addr().expect("an address");
-    drop(door);
-    relay_configured(&mut rig, &address.to_string());
+    let proofs = rig.sim.count("signin.complete");
+    relay.close();
     let daemon = Daemon::start(&rig);
     daemon.wait_state(DaemonState::Offline);
     assert!(daemon.health(false).0 && !daemon.health(true).0);
     let lines = daemon.log().lines().count();
     daemon.done(&ControlRequest::SyncNow);
-    let begun = std::time::Instant::now();
-    daemon.wait("some time", || begun.elapsed() > std::time::Duration::from_secs(8));
+    let begun = Instant::now();
+    daemon.wait("some time", || begun.elapsed() > Duration::from_secs(8));
     assert_eq!(daemon.status().state, DaemonState::Offline);
     let log = daemon.log();
-    let more: Vec<_> = log.lines().skip(lines).collect();
-    assert!(more.len() <= 1, "it says so once: {more:#?}");
-    let door = TcpListener::bind(address).expect("the port again");
-    let behind = rig.sim.address();
-    let stop = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        door.set_nonblocking(true).expect("a listener");
-        let relay = scope.spawn(|| {
-            while !stop.load(std::sync::atomic::Ordering::Relaxed) {
-                let Ok((near, _)) = door.accept() else {
-                    std::thread::sleep(std::time::Duration::from_millis(5));
-                    continue;
-                };
-                near.set_nonblocking(false).expect("a stream");
-                let far = std::net::TcpStream::connect(behind).expect("the simulator");
-                for (mut from, mut to) in
-                    [(near.try_clone().expect("a handle"), far.try_clone().expect("a handle")), (far, near)]
-                {
-                    std::thread::spawn(move || {
-                        let _ = std::io::copy(&mut from, &mut to);
-                        let _ = to.shutdown(std::net::Shutdown::Write);
-                    });
-                }
-            }
-        });
+    assert!(log.lines().count() <= lines + 1, "it says so once: {log}");
+    relay.open();
+    daemon.settle();
+    for round in 0..2 {
+        relay.close();
+        daemon.wait_state(DaemonState::Offline);
+        rig.write(&format!("here {round}.txt"), "h");
+        rig.there().write(&format!("there {round}.txt"), "t").expect("a file");
+        relay.open();
         daemon.settle();
-        daemon.stop();
-        stop.store(true, std::sync::atomic::Ordering::Relaxed);
-        relay.join().expect("the relay ends");
-    });
-}
-
-fn relay_configured(rig: &mut Rig, address: &str) {
-    let real = rig.sim.address().to_string();
-    for (key, value) in [("home", rig.sim.home()), ("setup", rig.sim.setup()), ("auth", rig.sim.auth())] {
-        rig.set_text(&format!("icloud.{key}"), &value.replace(&real, address));
     }
+    assert_eq!(rig.sim.count("signin.complete"), proofs, "the session was enough");
+    daemon.stop();
 }
 
 #[test]
@@ -121,20 +170,20 @@ fn the_wait_grows_while_it_stays_away() {
     rig.fault(None, 0, u64::MAX, Effect::NotAppliedReplyLost);
     daemon.wait_state(DaemonState::Offline);
     // Between the first try and the one after the next there are at least 2.5 + 5 seconds.
-    let begun = std::time::Instant::now();
+    let begun = Instant::now();
     let mut tries = std::collections::BTreeSet::new();
     daemon.wait("three different next tries", || {
         tries.extend(daemon.status().next_try.map(|when| when.seconds()));
         tries.len() >= 3
     });
-    assert!(begun.elapsed() > std::time::Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > Duration::from_secs(5), "{:?}", begun.elapsed());
     // A person need not wait.
     rig.sim.switches(|switches| switches.faults.clear());
     rig.write("a.txt", "a");
     daemon.done(&ControlRequest::SyncNow);
-    let asked = std::time::Instant::now();
+    let asked = Instant::now();
     daemon.wait("it goes on", || rig.there().entry("a.txt").is_some());
-    assert!(asked.elapsed() < std::time::Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(8), "{:?}", asked.elapsed());
     daemon.settle();
     daemon.stop();
 }
