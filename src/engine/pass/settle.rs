@@ -5,23 +5,12 @@ use std::collections::{HashMap, HashSet};
 use super::{Engine, PassOptions};
 use crate::engine::operation::Plan;
 use crate::engine::ports::StoreError;
-use crate::model::{Change, Node, RelPath, RemoteEntry, RemoteKind, SetAside};
+use crate::model::{Change, Node, RelPath, RemoteKind, SetAside};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
 
 impl Engine {
-    /// What is left alone by rule is seen as such, and not planned again until it changes.
-    pub(super) fn hide_left_alone(&mut self) {
-        let Some(view) = self.remote.as_mut() else { return };
-        for (id, etag) in &self.left_alone {
-            let new = self.state.base.by_id(id).is_none();
-            if let Some(node) = view.tree.by_id(id).filter(|node| new && view.tree.get(*node).etag == *etag) {
-                view.tree.update(node, |entry| entry.kind = RemoteKind::Foreign);
-            }
-        }
-    }
-
     /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
     /// the world has settled them, and nobody would ever clear them.
     pub(super) fn clear_set_aside(
@@ -71,56 +60,5 @@ impl Engine {
             }
         }
         self.sizeless = seen;
-    }
-
-    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
-    pub(super) fn learn(&mut self, changes: &[Change]) {
-        let Some(view) = self.remote.as_mut() else { return };
-        for change in changes {
-            match change {
-                Change::Remove(id) => {
-                    // What is forgotten but still there comes back with the next walk.
-                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
-                        && self.state.base.by_id(id).is_none()
-                    {
-                        view.tree.remove(node);
-                    }
-                    view.absent.remove(id);
-                }
-                Change::Put { parent, entry } => {
-                    let Some(folder) = view.tree.by_id(parent) else { continue };
-                    let known = view.tree.by_id(&entry.id);
-                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
-                        continue;
-                    }
-                    let state = known.map(|node| view.tree.get(node).state);
-                    let fresh = RemoteEntry {
-                        id: entry.id.clone(),
-                        kind: match known.map(|node| &view.tree.get(node).kind) {
-                            Some(kind) => kind.clone(),
-                            None if entry.folder => RemoteKind::Folder,
-                            None => RemoteKind::File,
-                        },
-                        name: entry.remote_name.clone(),
-                        etag: entry.etag.clone(),
-                        size: entry.remote_size,
-                        mtime: entry.remote_mtime,
-                        signature: None,
-                        // A folder that we have just made holds what we put there.
-                        state: state.unwrap_or(crate::model::FolderState::Complete),
-                        file_count: None,
-                    };
-                    match known {
-                        Some(node) => {
-                            view.tree.relink(node, folder, &entry.remote_name);
-                            view.tree.replace(node, fresh);
-                        }
-                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
-                    }
-                    view.absent.remove(&entry.id);
-                }
-                _ => {}
-            }
-        }
     }
 }

@@ -171,18 +171,23 @@ impl Emitter<'_, '_> {
         Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, item.reason))
     }
 
-    /// Every item below a folder that goes to iCloud's trash, as seen.
+    /// Every item below a folder that goes to iCloud's trash, as seen. What leaves the folder first is not among them,
+    /// with all that it holds.
     fn subtree(&self, item: &Item) -> Vec<(ItemId, Etag)> {
         let tree = &self.world.remote.tree;
-        let nodes = item.remote.filter(|_| item.folder).into_iter().flat_map(|node| tree.walk(node).skip(1));
-        // What is to leave the folder first is not among them.
-        let stays = |node: &Node| {
-            self.items
-                .all
-                .get(&self.items.key_of_remote(self.world, *node))
-                .is_none_or(|item| item.fate != Fate::Keep)
+        let leaves = |node: Node| {
+            let item = self.items.all.get(&self.items.key_of_remote(self.world, node));
+            item.is_some_and(|item| item.fate == Fate::Keep && item.there.is_there())
         };
-        nodes.filter(stays).map(|node| (tree.get(node).id.clone(), tree.get(node).etag.clone())).collect()
+        let children = |node: Node| tree.children(node).iter().copied().rev().filter(|node| !leaves(*node));
+        let mut stack: Vec<Node> =
+            item.remote.filter(|_| item.folder).into_iter().flat_map(children).collect();
+        let mut below = Vec::new();
+        while let Some(node) = stack.pop() {
+            below.push((tree.get(node).id.clone(), tree.get(node).etag.clone()));
+            stack.extend(children(node));
+        }
+        below
     }
 
     fn reconcile(
@@ -247,10 +252,11 @@ impl Emitter<'_, '_> {
 }
 
 fn move_reason(item: &Item) -> Reason {
-    match item.moved {
+    match (item.moved_here, item.moved_there) {
         _ if item.reason == Reason::NameClaimed || item.reason == Reason::MovedOnBoth => item.reason,
-        Some(Side::Remote) if item.moved_here && item.moved_there => Reason::MovedOnBoth,
-        Some(side) => Reason::Moved(side),
-        None => item.reason,
+        (true, true) if item.moved == Some(Side::Remote) => Reason::MovedOnBoth,
+        (true, true) | (true, false) => Reason::Moved(Side::Local),
+        (false, true) => Reason::Moved(Side::Remote),
+        (false, false) => item.reason,
     }
 }

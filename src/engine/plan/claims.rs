@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decide::shown_path;
-use super::items::{Fate, Item, Items, Key, Place, World};
+use super::items::{Change, Fate, Item, Items, Key, Place, World};
+use super::tasks::can_host;
 use super::{Mode, note};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
@@ -14,6 +15,7 @@ use crate::model::{FolderState, Node, Side};
 /// others may have counted on: so it is looked at again until nobody more gives way.
 pub(super) fn settle(world: &World<'_>, items: &mut Items) {
     loop {
+        stay_outside(items);
         let mut folders: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
         for (key, item) in &items.all {
             if let (Fate::Keep, Some(place)) = (item.fate, &item.place) {
@@ -24,15 +26,29 @@ pub(super) fn settle(world: &World<'_>, items: &mut Items) {
         for (folder, children) in folders {
             Folder::new(world, items, folder, children).settle(world, items);
         }
-        if items.notes.len() == told {
-            break;
+        if !spare_folders(world, items) && items.notes.len() == told {
+            return;
         }
     }
-    spare_folders(world, items);
+}
+
+/// Who cannot come to its place, since the folder will not stand there, stays where it is and goes on having its name.
+fn stay_outside(items: &mut Items) {
+    let mut hosts = HashMap::new();
+    let keys: Vec<Key> = items.all.keys().copied().collect();
+    for key in keys {
+        let item = &items.all[&key];
+        if let (Fate::Keep, Some(place)) = (item.fate, &item.place)
+            && !can_host(items, place.parent, &mut hosts)
+        {
+            set_aside(items, key);
+        }
+    }
 }
 
 /// A folder that was to go to the trash stays while something in it does: who was set aside has not left it.
-fn spare_folders(world: &World<'_>, items: &mut Items) {
+fn spare_folders(world: &World<'_>, items: &mut Items) -> bool {
+    let mut spared = false;
     let pinned: Vec<Key> =
         items.all.iter().filter(|(_, item)| item.fate == Fate::Pin).map(|(key, _)| *key).collect();
     for key in pinned {
@@ -41,17 +57,18 @@ fn spare_folders(world: &World<'_>, items: &mut Items) {
         while let Some(item) =
             at.and_then(|key| items.all.get_mut(&key)).filter(|item| item.fate == Fate::DropLocal)
         {
-            item.fate = Fate::Pin;
+            (item.fate, spared) = (Fate::Pin, true);
             at = item.local.map(|node| items.local_parent(world, node));
         }
         let mut at = remote.map(|node| items.remote_parent(world, node));
         while let Some(item) =
             at.and_then(|key| items.all.get_mut(&key)).filter(|item| item.fate == Fate::DropRemote)
         {
-            item.fate = Fate::Pin;
+            (item.fate, spared) = (Fate::Pin, true);
             at = item.remote.map(|node| items.remote_parent(world, node));
         }
     }
+    spared
 }
 
 struct Folder {
@@ -96,15 +113,19 @@ impl Folder {
                 }
             }
         }
-        let stays = |item: Option<&Item>| {
-            item.is_none_or(|item| matches!(item.fate, Fate::Pin | Fate::Forget | Fate::OneSided(_)))
+        // Who left the scope stays where it went, whatever becomes of its other half.
+        let stays = |item: Option<&Item>, on_side: fn(&Item) -> Change| {
+            item.is_none_or(|item| {
+                on_side(item) == Change::Left
+                    || matches!(item.fate, Fate::Pin | Fate::Forget | Fate::OneSided(_))
+            })
         };
         for &child in here.into_iter().flat_map(|node| world.local.tree.children(node)) {
             let text = world.local.tree.name(child);
             folder.taken.insert(name::key(text, true));
             let key = items.key_of_local(world, child);
             let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
-            if !settled && stays(items.all.get(&key)) {
+            if !settled && stays(items.all.get(&key), |item| item.here) {
                 folder.held_here.insert(if folds { name::key(text, true) } else { text.into() }, child);
             }
         }
@@ -113,7 +134,7 @@ impl Folder {
             folder.taken.insert(name::key(text, true));
             let key = items.key_of_remote(world, child);
             let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
-            if !settled && stays(items.all.get(&key)) {
+            if !settled && stays(items.all.get(&key), |item| item.there) {
                 folder.held_there.insert(name::key(text, folds), child);
             }
         }

@@ -212,7 +212,8 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     see_here(world, &mut item, node, folder);
     see_there(world, &mut item, node, folder);
     let below = Above {
-        moved_here: above.moved_here || item.moved_here,
+        // A library that was renamed here is renamed back, so what it holds has not moved.
+        moved_here: above.moved_here || item.moved_here && !world.is_library(&item),
         moved_there: above.moved_there || item.moved_there,
         dismissed: item.dismissed,
     };
@@ -229,10 +230,13 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     if !item.folder && item.accepted {
         // On the side that only follows, what was moved out of scope is moved back, like anything else.
         let mode = world.policy.mode;
-        if !item.accepted_here && !(mode == Mode::DownloadOnly && item.there.is_there()) {
+        let cut = item.here == Change::PowerCut && item.there.is_there();
+        let follows_remote = cut || mode == Mode::DownloadOnly && item.there.is_there();
+        let follows_local = mode == Mode::UploadOnly && item.here.is_there();
+        if !item.accepted_here && !follows_remote {
             item.here = Change::Left;
         }
-        if !item.accepted_there && !(mode == Mode::UploadOnly && item.here.is_there()) {
+        if !item.accepted_there && !follows_local {
             item.there = Change::Left;
         }
     }
@@ -287,7 +291,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         None => match world.remote.absent.get(&entry.id) {
             Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
             Some(Absence::OutOfScope) => Change::Left,
-            // Its deletion there is a stored fact; nobody looks for it again.
+            // Both sides agreed that it is gone there, so nobody asks for it any more.
             None if entry.presence == Presence::LocalOnly => Change::Deleted,
             Some(Absence::Unknown) | None => {
                 Change::Unknown("iCloud did not list it and does not say what became of it")

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, World};
+use super::place::choose;
 use crate::engine::operation::Reason;
 use crate::model::{FolderState, LocalKind, Node, Presence, Side};
 
@@ -19,7 +20,7 @@ pub(super) fn settle(world: &World<'_>, items: &mut Items) {
 }
 
 impl Folders<'_, '_> {
-    fn settle(self, items: &mut Items) {
+    fn settle(mut self, items: &mut Items) {
         // Each folder after all that it holds now, here or there, or in the end. No recursion: trees may be deep.
         let mut stack: Vec<(Key, bool)> = items
             .all
@@ -31,6 +32,9 @@ impl Folders<'_, '_> {
         while let Some((key, held_settled)) = stack.pop() {
             if held_settled {
                 let (fate, reason) = self.fate(items, key);
+                if fate == Fate::Keep {
+                    self.stay_in_scope(items, key);
+                }
                 let item = items.all.get_mut(&key).expect("the key is of this map");
                 item.fate = fate;
                 item.reason = reason.unwrap_or(item.reason);
@@ -122,11 +126,61 @@ impl Folders<'_, '_> {
         }
     }
 
+    /// A folder that was moved to where nothing is synced, but is needed for what did not go with it: it is made again
+    /// on that side, where it was.
+    fn stay_in_scope(&mut self, items: &mut Items, key: Key) {
+        let (world, item) = (self.world, &items.all[&key]);
+        let (here, there) = (item.accepted_here, item.accepted_there);
+        if item.base.is_none() || !item.accepted || here == there || world.is_library(item) {
+            return;
+        }
+        if !(item.here.is_there() && item.there.is_there()) {
+            return;
+        }
+        match world.policy.mode {
+            Mode::UploadOnly if here => return,
+            Mode::DownloadOnly if there => return,
+            _ => {}
+        }
+        let went_along = |child: &Key| {
+            let Some(child) = items.all.get(child) else { return true };
+            let on_side = match there {
+                false => child
+                    .remote
+                    .filter(|_| child.there.is_there())
+                    .map(|node| items.remote_parent(world, node)),
+                true => {
+                    child.local.filter(|_| child.here.is_there()).map(|node| items.local_parent(world, node))
+                }
+            };
+            let ends_here = child.place.as_ref().is_some_and(|place| place.parent == key);
+            child.fate == Fate::Keep && ends_here && on_side == Some(key)
+        };
+        let known: Vec<Key> = match key {
+            Key::Base(node) => world.base.children(node).iter().copied().map(Key::Base).collect(),
+            _ => Vec::new(),
+        };
+        if known.iter().chain(self.ending_in.get(&key).into_iter().flatten()).any(went_along) {
+            return;
+        }
+        let item = items.all.get_mut(&key).expect("the key is of this map");
+        if there {
+            item.here = Change::Left;
+        } else {
+            item.there = Change::Left;
+        }
+        item.reason = Reason::HoldsItems;
+        choose(world, items, key, None);
+        if let Some(place) = &items.all[&key].place {
+            self.ending_in.entry(place.parent).or_default().push(key);
+        }
+    }
+
     /// Whether something that takes part ends in the folder.
     fn is_needed(&self, items: &Items, key: Key) -> bool {
         let kept = self.ending_in.get(&key).into_iter().flatten().any(|child| {
             let child = &items.all[child];
-            child.fate == Fate::Keep && child.place.is_some()
+            child.fate == Fate::Keep && child.place.as_ref().is_some_and(|place| place.parent == key)
         });
         let untouched = match key {
             Key::Base(node) => {
@@ -150,7 +204,8 @@ impl Folders<'_, '_> {
             let item = items.all.get(&items.key_of_local(world, child));
             let same = item.filter(|item| item.local == Some(child));
             let junk = tree.get(child).kind == LocalKind::File && (world.policy.is_junk)(&tree.path(child));
-            held = held.max(match same.map(|item| item.fate) {
+            let left = same.is_some_and(|item| item.here == Change::Left);
+            held = held.max(match same.filter(|_| !left).map(|item| item.fate) {
                 Some(Fate::DropLocal | Fate::Keep) => Held::Nothing,
                 Some(Fate::Forget | Fate::OneSided(_)) => Held::Foreign,
                 Some(Fate::Pin) if !same.is_some_and(is_unknown) => Held::Foreign,
@@ -179,7 +234,8 @@ impl Folders<'_, '_> {
             let item = items.all.get(&items.key_of_remote(world, child));
             let same = item.filter(|item| item.remote == Some(child));
             let junk = !tree.get(child).is_folder() && (world.policy.is_junk)(&tree.path(child));
-            held = held.max(match same.map(|item| item.fate) {
+            let left = same.is_some_and(|item| item.there == Change::Left);
+            held = held.max(match same.filter(|_| !left).map(|item| item.fate) {
                 Some(Fate::DropRemote | Fate::Keep) => Held::Nothing,
                 Some(Fate::Forget | Fate::OneSided(_)) => Held::Foreign,
                 Some(Fate::Pin) if !same.is_some_and(is_unknown) => Held::Foreign,

@@ -238,7 +238,11 @@ impl Items {
     /// Where an item stands on each side, also one that nothing happened to.
     pub fn sides(&self, world: &World<'_>, key: Key) -> (Option<Node>, Option<Node>) {
         match (self.all.get(&key), key) {
-            (Some(item), _) => (item.local, item.remote),
+            // One that left the scope is no part of it any more.
+            (Some(item), _) => (
+                item.local.filter(|_| item.here != Change::Left),
+                item.remote.filter(|_| item.there != Change::Left),
+            ),
             (None, Key::Base(node)) => {
                 let here = match world.recognition.of_base[node] {
                     LocalFate::There { node, .. } => Some(node),

@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::items::{Items, Key, World};
-use super::tasks::{Kind, Tasks, end_of};
+use super::tasks::{Kind, Task, Tasks, end_of};
 use crate::engine::operation::{Action, Conflict, Operation, Plan};
 use crate::model::name::key as name_key;
 
@@ -59,27 +59,51 @@ impl Emitter<'_, '_> {
         }
         loop {
             while let Some(Reverse((_, index))) = ready.pop() {
-                let operation = self.perform(index, None);
-                let task = &mut self.tasks.all[index];
-                task.done = true;
-                let waiters = std::mem::take(&mut task.waiters);
-                let leave_waiters = std::mem::take(&mut task.leave_waiters);
-                let name_waiters = std::mem::take(&mut task.name_waiters);
-                self.release(waiters, operation, false, &mut ready);
-                self.release(leave_waiters, operation, false, &mut ready);
-                self.release(name_waiters, operation, true, &mut ready);
+                if !self.tasks.all[index].done {
+                    self.finish(index, &mut ready);
+                }
             }
-            let Some(index) = self.ring() else { return };
-            let aside = self.standing_end(self.tasks.all[index].key);
-            let operation = self.perform(index, Some(aside));
-            let task = &mut self.tasks.all[index];
-            task.parked = true;
-            task.after.extend(operation);
-            let name_waiters = std::mem::take(&mut task.name_waiters);
-            let leave_waiters = std::mem::take(&mut task.leave_waiters);
-            self.release(name_waiters, operation, true, &mut ready);
-            self.release(leave_waiters, operation, false, &mut ready);
+            if let Some(index) = self.ring() {
+                self.step_aside(index, &mut ready);
+            } else if let Some(index) = self.courteous() {
+                self.finish(index, &mut ready);
+            } else {
+                break;
+            }
         }
+        debug_assert!(self.tasks.all.iter().all(|task| task.done), "tasks wait for each other for ever");
+    }
+
+    fn finish(&mut self, index: usize, ready: &mut Ready) {
+        let operation = self.perform(index, None);
+        let task = &mut self.tasks.all[index];
+        task.done = true;
+        let waiters = std::mem::take(&mut task.waiters);
+        let leave_waiters = std::mem::take(&mut task.leave_waiters);
+        let name_waiters = std::mem::take(&mut task.name_waiters);
+        let courteous = std::mem::take(&mut task.courteous);
+        self.release(waiters, operation, |_| (), ready);
+        self.release(leave_waiters, operation, |_| (), ready);
+        self.release(name_waiters, operation, |task| task.name_waits -= 1, ready);
+        self.release(courteous, operation, |task| task.courtesies -= 1, ready);
+    }
+
+    fn step_aside(&mut self, index: usize, ready: &mut Ready) {
+        let aside = self.standing_end(self.tasks.all[index].key);
+        let operation = self.perform(index, Some(aside));
+        let task = &mut self.tasks.all[index];
+        task.parked = true;
+        task.after.extend(operation);
+        let name_waiters = std::mem::take(&mut task.name_waiters);
+        let leave_waiters = std::mem::take(&mut task.leave_waiters);
+        self.release(name_waiters, operation, |task| task.name_waits -= 1, ready);
+        self.release(leave_waiters, operation, |_| (), ready);
+    }
+
+    /// A task that waits out of courtesy only.
+    fn courteous(&self) -> Option<usize> {
+        let only = |task: &Task| !task.done && task.courtesies > 0 && task.waits == task.courtesies;
+        self.tasks.all.iter().position(only)
     }
 
     /// Where tasks wait for each other in a ring: a move that others wait for, which steps aside. One whose folder
@@ -90,7 +114,7 @@ impl Emitter<'_, '_> {
             let steps_aside = !task.done
                 && !task.parked
                 && matches!(task.kind, Kind::MoveLocal | Kind::MoveRemote)
-                && !(task.name_waiters.is_empty() && task.leave_waiters.is_empty());
+                && (!task.name_waiters.is_empty() || !task.leave_waiters.is_empty());
             if steps_aside && task.waits == task.name_waits {
                 return Some(index);
             }
@@ -115,14 +139,23 @@ impl Emitter<'_, '_> {
         standing
     }
 
-    fn release(&mut self, waiters: Vec<usize>, operation: Option<usize>, for_name: bool, ready: &mut Ready) {
+    fn release(
+        &mut self,
+        waiters: Vec<usize>,
+        operation: Option<usize>,
+        count: impl Fn(&mut Task),
+        ready: &mut Ready,
+    ) {
         for waiter in waiters {
             let task = &mut self.tasks.all[waiter];
             task.waits -= 1;
-            task.name_waits -= usize::from(for_name);
-            task.after.extend(operation);
-            if task.waits == 0 {
-                ready.push(Reverse((order(task.kind), waiter)));
+            count(task);
+            // What went ahead without waiting does not come after it.
+            if !task.done {
+                task.after.extend(operation);
+                if task.waits == 0 {
+                    ready.push(Reverse((order(task.kind), waiter)));
+                }
             }
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::Mode;
-use super::items::{Fate, Items, Key, Place, World};
+use super::items::{Change, Fate, Items, Key, Place, World};
 use super::{folders, zones};
 use crate::engine::operation::Reason;
 use crate::model::Side;
@@ -36,6 +36,8 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
     let aside = |name: Option<&str>| name.is_some_and(|name| aside_origin(name).is_some());
     let moved = match forced {
         Some(side) => Some(side),
+        // What is here is no content: it comes back to where its content is.
+        None if item.here == Change::PowerCut && there.is_some() => Some(Side::Remote),
         None if aside(local_name) && there.is_some() => Some(Side::Remote),
         None if aside(remote_name) && here.is_some() => Some(Side::Local),
         None if item.moved_there && item.moved_here => {
@@ -43,6 +45,7 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
         }
         None if item.moved_there => Some(if follows_local { Side::Local } else { Side::Remote }),
         None if item.moved_here => Some(if follows_remote { Side::Remote } else { Side::Local }),
+        None if follows_local => Some(Side::Local),
         None => None,
     };
     let side = match (here, there, moved) {

@@ -43,6 +43,8 @@ enum For {
     Name,
     /// To have left its folder.
     Leave,
+    /// To be done, unless that is impossible.
+    Courtesy,
 }
 
 pub(super) struct Task {
@@ -54,8 +56,12 @@ pub(super) struct Task {
     pub name_waiters: Vec<usize>,
     /// Tasks that wait until this one has left its folder.
     pub leave_waiters: Vec<usize>,
+    /// Tasks that would rather wait until this one is done.
+    pub courteous: Vec<usize>,
     /// How many tasks it waits for.
     pub waits: usize,
+    /// How many of these it need not wait for.
+    pub courtesies: usize,
     /// How many of these only have to leave a name.
     pub name_waits: usize,
     /// Operations that it came after.
@@ -84,7 +90,9 @@ impl Tasks {
                     waiters: Vec::new(),
                     name_waiters: Vec::new(),
                     leave_waiters: Vec::new(),
+                    courteous: Vec::new(),
                     waits: 0,
+                    courtesies: 0,
                     name_waits: 0,
                     after: Vec::new(),
                     done: false,
@@ -198,7 +206,7 @@ fn goes_with_its_folder(world: &World<'_>, items: &Items, item: &Item) -> bool {
 }
 
 /// Whether the folder stands, or will stand, on both sides.
-fn can_host(items: &Items, folder: Key, hosts: &mut HashMap<Key, bool>) -> bool {
+pub(super) fn can_host(items: &Items, folder: Key, hosts: &mut HashMap<Key, bool>) -> bool {
     let mut trail = Vec::new();
     let mut at = folder;
     let answer = loop {
@@ -320,6 +328,10 @@ impl Connector<'_, '_> {
         match what {
             For::Done => tasks[before].waiters.push(index),
             For::Leave => tasks[before].leave_waiters.push(index),
+            For::Courtesy => {
+                tasks[index].courtesies += 1;
+                tasks[before].courteous.push(index);
+            }
             For::Name => {
                 tasks[index].name_waits += 1;
                 tasks[before].name_waiters.push(index);
@@ -367,7 +379,7 @@ impl Connector<'_, '_> {
                 && let LocalFate::There { node, .. } = self.world.recognition.of_base[node]
                 && let Some(&fresh) = self.items.split.get(&node)
             {
-                self.wait_for(index, fresh, &[Kind::MakeRemote, Kind::Upload], For::Done);
+                self.wait_for(index, fresh, &[Kind::MakeRemote, Kind::Upload], For::Courtesy);
             }
         }
     }

@@ -36,11 +36,6 @@ pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
             items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
             continue;
         }
-        if items.all[&key].here == Change::PowerCut {
-            // What is here is no content: it comes back to where its content is.
-            choose(world, items, key, Some(Side::Remote));
-            continue;
-        }
         let new_key = split_item(world, items, key);
         // What a folder holds goes with it, also what nothing else happened to.
         if let Key::Base(node) = key {
@@ -71,8 +66,7 @@ pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
 
 fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {
     let item = &items.all[&key];
-    let (Some(remote), Some(_), Some(place), Some(_)) = (item.remote, item.local, &item.place, item.base)
-    else {
+    let (Some(remote), Some(_), Some(place)) = (item.remote, item.local, &item.place) else {
         return false;
     };
     let zone = world.remote.tree.get(remote).id.zone();
@@ -89,7 +83,7 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
             local_name: nfc(&world.remote.tree.get(node).name),
             remote_name: world.remote.tree.get(node).name.clone(),
         });
-        place.filter(|_| !item.folder && item.there == Change::Edited)
+        place.filter(|_| item.folder || item.there == Change::Edited)
     };
     let item = items.all.get_mut(&key).expect("the key is of this map");
     let local = item.local.expect("only an item that is here ends in another zone");
@@ -111,13 +105,20 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
     item.fate = if item.folder { Fate::Open } else { Fate::DropRemote };
     item.step = Step::Nothing;
     item.reason = Reason::LeftScope(Side::Local);
-    if outlives.is_some() && world.policy.mode == Mode::UploadOnly {
+    if outlives.is_some() && !item.folder && world.policy.mode == Mode::UploadOnly {
         // Left alone, like any addition on iCloud.
         (item.fate, item.reason) = (Fate::Forget, Reason::LocalChangeNotAllowed);
+    } else if item.folder {
+        // Should it be needed after all, it stays on iCloud where it is.
+        item.place = outlives;
     } else if outlives.is_some() {
         (item.fate, item.step) = (Fate::Keep, Step::Download);
         item.reason = Reason::EditedAfterDeletion(Side::Remote);
         item.place = outlives;
+    }
+    if item.base.is_none() {
+        // New on both sides, but not in one zone: two new items.
+        (item.here, item.there, item.reason) = (Change::Absent, Change::Edited, Reason::New(Side::Remote));
     }
     let new_key = Key::Local(local);
     items.all.insert(new_key, fresh);

@@ -1,4 +1,7 @@
 //! The planner against small worlds: tables of cases, and random trees changed twice.
 
 mod property;
+mod table;
+mod table_found;
+mod table_odd;
 mod world;

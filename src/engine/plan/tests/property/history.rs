@@ -115,7 +115,7 @@ impl Journal {
         let agreed = world.state.base.walk(Node::ROOT).any(|node| {
             world.state.base.get(node).stamp.mtime.whole_seconds() == i64::try_from(content).unwrap()
         });
-        if agreed || !other.things.values().any(|thing| thing.content == content) {
+        if agreed || !other.things.values().any(|thing| thing.content == content && !thing.cut) {
             self.wanted.remove(&content);
         }
     }
@@ -192,6 +192,11 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
             if item != target {
                 let place = world.local.things.remove(&target).unwrap();
                 journal.gone(world, Side::Local, place.content);
+                // An emptied file over another one is that one's new content; who moved it has seen that it is empty.
+                if world.local.things[&item].cut {
+                    let content = world.local.things[&item].content;
+                    journal.gone(world, Side::Local, content);
+                }
                 let thing = world.local.things.get_mut(&item).unwrap();
                 (thing.parent, thing.name) = (place.parent, place.name);
             }
@@ -287,7 +292,8 @@ fn power_cut(world: &mut World, item: usize) {
     let safe = there.and_then(|there| world.remote.things.get(&there)).is_some_and(|other| {
         other.content == thing.content && world.remote.path(there.unwrap()) == world.local.path(id)
     });
-    if alone && safe && base.get(node).stamp.size > 0 && thing.kind == Kind::Plain {
+    // Without birth times nobody can tell a file that was emptied and moved from another one.
+    if alone && safe && !world.no_birth && base.get(node).stamp.size > 0 && thing.kind == Kind::Plain {
         world.local.things.get_mut(&id).unwrap().cut = true;
     }
 }

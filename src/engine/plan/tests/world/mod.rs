@@ -47,6 +47,18 @@ pub enum Kind {
     Package,
 }
 
+impl Kind {
+    /// The kind of that name.
+    pub fn of(name: &str) -> Self {
+        match name {
+            "special" => Self::Special,
+            "foreign" => Self::Foreign,
+            "package" => Self::Package,
+            _ => panic!("no such kind: {name}"),
+        }
+    }
+}
+
 /// Document numbers from here on live in the app library's zone.
 pub const LIBRARY: u64 = 1_000_000_000;
 /// What stands at a mount point without its volume has another inode.
@@ -251,6 +263,20 @@ impl World {
         for thing in half.things.values_mut().filter(|thing| thing.inode == inode && !thing.is_folder()) {
             (thing.content, thing.version, thing.cut, thing.touched) = (content, content, false, 0);
         }
+    }
+
+    /// The thing at `path`.
+    pub fn thing(&mut self, side: Side, path: &str) -> &mut Thing {
+        let half = self.half(side);
+        let id = half.find(path).expect("it exists");
+        half.things.get_mut(&id).expect("it exists")
+    }
+
+    /// The synced file at `path` is a package.
+    pub fn make_package(&mut self, path: &str) {
+        self.thing(Side::Remote, path).kind = Kind::Package;
+        let node = self.state.base.find(&RelPath::parse(path).unwrap()).expect("it is synced");
+        self.state.base.update(node, |entry| entry.package = true);
     }
 
     pub fn rename(&mut self, side: Side, from: &str, to: &str) {
