@@ -35,6 +35,27 @@ pub enum ExitCode {
 }
 
 impl ExitCode {
+    /// The code of that number, `None` for one that the contract does not know.
+    pub fn from_code(code: u8) -> Option<Self> {
+        const ALL: [ExitCode; 14] = [
+            ExitCode::Success,
+            ExitCode::Busy,
+            ExitCode::Unexpected,
+            ExitCode::Configuration,
+            ExitCode::LocalDirectory,
+            ExitCode::Missing,
+            ExitCode::SignIn,
+            ExitCode::Service,
+            ExitCode::SecondFactor,
+            ExitCode::CodeNotSent,
+            ExitCode::TwoStepCode,
+            ExitCode::TwoFactorCode,
+            ExitCode::Unfinished,
+            ExitCode::NoDaemon,
+        ];
+        ALL.into_iter().find(|exit| exit.code() == code)
+    }
+
     /// The number that the caller sees.
     pub fn code(self) -> u8 {
         self as u8

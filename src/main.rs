@@ -26,7 +26,11 @@ fn say(error: &dyn Error) {
     let mut line = format!("icloudds: {error}");
     let mut source = error.source();
     while let Some(cause) = source {
-        line.push_str(&format!(": {cause}"));
+        // Some messages name their cause themselves.
+        let cause_text = cause.to_string();
+        if !line.contains(&cause_text) {
+            line.push_str(&format!(": {cause_text}"));
+        }
         source = cause.source();
     }
     // Nobody is left to tell when standard error is gone; the exit code still says it.

@@ -86,12 +86,16 @@ pub fn plan(
 
 /// A plan for people, or as JSON.
 pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
-    let _ = json;
-    let mut text = String::new();
-    for operation in &plan.operations {
-        let _ = writeln!(text, "{:?} {} ({})", operation.side(), operation.path, operation.reason);
+    let told = plan.told();
+    if json {
+        let text =
+            serde_json::to_string_pretty(&told).expect("lines of text have no key that JSON cannot hold");
+        return format!("{text}\n");
     }
-    text
+    if told.operations.is_empty() && told.notes.is_empty() {
+        return "nothing to do\n".to_owned();
+    }
+    told.to_string()
 }
 
 /// `approve` without a daemon: the decision is stored, and the next pass carries it out.

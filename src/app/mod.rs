@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod commands;
+pub mod drive;
 pub mod once;
 pub mod open;
 pub mod report;

@@ -10,23 +10,23 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
+use super::drive::Drive;
 use crate::config::{self, Config};
-use crate::disk::{self, LocalDisk, Lock, Marker};
-use crate::engine::conflict::{conflict_name, sanitise_host};
+use crate::disk::{self, LocalDisk, Lock};
+use crate::engine::conflict::sanitise_host;
 use crate::engine::execute::{Packages, Ports};
 use crate::engine::guard::GuardLimits;
 use crate::engine::operation::Replacement;
 use crate::engine::pass::{Engine, Settings};
 use crate::engine::plan::{ConflictPolicy, Mode};
-use crate::engine::ports::{Disk as _, DiskError, DownloadKey};
 use crate::exit::ExitCode;
-use crate::icloud::drive::{DriveOptions, ICloudDrive};
+use crate::icloud::drive::ICloudDrive;
 use crate::icloud::env::Stop;
 use crate::icloud::options::{IcloudOptions, Region};
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::icloud::signin::interactive::login_here;
-use crate::model::{BaseEntry, BaseTree, Change, Owner, RelPath, RemoteKind, State};
+use crate::model::RelPath;
 use crate::store;
 
 /// What the edges are opened for.
@@ -77,6 +77,7 @@ impl Home {
     pub fn open(config: &Config) -> Result<Self, AppError> {
         let directory = &config.sync.state_directory;
         make_private(directory)?;
+        disk::check_writable(directory)?;
         let lock = disk::lock_state(directory)?;
         let opened = store::open(&directory.join("state.redb"))?;
         if let Some(damage) = &opened.damage {
@@ -189,112 +190,6 @@ pub fn settings(config: &Config) -> Settings {
     }
 }
 
-/// The drive's folder, checked to be this state's or nobody's. Nothing has been made in it.
-pub struct Drive {
-    /// The folder.
-    pub disk: LocalDisk,
-    /// The marker that the state expects.
-    expected: Option<Marker>,
-    /// The marker that is there.
-    found: Option<Marker>,
-    /// Held until this is dropped; none when only looking.
-    lock: Option<Lock>,
-}
-
-/// The drive on iCloud, once the account and the folder are known to be this state's.
-pub struct Connected {
-    /// The drive on iCloud.
-    pub remote: ICloudDrive,
-    /// Whether `sync.remote_root` is an app's library.
-    pub root_is_library: bool,
-}
-
-impl Drive {
-    /// Opens the drive's folder and checks whose it is, before anything is made there.
-    ///
-    /// # Errors
-    ///
-    /// [`AppError::Drive`], [`AppError::Foreign`], [`AppError::Locked`].
-    pub fn open(config: &Config, state: &State, purpose: Purpose) -> Result<Self, AppError> {
-        let expected = check_owner(config, state)?;
-        let writes = purpose == Purpose::Sync;
-        let disk = LocalDisk::open(
-            &config.sync.directory,
-            disk::Options { writes, marker: None, ..disk::Options::default() },
-        )?;
-        let found = disk.read_marker()?;
-        check_marker(config, expected.as_ref(), found.as_ref(), state)?;
-        let lock = if writes { Some(disk::lock_drive(&config.sync.directory)?) } else { None };
-        Ok(Self { disk, expected, found, lock })
-    }
-
-    /// Signs in, finds the folder on iCloud, and makes state and drive the account's.
-    ///
-    /// # Errors
-    ///
-    /// [`AppError`]; it may be tried again.
-    pub fn connect(
-        &mut self,
-        config: &Config,
-        service: &Arc<Service>,
-        clock: &SystemClock,
-        engine: &mut Engine,
-        purpose: Purpose,
-    ) -> Result<Connected, AppError> {
-        let account = service.account_dsid();
-        let looks = purpose == Purpose::Look;
-        let options = DriveOptions {
-            max_workers: config.sync.max_workers,
-            download_rate: config.limits.download_rate.unwrap_or(0),
-            upload_rate: config.limits.upload_rate.unwrap_or(0),
-            ..DriveOptions::default()
-        };
-        let remote = ICloudDrive::new(Arc::clone(service) as _, options, Arc::new(clock.clone()));
-        let first = engine.state.owner.is_none();
-        let makes = first && !looks && config.sync.mode != config::Mode::DownloadOnly;
-        let written = root_path(config);
-        let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, first))?;
-        let id = self.expected.as_ref().or(self.found.as_ref()).map(|marker| marker.id.clone());
-        let owner = Owner {
-            marker: id.unwrap_or_else(|| {
-                clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
-            }),
-            account,
-            directory: config.sync.directory.display().to_string(),
-            remote_root: written,
-            root_id: root.entry.id.to_string(),
-        };
-        self.own(engine, owner, looks)?;
-        Ok(Connected { remote, root_is_library: root.entry.kind == RemoteKind::AppLibrary })
-    }
-
-    /// What a killed predecessor left in the drive's `.icloudds`. `mark` names conflict copies.
-    ///
-    /// # Errors
-    ///
-    /// When the disk refuses.
-    pub fn clean_up(&self, state: &State, mark: &str) -> Result<(), AppError> {
-        let recovered = self.disk.recover()?;
-        for path in &recovered.repaired {
-            log::info!("put right after the program was cut short {path}");
-        }
-        for stray in &recovered.strays {
-            rescue(&self.disk, stray, mark)?;
-        }
-        let base = &state.base;
-        let wanted = |key: &DownloadKey| {
-            base.by_id(&key.id).is_none_or(|node| !base.get(node).etag.same_content(&key.etag))
-        };
-        self.disk.forget_downloads(&wanted)?;
-        Ok(())
-    }
-
-    /// Gives up what only opening needed: the folder, and its lock.
-    pub fn into_parts(self) -> (LocalDisk, Option<Lock>) {
-        (self.disk, self.lock)
-    }
-}
-
 impl Opened {
     /// Opens everything, signs in, and finds the folder on iCloud.
     ///
@@ -344,28 +239,6 @@ pub fn conflict_mark(zone: &TimeZone) -> String {
     format!("{} {}", now.strftime("%Y-%m-%d %H-%M-%S"), host())
 }
 
-/// Brings a version that a crash left in the trash, though nobody planned to delete it, beside its place.
-fn rescue(disk: &LocalDisk, stray: &disk::Stray, mark: &str) -> Result<(), AppError> {
-    for nth in 1..1000 {
-        let name = conflict_name(stray.path.name(), mark, nth);
-        let Some(to) = stray.path.parent().and_then(|folder| folder.join(&name).ok()) else { break };
-        match disk.rescue(&stray.slot, &to) {
-            Ok(_) => {
-                log::warn!(
-                    "the program was cut short while {} was replaced; the version from here is now {to}",
-                    stray.path
-                );
-                return Ok(());
-            }
-            Err(DiskError::Taken { .. }) => {}
-            Err(DiskError::Folder { .. }) => break,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    log::warn!("a version of {} from here stays in the local trash, see `icloudds trash list`", stray.path);
-    Ok(())
-}
-
 /// The name of this machine, fit for file names.
 pub fn host() -> String {
     sanitise_host(&rustix::system::uname().nodename().to_string_lossy())
@@ -374,125 +247,6 @@ pub fn host() -> String {
 /// `sync.remote_root` as one path, `/` for the whole drive.
 pub fn root_path(config: &Config) -> String {
     format!("/{}", config.sync.remote_root.join("/"))
-}
-
-/// The state belongs to one directory and `remote_root`. Returns the marker that the drive must bear.
-fn check_owner(config: &Config, state: &State) -> Result<Option<Marker>, AppError> {
-    let Some(owner) = &state.owner else { return Ok(None) };
-    let directory = config.sync.directory.display().to_string();
-    for (key, known, now) in [
-        ("sync.directory", &owner.directory, &directory),
-        ("sync.remote_root", &owner.remote_root, &root_path(config)),
-    ] {
-        if known != now {
-            return Err(AppError::Foreign(format!(
-                "the sync state belongs to {key} = {known:?}, not {now:?}: set it back, or run `icloudds reset-state` to \
-                 start over (nothing is deleted by that)"
-            )));
-        }
-    }
-    Ok(Some(Marker {
-        id: owner.marker.clone(),
-        account: owner.account.clone(),
-        remote_root: owner.remote_root.clone(),
-    }))
-}
-
-/// The drive's marker is this state's, or there is no base and it is nobody else's.
-fn check_marker(
-    config: &Config,
-    expected: Option<&Marker>,
-    found: Option<&Marker>,
-    state: &State,
-) -> Result<(), AppError> {
-    let directory = config.sync.directory.display();
-    match (expected, found) {
-        (Some(expected), Some(found)) if expected.id == found.id => Ok(()),
-        (Some(_), None) if state.base.is_empty() => Ok(()),
-        (Some(_), None) => Err(AppError::Foreign(format!(
-            "{directory} is not the folder that was synced: its marker .icloudds/id is missing (is its volume mounted?). \
-             Bring the right folder back, or run `icloudds reset-state` to start over (nothing is deleted by that)"
-        ))),
-        (Some(_), Some(_)) => Err(AppError::Foreign(format!(
-            "{directory} is not the folder that was synced: its marker .icloudds/id is another one's. Bring the right folder \
-             back, or run `icloudds reset-state` to start over (nothing is deleted by that)"
-        ))),
-        (None, Some(found)) if found.remote_root != root_path(config) => Err(AppError::Foreign(format!(
-            "{directory} was synced with sync.remote_root = {:?}: choose another directory, or remove {directory}/.icloudds/id \
-             to make it this one's (nothing is deleted by that)",
-            found.remote_root
-        ))),
-        (None, _) => Ok(()),
-    }
-}
-
-impl Drive {
-    /// Makes the state the account's and marks the drive; with `looks` only in memory.
-    fn own(&mut self, engine: &mut Engine, owner: Owner, looks: bool) -> Result<(), AppError> {
-        let found = self.found.clone();
-        let disk = &mut self.disk;
-        let known = engine.state.owner.as_ref();
-        if let Some(known) = known
-            && known.account != owner.account
-        {
-            return Err(AppError::Foreign(
-            "the sync state belongs to another Apple account: sign in with that one, or run `icloudds reset-state` to start \
-             over (nothing is deleted by that)"
-                .to_owned(),
-        ));
-        }
-        if let (None, Some(found)) = (known, &found)
-            && found.account != owner.account
-        {
-            return Err(AppError::Foreign(
-            "this folder was synced with another Apple account: choose another sync.directory, or remove its .icloudds/id to \
-             make it this account's (nothing is deleted by that)"
-                .to_owned(),
-        ));
-        }
-        if known.is_some_and(|known| known.root_id != owner.root_id) {
-            return Err(AppError::Foreign(format!(
-                "the folder {} on iCloud is not the one that was synced, another one has its name: put the old one back, or run \
-             `icloudds reset-state` to start over (nothing is deleted by that)",
-                owner.remote_root
-            )));
-        }
-        if looks {
-            if known.is_none()
-                && let Some(root) = crate::engine::pass::root_of(&owner.root_id)
-            {
-                engine.state.base = BaseTree::new(BaseEntry::root(root));
-            }
-            return Ok(());
-        }
-        if known.is_none() {
-            engine.commit(&[Change::Owner(owner.clone())])?;
-        }
-        let marker = Marker { id: owner.marker, account: owner.account, remote_root: owner.remote_root };
-        if found.as_ref() == Some(&marker) {
-            disk.expect_marker(marker);
-        } else {
-            disk.write_marker(&marker)?;
-        }
-        disk.prepare()?;
-        Ok(())
-    }
-}
-
-fn no_root(path: &str, first: bool) -> AppError {
-    if first {
-        return AppError::Refused {
-            message: format!(
-                "the folder sync.remote_root = {path:?} does not exist on iCloud: create it there, or let `icloudds once` create \
-                 it in a mode that may change iCloud"
-            ),
-            exit: ExitCode::Service,
-        };
-    }
-    AppError::Foreign(format!(
-        "the folder {path} that was synced is not on iCloud any more: restore it there, or run `icloudds reset-state` to start \
-         over (nothing is deleted by that)"
-    ))
 }
 
 /// The path of a command's argument: relative to the synced folder, or an absolute path inside it.

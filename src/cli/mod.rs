@@ -2,6 +2,7 @@
 
 mod args;
 mod check_config;
+pub mod daemon;
 mod help;
 mod print;
 
@@ -15,6 +16,7 @@ use crate::app::once::once;
 use crate::app::open::{Opened, Purpose};
 use crate::app::{AppError, commands};
 use crate::config::{self, ConfigError, Sources};
+use crate::control::ControlRequest;
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
 use crate::logging::{self, LogError};
@@ -38,6 +40,9 @@ pub enum CliError {
     /// The command could not do its work.
     #[error(transparent)]
     App(#[from] AppError),
+    /// The daemon could not be asked, or said no.
+    #[error(transparent)]
+    Daemon(#[from] daemon::DaemonError),
     /// The command is part of the contract but not of this version.
     #[error("the command {0} is not built in this version")]
     NotBuilt(&'static str),
@@ -50,6 +55,7 @@ impl CliError {
             Self::Usage(_) | Self::NotBuilt(_) => ExitCode::Configuration,
             Self::Config(error) => error.exit_code(),
             Self::Log(error) => error.exit_code(),
+            Self::Daemon(error) => error.exit_code(),
             Self::Print(_) => ExitCode::Unexpected,
             Self::App(error) => error.exit_code(),
         }
@@ -82,6 +88,17 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Cl
             Ok(ExitCode::Success)
         }
         Command::CheckConfig => check_config::run(&sources),
+        // These only ask: they open no log, which may be the daemon's.
+        Command::Status { json } => daemon::status(&config::load(&sources)?.config, json),
+        Command::Health { ready } => daemon::health(&config::load(&sources)?.config, ready),
+        Command::Code(request) => daemon::code(&config::load(&sources)?.config, request),
+        Command::SyncNow => daemon::steer(&config::load(&sources)?.config, &ControlRequest::SyncNow),
+        Command::Pause => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Pause),
+        Command::Resume => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Resume),
+        Command::Why { path } => {
+            let config = config::load(&sources)?.config;
+            daemon::why(&config, &path, |_| Ok(commands::why(&config, &path)?.1))
+        }
         other => start(&sources, other),
     }
 }
@@ -108,18 +125,40 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
             opened.service.account().flush().map_err(AppError::from)?;
             (result?, String::new())
         }
-        Command::Plan { json } => commands::plan(loaded.config, zone, stop, json)?,
-        Command::Login => (commands::login(&loaded.config)?, String::new()),
-        Command::Logout => commands::logout(&loaded.config)?,
+        Command::Plan { json } => match daemon::plan(&loaded.config, json)? {
+            Some(exit) => return Ok(exit),
+            None => commands::plan(loaded.config, zone, stop, json)?,
+        },
+        Command::Login => {
+            let exit = commands::login(&loaded.config)?;
+            tell_daemon(&loaded.config);
+            (exit, String::new())
+        }
+        Command::Logout => {
+            let outcome = commands::logout(&loaded.config)?;
+            tell_daemon(&loaded.config);
+            outcome
+        }
         Command::ResetState => commands::reset_state(&loaded.config)?,
-        Command::Approve { reject } => commands::approve(&loaded.config, reject)?,
-        Command::Why { path } => commands::why(&loaded.config, &path)?,
+        Command::Approve { reject } => match daemon::approve(&loaded.config, reject)? {
+            Some(exit) => return Ok(exit),
+            None => commands::approve(&loaded.config, reject)?,
+        },
         Command::Trash(TrashCommand::List) => commands::trash_list(&loaded.config, &zone)?,
         Command::Trash(TrashCommand::Restore { path }) => commands::trash_restore(&loaded.config, &path)?,
+        // What only asks never comes here.
         other => return Err(CliError::NotBuilt(other.name())),
     };
     print(text)?;
     Ok(exit)
+}
+
+/// Lets a daemon that waits for a session look at the stored one. The command has done its work whether or not it
+/// hears, and it looks by itself too.
+fn tell_daemon(config: &config::Config) {
+    if let Err(error) = daemon::tell(config, &ControlRequest::SessionChanged) {
+        log::debug!("the daemon could not be told of the session: {error}");
+    }
 }
 
 /// SIGTERM and SIGINT end what waits and what is in flight in order; a second one ends at once.

@@ -1,6 +1,7 @@
 //! One JSON object a line over a socket, with a limit on size and on time.
 
 use std::io::{self, Read as _, Write as _};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -37,6 +38,12 @@ pub(super) struct Lines {
 impl Lines {
     pub(super) fn new(stream: UnixStream) -> Self {
         Self { stream, rest: Vec::new() }
+    }
+
+    /// Ends the connection for both sides; what was written can still be read.
+    pub(super) fn close(&self) {
+        // It may have ended already.
+        let _ = self.stream.shutdown(Shutdown::Both);
     }
 
     /// Reads one line of at most `limit_bytes`, without its end, within `patience` as a whole: a byte now and then does

@@ -207,6 +207,12 @@ impl Service {
     /// Answers one request after the other until the client goes, or breaks the rules.
     fn converse(&self, stream: UnixStream) {
         let mut lines = Lines::new(stream);
+        self.answer_all(&mut lines);
+        // The server keeps a handle until it reaps this thread, so dropping ours closes nothing.
+        lines.close();
+    }
+
+    fn answer_all(&self, lines: &mut Lines) {
         loop {
             let reply = match lines.read(MAX_REQUEST_BYTES, self.patience) {
                 Ok(line) => match serde_json::from_slice::<ControlRequest>(&line) {

@@ -10,9 +10,8 @@ use crate::engine::pass::{Engine, PassError};
 use crate::exit::ExitCode;
 use crate::icloud::signin::error::{FactorKind, SignInError};
 use crate::icloud::signin::factor::{SendTo, Ways};
-use crate::model::state::Verdict;
+use crate::model::state::{GuardState, Verdict};
 use crate::model::{Change, RelPath};
-use crate::status::DaemonState;
 use crate::status::health::{self, ReadyFacts};
 
 /// How many held deletions one answer names.
@@ -31,13 +30,14 @@ impl Loop {
                 call.answer(reply);
             }
             ControlRequest::SyncNow => {
-                self.asked = true;
-                self.schedule.hurry(std::time::Instant::now());
+                self.sync_now();
                 call.answer(ControlReply::done("a full pass begins now"));
             }
             ControlRequest::Pause => {
                 self.paused = true;
-                self.set_state(DaemonState::Paused);
+                if self.engine.is_some() {
+                    self.set_state(self.rest_state());
+                }
                 call.answer(ControlReply::done(
                     "paused: `icloudds resume` goes on; a pass that runs comes to its end first",
                 ));
@@ -45,7 +45,9 @@ impl Loop {
             ControlRequest::Resume => {
                 if std::mem::take(&mut self.paused) {
                     self.asked = true;
-                    self.set_state(DaemonState::Idle);
+                    if self.engine.is_some() {
+                        self.set_state(self.rest_state());
+                    }
                 }
                 call.answer(ControlReply::done("syncing goes on"));
             }
@@ -107,7 +109,14 @@ impl Loop {
     /// Answers what waited for the engine, if it is at home.
     pub(super) fn answer_waiting(&mut self) {
         if self.engine.is_none() {
+            self.answer_meanwhile();
             return;
+        }
+        if let Some(reject) = self.verdict.take() {
+            match self.approve(reject) {
+                ControlReply::Refused { refusal } => log::error!("{}", refusal.message),
+                _ => log::info!("the decision on the held deletions is carried out now"),
+            }
         }
         for call in std::mem::take(&mut self.waiting_calls) {
             let reply = match call.request.clone() {
@@ -120,6 +129,28 @@ impl Loop {
                 }
             };
             call.answer(reply);
+        }
+    }
+
+    /// Answers what can be answered while a job has the engine: a long transfer must not keep a person waiting.
+    fn answer_meanwhile(&mut self) {
+        let held = self.lent_deletions();
+        for call in std::mem::take(&mut self.waiting_calls) {
+            match call.request.clone() {
+                ControlRequest::Held => call.answer(ControlReply::Held { held: held.clone() }),
+                ControlRequest::Approve { .. } if held.count == 0 => {
+                    call.answer(ControlReply::done("no deletion is held"));
+                }
+                ControlRequest::Approve { reject } => {
+                    self.verdict = Some(reject);
+                    let what = if reject { "rejected" } else { "approved" };
+                    let count = held.count;
+                    call.answer(ControlReply::done(format!(
+                        "{count} held deletions are {what}: carried out when the running pass is over"
+                    )));
+                }
+                _ => self.waiting_calls.push(call),
+            }
         }
     }
 
@@ -136,11 +167,12 @@ impl Loop {
     }
 
     fn held(&self) -> ControlReply {
-        let held = self.engine.as_ref().map_or_else(Held::default, |engine| Held {
-            count: engine.state.guard.held.len() as u64,
-            deletions: engine.state.guard.held.iter().take(HELD_NAMED).cloned().collect(),
-        });
+        let held = self.engine.as_ref().map_or_else(Held::default, |engine| held_of(&engine.state.guard));
         ControlReply::Held { held }
+    }
+
+    fn lent_deletions(&self) -> Held {
+        self.lent.as_ref().map_or_else(Held::default, |state| held_of(&state.guard))
     }
 
     fn approve(&mut self, reject: bool) -> ControlReply {
@@ -173,7 +205,7 @@ impl Loop {
         if let Some(at) = at {
             self.waiting_calls.remove(at).answer(reply);
         }
-        self.set_state(DaemonState::Idle);
+        self.set_state(self.rest_state());
     }
 
     /// What has to do with codes goes to iCloud, so it is done beside the loop.
@@ -202,6 +234,10 @@ impl Loop {
             log::warn!("cannot start a thread: {error}");
         }
     }
+}
+
+fn held_of(guard: &GuardState) -> Held {
+    Held { count: guard.held.len() as u64, deletions: guard.held.iter().take(HELD_NAMED).cloned().collect() }
 }
 
 fn send(service: &crate::icloud::service::Service, how: SendHow) -> Result<ControlReply, SignInError> {

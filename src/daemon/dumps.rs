@@ -39,15 +39,20 @@ impl Dumps {
     }
 
     fn local(&self, engine: &Engine, which: DumpFile) {
-        if let Some(view) = &engine.local {
-            self.write(which, Known::Local(&view.tree, &engine.state.base));
-        }
+        let base = &engine.state.base;
+        // Before the first look, what both sides agreed on is what is known.
+        self.write(
+            which,
+            engine.local.as_ref().map_or(Known::BaseLocal(base), |view| Known::Local(&view.tree, base)),
+        );
     }
 
     fn remote(&self, engine: &Engine, which: DumpFile) {
-        if let Some(view) = &engine.remote {
-            self.write(which, Known::Remote(&view.tree));
-        }
+        let base = &engine.state.base;
+        self.write(
+            which,
+            engine.remote.as_ref().map_or(Known::BaseRemote(base), |view| Known::Remote(&view.tree)),
+        );
     }
 
     fn write(&self, which: DumpFile, known: Known<'_>) {

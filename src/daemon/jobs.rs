@@ -11,7 +11,8 @@ use jiff::tz::TimeZone;
 
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::open::{Drive, Purpose, conflict_mark};
+use crate::app::drive::Drive;
+use crate::app::open::{Purpose, conflict_mark};
 use crate::app::report::Teller;
 use crate::config::Config;
 use crate::disk::{LocalDisk, Lock};
@@ -94,6 +95,8 @@ pub(super) struct Pass {
     pub look: Look,
     pub by_person: bool,
     pub zone: TimeZone,
+    /// Whether folders here changed that this look does not read.
+    pub dirty: bool,
     /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
     pub stirred: Arc<AtomicU64>,
 }
@@ -154,7 +157,7 @@ pub(super) fn pass(mut engine: Engine, job: Pass, news: Sender<News>) -> io::Res
         let options = PassOptions {
             conflict_mark: &mark,
             ignore_next_try: job.by_person,
-            is_settled_here: &|| job.stirred.load(Ordering::Acquire) == before,
+            is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
             on_phase: &|phase| tell(News::Phase(phase)),
         };
         let mut teller = Teller::new(false);

@@ -9,8 +9,11 @@ mod calls;
 mod dumps;
 mod jobs;
 mod main_loop;
+mod news;
 mod reload;
 mod schedule;
+mod tell;
+mod watching;
 
 use std::sync::Arc;
 
@@ -19,7 +22,8 @@ use jiff::tz::TimeZone;
 
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::open::{Drive, Home, Purpose, service};
+use crate::app::drive::Drive;
+use crate::app::open::{Home, Purpose, service};
 use crate::config::{Loaded, Sources};
 use crate::control::ControlServer;
 use crate::exit::ExitCode;

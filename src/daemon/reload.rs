@@ -6,7 +6,7 @@ use crate::config::{self, schema};
 use crate::engine::pass::Settings;
 
 /// Keys, or whole sections, that only a restart changes.
-const FIXED: [&str; 10] = [
+const FIXED: [&str; 14] = [
     "account.username",
     "account.region",
     "sync.directory",
@@ -16,7 +16,11 @@ const FIXED: [&str; 10] = [
     "log",
     "web",
     "icloud",
-    "limits.",
+    "limits.upload_rate",
+    "limits.download_rate",
+    "notify",
+    "tls",
+    "proxy",
 ];
 
 impl Loop {
@@ -46,6 +50,7 @@ impl Loop {
         let root_is_library = self.settings.root_is_library;
         self.settings = Settings { root_is_library, ..settings(&fresh.config) };
         self.schedule.periods = periods(&fresh.config);
+        self.debounce.set_quiet(fresh.config.sync.debounce_period);
         let old = &mut self.loaded.config;
         // The parts that are fixed stay as they are in force.
         let (directory, state, root, watch) = (
@@ -58,15 +63,15 @@ impl Loop {
             config::Sync { directory, state_directory: state, remote_root: root, watch, ..fresh.config.sync };
         old.guard = fresh.config.guard;
         old.trash = fresh.config.trash;
+        old.limits.max_file_size = fresh.config.limits.max_file_size;
         self.asked = true;
     }
 }
 
 fn is_fixed(name: &str) -> bool {
-    FIXED.iter().any(|fixed| {
-        name == *fixed
-            || name.strip_prefix(fixed).is_some_and(|rest| fixed.ends_with('.') || rest.starts_with('.'))
-    })
+    FIXED
+        .iter()
+        .any(|fixed| name == *fixed || name.strip_prefix(fixed).is_some_and(|rest| rest.starts_with('.')))
 }
 
 #[cfg(test)]
@@ -78,6 +83,8 @@ mod tests {
         for (name, fixed) in [
             ("log.level", true),
             ("limits.upload_rate", true),
+            ("limits.max_file_size", false),
+            ("proxy.url", true),
             ("sync.directory", true),
             ("sync.ignore", false),
             ("guard.max_deletes", false),

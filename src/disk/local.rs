@@ -144,6 +144,20 @@ impl LocalDisk {
 }
 
 /// Says whose the folder is, who we are, and what helps.
+/// Tells whether this program may work in `directory`, with the sentence for the owner where it may not.
+///
+/// # Errors
+///
+/// [`OpenError::NotPermitted`], [`OpenError::ReadOnly`], or what else the system says.
+pub fn check_writable(directory: &Path) -> Result<(), OpenError> {
+    let needed = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
+    accessat(rustix::fs::CWD, directory, needed, AtFlags::EACCESS).map_err(|errno| match errno {
+        Errno::ROFS => OpenError::ReadOnly(directory.to_owned()),
+        Errno::ACCESS | Errno::PERM => not_permitted(directory, "writable"),
+        other => OpenError::Io { path: directory.to_owned(), source: other.into() },
+    })
+}
+
 fn not_permitted(directory: &Path, lacking: &'static str) -> OpenError {
     let us = geteuid().as_raw();
     let path = directory.to_owned();

@@ -26,7 +26,7 @@ mod watchability;
 mod tests;
 
 pub use errors::OpenError;
-pub use local::{LocalDisk, Options};
+pub use local::{LocalDisk, Options, check_writable};
 pub use lock::{Holder, Lock, LockError, inspect_drive, inspect_state, lock_drive, lock_state};
 pub use marker::Marker;
 pub use recover::{Recovered, Stray};

@@ -3,10 +3,12 @@
 //! Watching, listing and scanning say what there is, the planner says what follows from it,
 //! the executor does it. Nothing here reads a clock or opens a file.
 
+mod aside;
 pub mod conflict;
 pub mod debounce;
 pub mod execute;
 pub mod guard;
+mod learn;
 pub mod observe;
 pub mod operation;
 pub mod pass;
@@ -14,4 +16,5 @@ pub mod plan;
 pub mod ports;
 pub mod recognise;
 pub mod retry;
+pub mod skipped;
 pub mod view;

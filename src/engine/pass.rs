@@ -3,18 +3,24 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
+mod settle;
+
+use std::collections::HashMap;
+
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
 use super::guard::{self, GuardLimits};
+use super::learn::Recorder;
 use super::observe::local::{observe_local, rescan, signatures};
 use super::observe::remote::{Scope, observe_remote};
 use super::operation::{Action, Note, NoteKind, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
+use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, ItemId, Node, RelPath, RemoteEntry, RemoteKind, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, Node, RelPath, State, Zone, state::GuardState};
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -180,12 +186,23 @@ pub struct Engine {
     pub local: Option<LocalView>,
     /// iCloud as last seen, with our own writes since.
     pub remote: Option<RemoteView>,
+    /// What was skipped by rule, and in which version.
+    pub skipped: SkippedItems,
+    /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
+    sizeless: HashMap<ItemId, (Etag, i64)>,
 }
 
 impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
-        Self { state, store, local: None, remote: None }
+        Self {
+            state,
+            store,
+            local: None,
+            remote: None,
+            skipped: SkippedItems::default(),
+            sizeless: HashMap::new(),
+        }
     }
 
     /// Stores changes, then applies them.
@@ -307,6 +324,7 @@ impl Engine {
         let here = here.map(|view| self.local = Some(view));
         if let Some(view) = there? {
             self.remote = Some(view);
+            self.settle_sizes(ports.clock.now().whole_seconds());
         }
         here
     }
@@ -342,12 +360,13 @@ impl Engine {
         let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
         let is_waiting = |path: &RelPath| {
-            !options.ignore_next_try
+            let is_later = !options.ignore_next_try
                 && self
                     .state
                     .set_aside
                     .get(path)
-                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now))
+                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now));
+            is_later || self.skipped.holds(path, remote)
         };
         let policy = Policy {
             mode: settings.mode,
@@ -364,7 +383,9 @@ impl Engine {
             conflict_mark: options.conflict_mark,
             local_folds_case,
         };
-        plan(&self.state.base, local, remote, recognition, &policy)
+        let mut plan = plan(&self.state.base, local, remote, recognition, &policy);
+        plan.notes.extend(self.skipped.notes(&self.state.base, local, remote));
+        plan
     }
 
     /// Carries out what was planned.
@@ -395,11 +416,17 @@ impl Engine {
             ignore_next_try: options.ignore_next_try,
             ..ExecuteOptions::new(&conflict, &junk)
         };
+        self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
         let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
         let changes = store.changes;
         self.learn(&changes);
+        self.skipped.learn(&outcome.skipped);
         self.look_again(ports, settings, &plan);
+        let over = self.no_longer_set_aside(&plan, options, ports.clock.now().whole_seconds());
+        if !over.is_empty() {
+            self.commit(&over)?;
+        }
         if let Some(end) = outcome.ended.take() {
             return Err(end.into());
         }
@@ -414,84 +441,6 @@ impl Engine {
             outcome,
         })
     }
-
-    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
-    fn learn(&mut self, changes: &[Change]) {
-        let Some(view) = self.remote.as_mut() else { return };
-        for change in changes {
-            match change {
-                Change::Remove(id) => {
-                    // What is forgotten but still there comes back with the next walk.
-                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
-                        && self.state.base.by_id(id).is_none()
-                    {
-                        view.tree.remove(node);
-                    }
-                    view.absent.remove(id);
-                }
-                Change::Put { parent, entry } => {
-                    let Some(folder) = view.tree.by_id(parent) else { continue };
-                    let known = view.tree.by_id(&entry.id);
-                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
-                        continue;
-                    }
-                    let state = known.map(|node| view.tree.get(node).state);
-                    let fresh = RemoteEntry {
-                        id: entry.id.clone(),
-                        kind: match known.map(|node| &view.tree.get(node).kind) {
-                            Some(kind) => kind.clone(),
-                            None if entry.folder => RemoteKind::Folder,
-                            None => RemoteKind::File,
-                        },
-                        name: entry.remote_name.clone(),
-                        etag: entry.etag.clone(),
-                        size: entry.remote_size,
-                        mtime: entry.remote_mtime,
-                        signature: None,
-                        // A folder that we have just made holds what we put there.
-                        state: state.unwrap_or(crate::model::FolderState::Complete),
-                        file_count: None,
-                    };
-                    match known {
-                        Some(node) => {
-                            view.tree.relink(node, folder, &entry.remote_name);
-                            view.tree.replace(node, fresh);
-                        }
-                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
-                    }
-                    view.absent.remove(&entry.id);
-                }
-                _ => {}
-            }
-        }
-    }
-
-    /// Reads the folders again in which the plan worked here; where that fails the next pass scans everything.
-    fn look_again(&mut self, ports: &Ports<'_>, settings: &Settings, plan: &Plan) {
-        let mut folders = Vec::new();
-        for operation in &plan.operations {
-            let places: &[&RelPath] = match &operation.action {
-                Action::MoveLocal { local, .. } => &[&operation.path, &local.path],
-                Action::MakeLocalFolder { .. } | Action::Download { .. } | Action::TrashLocal { .. } => {
-                    &[&operation.path]
-                }
-                Action::Compare { local, .. } | Action::Settle { local, .. } => &[&local.path],
-                _ => &[],
-            };
-            folders.extend(places.iter().filter_map(|path| path.parent()));
-        }
-        folders.sort_unstable();
-        folders.dedup();
-        if folders.is_empty() {
-            return;
-        }
-        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
-        if let Some(mut view) = self.local.take()
-            && rescan(ports.disk, ports.clock, &mut view, &folders, &may_skip).is_ok()
-        {
-            self.local = Some(view);
-        }
-    }
 }
 
 /// Whether a path is built-in junk, which keeps no folder alive.
@@ -503,20 +452,6 @@ fn is_junk(filter: &Filter, path: &str) -> bool {
 fn beside(path: &RelPath, mark: &str, nth: u32) -> RelPath {
     let name = conflict_name(path.name(), mark, nth + 1);
     path.parent().and_then(|folder| folder.join(&name).ok()).unwrap_or_else(|| path.clone())
-}
-
-/// Passes changes on to the store and remembers those that were stored.
-struct Recorder<'a> {
-    inner: &'a mut dyn Store,
-    changes: Vec<Change>,
-}
-
-impl Store for Recorder<'_> {
-    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.inner.commit(changes)?;
-        self.changes.extend_from_slice(changes);
-        Ok(())
-    }
 }
 
 /// The id that `Owner::root_id` names; `None` when it is not of that form.

@@ -181,6 +181,11 @@ impl Finder<'_> {
             if base.get(mover).folder || self.local.get(node).kind != LocalKind::File {
                 continue;
             }
+            // Two items of one path would take it from each other for ever: who is at home stays.
+            let home = base.parent(mover).and_then(|folder| self.at[folder]);
+            if home == Some(at) && base.get(mover).local_name == base.get(item).local_name {
+                continue;
+            }
             self.at[mover] = None;
             self.claim(item, node);
             found = true;

@@ -226,7 +226,7 @@ mod tests {
             ("FILE::com.apple.CloudDocs::3C8E0B1D-5A4F-4B0C-9D5E-6F7A8B9C0D1E", 17),
             ("FILE::com.apple.CloudDocs::3c8e0b1d-5a4f-4b0c-9d5e-6f7a8b9c0d1e", 38),
             ("FILE::com.apple.CloudDocs::3C8E0B1D-5A4F-4B0C-9D5E6F7A8B9C0D1E-", 38),
-            ("FOLDER::com.apple.Pages::documents", 26),
+            ("FOLDER::com.apple.Pages::documents", 27),
             ("FOLDER::com.apple.CloudDocs::root", 6),
         ] {
             let id = ItemId::from_drivewsid(text).unwrap();

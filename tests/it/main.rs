@@ -3,11 +3,15 @@
 mod cli;
 mod config;
 mod drive;
+mod e2e;
 mod executor;
 mod golden;
 mod guard;
 mod logging;
 mod ports;
+mod random;
+mod run;
 mod signin;
 mod sim;
 mod store;
+mod tidy;

@@ -94,6 +94,7 @@ impl Lane<'_> {
         let signature = local.signature.or(remote.signature).or(known);
         let here = Here { name: local.path.name(), stamp: local.stamp, racy: local.racy, signature };
         let entry = self.agreed(operation.reason, &remote, &here);
+        self.vouch_for(&remote.id, &local);
         self.ledger.put(&remote.parent, entry)?;
         self.adopted(operation);
         Ok(())
@@ -115,9 +116,19 @@ impl Lane<'_> {
         let racy = is_racy(&local.stamp, self.ports.clock.now());
         let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: Some(signature) };
         let entry = self.agreed(operation.reason, &remote, &here);
+        self.vouch_for(&remote.id, &local);
         self.ledger.put(&remote.parent, entry)?;
         self.adopted(operation);
         Ok(())
+    }
+
+    /// What stands here goes into the base: should the power go, it must still be there, or its absence would
+    /// be taken for a person's deletion. Persons' programs do not always sync, and a crash of ours may have
+    /// come before the sync of what was put in place.
+    pub(super) fn vouch_for(&mut self, id: &ItemId, local: &LocalSeen) {
+        if self.ledger.entry(id).is_none_or(|(_, before)| before.stamp != local.stamp) {
+            self.ledger.touched(local.path.parent());
+        }
     }
 
     fn adopted(&mut self, operation: &Operation) {

@@ -169,6 +169,7 @@ impl Lane<'_> {
             written_at: Some(now.whole_seconds()),
             ..self.agreed(operation.reason, &remote, &here)
         };
+        self.vouch_for(&remote.id, local);
         self.ledger.put(parent, agreed)?;
         self.made.insert(index, remote.id);
         self.outcome.counts.folders_remote += 1;

@@ -108,7 +108,8 @@ impl<'a> Lane<'a> {
         let transfers =
             self.plan.operations.iter().filter(|operation| class(&operation.action) != Class::Lane).count();
         let workers = self.options.workers.min(transfers);
-        if workers <= 1 {
+        // Even a single transfer has its own thread, so that a large one's progress is told.
+        if self.options.workers <= 1 || workers == 0 {
             self.alone()
         } else {
             self.with_workers(workers)

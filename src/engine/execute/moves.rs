@@ -164,6 +164,7 @@ impl Lane<'_> {
             entry.etag = moved.entry.etag.clone();
         }
         entry.written_at = Some(self.ledger.now_seconds());
+        self.vouch_for(&seen.id, local);
         self.ledger.put(target, entry)
     }
 

@@ -145,6 +145,7 @@ impl Lane<'_> {
             written_at: Some(self.ledger.now_seconds()),
             ..self.agreed(operation.reason, &remote, &here)
         };
+        self.vouch_for(&remote.id, &sent.local);
         self.ledger.put(parent, entry)
     }
 
@@ -372,7 +373,8 @@ fn commit_new(ports: &Ports<'_>, sent: &Sent, parent: &ItemId, wanted: &str) -> 
                             verified(ports, item, sent, parent, wanted)
                         }
                         Some(_) => Err(Halt::replan("another item on iCloud has this name")),
-                        None if error == RemoteError::NameTaken => Err(error.into()),
+                        // A name that nobody is seen to have: the listing lags, or the service cannot hold two
+                        // names apart that differ only in case. To plan again would ask the same for ever.
                         None => Err(Halt::again(error.to_string())),
                     };
                 }

@@ -288,6 +288,8 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         None => match world.remote.absent.get(&entry.id) {
             Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
             Some(Absence::OutOfScope) => Change::Left,
+            // Both sides agreed that it is gone there, so nobody asks for it any more.
+            None if entry.presence == Presence::LocalOnly => Change::Deleted,
             Some(Absence::Unknown) | None => {
                 Change::Unknown("iCloud did not list it and does not say what became of it")
             }

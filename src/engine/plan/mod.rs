@@ -133,14 +133,13 @@ fn skipped(world: &items::World<'_>, notes: &mut Vec<Note>) {
 }
 
 impl Plan {
-    /// Whether it changes nothing on either side and compares nothing: both sides are as they should be.
+    /// Whether it changes nothing on either side and compares nothing: both sides are as they should be. What is
+    /// forgotten may be new to the next plan, as after a rejected deletion, so forgetting is not quiet.
     pub fn is_quiet(&self) -> bool {
         self.operations.iter().all(|operation| {
             matches!(
                 operation.action,
-                super::operation::Action::Agree { .. }
-                    | super::operation::Action::Forget { .. }
-                    | super::operation::Action::Keep { .. }
+                super::operation::Action::Agree { .. } | super::operation::Action::Keep { .. }
             )
         })
     }

@@ -163,14 +163,6 @@ pub enum SignInError {
         /// The system's words.
         reason: String,
     },
-    /// The password file or the credential cannot be read.
-    #[error("cannot read the password from {path}: {reason}")]
-    PasswordFile {
-        /// The file.
-        path: PathBuf,
-        /// The system's words.
-        reason: String,
-    },
     /// The dialogue ended before it was answered.
     #[error("no answer was given: {reason}")]
     NoAnswer {
@@ -193,7 +185,7 @@ impl SignInError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Root(_) => 3,
-            Self::MissingUsername | Self::MissingPassword | Self::PasswordFile { .. } => 5,
+            Self::MissingUsername | Self::MissingPassword => 5,
             Self::WrongPassword { .. }
             | Self::RejectedBefore
             | Self::Locked { .. }
@@ -262,7 +254,6 @@ impl SignInError {
             }
             Self::Network(_) => String::new(),
             Self::SessionFile { .. } => "check that sync.state_directory belongs to this user and has free space".to_owned(),
-            Self::PasswordFile { .. } => "check account.password_file and its permissions".to_owned(),
             Self::NoAnswer { .. } => "run `icloudds login` on a terminal, or pipe in one answer a line".to_owned(),
             Self::Cancelled(_) => String::new(),
         }

@@ -2,7 +2,6 @@
 //! (`docs/protocol.md` §3.0): validate, accountLogin, password.
 
 mod auth;
-pub mod credentials;
 pub mod error;
 pub mod factor;
 mod hashcash;

@@ -117,6 +117,9 @@ pub enum Fault {
     Full,
 }
 
+/// Steps beyond which a world that should have come to its end never will.
+const MOST_STEPS: u64 = 400_000;
+
 struct Scripted {
     call: Call,
     skip: u64,
@@ -321,6 +324,7 @@ impl Fuse {
             let mut due = Vec::new();
             if !inner.blown {
                 inner.steps += 1;
+                assert!(inner.steps < MOST_STEPS, "the process goes on for ever");
                 inner.blown = inner.crash_at.is_some_and(|at| inner.steps >= at);
                 let now = inner.steps;
                 let (ripe, later): (Vec<_>, Vec<_>) =

@@ -96,6 +96,8 @@ impl<'a> Walk<'a> {
                 unread.push(id.clone());
             }
         });
+        // What is asked for depends on what is there alone, so that a seed means one history.
+        unread.sort_unstable();
         unread
     }
 

@@ -1,6 +1,7 @@
 //! A local disk in memory, with what real file systems do: volatile changes, inode numbers
 //! that come again, mount points, folders that cannot be read, a drive that vanishes.
 
+mod bad;
 mod fs;
 mod person;
 mod port;

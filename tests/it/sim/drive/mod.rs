@@ -132,6 +132,18 @@ impl SimDrive {
         drive.items.now().values().filter(|item| item.is_file()).map(|item| item.body.clone()).collect()
     }
 
+    /// The contents that are in their place, not in the trash.
+    pub fn live_contents(&self) -> Vec<Bytes> {
+        let drive = lock(&self.inner);
+        let files = drive.items.now().iter().filter(|(id, item)| item.is_file() && drive.items.is_live(id));
+        files.map(|(_, item)| item.body.clone()).collect()
+    }
+
+    /// An item and all below it.
+    pub fn below(&self, id: &ItemId) -> Vec<ItemId> {
+        subtree(lock(&self.inner).items.now(), id)
+    }
+
     /// The item of that id.
     pub fn item(&self, id: &ItemId) -> Option<Item> {
         lock(&self.inner).items.get(id).cloned()

@@ -1,0 +1,332 @@
+//! Commands that ask the running daemon, through its control socket.
+
+use std::ffi::OsStr;
+use std::io;
+use std::path::Path;
+
+use jiff::Timestamp;
+
+use super::{CliError, CodeRequest, SendWay, print};
+use crate::config::Config;
+use crate::control::{
+    CodeWays, ControlClient, ControlError, ControlReply, ControlRequest, Held, Refusal, SendHow,
+};
+use crate::exit::ExitCode;
+use crate::model::{RelPath, Side};
+use crate::status::text::{Source, plain, render};
+use crate::status::{StatusDocument, file};
+
+/// How many held deletions are shown before they are decided on.
+const HELD_SHOWN: usize = 20;
+
+/// Why a command that asks the daemon did not get what it wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// No daemon is running.
+    #[error("no daemon is running for {state_directory}; start it with `icloudds run`")]
+    None {
+        /// `sync.state_directory`.
+        state_directory: String,
+    },
+    /// The daemon said no.
+    #[error("{}", said(.0))]
+    Refused(Refusal),
+    /// It cannot be talked to.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// It answered another question.
+    #[error(
+        "the daemon's answer fits another question; use the `icloudds` of the same version as the daemon"
+    )]
+    Answer,
+    /// Its last known state cannot be read.
+    #[error("cannot read {path}")]
+    Stored {
+        /// The file.
+        path: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The path is not one of the synced folder.
+    #[error("{path}: not a path in {directory}")]
+    Path {
+        /// As given, as well as it can be shown.
+        path: String,
+        /// `sync.directory`.
+        directory: String,
+    },
+}
+
+impl DaemonError {
+    /// With which code the program ends.
+    pub fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::None { .. } => ExitCode::NoDaemon,
+            Self::Refused(refusal) => ExitCode::from_code(refusal.exit).unwrap_or(ExitCode::Unexpected),
+            Self::Control(error) => error.exit_code(),
+            Self::Answer | Self::Stored { .. } => ExitCode::Unexpected,
+            Self::Path { .. } => ExitCode::Configuration,
+        }
+    }
+}
+
+fn said(refusal: &Refusal) -> String {
+    match refusal.advice.as_str() {
+        "" => plain(&refusal.message),
+        advice => format!("{}; {}", plain(&refusal.message), plain(advice)),
+    }
+}
+
+/// Asks the daemon; `None` when there is none.
+fn try_ask(config: &Config, request: &ControlRequest) -> Result<Option<ControlReply>, DaemonError> {
+    let Some(mut client) = ControlClient::connect(&config.sync.state_directory)? else { return Ok(None) };
+    match client.call(request)? {
+        ControlReply::Refused { refusal } => Err(DaemonError::Refused(refusal)),
+        reply => Ok(Some(reply)),
+    }
+}
+
+/// Asks the daemon, which must be there.
+fn ask(config: &Config, request: &ControlRequest) -> Result<ControlReply, DaemonError> {
+    try_ask(config, request)?.ok_or_else(|| none(config))
+}
+
+fn none(config: &Config) -> DaemonError {
+    DaemonError::None { state_directory: plain(&config.sync.state_directory.display().to_string()) }
+}
+
+/// What the command is to print, and its exit code.
+type Outcome = Result<(String, ExitCode), DaemonError>;
+
+fn show(outcome: Outcome) -> Result<ExitCode, CliError> {
+    let (text, exit) = outcome?;
+    print(text)?;
+    Ok(exit)
+}
+
+/// `status`: from the daemon, else its last known state; without either, exit 13.
+///
+/// # Errors
+///
+/// [`DaemonError`], and output that cannot be written.
+pub fn status(config: &Config, json: bool) -> Result<ExitCode, CliError> {
+    show(status_text(config, json, Timestamp::now().as_second()))
+}
+
+fn status_text(config: &Config, json: bool, now: i64) -> Outcome {
+    let (status, source) = match try_ask(config, &ControlRequest::Status)? {
+        Some(ControlReply::Status { status }) => (*status, Source::Live),
+        Some(_) => return Err(DaemonError::Answer),
+        None => {
+            let stored = file::stored(&config.sync.state_directory).map_err(|source| {
+                let path = config.sync.state_directory.join(file::STATUS_NAME);
+                DaemonError::Stored { path: plain(&path.display().to_string()), source }
+            })?;
+            let (status, at) = stored.ok_or_else(|| none(config))?;
+            (status, Source::Stored { at })
+        }
+    };
+    let text = if json { status_json(&status, source) } else { render(&status, source, now) };
+    Ok((text, ExitCode::Success))
+}
+
+/// The document; `running` tells whether a daemon answered.
+fn status_json(status: &StatusDocument, source: Source) -> String {
+    // A struct of texts, numbers and lists always becomes JSON.
+    let mut value = serde_json::to_value(status).unwrap_or_default();
+    value["running"] = (source == Source::Live).into();
+    format!("{value:#}\n")
+}
+
+/// `health`: exit 0 or 1, and one line why. No daemon, or one that does not answer, is unhealthy.
+///
+/// # Errors
+///
+/// Output that cannot be written.
+pub fn health(config: &Config, ready: bool) -> Result<ExitCode, CliError> {
+    let (healthy, why) = match ask(config, &ControlRequest::Health { ready }) {
+        Ok(ControlReply::Health { healthy, why }) => (healthy, why),
+        Ok(_) => (false, DaemonError::Answer.to_string()),
+        Err(error) => (false, with_cause(&error)),
+    };
+    print(format!("{}\n", plain(&why)))?;
+    Ok(if healthy { ExitCode::Success } else { ExitCode::Busy })
+}
+
+fn with_cause(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", with_cause(source)),
+        None => error.to_string(),
+    }
+}
+
+/// `sync-now`, `pause`, `resume`: asks and prints what the daemon says to it.
+///
+/// # Errors
+///
+/// [`DaemonError`], exit 13 without a daemon, and output that cannot be written.
+pub fn steer(config: &Config, request: &ControlRequest) -> Result<ExitCode, CliError> {
+    show(done(ask(config, request)?))
+}
+
+fn done(reply: ControlReply) -> Outcome {
+    match reply {
+        ControlReply::Done { said } => Ok((format!("{}\n", plain(&said)), ExitCode::Success)),
+        _ => Err(DaemonError::Answer),
+    }
+}
+
+/// Tells a running daemon, if there is one, that `login`, `logout` or a stored decision changed something it waits for.
+///
+/// # Errors
+///
+/// [`DaemonError`] when there is one that does not take it.
+pub fn tell(config: &Config, request: &ControlRequest) -> Result<bool, DaemonError> {
+    Ok(try_ask(config, request)?.is_some())
+}
+
+/// `plan` beside a running daemon, answered by it; `None` when there is none.
+///
+/// # Errors
+///
+/// As [`steer`].
+pub fn plan(config: &Config, json: bool) -> Result<Option<ExitCode>, CliError> {
+    text_of(try_ask(config, &ControlRequest::Plan { json })?)
+}
+
+/// Prints a reply that is text.
+fn text_of(reply: Option<ControlReply>) -> Result<Option<ExitCode>, CliError> {
+    match reply {
+        Some(ControlReply::Text { text }) => {
+            print(text)?;
+            Ok(Some(ExitCode::Success))
+        }
+        Some(_) => Err(DaemonError::Answer.into()),
+        None => Ok(None),
+    }
+}
+
+/// `why PATH`: from the daemon, else what `stored` tells from the stored state.
+///
+/// # Errors
+///
+/// As [`steer`], what `stored` fails with, and exit 3 for a path that is not in the synced folder.
+pub fn why(
+    config: &Config,
+    given: &OsStr,
+    stored: impl FnOnce(&RelPath) -> Result<String, CliError>,
+) -> Result<ExitCode, CliError> {
+    let path = path_in(&config.sync.directory, given)?;
+    let request = ControlRequest::Why { path: path.as_str().to_owned() };
+    match text_of(try_ask(config, &request)?)? {
+        Some(exit) => Ok(exit),
+        None => {
+            print(stored(&path)?)?;
+            Ok(ExitCode::Success)
+        }
+    }
+}
+
+/// The path that a person typed, relative to `directory` or absolute and below it, as one of ours.
+fn path_in(directory: &Path, given: &OsStr) -> Result<RelPath, DaemonError> {
+    let refused = || DaemonError::Path {
+        path: plain(&given.to_string_lossy()),
+        directory: plain(&directory.display().to_string()),
+    };
+    let path = Path::new(given);
+    let below = if path.is_absolute() { path.strip_prefix(directory).map_err(|_| refused())? } else { path };
+    // Drops `.` and doubled or closing slashes; `..` stays and is refused.
+    let clean: Vec<&str> = below
+        .components()
+        .filter(|part| !matches!(part, std::path::Component::CurDir))
+        .map(|part| part.as_os_str().to_str().ok_or_else(refused))
+        .collect::<Result<_, _>>()?;
+    RelPath::parse(&clean.join("/")).map_err(|_| refused())
+}
+
+/// `approve`: shows what is held, then decides. `None` when there is no daemon: then the decision is stored by others.
+///
+/// # Errors
+///
+/// As [`steer`].
+pub fn approve(config: &Config, reject: bool) -> Result<Option<ExitCode>, CliError> {
+    let held = match try_ask(config, &ControlRequest::Held)? {
+        Some(ControlReply::Held { held }) => held,
+        Some(_) => return Err(DaemonError::Answer.into()),
+        None => return Ok(None),
+    };
+    // Shown before it is decided, also when the deciding fails.
+    print(held_text(&held))?;
+    if held.count == 0 {
+        return Ok(Some(ExitCode::Success));
+    }
+    show(done(ask(config, &ControlRequest::Approve { reject })?)).map(Some)
+}
+
+/// The held deletions, for reading before they are decided on.
+pub fn held_text(held: &Held) -> String {
+    if held.count == 0 {
+        return "no deletions are held\n".to_owned();
+    }
+    let mut text = format!("deletions held: {}\n", held.count);
+    let shown = held.deletions.iter().take(HELD_SHOWN);
+    for deletion in shown.clone() {
+        let side = match deletion.on {
+            Side::Local => "here",
+            Side::Remote => "on iCloud",
+        };
+        text.push_str(&format!("  {side}: {}\n", plain(&deletion.path)));
+    }
+    let more = held.count.saturating_sub(shown.count() as u64);
+    if more > 0 {
+        text.push_str(&format!("  … and {more} more\n"));
+    }
+    text
+}
+
+/// `code`: lists the ways, gives a code, or asks for one.
+///
+/// # Errors
+///
+/// As [`steer`]; the daemon's refusals bring the exit codes 8 to 11.
+pub fn code(config: &Config, request: CodeRequest) -> Result<ExitCode, CliError> {
+    show(code_text(config, request))
+}
+
+fn code_text(config: &Config, request: CodeRequest) -> Outcome {
+    match request {
+        CodeRequest::List => match ask(config, &ControlRequest::CodeWays)? {
+            ControlReply::Ways { ways } => Ok((ways_text(&ways), ExitCode::Success)),
+            _ => Err(DaemonError::Answer),
+        },
+        CodeRequest::Give(code) => done(ask(config, &ControlRequest::Code { code })?),
+        CodeRequest::Send(way) => {
+            let how = match way {
+                SendWay::Usual => SendHow::Usual,
+                SendWay::Device => SendHow::Device,
+                SendWay::Sms(number) => SendHow::Sms { number },
+            };
+            done(ask(config, &ControlRequest::CodeSend { how })?)
+        }
+    }
+}
+
+fn ways_text(ways: &CodeWays) -> String {
+    if !ways.device && ways.numbers.is_empty() {
+        return "iCloud lists no way to get a code; sign in at icloud.com once to see why\n".to_owned();
+    }
+    let mut text = "ways to get a code:\n".to_owned();
+    if ways.device {
+        text.push_str("  icloudds code --send device   shown on the trusted devices\n");
+    }
+    let to = if ways.two_step { "to the device" } else { "by SMS to" };
+    for (at, number) in ways.numbers.iter().enumerate() {
+        text.push_str(&format!("  icloudds code --send sms {:<5} {to} {}\n", at + 1, plain(number)));
+    }
+    text.push_str("then: icloudds code CODE\n");
+    text
+}
+
+#[cfg(test)]
+#[path = "daemon_tests.rs"]
+mod tests;

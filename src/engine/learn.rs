@@ -1,0 +1,102 @@
+//! After a pass: what we did ourselves enters what is known of both sides, so that the next plan needs no walk.
+
+use super::execute::Ports;
+use super::observe::local::rescan;
+use super::operation::{Action, Plan};
+use super::pass::{Engine, Settings};
+use super::ports::{Store, StoreError};
+use crate::model::{Change, FolderState, Node, RelPath, RemoteEntry, RemoteKind};
+
+impl Engine {
+    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
+    pub(super) fn learn(&mut self, changes: &[Change]) {
+        let Some(view) = self.remote.as_mut() else { return };
+        for change in changes {
+            match change {
+                Change::Remove(id) => {
+                    // What is forgotten but still there comes back with the next walk.
+                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
+                        && self.state.base.by_id(id).is_none()
+                    {
+                        view.tree.remove(node);
+                    }
+                    view.absent.remove(id);
+                }
+                Change::Put { parent, entry } => {
+                    let Some(folder) = view.tree.by_id(parent) else { continue };
+                    let known = view.tree.by_id(&entry.id);
+                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
+                        continue;
+                    }
+                    let state = known.map(|node| view.tree.get(node).state);
+                    let fresh = RemoteEntry {
+                        id: entry.id.clone(),
+                        kind: match known.map(|node| &view.tree.get(node).kind) {
+                            Some(kind) => kind.clone(),
+                            None if entry.folder => RemoteKind::Folder,
+                            None => RemoteKind::File,
+                        },
+                        name: entry.remote_name.clone(),
+                        etag: entry.etag.clone(),
+                        size: entry.remote_size,
+                        mtime: entry.remote_mtime,
+                        signature: None,
+                        // A folder that we have just made holds what we put there.
+                        state: state.unwrap_or(FolderState::Complete),
+                        file_count: None,
+                    };
+                    match known {
+                        Some(node) => {
+                            view.tree.relink(node, folder, &entry.remote_name);
+                            view.tree.replace(node, fresh);
+                        }
+                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
+                    }
+                    view.absent.remove(&entry.id);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Reads the folders again in which the plan worked here; where that fails the next pass scans everything.
+    pub(super) fn look_again(&mut self, ports: &Ports<'_>, settings: &Settings, plan: &Plan) {
+        let mut folders = Vec::new();
+        for operation in &plan.operations {
+            let places: &[&RelPath] = match &operation.action {
+                Action::MoveLocal { local, .. } => &[&operation.path, &local.path],
+                Action::MakeLocalFolder { .. } | Action::Download { .. } | Action::TrashLocal { .. } => {
+                    &[&operation.path]
+                }
+                Action::Compare { local, .. } | Action::Settle { local, .. } => &[&local.path],
+                _ => &[],
+            };
+            folders.extend(places.iter().filter_map(|path| path.parent()));
+        }
+        folders.sort_unstable();
+        folders.dedup();
+        if folders.is_empty() {
+            return;
+        }
+        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+        if let Some(mut view) = self.local.take()
+            && rescan(ports.disk, ports.clock, &mut view, &folders, &may_skip).is_ok()
+        {
+            self.local = Some(view);
+        }
+    }
+}
+
+/// Passes changes on to the store and remembers those that were stored.
+pub(super) struct Recorder<'a> {
+    pub inner: &'a mut dyn Store,
+    pub changes: Vec<Change>,
+}
+
+impl Store for Recorder<'_> {
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
+        self.inner.commit(changes)?;
+        self.changes.extend_from_slice(changes);
+        Ok(())
+    }
+}

@@ -1,0 +1,64 @@
+//! What only time, or an earlier pass, can settle.
+
+use std::collections::{HashMap, HashSet};
+
+use super::{Engine, PassOptions};
+use crate::engine::operation::Plan;
+use crate::engine::ports::StoreError;
+use crate::model::{Change, Node, RelPath, RemoteKind, SetAside};
+
+/// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
+const SIZELESS_SECONDS: i64 = 10;
+
+impl Engine {
+    /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
+    /// the world has settled them, and nobody would ever clear them.
+    pub(super) fn clear_set_aside(
+        &mut self,
+        plan: &Plan,
+        options: &PassOptions<'_>,
+        now: i64,
+    ) -> Result<(), StoreError> {
+        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Ok(()) };
+        if self.state.set_aside.is_empty() || !remote.complete || !local.failed.is_empty() {
+            return Ok(());
+        }
+        let planned: HashSet<&RelPath> = plan.operations.iter().map(|operation| &operation.path).collect();
+        let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
+        let is_there = |path: &RelPath| {
+            local.tree.find(path).is_some()
+                || remote.tree.find(path).is_some()
+                || self.state.base.find(path).is_some()
+        };
+        let settled = |(path, item): &(&RelPath, &SetAside)| {
+            let waits = !options.ignore_next_try && item.next_try.is_none_or(|next| next > now);
+            !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
+        };
+        let changes: Vec<_> =
+            self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();
+        let changes: Vec<_> = changes.into_iter().map(|path| Change::SetAside(path, None)).collect();
+        if changes.is_empty() { Ok(()) } else { self.commit(&changes) }
+    }
+
+    /// A file that had content and is shown without a size is empty once two looks that lie far enough apart agree on
+    /// its version. Until then the planner leaves it alone.
+    pub(super) fn settle_sizes(&mut self, now: i64) {
+        let Some(view) = self.remote.as_mut() else { return };
+        let mut seen = HashMap::new();
+        let base = &self.state.base;
+        for node in view.tree.walk(Node::ROOT).collect::<Vec<_>>() {
+            let entry = view.tree.get(node);
+            let plain = entry.kind == RemoteKind::File && entry.size.is_none();
+            if !plain || base.by_id(&entry.id).is_none_or(|known| base.get(known).package) {
+                continue;
+            }
+            let before = self.sizeless.get(&entry.id).filter(|(etag, _)| *etag == entry.etag);
+            let since = before.map_or(now, |(_, since)| *since);
+            seen.insert(entry.id.clone(), (entry.etag.clone(), since));
+            if now.saturating_sub(since) >= SIZELESS_SECONDS {
+                view.tree.update(node, |entry| entry.size = Some(0));
+            }
+        }
+        self.sizeless = seen;
+    }
+}

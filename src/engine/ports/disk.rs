@@ -1,0 +1,187 @@
+//! The port to the local drive.
+
+use std::io::Read;
+
+use super::{DiskError, Sink};
+use crate::model::{Etag, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature};
+
+/// What one folder holds, read without error, on the file system the entries say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FolderReading {
+    /// Children whose names are UTF-8, sorted by the bytes of the name. Folders have state `Unread`.
+    pub entries: Vec<(Box<str>, LocalEntry)>,
+    /// Children whose names no path can hold (not UTF-8), shown as well as can be.
+    pub unnameable: Vec<String>,
+}
+
+/// What a download is known by while it waits in the drive's `.icloudds/tmp`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DownloadKey {
+    /// The item.
+    pub id: ItemId,
+    /// The version; another one starts over.
+    pub etag: Etag,
+    /// The service's signature text; another one starts over (`docs/protocol.md` §11.4).
+    pub signature_text: String,
+    /// The whole size where known; space is checked against it.
+    pub size: Option<u64>,
+    /// Where the file will stand: it is written on that file system.
+    pub path: RelPath,
+}
+
+/// A file that is being downloaded. Dropping it keeps what was written for a later resume.
+pub trait Download: Sink + Send {
+    /// Bytes that are there already.
+    fn offset(&self) -> u64;
+
+    /// Cuts nothing, sets the modification time and makes the content durable.
+    ///
+    /// # Errors
+    ///
+    /// When the disk refuses.
+    fn finish(self: Box<Self>, mtime: Option<ServerTime>) -> Result<Ready, DiskError>;
+}
+
+/// A complete, durable file that is not visible under a real name yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ready {
+    /// Opaque name of it, for [`Disk::place`].
+    pub slot: String,
+    /// The file system it lies on, as its place's path.
+    pub path: RelPath,
+    /// Bytes.
+    pub size: u64,
+    /// Signature of the content.
+    pub signature: Signature,
+}
+
+/// What putting a file in place displaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Displaced {
+    /// The planned version; it is in the trash.
+    AsPlanned,
+    /// Somebody had changed it in between; it waits in that slot of the trash and must be rescued.
+    Changed {
+        /// Opaque name, for [`Disk::rescue`].
+        slot: String,
+    },
+}
+
+/// A local file open for reading.
+pub trait Source: Read + Send {
+    /// Signature of all that was read.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Changed`] when the file is not the planned one any more, or was not read to its end.
+    fn finish(self: Box<Self>) -> Result<Signature, DiskError>;
+}
+
+/// The local drive. Nothing follows a symbolic link, nothing leaves the drive's root.
+///
+/// Every change is visible at once; it is durable after [`Disk::sync`].
+pub trait Disk: Sync {
+    /// Checks through the root's handle that the folder is still the one of this state.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::WrongRoot`] with the sentence for the owner.
+    fn check_root(&self) -> Result<(), DiskError>;
+
+    /// Whether the drive's file system cannot hold names apart that differ only in case.
+    fn folds_case(&self) -> bool;
+
+    /// Reads one folder.
+    ///
+    /// # Errors
+    ///
+    /// Any: then nothing is known of its children.
+    fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError>;
+
+    /// Looks at one item; `None` when its folder is readable and it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When nobody can say.
+    fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError>;
+
+    /// Opens the file that `stamp` describes for reading.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Changed`] when it is another one now.
+    fn open(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError>;
+
+    /// Makes a folder in an existing one.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Taken`] when the name is taken.
+    fn make_folder(&self, path: &RelPath) -> Result<LocalEntry, DiskError>;
+
+    /// Begins or resumes a download.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Full`] when it cannot fit.
+    fn download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError>;
+
+    /// Puts a finished download under a free name.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Taken`]: the download waits on.
+    fn place(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError>;
+
+    /// Puts a finished download in the place of the file that `stamp` describes, which goes to the
+    /// trash; mode, extended attributes, ACLs and owner are kept.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Changed`] when another file is there already at the first look.
+    fn replace(
+        &self,
+        ready: &Ready,
+        at: &RelPath,
+        stamp: &LocalStamp,
+    ) -> Result<(LocalEntry, Displaced), DiskError>;
+
+    /// Drops a finished download that nobody wants any more.
+    fn discard(&self, ready: &Ready);
+
+    /// Brings a displaced version from its slot in the trash to a free name.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Taken`]: it stays in the trash.
+    fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError>;
+
+    /// Renames within the drive, to a free name. Of `stamp` kind and identity must fit, for files size and
+    /// mtime too.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Changed`], [`DiskError::Taken`].
+    fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError>;
+
+    /// Exchanges two items in one step.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Changed`] when one is not as planned.
+    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError>;
+
+    /// Moves a file to the local trash, or removes an empty folder (junk such as `.DS_Store` in it goes to the trash).
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError::Changed`]; [`DiskError::Folder`] when the folder holds something.
+    fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError>;
+
+    /// Makes all changes so far in these folders durable.
+    ///
+    /// # Errors
+    ///
+    /// Any: then the base must not be committed.
+    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError>;
+}

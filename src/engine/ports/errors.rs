@@ -1,0 +1,108 @@
+//! Why a side did not do what was asked.
+
+use std::time::Duration;
+
+use crate::model::RelPath;
+
+/// Why a request to iCloud did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RemoteError {
+    /// The item changed after it was seen; nothing was done (`docs/protocol.md` §10).
+    #[error("changed on iCloud meanwhile")]
+    Stale,
+    /// Another item has the name; nothing was done.
+    #[error("another item on iCloud has this name")]
+    NameTaken,
+    /// The id does not resolve now. That alone proves no deletion (§8.3).
+    #[error("iCloud knows no such item")]
+    Gone,
+    /// The service refuses it for good: the name, the size, the kind.
+    #[error("iCloud refuses it: {0}")]
+    Refused(String),
+    /// The account's storage is full.
+    #[error("the iCloud storage is full: {0}")]
+    Quota(String),
+    /// The service is busy or throttles; all short retries are used up. Nothing was done.
+    #[error("iCloud is busy: {message}")]
+    Busy {
+        /// What it said.
+        message: String,
+        /// When it wants to be asked again.
+        retry_after: Option<Duration>,
+    },
+    /// No answer came to a call that changes the drive: it may or may not have been carried out. Look before repeating.
+    #[error("no answer came, so it is unknown whether iCloud did it: {0}")]
+    Uncertain(String),
+    /// iCloud cannot be reached; nothing was done.
+    #[error("iCloud cannot be reached: {0}")]
+    Unreachable(String),
+    /// The account needs something first: password, second factor, terms, approval. The pass ends.
+    #[error("{message}")]
+    Account {
+        /// One plain sentence, with what to do.
+        message: String,
+        /// The contract's exit code for `once`.
+        exit_code: u8,
+    },
+    /// What came is not what was announced: wrong length, wrong signature, not the protocol. Worth another try.
+    #[error("what iCloud sent is damaged: {0}")]
+    Damaged(String),
+    /// The program is asked to stop.
+    #[error("stopped")]
+    Stopped,
+}
+
+impl RemoteError {
+    /// Whether the pass as a whole cannot go on: no other item would fare better.
+    pub fn ends_pass(&self) -> bool {
+        matches!(self, Self::Unreachable(_) | Self::Account { .. } | Self::Stopped)
+    }
+}
+
+/// Why something on the disk did not happen.
+#[derive(Debug, thiserror::Error)]
+pub enum DiskError {
+    /// The item is not what was planned for: changed, replaced, or gone. Nothing was done.
+    #[error("{path}: changed here meanwhile")]
+    Changed {
+        /// The item.
+        path: RelPath,
+    },
+    /// Something has the name already; nothing was done.
+    #[error("{path}: something else has this name here")]
+    Taken {
+        /// The name.
+        path: RelPath,
+    },
+    /// The folder that should hold it is not there, or the folder still holds something.
+    #[error("{path}: the folder is not as planned")]
+    Folder {
+        /// The item.
+        path: RelPath,
+    },
+    /// The disk cannot hold the name: too long, or a character it forbids.
+    #[error("{path}: this disk cannot hold the name")]
+    Name {
+        /// The name.
+        path: RelPath,
+    },
+    /// No space, or no quota, left.
+    #[error("{path}: no space left on this disk")]
+    Full {
+        /// The item.
+        path: RelPath,
+    },
+    /// The drive's root is not the one of this state: unmounted, swapped, or its marker is missing.
+    #[error("{0}")]
+    WrongRoot(String),
+    /// Anything else the system said.
+    #[error("cannot {what} {path}: {source}")]
+    Io {
+        /// The verb, as in "cannot read".
+        what: &'static str,
+        /// The item.
+        path: RelPath,
+        /// The system's words.
+        source: std::io::Error,
+    },
+}

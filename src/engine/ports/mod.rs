@@ -1,0 +1,53 @@
+//! What the engine needs of the world: iCloud, a disk, a store, time and chance.
+//!
+//! Each has two implementations from the first day, the real and the simulated, and one
+//! shared suite runs against both.
+
+mod disk;
+mod errors;
+mod remote;
+
+use std::time::Duration;
+
+pub use disk::{Disk, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
+pub use errors::{DiskError, RemoteError};
+pub use remote::{
+    Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteItem, RemoteParent, Sink, Staged,
+};
+
+use crate::model::{Change, DiskTime};
+
+/// Why the state could not be stored.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot save the sync state: {0}")]
+pub struct StoreError(pub String);
+
+/// Where the state is stored.
+pub trait Store {
+    /// Makes a group of changes durable, all or none.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot; nothing of the group is stored then.
+    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+}
+
+/// The program is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stopped;
+
+/// Time and chance, from outside.
+pub trait Clock: Sync {
+    /// Wall-clock time, nanoseconds since 1970.
+    fn now(&self) -> DiskTime;
+
+    /// Waits that long.
+    ///
+    /// # Errors
+    ///
+    /// [`Stopped`] at once when the program is to end.
+    fn pause(&self, time: Duration) -> Result<(), Stopped>;
+
+    /// A number from 0 up to, but not including, 1.
+    fn unit_random(&self) -> f64;
+}

@@ -1,0 +1,19 @@
+//! The program as its users meet it: the built binary, over HTTP, against the simulated iCloud, on a real disk.
+//!
+//! Every scenario ends with both sides compared, a further pass that must change nothing, and the simulator's own
+//! verdict: no broken rule of `docs/protocol.md` §19, and no content lost (promise P1 of `docs/sync.md` §1).
+
+mod big;
+mod changes;
+mod conflicts;
+mod crash;
+mod deletions;
+mod failures;
+mod first;
+mod items;
+mod moves;
+mod places;
+pub mod rig;
+mod scope;
+mod switches;
+pub mod tree;

@@ -1,0 +1,411 @@
+//! What one seed decides: the setting, and what happens in which order.
+
+use std::fmt;
+
+use icloudds::model::Side;
+
+use crate::sim::disk::Vanished;
+use crate::sim::rng::Rng;
+use crate::sim::{Crash, Fault};
+
+/// Names that persons give; few, so that they meet.
+const NAMES: [&str; 12] =
+    ["a", "b", "c", "d.txt", "e.txt", "f.pdf", "g", "h.txt", "A", "D.TXT", "M\u{fc}ll", "Mu\u{308}ll"];
+/// Names that take no part, or need care.
+const ODD_NAMES: [&str; 5] =
+    [".DS_Store", "own.ign", "kept.ign", "a (conflict 2027-01-15 08-00-00 sim).txt", "x.tmp"];
+
+/// Where a person acts: the item that this number picks, or a new name in the folder that it picks.
+pub type Pick = u64;
+
+/// What a person does. It picks among what is there when its turn comes, so that it means something in any history.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Act {
+    /// A new file: folder, name, content.
+    Create(Pick, &'static str, u32),
+    /// A new folder.
+    Mkdir(Pick, &'static str),
+    /// New content in place.
+    Edit(Pick, u32),
+    /// New content by a new file that is renamed over the old one.
+    Save(Pick, u32),
+    /// New content with the old size and time.
+    Forge(Pick, u32),
+    /// Down to nothing.
+    Empty(Pick),
+    /// Another name in the same folder.
+    Rename(Pick, &'static str),
+    /// The same name in another case or normalisation.
+    Respell(Pick),
+    /// To another folder.
+    Move(Pick, Pick),
+    /// Over another file.
+    MoveOver(Pick, Pick),
+    /// Two items change names.
+    Swap(Pick, Pick),
+    /// Deleted; on iCloud to Recently Deleted.
+    Delete(Pick),
+    /// Deleted from Recently Deleted, or here for good.
+    DeleteForGood(Pick),
+    /// Brought back from Recently Deleted.
+    PutBack(Pick),
+    /// Only times or metadata.
+    Touch(Pick),
+    /// An old modification time.
+    OldTime(Pick),
+    /// A file becomes a folder, or the reverse.
+    ChangeKind(Pick, u32),
+    /// A package.
+    Package(Pick, &'static str, u32),
+    /// A link or socket; on iCloud something shared to the account.
+    Special(Pick, &'static str),
+    /// A second item of a name.
+    Twin(Pick, u32),
+    /// A folder that cannot be read, or can again.
+    Readable(Pick, bool),
+}
+
+/// Somebody acts somewhere, after some milliseconds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deed {
+    /// On which side.
+    pub side: Side,
+    /// What.
+    pub act: Act,
+    /// Time that passes before, in milliseconds; never 0, as two instants are never the same.
+    pub after: u64,
+}
+
+/// One pass of the program, with what comes in between.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Pass {
+    /// Only the folders where something happened are read again.
+    pub folders_only: bool,
+    /// iCloud is walked through.
+    pub remote: bool,
+    /// Waiting items are tried too.
+    pub by_person: bool,
+    /// The process is a new one.
+    pub fresh: bool,
+    /// Faults and how likely they are.
+    pub faults: Vec<(Fault, f64)>,
+    /// Persons acting so many steps from the begin.
+    pub meddle: Vec<(u64, Deed)>,
+    /// Crashes: each after so many steps of the run that follows the one before.
+    pub crashes: Vec<(u64, Crash)>,
+    /// The drive's folder goes away after so many steps, until the pass is over.
+    pub vanish: Option<(u64, Vanished)>,
+}
+
+/// What happens next.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Op {
+    /// A person acts.
+    Deed(Deed),
+    /// Time passes, in seconds.
+    Wait(u64),
+    /// The program works.
+    Pass(Pass),
+    /// Held deletions are approved (`true`) or rejected.
+    Decide(bool),
+    /// The state is lost.
+    LoseState,
+    /// The process is stopped at rest, and the power goes.
+    PowerCut,
+}
+
+/// What of the setting is not the default.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(missing_docs)]
+pub enum Twist {
+    EtagAtOnce,
+    EtagNever,
+    NoCounts,
+    NeverGone,
+    Late(i64),
+    NoCasMove,
+    CasRename,
+    CasSubtree,
+    TakenError,
+    TakenExisting,
+    AsSent,
+    StoresNfc,
+    RemoteFoldsCase,
+    PutBackNewName,
+    PutBackNewId,
+    PutBackBoth,
+    PutBackSilent,
+    OtherFormula,
+    OtherForm,
+    NoSignatures,
+    LookUpSigns,
+    ZeroUntold,
+    NoRanges,
+    CommitTaken,
+    CommitDuplicate,
+    TimesCeil,
+    TimesNow,
+    NotInPlace,
+    PackagesVary,
+    IntoTrashed,
+    NoBirths,
+    ReuseInodes,
+    LocalFoldsCase,
+    LazyPersons,
+    TrashWay,
+    DownloadOnly,
+    UploadOnly,
+    Newest,
+    SkipPackages,
+    Permanent,
+    SmallGuard,
+    Quota,
+    SmallDisk,
+}
+
+const TWISTS: [Twist; 43] = [
+    Twist::EtagAtOnce,
+    Twist::EtagNever,
+    Twist::NoCounts,
+    Twist::NeverGone,
+    Twist::Late(8),
+    Twist::NoCasMove,
+    Twist::CasRename,
+    Twist::CasSubtree,
+    Twist::TakenError,
+    Twist::TakenExisting,
+    Twist::AsSent,
+    Twist::StoresNfc,
+    Twist::RemoteFoldsCase,
+    Twist::PutBackNewName,
+    Twist::PutBackNewId,
+    Twist::PutBackBoth,
+    Twist::PutBackSilent,
+    Twist::OtherFormula,
+    Twist::OtherForm,
+    Twist::NoSignatures,
+    Twist::LookUpSigns,
+    Twist::ZeroUntold,
+    Twist::NoRanges,
+    Twist::CommitTaken,
+    Twist::CommitDuplicate,
+    Twist::TimesCeil,
+    Twist::TimesNow,
+    Twist::NotInPlace,
+    Twist::PackagesVary,
+    Twist::IntoTrashed,
+    Twist::NoBirths,
+    Twist::ReuseInodes,
+    Twist::LocalFoldsCase,
+    Twist::LazyPersons,
+    Twist::TrashWay,
+    Twist::DownloadOnly,
+    Twist::UploadOnly,
+    Twist::Newest,
+    Twist::SkipPackages,
+    Twist::Permanent,
+    Twist::SmallGuard,
+    Twist::Quota,
+    Twist::SmallDisk,
+];
+
+/// A whole history.
+#[derive(Clone, PartialEq)]
+pub struct History {
+    /// What everything follows from.
+    pub seed: u64,
+    /// What is not the default.
+    pub twists: Vec<Twist>,
+    /// Whether odd names, special files, shared items and the like come into it.
+    pub odd: bool,
+    /// What happens.
+    pub ops: Vec<Op>,
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "seed {}, twists {:?}, odd {}", self.seed, self.twists, self.odd)?;
+        self.ops.iter().enumerate().try_for_each(|(number, op)| writeln!(f, "  {number}: {op:?}"))
+    }
+}
+
+impl History {
+    /// The history of a seed, of about `steps` operations.
+    pub fn new(seed: u64, steps: usize) -> Self {
+        let mut rng = Rng::new(crate::sim::rng::mix(seed ^ 0x50a4));
+        let count = [0, 0, 1, 1, 1, 2][rng.below(6)];
+        let twists = (0..count).filter_map(|_| rng.pick(&TWISTS).copied()).collect();
+        let odd = rng.chance(0.3);
+        let mut draw = Draw { rng, odd, content: 0, stormy: false };
+        let mut ops = Vec::new();
+        for _ in 0..4 + draw.rng.below(8) {
+            let create = draw.creation();
+            ops.push(Op::Deed(draw.deed(create)));
+        }
+        if draw.rng.chance(0.9) {
+            ops.push(Op::Pass(Pass { remote: true, ..Pass::default() }));
+            ops.push(Op::Wait(draw.old()));
+        }
+        draw.stormy = draw.rng.chance(0.8);
+        for _ in 0..steps / 2 + draw.rng.below(steps.max(1)) {
+            ops.push(draw.op());
+        }
+        Self { seed, twists, odd, ops }
+    }
+
+    /// Whether that was drawn.
+    pub fn has(&self, twist: Twist) -> bool {
+        self.twists.contains(&twist)
+    }
+}
+
+struct Draw {
+    rng: Rng,
+    odd: bool,
+    content: u32,
+    stormy: bool,
+}
+
+impl Draw {
+    fn pick(&mut self) -> Pick {
+        self.rng.number()
+    }
+
+    /// Sometimes longer than a day, so that what was made counts for the guard.
+    fn old(&mut self) -> u64 {
+        if self.rng.chance(0.5) { 100_000 } else { 60 }
+    }
+
+    fn name(&mut self) -> &'static str {
+        if self.odd && self.rng.chance(0.15) {
+            ODD_NAMES[self.rng.below(ODD_NAMES.len())]
+        } else {
+            let known = if self.rng.chance(0.8) { 8 } else { NAMES.len() };
+            NAMES[self.rng.below(known)]
+        }
+    }
+
+    /// Mostly new; now and then one that others wrote already.
+    fn content(&mut self) -> u32 {
+        if self.rng.chance(0.06) {
+            return self.rng.below(3) as u32;
+        }
+        self.content += 1;
+        self.content + 10
+    }
+
+    fn deed(&mut self, act: Act) -> Deed {
+        let side = if self.rng.chance(0.5) { Side::Local } else { Side::Remote };
+        let after = [1, 5, 300, 1500, 4000, 60_000][self.rng.below(6)];
+        Deed { side, act, after }
+    }
+
+    fn creation(&mut self) -> Act {
+        if self.rng.chance(0.4) {
+            Act::Mkdir(self.pick(), self.name())
+        } else {
+            Act::Create(self.pick(), self.name(), self.content())
+        }
+    }
+
+    fn act(&mut self) -> Act {
+        let (a, b) = (self.pick(), self.pick());
+        match self.rng.below(if self.odd { 43 } else { 36 }) {
+            0..=4 => Act::Create(a, self.name(), self.content()),
+            5..=6 => Act::Mkdir(a, self.name()),
+            7..=10 => Act::Edit(a, self.content()),
+            11..=12 => Act::Save(a, self.content()),
+            13 => Act::Empty(a),
+            14..=16 => Act::Rename(a, self.name()),
+            17 => Act::Respell(a),
+            18..=21 => Act::Move(a, b),
+            22 => Act::MoveOver(a, b),
+            23..=24 => Act::Swap(a, b),
+            25..=28 => Act::Delete(a),
+            29 => Act::DeleteForGood(a),
+            30..=31 => Act::PutBack(a),
+            32 => Act::Touch(a),
+            33 => Act::OldTime(a),
+            34 => Act::ChangeKind(a, self.content()),
+            35 => Act::Forge(a, self.content()),
+            36..=37 => Act::Package(a, self.name(), self.content()),
+            38..=39 => Act::Special(a, self.name()),
+            40 => Act::Twin(a, self.content()),
+            41 => Act::Readable(a, false),
+            _ => Act::Readable(a, true),
+        }
+    }
+
+    fn any_deed(&mut self) -> Deed {
+        let act = self.act();
+        self.deed(act)
+    }
+
+    fn op(&mut self) -> Op {
+        match self.rng.below(100) {
+            0..=56 => Op::Deed(self.any_deed()),
+            57..=61 => Op::Wait([3, 30, 100, 4000][self.rng.below(4)]),
+            62..=95 => Op::Pass(self.pass()),
+            96..=97 => Op::Decide(self.rng.chance(0.5)),
+            98 if self.stormy => Op::PowerCut,
+            _ if self.rng.chance(0.3) => Op::LoseState,
+            _ => Op::Wait(1),
+        }
+    }
+
+    fn pass(&mut self) -> Pass {
+        let mut pass = Pass {
+            folders_only: self.rng.chance(0.4),
+            remote: self.rng.chance(0.7),
+            by_person: self.rng.chance(0.5),
+            fresh: self.rng.chance(0.2),
+            ..Pass::default()
+        };
+        if !self.stormy {
+            return pass;
+        }
+        if self.rng.chance(0.45) {
+            for _ in 0..=self.rng.below(3) {
+                pass.faults
+                    .push((FAULTS[self.rng.below(FAULTS.len())], [0.02, 0.08, 0.3][self.rng.below(3)]));
+            }
+        }
+        if self.rng.chance(0.45) {
+            for _ in 0..=self.rng.below(3) {
+                pass.meddle.push((self.rng.below(90) as u64, self.any_deed()));
+            }
+        }
+        if self.rng.chance(0.3) {
+            for _ in 0..=self.rng.below(3) {
+                let how = if self.rng.chance(0.5) { Crash::Kill } else { Crash::PowerCut };
+                pass.crashes.push((1 + self.rng.below(120) as u64, how));
+            }
+        }
+        if self.rng.chance(0.04) {
+            let how = if self.rng.chance(0.5) { Vanished::Empty } else { Vanished::Failing };
+            pass.vanish = Some((self.rng.below(60) as u64, how));
+        }
+        pass
+    }
+}
+
+/// What goes wrong at random. Not [`Fault::Corrupt`]: where nothing tells the signature, nobody can notice it.
+const FAULTS: [Fault; 17] = [
+    Fault::Unreachable,
+    Fault::Busy,
+    Fault::LostAnswer,
+    Fault::LostRequest,
+    Fault::Stale,
+    Fault::Quota,
+    Fault::Refused,
+    Fault::Short,
+    Fault::StartOver,
+    Fault::LateListing,
+    Fault::PartialListing,
+    Fault::ShortListing,
+    Fault::ShuffledListing,
+    Fault::NoAnswer,
+    Fault::Account,
+    Fault::Io,
+    Fault::Full,
+];

@@ -1,0 +1,108 @@
+//! Random histories of the engine, planner and executor over the world in memory (`docs/sync.md` §9).
+//!
+//! One seed decides on everything: the setting, what persons do on both sides, what goes wrong, where the program
+//! crashes. After the last operation the world is left alone, and the promises P1 to P7 are the oracle. A failure
+//! prints the promise, the seed, a shrunk history and what the engine planned in it.
+//!
+//! - `SIM_SEEDS=100000 cargo test --release --test it random::histories` tries that many seeds (`SIM_FROM` is the first).
+//! - `SIM_SEED=7 cargo test --test it random::histories` runs one seed again.
+//! - `SIM_STEPS=80` makes longer histories; a seed means another history then.
+
+mod broken;
+mod crashes;
+mod history;
+mod oracle;
+mod person;
+mod rigged;
+mod run;
+mod scenarios;
+mod shrink;
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use history::History;
+use rigged::Sabotage;
+
+/// Seeds when nobody says how many: what takes well under a minute in debug.
+const SEEDS: u64 = 400;
+/// Operations of a history, about.
+const STEPS: usize = 24;
+/// Failures after which the rest is not tried: each is shrunk and printed.
+const MOST_FAILURES: usize = 6;
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name}={text} is not a number")))
+}
+
+fn steps() -> usize {
+    number("SIM_STEPS").map_or(STEPS, |steps| usize::try_from(steps).expect("a small number"))
+}
+
+/// Why a seed failed, at length.
+fn failure(seed: u64, sabotage: Option<Sabotage>) -> Option<String> {
+    let history = History::new(seed, steps());
+    let broken = shrink::trial(&history, sabotage, false).0.err()?;
+    let small = shrink::shrink(&history, sabotage, broken.promise);
+    let (result, told) = shrink::trial(&small, sabotage, true);
+    let again = result.err().unwrap_or(broken);
+    Some(format!(
+        "seed {seed}: {again}\nSIM_SEED={seed} runs it again. Shrunk:\n{small:?}\nWhat happened:\n{told}\n"
+    ))
+}
+
+#[test]
+fn histories() {
+    let seeds = match number("SIM_SEED") {
+        Some(seed) => seed..seed + 1,
+        None => {
+            let from = number("SIM_FROM").unwrap_or(0);
+            from..from + number("SIM_SEEDS").unwrap_or(SEEDS)
+        }
+    };
+    let next = AtomicU64::new(seeds.start);
+    let failures = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    let enough = failures
+                        .lock()
+                        .map_or(true, |all: std::sync::MutexGuard<'_, Vec<_>>| all.len() >= MOST_FAILURES);
+                    if seed >= seeds.end || enough {
+                        break;
+                    }
+                    if let Some(failure) = failure(seed, None) {
+                        failures.lock().expect("nobody panics with it").push(failure);
+                    }
+                }
+            });
+        }
+    });
+    let failures = failures.into_inner().expect("nobody panics with it");
+    let tried = next.into_inner().min(seeds.end) - seeds.start;
+    assert!(failures.is_empty(), "{} of {tried} seeds failed\n\n{}", failures.len(), failures.join("\n\n"));
+}
+
+#[test]
+fn the_same_seed_is_the_same_history_and_the_same_trace() {
+    for seed in 0..30 {
+        let trace = || {
+            let history = History::new(seed, STEPS);
+            let mut run = run::Run::new(&history, None, false);
+            let result = run.whole();
+            (
+                result,
+                run.world.fuse.steps(),
+                run.world.fuse.trace(),
+                run.world.disk.tree(),
+                run.world.drive.tree(),
+            )
+        };
+        let (one, two) = (trace(), trace());
+        let differing = one.2.iter().zip(&two.2).find(|(one, two)| one != two);
+        assert!(one == two, "seed {seed}: {differing:?}, {:?} and {:?}", one.0, two.0);
+    }
+}

@@ -1,0 +1,332 @@
+//! The oracle: the promises of `docs/sync.md` §1 as checks on a world.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::time::Duration;
+
+use icloudds::engine::operation::NoteKind;
+use icloudds::engine::pass::{Look, Report};
+use icloudds::engine::plan::Mode;
+use icloudds::engine::ports::Disk;
+use icloudds::model::{ItemId, Node, Presence, RelPath, Side, name};
+
+use super::history::{Op, Twist};
+use super::run::Run;
+use crate::sim::fuse::lock;
+use crate::sim::journal::Fate;
+use crate::sim::{Bytes, Call, Fault, Outcome, Thing};
+
+/// Passes after which a world that is left alone must be at rest.
+const MOST_PASSES: usize = 14;
+
+/// So many of them try also what was set aside.
+const PASSES_BY_PERSON: usize = 7;
+
+/// A promise that was broken, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Which promise.
+    pub promise: &'static str,
+    /// What was found.
+    pub how: String,
+}
+
+impl Broken {
+    /// That promise is broken in that way.
+    pub fn new(promise: &'static str, how: String) -> Self {
+        Self { promise, how }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is broken: {}", self.promise, self.how)
+    }
+}
+
+fn text(content: &Bytes) -> String {
+    String::from_utf8_lossy(content).into_owned()
+}
+
+/// What must hold at every moment, also after a crash.
+///
+/// # Errors
+///
+/// The promise that does not hold.
+pub fn at_any_time(run: &Run) -> Result<(), Broken> {
+    let lost = run.world.lost_contents();
+    if !lost.is_empty() {
+        let lost: Vec<_> = lost.iter().map(text).collect();
+        return Err(Broken::new("P1", format!("lost for good: {lost:?}")));
+    }
+    let written: BTreeSet<_> = run.world.journal.all().into_iter().map(|(content, _)| content).collect();
+    for (side, tree) in [("here", run.world.disk.tree()), ("on iCloud", run.world.drive.tree())] {
+        for (path, thing) in tree {
+            if let Thing::File(content) = thing {
+                let whole =
+                    content.is_empty() || written.contains(&content) || content.starts_with(b"PK\x03\x04");
+                if !whole {
+                    return Err(Broken::new("P4", format!("{path} {side} holds {:?}", text(&content))));
+                }
+            }
+        }
+    }
+    if run.world.drive.overlaps() > 0 {
+        return Err(Broken::new("lane", "two calls that change the drive ran at once".to_owned()));
+    }
+    guarded(run)
+}
+
+/// P7: at most so many items go without a word of the owner.
+fn guarded(run: &Run) -> Result<(), Broken> {
+    if !run.history.has(Twist::SmallGuard) {
+        return Ok(());
+    }
+    let counting = lock(&run.seen.counting);
+    for side in [Side::Local, Side::Remote] {
+        let deleted = lock(&run.seen.deleted);
+        let count = deleted.intersection(&counting).filter(|(on, _)| *on == side).count();
+        if count > 2 {
+            return Err(Broken::new("P7", format!("{count} old items deleted on {side:?} unasked")));
+        }
+    }
+    Ok(())
+}
+
+/// More than a day has passed: what is there now counts when it goes.
+pub fn count_from_now(run: &Run) {
+    let there = run.world.drive.below(&ItemId::drive_root());
+    let there = there.into_iter().map(|id| (Side::Remote, id.to_string()));
+    let here = run.world.disk.tree().into_keys().map(|path| (Side::Local, path));
+    *lock(&run.seen.counting) = here.chain(there).collect();
+    lock(&run.seen.deleted).clear();
+}
+
+/// The owner has approved, or the state is lost: what went counts no more.
+pub fn count_no_more(run: &Run) {
+    lock(&run.seen.counting).clear();
+}
+
+/// Leaves the world alone until it rests, and looks at all of it.
+///
+/// # Errors
+///
+/// The promise that does not hold.
+pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
+    calm(run);
+    let mut last = None;
+    let mut rests = false;
+    for round in 0..MOST_PASSES {
+        run.tell_no_more(round > 4);
+        // What fails again each time must not keep the world busy: it waits for its next try.
+        let by_person = round < PASSES_BY_PERSON;
+        run.world.clock.advance(Duration::from_secs(if by_person { 70 } else { 5 }));
+        let report = one_pass(run, by_person)?;
+        if report.held > 0 {
+            run.decide(run.history.seed.is_multiple_of(2));
+        }
+        rests = report.quiet && !report.pending && report.outcome.waiting == 0 && report.held == 0;
+        last = Some(report);
+        if rests {
+            break;
+        }
+    }
+    let Some(report) = last.filter(|_| rests) else {
+        return Err(Broken::new("P5", format!("not at rest after {MOST_PASSES} passes")));
+    };
+    at_any_time(run)?;
+    let apart = apart(run, &report);
+    equal(run, &apart)?;
+    nothing_deleted_unasked(run)?;
+    modes(run)?;
+    stays_quiet(run, &report)
+}
+
+fn calm(run: &mut Run) {
+    run.world.fuse.renew();
+    run.world.fuse.calm();
+    run.world.drive.switch(|drive| drive.quota = None);
+    run.world.disk.switch(|disk| {
+        disk.capacity = None;
+        disk.vanished = None;
+    });
+    let folders = run.world.disk.tree();
+    for (path, _) in folders.iter().filter(|(_, thing)| **thing == Thing::Folder) {
+        run.world.disk.readable(path, true);
+    }
+}
+
+fn one_pass(run: &mut Run, by_person: bool) -> Result<Report, Broken> {
+    match run.run(&Look::whole(), by_person)? {
+        Outcome::Done(Ok(report)) => Ok(report),
+        Outcome::Done(Err(error)) => Err(Broken::new("P5", format!("a pass left alone ends early: {error}"))),
+        Outcome::Crashed => Err(Broken::new("P5", "crashed of itself".to_owned())),
+    }
+}
+
+/// The paths that may differ: set aside, held, or left alone by rule.
+fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
+    let state = run.world.store.durable();
+    let mut apart = BTreeMap::new();
+    for (path, item) in &state.set_aside {
+        apart.insert(name::nfc(path.as_str()).into_string(), item.reason.clone());
+    }
+    for path in &state.local_only {
+        apart.insert(name::nfc(path.as_str()).into_string(), "stays local".to_owned());
+    }
+    for note in &report.notes {
+        apart.insert(name::nfc(note.path.as_str()).into_string(), format!("{:?}", note.kind));
+    }
+    // An item that is set aside where it went still has its old place on the other side.
+    for path in apart.keys().cloned().collect::<Vec<_>>() {
+        let here = RelPath::parse(&path).ok().and_then(|path| run.world.disk.look(&path).ok().flatten());
+        let there = run.world.drive.find(&path);
+        for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
+            let entry = state.base.get(node);
+            let moved = here.as_ref().is_some_and(|here| here.stamp.identity == entry.stamp.identity);
+            if moved || there.as_ref() == Some(&entry.id) {
+                let old = state.base.path(node);
+                apart.insert(
+                    name::nfc(old.as_str()).into_string(),
+                    format!("is at {path}, which is set aside"),
+                );
+            }
+        }
+    }
+    for node in state.base.walk(Node::ROOT) {
+        if state.base.get(node).presence != Presence::Both {
+            apart.insert(
+                name::nfc(state.base.path(node).as_str()).into_string(),
+                "on one side only".to_owned(),
+            );
+        }
+    }
+    apart
+}
+
+fn is_apart(apart: &BTreeMap<String, String>, path: &str) -> bool {
+    let plain = path.replace(" #2", "").replace(" #3", "");
+    apart.keys().any(|other| {
+        let rest = plain.strip_prefix(other.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    })
+}
+
+fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
+    if run.settings.mode != Mode::TwoWay {
+        return Ok(());
+    }
+    let takes_part = |path: &str| run.settings.filter.takes_part(path.split(" #").next().unwrap_or(path));
+    let plain = !run.history.odd && run.history.twists.is_empty();
+    // Persons may make two names that one side cannot hold apart also in a plain world.
+    let mut faults =
+        apart.iter().filter(|(_, why)| !why.contains("Unicode form") && !why.contains("which is set aside"));
+    if plain && let Some((path, why)) = faults.next() {
+        return Err(Broken::new("equality", format!("{path} is set aside in a plain world: {why}")));
+    }
+    let differences = run.world.differences_but(|path| !takes_part(path) || is_apart(apart, path));
+    match differences.is_empty() {
+        true => Ok(()),
+        false => Err(Broken::new("equality", differences.join("; "))),
+    }
+}
+
+/// P2 and P3: what nobody gave up is not only in some trash.
+fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
+    if run.settings.mode != Mode::TwoWay || run.history.has(Twist::Newest) {
+        return Ok(());
+    }
+    let (here, there) = (run.world.disk.tree(), run.world.drive.tree());
+    let mut shown: BTreeSet<Bytes> = BTreeSet::new();
+    for thing in here.into_values().chain(there.into_values()) {
+        if let Thing::File(content) = thing {
+            shown.insert(content);
+        }
+    }
+    let packages = run.world.drive.live_contents();
+    shown.extend(packages);
+    // A folder goes with all that a look shows in it. Where the service shows less than there is and says that it is
+    // all, what nobody could see goes too; Recently Deleted keeps it.
+    let late = run.history.twists.iter().any(|twist| matches!(twist, Twist::Late(_)));
+    let shows_less = |fault: &Fault| matches!(fault, Fault::LateListing | Fault::ShortListing);
+    let faults = run
+        .history
+        .ops
+        .iter()
+        .filter_map(|op| if let Op::Pass(pass) = op { Some(&pass.faults) } else { None });
+    if late || faults.flatten().any(|(fault, _)| shows_less(fault)) {
+        shown.extend(run.world.drive.contents());
+    }
+    for (content, fate) in run.world.journal.all() {
+        if matches!(fate, Fate::AtStake(_)) && !shown.contains(&content) {
+            let how = format!("{:?} ({fate:?}) is only in a trash, and nobody deleted it", text(&content));
+            return Err(Broken::new("P2", how));
+        }
+    }
+    Ok(())
+}
+
+/// One-way modes never change the other side.
+fn modes(run: &Run) -> Result<(), Broken> {
+    let calls = run.world.fuse.calls();
+    let bad: &[Call] = match run.settings.mode {
+        Mode::TwoWay => return Ok(()),
+        Mode::DownloadOnly => &REMOTE,
+        Mode::UploadOnly => &LOCAL,
+    };
+    match calls.keys().find(|call| bad.contains(call)) {
+        Some(call) => Err(Broken::new("modes", format!("{call:?} in mode {:?}", run.settings.mode))),
+        None => Ok(()),
+    }
+}
+
+const REMOTE: [Call; 8] = [
+    Call::CreateFolders,
+    Call::RenameRemote,
+    Call::MoveRemote,
+    Call::TrashRemote,
+    Call::DeleteTrashed,
+    Call::PutBack,
+    Call::Stage,
+    Call::Commit,
+];
+const LOCAL: [Call; 7] = [
+    Call::MakeFolder,
+    Call::Place,
+    Call::Replace,
+    Call::Rescue,
+    Call::RenameLocal,
+    Call::Exchange,
+    Call::TrashLocal,
+];
+
+/// P5: a further pass only looks.
+fn stays_quiet(run: &mut Run, before: &Report) -> Result<(), Broken> {
+    let (here, there) = (run.world.disk.tree(), run.world.drive.tree());
+    run.world.clock.advance(Duration::from_secs(5));
+    let settle = one_pass(run, false)?;
+    if settle.planned > 0 && !settle.quiet {
+        return Err(Broken::new("P5", "a pass after rest plans something".to_owned()));
+    }
+    run.world.clock.advance(Duration::from_secs(5));
+    run.world.fuse.forget_calls();
+    let report = one_pass(run, false)?;
+    let looks = [Call::List, Call::ListTrash, Call::CheckRoot, Call::ReadFolder, Call::Look, Call::Pause];
+    // What one side may not change stays different, and a whole scan reads it again.
+    let set_aside = !report.notes.is_empty() || run.settings.mode != Mode::TwoWay;
+    for (call, about) in run.world.fuse.trace() {
+        let fine = looks.contains(&call) || set_aside && !call.changes();
+        if !fine {
+            return Err(Broken::new("P5", format!("a quiet pass does {call:?} of {about:?}")));
+        }
+    }
+    if (here, there) != (run.world.disk.tree(), run.world.drive.tree()) {
+        return Err(Broken::new("P5", "a pass after rest changed something".to_owned()));
+    }
+    let unsettled =
+        |report: &Report| report.notes.iter().any(|note| matches!(note.kind, NoteKind::Unsettled(_)));
+    match unsettled(before) || unsettled(&report) {
+        true => Err(Broken::new("P5", "something stays unsettled".to_owned())),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,311 @@
+//! The ports with the oracle's eyes in them, and, on purpose, with the faults of a bad engine.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io::Read;
+use std::sync::{Arc, Mutex};
+
+use icloudds::engine::ports::{
+    Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
+    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
+};
+use icloudds::model::{FolderState, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone};
+
+use crate::sim::fuse::lock;
+use crate::sim::{SimDisk, SimDrive};
+
+/// A way in which an engine could be bad. Each must be caught.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sabotage {
+    /// A file leaves its place here until its upload is committed.
+    DeleteBeforeUpload,
+    /// What stands here is not compared with what was planned for.
+    NoLocalPrecondition,
+    /// A look-up just before a change answers what the first one said.
+    NoRemotePrecondition,
+    /// Deletions on iCloud name whatever etag is there now.
+    DeleteWithoutEtag,
+    /// The base is committed before the effects.
+    BaseFirst,
+    /// A listing that lacks items counts as whole, and what it lacks as deleted.
+    PartialIsWhole,
+    /// Nothing is made durable here.
+    NoSync,
+    /// What a download replaces is not kept.
+    NoTrash,
+    /// A download shows under its name before it is whole.
+    VisibleParts,
+    /// Every pass writes something.
+    NeverQuiet,
+    /// The guard lets everything through.
+    NoGuard,
+    /// Half of the changes are not carried out, and nobody is told.
+    Lazy,
+}
+
+/// What the ports saw of the engine that the state of the world does not show.
+#[derive(Default)]
+pub struct Seen {
+    /// Items that the engine took away, by side: ids there, paths here.
+    pub deleted: Mutex<BTreeSet<(Side, String)>>,
+    /// Items whose deletion counts for the guard: ids there, paths here.
+    pub counting: Mutex<BTreeSet<(Side, String)>>,
+    looked: Mutex<HashMap<ItemId, LookUp>>,
+    listed: Mutex<BTreeSet<ItemId>>,
+    missing: Mutex<BTreeSet<ItemId>>,
+    opened: Mutex<Option<(RelPath, LocalStamp)>>,
+}
+
+/// The drive as an engine sees it.
+pub struct RiggedDrive<'a> {
+    /// The drive.
+    pub inner: &'a SimDrive,
+    /// The disk, for faults that need both.
+    pub disk: &'a SimDisk,
+    /// What is bad.
+    pub sabotage: Option<Sabotage>,
+    /// What is seen.
+    pub seen: Arc<Seen>,
+}
+
+impl RiggedDrive<'_> {
+    fn is(&self, sabotage: Sabotage) -> bool {
+        self.sabotage == Some(sabotage)
+    }
+}
+
+impl Remote for RiggedDrive<'_> {
+    fn list(&self, folders: &[ItemId], brief: bool) -> Vec<Result<Listing, RemoteError>> {
+        let mut answers = self.inner.list(folders, brief);
+        if self.is(Sabotage::PartialIsWhole) {
+            for listing in answers.iter_mut().filter_map(|answer| answer.as_mut().ok()) {
+                listing.folder.state = FolderState::Complete;
+                let (mut listed, mut missing) = (lock(&self.seen.listed), lock(&self.seen.missing));
+                for item in &listing.items {
+                    listed.insert(item.entry.id.clone());
+                    missing.remove(&item.entry.id);
+                }
+                let here = |id: &ItemId| {
+                    self.inner.item(id).is_some_and(|item| {
+                        matches!(&item.place, crate::sim::drive::Place::Folder(folder) if *folder == listing.folder.id)
+                    })
+                };
+                let lacking = listed.iter().filter(|id| here(id));
+                let lacking = lacking.filter(|id| !listing.items.iter().any(|item| item.entry.id == **id));
+                missing.extend(lacking.cloned().collect::<Vec<_>>());
+            }
+        }
+        answers
+    }
+
+    fn list_trash(&self) -> Result<Listing, RemoteError> {
+        self.inner.list_trash()
+    }
+
+    fn look_up(&self, items: &[(ItemId, bool)]) -> Result<Vec<LookUp>, RemoteError> {
+        let answers = self.inner.look_up(items)?;
+        if self.is(Sabotage::NoRemotePrecondition) {
+            let mut looked = lock(&self.seen.looked);
+            let first = |((id, _), answer): (&(ItemId, bool), LookUp)| {
+                looked.entry(id.clone()).or_insert(answer).clone()
+            };
+            return Ok(items.iter().zip(answers).map(first).collect());
+        }
+        if self.is(Sabotage::PartialIsWhole) {
+            let missing = lock(&self.seen.missing);
+            let gone = |((id, _), answer): (&(ItemId, bool), LookUp)| {
+                if missing.contains(id) { LookUp::Gone } else { answer }
+            };
+            return Ok(items.iter().zip(answers).map(gone).collect());
+        }
+        Ok(answers)
+    }
+
+    fn create_folders(&self, parent: &ItemId, names: &[&str]) -> Vec<Result<RemoteItem, RemoteError>> {
+        self.inner.create_folders(parent, names)
+    }
+
+    fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
+        self.inner.rename(item, name)
+    }
+
+    fn move_into(&self, folder: &ItemId, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
+        self.inner.move_into(folder, items)
+    }
+
+    fn trash(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let mut items = items.to_vec();
+        for item in &mut items {
+            if self.is(Sabotage::DeleteWithoutEtag)
+                && let Some(now) = self.inner.item(&item.id)
+            {
+                item.etag = now.etag();
+            }
+        }
+        let below: Vec<_> = items.iter().map(|item| self.inner.below(&item.id)).collect();
+        let answers = self.inner.trash(&items);
+        for (ids, answer) in below.into_iter().zip(&answers) {
+            if answer.is_ok() {
+                lock(&self.seen.deleted).extend(ids.into_iter().map(|id| (Side::Remote, id.to_string())));
+            }
+        }
+        answers
+    }
+
+    fn delete_trashed(&self, items: &[ItemVersion]) -> Vec<Result<(), RemoteError>> {
+        self.inner.delete_trashed(items)
+    }
+
+    fn put_back(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
+        self.inner.put_back(items)
+    }
+
+    fn offers(&self, items: &[ItemId]) -> Vec<Result<Offer, RemoteError>> {
+        self.inner.offers(items)
+    }
+
+    fn fetch(
+        &self,
+        offer: &Offer,
+        size: Option<u64>,
+        from: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<Fetched, RemoteError> {
+        self.inner.fetch(offer, size, from, sink)
+    }
+
+    fn stage(
+        &self,
+        zone: &Zone,
+        name: &str,
+        size: u64,
+        body: &mut (dyn Read + Send),
+    ) -> Result<Staged, RemoteError> {
+        self.inner.stage(zone, name, size, body)
+    }
+
+    fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
+        let opened = lock(&self.seen.opened).take();
+        let Some((path, stamp)) = opened.filter(|_| self.is(Sabotage::DeleteBeforeUpload)) else {
+            return self.inner.commit(commit);
+        };
+        let content = self.disk.read(path.as_str());
+        let went = self.disk.trash(&path, &stamp).is_ok();
+        let answer = self.inner.commit(commit);
+        if went && let Some(content) = content {
+            let key = DownloadKey {
+                id: ItemId::new(Zone::CloudDocs, path.as_str()),
+                etag: icloudds::model::Etag::new("1"),
+                signature_text: String::new(),
+                size: None,
+                path: path.clone(),
+            };
+            let restored = self.disk.download(&key).and_then(|mut download| {
+                drop(std::io::Write::write_all(&mut *download, &content));
+                download.finish(Some(ServerTime(stamp.mtime.whole_seconds())))
+            });
+            drop(restored.and_then(|ready| self.disk.place(&ready, &path)));
+        }
+        answer
+    }
+}
+
+/// The disk as an engine sees it.
+pub struct RiggedDisk<'a> {
+    /// The disk.
+    pub inner: &'a SimDisk,
+    /// What is bad.
+    pub sabotage: Option<Sabotage>,
+    /// What is seen.
+    pub seen: Arc<Seen>,
+}
+
+impl RiggedDisk<'_> {
+    /// The stamp that counts as planned.
+    fn planned(&self, path: &RelPath, stamp: &LocalStamp) -> LocalStamp {
+        if self.sabotage != Some(Sabotage::NoLocalPrecondition) {
+            return *stamp;
+        }
+        self.inner.look(path).ok().flatten().map_or(*stamp, |entry| entry.stamp)
+    }
+}
+
+impl Disk for RiggedDisk<'_> {
+    fn check_root(&self) -> Result<(), DiskError> {
+        self.inner.check_root()
+    }
+
+    fn folds_case(&self) -> bool {
+        self.inner.folds_case()
+    }
+
+    fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
+        self.inner.read_folder(folder)
+    }
+
+    fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {
+        self.inner.look(path)
+    }
+
+    fn open(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
+        *lock(&self.seen.opened) = Some((path.clone(), *stamp));
+        self.inner.open(path, stamp)
+    }
+
+    fn make_folder(&self, path: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.inner.make_folder(path)
+    }
+
+    fn download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
+        if self.sabotage == Some(Sabotage::VisibleParts) {
+            self.inner.show_part(&key.path);
+        }
+        self.inner.download(key)
+    }
+
+    fn place(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        if self.sabotage == Some(Sabotage::VisibleParts) {
+            self.inner.hide_part(to);
+        }
+        self.inner.place(ready, to)
+    }
+
+    fn replace(
+        &self,
+        ready: &Ready,
+        at: &RelPath,
+        stamp: &LocalStamp,
+    ) -> Result<(LocalEntry, Displaced), DiskError> {
+        let done = self.inner.replace(ready, at, &self.planned(at, stamp))?;
+        if self.sabotage == Some(Sabotage::NoTrash) {
+            self.inner.forget_newest_trash();
+            return Ok((done.0, Displaced::AsPlanned));
+        }
+        Ok(done)
+    }
+
+    fn discard(&self, ready: &Ready) {
+        self.inner.discard(ready);
+    }
+
+    fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
+        self.inner.rescue(slot, to)
+    }
+
+    fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
+        self.inner.rename(from, to, &self.planned(from, stamp))
+    }
+
+    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
+        self.inner.exchange(a, b)
+    }
+
+    fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
+        self.inner.trash(path, &self.planned(path, stamp))?;
+        lock(&self.seen.deleted).insert((Side::Local, path.as_str().to_owned()));
+        Ok(())
+    }
+
+    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError> {
+        if self.sabotage == Some(Sabotage::NoSync) { Ok(()) } else { self.inner.sync(folders) }
+    }
+}

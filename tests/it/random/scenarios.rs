@@ -1,0 +1,1 @@
+//! Named scenarios that random histories once failed in.

@@ -1,0 +1,113 @@
+//! A daemon that has nothing to do does next to nothing.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Instant, SystemTime};
+
+use super::daemon::{Daemon, quick};
+
+#[test]
+fn idle_is_one_request_per_check_period() {
+    let mut rig = quick();
+    rig.set("sync.refresh_period", "3600");
+    for number in 0..30 {
+        rig.there().write(&format!("d{}/{number}.txt", number % 5), "x").expect("a file");
+    }
+    let daemon = Daemon::synced(&rig);
+    let total = || {
+        rig.sim
+            .counts()
+            .into_iter()
+            .filter(|(kind, _)| kind != "listing.folders")
+            .map(|(_, n)| n)
+            .sum::<u64>()
+    };
+    daemon.calm();
+    let (before, passes, begun) = (total(), daemon.status().totals.passes, Instant::now());
+    daemon.wait("five checks", || total() >= before + 5);
+    let took = begun.elapsed().as_secs();
+    let asked = total() - before;
+    assert!(asked <= took + 2, "{asked} requests in {took} s\n{}", daemon.log());
+    assert_eq!(daemon.status().totals.passes, passes, "a pass began though nothing changed");
+    daemon.stop();
+}
+
+#[test]
+fn an_idle_daemon_does_not_touch_the_drive() {
+    let mut rig = quick();
+    rig.set("sync.refresh_period", "3600");
+    for number in 0..20 {
+        rig.there().write(&format!("d{}/{number}.txt", number % 5), "x").expect("a file");
+    }
+    let daemon = Daemon::synced(&rig);
+    daemon.calm();
+    let trace = rig.aside().join("trace");
+    let started = Command::new("strace")
+        .args(["-f", "-qq", "-e", "trace=%file,getdents64", "-o"])
+        .arg(&trace)
+        .args(["-p", &daemon.pid().to_string()])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
+    // Without the tool the numbers of passes in the test above must do.
+    let Ok(mut tracer) = started else { return };
+    let checks = rig.sim.count("listing");
+    daemon.wait("five checks", || rig.sim.count("listing") >= checks + 5);
+    // SIGTERM makes it let go of the process and write what it has.
+    let tracer_id =
+        rustix::process::Pid::from_raw(i32::try_from(tracer.id()).expect("an id")).expect("not zero");
+    let _ = rustix::process::kill_process(tracer_id, rustix::process::Signal::TERM);
+    drop(tracer.wait());
+    let calls = fs::read_to_string(&trace).unwrap_or_default();
+    let drive = rig.drive().display().to_string();
+    let relative = |line: &str| {
+        line.contains("\"d0") || line.contains("\"d1") || line.contains(&drive) || line.contains("getdents")
+    };
+    let touching: Vec<_> = calls.lines().filter(|line| relative(line)).collect();
+    assert!(touching.is_empty(), "{touching:#?}");
+    daemon.stop();
+}
+
+#[test]
+fn touch_and_chmod_upload_nothing() {
+    let rig = quick();
+    for number in 0..5 {
+        rig.there()
+            .write(&format!("d/{number}.txt"), format!("content {number}").as_bytes())
+            .expect("a file");
+    }
+    let daemon = Daemon::synced(&rig);
+    let passes = daemon.status().totals.passes;
+    let requests = rig.requests(|| {
+        for number in 0..5 {
+            let at = rig.at(&format!("d/{number}.txt"));
+            let file = fs::File::options().write(true).open(&at).expect("a file");
+            file.set_modified(SystemTime::now()).expect("a time");
+            fs::set_permissions(&at, fs::Permissions::from_mode(0o600)).expect("a mode");
+            // The same owner again, as `chown -R` does where nothing is to change: only the inode's own time does.
+            std::os::unix::fs::chown(&at, Some(rustix::process::geteuid().as_raw()), None).expect("an owner");
+        }
+        daemon.wait("passes after it", || daemon.status().totals.passes >= passes + 3);
+        daemon.settle();
+    });
+    for kind in ["upload.slot", "upload.content", "commit", "download.content"] {
+        assert_eq!(requests.get(kind), None, "{requests:?}\n{}", daemon.log());
+    }
+    daemon.stop();
+    rig.assert_settled();
+}
+
+#[test]
+fn an_idle_log_stays_quiet() {
+    let rig = quick();
+    rig.there().write("a.txt", "a").expect("a file");
+    let daemon = Daemon::synced(&rig);
+    daemon.rounds(1);
+    let lines = daemon.log().lines().count();
+    daemon.rounds(4);
+    let log = daemon.log();
+    let more: Vec<_> = log.lines().skip(lines).collect();
+    assert!(more.is_empty(), "{more:#?}");
+    daemon.stop();
+}

@@ -1,0 +1,234 @@
+//! Signing in while the daemon runs: it waits for people by name and goes on by itself.
+
+use icloudds::control::{ControlReply, ControlRequest, SendHow};
+use icloudds::secret::Secret;
+use icloudds::status::DaemonState;
+use icloudds_simulator::control::Expire;
+use rustix::process::Signal;
+
+use super::daemon::{Daemon, hurry, quick};
+use crate::e2e::rig::Rig;
+
+/// The requests of a sign-in with a password.
+fn proofs(rig: &Rig) -> u64 {
+    rig.sim.count("signin.init") + rig.sim.count("signin.complete")
+}
+
+fn code(text: &str) -> ControlRequest {
+    ControlRequest::Code { code: Secret::new(text) }
+}
+
+#[track_caller]
+fn assert_needs_code(daemon: &Daemon<'_>) {
+    daemon.wait_state(DaemonState::NeedsCode);
+    let (alive, why) = daemon.health(false);
+    assert!(alive && why.contains("code"), "{why}");
+    let (ready, why) = daemon.health(true);
+    assert!(!ready && why.contains("code"), "{why}");
+    daemon.wait_log("icloudds code");
+    let file = std::fs::read_to_string(daemon.rig.state().join("status.json")).expect("a status");
+    assert!(file.contains("\"needs-code\""), "{file}");
+}
+
+#[test]
+fn a_daemon_without_a_session_waits_for_a_code_and_goes_on_with_it() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    rig.there().write("a.txt", "a").expect("a file");
+    rig.write("mine.txt", "m");
+    let daemon = Daemon::start(&rig);
+    assert_needs_code(&daemon);
+    assert_eq!(rig.sim.count("code.request") + rig.sim.count("sms.request"), 0, "nobody asked for a code");
+    assert_eq!(proofs(&rig), 2, "one sign-in");
+    // Waiting asks nothing of iCloud.
+    let asked = rig.sim.counts();
+    let begun = std::time::Instant::now();
+    daemon.wait("some time", || begun.elapsed() > std::time::Duration::from_secs(5));
+    assert_eq!(rig.sim.counts(), asked, "{}", daemon.log());
+    assert_eq!(daemon.status().state, DaemonState::NeedsCode);
+
+    let ControlReply::Ways { ways } = daemon.ask(&ControlRequest::CodeWays) else { panic!("no ways") };
+    assert!(ways.device && ways.numbers.len() == 2, "{ways:?}");
+    assert_eq!(rig.sim.count("code.request"), 0, "listing the ways sends nothing");
+    daemon.done(&ControlRequest::CodeSend { how: SendHow::Usual });
+    assert_eq!(rig.sim.count("code.request"), 1);
+
+    let ControlReply::Refused { refusal } = daemon.ask(&code("000000")) else { panic!("a wrong code") };
+    assert_eq!(refusal.exit, 11, "{refusal:?}");
+    assert_eq!(daemon.status().state, DaemonState::NeedsCode);
+    daemon.done(&code(&rig.sim.device_code().expect("a code")));
+    daemon.settle();
+    assert_eq!(proofs(&rig), 2, "{:?}", rig.sim.counts());
+    assert!(daemon.health(true).0, "{:?}", daemon.health(true));
+    assert_eq!(rig.read("a.txt"), "a");
+    daemon.stop();
+    rig.assert_settled();
+}
+
+#[test]
+fn a_code_by_message() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsCode);
+    daemon.done(&ControlRequest::CodeSend { how: SendHow::Sms { number: Some(2) } });
+    let message = rig.sim.messages().last().cloned().expect("a message");
+    daemon.done(&code(&message.code));
+    daemon.settle();
+    daemon.stop();
+}
+
+#[test]
+fn a_login_by_another_process_lets_it_go_on() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    rig.there().write("a.txt", "a").expect("a file");
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsCode);
+    rig.login();
+    daemon.settle();
+    assert_eq!(rig.read("a.txt"), "a");
+    daemon.stop();
+    rig.assert_settled();
+}
+
+#[test]
+fn pausing_does_not_hide_that_a_code_is_needed() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsCode);
+    daemon.done(&ControlRequest::Pause);
+    assert_eq!(daemon.status().state, DaemonState::NeedsCode);
+    daemon.done(&ControlRequest::Resume);
+    assert_eq!(daemon.status().state, DaemonState::NeedsCode);
+    daemon.done(&ControlRequest::SyncNow);
+    daemon.signal(Signal::USR1);
+    daemon.wait_state(DaemonState::NeedsCode);
+    rig.login();
+    daemon.settle();
+    daemon.stop();
+}
+
+#[test]
+fn a_wrong_password_is_tried_once_and_never_again() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    let right = rig.sim.core().state().account.password.clone();
+    rig.set_text("account.password", "not the right one");
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsPassword);
+    let (alive, why) = daemon.health(false);
+    assert!(alive && why.contains("password"), "{why}");
+    assert!(!daemon.health(true).0);
+    let begun = std::time::Instant::now();
+    daemon.wait("some time", || begun.elapsed() > std::time::Duration::from_secs(5));
+    assert_eq!(rig.sim.count("signin.complete"), 1, "{}", daemon.log());
+    daemon.stop();
+    for _ in 0..3 {
+        let daemon = Daemon::start(&rig);
+        daemon.wait_state(DaemonState::NeedsPassword);
+        daemon.stop();
+    }
+    assert_eq!(rig.sim.count("signin.complete"), 1, "a restart forgot that it was rejected");
+    // The right one in the configuration, read again while it runs.
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsPassword);
+    let file = rig.state().parent().expect("a folder").join("config.toml");
+    let text = std::fs::read_to_string(&file).expect("the configuration");
+    std::fs::write(&file, text.replace("not the right one", &right)).expect("the configuration");
+    rig.sim.password_typed();
+    daemon.signal(Signal::HUP);
+    daemon.wait_state(DaemonState::NeedsCode);
+    assert_eq!(rig.sim.count("signin.complete"), 2);
+    daemon.done(&ControlRequest::CodeSend { how: SendHow::Usual });
+    daemon.done(&code(&rig.sim.device_code().expect("a code")));
+    daemon.settle();
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_without_password_and_session_needs_one() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    rig.unset("account.password");
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsPassword);
+    assert_eq!(proofs(&rig), 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_session_that_expires_while_it_runs_is_renewed_silently() {
+    let rig = quick();
+    rig.there().write("a.txt", "a").expect("a file");
+    let daemon = Daemon::synced(&rig);
+    let before = proofs(&rig);
+    rig.sim.expire(Expire::Session);
+    rig.there().write("b.txt", "b").expect("a file");
+    rig.write("c.txt", "c");
+    daemon.wait("both", || rig.at("b.txt").exists() && rig.there().entry("c.txt").is_some());
+    daemon.settle();
+    assert_eq!(proofs(&rig), before, "the tokens were enough\n{}", daemon.log());
+    assert!(!daemon.log().contains("ERROR"), "{}", daemon.log());
+    daemon.stop();
+    rig.assert_settled();
+}
+
+#[test]
+fn when_all_tokens_are_void_it_signs_in_with_the_password_and_asks_for_a_code() {
+    let rig = quick();
+    rig.there().write("a.txt", "a").expect("a file");
+    let daemon = Daemon::synced(&rig);
+    for what in [Expire::Session, Expire::SessionToken, Expire::Trust] {
+        rig.sim.expire(what);
+    }
+    rig.write("b.txt", "b");
+    assert_needs_code(&daemon);
+    daemon.done(&ControlRequest::CodeSend { how: SendHow::Usual });
+    daemon.done(&code(&rig.sim.device_code().expect("a code")));
+    daemon.settle();
+    assert_eq!(rig.read_there("b.txt"), "b");
+    daemon.stop();
+    rig.assert_settled();
+}
+
+#[test]
+fn a_changed_password_is_a_state_and_the_login_with_the_new_one_its_end() {
+    let mut rig = quick();
+    rig.there().write("a.txt", "a").expect("a file");
+    Daemon::synced(&rig).stop();
+    let daemon = Daemon::synced(&rig);
+    rig.sim.change_password("another pass phrase");
+    rig.write("b.txt", "b");
+    daemon.wait_state(DaemonState::NeedsPassword);
+    let begun = std::time::Instant::now();
+    daemon.wait("some time", || begun.elapsed() > std::time::Duration::from_secs(4));
+    assert!(daemon.status().state == DaemonState::NeedsPassword, "{}", daemon.log());
+    daemon.stop();
+    rig.sim.password_typed();
+    rig.set_text("account.password", "another pass phrase");
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsCode);
+    rig.login();
+    daemon.settle();
+    assert_eq!(rig.read_there("b.txt"), "b");
+    daemon.stop();
+}
+
+#[test]
+fn ten_restarts_sign_in_zero_times() {
+    let rig = quick();
+    rig.there().write("a.txt", "a").expect("a file");
+    Daemon::synced(&rig).stop();
+    let before = (proofs(&rig), rig.sim.count("accountLogin"));
+    for round in 0..10 {
+        let daemon = Daemon::synced(&rig);
+        if round % 2 == 0 {
+            daemon.stop();
+        } else {
+            daemon.kill();
+        }
+    }
+    assert_eq!((proofs(&rig), rig.sim.count("accountLogin")), before);
+}
