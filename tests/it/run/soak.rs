@@ -114,9 +114,9 @@ fn after_a_long_time_of_changes_both_sides_are_equal_and_nothing_has_grown() {
     while begun.elapsed() < length() {
         step += 1;
         change_both_sides(&rig, mix(seed ^ mix(step)));
-        if step % 40 == 0 {
+        if step.is_multiple_of(40) {
             rig.sim.switches(|switches| {
-                switches.faults = if step % 80 == 0 { faults(seed ^ step) } else { Vec::new() };
+                switches.faults = if step.is_multiple_of(80) { faults(seed ^ step) } else { Vec::new() };
             });
         }
         if warm.is_none() && begun.elapsed() > length() / 4 {
