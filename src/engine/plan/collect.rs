@@ -17,9 +17,6 @@ use crate::model::{
     BaseEntry, FolderState, LocalKind, Node, NodeMap, Presence, RelPath, RemoteKind, Side, Tree, name,
 };
 
-/// Why a file without a size is not believed to be empty (`docs/sync.md` §3).
-const NO_SIZE: &str = "iCloud shows it without a size, where it had content: it is looked at again";
-
 impl Items {
     /// Collects the items that something happened to on either side.
     pub fn collect(world: &World<'_>) -> Self {
@@ -116,12 +113,15 @@ impl Items {
             let folder = entry.kind == LocalKind::Folder;
             let path = paths.of(tree, node);
             let local_only = world.policy.local_only.contains(&path);
+            let accepted = !local_only && (world.policy.takes_part)(&path);
             let parent = self.local_parent(world, node);
             let composed = name::key(tree.name(node), world.policy.local_folds_case);
             let twin = new_remote
                 .get(&(parent, composed, folder))
                 .filter(|_| !local_only)
-                .and_then(|twins| self.twin(world, node, twins));
+                .and_then(|twins| self.twin(world, node, twins))
+                // Names that differ in case may differ for the filter too.
+                .filter(|key| self.all[key].accepted == accepted);
             if let Some(key) = twin {
                 self.alias.insert(Key::Local(node), key);
                 let item = self.all.get_mut(&key).expect("a twin is a collected item");
@@ -130,7 +130,6 @@ impl Items {
                 item.accepted_here = item.accepted;
                 continue;
             }
-            let accepted = !local_only && (world.policy.takes_part)(&path);
             if !accepted && !folder {
                 continue;
             }
@@ -275,9 +274,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             let now = tree.get(found);
             let at = tree.parent(found).map(|at| &tree.get(at).id);
             item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
-            let had_content = entry.remote_size.unwrap_or(entry.stamp.size) > 0;
             match is_edited(entry, now) {
-                true if now.size.is_none() && !entry.package && had_content => Change::Unknown(NO_SIZE),
                 true => Change::Edited,
                 false if !entry.folder && now.etag != entry.etag => Change::Touched,
                 false => Change::Same,

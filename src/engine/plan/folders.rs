@@ -84,13 +84,11 @@ impl Folders<'_, '_> {
         } else {
             self.held_there(items, item.remote)
         };
-        let known = item.base.map(|node| world.base.get(node).presence);
         match held {
             Held::Unsettled => (Fate::Pin, None),
             Held::Foreign => {
                 let presence = if item.here.is_there() { Presence::LocalOnly } else { Presence::RemoteOnly };
-                let fate = if known == Some(presence) { Fate::Pin } else { Fate::OneSided(presence) };
-                (fate, Some(Reason::HoldsForeign))
+                (Fate::OneSided(presence), Some(Reason::HoldsForeign))
             }
             Held::Nothing if item.here.is_there() => (Fate::DropLocal, None),
             Held::Nothing => (Fate::DropRemote, None),

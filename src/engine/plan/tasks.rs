@@ -130,6 +130,11 @@ fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key,
         Fate::Pin | Fate::Open => Vec::new(),
         Fate::Forget if item.base.is_some() => vec![Kind::Forget],
         Fate::Forget => Vec::new(),
+        Fate::OneSided(presence)
+            if item.base.is_some_and(|node| world.base.get(node).presence == presence) =>
+        {
+            Vec::new()
+        }
         Fate::OneSided(Presence::LocalOnly) => vec![Kind::KeepLocalOnly],
         Fate::OneSided(_) => vec![Kind::KeepRemoteOnly],
         Fate::DropLocal => vec![Kind::TrashLocal],

@@ -42,6 +42,12 @@ pub fn hurry(rig: &mut Rig) {
     rig.set("sync.poll_period", "1");
 }
 
+/// The pace of somebody outside: a person who writes, or the looks at another process, which tells nobody when it is
+/// done. What happens in between is waited for by its condition.
+pub fn pace(span: Duration) {
+    thread::sleep(span);
+}
+
 /// Waits until `get` gives something.
 #[track_caller]
 pub fn wait_for<T>(what: &str, more: impl Fn() -> String, mut get: impl FnMut() -> Option<T>) -> T {
@@ -51,7 +57,7 @@ pub fn wait_for<T>(what: &str, more: impl Fn() -> String, mut get: impl FnMut() 
             return value;
         }
         assert!(begun.elapsed() < PATIENCE, "waited in vain for: {what}\n{}", more());
-        thread::sleep(STEP);
+        pace(STEP);
     }
 }
 
@@ -248,7 +254,7 @@ impl<'a> Daemon<'a> {
                 return (status.code(), begun.elapsed());
             }
             assert!(begun.elapsed() < PATIENCE, "it does not end\n{}", self.log());
-            thread::sleep(STEP);
+            pace(STEP);
         }
     }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use icloudds_simulator::fault::mix;
 
-use super::daemon::{Daemon, quick};
+use super::daemon::{Daemon, pace, quick};
 use super::soak::{change_both_sides, faults};
 
 /// How often it is killed; `KILLS` raises it.
@@ -42,7 +42,7 @@ fn killed_at_random_moments_both_sides_end_equal_and_nothing_is_lost() {
                 step += 1;
                 change_both_sides(&rig, mix(draw ^ step));
             }
-            std::thread::sleep(Duration::from_micros(300));
+            pace(Duration::from_micros(300));
         }
         let reached = Instant::now();
         while reached.elapsed() < then {

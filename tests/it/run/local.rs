@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::daemon::{Daemon, hurry, quick};
+use super::daemon::{Daemon, hurry, pace, quick};
 use crate::e2e::rig::{Rig, noise};
 
 /// The requests that change the drive or transfer contents.
@@ -102,7 +101,7 @@ fn a_move_whose_second_half_comes_late_is_no_deletion() {
         while begun.elapsed() < Duration::from_secs(3) {
             file.write_all(b".").expect("a write");
             // The pace of the writer.
-            thread::sleep(Duration::from_millis(100));
+            pace(Duration::from_millis(100));
         }
         daemon.wait("the move on iCloud", || rig.there().entry("other/a.txt").is_some());
         daemon.settle();
@@ -127,7 +126,7 @@ fn a_growing_file_waits_until_it_is_quiet() {
         written.extend(part);
         assert_eq!(rig.sim.count("commit"), 0, "it went up while it grew\n{}", daemon.log());
         // The pace of the recorder.
-        thread::sleep(Duration::from_millis(150));
+        pace(Duration::from_millis(150));
     }
     drop(file);
     daemon.wait("the recording on iCloud", || {

@@ -11,7 +11,7 @@ use icloudds::control::ControlRequest;
 use icloudds::status::DaemonState;
 use icloudds_simulator::fault::Effect;
 
-use super::daemon::{Daemon, hurry, quick};
+use super::daemon::{Daemon, hurry, pace, quick};
 use crate::e2e::rig::{Rig, html};
 
 /// While `effect` strikes every request it says `offline`, does not hammer, and goes on by itself afterwards.
@@ -84,7 +84,7 @@ impl Relay {
         self.thread = Some(thread::spawn(move || {
             while !stop.load(Ordering::Relaxed) {
                 let Ok((near, _)) = door.accept() else {
-                    thread::sleep(Duration::from_millis(5));
+                    pace(Duration::from_millis(5));
                     continue;
                 };
                 near.set_nonblocking(false).expect("a stream");

@@ -2,10 +2,9 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::thread;
 use std::time::{Duration, Instant};
 
-use super::daemon::{Daemon, quick};
+use super::daemon::{Daemon, pace, quick};
 use crate::e2e::rig::{Rig, noise};
 
 /// `save` replaces the content of `notes/a.txt` by `new`: one upload, the same document, nothing else left over.
@@ -114,7 +113,7 @@ fn obsidian_that_saves_again_and_again_uploads_once_per_quiet_period() {
             saves += 1;
             rig.write("note.md", format!("{saves}"));
             // The pace of the program that saves, which nothing can be waited for.
-            thread::sleep(Duration::from_millis(300));
+            pace(Duration::from_millis(300));
         }
         daemon.wait("the last save on iCloud", || {
             rig.there()

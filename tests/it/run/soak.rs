@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use icloudds_simulator::fault::{Effect, Fault, FaultBody, mix};
 
-use super::daemon::{Daemon, quick};
+use super::daemon::{Daemon, pace, quick};
 use crate::e2e::rig::{Rig, noise};
 
 /// How long it changes; an hour is `SOAK_SECONDS=3600`.
@@ -123,7 +123,7 @@ fn after_a_long_time_of_changes_both_sides_are_equal_and_nothing_has_grown() {
             warm = Some(daemon.usage());
         }
         // The pace of the two persons.
-        std::thread::sleep(Duration::from_millis(50));
+        pace(Duration::from_millis(50));
     }
     rig.sim.switches(|switches| switches.faults.clear());
     daemon.settle();

@@ -113,7 +113,7 @@ impl<'a> Settling<'a> {
                         && Some(&placed.parent) == parent;
                     let is_sizeless = placed.entry.kind == RemoteKind::File
                         && placed.entry.size.is_none()
-                        && !(placed.entry.etag == entry.etag && entry.remote_size.is_none());
+                        && !(placed.entry.etag == entry.etag && entry.remote_size.unwrap_or(0) == 0);
                     (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
                 }
                 None => {

@@ -2,6 +2,7 @@
 
 mod property;
 mod table;
+mod table_bullets;
 mod table_found;
 mod table_odd;
 mod world;

@@ -71,6 +71,17 @@ const FOUND: &[Case<'static>] = &[
         ],
     ),
     (
+        "a folder kept for what does not take part keeps the one above it",
+        "a/ a/b/",
+        "new a/b/l; kind special a/b/l",
+        "delete a",
+        &[
+            "state only remember a (still holds items that do not take part)",
+            "state only remember a/b (still holds items that do not take part)",
+            "skipped a/b/l (a link, socket, device or FIFO is never synced)",
+        ],
+    ),
+    (
         "a power cut and a move out of scope",
         "fff",
         "cut fff; move fff private",

@@ -60,7 +60,7 @@ const RECOGNISED: &[Case<'static>] = &[
         "fff",
         "",
         "edit fff; nosize fff",
-        &["unsettled fff (iCloud shows it without a size, where it had content: it is looked at again)"],
+        &["iCloud -> here download over fff (edited on iCloud)"],
     ),
     (
         "down to zero bytes there",

@@ -167,6 +167,11 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
                 return;
             };
             relink(world, side, id, parent, NAMES[name]);
+            // Moved to where it cannot be seen, an emptied file is gone as far as anybody can tell.
+            let thing = &world.half(side).things[&id];
+            if thing.cut {
+                journal.living.remove(&thing.content);
+            }
         }
         Step::Swap(side, one, other) => {
             let (Some(a), Some(b)) = (pick(world, side, one, None), pick(world, side, other, None)) else {
@@ -178,6 +183,10 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
             }
             let (x, y) = (half.things[&a].clone(), half.things[&b].clone());
             for (id, place) in [(a, y), (b, x)] {
+                if world.half(side).things[&id].cut {
+                    let content = world.half(side).things[&id].content;
+                    journal.living.remove(&content);
+                }
                 let version = world.fresh();
                 let thing = world.half(side).things.get_mut(&id).unwrap();
                 (thing.parent, thing.name, thing.version) = (place.parent, place.name, version);

@@ -215,7 +215,7 @@ fn shown(world: &World, side: Side) -> BTreeSet<(String, u64)> {
         .filter(|(id, thing)| thing.kind != Kind::Foreign && !one_sided(**id, thing))
         .map(|(id, thing)| (half.path(*id), thing.content))
         .filter(|(path, _)| {
-            let local_only = world.state.local_only.iter().any(|only| only.as_str() == path);
+            let local_only = world.state.local_only.iter().any(|only| name::same(only.as_str(), path));
             world.takes_part(path) && !local_only
         })
         .map(|(path, content)| (name::nfc(&path).to_string(), content))
