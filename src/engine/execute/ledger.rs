@@ -121,7 +121,8 @@ impl<'a> Ledger<'a> {
         self.at_path(parent, &entry.local_name, Some(&entry.id))
     }
 
-    fn at_path(&self, parent: &ItemId, name: &str, but: Option<&ItemId>) -> Option<BaseEntry> {
+    /// The item, other than `but`, that has a local path once all pending is stored.
+    pub(super) fn at_path(&self, parent: &ItemId, name: &str, but: Option<&ItemId>) -> Option<BaseEntry> {
         let base = &self.state.base;
         let stored = base
             .by_id(parent)

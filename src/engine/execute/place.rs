@@ -55,11 +55,23 @@ impl Lane<'_> {
                 if let Displaced::Changed { slot } = displaced {
                     self.rescue(operation, &slot)?;
                 }
+                self.succeed(remote, path.name(), over);
                 entry
             }
         };
         self.ledger.touched(path.parent());
         self.agree_on_download(operation, remote, &entry, &content)
+    }
+
+    /// The file that was replaced may have been another item's on iCloud until now. The base forgets that one before it
+    /// learns the new one: after a crash in between it must not look like one that a person deleted here.
+    fn succeed(&mut self, remote: &RemoteSeen, name: &str, over: &LocalSeen) {
+        let parent = self.versions.current(remote).parent;
+        if let Some(elder) = self.ledger.at_path(&parent, name, Some(&remote.id))
+            && elder.stamp.identity == over.stamp.identity
+        {
+            self.ledger.forget(&elder.id);
+        }
     }
 
     fn agree_on_download(

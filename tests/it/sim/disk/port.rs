@@ -76,6 +76,15 @@ impl Inner {
         if self.fits(ino, stamp) { Ok((spot, ino)) } else { Err(changed()) }
     }
 
+    /// As [`Self::planned`]; of a file the change time must fit too, which nobody can set back.
+    fn exactly(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(Spot, Ino), DiskError> {
+        let (spot, ino) = self.planned(path, stamp)?;
+        let changed = self
+            .inode(ino)
+            .is_none_or(|inode| inode.content().is_some() && self.stamp(inode).ctime != stamp.ctime);
+        if changed { Err(DiskError::Changed { path: path.clone() }) } else { Ok((spot, ino)) }
+    }
+
     fn same_fs(&self, ino: Ino, dir: Ino, path: &RelPath) -> Result<(), DiskError> {
         let dev = |ino| self.inode(ino).map(|inode| inode.dev);
         if dev(ino) == dev(dir) { Ok(()) } else { Err(io("move", path, ErrorKind::CrossesDevices)) }
@@ -147,7 +156,7 @@ impl Disk for SimDisk {
     fn open(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
         self.enter(Call::Open, "open", path)?;
         let inner = lock(&self.inner);
-        let (_, ino) = inner.planned(path, stamp)?;
+        let (_, ino) = inner.exactly(path, stamp)?;
         let inode = &inner.layers.seen.inodes[&ino];
         match (&inode.body, inode.readable) {
             (Body::File(_), true) => Ok(Box::new(Outgoing::new(self.clone(), path, ino, inode.ctime))),
@@ -227,7 +236,7 @@ impl Disk for SimDisk {
         let now = self.clock.now();
         let slot = self.change(|inner| {
             let (from, ino) = inner.waiting(ready)?;
-            let (spot, _) = inner.planned(at, stamp)?;
+            let (spot, _) = inner.exactly(at, stamp)?;
             inner.same_fs(ino, spot.0, at)?;
             let slot = inner.trash_spot(at);
             inner.layers.push(Op::Move(from, slot.clone()), now);
@@ -316,7 +325,7 @@ impl Disk for SimDisk {
         self.enter(Call::TrashLocal, "trash", path)?;
         let now = self.clock.now();
         let junk = self.change(|inner| {
-            let (spot, ino) = inner.planned(path, stamp)?;
+            let (spot, ino) = inner.exactly(path, stamp)?;
             let inode = &inner.layers.seen.inodes[&ino];
             if inode.content().is_some() {
                 let slot = inner.trash_spot(path);
