@@ -254,29 +254,16 @@ impl State {
     /// that was the same local item is succeeded by it, hands over what it holds, and is forgotten in the same group;
     /// any other has left the path or is about to, and goes on under a temporary name until its own turn comes.
     pub fn put_changes(&self, parent: &ItemId, entry: BaseEntry) -> Vec<Change> {
-        let (id, identity) = (entry.id.clone(), entry.stamp.identity);
         let folder = self.base.by_id(parent);
         let elder = folder
             .and_then(|folder| self.base.child(folder, &entry.local_name))
-            .filter(|node| self.base.get(*node).id != id);
-        let put = Change::Put { parent: parent.clone(), entry: Box::new(entry) };
-        let (Some(folder), Some(elder)) = (folder, elder) else { return vec![put] };
-        let old = self.base.get(elder);
-        if old.stamp.identity != identity {
-            let free = |name: &String| self.base.child(folder, name).is_none();
-            let mut names = (0..).map(|number| aside_name(&old.local_name, number));
-            let name = names.find(free).expect("there are more numbers than items");
-            let aside = BaseEntry { local_name: name.into(), ..old.clone() };
-            return vec![Change::Put { parent: parent.clone(), entry: Box::new(aside) }, put];
-        }
-        let children = self.base.children(elder).iter().map(|child| self.base.get(*child));
-        let inherited = children
-            .filter(|child| child.id != id)
-            .map(|child| Change::Put { parent: id.clone(), entry: Box::new(child.clone()) });
-        let mut changes = vec![put];
-        changes.extend(inherited);
-        changes.push(Change::Remove(old.id.clone()));
-        changes
+            .filter(|node| self.base.get(*node).id != entry.id);
+        let (Some(folder), Some(elder)) = (folder, elder) else {
+            return vec![Change::Put { parent: parent.clone(), entry: Box::new(entry) }];
+        };
+        let children = self.base.children(elder).iter().map(|child| self.base.get(*child).clone());
+        let is_free = |name: &str| self.base.child(folder, name).is_none();
+        succeed(parent, entry, self.base.get(elder), children, &is_free)
     }
 
     fn put(&mut self, parent: &ItemId, entry: &BaseEntry) -> bool {
@@ -293,6 +280,32 @@ impl State {
             }
         }
     }
+}
+
+/// The changes that put `entry` into the folder `parent` where `elder`, which holds `children`, has its local path: see
+/// [`State::put_changes`]. `is_free` tells names that nothing in that folder has.
+pub fn succeed(
+    parent: &ItemId,
+    entry: BaseEntry,
+    elder: &BaseEntry,
+    children: impl Iterator<Item = BaseEntry>,
+    is_free: &dyn Fn(&str) -> bool,
+) -> Vec<Change> {
+    let (id, identity) = (entry.id.clone(), entry.stamp.identity);
+    let put = Change::Put { parent: parent.clone(), entry: Box::new(entry) };
+    if elder.stamp.identity != identity {
+        let mut names = (0..).map(|number| aside_name(&elder.local_name, number));
+        let name = names.find(|name| is_free(name)).expect("there are more numbers than items");
+        let aside = BaseEntry { local_name: name.into(), ..elder.clone() };
+        return vec![Change::Put { parent: parent.clone(), entry: Box::new(aside) }, put];
+    }
+    let inherited = children
+        .filter(|child| child.id != id)
+        .map(|child| Change::Put { parent: id.clone(), entry: Box::new(child) });
+    let mut changes = vec![put];
+    changes.extend(inherited);
+    changes.push(Change::Remove(elder.id.clone()));
+    changes
 }
 
 impl BaseEntry {

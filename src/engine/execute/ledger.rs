@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, DiskError, Store};
-use crate::model::state::{Calibration, Deletion};
+use crate::model::state::{Calibration, Deletion, succeed};
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, RelPath, Side, State};
 
 use super::report::{End, Halt};
@@ -102,8 +102,53 @@ impl<'a> Ledger<'a> {
         self.started();
     }
 
-    /// Adds a change.
+    /// Adds a change. A local path belongs to one item of the base: who has the path of an item that is put gives way, as
+    /// [`State::put_changes`] describes.
     pub(super) fn push(&mut self, change: Change) {
+        let Change::Put { parent, entry } = change else { return self.record(change) };
+        let Some(elder) = self.holder(&parent, &entry) else {
+            return self.record(Change::Put { parent, entry });
+        };
+        let held = self.held_by(&elder.id);
+        let is_free = |name: &str| self.at_path(&parent, name, None).is_none();
+        for change in succeed(&parent, *entry, &elder, held.into_iter(), &is_free) {
+            self.record(change);
+        }
+    }
+
+    /// Another item that has the local path of `entry` once all pending is stored.
+    fn holder(&self, parent: &ItemId, entry: &BaseEntry) -> Option<BaseEntry> {
+        self.at_path(parent, &entry.local_name, Some(&entry.id))
+    }
+
+    fn at_path(&self, parent: &ItemId, name: &str, but: Option<&ItemId>) -> Option<BaseEntry> {
+        let base = &self.state.base;
+        let stored = base
+            .by_id(parent)
+            .and_then(|folder| base.child(folder, name))
+            .map(|node| base.get(node))
+            .filter(|entry| !self.overlay.contains_key(&entry.id));
+        let pending = self.overlay.values().flatten();
+        let pending = pending
+            .filter(|(folder, entry)| folder == parent && &*entry.local_name == name)
+            .map(|(_, entry)| entry);
+        stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
+    }
+
+    /// What a folder holds once all pending is stored.
+    fn held_by(&self, folder: &ItemId) -> Vec<BaseEntry> {
+        let base = &self.state.base;
+        let stored = base.by_id(folder).map_or(&[][..], |node| base.children(node));
+        let stored = stored.iter().map(|child| base.get(*child));
+        let pending = self.overlay.values().flatten();
+        stored
+            .filter(|entry| !self.overlay.contains_key(&entry.id))
+            .chain(pending.filter(|(parent, _)| parent == folder).map(|(_, entry)| entry))
+            .cloned()
+            .collect()
+    }
+
+    fn record(&mut self, change: Change) {
         match &change {
             Change::Remove(id) => drop(self.overlay.insert(id.clone(), None)),
             Change::Put { parent, entry } => {
