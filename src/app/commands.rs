@@ -86,12 +86,14 @@ pub fn plan(
 
 /// A plan for people, or as JSON.
 pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
-    let told = plan.told();
+    let mut told = plan.told();
     if json {
         let text =
             serde_json::to_string_pretty(&told).expect("lines of text have no key that JSON cannot hold");
         return format!("{text}\n");
     }
+    // What only the stored state learns is no news for people; programs get it with `--json`.
+    told.operations.retain(|line| line.side != "state" || matches!(line.verb, "compare" | "settle conflict"));
     if told.operations.is_empty() && told.notes.is_empty() {
         return "nothing to do\n".to_owned();
     }

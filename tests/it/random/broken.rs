@@ -23,7 +23,7 @@ fn the_oracle_catches_a_deletion_before_the_upload() {
 
 #[test]
 fn the_oracle_catches_a_change_here_without_a_precondition() {
-    catches(Sabotage::NoLocalPrecondition, 3000, &["P1", "P2"]);
+    catches(Sabotage::NoLocalPrecondition, 1500, &["P1", "P2"]);
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn the_oracle_catches_a_change_on_icloud_without_a_look() {
 
 #[test]
 fn the_oracle_catches_a_deletion_on_icloud_without_its_etag() {
-    catches(Sabotage::DeleteWithoutEtag, 6000, &["P1", "P2"]);
+    catches(Sabotage::DeleteWithoutEtag, 1000, &["P1", "P2"]);
 }
 
 #[test]
@@ -53,7 +53,7 @@ fn the_oracle_catches_a_disk_that_is_not_synced() {
 
 #[test]
 fn the_oracle_catches_a_replaced_version_that_is_not_kept() {
-    catches(Sabotage::NoTrash, 3000, &["P1"]);
+    catches(Sabotage::NoTrash, 1500, &["P1"]);
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn the_oracle_catches_an_engine_that_never_rests() {
 
 #[test]
 fn the_oracle_catches_a_guard_that_lets_everything_through() {
-    catches(Sabotage::NoGuard, 3000, &["P7"]);
+    catches(Sabotage::NoGuard, 1500, &["P7"]);
 }
 
 #[test]

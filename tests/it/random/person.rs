@@ -30,7 +30,7 @@ pub fn content(number: u32) -> Vec<u8> {
 }
 
 /// The one that a number picks: the same also when others come or go.
-fn pick<'a>(from: &'a [String], pick: Pick) -> Option<&'a String> {
+fn pick(from: &[String], pick: Pick) -> Option<&String> {
     from.iter().min_by_key(|path| rng::keyed(pick, path, 0))
 }
 
@@ -49,7 +49,7 @@ fn inside(folder: &str, name: &str) -> String {
 /// The name in another spelling.
 fn respelled(text: &str, pick: Pick) -> String {
     let composed: String = text.nfc().collect();
-    if pick % 2 == 0 && !text.is_ascii() {
+    if pick.is_multiple_of(2) && !text.is_ascii() {
         return if composed == text { text.nfd().collect() } else { composed };
     }
     let upper = text.to_uppercase();
@@ -340,7 +340,7 @@ impl Person {
             Act::ChangeKind(number, new) => {
                 let path = any(*number)?;
                 if drive.person_trash(&path) {
-                    if self.things(side, |_| true).iter().any(|other| *other == path) {
+                    if self.things(side, |_| true).contains(&path) {
                         return None;
                     }
                     if new % 2 == 0 {

@@ -22,7 +22,7 @@ pub enum Sabotage {
     NoLocalPrecondition,
     /// A look-up just before a change answers what the first one said.
     NoRemotePrecondition,
-    /// Deletions on iCloud name whatever etag is there now.
+    /// Deletions on iCloud name whatever etag is there now, after no fresh look.
     DeleteWithoutEtag,
     /// The base is committed before the effects.
     BaseFirst,
@@ -103,7 +103,7 @@ impl Remote for RiggedDrive<'_> {
 
     fn look_up(&self, items: &[(ItemId, bool)]) -> Result<Vec<LookUp>, RemoteError> {
         let answers = self.inner.look_up(items)?;
-        if self.is(Sabotage::NoRemotePrecondition) {
+        if self.is(Sabotage::NoRemotePrecondition) || self.is(Sabotage::DeleteWithoutEtag) {
             let mut looked = lock(&self.seen.looked);
             let first = |((id, _), answer): (&(ItemId, bool), LookUp)| {
                 looked.entry(id.clone()).or_insert(answer).clone()

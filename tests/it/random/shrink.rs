@@ -91,8 +91,7 @@ fn simpler(pass: &Pass) -> Vec<Pass> {
 
 fn simplify_passes(best: &mut History, fails: &impl Fn(&History) -> bool) {
     for at in 0..best.ops.len() {
-        loop {
-            let Op::Pass(pass) = &best.ops[at] else { break };
+        while let Op::Pass(pass) = &best.ops[at] {
             let better = simpler(pass).into_iter().find_map(|less| {
                 let mut candidate = best.clone();
                 candidate.ops[at] = Op::Pass(less);
