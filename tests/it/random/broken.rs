@@ -43,7 +43,7 @@ fn the_oracle_catches_a_base_that_leads_the_disk() {
 
 #[test]
 fn the_oracle_catches_a_partial_listing_taken_as_whole() {
-    catches(Sabotage::PartialIsWhole, 600, &["P2"]);
+    catches(Sabotage::PartialIsWhole, 3000, &["P2"]);
 }
 
 #[test]
