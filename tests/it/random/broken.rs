@@ -42,11 +42,6 @@ fn the_oracle_catches_a_base_that_leads_the_disk() {
 }
 
 #[test]
-fn the_oracle_catches_a_partial_listing_taken_as_whole() {
-    catches(Sabotage::PartialIsWhole, 3000, &["P2"]);
-}
-
-#[test]
 fn the_oracle_catches_a_disk_that_is_not_synced() {
     catches(Sabotage::NoSync, 600, &["P2"]);
 }

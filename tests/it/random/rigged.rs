@@ -8,7 +8,7 @@ use icloudds::engine::ports::{
     Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
     LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
 };
-use icloudds::model::{FolderState, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone};
+use icloudds::model::{ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone};
 
 use crate::sim::fuse::lock;
 use crate::sim::{SimDisk, SimDrive};
@@ -26,8 +26,6 @@ pub enum Sabotage {
     DeleteWithoutEtag,
     /// The base is committed before the effects.
     BaseFirst,
-    /// A listing that lacks items counts as whole, and what it lacks as deleted.
-    PartialIsWhole,
     /// Nothing is made durable here.
     NoSync,
     /// What a download replaces is not kept.
@@ -50,8 +48,6 @@ pub struct Seen {
     /// Items whose deletion counts for the guard: ids there, paths here.
     pub counting: Mutex<BTreeSet<(Side, String)>>,
     looked: Mutex<HashMap<ItemId, LookUp>>,
-    listed: Mutex<BTreeSet<ItemId>>,
-    missing: Mutex<BTreeSet<ItemId>>,
     opened: Mutex<Option<(RelPath, LocalStamp)>>,
 }
 
@@ -75,26 +71,7 @@ impl RiggedDrive<'_> {
 
 impl Remote for RiggedDrive<'_> {
     fn list(&self, folders: &[ItemId], brief: bool) -> Vec<Result<Listing, RemoteError>> {
-        let mut answers = self.inner.list(folders, brief);
-        if self.is(Sabotage::PartialIsWhole) {
-            for listing in answers.iter_mut().filter_map(|answer| answer.as_mut().ok()) {
-                listing.folder.state = FolderState::Complete;
-                let (mut listed, mut missing) = (lock(&self.seen.listed), lock(&self.seen.missing));
-                for item in &listing.items {
-                    listed.insert(item.entry.id.clone());
-                    missing.remove(&item.entry.id);
-                }
-                let here = |id: &ItemId| {
-                    self.inner.item(id).is_some_and(|item| {
-                        matches!(&item.place, crate::sim::drive::Place::Folder(folder) if *folder == listing.folder.id)
-                    })
-                };
-                let lacking = listed.iter().filter(|id| here(id));
-                let lacking = lacking.filter(|id| !listing.items.iter().any(|item| item.entry.id == **id));
-                missing.extend(lacking.cloned().collect::<Vec<_>>());
-            }
-        }
-        answers
+        self.inner.list(folders, brief)
     }
 
     fn list_trash(&self) -> Result<Listing, RemoteError> {
@@ -109,13 +86,6 @@ impl Remote for RiggedDrive<'_> {
                 looked.entry(id.clone()).or_insert(answer).clone()
             };
             return Ok(items.iter().zip(answers).map(first).collect());
-        }
-        if self.is(Sabotage::PartialIsWhole) {
-            let missing = lock(&self.seen.missing);
-            let gone = |((id, _), answer): (&(ItemId, bool), LookUp)| {
-                if missing.contains(id) { LookUp::Gone } else { answer }
-            };
-            return Ok(items.iter().zip(answers).map(gone).collect());
         }
         Ok(answers)
     }
