@@ -126,6 +126,8 @@ pub(super) struct Loop {
     pub(super) initial_done: bool,
     pub(super) session_look: Option<Instant>,
     pub(super) housekeeping_at: Instant,
+    /// A pass did something since both sides were last equal.
+    pub(super) worked: bool,
     /// The last state that the log told at `info`.
     pub(super) announced: Option<DaemonState>,
     /// The last pass did something, so it is planned again: this many times in a row so far.
@@ -195,6 +197,7 @@ impl Loop {
             initial_done: false,
             session_look: None,
             housekeeping_at: now,
+            worked: true,
             announced: None,
             again: None,
         };

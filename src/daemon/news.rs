@@ -160,10 +160,19 @@ impl Loop {
             _ => None,
         });
         self.tracker.set_skipped(skipped);
+        self.worked |= !report.quiet;
         let clean = rests
             && engine.state.set_aside.is_empty()
             && report.held == 0
             && report.set_aside().next().is_none();
+        // With both sides equal nobody goes on with a download that was given up.
+        if clean
+            && std::mem::take(&mut self.worked)
+            && let Some(edges) = &self.edges
+            && let Err(error) = edges.disk.forget_downloads(&|_| false)
+        {
+            log::debug!("{error}");
+        }
         if clean && walked {
             let now = self.clock.now().whole_seconds();
             if let Err(error) = engine.commit(&[crate::model::Change::Synced(now)]) {
