@@ -194,8 +194,8 @@ impl LocalDisk {
         let _ = remove_small(&area.tmp, &record_name(&name));
     }
 
-    /// Drops recorded downloads that are no longer wanted; nothing else in `tmp` is touched. Says how many went. Comes after
-    /// [`LocalDisk::recover`], which needs the records.
+    /// Drops recorded downloads that are no longer wanted; nothing else in `tmp` is touched, nor is a replacement under
+    /// way, whose record [`LocalDisk::recover`] needs. Says how many went.
     ///
     /// # Errors
     ///
@@ -205,7 +205,7 @@ impl LocalDisk {
         for area in self.areas() {
             for name in super::recover::names_ending(&area.tmp, ".json") {
                 let Some(record) = Record::read(&area, &name) else { continue };
-                if record.key().is_some_and(|key| keep(&key)) {
+                if record.swap.is_some() || record.key().is_some_and(|key| keep(&key)) {
                     continue;
                 }
                 for file in [part_name(&name), record_name(&name)] {
