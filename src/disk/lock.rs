@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
 use rustix::fs::{CWD, Mode, OFlags, openat};
@@ -17,6 +18,10 @@ use super::area::ensure_folder;
 use super::root::open_folder;
 
 const NAME: &str = "lock";
+
+/// How often a lock that is held is tried again, and after how long: longer than anybody who only looks holds it.
+const GLANCES: u32 = 10;
+const GLANCE: Duration = Duration::from_millis(25);
 
 /// Who holds a lock, as its file says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,12 +130,20 @@ fn io_failure(path: &Path, source: io::Error) -> LockError {
 }
 
 fn take(mut file: File, path: PathBuf) -> Result<Lock, LockError> {
-    match FileExt::try_lock(&file) {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            return Err(LockError::Held { holder: read_holder(&mut file), path });
+    let mut glances = GLANCES;
+    loop {
+        match FileExt::try_lock(&file) {
+            Ok(()) => break,
+            // It may be but an `inspect`, which holds it for an instant: a start must not fail because somebody looks.
+            Err(TryLockError::WouldBlock) if glances > 0 => {
+                glances -= 1;
+                std::thread::sleep(GLANCE);
+            }
+            Err(TryLockError::WouldBlock) => {
+                return Err(LockError::Held { holder: read_holder(&mut file), path });
+            }
+            Err(TryLockError::Error(source)) => return Err(io_failure(&path, source)),
         }
-        Err(TryLockError::Error(source)) => return Err(io_failure(&path, source)),
     }
     let holder = Holder {
         pid: std::process::id(),

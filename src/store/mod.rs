@@ -16,6 +16,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use redb::Database;
 
@@ -87,6 +88,10 @@ pub enum OpenError {
     },
 }
 
+/// How often a file that somebody holds is tried again, and after how long.
+const PATIENCE: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(25);
+
 /// What can be wrong inside.
 #[derive(Debug)]
 enum Trouble {
@@ -147,7 +152,15 @@ impl Trouble {
 ///
 /// [`OpenError`]: the file stays as it is.
 pub fn open(path: &Path) -> Result<Opened, OpenError> {
-    let (store, loaded, damage) = match attempt(path) {
+    let mut opened = attempt(path);
+    for _ in 0..PATIENCE {
+        // The lock of the state directory has kept every other icloudds out: who holds the file is a passer-by, as a
+        // copying program or a child of this process that has not begun its own work yet.
+        let Err(Trouble::InUse) = opened else { break };
+        std::thread::sleep(PAUSE);
+        opened = attempt(path);
+    }
+    let (store, loaded, damage) = match opened {
         Ok((store, loaded)) => (store, loaded, None),
         Err(Trouble::Damaged(why)) => {
             let moved_to = move_aside(path).map_err(|error| Trouble::Failed(error.to_string()).at(path))?;
