@@ -8,7 +8,7 @@ mod settle;
 use std::collections::HashMap;
 
 use super::conflict::conflict_name;
-use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, recover};
+use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, give_up, recover};
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
 use super::observe::local::{observe_local, rescan, signatures};
@@ -21,6 +21,9 @@ use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, Etag, ItemId, Node, RelPath, State, Zone, state::GuardState};
+
+/// So often an operation that was cut short may be refused to be settled before it is given up.
+const MOST_REFUSALS: u32 = 5;
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -190,6 +193,8 @@ pub struct Engine {
     pub skipped: SkippedItems,
     /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
     sizeless: HashMap<ItemId, (Etag, i64)>,
+    /// How often the service refused to settle an operation that was cut short.
+    refused: HashMap<u64, u32>,
 }
 
 impl Engine {
@@ -202,6 +207,7 @@ impl Engine {
             remote: None,
             skipped: SkippedItems::default(),
             sizeless: HashMap::new(),
+            refused: HashMap::new(),
         }
     }
 
@@ -228,6 +234,20 @@ impl Engine {
             return Ok(());
         }
         let recovered = recover(ports, &mut self.state, &mut *self.store)?;
+        for number in recovered.refused {
+            let times = self.refused.entry(number).or_insert(0);
+            *times += 1;
+            if *times >= MOST_REFUSALS {
+                log::warn!(
+                    "an operation that was cut short is given up: iCloud refuses to finish or undo it"
+                );
+                give_up(number, &mut self.state, &mut *self.store)?;
+            }
+        }
+        if self.state.intents.is_empty() {
+            self.refused.clear();
+            return Ok(());
+        }
         match recovered.waiting.into_iter().next() {
             Some(why) => Err(PassError::Remote(RemoteError::Busy {
                 message: format!("an operation that was cut short cannot be settled yet: {why}"),

@@ -25,6 +25,9 @@ pub enum LocalFate {
     Deleted,
     /// It was agreed to be absent here ([`Presence::RemoteOnly`]).
     Agreed,
+    /// What is never synced (a link, socket, device or FIFO) has its name, or that of a folder above it: nobody can say
+    /// whether it was deleted, as long as that stays so.
+    Held,
     /// Nobody can say.
     Unknown,
 }
@@ -270,8 +273,7 @@ impl Finder<'_> {
         let Some(folder) = self.base.parent(item) else { return LocalFate::Unknown };
         let (entry, above) = (self.base.get(item), self.base.get(folder));
         match of_base[folder] {
-            LocalFate::Deleted => LocalFate::Deleted,
-            LocalFate::Unknown => LocalFate::Unknown,
+            fate @ (LocalFate::Deleted | LocalFate::Held | LocalFate::Unknown) => fate,
             LocalFate::Agreed => LocalFate::Deleted,
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
@@ -283,7 +285,9 @@ impl Finder<'_> {
                     .local
                     .child(node, &entry.local_name)
                     .is_some_and(|there| self.local.get(there).kind == LocalKind::Special);
-                if found.state == FolderState::Complete && same_volume && !held {
+                if held {
+                    LocalFate::Held
+                } else if found.state == FolderState::Complete && same_volume {
                     LocalFate::Deleted
                 } else {
                     LocalFate::Unknown

@@ -78,6 +78,16 @@ pub enum Intent {
         /// The items that were planned to go with it.
         planned: Vec<ItemId>,
     },
+    /// The file here that was `old`'s gives its place to the content of another item. Once that has happened what stands
+    /// there is no edit of `old`.
+    TakeOver {
+        /// The item that had the place.
+        old: ItemId,
+        /// The place.
+        path: RelPath,
+        /// Its file.
+        stamp: LocalStamp,
+    },
 }
 
 /// An item that cannot be synced for now, or for good, and why.

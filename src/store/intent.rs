@@ -8,6 +8,7 @@ use super::bytes::{Reader, Writer, malformed};
 const REPLACE: u8 = 1;
 const PLACE: u8 = 2;
 const TRASH_FOLDER: u8 = 3;
+const TAKE_OVER: u8 = 4;
 
 /// An intent as it is stored.
 pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
@@ -44,6 +45,12 @@ pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
             writer.number(planned.len() as u64);
             planned.iter().for_each(|id| writer.id(id));
         }
+        Intent::TakeOver { old, path, stamp } => {
+            writer.byte(TAKE_OVER);
+            writer.id(old);
+            writer.text(path.as_str());
+            writer.stamp(stamp);
+        }
     }
     writer.0
 }
@@ -58,7 +65,7 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
             parent: reader.id()?,
             name: reader.text()?.into(),
             document: reader.text()?.into(),
-            path: RelPath::parse(reader.text()?).map_err(|error| Trouble::Damaged(error.to_string()))?,
+            path: path(&mut reader)?,
             stamp: reader.stamp()?,
             signature: reader.signature()?,
         },
@@ -83,10 +90,15 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
             let planned = (0..count).map(|_| reader.id()).collect::<Result<_, _>>()?;
             Intent::TrashFolder { id, from, planned }
         }
+        TAKE_OVER => Intent::TakeOver { old: reader.id()?, path: path(&mut reader)?, stamp: reader.stamp()? },
         _ => return Err(malformed()),
     };
     reader.end()?;
     Ok(intent)
+}
+
+fn path(reader: &mut Reader<'_>) -> Result<RelPath, Trouble> {
+    RelPath::parse(reader.text()?).map_err(|error| Trouble::Damaged(error.to_string()))
 }
 
 fn place(reader: &mut Reader<'_>) -> Result<(ItemId, Box<str>), Trouble> {

@@ -26,7 +26,7 @@ use crate::model::{RelPath, State};
 use super::operation::Plan;
 use super::ports::{Clock, Disk, Remote, Store};
 
-pub use recover::{Recovered, recover};
+pub use recover::{Recovered, give_up, recover};
 pub use report::{Counts, Effect, EffectKind, End, Event, Outcome, Progress, Skipped};
 
 /// The world, as the executor reaches it.

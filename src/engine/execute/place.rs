@@ -2,7 +2,7 @@
 
 use crate::engine::operation::{Conflict, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{DiskError, Displaced};
-use crate::model::{Change, LocalEntry, RelPath};
+use crate::model::{Change, Intent, ItemId, LocalEntry, RelPath};
 
 use super::confirm::effect;
 use super::lane::Lane;
@@ -51,11 +51,17 @@ impl Lane<'_> {
             None => self.ports.disk.place(&content.ready, path)?,
             Some(over) => {
                 let stamp = self.local_now(over).stamp;
+                let taken_over = self.take_over(operation, remote, over)?;
+                // Where this fails the next recovery finds out who has the place.
                 let (entry, displaced) = self.ports.disk.replace(&content.ready, path, &stamp)?;
+                if let Some((number, elder)) = taken_over {
+                    self.ledger.touched(path.parent());
+                    self.ledger.forget(&elder);
+                    self.ledger.end(number);
+                }
                 if let Displaced::Changed { slot } = displaced {
                     self.rescue(operation, &slot)?;
                 }
-                self.succeed(remote, path.name(), over);
                 entry
             }
         };
@@ -63,15 +69,23 @@ impl Lane<'_> {
         self.agree_on_download(operation, remote, &entry, &content)
     }
 
-    /// The file that was replaced may have been another item's on iCloud until now. The base forgets that one before it
-    /// learns the new one: after a crash in between it must not look like one that a person deleted here.
-    fn succeed(&mut self, remote: &RemoteSeen, name: &str, over: &LocalSeen) {
+    /// The file that is replaced may have been another item's on iCloud until now. The base forgets that one as soon as
+    /// its file is gone: after a crash in between the new content must not look like an edit of it, nor it like one that a
+    /// person deleted here. So an intent is stored first; says which, and who had the place.
+    fn take_over(
+        &mut self,
+        operation: &Operation,
+        remote: &RemoteSeen,
+        over: &LocalSeen,
+    ) -> Result<Option<(u64, ItemId)>, Halt> {
         let parent = self.versions.current(remote).parent;
-        if let Some(elder) = self.ledger.at_path(&parent, name, Some(&remote.id))
-            && elder.stamp.identity == over.stamp.identity
-        {
-            self.ledger.forget(&elder.id);
-        }
+        let elder = self.ledger.at_path(&parent, operation.path.name(), Some(&remote.id));
+        let Some(elder) = elder.filter(|elder| elder.stamp.identity == over.stamp.identity) else {
+            return Ok(None);
+        };
+        let (old, path) = (elder.id.clone(), operation.path.clone());
+        let number = self.ledger.begin(Intent::TakeOver { old, path, stamp: elder.stamp })?;
+        Ok(Some((number, elder.id)))
     }
 
     fn agree_on_download(

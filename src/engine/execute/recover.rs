@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::engine::ports::{LookUp, Remote, RemoteItem, RemoteParent, Store};
+use crate::engine::ports::{LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::{
     BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, Side, Signature,
     State, name,
@@ -26,6 +26,8 @@ pub struct Recovered {
     /// Operations about which iCloud says too little now, with the reason; they stay stored. While there is
     /// one, nothing should be planned: what it left half done is no person's change.
     pub waiting: Vec<String>,
+    /// Those of them that the service refuses to settle, rather than being away.
+    pub refused: Vec<u64>,
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
@@ -42,10 +44,37 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,
             Err(Halt::End(end)) => return Err(end),
-            Err(halt) => recovered.waiting.push(halt.to_string()),
+            Err(halt) => {
+                if matches!(halt, Halt::Aside(_) | Halt::Replan(_)) {
+                    recovered.refused.push(number);
+                }
+                recovered.waiting.push(halt.to_string());
+            }
         }
     }
     Ok(recovered)
+}
+
+/// Gives up an intent that is refused again and again, so that it does not keep everything else waiting for ever. The
+/// base forgets the item that it is about: what is left of it on either side meets as new, so that nothing is deleted for
+/// it. What already lies in iCloud's trash stays there.
+///
+/// # Errors
+///
+/// [`StoreError`]: it stays stored.
+pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<(), StoreError> {
+    let id = match state.intents.get(&number) {
+        Some(Intent::ReplaceByTrash { old: id, .. } | Intent::TakeOver { old: id, .. }) => id,
+        Some(Intent::Place { id, .. } | Intent::TrashFolder { id, .. }) => id,
+        None => return Ok(()),
+    };
+    let forgotten = state.base.by_id(id).map(|_| Change::Remove(id.clone()));
+    let changes: Vec<_> = forgotten.into_iter().chain([Change::End(number)]).collect();
+    store.commit(&changes)?;
+    for change in &changes {
+        state.apply(change);
+    }
+    Ok(())
 }
 
 /// Settles one stored intent and clears it: `true` when the operation came to its end, `false` when it was
@@ -66,6 +95,7 @@ pub(super) fn settle_stored(ports: &Ports<'_>, ledger: &mut Ledger<'_>, number: 
             settle_place(ports, (id, *folder), from, to, temporary.as_deref())?
         }
         Intent::TrashFolder { id, from, planned } => settle_trash(ports, ledger, id, from, planned)?,
+        Intent::TakeOver { old, path, stamp } => settle_take_over(ports, ledger, old, (path, stamp))?,
     };
     ledger.end(number);
     ledger.flush()?;
@@ -95,7 +125,8 @@ fn settle_replacement(
         LookUp::Found(item) => Some(item),
         // A look-up may be late for what was committed a moment ago; its folder's listing says it too.
         LookUp::Gone => {
-            service::list(remote, intent.parent)?.items.into_iter().find(|item| item.entry.id == document)
+            let listing = service::list_if_there(remote, intent.parent)?;
+            listing.and_then(|listing| listing.items.into_iter().find(|item| item.entry.id == document))
         }
         LookUp::Unknown => return Err(Halt::again("iCloud does not say whether a replacement came")),
     };
@@ -115,9 +146,9 @@ fn settle_replacement(
             Ok(true)
         }
         (LookUp::Found(old), _) if old.parent == RemoteParent::Trash => {
-            if service::holder(remote, intent.parent, intent.name, None)?.is_some() {
-                // The name went to somebody else's item: the old version stays in the trash, and what is
-                // here meets the other as new.
+            if !is_free(remote, (intent.parent, intent.name), intent.old)? {
+                // The name went to somebody else's item, or the folder is gone: the old version stays in the trash, and
+                // what is here is new.
                 ledger.forget(intent.old);
                 return Ok(false);
             }
@@ -143,7 +174,11 @@ fn finish_replacement(
 ) -> Result<(), Halt> {
     let in_place = service::hangs_in(&new, intent.parent);
     let new = if in_place && !name::same(&new.entry.name, intent.name) {
-        service::rename(ports, &new, false, intent.name)?
+        match service::rename(ports, &new, false, intent.name) {
+            // Somebody has the name by now, and what has come stays under its own.
+            Err(Halt::Replan(_)) => new,
+            renamed => renamed?,
+        }
     } else {
         new
     };
@@ -220,15 +255,29 @@ fn settle_place(
     if !near || !ours {
         return Ok(false);
     }
-    if service::holder(remote, &to.0, &to.1, Some(id))?.is_none() {
-        service::bring(ports, item, folder, (&to.0, &to.1))?;
-        return Ok(from != to);
+    for place in [to, from] {
+        if !is_free(remote, (&place.0, &place.1), id)? {
+            continue;
+        }
+        match service::bring(ports, item.clone(), folder, (&place.0, &place.1)) {
+            Ok(_) => return Ok(place == to && from != to),
+            // Somebody was quicker.
+            Err(Halt::Replan(_)) => {}
+            Err(halt) => return Err(halt),
+        }
     }
-    if service::holder(remote, &from.0, &from.1, Some(id))?.is_none() {
-        service::bring(ports, item, folder, (&from.0, &from.1))?;
-    }
-    // Both names are taken: it lives on under the one it has, and both sides learn that.
+    // No place is free: it lives on under the name it has, and both sides learn that.
     Ok(false)
+}
+
+/// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.
+fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) -> Result<bool, Halt> {
+    match service::holder(remote, folder, name, Some(id)) {
+        Ok(holder) => Ok(holder.is_none()),
+        // The folder is gone, or what cannot be synced has the name.
+        Err(Halt::Replan(_)) => Ok(false),
+        Err(halt) => Err(halt),
+    }
 }
 
 fn settle_trash(
@@ -261,6 +310,22 @@ fn settle_trash(
             Ok(true)
         }
     }
+}
+
+/// Where the file of `old` does not stand any more, the content of another item has taken its place, or a person has
+/// put something there: both sides meet as new, and `old`, wherever it is on iCloud, is no item that was deleted here.
+fn settle_take_over(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    old: &ItemId,
+    (path, stamp): (&RelPath, &LocalStamp),
+) -> Result<bool, Halt> {
+    let there = ports.disk.look(path)?;
+    if there.is_some_and(|entry| entry.stamp.identity == stamp.identity) {
+        return Ok(false);
+    }
+    ledger.forget(old);
+    Ok(true)
 }
 
 /// Whether a trashed folder holds anything that was not planned to go with it.

@@ -148,6 +148,15 @@ pub(super) fn list(remote: &dyn Remote, folder: &ItemId) -> Result<Listing, Halt
     }
 }
 
+/// Lists one folder in full, if it exists.
+pub(super) fn list_if_there(remote: &dyn Remote, folder: &ItemId) -> Result<Option<Listing>, Halt> {
+    match list(remote, folder) {
+        // Nothing else of a listing is a reason to plan again.
+        Err(Halt::Replan(_)) => Ok(None),
+        listing => listing.map(Some),
+    }
+}
+
 /// Who else has `wanted` in `folder`. A listing may lag, so whoever it shows is looked up.
 pub(super) fn holder(
     remote: &dyn Remote,
@@ -325,7 +334,8 @@ pub(super) fn put_back(
     (parent, wanted): (&ItemId, &str),
 ) -> Result<RemoteItem, Halt> {
     let remote = ports.remote;
-    let before = list(remote, parent)?;
+    // Where its folder is gone it comes back to wherever the service puts it.
+    let before = list_if_there(remote, parent)?;
     let answer = only(remote.put_back(&[version(trashed, folder)]));
     let item = match answer {
         Ok(item) if matches!(item.parent, RemoteParent::Folder(_)) => item,
@@ -334,12 +344,16 @@ pub(super) fn put_back(
                 LookUp::Found(now) if matches!(now.parent, RemoteParent::Folder(_)) => now,
                 LookUp::Unknown => return Err(Halt::again("iCloud does not say whether it was put back")),
                 // It may have come back under another id: whatever is new in its folder and like it.
-                LookUp::Found(_) | LookUp::Gone => came_back(remote, parent, &before, trashed, wanted)?,
+                LookUp::Found(_) | LookUp::Gone => {
+                    let before =
+                        before.as_ref().ok_or_else(|| Halt::replan("the folder it was in is gone"))?;
+                    came_back(remote, parent, before, trashed, wanted)?
+                }
             }
         }
         Err(error) => return Err(error.into()),
     };
-    if hangs_in(&item, parent) && name::same(&item.entry.name, wanted) {
+    if before.is_none() || hangs_in(&item, parent) && name::same(&item.entry.name, wanted) {
         return Ok(item);
     }
     if holder(remote, parent, wanted, Some(&item.entry.id))?.is_some() {

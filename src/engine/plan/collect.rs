@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 
 use super::Mode;
-use super::items::{Change, Item, Items, Key, World, is_edited};
+use super::items::{Change, Doubt, Item, Items, Key, World, is_edited};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
 use crate::engine::view::Absence;
@@ -258,11 +258,16 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
                 Content::Touched => Change::Touched,
                 Content::Edited => Change::Edited,
                 Content::PowerCut => Change::PowerCut,
-                Content::Unread => Change::Unknown("its content has to be read first"),
+                Content::Unread => Change::Unknown(Doubt::ForNow("its content has to be read first")),
             }
         }
         LocalFate::Deleted | LocalFate::Agreed => Change::Deleted,
-        LocalFate::Unknown => Change::Unknown("its folder here could not be read, or is on another volume"),
+        LocalFate::Held => Change::Unknown(Doubt::Held(
+            "a link, socket, device or FIFO has its name here, or that of its folder",
+        )),
+        LocalFate::Unknown => {
+            Change::Unknown(Doubt::ForNow("its folder here could not be read, or is on another volume"))
+        }
     };
 }
 
@@ -283,7 +288,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         Some(found) => {
             let now = tree.get(found);
             item.dismissed |= now.kind == RemoteKind::AppLibrary && now.state == FolderState::Unread;
-            Change::Unknown("iCloud shows it as something that is not synced")
+            Change::Unknown(Doubt::Held("iCloud shows it as something that is not synced"))
         }
         None => match world.remote.absent.get(&entry.id) {
             Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
@@ -291,7 +296,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             // Both sides agreed that it is gone there, so nobody asks for it any more.
             None if entry.presence == Presence::LocalOnly => Change::Deleted,
             Some(Absence::Unknown) | None => {
-                Change::Unknown("iCloud did not list it and does not say what became of it")
+                Change::Unknown(Doubt::ForNow("iCloud did not list it and does not say what became of it"))
             }
         },
     };

@@ -1,6 +1,6 @@
 //! What follows from what happened: the table of `docs/sync.md` §4, item by item.
 
-use super::items::{Change, Fate, Item, Items, Step, World};
+use super::items::{Change, Doubt, Fate, Item, Items, Step, World};
 use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::{RelPath, Side};
@@ -38,11 +38,14 @@ pub(super) fn decide(world: &World<'_>, items: &mut Items) {
             notes.push(note(path, NoteKind::Skipped(text)));
             continue;
         }
-        if let (Fate::Pin, Change::Unknown(why), _) | (Fate::Pin, _, Change::Unknown(why)) =
-            (item.fate, item.here, item.there)
-        {
-            notes.push(note(path, NoteKind::Unsettled(why.to_owned())));
-        }
+        let doubts = [item.here, item.there].into_iter().filter_map(|change| match change {
+            Change::Unknown(doubt) if item.fate == Fate::Pin => Some(doubt),
+            _ => None,
+        });
+        notes.extend(doubts.map(|doubt| match doubt {
+            Doubt::ForNow(why) => note(path.clone(), NoteKind::Unsettled(why.to_owned())),
+            Doubt::Held(why) => note(path.clone(), NoteKind::SetAside(why.to_owned())),
+        }));
     }
     items.notes.append(&mut notes);
 }

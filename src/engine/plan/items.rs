@@ -48,8 +48,17 @@ pub(super) enum Change {
     Deleted,
     /// It was moved to where nothing is synced.
     Left,
-    /// Nobody can say yet, and why.
-    Unknown(&'static str),
+    /// Nobody can say, and why.
+    Unknown(Doubt),
+}
+
+/// Why nobody can say what happened to an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Doubt {
+    /// A later look will tell.
+    ForNow(&'static str),
+    /// What is never synced has its name, as long as that stays so: the item is set aside.
+    Held(&'static str),
 }
 
 impl Change {

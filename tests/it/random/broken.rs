@@ -67,6 +67,11 @@ fn the_oracle_catches_a_guard_that_lets_everything_through() {
 }
 
 #[test]
+fn the_oracle_catches_a_partial_listing_that_is_taken_as_whole() {
+    catches(Sabotage::PartialAsWhole, 600, &["P2"]);
+}
+
+#[test]
 fn the_oracle_catches_an_engine_that_leaves_things_undone() {
     catches(Sabotage::Lazy, 3, &["equality", "P5"]);
 }

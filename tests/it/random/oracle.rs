@@ -59,6 +59,13 @@ pub fn at_any_time(run: &Run) -> Result<(), Broken> {
         let lost: Vec<_> = lost.iter().map(text).collect();
         return Err(Broken::new("P1", format!("lost for good: {lost:?}")));
     }
+    let unasked = lock(&run.seen.unasked);
+    if !unasked.is_empty() {
+        return Err(Broken::new(
+            "P2",
+            format!("{unasked:?} went to the trash here, and is on iCloud as ever"),
+        ));
+    }
     let written: BTreeSet<_> = run.world.journal.all().into_iter().map(|(content, _)| content).collect();
     for (side, tree) in [("here", run.world.disk.tree()), ("on iCloud", run.world.drive.tree())] {
         for (path, thing) in tree {

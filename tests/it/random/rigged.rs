@@ -8,7 +8,9 @@ use icloudds::engine::ports::{
     Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
     LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
 };
-use icloudds::model::{ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone};
+use icloudds::model::{
+    FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone,
+};
 
 use crate::sim::fuse::lock;
 use crate::sim::{SimDisk, SimDrive};
@@ -38,6 +40,8 @@ pub enum Sabotage {
     NoGuard,
     /// Half of the changes are not carried out, and nobody is told.
     Lazy,
+    /// A listing that does not add up counts as whole, and what it leaves out as gone.
+    PartialAsWhole,
 }
 
 /// What the ports saw of the engine that the state of the world does not show.
@@ -47,6 +51,11 @@ pub struct Seen {
     pub deleted: Mutex<BTreeSet<(Side, String)>>,
     /// Items whose deletion counts for the guard: ids there, paths here.
     pub counting: Mutex<BTreeSet<(Side, String)>>,
+    /// What the base knew when the pass began.
+    pub known: Mutex<HashMap<Identity, ItemId>>,
+    /// What the engine took away here though it stands on iCloud as it ever did.
+    pub unasked: Mutex<Vec<String>>,
+    withheld: Mutex<BTreeSet<ItemId>>,
     looked: Mutex<HashMap<ItemId, LookUp>>,
     opened: Mutex<Option<(RelPath, LocalStamp)>>,
 }
@@ -71,7 +80,19 @@ impl RiggedDrive<'_> {
 
 impl Remote for RiggedDrive<'_> {
     fn list(&self, folders: &[ItemId], brief: bool) -> Vec<Result<Listing, RemoteError>> {
-        self.inner.list(folders, brief)
+        let mut answers = self.inner.list(folders, brief);
+        if self.is(Sabotage::PartialAsWhole) {
+            for (folder, listing) in folders.iter().zip(&mut answers) {
+                let Ok(listing) = listing else { continue };
+                listing.folder.state = FolderState::Complete;
+                let mut withheld = lock(&self.seen.withheld);
+                withheld.extend(self.inner.within(folder));
+                for item in &listing.items {
+                    withheld.remove(&item.entry.id);
+                }
+            }
+        }
+        answers
     }
 
     fn list_trash(&self) -> Result<Listing, RemoteError> {
@@ -86,6 +107,13 @@ impl Remote for RiggedDrive<'_> {
                 looked.entry(id.clone()).or_insert(answer).clone()
             };
             return Ok(items.iter().zip(answers).map(first).collect());
+        }
+        if self.is(Sabotage::PartialAsWhole) {
+            let withheld = lock(&self.seen.withheld);
+            let said = |((id, _), answer): (&(ItemId, bool), LookUp)| {
+                if withheld.contains(id) { LookUp::Gone } else { answer }
+            };
+            return Ok(items.iter().zip(answers).map(said).collect());
         }
         Ok(answers)
     }
@@ -183,6 +211,8 @@ impl Remote for RiggedDrive<'_> {
 pub struct RiggedDisk<'a> {
     /// The disk.
     pub inner: &'a SimDisk,
+    /// The drive, for what the oracle compares.
+    pub drive: &'a SimDrive,
     /// What is bad.
     pub sabotage: Option<Sabotage>,
     /// What is seen.
@@ -272,6 +302,11 @@ impl Disk for RiggedDisk<'_> {
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.inner.trash(path, &self.planned(path, stamp))?;
         lock(&self.seen.deleted).insert((Side::Local, path.as_str().to_owned()));
+        if let Some(id) = lock(&self.seen.known).get(&stamp.identity)
+            && self.drive.has_stayed(id)
+        {
+            lock(&self.seen.unasked).push(path.to_string());
+        }
         Ok(())
     }
 

@@ -1,5 +1,6 @@
 //! Runs a history: the world, the program that is started and stopped in it, and the log of what came of it.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Re
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::model::filter::Filter;
 use icloudds::model::state::Verdict;
-use icloudds::model::{BaseEntry, Change, DiskTime, Identity, LocalStamp, Presence, Side};
+use icloudds::model::{BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, Side};
 
 use super::history::{Deed, History, Op, Pass, Twist};
 use super::oracle::{self, Broken};
@@ -288,7 +289,15 @@ impl Run {
             sabotage: self.sabotage,
             seen: self.seen.clone(),
         };
-        let disk = RiggedDisk { inner: &self.world.disk, sabotage: self.sabotage, seen: self.seen.clone() };
+        let disk = RiggedDisk {
+            inner: &self.world.disk,
+            drive: &self.world.drive,
+            sabotage: self.sabotage,
+            seen: self.seen.clone(),
+        };
+        if !self.history.has(Twist::NoBirths) && !self.history.has(Twist::Newest) {
+            *lock(&self.seen.known) = known(&engine);
+        }
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
         let mark = format!("{} sim", self.world.clock.seconds());
         let options = PassOptions { ignore_next_try: by_person, ..PassOptions::new(&mark) };
@@ -337,6 +346,14 @@ impl Run {
             None => Ok(outcome),
         }
     }
+}
+
+/// Which item of iCloud each local one is, as far as identities can be told apart.
+fn known(engine: &Engine) -> HashMap<Identity, ItemId> {
+    let base = &engine.state.base;
+    let both =
+        base.walk(Node::ROOT).map(|node| base.get(node)).filter(|entry| entry.presence == Presence::Both);
+    both.map(|entry| (entry.stamp.identity, entry.id.clone())).collect()
 }
 
 /// One line about an operation.

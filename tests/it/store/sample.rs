@@ -76,7 +76,7 @@ pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
 
 fn intent(rng: &mut Rng) -> Intent {
     let place = |rng: &mut Rng| (id(rng.below(9)), "name".into());
-    match rng.below(3) {
+    match rng.below(4) {
         0 => Intent::ReplaceByTrash {
             old: id(rng.below(9)),
             old_etag: Etag::new("a::b"),
@@ -94,11 +94,12 @@ fn intent(rng: &mut Rng) -> Intent {
             to: place(rng),
             temporary: rng.chance(0.5).then(|| "temporary".into()),
         },
-        _ => Intent::TrashFolder {
+        2 => Intent::TrashFolder {
             id: id(rng.below(9)),
             from: place(rng),
             planned: (0..rng.below(5)).map(id).collect(),
         },
+        _ => Intent::TakeOver { old: id(rng.below(9)), path: path(rng), stamp: stamp(rng) },
     }
 }
 

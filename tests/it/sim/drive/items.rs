@@ -1,7 +1,7 @@
 //! The items of the simulated drive, and the rules of etags, names and lateness.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use icloudds::model::{Etag, ItemId, Zone, name};
 
@@ -93,6 +93,8 @@ pub struct Items {
     /// Folders whose etag is to follow a change below, and when.
     pending: Vec<(i64, ItemId)>,
     docs: u64,
+    /// What ever changed its place or its name.
+    displaced: BTreeSet<ItemId>,
 }
 
 /// How long the past is kept, in nanoseconds.
@@ -145,7 +147,7 @@ impl Items {
             deep: 1,
         };
         let map = Map::from([(ItemId::drive_root(), root)]);
-        Self { map, counter: 1, undo: Vec::new(), pending: Vec::new(), docs: 0 }
+        Self { map, counter: 1, undo: Vec::new(), pending: Vec::new(), docs: 0, displaced: BTreeSet::new() }
     }
 
     /// The items now.
@@ -185,6 +187,11 @@ impl Items {
 
     /// Sets or (`None`) removes an item.
     pub fn set(&mut self, at: i64, id: &ItemId, item: Option<Item>) {
+        if let Some(old) = self.map.get(id)
+            && item.as_ref().is_none_or(|new| (&new.place, &new.name) != (&old.place, &old.name))
+        {
+            self.displaced.insert(id.clone());
+        }
         let before = match item {
             Some(item) => self.map.insert(id.clone(), item),
             None => self.map.remove(id),
@@ -246,6 +253,19 @@ impl Items {
                 Some(Place::Trash(_)) | None => return false,
             }
         }
+    }
+
+    /// Whether it hangs in the drive where, and as, it was made, and so does every folder above it.
+    pub fn has_stayed(&self, id: &ItemId) -> bool {
+        let mut next = id.clone();
+        while !self.displaced.contains(&next) {
+            match self.map.get(&next).map(|item| &item.place) {
+                Some(Place::Nowhere) => return true,
+                Some(Place::Folder(parent)) => next = parent.clone(),
+                Some(Place::Trash(_)) | None => return false,
+            }
+        }
+        false
     }
 
     /// Whether `id` is `folder` or lies below it.

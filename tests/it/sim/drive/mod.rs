@@ -139,6 +139,16 @@ impl SimDrive {
         files.map(|(_, item)| item.body.clone()).collect()
     }
 
+    /// What hangs in a folder.
+    pub fn within(&self, folder: &ItemId) -> Vec<ItemId> {
+        children(lock(&self.inner).items.now(), folder)
+    }
+
+    /// Whether it hangs where, and as, it was made, and so does every folder above it.
+    pub fn has_stayed(&self, id: &ItemId) -> bool {
+        lock(&self.inner).items.has_stayed(id)
+    }
+
     /// An item and all below it.
     pub fn below(&self, id: &ItemId) -> Vec<ItemId> {
         subtree(lock(&self.inner).items.now(), id)
