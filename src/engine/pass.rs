@@ -193,6 +193,8 @@ pub struct Engine {
     pub skipped: SkippedItems,
     /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
     sizeless: HashMap<ItemId, (Etag, i64)>,
+    /// How many complete looks in a row left open what became of an item.
+    untold: HashMap<ItemId, u32>,
     /// How often the service refused to settle an operation that was cut short.
     refused: HashMap<u64, u32>,
 }
@@ -207,6 +209,7 @@ impl Engine {
             remote: None,
             skipped: SkippedItems::default(),
             sizeless: HashMap::new(),
+            untold: HashMap::new(),
             refused: HashMap::new(),
         }
     }
@@ -345,6 +348,7 @@ impl Engine {
         if let Some(view) = there? {
             self.remote = Some(view);
             self.settle_sizes(ports.clock.now().whole_seconds());
+            self.settle_absences();
         }
         here
     }

@@ -29,6 +29,8 @@ pub enum Absence {
     OutOfScope,
     /// Nobody can say: it is left alone.
     Unknown,
+    /// Nobody could say in several complete looks either: it is left alone for as long as that is so.
+    Untold,
 }
 
 /// The disk as a scan saw it.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
-use crate::engine::ports::{RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, ItemId, LocalKind, name};
 
 use super::confirm::{Here, as_seen, effect, is_racy};
@@ -132,21 +132,35 @@ impl Lane<'_> {
         }
         service::patiently(&self.ports, || {
             match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
-                None => service::rename(&self.ports, &made, true, wanted),
-                Some(existing) => {
-                    let is_empty = match service::list(remote, &made.entry.id) {
-                        Ok(listing) => listing.items.is_empty() && listing.unusable.is_empty(),
-                        // So new that it is not listed yet.
-                        Err(Halt::Replan(_)) => true,
-                        Err(halt) => return Err(halt),
-                    };
-                    if is_empty {
-                        service::trash(remote, &made, true)?;
+                None => match service::rename(&self.ports, &made, true, wanted) {
+                    Err(halt @ (Halt::Replan(_) | Halt::Aside(_))) => {
+                        self.take_back(&made)?;
+                        Err(halt)
                     }
+                    renamed => renamed,
+                },
+                Some(existing) => {
+                    self.take_back(&made)?;
                     Ok(existing)
                 }
             }
         })
+    }
+
+    /// A folder that we made under a name that nobody asked for goes again, unless somebody uses it already.
+    fn take_back(&self, made: &RemoteItem) -> Result<(), Halt> {
+        let remote = self.ports.remote;
+        let is_empty = match service::list(remote, &made.entry.id) {
+            Ok(listing) => listing.items.is_empty() && listing.unusable.is_empty(),
+            // So new that it is not listed yet.
+            Err(Halt::Replan(_)) => true,
+            Err(halt) => return Err(halt),
+        };
+        if !is_empty {
+            return Ok(());
+        }
+        let LookUp::Found(now) = service::look(remote, &made.entry.id, true)? else { return Ok(()) };
+        service::trash(remote, &now, true).map(drop)
     }
 
     fn adopt_folder(

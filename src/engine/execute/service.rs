@@ -206,7 +206,20 @@ pub(super) fn rename(
         return Err(Halt::Aside(format!("iCloud does not take the name {wanted:?}")));
     }
     patiently(ports, || rename_once(remote, &renamed, folder, &item.entry.name))?;
-    Err(Halt::replan("another item on iCloud has this name"))
+    let parent = match &renamed.parent {
+        RemoteParent::Folder(parent) => Some(parent),
+        _ => None,
+    };
+    Err(not_to_be_had(remote, parent, wanted))
+}
+
+/// What follows when the service gives a numbered name instead of the one that was asked for.
+pub(super) fn not_to_be_had(remote: &dyn Remote, parent: Option<&ItemId>, wanted: &str) -> Halt {
+    match parent.map(|parent| holder(remote, parent, wanted, None)) {
+        // To plan again would ask the same for ever: it takes for one name what are two here, as in another case.
+        Some(Ok(None)) => Halt::Aside(format!("iCloud has another item whose name it takes for {wanted:?}")),
+        _ => Halt::replan("another item on iCloud has this name"),
+    }
 }
 
 fn rename_once(

@@ -412,7 +412,7 @@ fn verified(
         // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
         if service::is_numbered(&item.entry.name, wanted) {
             service::patiently(ports, || service::trash(remote, &item, false))?;
-            return Err(Halt::replan("another item on iCloud has this name"));
+            return Err(service::not_to_be_had(remote, Some(parent), wanted));
         }
         return service::rename(ports, &item, false, wanted);
     }

@@ -5,10 +5,14 @@ use std::collections::{HashMap, HashSet};
 use super::{Engine, PassOptions};
 use crate::engine::operation::Plan;
 use crate::engine::ports::StoreError;
+use crate::engine::view::Absence;
 use crate::model::{Change, Node, RelPath, RemoteKind, SetAside};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
+
+/// So many complete looks may leave open what became of an item before it is taken for lasting.
+const MOST_OPEN_LOOKS: u32 = 4;
 
 impl Engine {
     /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
@@ -38,6 +42,23 @@ impl Engine {
             self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();
         let changes: Vec<_> = changes.into_iter().map(|path| Change::SetAside(path, None)).collect();
         if changes.is_empty() { Ok(()) } else { self.commit(&changes) }
+    }
+
+    /// An item that iCloud neither lists nor admits to be gone, look after look, keeps nobody waiting for the next one.
+    pub(super) fn settle_absences(&mut self) {
+        let Some(view) = self.remote.as_mut().filter(|view| view.complete) else { return };
+        let mut open = HashMap::new();
+        for (id, absence) in &mut view.absent {
+            if *absence != Absence::Unknown {
+                continue;
+            }
+            let looks = self.untold.get(id).copied().unwrap_or_default().saturating_add(1);
+            if looks >= MOST_OPEN_LOOKS {
+                *absence = Absence::Untold;
+            }
+            open.insert(id.clone(), looks);
+        }
+        self.untold = open;
     }
 
     /// A file that had content and is shown without a size is empty once two looks that lie far enough apart agree on

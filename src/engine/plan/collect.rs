@@ -295,6 +295,9 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             Some(Absence::OutOfScope) => Change::Left,
             // Both sides agreed that it is gone there, so nobody asks for it any more.
             None if entry.presence == Presence::LocalOnly => Change::Deleted,
+            Some(Absence::Untold) => Change::Unknown(Doubt::Held(
+                "iCloud does not list it, and will not say whether it was deleted",
+            )),
             Some(Absence::Unknown) | None => {
                 Change::Unknown(Doubt::ForNow("iCloud did not list it and does not say what became of it"))
             }

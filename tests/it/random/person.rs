@@ -94,6 +94,9 @@ impl Person {
                 self.journal.excuse(&content, "built-in junk");
             }
         }
+        for content in self.drive.contents_named(".DS_Store") {
+            self.journal.excuse(&content, "built-in junk");
+        }
     }
 
     /// Brings back from the trash. Where a deletion on the other side waits to be carried out, that one still

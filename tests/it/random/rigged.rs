@@ -76,6 +76,14 @@ impl RiggedDrive<'_> {
     fn is(&self, sabotage: Sabotage) -> bool {
         self.sabotage == Some(sabotage)
     }
+
+    /// An old version that went to the trash for a new one to take its name was overwritten, not deleted.
+    fn replaced(&self, commit: &Commit<'_>) {
+        lock(&self.seen.deleted).retain(|(side, id)| {
+            let old = self.inner.trashed_from(commit.parent, commit.name);
+            *side != Side::Remote || !old.iter().any(|old| old.to_string() == *id)
+        });
+    }
 }
 
 impl Remote for RiggedDrive<'_> {
@@ -184,7 +192,11 @@ impl Remote for RiggedDrive<'_> {
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
         let opened = lock(&self.seen.opened).take();
         let Some((path, stamp)) = opened.filter(|_| self.is(Sabotage::DeleteBeforeUpload)) else {
-            return self.inner.commit(commit);
+            let answer = self.inner.commit(commit);
+            if answer.is_ok() {
+                self.replaced(commit);
+            }
+            return answer;
         };
         let content = self.disk.read(path.as_str());
         let went = self.disk.trash(&path, &stamp).is_ok();

@@ -139,6 +139,20 @@ impl SimDrive {
         files.map(|(_, item)| item.body.clone()).collect()
     }
 
+    /// The contents of all items, packages too, of that name.
+    pub fn contents_named(&self, name: &str) -> Vec<Bytes> {
+        let drive = lock(&self.inner);
+        drive.items.now().values().filter(|item| item.name == name).map(|item| item.body.clone()).collect()
+    }
+
+    /// What lies in the trash and had that name in that folder.
+    pub fn trashed_from(&self, folder: &ItemId, name: &str) -> Vec<ItemId> {
+        let drive = lock(&self.inner);
+        let items = drive.items.now().iter();
+        let was = |item: &Item| item.name == name && item.place == Place::Trash(folder.clone());
+        items.filter(|(_, item)| was(item)).map(|(id, _)| id.clone()).collect()
+    }
+
     /// What hangs in a folder.
     pub fn within(&self, folder: &ItemId) -> Vec<ItemId> {
         children(lock(&self.inner).items.now(), folder)
