@@ -130,6 +130,10 @@ impl LocalDisk {
         let fail = |errno| naming_error("move", to, errno);
         let (source, target) = (self.place_of(from)?, self.place_of(to)?);
         let seen = self.planned_at(&source, from, stamp)?;
+        // The rename sets a file's change time, the only trace of an edit that put size and modification time back.
+        if seen.kind == LocalKind::File && !seen.is_exactly(stamp) {
+            return Err(DiskError::Changed { path: from.clone() });
+        }
         let (here, there) = ((&source.folder, &*source.name), (&target.folder, &*target.name));
         if self.is_one_name_here(&source, &target, &seen).map_err(fail)? {
             self.respell(&source, &target, from, to)?;

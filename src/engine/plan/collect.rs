@@ -183,6 +183,8 @@ pub(super) struct Above {
     moved_there: bool,
     /// It lives in an app library that is not opted in any more.
     dismissed: bool,
+    /// It went with a folder that was moved here to where nothing is synced, and nothing is read.
+    left_here: bool,
 }
 
 /// Whether nothing happened to an item of the base.
@@ -210,11 +212,15 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     };
     see_here(world, &mut item, node, folder);
     see_there(world, &mut item, node, folder);
-    let below = Above {
+    if above.left_here && world.recognition.of_base[node] == LocalFate::Unknown {
+        item.here = Change::Left;
+    }
+    let mut below = Above {
         // A library that was renamed here is renamed back, so what it holds has not moved.
         moved_here: above.moved_here || item.moved_here && !world.is_library(&item),
         moved_there: above.moved_there || item.moved_there,
         dismissed: item.dismissed,
+        left_here: above.left_here && item.here == Change::Left,
     };
     let takes_part = world.policy.takes_part;
     item.accepted = takes_part(agreed);
@@ -226,6 +232,12 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
         Some(node) => takes_part(&world.remote.tree.path(node)),
         None => item.accepted,
     };
+    let unread = item.local.is_some_and(|node| world.local.tree.get(node).state == FolderState::Unread);
+    below.left_here |= item.folder
+        && item.accepted
+        && !item.accepted_here
+        && unread
+        && world.policy.mode != Mode::DownloadOnly;
     if !item.folder && item.accepted {
         // On the side that only follows, what was moved out of scope is moved back, like anything else.
         let mode = world.policy.mode;
@@ -307,7 +319,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
 
 /// As [`known`], for an item on its own: its paths are looked at whatever happened above it.
 pub(super) fn known_alone(world: &World<'_>, node: Node) -> Item {
-    let above = Above { moved_here: true, moved_there: true, dismissed: false };
+    let above = Above { moved_here: true, moved_there: true, dismissed: false, left_here: false };
     known(world, node, &world.base.path(node), above).0
 }
 

@@ -156,8 +156,8 @@ pub trait Disk: Sync {
     /// [`DiskError::Taken`]: it stays in the trash.
     fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError>;
 
-    /// Renames within the drive, to a free name. Of `stamp` kind and identity must fit, for files size and
-    /// mtime too.
+    /// Renames within the drive, to a free name. Of `stamp` kind and identity must fit, for files size, mtime and ctime
+    /// too.
     ///
     /// # Errors
     ///

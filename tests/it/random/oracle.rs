@@ -196,12 +196,12 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
         for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
             let entry = state.base.get(node);
             let moved = here.as_ref().is_some_and(|here| here.stamp.identity == entry.stamp.identity);
-            if moved || there.as_ref() == Some(&entry.id) {
-                let old = state.base.path(node);
-                apart.insert(
-                    name::nfc(old.as_str()).into_string(),
-                    format!("is at {path}, which is set aside"),
-                );
+            let old = name::nfc(state.base.path(node).as_str()).into_string();
+            if moved || old == path || there.as_ref() == Some(&entry.id) {
+                let now = run.world.drive.path_of(&entry.id);
+                for place in now.into_iter().chain([old]).filter(|place| *place != path) {
+                    apart.entry(place).or_insert_with(|| format!("is at {path}, which is set aside"));
+                }
             }
         }
     }

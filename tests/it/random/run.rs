@@ -349,11 +349,15 @@ impl Run {
 }
 
 /// Which item of iCloud each local one is, as far as identities can be told apart.
-fn known(engine: &Engine) -> HashMap<Identity, ItemId> {
+fn known(engine: &Engine) -> HashMap<Identity, Vec<ItemId>> {
     let base = &engine.state.base;
-    let both =
-        base.walk(Node::ROOT).map(|node| base.get(node)).filter(|entry| entry.presence == Presence::Both);
-    both.map(|entry| (entry.stamp.identity, entry.id.clone())).collect()
+    let mut known: HashMap<_, Vec<_>> = HashMap::new();
+    for entry in base.walk(Node::ROOT).map(|node| base.get(node)) {
+        if entry.presence == Presence::Both {
+            known.entry(entry.stamp.identity).or_default().push(entry.id.clone());
+        }
+    }
+    known
 }
 
 /// One line about an operation.

@@ -289,7 +289,7 @@ impl Disk for SimDisk {
         self.enter(Call::RenameLocal, "move", from)?;
         let now = self.clock.now();
         self.change(|inner| {
-            let (old, ino) = inner.planned(from, stamp)?;
+            let (old, ino) = inner.exactly(from, stamp)?;
             if to.is_within(from) && to != from {
                 return Err(io("move", from, ErrorKind::InvalidInput));
             }

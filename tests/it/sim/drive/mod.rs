@@ -153,6 +153,25 @@ impl SimDrive {
         items.filter(|(_, item)| was(item)).map(|(id, _)| id.clone()).collect()
     }
 
+    /// The path that an item has now, in NFC; `None` when it is not in the drive.
+    pub fn path_of(&self, id: &ItemId) -> Option<String> {
+        let drive = lock(&self.inner);
+        let (mut path, mut next) = (Vec::new(), id.clone());
+        loop {
+            let item = drive.items.get(&next)?;
+            match &item.place {
+                Place::Nowhere => break,
+                Place::Folder(parent) => {
+                    path.push(name::nfc(&item.name).into_string());
+                    next = parent.clone();
+                }
+                Place::Trash(_) => return None,
+            }
+        }
+        path.reverse();
+        Some(path.join("/"))
+    }
+
     /// What hangs in a folder.
     pub fn within(&self, folder: &ItemId) -> Vec<ItemId> {
         children(lock(&self.inner).items.now(), folder)
