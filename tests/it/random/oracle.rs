@@ -290,15 +290,8 @@ const REMOTE: [Call; 8] = [
     Call::Stage,
     Call::Commit,
 ];
-const LOCAL: [Call; 7] = [
-    Call::MakeFolder,
-    Call::Place,
-    Call::Replace,
-    Call::Rescue,
-    Call::RenameLocal,
-    Call::Exchange,
-    Call::TrashLocal,
-];
+const LOCAL: [Call; 6] =
+    [Call::MakeFolder, Call::Place, Call::Replace, Call::Rescue, Call::RenameLocal, Call::TrashLocal];
 
 /// P5: a further pass only looks.
 fn stays_quiet(run: &mut Run, before: &Report) -> Result<(), Broken> {

@@ -265,10 +265,6 @@ impl Disk for RiggedDisk<'_> {
         self.inner.rename(from, to, &self.planned(from, stamp))
     }
 
-    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
-        self.inner.exchange(a, b)
-    }
-
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.inner.trash(path, &self.planned(path, stamp))?;
         lock(&self.seen.deleted).insert((Side::Local, path.as_str().to_owned()));

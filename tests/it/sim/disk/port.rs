@@ -305,22 +305,6 @@ impl Disk for SimDisk {
         })
     }
 
-    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
-        self.enter(Call::Exchange, "exchange", a.0)?;
-        let now = self.clock.now();
-        self.change(|inner| {
-            let (first, ino) = inner.planned(a.0, a.1)?;
-            let (second, other) = inner.planned(b.0, b.1)?;
-            if a.0.is_within(b.0) || b.0.is_within(a.0) {
-                return Err(io("exchange", a.0, ErrorKind::InvalidInput));
-            }
-            inner.same_fs(ino, second.0, a.0)?;
-            inner.same_fs(other, first.0, b.0)?;
-            inner.layers.push(Op::Exchange(first, second), now);
-            Ok(())
-        })
-    }
-
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.enter(Call::TrashLocal, "trash", path)?;
         let now = self.clock.now();
