@@ -16,8 +16,13 @@ pub(super) fn place(world: &World<'_>, items: &mut Items) {
         choose(world, items, key, None);
     }
     break_cycles(world, items, &keys);
-    zones::split(world, items, &keys);
-    folders::settle(world, items);
+    loop {
+        zones::split(world, items);
+        // A folder that stays in scope after all may do so in another zone.
+        if !folders::settle(world, items) {
+            return;
+        }
+    }
 }
 
 /// Chooses the place of one item: where it was moved to, the move on iCloud before the one here.

@@ -4,6 +4,7 @@ use super::collect::known_alone;
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
 use super::place::choose;
+use super::tasks::end_of;
 use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name::nfc;
@@ -11,19 +12,20 @@ use crate::model::{Side, Zone};
 
 /// An item that ends in another zone than it lives in cannot be moved there (`docs/protocol.md` §10.3): its copy
 /// here goes up as new, the item on iCloud goes to the trash.
-pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
-    let mut strangers = Vec::new();
-    for &key in keys {
-        if is_in_foreign_zone(world, items, key) {
-            strangers.push(key);
-        }
-    }
+pub(super) fn split(world: &World<'_>, items: &mut Items) {
+    let mut strangers: Vec<Key> =
+        items.all.keys().copied().filter(|key| is_in_foreign_zone(world, items, *key)).collect();
     if strangers.is_empty() {
         return;
     }
     let mut ending_in = items.by_end();
     while let Some(key) = strangers.pop() {
         if !is_in_foreign_zone(world, items, key) {
+            continue;
+        }
+        // What a folder ends in decides first: it may take the item along into another zone, or out of one.
+        if let Some(above) = highest_stranger(world, items, key) {
+            strangers.extend([key, above]);
             continue;
         }
         if items.all[&key].base.is_some_and(|node| world.base.get(node).package) {
@@ -71,6 +73,19 @@ fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {
     };
     let zone = world.remote.tree.get(remote).id.zone();
     !world.is_library(item) && zone_of(world, items, place.parent).is_some_and(|ending_in| ending_in != *zone)
+}
+
+/// The highest of the folders that the item ends in which itself ends in another zone.
+fn highest_stranger(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
+    let mut highest = None;
+    let mut at = end_of(world, items, key);
+    while let Some(folder) = at {
+        if items.all.contains_key(&folder) && is_in_foreign_zone(world, items, folder) {
+            highest = Some(folder);
+        }
+        at = end_of(world, items, folder);
+    }
+    highest
 }
 
 /// Makes two items of one: a new one here, and one on iCloud that left the scope.
