@@ -118,7 +118,9 @@ impl Emitter<'_, '_> {
                 // Where the item on iCloud has yet to move too, the base learns the place from that operation.
                 let moves_there =
                     self.tasks.of(key).iter().any(|task| self.tasks.all[*task].kind == Kind::MoveRemote);
-                let known = item.base.is_some() && item.there.is_there() && !moves_there && aside.is_none();
+                // A temporary name in its own folder is learnt too: what it left may be forgotten before its own turn.
+                let is_home = aside.is_none_or(|folder| folder == place.parent);
+                let known = item.base.is_some() && item.there.is_there() && !moves_there && is_home;
                 (Action::MoveLocal { remote: there.filter(|_| known), local }, path, move_reason(item))
             }
             Kind::MakeRemote => {

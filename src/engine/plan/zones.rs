@@ -7,7 +7,7 @@ use super::place::choose;
 use super::tasks::end_of;
 use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
-use crate::model::name::nfc;
+use crate::model::name::held_here;
 use crate::model::{Side, Zone};
 
 /// An item that ends in another zone than it lives in cannot be moved there (`docs/protocol.md` §10.3): its copy
@@ -95,7 +95,7 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
         // A version on iCloud that nobody here has seen is no copy of what moved away: it comes back to its place.
         let place = item.remote.map(|node| Place {
             parent: items.remote_parent(world, node),
-            local_name: nfc(&world.remote.tree.get(node).name),
+            local_name: held_here(&world.remote.tree.get(node).name),
             remote_name: world.remote.tree.get(node).name.clone(),
         });
         place.filter(|_| item.folder || item.there == Change::Edited)
