@@ -93,6 +93,11 @@ impl Folders<'_, '_> {
         if !item.accepted {
             return (Fate::Forget, Some(Reason::NoLongerTakesPart));
         }
+        // Gone on one side and moved out of scope on the other: it stays where it went.
+        let in_scope_here = item.here.is_there() && item.accepted_here;
+        if !in_scope_here && !(item.there.is_there() && item.accepted_there) {
+            return (Fate::Forget, Some(Reason::GoneOnBoth));
+        }
         // Gone on one side: whether the other side's copy can go too hangs on everything in it.
         let held = if item.here.is_there() {
             self.held_here(items, item.local)

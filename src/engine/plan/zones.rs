@@ -68,7 +68,8 @@ pub(super) fn split(world: &World<'_>, items: &mut Items) {
 
 fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {
     let item = &items.all[&key];
-    let (Some(remote), Some(_), Some(place)) = (item.remote, item.local, &item.place) else {
+    let remote = item.remote.filter(|_| item.there.is_there());
+    let (Some(remote), Some(_), Some(place)) = (remote, item.local, &item.place) else {
         return false;
     };
     let zone = world.remote.tree.get(remote).id.zone();
@@ -146,7 +147,7 @@ fn zone_of(world: &World<'_>, items: &Items, folder: Key) -> Option<Zone> {
     let mut at = folder;
     for _ in 0..10_000 {
         let item = items.all.get(&at);
-        if let Some(node) = item.and_then(|item| item.remote) {
+        if let Some(node) = item.and_then(|item| item.remote.filter(|_| item.there.is_there())) {
             return Some(world.remote.tree.get(node).id.zone().clone());
         }
         match (at, item) {
