@@ -260,12 +260,6 @@ impl Disk for LocalDisk {
         self.move_item(from, to, stamp)
     }
 
-    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
-        self.permit(a.0)?;
-        self.permit(b.0)?;
-        self.exchange_items(a, b)
-    }
-
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.permit(path)?;
         self.throw_away(path, stamp)

@@ -1,4 +1,4 @@
-//! Moving what is in the drive: renames that overwrite nothing, and exchanges.
+//! Moving what is in the drive: renames that overwrite nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -174,52 +174,12 @@ impl LocalDisk {
             return Ok(());
         }
         // Some file systems take it for no change at all: then it goes by way of another name.
-        self.by_way_of_tmp(source, from, to, |_| Ok(()))
+        self.by_way_of_tmp(source, from, to)
     }
 
-    pub(super) fn exchange_items(
-        &self,
-        a: (&RelPath, &LocalStamp),
-        b: (&RelPath, &LocalStamp),
-    ) -> Result<(), DiskError> {
-        if a.0.is_within(b.0) || b.0.is_within(a.0) {
-            return Err(DiskError::Folder { path: b.0.clone() });
-        }
-        let (first, second) = (self.place_of(a.0)?, self.place_of(b.0)?);
-        self.planned_at(&first, a.0, a.1)?;
-        self.planned_at(&second, b.0, b.1)?;
-        let names = ((&first.folder, &*first.name), (&second.folder, &*second.name));
-        let fail = |errno| match errno {
-            Errno::NOENT => DiskError::Changed { path: b.0.clone() },
-            other => self.fail("exchange", b.0, other),
-        };
-        match self.exchange_names(names.0, names.1) {
-            Some(result) => result.map_err(fail)?,
-            None => {
-                self.by_way_of_tmp(&first, a.0, b.0, |disk| disk.move_free(names.1, names.0).map_err(fail))?
-            }
-        }
-        self.step();
-        let fits = |place: &Place, path, stamp| self.planned_at(place, path, stamp).is_ok();
-        if fits(&first, a.0, b.1) && fits(&second, b.0, a.1) {
-            return Ok(());
-        }
-        // Somebody came in between; nothing is lost, and the old order is the one that people know.
-        if let Some(result) = self.exchange_names(names.0, names.1) {
-            result.map_err(fail)?;
-        }
-        Err(DiskError::Changed { path: a.0.clone() })
-    }
-
-    /// Moves `home` to `goal` through `tmp`; `between` makes `goal` free. The record lets start-up finish or undo it, and a
-    /// failure half-way is put right at once in the same manner.
-    fn by_way_of_tmp(
-        &self,
-        source: &Place,
-        home: &RelPath,
-        goal: &RelPath,
-        between: impl FnOnce(&Self) -> Result<(), DiskError>,
-    ) -> Result<(), DiskError> {
+    /// Moves `home` to `goal` through `tmp`. The record lets start-up finish or undo it, and a failure half-way is put
+    /// right at once in the same manner.
+    fn by_way_of_tmp(&self, source: &Place, home: &RelPath, goal: &RelPath) -> Result<(), DiskError> {
         let park = format!("{}.parked", unique());
         let step =
             Step::Parked { park: park.clone(), home: home.as_str().into(), goal: goal.as_str().into() };
@@ -227,11 +187,7 @@ impl LocalDisk {
             self.move_free((&source.folder, &source.name), (&area.tmp, &park))
                 .map_err(|errno| self.fail("move", home, errno))?;
             self.step();
-            let freed = between(self);
-            self.step();
-            let stray = self.settle_parked(area, &park, home, goal)?;
-            freed?;
-            match stray {
+            match self.settle_parked(area, &park, home, goal)? {
                 None if see_if_there(&area.tmp, &*park).is_ok_and(|seen| seen.is_none()) => Ok(()),
                 _ => Err(DiskError::Changed { path: home.clone() }),
             }

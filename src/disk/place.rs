@@ -94,9 +94,9 @@ impl LocalDisk {
             new_inode: before.identity.inode,
             old: (stamp.identity.inode, stamp.size, stamp.mtime.0),
         };
-        let slot = match self.swap_in_one_step(&part, &place, at, &mut swap)? {
+        let slot = match self.swap_in_one_step(&part, &place, (at, stamp), &mut swap)? {
             Some(slot) => slot,
-            None => self.swap_by_hand(&part, &place, at, &mut swap)?,
+            None => self.swap_by_hand(&part, &place, (at, stamp), &mut swap)?,
         };
         self.step();
         let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
@@ -130,13 +130,20 @@ impl LocalDisk {
         }
     }
 
+    /// Whether the file was edited since it was planned for, and size and modification time were put back. Only the
+    /// change time tells, which the replacement itself sets: so it is looked at right before. Any other change shows
+    /// afterwards too, when nobody can come in between.
+    fn is_forged(&self, place: &Place, stamp: &LocalStamp) -> bool {
+        see(&place.folder, &*place.name).is_ok_and(|seen| seen.is_still(stamp) && !seen.is_exactly(stamp))
+    }
+
     /// The new file goes to the slot in the trash and changes places with the old one; `None` when this file system
     /// cannot do that, with everything as before.
     fn swap_in_one_step(
         &self,
         part: &Part,
         place: &Place,
-        at: &RelPath,
+        (at, stamp): (&RelPath, &LocalStamp),
         swap: &mut Swap,
     ) -> Result<Option<Slot>, DiskError> {
         if self.options.force_no_renameat2 {
@@ -150,6 +157,12 @@ impl LocalDisk {
         })?;
         self.step();
         let back = || self.move_free((&slot.folder, &slot.name), (&part.area.tmp, &part.file_name));
+        if self.is_forged(place, stamp) {
+            back().map_err(fail)?;
+            self.tidy_slot(&part.area, &slot.text);
+            self.clear_swap(part);
+            return Err(DiskError::Changed { path: at.clone() });
+        }
         match self.exchange_names((&slot.folder, &slot.name), (&place.folder, &place.name)) {
             Some(Ok(())) => Ok(Some(slot)),
             None => {
@@ -174,10 +187,13 @@ impl LocalDisk {
         &self,
         part: &Part,
         place: &Place,
-        at: &RelPath,
+        (at, stamp): (&RelPath, &LocalStamp),
         swap: &mut Swap,
     ) -> Result<Slot, DiskError> {
         let fail = |errno| self.fail("replace", at, errno);
+        if self.is_forged(place, stamp) {
+            return Err(DiskError::Changed { path: at.clone() });
+        }
         let slot = self
             .shelve(&part.area, at, |slot| {
                 swap.slot.clone_from(&slot.text);

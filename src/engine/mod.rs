@@ -3,7 +3,6 @@
 //! Watching, listing and scanning say what there is, the planner says what follows from it,
 //! the executor does it. Nothing here reads a clock or opens a file.
 
-mod aside;
 pub mod conflict;
 pub mod debounce;
 pub mod execute;

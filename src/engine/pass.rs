@@ -447,10 +447,6 @@ impl Engine {
         self.learn(&changes);
         self.skipped.learn(&outcome.skipped);
         self.look_again(ports, settings, &plan);
-        let over = self.no_longer_set_aside(&plan, options, ports.clock.now().whole_seconds());
-        if !over.is_empty() {
-            self.commit(&over)?;
-        }
         if let Some(end) = outcome.ended.take() {
             return Err(end.into());
         }

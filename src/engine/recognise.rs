@@ -324,3 +324,6 @@ fn content(entry: &BaseEntry, found: &LocalEntry) -> Content {
 fn is_unchanged(then: &LocalStamp, now: &LocalStamp) -> bool {
     (then.size, then.mtime, then.ctime, then.identity) == (now.size, now.mtime, now.ctime, now.identity)
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,12 @@ pub fn nfc(name: &str) -> Box<str> {
     if is_nfc(name) { name.into() } else { name.nfc().collect::<String>().into() }
 }
 
+/// The form under which the disk holds a name from iCloud: composed, unless only the name as it is there is short enough.
+pub fn held_here(name: &str) -> Box<str> {
+    let composed = nfc(name);
+    if composed.len() > MAX_NAME_BYTES && name.len() <= MAX_NAME_BYTES { name.into() } else { composed }
+}
+
 /// What two names share when a side cannot hold them apart: the NFC form, and with
 /// `folds_case` its lower case too.
 pub fn key(name: &str, folds_case: bool) -> Box<str> {
@@ -47,6 +53,14 @@ pub fn aside_origin(name: &str) -> Option<&str> {
     (!origin.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(origin)
 }
 
+/// The name to give back to an item that is called `name` now, which may be a temporary one: the one it had before. A
+/// temporary name that had to be cut does not tell it whole, but `agreed`, the one in the base, may.
+pub fn unparked<'a>(name: &'a str, agreed: Option<&'a str>) -> &'a str {
+    let Some(origin) = aside_origin(name) else { return name };
+    let is_cut = name.len() + 3 >= MAX_NAME_BYTES;
+    agreed.filter(|agreed| is_cut && agreed.starts_with(origin)).unwrap_or(origin)
+}
+
 /// The beginning of `text` that fits `room` bytes.
 pub fn cut(text: &str, room: usize) -> &str {
     let mut end = room.min(text.len());
@@ -77,6 +91,28 @@ mod tests {
         ] {
             assert_eq!(split_extension(name), expected, "{name}");
         }
+    }
+
+    #[test]
+    fn a_name_is_composed_unless_it_gets_too_long_by_it() {
+        assert_eq!(&*held_here("u\u{308}"), "\u{fc}");
+        // One of the letters whose composed form is the longer one.
+        let odd = "\u{958}".repeat(80);
+        assert!(nfc(&odd).len() > MAX_NAME_BYTES);
+        assert_eq!(*held_here(&odd), *odd);
+        let long = "u\u{308}".repeat(100);
+        assert_eq!(held_here(&long).len(), 200);
+    }
+
+    #[test]
+    fn a_temporary_name_that_was_cut_is_told_by_the_base() {
+        let name = format!("{}.txt", "\u{fc}".repeat(125));
+        let aside = aside_name(&name, 7);
+        assert!(aside.len() <= MAX_NAME_BYTES);
+        assert_eq!(unparked(&aside, Some(&name)), name);
+        assert_ne!(unparked(&aside, None), name);
+        assert_eq!(unparked(".icloudds-moving-7-ab", Some("abc")), "ab");
+        assert_eq!(unparked("plain", Some("other")), "plain");
     }
 
     #[test]

@@ -105,24 +105,3 @@ fn a_name_changes_its_case_where_case_is_folded() {
         fs::remove_file(mount.join("NAME.txt")).unwrap();
     }
 }
-
-#[test]
-fn items_change_places() {
-    for drive in Drive::each_way() {
-        drive.folder("f");
-        let a = drive.write("a", "a");
-        let b = drive.write("f/b", "b");
-        drive.disk.exchange((&path("a"), &a), (&path("f/b"), &b)).unwrap();
-        assert_eq!((drive.text("a"), drive.text("f/b")), ("b".into(), "a".into()));
-        let (a, folder) = (drive.stamp("a"), drive.folder("g"));
-        drive.write("g/inner", "i");
-        drive.disk.exchange((&path("a"), &a), (&path("g"), &folder)).unwrap();
-        assert_eq!((drive.text("a/inner"), drive.text("g")), ("i".into(), "b".into()));
-        let changed = drive.disk.exchange((&path("a"), &a), (&path("g"), &a));
-        assert!(matches!(changed, Err(DiskError::Changed { .. })));
-        let within = drive.disk.exchange((&path("a"), &folder), (&path("a/inner"), &drive.stamp("a/inner")));
-        assert!(matches!(within, Err(DiskError::Folder { .. })));
-        assert_eq!((drive.text("a/inner"), drive.text("g")), ("i".into(), "b".into()));
-        assert_eq!(drive.tmp(), Vec::<String>::new());
-    }
-}

@@ -12,6 +12,9 @@ use crate::engine::recognise::LocalFate;
 use crate::model::name::{aside_name, key as name_key};
 use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
 
+/// More folders than any path goes through.
+const DEEPEST: usize = 10_000;
+
 impl Emitter<'_, '_> {
     /// Where an item hangs here at this point of the plan; operations that brought it there go into `after`.
     fn place_here(&self, key: Key, after: &mut Vec<usize>) -> Option<(Key, Box<str>)> {
@@ -30,20 +33,25 @@ impl Emitter<'_, '_> {
         Some((self.items.local_parent(self.world, node), self.world.local.tree.name(node).into()))
     }
 
-    fn path_here(&self, key: Key, after: &mut Vec<usize>) -> RelPath {
+    /// The path of an item here at this point of the plan. `None` only if places led round in a ring, which the steps
+    /// before rule out: nothing is done then, rather than a path made without end.
+    fn path_here(&self, key: Key, after: &mut Vec<usize>) -> Option<RelPath> {
         let mut names = Vec::new();
         let mut at = key;
         while at != Key::ROOT {
+            if names.len() > DEEPEST {
+                return None;
+            }
             let Some((parent, name)) = self.place_here(at, after) else { break };
             names.push(name);
             at = parent;
         }
         names.reverse();
-        RelPath::parse(&names.join("/")).expect("trees hold checked names only")
+        Some(RelPath::parse(&names.join("/")).expect("trees hold checked names only"))
     }
 
     fn seen_here(&self, item: &Item, key: Key, after: &mut Vec<usize>) -> Option<LocalSeen> {
-        let mut seen = self.world.local_seen(item.local?, self.path_here(key, after));
+        let mut seen = self.world.local_seen(item.local?, self.path_here(key, after)?);
         // A file that was compared with the base and found the same has the base's signature.
         if let (Some(node), Change::Same | Change::Touched, None) = (item.base, item.here, seen.signature) {
             seen.signature = self.world.base.get(node).signature;
@@ -78,12 +86,11 @@ impl Emitter<'_, '_> {
     ) -> Option<(Action, RelPath, Reason)> {
         let item = &self.items.all[&key];
         let place = item.place.as_ref();
-        let number = self.operations.len();
         let base_id = || item.base.map(|node| self.world.base.get(node).id.clone());
         let shown = || super::decide::shown_path(self.world, item);
         let there = self.seen_there(item);
         match kind {
-            Kind::TrashRemote => return self.trash_remote(item, there?),
+            Kind::TrashRemote => return self.trash_remote(item, there?, after),
             Kind::Forget => return Some((Action::Forget { id: base_id()? }, shown(), item.reason)),
             Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
                 let local = kind == Kind::KeepLocalOnly;
@@ -104,21 +111,24 @@ impl Emitter<'_, '_> {
             ));
         }
         let place = place?;
-        let end = self.path_here(place.parent, after).join(&place.local_name).ok()?;
+        let end = self.path_here(place.parent, after)?.join(&place.local_name).ok()?;
         Some(match kind {
             Kind::MakeLocal => (Action::MakeLocalFolder { remote: there? }, end, item.reason),
             Kind::MoveLocal => {
                 let local = here?;
                 let path = match aside {
                     Some(folder) => {
-                        self.path_here(folder, after).join(&aside_name(local.path.name(), number)).ok()?
+                        let name = self.aside_name(folder, local.path.name())?;
+                        self.path_here(folder, after)?.join(&name).ok()?
                     }
                     None => end,
                 };
                 // Where the item on iCloud has yet to move too, the base learns the place from that operation.
                 let moves_there =
                     self.tasks.of(key).iter().any(|task| self.tasks.all[*task].kind == Kind::MoveRemote);
-                let known = item.base.is_some() && item.there.is_there() && !moves_there && aside.is_none();
+                // A temporary name in its own folder is learnt too: what it left may be forgotten before its own turn.
+                let is_home = aside.is_none_or(|folder| folder == place.parent);
+                let known = item.base.is_some() && item.there.is_there() && !moves_there && is_home;
                 (Action::MoveLocal { remote: there.filter(|_| known), local }, path, move_reason(item))
             }
             Kind::MakeRemote => {
@@ -128,7 +138,9 @@ impl Emitter<'_, '_> {
             Kind::MoveRemote => {
                 let remote = there?;
                 let (parent, name) = match aside {
-                    Some(folder) => (self.parent_there(folder)?, aside_name(&remote.name, number).into()),
+                    Some(folder) => {
+                        (self.parent_there(folder)?, self.aside_name(folder, &remote.name)?.into())
+                    }
                     None => (self.parent_there(place.parent)?, place.remote_name.clone()),
                 };
                 let local = here.filter(|_| aside.is_none());
@@ -156,19 +168,66 @@ impl Emitter<'_, '_> {
         })
     }
 
-    fn trash_remote(&self, item: &Item, remote: RemoteSeen) -> Option<(Action, RelPath, Reason)> {
+    fn trash_remote(
+        &self,
+        item: &Item,
+        remote: RemoteSeen,
+        after: &mut Vec<usize>,
+    ) -> Option<(Action, RelPath, Reason)> {
         let base = self.world.base;
         let node = item.base?;
         let path = base.path(node);
-        // Where another item has the place, or gets it from this plan, that one is no sign of life.
-        let folder = base.parent(node)?;
-        let taken = match self.world.recognition.of_base[folder] {
-            LocalFate::There { node, .. } => self.world.local.tree.child(node, path.name()).is_some(),
-            _ => false,
+        let absent = match item.here {
+            Change::Deleted => self.place_of_absent(node, after),
+            _ => None,
         };
-        let taken = taken || self.given.contains(&(Key::Base(folder), name_key(path.name(), true)));
-        let absent = (item.here == Change::Deleted && !taken).then(|| path.clone());
         Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, item.reason))
+    }
+
+    /// Where the deleted item `node` of the base would be here, in its folder as that stands when the operation's turn
+    /// comes. `None` where another item has the place, or gets it from this plan: that one is no sign of life.
+    fn place_of_absent(&self, node: Node, after: &mut Vec<usize>) -> Option<RelPath> {
+        let base = self.world.base;
+        let agreed = |node: Node| {
+            let entry = base.get(node);
+            Some((Key::Base(base.parent(node)?), entry.local_name.clone()))
+        };
+        let (mut at, name) = agreed(node)?;
+        let mut names = vec![name];
+        let mut is_below_gone = true;
+        loop {
+            let standing = match at {
+                Key::ROOT => None,
+                _ => self.place_here(at, after).or_else(|| {
+                    let place = self.items.all.get(&at)?.place.as_ref()?;
+                    Some((place.parent, place.local_name.clone()))
+                }),
+            };
+            if is_below_gone && (at == Key::ROOT || standing.is_some()) {
+                is_below_gone = false;
+                let name = names.last()?;
+                let here = self.items.sides(self.world, at).0;
+                let is_held = here.is_some_and(|folder| self.world.local.tree.child(folder, name).is_some());
+                if is_held || self.given.contains(&(at, name_key(name, true))) {
+                    return None;
+                }
+            }
+            if at == Key::ROOT {
+                break;
+            }
+            if names.len() > DEEPEST {
+                return None;
+            }
+            let (parent, name) = match (standing, at) {
+                (Some(standing), _) => standing,
+                (None, Key::Base(node)) => agreed(node)?,
+                (None, _) => return None,
+            };
+            names.push(name);
+            at = parent;
+        }
+        names.reverse();
+        RelPath::parse(&names.join("/")).ok()
     }
 
     /// Every item below a folder that goes to iCloud's trash, as seen. What leaves the folder first is not among them,
@@ -229,16 +288,29 @@ impl Emitter<'_, '_> {
 
     /// A free name, on both sides, for the conflict copy of the item called `name`.
     fn copy_name(&mut self, item: &Item, name: &str) -> Option<String> {
-        let folder = item.place.as_ref()?.parent;
+        let mark = self.world.policy.conflict_mark;
+        let names = (1..).map(|nth| conflict_name(name, mark, nth));
+        self.first_free(item.place.as_ref()?.parent, names)
+    }
+
+    /// A free temporary name, on both sides: an interrupted plan may have left some behind.
+    fn aside_name(&mut self, folder: Key, name: &str) -> Option<String> {
+        let name =
+            self.first_free(folder, (self.operations.len()..).map(|number| aside_name(name, number)))?;
+        self.names.get_mut(&folder)?.insert(name_key(&name, true));
+        Some(name)
+    }
+
+    fn first_free(&mut self, folder: Key, mut names: impl Iterator<Item = String>) -> Option<String> {
         if !self.names.contains_key(&folder) {
-            let names = self.names_in(folder);
-            self.names.insert(folder, names);
+            let taken = self.names_in(folder);
+            self.names.insert(folder, taken);
         }
-        let taken = |name: &str| {
+        let is_taken = |name: &str| {
             let key = name_key(name, true);
             self.names[&folder].contains(&key) || self.given.contains(&(folder, key))
         };
-        (1..).map(|nth| conflict_name(name, self.world.policy.conflict_mark, nth)).find(|name| !taken(name))
+        names.find(|name| !is_taken(name))
     }
 
     /// The names that a folder holds on either side.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, World};
-use super::tasks::can_host;
+use super::tasks::{can_host, end_of};
 use super::{Mode, note};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
@@ -15,7 +15,7 @@ use crate::model::{FolderState, Node, Side};
 /// others may have counted on: so it is looked at again until nobody more gives way.
 pub(super) fn settle(world: &World<'_>, items: &mut Items) {
     loop {
-        stay_outside(items);
+        stay_outside(world, items);
         let mut folders: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
         for (key, item) in &items.all {
             if let (Fate::Keep, Some(place)) = (item.fate, &item.place) {
@@ -33,17 +33,50 @@ pub(super) fn settle(world: &World<'_>, items: &mut Items) {
 }
 
 /// Who cannot come to its place, since the folder will not stand there, stays where it is and goes on having its name.
-fn stay_outside(items: &mut Items) {
-    let mut hosts = HashMap::new();
+fn stay_outside(world: &World<'_>, items: &mut Items) {
     let keys: Vec<Key> = items.all.keys().copied().collect();
-    for key in keys {
-        let item = &items.all[&key];
-        if let (Fate::Keep, Some(place)) = (item.fate, &item.place)
-            && !can_host(items, place.parent, &mut hosts)
-        {
-            set_aside(items, key);
+    let mut again = true;
+    while std::mem::take(&mut again) {
+        let mut hosts = HashMap::new();
+        for &key in &keys {
+            let item = &items.all[&key];
+            let (Fate::Keep, Some(place)) = (item.fate, &item.place) else { continue };
+            if !can_host(items, place.parent, &mut hosts) {
+                set_aside(items, key);
+            } else if would_hold_itself(world, items, key) {
+                set_aside(items, key);
+                again = true;
+            }
         }
     }
+}
+
+/// Whether a folder would come into something that lies within it on one side and stays there, as what is left alone
+/// does. (Where nothing is left alone the places are a tree, see `place`.)
+fn would_hold_itself(world: &World<'_>, items: &Items, key: Key) -> bool {
+    let item = &items.all[&key];
+    if !item.folder || !item.moved_here && !item.moved_there {
+        return false;
+    }
+    let within = |side: Side| {
+        let mut at = end_of(world, items, key);
+        for _ in 0..=items.all.len() {
+            let Some(folder) = at else { return false };
+            if folder == key {
+                return true;
+            }
+            let above = items.all.get(&folder);
+            let stays = above.filter(|item| !matches!((item.fate, &item.place), (Fate::Keep, Some(_))));
+            at = match (stays, side) {
+                (Some(item), Side::Local) => item.local.map(|node| items.local_parent(world, node)),
+                (Some(item), Side::Remote) => item.remote.map(|node| items.remote_parent(world, node)),
+                // What nothing happened to stands where the base has it.
+                (None, _) => end_of(world, items, folder),
+            };
+        }
+        false
+    };
+    within(Side::Local) || within(Side::Remote)
 }
 
 /// A folder that was to go to the trash stays while something in it does: who was set aside has not left it.

@@ -14,7 +14,7 @@ use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
 use crate::engine::view::Absence;
 use crate::model::{
-    BaseEntry, FolderState, LocalKind, Node, NodeMap, Presence, RelPath, RemoteKind, Side, Tree, name,
+    BaseEntry, FolderState, ItemId, LocalKind, Node, NodeMap, Presence, RelPath, RemoteKind, Side, Tree, name,
 };
 
 impl Items {
@@ -35,7 +35,16 @@ impl Items {
         for node in base.walk(Node::ROOT).skip(1) {
             let Some(folder) = base.parent(node) else { continue };
             let path = paths.of(base, node);
-            let (item, below) = known(world, node, &path, above[folder]);
+            let (mut item, mut below) = known(world, node, &path, above[folder]);
+            if base.get(node).presence == Presence::RemoteOnly
+                && (item.moved_there || above[folder].released)
+                && let Some(found) = item.local.take()
+            {
+                // What stands at its old place here is another folder than the one that moved on iCloud.
+                self.split.insert(found, Key::Local(found));
+                (item.here, item.moved_here, item.accepted_here) = (Change::Deleted, false, item.accepted);
+                (below.moved_here, below.released) = (above[folder].moved_here, true);
+            }
             above[node] = below;
             if !is_untouched(world, &item, base.get(node)) {
                 self.all.insert(Key::Base(node), item);
@@ -81,21 +90,29 @@ impl Items {
         }
     }
 
-    /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it.
+    /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it. A folder that stays
+    /// here only is succeeded where it stands now.
     fn vacant_there(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Key> {
         let fits = |item: &Item, entry: &BaseEntry| {
             item.there == Change::Deleted
                 && item.here.is_there()
-                && !item.moved_here
                 && item.accepted
+                && item.accepted_here
                 && !item.dismissed
-                && entry.presence == Presence::Both
+                && !item.foreign
+                && (entry.presence == Presence::LocalOnly || !item.moved_here)
         };
         let place = |(key, item): (&Key, &Item)| {
             let node = item.base?;
             let entry = world.base.get(node);
-            let folder = Key::Base(world.base.parent(node)?);
-            fits(item, entry).then(|| ((folder, name::nfc(&entry.remote_name), item.folder), *key))
+            if !fits(item, entry) {
+                return None;
+            }
+            let (folder, name) = match item.local.filter(|_| item.moved_here) {
+                Some(found) => (self.local_parent(world, found), world.local.tree.name(found)),
+                None => (Key::Base(world.base.parent(node)?), &*entry.remote_name),
+            };
+            Some(((folder, name::nfc(name), item.folder), *key))
         };
         self.all.iter().filter_map(place).collect()
     }
@@ -104,10 +121,11 @@ impl Items {
     fn collect_local(&mut self, world: &World<'_>) {
         let tree = &world.local.tree;
         let mut paths = Paths::new(tree);
-        let new_remote = self.new_remote_by_place(world);
+        let only_remote = self.only_remote_by_place(world);
         for node in tree.walk(Node::ROOT).skip(1) {
             let entry = tree.get(node);
-            if world.recognition.of_local[node].is_some() || entry.kind == LocalKind::Special {
+            let released = self.split.contains_key(&node);
+            if world.recognition.of_local[node].is_some() && !released || entry.kind == LocalKind::Special {
                 continue;
             }
             let folder = entry.kind == LocalKind::Folder;
@@ -116,18 +134,23 @@ impl Items {
             let accepted = !local_only && (world.policy.takes_part)(&path);
             let parent = self.local_parent(world, node);
             let composed = name::key(tree.name(node), world.policy.local_folds_case);
-            let twin = new_remote
+            let twin = only_remote
                 .get(&(parent, composed, folder))
                 .filter(|_| !local_only)
                 .and_then(|twins| self.twin(world, node, twins))
                 // Names that differ in case may differ for the filter too.
-                .filter(|key| self.all[key].accepted == accepted);
+                .filter(|key| self.all[key].accepted_there == accepted);
             if let Some(key) = twin {
-                self.alias.insert(Key::Local(node), key);
+                if released {
+                    self.split.insert(node, key);
+                } else {
+                    self.alias.insert(Key::Local(node), key);
+                }
                 let item = self.all.get_mut(&key).expect("a twin is a collected item");
                 item.local = Some(node);
-                item.here = Change::Edited;
-                item.accepted_here = item.accepted;
+                item.here = if item.base.is_some() { Change::Same } else { Change::Edited };
+                item.moved_here = item.moved_there;
+                item.accepted_here = item.accepted_there;
                 continue;
             }
             if !accepted && !folder {
@@ -145,7 +168,7 @@ impl Items {
         }
     }
 
-    /// Of the new items on iCloud that have the name of the local `node` in some form, the one that it is: the one
+    /// Of the items only on iCloud that have the name of the local `node` in some form, the one that it is: the one
     /// written the same way, else one that is written like nothing else here.
     fn twin(&self, world: &World<'_>, node: Node, twins: &[Key]) -> Option<Key> {
         let tree = &world.local.tree;
@@ -161,12 +184,18 @@ impl Items {
             .copied()
     }
 
-    fn new_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Vec<Key>> {
+    /// What stands only on iCloud, by its place there: what is new, and folders that were kept only there.
+    fn only_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Vec<Key>> {
         let mut places: HashMap<_, Vec<Key>> = HashMap::new();
         for (key, item) in &self.all {
-            if let Key::Remote(node) = key {
-                let parent = self.remote_parent(world, *node);
-                let name = name::key(&world.remote.tree.get(*node).name, world.policy.local_folds_case);
+            let kept_there = item.base.is_some_and(|known| {
+                item.folder && item.local.is_none() && world.base.get(known).presence == Presence::RemoteOnly
+            });
+            if let Some(node) =
+                item.remote.filter(|_| item.base.is_none() || kept_there && item.there.is_there())
+            {
+                let parent = self.remote_parent(world, node);
+                let name = name::key(&world.remote.tree.get(node).name, world.policy.local_folds_case);
                 places.entry((parent, name, item.folder)).or_default().push(*key);
             }
         }
@@ -185,6 +214,10 @@ pub(super) struct Above {
     dismissed: bool,
     /// It went with a folder that was moved here to where nothing is synced, and nothing is read.
     left_here: bool,
+    /// It lies in what iCloud shows as not ours, shared to this account say.
+    foreign: bool,
+    /// What stands at its folder's old place here is another folder.
+    released: bool,
 }
 
 /// Whether nothing happened to an item of the base.
@@ -196,6 +229,8 @@ fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) -> bool {
         && item.accepted
         && (!item.folder || item.accepted_here && item.accepted_there)
         && entry.presence == Presence::Both
+        // A temporary name, learnt on the way to the right one.
+        && name::aside_origin(&entry.local_name).is_none()
         && !world.is_too_large(entry.remote_size)
         && !world.is_too_large((!entry.folder).then_some(entry.stamp.size))
 }
@@ -215,12 +250,15 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     if above.left_here && world.recognition.of_base[node] == LocalFate::Unknown {
         item.here = Change::Left;
     }
+    item.foreign = is_foreign(world, &item, &entry.id, above);
     let mut below = Above {
         // A library that was renamed here is renamed back, so what it holds has not moved.
         moved_here: above.moved_here || item.moved_here && !world.is_library(&item),
         moved_there: above.moved_there || item.moved_there,
         dismissed: item.dismissed,
         left_here: above.left_here && item.here == Change::Left,
+        foreign: item.foreign,
+        released: false,
     };
     let takes_part = world.policy.takes_part;
     item.accepted = takes_part(agreed);
@@ -317,9 +355,20 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
     };
 }
 
+/// Whether iCloud shows a synced item as something that is not ours, or in a folder that it shows so.
+fn is_foreign(world: &World<'_>, item: &Item, id: &ItemId, above: Above) -> bool {
+    let tree = &world.remote.tree;
+    let Some(found) = tree.by_id(id) else { return above.foreign };
+    let is_foreign = |node: Node| tree.get(node).kind == RemoteKind::Foreign;
+    if !item.moved_there {
+        return is_foreign(found) || above.foreign;
+    }
+    std::iter::successors(Some(found), |node| tree.parent(*node)).any(is_foreign)
+}
+
 /// As [`known`], for an item on its own: its paths are looked at whatever happened above it.
 pub(super) fn known_alone(world: &World<'_>, node: Node) -> Item {
-    let above = Above { moved_here: true, moved_there: true, dismissed: false, left_here: false };
+    let above = Above { moved_here: true, moved_there: true, ..Above::default() };
     known(world, node, &world.base.path(node), above).0
 }
 

@@ -66,7 +66,8 @@ pub(super) fn shown_path(world: &World<'_>, item: &Item) -> RelPath {
 
 /// Whether nothing may be done with the item now; with what to tell, if anything.
 fn held_back(world: &World<'_>, item: &Item, path: &RelPath) -> Option<Option<NoteKind>> {
-    if (world.policy.is_waiting)(path) {
+    // What is shared to the account is left alone, and told once; its disappearance deletes nothing.
+    if item.foreign || (world.policy.is_waiting)(path) {
         return Some(None);
     }
     if item.folder || !(item.accepted || item.base.is_none()) {

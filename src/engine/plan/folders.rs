@@ -14,13 +14,13 @@ struct Folders<'a, 'w> {
     ending_in: HashMap<Key, Vec<Key>>,
 }
 
-/// Settles every folder that hangs on what it holds, from the bottom up.
-pub(super) fn settle(world: &World<'_>, items: &mut Items) {
-    Folders { world, ending_in: items.by_end() }.settle(items);
+/// Settles every folder that hangs on what it holds, from the bottom up. Says whether one of them got another place.
+pub(super) fn settle(world: &World<'_>, items: &mut Items) -> bool {
+    Folders { world, ending_in: items.by_end() }.settle(items)
 }
 
 impl Folders<'_, '_> {
-    fn settle(mut self, items: &mut Items) {
+    fn settle(mut self, items: &mut Items) -> bool {
         // Each folder after all that it holds now, here or there, or in the end. No recursion: trees may be deep.
         let mut stack: Vec<(Key, bool)> = items
             .all
@@ -29,16 +29,17 @@ impl Folders<'_, '_> {
             .map(|(key, _)| (*key, false))
             .collect();
         let mut entered = HashSet::new();
+        let mut replaced = false;
         while let Some((key, held_settled)) = stack.pop() {
             if held_settled {
                 let (fate, reason) = self.fate(items, key);
-                if fate == Fate::Keep {
-                    self.stay_in_scope(items, key);
-                }
+                replaced |= fate == Fate::Keep && self.stay_in_scope(items, key);
                 let item = items.all.get_mut(&key).expect("the key is of this map");
                 item.fate = fate;
                 item.reason = reason.unwrap_or(item.reason);
-                if fate != Fate::Keep {
+                if fate == Fate::Keep {
+                    stack.extend(self.reopen(items, &entered, key).map(|folder| (folder, true)));
+                } else {
                     item.place = None;
                 }
             } else if items.all[&key].fate == Fate::Open && entered.insert(key) {
@@ -46,6 +47,20 @@ impl Folders<'_, '_> {
                 stack.extend(self.held_by(items, key).into_iter().map(|child| (child, false)));
             }
         }
+        replaced
+    }
+
+    /// Opens the folder that the item ends in again, if it was settled as one that does not stay: where folders lie in
+    /// each other, one on each side, it was settled without the item.
+    fn reopen(&self, items: &mut Items, settled: &HashSet<Key>, key: Key) -> Option<Key> {
+        let folder = items.all[&key].place.as_ref()?.parent;
+        let item = items.all.get_mut(&folder).filter(|item| item.fate != Fate::Keep)?;
+        if item.fate == Fate::Open || !settled.contains(&folder) {
+            return None;
+        }
+        item.fate = Fate::Open;
+        choose(self.world, items, folder, None);
+        Some(folder)
     }
 
     fn held_by(&self, items: &Items, key: Key) -> Vec<Key> {
@@ -77,6 +92,11 @@ impl Folders<'_, '_> {
         }
         if !item.accepted {
             return (Fate::Forget, Some(Reason::NoLongerTakesPart));
+        }
+        // Gone on one side and moved out of scope on the other: it stays where it went.
+        let in_scope_here = item.here.is_there() && item.accepted_here;
+        if !in_scope_here && !(item.there.is_there() && item.accepted_there) {
+            return (Fate::Forget, Some(Reason::GoneOnBoth));
         }
         // Gone on one side: whether the other side's copy can go too hangs on everything in it.
         let held = if item.here.is_there() {
@@ -125,19 +145,19 @@ impl Folders<'_, '_> {
     }
 
     /// A folder that was moved to where nothing is synced, but is needed for what did not go with it: it is made again
-    /// on that side, where it was.
-    fn stay_in_scope(&mut self, items: &mut Items, key: Key) {
+    /// on that side, where it was. Says whether it is.
+    fn stay_in_scope(&mut self, items: &mut Items, key: Key) -> bool {
         let (world, item) = (self.world, &items.all[&key]);
         let (here, there) = (item.accepted_here, item.accepted_there);
         if item.base.is_none() || !item.accepted || here == there || world.is_library(item) {
-            return;
+            return false;
         }
         if !(item.here.is_there() && item.there.is_there()) {
-            return;
+            return false;
         }
         match world.policy.mode {
-            Mode::UploadOnly if here => return,
-            Mode::DownloadOnly if there => return,
+            Mode::UploadOnly if here => return false,
+            Mode::DownloadOnly if there => return false,
             _ => {}
         }
         let went_along = |child: &Key| {
@@ -159,7 +179,7 @@ impl Folders<'_, '_> {
             _ => Vec::new(),
         };
         if known.iter().chain(self.ending_in.get(&key).into_iter().flatten()).any(went_along) {
-            return;
+            return false;
         }
         let item = items.all.get_mut(&key).expect("the key is of this map");
         if there {
@@ -172,6 +192,7 @@ impl Folders<'_, '_> {
         if let Some(place) = &items.all[&key].place {
             self.ending_in.entry(place.parent).or_default().push(key);
         }
+        true
     }
 
     /// Whether something that takes part ends in the folder.
@@ -203,8 +224,11 @@ impl Folders<'_, '_> {
             let same = item.filter(|item| item.local == Some(child));
             let junk = tree.get(child).kind == LocalKind::File && (world.policy.is_junk)(&tree.path(child));
             let left = same.is_some_and(|item| item.here == Change::Left);
+            // A folder that was moved out of scope stays where it went.
+            let moved_out = same.is_some_and(|item| item.folder && item.accepted && !item.accepted_here);
             held = held.max(match same.filter(|_| !left).map(|item| item.fate) {
                 Some(Fate::DropLocal | Fate::Keep) => Held::Nothing,
+                Some(Fate::Open | Fate::DropRemote) if moved_out => Held::Foreign,
                 Some(Fate::Forget | Fate::OneSided(_)) => Held::Foreign,
                 Some(Fate::Pin) if !same.is_some_and(is_unknown) => Held::Foreign,
                 Some(Fate::Pin | Fate::Open | Fate::DropRemote) => Held::Unsettled,
@@ -233,8 +257,10 @@ impl Folders<'_, '_> {
             let same = item.filter(|item| item.remote == Some(child));
             let junk = !tree.get(child).is_folder() && (world.policy.is_junk)(&tree.path(child));
             let left = same.is_some_and(|item| item.there == Change::Left);
+            let moved_out = same.is_some_and(|item| item.folder && item.accepted && !item.accepted_there);
             held = held.max(match same.filter(|_| !left).map(|item| item.fate) {
                 Some(Fate::DropRemote | Fate::Keep) => Held::Nothing,
+                Some(Fate::Open | Fate::DropLocal) if moved_out => Held::Foreign,
                 Some(Fate::Forget | Fate::OneSided(_)) => Held::Foreign,
                 Some(Fate::Pin) if !same.is_some_and(is_unknown) => Held::Foreign,
                 Some(Fate::Pin | Fate::Open | Fate::DropLocal) => Held::Unsettled,

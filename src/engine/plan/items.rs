@@ -128,6 +128,8 @@ pub(super) struct Item {
     pub accepted_there: bool,
     /// It lives in an app library that is not opted in any more.
     pub dismissed: bool,
+    /// It was synced, and iCloud shows it now, or a folder above it, as something that is not ours.
+    pub foreign: bool,
     /// The remote item is another one than the base's, of the same name: its successor.
     pub succeeded: bool,
     pub fate: Fate,
@@ -140,7 +142,8 @@ pub(super) struct Items {
     pub all: BTreeMap<Key, Item>,
     /// Items that turned out to be another one.
     pub alias: HashMap<Key, Key>,
-    /// Local nodes that are an item of their own although the base knows them: they end in another zone.
+    /// Local nodes that are another item than the one of the base that they were recognised as: they end in another zone,
+    /// or stand where a folder that is kept on iCloud only stood before it moved there.
     pub split: HashMap<Node, Key>,
     pub notes: Vec<Note>,
 }
@@ -292,6 +295,7 @@ impl Item {
             accepted_here: true,
             accepted_there: true,
             dismissed: false,
+            foreign: false,
             succeeded: false,
             fate: Fate::Open,
             step: Step::Nothing,

@@ -6,7 +6,7 @@
 //! 2. `decide`: what follows from it, by the table of `docs/sync.md` §4.
 //! 3. `place`: where each item ends; `zones`: items that cannot be moved there; `folders`: which folders stay
 //!    for what they hold.
-//! 4. `claims`: who gets a name that two items claim.
+//! 4. `names`: which names cannot be held; `claims`: who gets a name that two items claim.
 //! 5. `tasks`, `order`, `actions`: what is to be done, what waits for what, and the operations.
 //!
 //! Items that nothing happened to are never touched, so after a few changes all but the first step is small; see
@@ -18,6 +18,7 @@ mod collect;
 mod decide;
 mod folders;
 mod items;
+mod names;
 mod order;
 mod place;
 pub mod print;
@@ -91,6 +92,7 @@ pub fn plan(
     let mut items = items::Items::collect(&world);
     decide::decide(&world, &mut items);
     place::place(&world, &mut items);
+    names::set_aside(&world, &mut items);
     claims::settle(&world, &mut items);
     skipped(&world, &mut items.notes);
     items.notes.sort_by(|a, b| a.path.cmp(&b.path));

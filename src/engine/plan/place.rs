@@ -7,7 +7,7 @@ use super::items::{Change, Fate, Items, Key, Place, World};
 use super::{folders, zones};
 use crate::engine::operation::Reason;
 use crate::model::Side;
-use crate::model::name::{aside_origin, nfc};
+use crate::model::name::{aside_origin, held_here, nfc, unparked};
 
 /// Gives every item that stays its place, then settles the open folders from the bottom up.
 pub(super) fn place(world: &World<'_>, items: &mut Items) {
@@ -16,8 +16,13 @@ pub(super) fn place(world: &World<'_>, items: &mut Items) {
         choose(world, items, key, None);
     }
     break_cycles(world, items, &keys);
-    zones::split(world, items, &keys);
-    folders::settle(world, items);
+    loop {
+        zones::split(world, items);
+        // A folder that stays in scope after all may do so in another zone.
+        if !folders::settle(world, items) {
+            return;
+        }
+    }
 }
 
 /// Chooses the place of one item: where it was moved to, the move on iCloud before the one here.
@@ -53,10 +58,10 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
         (None, None, _) => return,
         _ => Side::Remote,
     };
+    let agreed = item.base.map(|node| world.base.get(node));
     let place = match (side, here, there) {
         (Side::Local, Some(node), _) => {
-            let name = world.local.tree.name(node);
-            let name = aside_origin(name).unwrap_or(name);
+            let name = unparked(world.local.tree.name(node), agreed.map(|entry| &*entry.local_name));
             let kept = remote_name.filter(|remote| nfc(remote) == nfc(name)).unwrap_or(name);
             Place {
                 parent: items.local_parent(world, node),
@@ -66,9 +71,10 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
         }
         (_, _, Some(node)) => {
             let name = &*world.remote.tree.get(node).name;
-            let name = aside_origin(name).unwrap_or(name);
-            let composed = nfc(name);
-            let kept = local_name.filter(|local| nfc(local) == composed).map_or(composed.clone(), Into::into);
+            let name = unparked(name, agreed.map(|entry| &*entry.remote_name));
+            let kept = local_name
+                .filter(|local| nfc(local) == nfc(name))
+                .map_or_else(|| held_here(name), Into::into);
             Place { parent: items.remote_parent(world, node), local_name: kept, remote_name: name.into() }
         }
         _ => return,

@@ -4,26 +4,28 @@ use super::collect::known_alone;
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
 use super::place::choose;
+use super::tasks::end_of;
 use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
-use crate::model::name::nfc;
+use crate::model::name::held_here;
 use crate::model::{Side, Zone};
 
 /// An item that ends in another zone than it lives in cannot be moved there (`docs/protocol.md` §10.3): its copy
 /// here goes up as new, the item on iCloud goes to the trash.
-pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
-    let mut strangers = Vec::new();
-    for &key in keys {
-        if is_in_foreign_zone(world, items, key) {
-            strangers.push(key);
-        }
-    }
+pub(super) fn split(world: &World<'_>, items: &mut Items) {
+    let mut strangers: Vec<Key> =
+        items.all.keys().copied().filter(|key| is_in_foreign_zone(world, items, *key)).collect();
     if strangers.is_empty() {
         return;
     }
     let mut ending_in = items.by_end();
     while let Some(key) = strangers.pop() {
         if !is_in_foreign_zone(world, items, key) {
+            continue;
+        }
+        // What a folder ends in decides first: it may take the item along into another zone, or out of one.
+        if let Some(above) = highest_stranger(world, items, key) {
+            strangers.extend([key, above]);
             continue;
         }
         if items.all[&key].base.is_some_and(|node| world.base.get(node).package) {
@@ -66,11 +68,25 @@ pub(super) fn split(world: &World<'_>, items: &mut Items, keys: &[Key]) {
 
 fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {
     let item = &items.all[&key];
-    let (Some(remote), Some(_), Some(place)) = (item.remote, item.local, &item.place) else {
+    let remote = item.remote.filter(|_| item.there.is_there());
+    let (Some(remote), Some(_), Some(place)) = (remote, item.local, &item.place) else {
         return false;
     };
     let zone = world.remote.tree.get(remote).id.zone();
     !world.is_library(item) && zone_of(world, items, place.parent).is_some_and(|ending_in| ending_in != *zone)
+}
+
+/// The highest of the folders that the item ends in which itself ends in another zone.
+fn highest_stranger(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
+    let mut highest = None;
+    let mut at = end_of(world, items, key);
+    while let Some(folder) = at {
+        if items.all.contains_key(&folder) && is_in_foreign_zone(world, items, folder) {
+            highest = Some(folder);
+        }
+        at = end_of(world, items, folder);
+    }
+    highest
 }
 
 /// Makes two items of one: a new one here, and one on iCloud that left the scope.
@@ -80,7 +96,7 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
         // A version on iCloud that nobody here has seen is no copy of what moved away: it comes back to its place.
         let place = item.remote.map(|node| Place {
             parent: items.remote_parent(world, node),
-            local_name: nfc(&world.remote.tree.get(node).name),
+            local_name: held_here(&world.remote.tree.get(node).name),
             remote_name: world.remote.tree.get(node).name.clone(),
         });
         place.filter(|_| item.folder || item.there == Change::Edited)
@@ -131,7 +147,7 @@ fn zone_of(world: &World<'_>, items: &Items, folder: Key) -> Option<Zone> {
     let mut at = folder;
     for _ in 0..10_000 {
         let item = items.all.get(&at);
-        if let Some(node) = item.and_then(|item| item.remote) {
+        if let Some(node) = item.and_then(|item| item.remote.filter(|_| item.there.is_there())) {
             return Some(world.remote.tree.get(node).id.zone().clone());
         }
         match (at, item) {

@@ -164,13 +164,6 @@ pub trait Disk: Sync {
     /// [`DiskError::Changed`], [`DiskError::Taken`].
     fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError>;
 
-    /// Exchanges two items in one step.
-    ///
-    /// # Errors
-    ///
-    /// [`DiskError::Changed`] when one is not as planned.
-    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError>;
-
     /// Moves a file to the local trash, or removes an empty folder (junk such as `.DS_Store` in it goes to the trash).
     ///
     /// # Errors

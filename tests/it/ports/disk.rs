@@ -180,17 +180,6 @@ pub fn a_rename_needs_the_planned_item_and_a_free_name(bench: &dyn DiskBench) {
     assert!(matches!(disk.rename(&path("e/b"), &path("c"), &planned), Err(DiskError::Changed { .. })));
 }
 
-pub fn two_items_change_places(bench: &dyn DiskBench) {
-    let disk = bench.disk();
-    bench.write("a", b"1");
-    bench.mkdir("d");
-    bench.write("d/b", b"22");
-    let (a, b) = (stamp(disk, "a"), stamp(disk, "d/b"));
-    assert!(disk.exchange((&path("a"), &b), (&path("d/b"), &a)).is_err());
-    disk.exchange((&path("a"), &a), (&path("d/b"), &b)).unwrap();
-    assert_eq!((bench.read("a").unwrap(), bench.read("d/b").unwrap()), (b"22".to_vec(), b"1".to_vec()));
-}
-
 pub fn trashing_keeps_the_content_and_spares_full_folders(bench: &dyn DiskBench) {
     let disk = bench.disk();
     bench.mkdir("d");

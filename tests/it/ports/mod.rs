@@ -50,7 +50,7 @@ macro_rules! disk_suite {
             a_file_is_read_whole_or_not_agreed a_folder_is_made_under_a_free_name
             a_download_shows_only_when_it_is_placed a_download_resumes_while_it_is_of_one_version
             a_discarded_download_is_gone what_is_replaced_lies_in_the_trash what_changed_is_not_replaced
-            a_rename_needs_the_planned_item_and_a_free_name two_items_change_places
+            a_rename_needs_the_planned_item_and_a_free_name
             trashing_keeps_the_content_and_spares_full_folders
             a_folder_that_is_gone_keeps_nothing_from_being_durable
         }

@@ -190,7 +190,9 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
         apart.insert(name::nfc(note.path.as_str()).into_string(), format!("{:?}", note.kind));
     }
     // An item that is set aside where it went still has its old place on the other side.
-    for path in apart.keys().cloned().collect::<Vec<_>>() {
+    let spelled = state.set_aside.keys().chain(report.notes.iter().map(|note| &note.path));
+    let spelled: Vec<_> = spelled.map(|path| path.as_str().to_owned()).collect();
+    for path in apart.keys().cloned().chain(spelled).collect::<Vec<_>>() {
         let here = RelPath::parse(&path).ok().and_then(|path| run.world.disk.look(&path).ok().flatten());
         let there = run.world.drive.find(&path);
         for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
@@ -230,10 +232,14 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
     }
     let takes_part = |path: &str| run.settings.filter.takes_part(path.split(" #").next().unwrap_or(path));
     let plain = !run.history.odd && run.history.twists.is_empty();
-    // Persons may make two names that one side cannot hold apart also in a plain world.
-    let mut faults =
-        apart.iter().filter(|(_, why)| !why.contains("Unicode form") && !why.contains("which is set aside"));
-    if plain && let Some((path, why)) = faults.next() {
+    // Persons may make two names that one side cannot hold apart also in a plain world, and what stays where it was for
+    // that may hold another name.
+    let twins = apart.values().any(|why| why.contains("Unicode form"));
+    let mut faults = apart.iter().filter(|(_, why)| !why.contains("which is set aside"));
+    if plain
+        && !twins
+        && let Some((path, why)) = faults.next()
+    {
         return Err(Broken::new("equality", format!("{path} is set aside in a plain world: {why}")));
     }
     let differences = run.world.differences_but(|path| !takes_part(path) || is_apart(apart, path));
@@ -302,15 +308,8 @@ const REMOTE: [Call; 8] = [
     Call::Stage,
     Call::Commit,
 ];
-const LOCAL: [Call; 7] = [
-    Call::MakeFolder,
-    Call::Place,
-    Call::Replace,
-    Call::Rescue,
-    Call::RenameLocal,
-    Call::Exchange,
-    Call::TrashLocal,
-];
+const LOCAL: [Call; 6] =
+    [Call::MakeFolder, Call::Place, Call::Replace, Call::Rescue, Call::RenameLocal, Call::TrashLocal];
 
 /// P5: a further pass only looks.
 fn stays_quiet(run: &mut Run, before: &Report) -> Result<(), Broken> {

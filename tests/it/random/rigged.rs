@@ -52,7 +52,7 @@ pub struct Seen {
     /// Items whose deletion counts for the guard: ids there, paths here.
     pub counting: Mutex<BTreeSet<(Side, String)>>,
     /// What the base knew when the pass began.
-    pub known: Mutex<HashMap<Identity, Vec<ItemId>>>,
+    pub known: Mutex<HashMap<Identity, Vec<(ItemId, RelPath)>>>,
     /// What the engine took away here though it stands on iCloud as it ever did.
     pub unasked: Mutex<Vec<String>>,
     withheld: Mutex<BTreeSet<ItemId>>,
@@ -307,16 +307,12 @@ impl Disk for RiggedDisk<'_> {
         self.inner.rename(from, to, &self.planned(from, stamp))
     }
 
-    fn exchange(&self, a: (&RelPath, &LocalStamp), b: (&RelPath, &LocalStamp)) -> Result<(), DiskError> {
-        self.inner.exchange(a, b)
-    }
-
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.inner.trash(path, &self.planned(path, stamp))?;
         lock(&self.seen.deleted).insert((Side::Local, path.as_str().to_owned()));
-        // Where persons moved one file over another here, one file may stand for several items.
+        // Where persons moved one file over another here, one file may stand for another item, or for several.
         if let Some(ids) = lock(&self.seen.known).get(&stamp.identity)
-            && ids.iter().all(|id| self.drive.has_stayed(id))
+            && ids.iter().all(|(id, known)| known == path && self.drive.has_stayed(id))
         {
             lock(&self.seen.unasked).push(path.to_string());
         }

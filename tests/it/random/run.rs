@@ -11,7 +11,9 @@ use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Re
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::model::filter::Filter;
 use icloudds::model::state::Verdict;
-use icloudds::model::{BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, Side};
+use icloudds::model::{
+    BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side,
+};
 
 use super::history::{Deed, History, Op, Pass, Twist};
 use super::oracle::{self, Broken};
@@ -349,12 +351,13 @@ impl Run {
 }
 
 /// Which item of iCloud each local one is, as far as identities can be told apart.
-fn known(engine: &Engine) -> HashMap<Identity, Vec<ItemId>> {
+fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
     let base = &engine.state.base;
     let mut known: HashMap<_, Vec<_>> = HashMap::new();
-    for entry in base.walk(Node::ROOT).map(|node| base.get(node)) {
+    for node in base.walk(Node::ROOT) {
+        let entry = base.get(node);
         if entry.presence == Presence::Both {
-            known.entry(entry.stamp.identity).or_default().push(entry.id.clone());
+            known.entry(entry.stamp.identity).or_default().push((entry.id.clone(), base.path(node)));
         }
     }
     known

@@ -48,7 +48,6 @@ pub enum Call {
     Discard,
     Rescue,
     RenameLocal,
-    Exchange,
     TrashLocal,
     Sync,
     Store,

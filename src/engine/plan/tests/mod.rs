@@ -5,4 +5,5 @@ mod table;
 mod table_bullets;
 mod table_found;
 mod table_odd;
+mod table_rare;
 mod world;

@@ -9,7 +9,7 @@ use crate::model::Side;
 /// What a case is called, the synced tree, what happened here and there, and the lines of the plan.
 pub type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
 
-/// Carries out `edit a; move a b; new a/; delete a; rewrite a; touch a; cut a; back a`.
+/// Carries out `edit a; move a b; new a/; delete a; rewrite a; touch a; cut a; sync`.
 pub fn happen(world: &mut World, side: Side, script: &str) {
     for step in script.split(';').map(str::trim).filter(|step| !step.is_empty()) {
         let words: Vec<&str> = step.split(' ').collect();
@@ -35,6 +35,7 @@ pub fn happen(world: &mut World, side: Side, script: &str) {
             }
             ["sign", path] => world.thing(side, path).signed = true,
             ["kind", kind, path] => world.thing(side, path).kind = super::world::Kind::of(kind),
+            ["sync"] => drop(world.settle()),
             ["nosize", path] => world.thing(side, path).unsized_there = true,
             _ => panic!("no such step: {step}"),
         }

@@ -183,9 +183,10 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
             }
             let (x, y) = (half.things[&a].clone(), half.things[&b].clone());
             for (id, place) in [(a, y), (b, x)] {
+                // Who puts another file in the place of an emptied one has seen that it is empty.
                 if world.half(side).things[&id].cut {
                     let content = world.half(side).things[&id].content;
-                    journal.living.remove(&content);
+                    journal.gone(world, side, content);
                 }
                 let version = world.fresh();
                 let thing = world.half(side).things.get_mut(&id).unwrap();

@@ -201,14 +201,18 @@ impl Case {
 /// not take part, is not looked at.
 fn shown(world: &World, side: Side) -> BTreeSet<(String, u64)> {
     let base = &world.state.base;
+    let half = if side == Side::Local { &world.local } else { &world.remote };
+    // A folder made anew at the path of one is that one.
+    let is_here = |node: Node, id: u64, thing: &Thing| {
+        base.get(node).stamp.identity.inode == thing.inode || base.path(node).as_str() == half.path(id)
+    };
     let one_sided = |id: u64, thing: &Thing| {
-        base.walk(Node::ROOT).map(|node| base.get(node)).any(|entry| match entry.presence {
+        base.walk(Node::ROOT).any(|node| match base.get(node).presence {
             Presence::Both => false,
-            Presence::LocalOnly => side == Side::Local && entry.stamp.identity.inode == thing.inode,
-            Presence::RemoteOnly => side == Side::Remote && entry.id.doc() == format!("d{id}"),
+            Presence::LocalOnly => side == Side::Local && thing.is_folder() && is_here(node, id, thing),
+            Presence::RemoteOnly => side == Side::Remote && base.get(node).id.doc() == format!("d{id}"),
         })
     };
-    let half = if side == Side::Local { &world.local } else { &world.remote };
     half.things
         .iter()
         .filter(|(id, thing)| thing.kind != Kind::Special && (**id < LIBRARY || world.libraries))
