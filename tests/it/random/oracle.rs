@@ -8,7 +8,7 @@ use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
 use icloudds::engine::ports::Disk;
-use icloudds::model::{ItemId, Node, Presence, RelPath, Side, name};
+use icloudds::model::{BaseEntry, ItemId, Node, Presence, RelPath, Side, name};
 
 use super::history::{Op, Twist};
 use super::run::Run;
@@ -208,21 +208,37 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
         }
     }
     for node in state.base.walk(Node::ROOT) {
-        if state.base.get(node).presence != Presence::Both {
-            apart.insert(
-                name::nfc(state.base.path(node).as_str()).into_string(),
-                "on one side only".to_owned(),
-            );
+        let entry = state.base.get(node);
+        if entry.presence != Presence::Both {
+            let agreed = name::nfc(state.base.path(node).as_str()).into_string();
+            let here = standing_at(run, entry);
+            let there = run.world.drive.path_of(&entry.id);
+            for place in here.into_iter().chain(there).chain([agreed]) {
+                apart.insert(place, "on one side only".to_owned());
+            }
         }
     }
     apart
+}
+
+/// Where a folder of the base stands here, under whatever name.
+fn standing_at(run: &Run, entry: &BaseEntry) -> Option<String> {
+    let disk = &run.world.disk;
+    let is_it = |path: &RelPath| {
+        let found = disk.look(path).ok().flatten();
+        found.is_some_and(|found| found.stamp.identity == entry.stamp.identity)
+    };
+    let paths = disk.tree().into_keys().filter(|path| RelPath::parse(path).is_ok_and(|path| is_it(&path)));
+    paths.map(|path| name::nfc(&path).into_string()).next()
 }
 
 fn is_apart(apart: &BTreeMap<String, String>, path: &str) -> bool {
     let plain = path.replace(" #2", "").replace(" #3", "");
     apart.keys().any(|other| {
         let rest = plain.strip_prefix(other.as_str());
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        // A folder may have to stay on one side for what is set aside in it.
+        let holds_it = other.strip_prefix(plain.as_str()).is_some_and(|rest| rest.starts_with('/'));
+        holds_it || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
 }
 
