@@ -140,6 +140,27 @@ const FOUND: &[Case<'static>] = &[
         ],
     ),
     (
+        "a folder takes along what was moved into it there and moved over another one here",
+        "b d u/",
+        "over d b; delete u",
+        "edit b; move d u/c",
+        &[],
+    ),
+    (
+        "a name stays with what left the scope under it",
+        "A/",
+        "move A private",
+        "move A B; new private/; new private/=ok",
+        &[],
+    ),
+    (
+        "a folder that left the scope there makes way for what it held",
+        "A/ A/b/",
+        "move A/b u",
+        "move A private; move private/b A; new A/c",
+        &[],
+    ),
+    (
         "a power cut and a move out of scope",
         "fff",
         "cut fff; move fff private",
