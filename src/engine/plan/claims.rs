@@ -147,9 +147,10 @@ impl Folder {
             }
         }
         // Who left the scope stays where it went, whatever becomes of its other half.
-        let stays = |item: Option<&Item>, on_side: fn(&Item) -> Change| {
+        let stays = |item: Option<&Item>, on_side: fn(&Item) -> Change, other_goes: Fate| {
             item.is_none_or(|item| {
                 on_side(item) == Change::Left
+                    || item.fate == other_goes
                     || matches!(item.fate, Fate::Pin | Fate::Forget | Fate::OneSided(_))
             })
         };
@@ -158,7 +159,7 @@ impl Folder {
             folder.taken.insert(name::key(text, true));
             let key = items.key_of_local(world, child);
             let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
-            if !settled && stays(items.all.get(&key), |item| item.here) {
+            if !settled && stays(items.all.get(&key), |item| item.here, Fate::DropRemote) {
                 folder.held_here.insert(if folds { name::key(text, true) } else { text.into() }, child);
             }
         }
@@ -167,7 +168,7 @@ impl Folder {
             folder.taken.insert(name::key(text, true));
             let key = items.key_of_remote(world, child);
             let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
-            if !settled && stays(items.all.get(&key), |item| item.there) {
+            if !settled && stays(items.all.get(&key), |item| item.there, Fate::DropLocal) {
                 folder.held_there.insert(name::key(text, folds), child);
             }
         }

@@ -138,8 +138,15 @@ fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key,
         Fate::OneSided(Presence::LocalOnly) => vec![Kind::KeepLocalOnly],
         Fate::OneSided(_) => vec![Kind::KeepRemoteOnly],
         Fate::DropLocal => vec![Kind::TrashLocal],
-        // What a folder takes along needs no call of its own.
-        Fate::DropRemote if goes_with_its_folder(world, items, item) => Vec::new(),
+        // What a folder takes along needs no call of its own; but the base, where it lies elsewhere, is to be told.
+        Fate::DropRemote if goes_with_its_folder(world, items, item) => match (item.base, item.remote) {
+            (Some(known), Some(node))
+                if world.base.parent(known).map(Key::Base) != Some(items.remote_parent(world, node)) =>
+            {
+                vec![Kind::Forget]
+            }
+            _ => Vec::new(),
+        },
         Fate::DropRemote => vec![Kind::TrashRemote],
         Fate::Keep => kinds_to_keep(world, items, item, hosts),
     }
@@ -259,9 +266,20 @@ impl Connector<'_, '_> {
                 self.wait_for_place(index, item, kind, &leaving);
             }
             match kind {
-                Kind::TrashLocal => self.wait_for_contents_here(index, item.local),
-                Kind::TrashRemote => self.wait_for_contents_there(index, item.remote),
-                Kind::Forget => self.wait_for_all_below(index, item.base),
+                Kind::TrashLocal => {
+                    self.wait_for_contents_here(index, item.local);
+                    self.wait_for_known_below(index, item.base);
+                }
+                Kind::TrashRemote => {
+                    self.wait_for_contents_there(index, item.remote);
+                    self.wait_for_known_below(index, item.base);
+                }
+                Kind::Forget => {
+                    self.wait_for_all_below(index, item.base);
+                    if item.fate == Fate::DropRemote {
+                        self.wait_for_its_folder(index, item.remote);
+                    }
+                }
                 _ => {}
             }
         }
@@ -386,6 +404,41 @@ impl Connector<'_, '_> {
             {
                 self.wait_for(index, fresh, &[Kind::MakeRemote, Kind::Upload], For::Courtesy);
             }
+        }
+    }
+
+    /// The base forgets a folder that goes to a trash with all that it knows below: what lives on elsewhere is put there
+    /// first.
+    fn wait_for_known_below(&mut self, index: usize, item: Option<Node>) {
+        let mut stack: Vec<Node> =
+            item.into_iter().flat_map(|item| self.world.base.children(item)).copied().collect();
+        while let Some(node) = stack.pop() {
+            let mut goes_itself = false;
+            for before in self.tasks.of(Key::Base(node)).to_vec() {
+                match self.tasks.all[before].kind {
+                    Kind::MoveLocal | Kind::MoveRemote => self.wait(index, before, For::Leave),
+                    Kind::Agree => self.wait(index, before, For::Courtesy),
+                    Kind::TrashLocal | Kind::TrashRemote => {
+                        goes_itself = true;
+                        self.wait(index, before, For::Courtesy);
+                    }
+                    _ => {}
+                }
+            }
+            if !goes_itself {
+                stack.extend(self.world.base.children(node));
+            }
+        }
+    }
+
+    /// What a folder on iCloud takes along goes when that folder goes.
+    fn wait_for_its_folder(&mut self, index: usize, item: Option<Node>) {
+        let mut at = item.map(|node| self.items.remote_parent(self.world, node));
+        while let Some(folder) = at.and_then(|key| self.items.all.get(&key)) {
+            if let Some(key) = at {
+                self.wait_for(index, key, &[Kind::TrashRemote], For::Done);
+            }
+            at = folder.remote.map(|node| self.items.remote_parent(self.world, node));
         }
     }
 

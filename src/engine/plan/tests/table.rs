@@ -315,14 +315,14 @@ const FOLDERS: &[Case<'static>] = &[
         "d/ d/f",
         "move d/f f",
         "delete d",
-        &["iCloud -> here trash d (deleted on iCloud)", "iCloud -> here trash f (deleted on iCloud)"],
+        &["iCloud -> here trash f (deleted on iCloud)", "iCloud -> here trash d (deleted on iCloud)"],
     ),
     (
         "deleted, file moved out",
         "d/ d/f",
         "delete d",
         "move d/f f",
-        &["here -> iCloud trash d (deleted here)", "here -> iCloud trash d/f (deleted here)"],
+        &["here -> iCloud trash d/f (deleted here)", "here -> iCloud trash d (deleted here)"],
     ),
     (
         "a link in it keeps it here",

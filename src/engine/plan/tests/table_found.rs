@@ -140,6 +140,29 @@ const FOUND: &[Case<'static>] = &[
         ],
     ),
     (
+        "a folder takes along what was moved into it there and moved over another one here",
+        "b d u/",
+        "over d b; delete u",
+        "edit b; move d u/c",
+        &[
+            "iCloud -> here settle conflict b conflict copy b (conflict 2026-11-22 10-00-00 nas) (different on both sides)",
+            "here -> iCloud trash u (deleted here)",
+            "state only forget d (deleted here)",
+        ],
+    ),
+    (
+        "a folder that left the scope there makes way for what it held",
+        "A/ A/b/",
+        "move A/b u",
+        "move A private; move private/b A; new A/c",
+        &[
+            "iCloud -> here move .icloudds-moving-0-u from u (moved on both sides, the place on iCloud counts)",
+            "iCloud -> here trash A (moved out of what is synced on iCloud)",
+            "iCloud -> here move A from .icloudds-moving-0-u (moved on both sides, the place on iCloud counts)",
+            "iCloud -> here download A/c (new on iCloud)",
+        ],
+    ),
+    (
         "a power cut and a move out of scope",
         "fff",
         "cut fff; move fff private",
@@ -150,6 +173,17 @@ const FOUND: &[Case<'static>] = &[
         ],
     ),
 ];
+
+const BY_NAME: &[Case<'static>] = &[(
+    "a name stays with what left the scope under it",
+    "A/",
+    "move A private",
+    "move A B; new private/; new private/f",
+    &[
+        "here -> iCloud trash A (moved out of what is synced here)",
+        "set-aside private (something here that does not take part has the name \"private\")",
+    ],
+)];
 
 const UPLOAD_ONLY: &[Case<'static>] = &[
     (
@@ -203,6 +237,11 @@ const FOLDING: &[Case<'static>] = &[
 #[test]
 fn what_random_changes_found() {
     check_all(FOUND, |world| world.ignore = vec!["private".to_owned(), ".DS_Store".to_owned()]);
+}
+
+#[test]
+fn what_random_changes_found_where_a_folder_is_ignored_without_what_it_holds() {
+    check_all(BY_NAME, |world| world.ignore = vec!["=private".to_owned()]);
 }
 
 #[test]
