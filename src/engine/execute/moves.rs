@@ -2,13 +2,16 @@
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{LookUp, RemoteItem, RemoteParent};
-use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, RelPath, name};
+use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, Node, RelPath, name};
 
 use super::confirm::{effect, is_racy};
 use super::lane::Lane;
 use super::recover;
 use super::report::{EffectKind, Halt};
 use super::service;
+
+/// So many folders above an item are looked at; a base that is deeper is none that we wrote.
+const MOST_ABOVE: usize = 200;
 
 impl Lane<'_> {
     /// Moves or renames here, to the operation's path.
@@ -98,8 +101,7 @@ impl Lane<'_> {
                 return Err(Halt::replan("it moved on here meanwhile"));
             }
         }
-        let mut checked = service::check(self.ports.remote, std::slice::from_ref(&seen))?;
-        let item = checked.pop().unwrap_or_else(|| Err(Halt::again("iCloud does not say where it is")))?;
+        let item = service::check_into(self.ports.remote, &seen, &self.folders_of(&target))?;
         if service::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
             return Err(Halt::replan("another item on iCloud has this name"));
         }
@@ -147,6 +149,15 @@ impl Lane<'_> {
         let kind = if renamed { EffectKind::Rename } else { EffectKind::Move };
         self.told(effect(operation, kind, was));
         Ok(())
+    }
+
+    /// A folder and those above it, as the base knows them, without the top.
+    fn folders_of(&self, folder: &ItemId) -> Vec<ItemId> {
+        let top = &self.ledger.state().base.get(Node::ROOT).id;
+        let above = |id: &ItemId| self.ledger.entry(id).map(|(parent, _)| parent);
+        let chain = std::iter::successors(Some(folder.clone()), above);
+        let is_top = |id: &ItemId| id == top || *id == ItemId::drive_root() || id.doc() == "documents";
+        chain.take(MOST_ABOVE).filter(|id| !is_top(id)).collect()
     }
 
     fn moved_on_icloud(

@@ -123,6 +123,28 @@ pub(super) fn check(remote: &dyn Remote, seen: &[RemoteSeen]) -> Result<Vec<Resu
     Ok(seen.iter().map(|seen| checked(seen, answers.next().unwrap_or(LookUp::Unknown))).collect())
 }
 
+/// As [`check`] of one item that is to be moved; in the same call the folders into which it goes. The service may well
+/// move it into a folder that somebody has just deleted, and then it would look deleted too.
+pub(super) fn check_into(
+    remote: &dyn Remote,
+    seen: &RemoteSeen,
+    folders: &[ItemId],
+) -> Result<RemoteItem, Halt> {
+    let asked = [(seen.id.clone(), seen.folder)].into_iter();
+    let asked: Vec<_> = asked.chain(folders.iter().map(|folder| (folder.clone(), true))).collect();
+    let mut answers = remote.look_up(&asked)?.into_iter();
+    let item = checked(seen, answers.next().unwrap_or(LookUp::Unknown));
+    let is_lost = |folder: LookUp| match folder {
+        LookUp::Found(folder) => folder.parent == RemoteParent::Trash,
+        LookUp::Gone => true,
+        LookUp::Unknown => false,
+    };
+    if answers.any(is_lost) {
+        return Err(Halt::replan("the folder it goes to was deleted on iCloud meanwhile"));
+    }
+    item
+}
+
 fn checked(seen: &RemoteSeen, answer: LookUp) -> Result<RemoteItem, Halt> {
     let item = match answer {
         LookUp::Found(item) => item,

@@ -184,6 +184,15 @@ impl Emitter<'_, '_> {
         Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, item.reason))
     }
 
+    /// Whether something stands under that name here, as the disk compares names.
+    fn is_held_here(&self, folder: Node, name: &str) -> bool {
+        let tree = &self.world.local.tree;
+        let wanted = name_key(name, true);
+        tree.child(folder, name).is_some()
+            || self.world.policy.local_folds_case
+                && tree.children(folder).iter().any(|child| name_key(tree.name(*child), true) == wanted)
+    }
+
     /// Where the deleted item `node` of the base would be here, in its folder as that stands when the operation's turn
     /// comes. `None` where another item has the place, or gets it from this plan: that one is no sign of life.
     fn place_of_absent(&self, node: Node, after: &mut Vec<usize>) -> Option<RelPath> {
@@ -207,7 +216,7 @@ impl Emitter<'_, '_> {
                 is_below_gone = false;
                 let name = names.last()?;
                 let here = self.items.sides(self.world, at).0;
-                let is_held = here.is_some_and(|folder| self.world.local.tree.child(folder, name).is_some());
+                let is_held = here.is_some_and(|folder| self.is_held_here(folder, name));
                 if is_held || self.given.contains(&(at, name_key(name, true))) {
                     return None;
                 }

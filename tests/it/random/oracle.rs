@@ -1,6 +1,6 @@
 //! The oracle: the promises of `docs/sync.md` §1 as checks on a world.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
 use icloudds::engine::ports::Disk;
-use icloudds::model::{BaseEntry, ItemId, Node, Presence, RelPath, Side, name};
+use icloudds::model::{Identity, ItemId, Node, Presence, RelPath, Side, name};
 
 use super::history::{Op, Twist};
 use super::run::Run;
@@ -189,57 +189,51 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     for note in &report.notes {
         apart.insert(name::nfc(note.path.as_str()).into_string(), format!("{:?}", note.kind));
     }
-    // An item that is set aside where it went still has its old place on the other side.
-    let spelled = state.set_aside.keys().chain(report.notes.iter().map(|note| &note.path));
-    let spelled: Vec<_> = spelled.map(|path| path.as_str().to_owned()).collect();
-    for path in apart.keys().cloned().chain(spelled).collect::<Vec<_>>() {
-        let here = RelPath::parse(&path).ok().and_then(|path| run.world.disk.look(&path).ok().flatten());
-        let there = run.world.drive.find(&path);
-        for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
-            let entry = state.base.get(node);
-            let moved = here.as_ref().is_some_and(|here| here.stamp.identity == entry.stamp.identity);
-            let old = name::nfc(state.base.path(node).as_str()).into_string();
-            if moved || old == path || there.as_ref() == Some(&entry.id) {
-                let now = run.world.drive.path_of(&entry.id);
-                for place in now.into_iter().chain([old]).filter(|place| *place != path) {
-                    apart.entry(place).or_insert_with(|| format!("is at {path}, which is set aside"));
-                }
-            }
-        }
-    }
-    for node in state.base.walk(Node::ROOT) {
+    // An item that is set aside where it went, or with the folder it went to, still has its old place on the other side.
+    let here = standing(run);
+    for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
         let entry = state.base.get(node);
-        if entry.presence != Presence::Both {
-            let agreed = name::nfc(state.base.path(node).as_str()).into_string();
-            let here = standing_at(run, entry);
-            let there = run.world.drive.path_of(&entry.id);
-            for place in here.into_iter().chain(there).chain([agreed]) {
-                apart.insert(place, "on one side only".to_owned());
+        let agreed = name::nfc(state.base.path(node).as_str()).into_string();
+        let there = run.world.drive.path_of(&entry.id);
+        let places: Vec<_> = here.get(&entry.stamp.identity).cloned().into_iter().chain(there).collect();
+        let places: Vec<_> = places.into_iter().chain([agreed]).collect();
+        let one_side = entry.presence != Presence::Both;
+        if one_side || places.iter().any(|place| is_within(&apart, place)) {
+            let why = if one_side { "on one side only" } else { "is elsewhere, which is set aside" };
+            for place in places {
+                apart.entry(place).or_insert_with(|| why.to_owned());
             }
         }
     }
     apart
 }
 
-/// Where a folder of the base stands here, under whatever name.
-fn standing_at(run: &Run, entry: &BaseEntry) -> Option<String> {
+/// Where what has an identity stands here, under whatever name.
+fn standing(run: &Run) -> HashMap<Identity, String> {
     let disk = &run.world.disk;
-    let is_it = |path: &RelPath| {
-        let found = disk.look(path).ok().flatten();
-        found.is_some_and(|found| found.stamp.identity == entry.stamp.identity)
-    };
-    let paths = disk.tree().into_keys().filter(|path| RelPath::parse(path).is_ok_and(|path| is_it(&path)));
-    paths.map(|path| name::nfc(&path).into_string()).next()
+    let mut standing = HashMap::new();
+    for path in disk.tree().into_keys() {
+        let found = RelPath::parse(&path).ok().and_then(|path| disk.look(&path).ok().flatten());
+        if let Some(found) = found {
+            standing.insert(found.stamp.identity, name::nfc(&path).into_string());
+        }
+    }
+    standing
 }
 
-fn is_apart(apart: &BTreeMap<String, String>, path: &str) -> bool {
+/// Whether a path, or a folder above it, is apart.
+fn is_within(apart: &BTreeMap<String, String>, path: &str) -> bool {
     let plain = path.replace(" #2", "").replace(" #3", "");
     apart.keys().any(|other| {
         let rest = plain.strip_prefix(other.as_str());
-        // A folder may have to stay on one side for what is set aside in it.
-        let holds_it = other.strip_prefix(plain.as_str()).is_some_and(|rest| rest.starts_with('/'));
-        holds_it || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     })
+}
+
+fn is_apart(apart: &BTreeMap<String, String>, path: &str) -> bool {
+    // A folder may have to stay on one side for what is set aside in it.
+    let holds = |other: &String| other.strip_prefix(path).is_some_and(|rest| rest.starts_with('/'));
+    is_within(apart, path) || apart.keys().any(holds)
 }
 
 fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
@@ -340,7 +334,8 @@ fn stays_quiet(run: &mut Run, before: &Report) -> Result<(), Broken> {
     let report = one_pass(run, false)?;
     let looks = [Call::List, Call::ListTrash, Call::CheckRoot, Call::ReadFolder, Call::Look, Call::Pause];
     // What one side may not change stays different, and a whole scan reads it again.
-    let set_aside = !report.notes.is_empty() || run.settings.mode != Mode::TwoWay;
+    let waits = !run.world.store.durable().set_aside.is_empty();
+    let set_aside = waits || !report.notes.is_empty() || run.settings.mode != Mode::TwoWay;
     for (call, about) in run.world.fuse.trace() {
         let fine = looks.contains(&call) || set_aside && !call.changes();
         if !fine {
