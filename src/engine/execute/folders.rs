@@ -43,6 +43,9 @@ impl Lane<'_> {
             Ok(folder) => folder,
             Err(halt) => return all(halt),
         };
+        if let Err(halt) = self.must_live(&folder) {
+            return all(halt);
+        }
         // The service may make a second folder of a name that is taken (§10.1), so the parent is listed
         // first. One that we made in this pass is known to be empty but for what we put there.
         let again = group.iter().any(|index| self.was_tried(*index));
@@ -185,6 +188,7 @@ impl Lane<'_> {
         };
         self.vouch_for(&remote.id, local);
         self.ledger.put(parent, agreed)?;
+        self.living.insert(remote.id.clone(), now.whole_seconds());
         self.made.insert(index, remote.id);
         self.outcome.counts.folders_remote += 1;
         self.told(effect(operation, EffectKind::MakeFolder, None));

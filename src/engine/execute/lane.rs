@@ -53,6 +53,8 @@ pub(super) struct Lane<'a> {
     pub(super) versions: Versions,
     /// Folders that operations of this plan made on iCloud.
     pub(super) made: HashMap<usize, ItemId>,
+    /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
+    pub(super) living: HashMap<ItemId, i64>,
     /// Intents of items that bear a temporary name.
     pub(super) temporary: HashMap<ItemId, u64>,
     pub(super) outcome: Outcome,
@@ -89,6 +91,7 @@ impl<'a> Lane<'a> {
             ledger,
             versions: Versions::default(),
             made: HashMap::new(),
+            living: HashMap::new(),
             temporary: HashMap::new(),
             outcome: Outcome::default(),
             restamped: HashMap::new(),

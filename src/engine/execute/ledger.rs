@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, DiskError, Store};
 use crate::model::state::{Calibration, Deletion, succeed};
-use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, RelPath, Side, State};
+use crate::model::{BaseEntry, Change, DiskTime, Identity, Intent, ItemId, Node, RelPath, Side, State};
 
 use super::report::{End, Halt};
 
@@ -134,6 +134,13 @@ impl<'a> Ledger<'a> {
             .filter(|(folder, entry)| folder == parent && &*entry.local_name == name)
             .map(|(_, entry)| entry);
         stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
+    }
+
+    /// The items of the stored base whose file or folder here has that identity.
+    pub(super) fn known_as(&self, identity: Identity) -> Vec<ItemId> {
+        let base = &self.state.base;
+        let entries = base.walk(Node::ROOT).map(|node| base.get(node));
+        entries.filter(|entry| entry.stamp.identity == identity).map(|entry| entry.id.clone()).collect()
     }
 
     /// What a folder holds once all pending is stored.

@@ -8,7 +8,9 @@ mod confirm;
 mod feed;
 mod folders;
 mod lane;
+
 mod ledger;
+mod living;
 mod moves;
 mod place;
 mod recover;

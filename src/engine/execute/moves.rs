@@ -2,16 +2,13 @@
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{LookUp, RemoteItem, RemoteParent};
-use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, Node, RelPath, name};
+use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, RelPath, name};
 
 use super::confirm::{effect, is_racy};
 use super::lane::Lane;
 use super::recover;
 use super::report::{EffectKind, Halt};
 use super::service;
-
-/// So many folders above an item are looked at; a base that is deeper is none that we wrote.
-const MOST_ABOVE: usize = 200;
 
 impl Lane<'_> {
     /// Moves or renames here, to the operation's path.
@@ -151,15 +148,6 @@ impl Lane<'_> {
         Ok(())
     }
 
-    /// A folder and those above it, as the base knows them, without the top.
-    fn folders_of(&self, folder: &ItemId) -> Vec<ItemId> {
-        let top = &self.ledger.state().base.get(Node::ROOT).id;
-        let above = |id: &ItemId| self.ledger.entry(id).map(|(parent, _)| parent);
-        let chain = std::iter::successors(Some(folder.clone()), above);
-        let is_top = |id: &ItemId| id == top || *id == ItemId::drive_root() || id.doc() == "documents";
-        chain.take(MOST_ABOVE).filter(|id| !is_top(id)).collect()
-    }
-
     fn moved_on_icloud(
         &mut self,
         seen: &RemoteSeen,
@@ -197,7 +185,7 @@ impl Lane<'_> {
                 match recover::settle_stored(&self.ports, &mut self.ledger, number) {
                     Err(end @ Halt::End(_)) => end,
                     // What cannot be settled now stays stored for the next recovery.
-                    Ok(_) | Err(_) => Halt::Replan(halt.to_string()),
+                    Ok(_) | Err(_) => replanned(halt),
                 }
             }
             None => match service::look(remote, &seen.id, seen.folder) {
@@ -208,7 +196,7 @@ impl Lane<'_> {
                     let back = || service::bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
                     match service::patiently(&self.ports, back) {
                         Err(end @ Halt::End(_)) => end,
-                        Ok(_) | Err(_) => Halt::Replan(halt.to_string()),
+                        Ok(_) | Err(_) => replanned(halt),
                     }
                 }
                 Ok(_) => halt,
@@ -226,5 +214,13 @@ impl Lane<'_> {
             }
             _ => None,
         })
+    }
+}
+
+/// A move that did not come to its end is planned anew, unless a new plan could only fail in the same way.
+fn replanned(halt: Halt) -> Halt {
+    match halt {
+        Halt::Aside(why) => Halt::Aside(why),
+        other => Halt::Replan(other.to_string()),
     }
 }

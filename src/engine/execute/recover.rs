@@ -176,7 +176,7 @@ fn finish_replacement(
     let new = if in_place && !name::same(&new.entry.name, intent.name) {
         match service::rename(ports, &new, false, intent.name) {
             // Somebody has the name by now, and what has come stays under its own.
-            Err(Halt::Replan(_)) => new,
+            Err(Halt::Replan(_) | Halt::Aside(_)) => new,
             renamed => renamed?,
         }
     } else {
@@ -261,8 +261,8 @@ fn settle_place(
         }
         match service::bring(ports, item.clone(), folder, (&place.0, &place.1)) {
             Ok(_) => return Ok(place == to && from != to),
-            // Somebody was quicker.
-            Err(Halt::Replan(_)) => {}
+            // Somebody was quicker, or the service takes the name for another one's.
+            Err(Halt::Replan(_) | Halt::Aside(_)) => {}
             Err(halt) => return Err(halt),
         }
     }

@@ -66,7 +66,8 @@ impl Lane<'_> {
         let result = match target {
             UploadTarget::New { parent, name } => {
                 let parent = self.parent(parent)?;
-                commit_new(&self.ports, &sent, &parent, name)
+                self.must_live(&parent)
+                    .and_then(|()| commit_new(&self.ports, &sent, &parent, name))
                     .and_then(|item| self.agree_on_upload(operation, &sent, &parent, &item))
             }
             UploadTarget::Over { remote, way } => self.replace(operation, remote, *way, &sent),
@@ -157,6 +158,7 @@ impl Lane<'_> {
         sent: &Sent,
     ) -> Result<(), Halt> {
         let old = self.versions.current(remote);
+        self.must_live(&old.parent)?;
         let in_place = way == Replacement::InPlace
             && self.options.in_place
             && !self.ledger.calibration().in_place_refused;

@@ -8,7 +8,7 @@ use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
 use icloudds::engine::ports::Disk;
-use icloudds::model::{Identity, ItemId, Node, Presence, RelPath, Side, name};
+use icloudds::model::{Identity, ItemId, LocalKind, Node, Presence, RelPath, Side, name};
 
 use super::history::{Op, Twist};
 use super::run::Run;
@@ -212,10 +212,15 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
 fn standing(run: &Run) -> HashMap<Identity, String> {
     let disk = &run.world.disk;
     let mut standing = HashMap::new();
-    for path in disk.tree().into_keys() {
-        let found = RelPath::parse(&path).ok().and_then(|path| disk.look(&path).ok().flatten());
-        if let Some(found) = found {
-            standing.insert(found.stamp.identity, name::nfc(&path).into_string());
+    let mut folders = vec![RelPath::root()];
+    while let Some(folder) = folders.pop() {
+        let Ok(reading) = disk.read_folder(&folder) else { continue };
+        for (name, entry) in reading.entries {
+            let Ok(path) = folder.join(&name) else { continue };
+            standing.insert(entry.stamp.identity, name::nfc(path.as_str()).into_string());
+            if entry.kind == LocalKind::Folder {
+                folders.push(path);
+            }
         }
     }
     standing
@@ -286,7 +291,9 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
         shown.extend(run.world.drive.contents());
     }
     for (content, fate) in run.world.journal.all() {
-        if matches!(fate, Fate::AtStake(_)) && !shown.contains(&content) {
+        // The zip of a package may differ at each fetch; it begins as it was written.
+        let zip = content.starts_with(b"PK\x03\x04") && shown.iter().any(|file| file.starts_with(&content));
+        if matches!(fate, Fate::AtStake(_)) && !shown.contains(&content) && !zip {
             let how = format!("{:?} ({fate:?}) is only in a trash, and nobody deleted it", text(&content));
             return Err(Broken::new("P2", how));
         }
