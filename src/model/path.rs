@@ -62,6 +62,19 @@ impl RelPath {
         Ok(Self(text.into()))
     }
 
+    /// The path whose parts are `names`, last one first. All of them were checked before, as those in a tree are.
+    pub(crate) fn of_checked(names: &[&str]) -> Self {
+        debug_assert!(names.iter().all(|name| check_name(name).is_ok()), "{names:?}");
+        let mut text = String::with_capacity(names.iter().map(|name| name.len() + 1).sum());
+        for name in names.iter().rev() {
+            if !text.is_empty() {
+                text.push('/');
+            }
+            text.push_str(name);
+        }
+        Self(text.into())
+    }
+
     /// The path of `name` inside this folder.
     ///
     /// # Errors
