@@ -82,7 +82,14 @@ impl RelPath {
     /// [`PathError`] when `name` cannot be one part of a path.
     pub fn join(&self, name: &str) -> Result<Self, PathError> {
         check_name(name)?;
-        Ok(if self.is_root() { Self(name.into()) } else { Self(format!("{}/{name}", self.0).into()) })
+        if self.is_root() {
+            return Ok(Self(name.into()));
+        }
+        let mut text = String::with_capacity(self.0.len() + 1 + name.len());
+        text.push_str(&self.0);
+        text.push('/');
+        text.push_str(name);
+        Ok(Self(text.into()))
     }
 
     /// Whether this is the sync root.
