@@ -103,6 +103,10 @@ pub struct Filter {
     include: Vec<Expression>,
     /// For each include expression, how far it can still reach below a folder.
     include_reach: Vec<Reach>,
+    /// Whether any built-in or ignore expression matches, asked in one go; `None` where that would be too large.
+    any_ignoring: Option<Regex>,
+    /// The same for the include expressions.
+    any_including: Option<Regex>,
 }
 
 /// One expression, ready to match.
@@ -146,11 +150,13 @@ impl Filter {
             let expression = expression.expect("the built-in expressions compile");
             Expression { written: (*written).to_owned(), ..expression }
         });
-        let built_in = own.collect();
+        let built_in: Vec<_> = own.collect();
         let ignore = list(List::Ignore, ignore)?;
         let include = list(List::Include, include)?;
         let include_reach = include.iter().map(|expression| Reach::of(expression.regex.as_str())).collect();
-        Ok(Self { built_in, ignore, include, include_reach })
+        let any_ignoring = any_of(built_in.iter().chain(&ignore));
+        let any_including = any_of(include.iter());
+        Ok(Self { built_in, ignore, include, include_reach, any_ignoring, any_including })
     }
 
     /// The filter without expressions of the owner's: only the built-in ones apply.
@@ -191,7 +197,12 @@ impl Filter {
 
     /// Whether `path` takes part.
     pub fn takes_part(&self, path: &str) -> bool {
-        self.verdict(path).takes_part()
+        // Asked for each item of a drive: two matches instead of one for each expression.
+        let (Some(ignoring), Some(including)) = (&self.any_ignoring, &self.any_including) else {
+            return self.verdict(path).takes_part();
+        };
+        let path = nfc(path);
+        !ignoring.is_match(&path) && (self.include.is_empty() || including.is_match(&path))
     }
 
     /// Whether the folder `folder` may be left unread because nothing below it can take part.
@@ -224,8 +235,18 @@ impl Default for Filter {
     }
 }
 
+/// One expression that matches where any of these does.
+fn any_of<'a>(expressions: impl Iterator<Item = &'a Expression>) -> Option<Regex> {
+    let each: Vec<String> =
+        expressions.map(|expression| format!("(?:{})", expression.regex.as_str())).collect();
+    Regex::new(&each.join("|")).ok()
+}
+
 /// `text` in NFC, borrowed where it already is.
 fn nfc(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
     match is_nfc_quick(text.chars()) {
         IsNormalized::Yes => Cow::Borrowed(text),
         IsNormalized::No | IsNormalized::Maybe => Cow::Owned(text.nfc().collect()),

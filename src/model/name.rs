@@ -7,7 +7,7 @@ pub const MAX_NAME_BYTES: usize = 255;
 
 /// The NFC form of `name`: what names are compared by (`docs/sync.md` §4, Names).
 pub fn nfc(name: &str) -> Box<str> {
-    if is_nfc(name) { name.into() } else { name.nfc().collect::<String>().into() }
+    if name.is_ascii() || is_nfc(name) { name.into() } else { name.nfc().collect::<String>().into() }
 }
 
 /// The form under which the disk holds a name from iCloud: composed, unless only the name as it is there is short enough.

@@ -62,6 +62,19 @@ impl RelPath {
         Ok(Self(text.into()))
     }
 
+    /// The path whose parts are `names`, last one first. All of them were checked before, as those in a tree are.
+    pub(crate) fn of_checked(names: &[&str]) -> Self {
+        debug_assert!(names.iter().all(|name| check_name(name).is_ok()), "{names:?}");
+        let mut text = String::with_capacity(names.iter().map(|name| name.len() + 1).sum());
+        for name in names.iter().rev() {
+            if !text.is_empty() {
+                text.push('/');
+            }
+            text.push_str(name);
+        }
+        Self(text.into())
+    }
+
     /// The path of `name` inside this folder.
     ///
     /// # Errors
@@ -69,7 +82,14 @@ impl RelPath {
     /// [`PathError`] when `name` cannot be one part of a path.
     pub fn join(&self, name: &str) -> Result<Self, PathError> {
         check_name(name)?;
-        Ok(if self.is_root() { Self(name.into()) } else { Self(format!("{}/{name}", self.0).into()) })
+        if self.is_root() {
+            return Ok(Self(name.into()));
+        }
+        let mut text = String::with_capacity(self.0.len() + 1 + name.len());
+        text.push_str(&self.0);
+        text.push('/');
+        text.push_str(name);
+        Ok(Self(text.into()))
     }
 
     /// Whether this is the sync root.

@@ -122,8 +122,7 @@ impl<T> Tree<T> {
             names.push(self.name(at));
             at = parent;
         }
-        names.reverse();
-        RelPath::parse(&names.join("/")).expect("insert and relink check every name")
+        RelPath::of_checked(&names)
     }
 
     /// Adds an item. The caller has checked `name` ([`super::path::check_name`]).

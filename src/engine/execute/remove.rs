@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
-use crate::engine::ports::{ItemVersion, RemoteItem, RemoteParent};
+use crate::engine::ports::{DiskError, ItemVersion, RemoteItem, RemoteParent};
 use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
 use super::confirm::effect;
@@ -94,12 +94,19 @@ impl Lane<'_> {
 
     /// What was deleted here must still be absent (P2).
     fn is_absent(&self, path: Option<&RelPath>) -> Result<(), Halt> {
-        match path {
-            Some(path) if self.ports.disk.look(path)?.is_some() => {
-                Err(Halt::replan("it is there again here"))
+        let mut at = path.cloned();
+        while let Some(path) = at {
+            match self.ports.disk.look(&path) {
+                Ok(None) => return Ok(()),
+                Ok(Some(_)) => return Err(Halt::replan("it is there again here")),
+                // Its folder cannot be reached: absent too, if that was deleted with it.
+                Err(DiskError::Folder { .. }) if path.parent().is_some_and(|folder| !folder.is_root()) => {
+                    at = path.parent();
+                }
+                Err(error) => return Err(error.into()),
             }
-            _ => Ok(()),
         }
+        Ok(())
     }
 
     /// Trashes a folder of which everything inside was planned for deletion, as a listing just now shows.

@@ -46,8 +46,8 @@ impl Emitter<'_, '_> {
             names.push(name);
             at = parent;
         }
-        names.reverse();
-        Some(RelPath::parse(&names.join("/")).expect("trees hold checked names only"))
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        Some(RelPath::of_checked(&names))
     }
 
     fn seen_here(&self, item: &Item, key: Key, after: &mut Vec<usize>) -> Option<LocalSeen> {
@@ -235,8 +235,8 @@ impl Emitter<'_, '_> {
             names.push(name);
             at = parent;
         }
-        names.reverse();
-        RelPath::parse(&names.join("/")).ok()
+        let names: Vec<&str> = names.iter().map(|name| &**name).collect();
+        Some(RelPath::of_checked(&names))
     }
 
     /// Every item below a folder that goes to iCloud's trash, as seen. What leaves the folder first is not among them,

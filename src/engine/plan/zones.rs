@@ -55,7 +55,8 @@ pub(super) fn split(world: &World<'_>, items: &mut Items) {
             }
         }
         for child in ending_in.remove(&key).unwrap_or_default() {
-            if items.all[&child].local.is_none() {
+            // What a power cut emptied is no copy: it comes back to where its content is.
+            if items.all[&child].local.is_none() || items.all[&child].here == Change::PowerCut {
                 continue;
             }
             if let Some(place) = items.all.get_mut(&child).and_then(|item| item.place.as_mut()) {
@@ -113,6 +114,7 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
         fate: if item.folder { Fate::Open } else { Fate::Keep },
         reason: Reason::Moved(Side::Local),
         moved: None,
+        accepted: item.accepted_here,
         place: Some(Place { remote_name: place.local_name.clone(), ..place }),
         ..item.clone()
     };

@@ -117,6 +117,13 @@ fn expressions_are_anchored_at_the_start_as_a_whole_and_open_at_the_end() {
 }
 
 #[test]
+fn expressions_that_cannot_be_asked_in_one_go_are_asked_one_by_one() {
+    // Both name their group alike, which one expression may not do twice.
+    let filter = filter(&["(?P<n>a)", "(?P<n>b)"], &[]);
+    assert_eq!(["a", "b", "c"].map(|path| filter.takes_part(path)), [false, false, true]);
+}
+
+#[test]
 fn ignore_comes_before_include_and_built_in_before_both() {
     let filter = filter(&[r".*\.tmp$"], &["docs", "pics/.*"]);
     for (path, verdict) in [
@@ -248,6 +255,17 @@ proptest! {
             for path in paths.iter().filter(|path| path.starts_with(&below)) {
                 prop_assert!(!filter.takes_part(path), "{path:?} takes part below the skipped {folder:?}");
             }
+        }
+    }
+
+    #[test]
+    fn asked_in_one_go_the_answer_is_the_verdict(
+        ignore in prop::collection::vec(expression(), 0..4),
+        include in prop::collection::vec(expression(), 0..4),
+    ) {
+        let Ok(filter) = Filter::compile(&ignore, &include) else { return Ok(()) };
+        for path in all_paths() {
+            prop_assert_eq!(filter.takes_part(&path), filter.verdict(&path).takes_part(), "{:?}", path);
         }
     }
 

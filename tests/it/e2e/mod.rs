@@ -12,6 +12,7 @@ mod failures;
 mod first;
 mod items;
 mod moves;
+mod pairs;
 mod places;
 pub mod rig;
 mod scope;

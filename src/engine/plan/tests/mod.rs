@@ -6,4 +6,5 @@ mod table_bullets;
 mod table_found;
 mod table_odd;
 mod table_rare;
+mod table_rest;
 mod world;

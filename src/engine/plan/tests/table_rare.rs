@@ -310,6 +310,21 @@ fn a_folder_that_stays_in_scope_in_a_library_takes_in_what_lives_outside() {
 }
 
 #[test]
+fn what_a_power_cut_emptied_does_not_leave_its_library() {
+    let mut world = with_library();
+    happen(&mut world, Side::Remote, "new Lib/u/fff; sync");
+    happen(&mut world, Side::Local, "cut Lib/u/fff; move Lib/u private");
+    let expected = [
+        "iCloud -> here make folder Lib/u (holds items that take part)",
+        "iCloud -> here move Lib/u/fff from private/fff (empty here with its old time, the trace of a power cut)",
+        "iCloud -> here download over Lib/u/fff (empty here with its old time, the trace of a power cut)",
+    ];
+    assert_eq!(told(&world), expected);
+    world.settle();
+    assert!(world.remote.find("Lib/u/fff").is_some());
+}
+
+#[test]
 fn a_folder_never_comes_into_one_that_is_left_alone_inside_it() {
     let mut world = World::synced(&["A/", "u/"]);
     happen(&mut world, Side::Local, "move A u/a");
