@@ -136,11 +136,21 @@ impl<'a> Ledger<'a> {
         stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
     }
 
-    /// The items of the stored base whose file or folder here has that identity.
-    pub(super) fn known_as(&self, identity: Identity) -> Vec<ItemId> {
+    /// Says that no item but `owner` is the file here of that identity, before we move that: where a person moved another
+    /// item's file over this one's, the other item must not be found again at the new place.
+    pub(super) fn disown(&mut self, identity: Identity, owner: &ItemId) {
         let base = &self.state.base;
-        let entries = base.walk(Node::ROOT).map(|node| base.get(node));
-        entries.filter(|entry| entry.stamp.identity == identity).map(|entry| entry.id.clone()).collect()
+        let others = base.walk(Node::ROOT).skip(1).filter(|node| {
+            let entry = base.get(*node);
+            entry.stamp.identity == identity && entry.id != *owner
+        });
+        let others: Vec<_> = others.map(|node| base.get(node).id.clone()).collect();
+        for id in others {
+            if let Some((parent, mut entry)) = self.entry(&id) {
+                entry.stamp.identity = Identity::default();
+                self.record(Change::Put { parent, entry: Box::new(entry) });
+            }
+        }
     }
 
     /// What a folder holds once all pending is stored.

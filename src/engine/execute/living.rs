@@ -8,6 +8,7 @@ use crate::model::{ItemId, Node};
 
 use super::lane::Lane;
 use super::report::Halt;
+use super::service::hangs_in;
 
 /// So many folders above an item are looked at; a base that is deeper is none that we wrote.
 const MOST_ABOVE: usize = 200;
@@ -39,15 +40,20 @@ impl Lane<'_> {
         }
         let asked: Vec<_> = folders.iter().map(|folder| (folder.clone(), true)).collect();
         let answers = self.ports.remote.look_up(&asked)?;
-        for (folder, answer) in folders.into_iter().zip(answers) {
+        let above: Vec<_> = folders.iter().skip(1).cloned().collect();
+        for (number, (folder, answer)) in folders.into_iter().zip(answers).enumerate() {
             let is_lost = match answer {
-                LookUp::Found(found) => found.parent == RemoteParent::Trash,
+                // One that was moved may be in the trash with the folder that it was moved to.
+                LookUp::Found(found) => {
+                    let elsewhere = above.get(number).is_some_and(|above| !hangs_in(&found, above));
+                    found.parent == RemoteParent::Trash || elsewhere
+                }
                 // A look-up may be late for what we have just made.
                 LookUp::Gone => !self.made.values().any(|made| *made == folder),
                 LookUp::Unknown => false,
             };
             if is_lost {
-                return Err(Halt::replan("the folder it goes to was deleted on iCloud meanwhile"));
+                return Err(Halt::replan("the folder it goes to was moved or deleted on iCloud meanwhile"));
             }
             self.living.insert(folder, now);
         }

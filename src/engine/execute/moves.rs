@@ -20,6 +20,13 @@ impl Lane<'_> {
     ) -> Result<(), Halt> {
         let (from, to) = (local.path.clone(), &operation.path);
         let local = self.local_now(local);
+        let owner = remote.and_then(|remote| self.ledger.entry(&remote.id));
+        if let Some((_, owner)) = owner
+            && owner.stamp.identity != local.stamp.identity
+        {
+            self.ledger.disown(local.stamp.identity, &owner.id);
+            self.ledger.flush()?;
+        }
         let after = self.ports.disk.rename(&from, to, &local.stamp)?;
         self.moved_paths(&from, to);
         self.ledger.touched(from.parent());

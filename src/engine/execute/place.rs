@@ -194,11 +194,7 @@ impl Lane<'_> {
             return Err(Halt::replan("it changed here meanwhile"));
         }
         self.ledger.forget(&remote.id);
-        // Where a person moved another item's file over this one, that one's identity goes along to the new name, where
-        // it must not be found again as a move.
-        for id in self.ledger.known_as(local.stamp.identity) {
-            self.ledger.forget(&id);
-        }
+        self.ledger.disown(local.stamp.identity, &remote.id);
         if local_only {
             self.ledger.push(Change::LocalOnly(copy.clone(), true));
         }

@@ -211,15 +211,18 @@ fn finish_replacement(
     }
 }
 
-/// An item was put back from the trash, with the content that was agreed: the base learns its new etag, and
-/// its new id if it got one.
+/// An item was put back from the trash: the base learns its new etag if it has the content that was agreed, and its new
+/// id if it got one.
 pub(super) fn came_back(ledger: &mut Ledger<'_>, id: &ItemId, back: &RemoteItem) {
     let Some((parent, mut entry)) = ledger.entry(id) else { return };
     if back.entry.id != *id {
         ledger.forget(id);
         entry.id = back.entry.id.clone();
     }
-    entry.etag = back.entry.etag.clone();
+    // The version that was in the way of a conflict was never agreed on: it stays an edit.
+    if entry.folder || entry.etag.same_content(&back.entry.etag) {
+        entry.etag = back.entry.etag.clone();
+    }
     entry.written_at = Some(ledger.now_seconds());
     ledger.push(Change::Put { parent, entry: Box::new(entry) });
 }
@@ -248,11 +251,12 @@ fn settle_place(
     }
     // Only what our own calls can have made of it is ours to put right.
     let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
+    let is_aside = name::aside_origin(&item.entry.name).is_some();
     let ours = [Some(&*from.1), Some(&*to.1), temporary]
         .into_iter()
         .flatten()
         .any(|known| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known));
-    if !near || !ours {
+    if !near || !(ours || is_aside) {
         return Ok(false);
     }
     for place in [to, from] {

@@ -311,7 +311,16 @@ pub(super) fn bring(
     if now.parent != RemoteParent::Folder(target.clone()) {
         now = match move_into(remote, &now, folder, target) {
             Err(Halt::Replan(_)) if !name::same(&now.entry.name, wanted) => {
-                let renamed = rename(ports, &now, folder, wanted)?;
+                let renamed = match rename(ports, &now, folder, wanted) {
+                    // Either name is taken in one of the two folders: a third one takes it over.
+                    Err(Halt::Replan(_) | Halt::Aside(_)) => {
+                        let LookUp::Found(now) = look(remote, &now.entry.id, folder)? else {
+                            return Err(Halt::replan("it is gone from iCloud"));
+                        };
+                        rename(ports, &now, folder, &name::aside_name(wanted, 0))?
+                    }
+                    renamed => renamed?,
+                };
                 move_into(remote, &renamed, folder, target)?
             }
             other => other?,

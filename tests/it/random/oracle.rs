@@ -289,6 +289,10 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
         .filter_map(|op| if let Op::Pass(pass) = op { Some(&pass.faults) } else { None });
     if late || faults.flatten().any(|(fault, _)| shows_less(fault)) {
         shown.extend(run.world.drive.contents());
+        // Deletion for good leaves it in the trash here alone.
+        if run.history.has(Twist::Permanent) {
+            shown.extend(run.world.disk.trash_contents());
+        }
     }
     for (content, fate) in run.world.journal.all() {
         // The zip of a package may differ at each fetch; it begins as it was written.

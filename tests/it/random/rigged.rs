@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use icloudds::engine::ports::{
     Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
-    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
+    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, RemoteParent, Sink, Source, Staged,
 };
 use icloudds::model::{
     FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone,
@@ -78,11 +78,10 @@ impl RiggedDrive<'_> {
     }
 
     /// An old version that went to the trash for a new one to take its name was overwritten, not deleted.
-    fn replaced(&self, commit: &Commit<'_>) {
-        lock(&self.seen.deleted).retain(|(side, id)| {
-            let old = self.inner.trashed_from(commit.parent, commit.name);
-            *side != Side::Remote || !old.iter().any(|old| old.to_string() == *id)
-        });
+    fn replaced(&self, parent: &ItemId, name: &str) {
+        let old = self.inner.trashed_from(parent, name);
+        lock(&self.seen.deleted)
+            .retain(|(side, id)| *side != Side::Remote || !old.iter().any(|old| old.to_string() == *id));
     }
 }
 
@@ -131,7 +130,11 @@ impl Remote for RiggedDrive<'_> {
     }
 
     fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
-        self.inner.rename(item, name)
+        let answer = self.inner.rename(item, name);
+        if let Ok(RemoteItem { parent: RemoteParent::Folder(parent), .. }) = &answer {
+            self.replaced(parent, name);
+        }
+        answer
     }
 
     fn move_into(&self, folder: &ItemId, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
@@ -194,7 +197,7 @@ impl Remote for RiggedDrive<'_> {
         let Some((path, stamp)) = opened.filter(|_| self.is(Sabotage::DeleteBeforeUpload)) else {
             let answer = self.inner.commit(commit);
             if answer.is_ok() {
-                self.replaced(commit);
+                self.replaced(commit.parent, commit.name);
             }
             return answer;
         };
