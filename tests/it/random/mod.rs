@@ -24,8 +24,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use history::History;
 use rigged::Sabotage;
 
-/// Seeds when nobody says how many: what takes well under a minute in debug.
-const SEEDS: u64 = 400;
+/// Seeds when nobody says how many: what takes about a minute in debug.
+const SEEDS: u64 = 2000;
 /// Operations of a history, about.
 const STEPS: usize = 24;
 /// Failures after which the rest is not tried: each is shrunk and printed.
