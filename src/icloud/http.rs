@@ -3,14 +3,14 @@
 //! It knows nothing of iCloud. It never follows a redirect and never judges a status: both
 //! are the protocol's business (`docs/protocol.md` §11.3, §16).
 
+use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
-use ureq::config::Config;
 use ureq::http::{self, HeaderMap, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
@@ -83,7 +83,7 @@ pub enum Payload<'a> {
 }
 
 /// Time and size limits of one call.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Limits {
     /// Longest time to resolve the name, and again to connect and shake hands.
     pub connect: Duration,
@@ -187,12 +187,15 @@ impl Answer {
 
 /// The HTTP client; cheap to share between threads.
 pub struct Http {
-    config: Config,
+    tls: TlsConfig,
+    proxy: Option<Proxy>,
+    user_agent: String,
     /// A proxy from the environment serves `https` only, as `HTTPS_PROXY` says, and never
     /// this machine.
     from_environment: bool,
-    /// Replaced as a whole by [`Http::fresh_connections`]; held only to clone a handle.
-    agent: RwLock<Agent>,
+    /// One for each limits, and for whether it goes past the proxy. They are few, and were they set for each request,
+    /// every connection would read all roots anew. Emptied by [`Http::fresh_connections`]; held only to clone a handle.
+    agents: RwLock<HashMap<(Limits, bool), Agent>>,
 }
 
 impl Http {
@@ -202,10 +205,9 @@ impl Http {
     ///
     /// [`HttpError::CaFile`] and [`HttpError::Proxy`] for settings that cannot be used.
     pub fn new(options: &HttpOptions) -> Result<Http, HttpError> {
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &options.ca_file {
-            tls = tls.root_certs(roots_with(path)?);
-        }
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(roots(options.ca_file.as_deref())?);
         let (proxy, from_environment) = match options.proxy.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => (Some(proxy(url)?), false),
             None => match proxy_of_environment() {
@@ -213,19 +215,9 @@ impl Http {
                 None => (None, false),
             },
         };
-        let config = Agent::config_builder()
-            .tls_config(tls.build())
-            .proxy(proxy)
-            .user_agent(options.user_agent.as_str())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections(IDLE_CONNECTIONS)
-            .max_idle_connections_per_host(IDLE_CONNECTIONS)
-            .max_idle_age(IDLE_CONNECTION_AGE)
-            .build();
-        let agent = RwLock::new(config.new_agent());
-        Ok(Http { config, from_environment, agent })
+        let user_agent = options.user_agent.clone();
+        let tls = tls.build();
+        Ok(Http { tls, proxy, user_agent, from_environment, agents: RwLock::default() })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -275,8 +267,7 @@ impl Http {
     /// Forgets every open connection, so that the next call makes a new one: the cure for
     /// an answer 421 of a wrongly routed connection (`docs/protocol.md` §5.4).
     pub fn fresh_connections(&self) {
-        let agent = self.config.new_agent();
-        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent;
+        self.agents.write().unwrap_or_else(PoisonError::into_inner).clear();
     }
 
     fn send(&self, call: Call<'_>, host: &str) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
@@ -310,19 +301,39 @@ impl Http {
     }
 
     fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {
-        let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
         let direct = self.from_environment && !serves_environment_proxy(request.uri());
-        let mut request = agent
-            .configure_request(request)
+        self.agent(limits, direct).run(request)
+    }
+
+    /// The agent that keeps `limits`; `direct` goes past the proxy.
+    fn agent(&self, limits: Limits, direct: bool) -> Agent {
+        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(agent) = agents.get(&(limits, direct)) {
+            return agent.clone();
+        }
+        drop(agents);
+        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
+        agents.entry((limits, direct)).or_insert_with(|| self.make_agent(limits, direct)).clone()
+    }
+
+    fn make_agent(&self, limits: Limits, direct: bool) -> Agent {
+        Agent::config_builder()
+            .tls_config(self.tls.clone())
+            .proxy(self.proxy.clone().filter(|_| !direct))
+            .user_agent(self.user_agent.as_str())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .max_idle_age(IDLE_CONNECTION_AGE)
             .timeout_resolve(Some(limits.connect))
             .timeout_connect(Some(limits.connect))
             .timeout_global(limits.whole)
             .timeout_per_read(Some(limits.stall))
-            .timeout_per_write(Some(limits.stall));
-        if direct {
-            request = request.proxy(None);
-        }
-        agent.run(request.build())
+            .timeout_per_write(Some(limits.stall))
+            .build()
+            .new_agent()
     }
 }
 
@@ -369,8 +380,17 @@ fn host_of(url: &str) -> String {
         .unwrap_or_else(|| "?".to_owned())
 }
 
-/// The public roots and those of `path`.
-fn roots_with(path: &Path) -> Result<RootCerts, HttpError> {
+/// The public roots, and those of `ca_file` if there is one.
+fn roots(ca_file: Option<&Path>) -> Result<RootCerts, HttpError> {
+    let public =
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
+    let own = ca_file.map_or_else(|| Ok(Vec::new()), roots_in)?;
+    let all: Vec<_> = public.chain(own).collect();
+    Ok(RootCerts::from(all))
+}
+
+/// The certificates in a PEM file, at least one.
+fn roots_in(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
     let failed = |reason: String| HttpError::CaFile { path: path.to_owned(), reason };
     let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
     let mut own = Vec::new();
@@ -382,10 +402,7 @@ fn roots_with(path: &Path) -> Result<RootCerts, HttpError> {
     if own.is_empty() {
         return Err(failed("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()));
     }
-    let public =
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
-    let all: Vec<_> = public.chain(own).collect();
-    Ok(RootCerts::from(all))
+    Ok(own)
 }
 
 /// The proxy that the environment names for `https`, the specific name first.
