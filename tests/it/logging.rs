@@ -45,7 +45,7 @@ fn child() {
         "rescue" => {
             let bad = configured().log.file.expect("a log file").with_extension("bad");
             if !bad.exists() {
-                log::info!("begun again");
+                log::info!(target: "icloudds::store", "begun again");
                 return;
             }
             let rescue = move |words: &str| {
