@@ -3,7 +3,6 @@
 //! It knows nothing of iCloud. It never follows a redirect and never judges a status: both
 //! are the protocol's business (`docs/protocol.md` §11.3, §16).
 
-use std::collections::HashMap;
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -11,8 +10,11 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
+use ureq::config::Config;
 use ureq::http::{self, HeaderMap, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 use ureq::{AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
 
 pub use super::http_error::HttpError;
@@ -24,6 +26,9 @@ pub const USER_AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Ap
 
 /// How an unused connection is kept for the next call.
 const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
+/// Bytes of each of a connection's two buffers. There are as many connections as workers, and on a small machine they are
+/// what takes the memory.
+const BUFFER: usize = 64 << 10;
 /// `sync.max_workers` may be raised; connections beyond this are closed after use.
 const IDLE_CONNECTIONS: usize = 64;
 
@@ -83,7 +88,7 @@ pub enum Payload<'a> {
 }
 
 /// Time and size limits of one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// Longest time to resolve the name, and again to connect and shake hands.
     pub connect: Duration,
@@ -187,15 +192,12 @@ impl Answer {
 
 /// The HTTP client; cheap to share between threads.
 pub struct Http {
-    tls: TlsConfig,
-    proxy: Option<Proxy>,
-    user_agent: String,
+    config: Config,
     /// A proxy from the environment serves `https` only, as `HTTPS_PROXY` says, and never
     /// this machine.
     from_environment: bool,
-    /// One for each limits, and for whether it goes past the proxy. They are few, and were they set for each request,
-    /// every connection would read all roots anew. Emptied by [`Http::fresh_connections`]; held only to clone a handle.
-    agents: RwLock<HashMap<(Limits, bool), Agent>>,
+    /// Replaced as a whole by [`Http::fresh_connections`]; held only to clone a handle.
+    agent: RwLock<Agent>,
 }
 
 impl Http {
@@ -207,7 +209,8 @@ impl Http {
     pub fn new(options: &HttpOptions) -> Result<Http, HttpError> {
         let tls = TlsConfig::builder()
             .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .root_certs(roots(options.ca_file.as_deref())?);
+            .root_certs(roots(options.ca_file.as_deref())?)
+            .build();
         let (proxy, from_environment) = match options.proxy.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => (Some(proxy(url)?), false),
             None => match proxy_of_environment() {
@@ -215,9 +218,21 @@ impl Http {
                 None => (None, false),
             },
         };
-        let user_agent = options.user_agent.clone();
-        let tls = tls.build();
-        Ok(Http { tls, proxy, user_agent, from_environment, agents: RwLock::default() })
+        let config = Agent::config_builder()
+            .tls_config(tls)
+            .proxy(proxy)
+            .user_agent(options.user_agent.as_str())
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .max_idle_connections(IDLE_CONNECTIONS)
+            .max_idle_connections_per_host(IDLE_CONNECTIONS)
+            .max_idle_age(IDLE_CONNECTION_AGE)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
+            .build();
+        let agent = RwLock::new(agent(&config));
+        Ok(Http { config, from_environment, agent })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -267,7 +282,7 @@ impl Http {
     /// Forgets every open connection, so that the next call makes a new one: the cure for
     /// an answer 421 of a wrongly routed connection (`docs/protocol.md` §5.4).
     pub fn fresh_connections(&self) {
-        self.agents.write().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent(&self.config);
     }
 
     fn send(&self, call: Call<'_>, host: &str) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
@@ -301,39 +316,53 @@ impl Http {
     }
 
     fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {
+        let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
         let direct = self.from_environment && !serves_environment_proxy(request.uri());
-        self.agent(limits, direct).run(request)
-    }
-
-    /// The agent that keeps `limits`; `direct` goes past the proxy.
-    fn agent(&self, limits: Limits, direct: bool) -> Agent {
-        let agents = self.agents.read().unwrap_or_else(PoisonError::into_inner);
-        if let Some(agent) = agents.get(&(limits, direct)) {
-            return agent.clone();
-        }
-        drop(agents);
-        let mut agents = self.agents.write().unwrap_or_else(PoisonError::into_inner);
-        agents.entry((limits, direct)).or_insert_with(|| self.make_agent(limits, direct)).clone()
-    }
-
-    fn make_agent(&self, limits: Limits, direct: bool) -> Agent {
-        Agent::config_builder()
-            .tls_config(self.tls.clone())
-            .proxy(self.proxy.clone().filter(|_| !direct))
-            .user_agent(self.user_agent.as_str())
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .max_idle_connections(IDLE_CONNECTIONS)
-            .max_idle_connections_per_host(IDLE_CONNECTIONS)
-            .max_idle_age(IDLE_CONNECTION_AGE)
+        let mut request = agent
+            .configure_request(request)
             .timeout_resolve(Some(limits.connect))
             .timeout_connect(Some(limits.connect))
             .timeout_global(limits.whole)
             .timeout_per_read(Some(limits.stall))
-            .timeout_per_write(Some(limits.stall))
-            .build()
-            .new_agent()
+            .timeout_per_write(Some(limits.stall));
+        if direct {
+            request = request.proxy(None);
+        }
+        agent.run(request.build())
+    }
+}
+
+/// A client without connections yet.
+fn agent(config: &Config) -> Agent {
+    Agent::with_parts(config.clone(), OneTls::default(), DefaultResolver::default())
+}
+
+/// Connects as `ureq` does, and has all connections share one TLS configuration. Without it each would read all roots
+/// anew, and keep them, because it could be that a request brings roots of its own; ours bring only time limits.
+#[derive(Debug, Default)]
+struct OneTls(DefaultConnector);
+
+impl Connector for OneTls {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let details = ConnectionDetails {
+            request_level: false,
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        self.0.connect(&details, chained)
     }
 }
 
