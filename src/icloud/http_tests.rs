@@ -61,6 +61,14 @@ fn a_ca_file_must_hold_a_certificate() {
 }
 
 #[test]
+fn every_public_root_is_understood() {
+    let RootCerts::Specific(all) = roots(None).expect("the roots") else { panic!("other roots") };
+    let certificates = all.iter().map(|root| rustls::pki_types::CertificateDer::from(root.der()));
+    let (added, ignored) = rustls::RootCertStore::empty().add_parsable_certificates(certificates);
+    assert!(added > 100 && ignored == 0, "{added} of {}", added + ignored);
+}
+
+#[test]
 fn an_unreachable_host_is_named_and_nothing_was_sent() {
     let closed = std::net::TcpListener::bind("127.0.0.1:0").expect("bound").local_addr().expect("address");
     let http = Http::new(&HttpOptions::default()).expect("client");
