@@ -24,7 +24,7 @@ thread_local! {
 /// panicked would not be. Nothing is unwound: the release has no tables for it.
 pub fn install() {
     std::panic::set_hook(Box::new(|panic| {
-        // Taken first: a panic of the rescue itself is one like any other.
+        // Taken, for it is for one panic only; another one inside it aborts.
         let rescue =
             RESCUE.try_with(|rescue| rescue.try_borrow_mut().ok().and_then(|mut rescue| rescue.take()));
         if let Ok(Some(rescue)) = rescue {
