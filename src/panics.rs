@@ -1,25 +1,34 @@
 //! Panics: one masked `error` line with the thread's name and place in every log, then exit 2.
 
 use std::any::Any;
-use std::cell::Cell;
-use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind};
+use std::cell::RefCell;
+use std::io;
+use std::os::unix::process::CommandExt;
+use std::panic::PanicHookInfo;
+use std::process::Command;
 
 use crate::exit::ExitCode;
 use crate::logging;
 use crate::secret::mask;
 
+/// What is done about a panic, given its message.
+type Rescue = Box<dyn FnOnce(&str)>;
+
 thread_local! {
-    static SURVIVED: Cell<bool> = const { Cell::new(false) };
+    static RESCUE: RefCell<Option<Rescue>> = const { RefCell::new(None) };
 }
 
 /// Makes a panic in any thread end the process with exit 2 after one line in every log.
 ///
 /// The next start observes and plans afresh, so ending at once is sound, while going on without the thread that
-/// panicked would not be.
+/// panicked would not be. Nothing is unwound: the release has no tables for it.
 pub fn install() {
     std::panic::set_hook(Box::new(|panic| {
-        if SURVIVED.get() {
-            return;
+        // Taken, for it is for one panic only; another one inside it aborts.
+        let rescue =
+            RESCUE.try_with(|rescue| rescue.try_borrow_mut().ok().and_then(|mut rescue| rescue.take()));
+        if let Ok(Some(rescue)) = rescue {
+            rescue(&message(panic.payload()));
         }
         let line = describe(panic);
         if log::max_level() == log::LevelFilter::Off || logging::is_writing() {
@@ -31,17 +40,20 @@ pub fn install() {
     }));
 }
 
-/// Runs `work` and survives its panic, for the few calls into others' code that panic on damaged input; the hook of
-/// [`install`] stays silent meanwhile.
-///
-/// # Errors
-///
-/// The panic's message.
-pub fn survive<T>(work: impl FnOnce() -> T) -> Result<T, String> {
-    let outer = SURVIVED.replace(true);
-    let result = catch_unwind(AssertUnwindSafe(work));
-    SURVIVED.set(outer);
-    result.map_err(|payload| message(payload.as_ref()))
+/// Runs `work`, code of others that might panic on damaged input. If it does, the hook of [`install`] calls `rescue`
+/// with the panic's message, on the same thread. The process ends after it, so what `rescue` does must be for the next
+/// start, which it may [`begin`](start_over) itself.
+pub fn rescued<T>(rescue: impl FnOnce(&str) + 'static, work: impl FnOnce() -> T) -> T {
+    let outer = RESCUE.replace(Some(Box::new(rescue)));
+    let result = work();
+    RESCUE.set(outer);
+    result
+}
+
+/// Begins this program again, in the same process, with the same arguments. Files and locks of the old run are closed by
+/// the system. Returns only if that fails, with the reason.
+pub fn start_over() -> io::Error {
+    Command::new("/proc/self/exe").args(std::env::args_os().skip(1)).exec()
 }
 
 fn describe(panic: &PanicHookInfo<'_>) -> String {
@@ -54,16 +66,4 @@ fn describe(panic: &PanicHookInfo<'_>) -> String {
 fn message(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_survived_panic_gives_its_message() {
-        assert_eq!(survive(|| 7), Ok(7));
-        assert_eq!(survive(|| -> () { panic!("damaged page {}", 3) }), Err("damaged page 3".to_owned()));
-        assert!(!SURVIVED.get());
-    }
 }

@@ -27,6 +27,7 @@ use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::icloud::signin::interactive::login_here;
 use crate::model::RelPath;
+use crate::panics;
 use crate::store;
 
 /// What the edges are opened for.
@@ -79,14 +80,9 @@ impl Home {
         make_private(directory)?;
         disk::check_writable(directory)?;
         let lock = disk::lock_state(directory)?;
-        let opened = store::open(&directory.join("state.redb"))?;
+        let opened = open_state(&directory.join("state.redb"))?;
         if let Some(damage) = &opened.damage {
-            log::error!(
-                "the sync state was damaged ({}); it was moved to {} and is rebuilt as on a first run: nothing is deleted, what \
-                 differs is kept on both sides",
-                damage.why,
-                damage.moved_to.display()
-            );
+            report(damage);
         }
         Ok(Self { lock, engine: Engine::new(opened.state, Box::new(opened.store)) })
     }
@@ -97,6 +93,33 @@ impl Home {
     pub fn into_parts(self) -> (Lock, Engine) {
         (self.lock, self.engine)
     }
+}
+
+/// Opens the state. Damage that the database itself does not survive ends this run and begins it again without the damaged file.
+fn open_state(path: &Path) -> Result<store::Opened, store::OpenError> {
+    if !path.exists() {
+        // What breaks off with nothing to read would do so again and again.
+        return store::open(path);
+    }
+    let damaged = path.to_owned();
+    let start_over =
+        move |words: &str| match store::set_aside(&damaged, &format!("the database broke off: {words}")) {
+            Ok(damage) => {
+                report(&damage);
+                log::error!("cannot start over: {}", panics::start_over());
+            }
+            Err(error) => log::error!("{error}"),
+        };
+    panics::rescued(start_over, || store::open(path))
+}
+
+fn report(damage: &store::Damage) {
+    log::error!(
+        "the sync state was damaged ({}); it was moved to {} and is rebuilt as on a first run: nothing is deleted, what \
+         differs is kept on both sides",
+        damage.why,
+        damage.moved_to.display()
+    );
 }
 
 /// Makes a directory, and those above it, that only this user may enter.

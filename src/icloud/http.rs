@@ -6,13 +6,15 @@
 use std::fs;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{self, HeaderMap, Request, Response};
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 use ureq::{AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
 
 pub use super::http_error::HttpError;
@@ -24,6 +26,9 @@ pub const USER_AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Ap
 
 /// How an unused connection is kept for the next call.
 const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
+/// Bytes of each of a connection's two buffers. There are as many connections as workers, and on a small machine they are
+/// what takes the memory.
+const BUFFER: usize = 64 << 10;
 /// `sync.max_workers` may be raised; connections beyond this are closed after use.
 const IDLE_CONNECTIONS: usize = 64;
 
@@ -202,10 +207,10 @@ impl Http {
     ///
     /// [`HttpError::CaFile`] and [`HttpError::Proxy`] for settings that cannot be used.
     pub fn new(options: &HttpOptions) -> Result<Http, HttpError> {
-        let mut tls = TlsConfig::builder();
-        if let Some(path) = &options.ca_file {
-            tls = tls.root_certs(roots_with(path)?);
-        }
+        let tls = TlsConfig::builder()
+            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .root_certs(roots(options.ca_file.as_deref())?)
+            .build();
         let (proxy, from_environment) = match options.proxy.as_deref().filter(|url| !url.is_empty()) {
             Some(url) => (Some(proxy(url)?), false),
             None => match proxy_of_environment() {
@@ -214,7 +219,7 @@ impl Http {
             },
         };
         let config = Agent::config_builder()
-            .tls_config(tls.build())
+            .tls_config(tls)
             .proxy(proxy)
             .user_agent(options.user_agent.as_str())
             .http_status_as_error(false)
@@ -223,8 +228,10 @@ impl Http {
             .max_idle_connections(IDLE_CONNECTIONS)
             .max_idle_connections_per_host(IDLE_CONNECTIONS)
             .max_idle_age(IDLE_CONNECTION_AGE)
+            .input_buffer_size(BUFFER)
+            .output_buffer_size(BUFFER)
             .build();
-        let agent = RwLock::new(config.new_agent());
+        let agent = RwLock::new(agent(&config));
         Ok(Http { config, from_environment, agent })
     }
 
@@ -275,8 +282,7 @@ impl Http {
     /// Forgets every open connection, so that the next call makes a new one: the cure for
     /// an answer 421 of a wrongly routed connection (`docs/protocol.md` §5.4).
     pub fn fresh_connections(&self) {
-        let agent = self.config.new_agent();
-        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent;
+        *self.agent.write().unwrap_or_else(PoisonError::into_inner) = agent(&self.config);
     }
 
     fn send(&self, call: Call<'_>, host: &str) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
@@ -326,6 +332,40 @@ impl Http {
     }
 }
 
+/// A client without connections yet.
+fn agent(config: &Config) -> Agent {
+    Agent::with_parts(config.clone(), OneTls::default(), DefaultResolver::default())
+}
+
+/// Connects as `ureq` does, and has all connections share one TLS configuration. Without it each would read all roots
+/// anew, and keep them, because it could be that a request brings roots of its own; ours bring only time limits.
+#[derive(Debug, Default)]
+struct OneTls(DefaultConnector);
+
+impl Connector for OneTls {
+    type Out = Box<dyn Transport>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails,
+        chained: Option<()>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let details = ConnectionDetails {
+            request_level: false,
+            uri: details.uri,
+            addrs: details.addrs.clone(),
+            config: details.config,
+            resolver: details.resolver,
+            now: details.now,
+            timeout: details.timeout,
+            current_time: details.current_time.clone(),
+            run_connector: details.run_connector.clone(),
+            register_shutdown: details.register_shutdown.clone(),
+        };
+        self.0.connect(&details, chained)
+    }
+}
+
 /// A reader that gives exactly the announced number of bytes or fails, and remembers why.
 struct ExactReader<'a> {
     reader: Box<dyn Read + Send + 'a>,
@@ -369,8 +409,17 @@ fn host_of(url: &str) -> String {
         .unwrap_or_else(|| "?".to_owned())
 }
 
-/// The public roots and those of `path`.
-fn roots_with(path: &Path) -> Result<RootCerts, HttpError> {
+/// The public roots, and those of `ca_file` if there is one.
+fn roots(ca_file: Option<&Path>) -> Result<RootCerts, HttpError> {
+    let public =
+        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
+    let own = ca_file.map_or_else(|| Ok(Vec::new()), roots_in)?;
+    let all: Vec<_> = public.chain(own).collect();
+    Ok(RootCerts::from(all))
+}
+
+/// The certificates in a PEM file, at least one.
+fn roots_in(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
     let failed = |reason: String| HttpError::CaFile { path: path.to_owned(), reason };
     let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
     let mut own = Vec::new();
@@ -382,10 +431,7 @@ fn roots_with(path: &Path) -> Result<RootCerts, HttpError> {
     if own.is_empty() {
         return Err(failed("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()));
     }
-    let public =
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
-    let all: Vec<_> = public.chain(own).collect();
-    Ok(RootCerts::from(all))
+    Ok(own)
 }
 
 /// The proxy that the environment names for `https`, the specific name first.

@@ -53,11 +53,19 @@ fn a_proxy_setting_is_checked_and_its_password_kept_secret() {
 fn a_ca_file_must_hold_a_certificate() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let path = folder.path().join("ca.pem");
-    let missing = roots_with(&path).expect_err("no such file");
+    let missing = roots(Some(&path)).expect_err("no such file");
     assert!(missing.to_string().contains("ca.pem"), "{missing}");
     fs::write(&path, "nothing\n").expect("written");
-    let empty = roots_with(&path).expect_err("no certificate");
+    let empty = roots(Some(&path)).expect_err("no certificate");
     assert!(empty.to_string().contains("BEGIN CERTIFICATE"), "{empty}");
+}
+
+#[test]
+fn every_public_root_is_understood() {
+    let RootCerts::Specific(all) = roots(None).expect("the roots") else { panic!("other roots") };
+    let certificates = all.iter().map(|root| rustls::pki_types::CertificateDer::from(root.der()));
+    let (added, ignored) = rustls::RootCertStore::empty().add_parsable_certificates(certificates);
+    assert!(added > 100 && ignored == 0, "{added} of {}", added + ignored);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 //! what is required is checked where an item becomes a [`RemoteEntry`].
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
 use crate::engine::ports::{Listing, RemoteItem, RemoteParent};
@@ -199,6 +199,12 @@ pub(super) fn parse_entries(body: &[u8]) -> Option<Vec<Item>> {
     }
 }
 
+/// Reads a part of an answer: by way of its text, so that the program holds one reader for each type and not two. What is
+/// read so is short.
+pub(super) fn part<T: DeserializeOwned>(value: &Value) -> Option<T> {
+    serde_json::from_slice(&serde_json::to_vec(value).ok()?).ok()
+}
+
 /// Either answer shape of §8.2: items under `items`, as an array, or in an array of such objects.
 pub(super) fn parse_details(body: &[u8]) -> Option<Vec<Item>> {
     let value: Value = serde_json::from_slice(body).ok()?;
@@ -215,9 +221,9 @@ pub(super) fn parse_details(body: &[u8]) -> Option<Vec<Item>> {
         let nested = entry.get("items").and_then(Value::as_array).cloned();
         match nested {
             Some(nested) if entry.get("drivewsid").is_none() => {
-                items.extend(nested.into_iter().filter_map(|item| serde_json::from_value(item).ok()));
+                items.extend(nested.iter().filter_map(part::<Item>));
             }
-            _ => items.extend(serde_json::from_value::<Item>(entry).ok()),
+            _ => items.extend(part::<Item>(&entry)),
         }
     }
     Some(items)
@@ -245,14 +251,63 @@ fn server_time(text: &str) -> Option<ServerTime> {
 }
 
 /// A member of any type, as far as it says something.
-#[derive(Deserialize)]
-#[serde(untagged)]
 enum Loose {
     Text(String),
     Flag(bool),
     Unsigned(u64),
     Signed(i64),
-    Other(IgnoredAny),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Loose {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(LooseVisitor)
+    }
+}
+
+/// By hand, since the derived one would copy each member before it looks, and a listing has millions of them.
+struct LooseVisitor;
+
+impl<'de> Visitor<'de> for LooseVisitor {
+    type Value = Loose;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("anything")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Loose, E> {
+        Ok(Loose::Text(text.to_owned()))
+    }
+
+    fn visit_bool<E>(self, flag: bool) -> Result<Loose, E> {
+        Ok(Loose::Flag(flag))
+    }
+
+    fn visit_u64<E>(self, number: u64) -> Result<Loose, E> {
+        Ok(Loose::Unsigned(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Loose, E> {
+        Ok(u64::try_from(number).map_or(Loose::Signed(number), Loose::Unsigned))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
+        Ok(Loose::Other)
+    }
+
+    fn visit_unit<E>(self) -> Result<Loose, E> {
+        Ok(Loose::Other)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Loose, A::Error> {
+        while members.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Loose::Other)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Loose, A::Error> {
+        while members.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Loose::Other)
+    }
 }
 
 /// Text, or a number as text.
@@ -261,7 +316,7 @@ pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>,
         Loose::Text(text) => Some(text),
         Loose::Unsigned(number) => Some(number.to_string()),
         Loose::Signed(number) => Some(number.to_string()),
-        Loose::Flag(_) | Loose::Other(_) => None,
+        Loose::Flag(_) | Loose::Other => None,
     })
 }
 
@@ -270,7 +325,7 @@ pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, 
     Ok(match Loose::deserialize(from)? {
         Loose::Text(text) => text.trim().parse().ok(),
         Loose::Unsigned(number) => Some(number),
-        Loose::Flag(_) | Loose::Signed(_) | Loose::Other(_) => None,
+        Loose::Flag(_) | Loose::Signed(_) | Loose::Other => None,
     })
 }
 
@@ -280,7 +335,7 @@ pub(super) fn signed<'de, D: Deserializer<'de>>(from: D) -> Result<Option<i64>, 
         Loose::Text(text) => text.trim().parse().ok(),
         Loose::Unsigned(number) => number.try_into().ok(),
         Loose::Signed(number) => Some(number),
-        Loose::Flag(_) | Loose::Other(_) => None,
+        Loose::Flag(_) | Loose::Other => None,
     })
 }
 

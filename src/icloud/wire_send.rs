@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::wire::drivewsid;
+use super::wire::{drivewsid, part};
 use super::wire_docs::Stored;
 use crate::engine::ports::{Commit, ItemVersion};
 use crate::model::{Etag, ItemId};
@@ -84,8 +84,8 @@ pub(super) fn slot(name: &str, content_type: &str, size: u64) -> String {
 }
 
 /// What a content host says of the content that it took (§12.2).
-pub(super) fn stored(mut answer: Value) -> Option<Stored> {
-    serde_json::from_value(answer.get_mut("singleFile")?.take()).ok()
+pub(super) fn stored(answer: &Value) -> Option<Stored> {
+    part(answer.get("singleFile")?)
 }
 
 /// The body of `update/documents` (§12.3).

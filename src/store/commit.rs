@@ -15,7 +15,7 @@ use super::record::{
     write_base,
 };
 use super::table::{Records, TABLE, Tally, read_head};
-use super::{Trouble, database, guarded};
+use super::{Trouble, database};
 
 /// The state's file, open and locked for this process.
 #[derive(Debug)]
@@ -71,9 +71,9 @@ impl RedbStore {
 impl Store for RedbStore {
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let before = self.commits;
-        let Err(trouble) = guarded(|| self.try_commit(changes)) else { return Ok(()) };
+        let Err(trouble) = self.try_commit(changes) else { return Ok(()) };
         // A commit that reports a failure may be on the disk all the same; only the file knows.
-        match guarded(|| self.reread()) {
+        match self.reread() {
             Ok(tally) if tally.commits == before.wrapping_add(1) => {
                 self.commits = tally.commits;
                 self.root = changes.iter().rev().find_map(owner_of).map_or(self.root.clone(), root_of_owner);

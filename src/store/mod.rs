@@ -14,10 +14,10 @@ mod table;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use fs4::{FileExt, TryLockError};
 use redb::Database;
 
 pub use commit::RedbStore;
@@ -163,14 +163,25 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
     let (store, loaded, damage) = match opened {
         Ok((store, loaded)) => (store, loaded, None),
         Err(Trouble::Damaged(why)) => {
-            let moved_to = move_aside(path).map_err(|error| Trouble::Failed(error.to_string()).at(path))?;
+            let damage = set_aside(path, &why)?;
             let (store, loaded) = attempt(path).map_err(|trouble| trouble.at(path))?;
-            (store, loaded, Some(Damage { moved_to, why }))
+            (store, loaded, Some(damage))
         }
         Err(trouble) => return Err(trouble.at(path)),
     };
     let dropped = loaded.orphans.iter().map(ToString::to_string).collect();
     Ok(Opened { store, state: loaded.state, damage, dropped })
+}
+
+/// Moves a damaged state aside, so that the next [`open`] begins anew. `open` does so by itself when the database finds the damage;
+/// this is for when it broke off with a panic instead, for the reason `why`.
+///
+/// # Errors
+///
+/// [`OpenError::Io`]; the file stays where it is then.
+pub fn set_aside(path: &Path, why: &str) -> Result<Damage, OpenError> {
+    let moved_to = move_aside(path).map_err(|error| Trouble::Failed(error.to_string()).at(path))?;
+    Ok(Damage { moved_to, why: why.to_owned() })
 }
 
 /// Forgets the state at `path`; that there is none is fine too.
@@ -180,38 +191,30 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
 /// [`OpenError::InUse`] when a process runs with it; [`OpenError::Io`] when it cannot be removed.
 pub fn reset(path: &Path) -> Result<(), OpenError> {
     let failed = |error: std::io::Error| Trouble::Failed(error.to_string()).at(path);
-    if !path.try_exists().map_err(failed)? {
-        return Ok(());
-    }
-    // A damaged file or one of a newer format is forgotten as well as a sound one.
-    if let Err(Trouble::InUse) = guarded(|| database(path).map(drop)) {
-        return Err(Trouble::InUse.at(path));
+    let file = match File::open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        other => other.map_err(failed)?,
+    };
+    // The database's own lock. It is not opened as one: a damaged file or one of a newer format is forgotten too.
+    match FileExt::try_lock(&file) {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(Trouble::InUse.at(path)),
+        Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
     std::fs::remove_file(path).map_err(failed)?;
     sync_folder(path).map_err(failed)
 }
 
 fn attempt(path: &Path) -> Result<(RedbStore, Loaded), Trouble> {
-    guarded(|| {
-        let mut database = database(path)?;
-        let loaded = load::load(&database)?;
-        let length = std::fs::metadata(path).map_or(0, |file| file.len());
-        if length > SLACK.saturating_add(loaded.bytes.saturating_mul(2)) {
-            // Without it the file is larger, and no worse: what hinders it is no reason to stop.
-            let _ = database.compact();
-        }
-        let store = RedbStore::new(path.to_owned(), database, &loaded);
-        Ok((store, loaded))
-    })
-}
-
-/// Runs what works on the file; a panic of the database on a damaged file is damage, no end.
-fn guarded<R>(work: impl FnOnce() -> Result<R, Trouble>) -> Result<R, Trouble> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|panic| {
-        let words = panic.downcast_ref::<String>().map(String::as_str);
-        let words = words.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason given");
-        Err(Trouble::Damaged(format!("the database broke off: {words}")))
-    })
+    let mut database = database(path)?;
+    let loaded = load::load(&database)?;
+    let length = std::fs::metadata(path).map_or(0, |file| file.len());
+    if length > SLACK.saturating_add(loaded.bytes.saturating_mul(2)) {
+        // Without it the file is larger, and no worse: what hinders it is no reason to stop.
+        let _ = database.compact();
+    }
+    let store = RedbStore::new(path.to_owned(), database, &loaded);
+    Ok((store, loaded))
 }
 
 /// Opens or makes the database, and checks every page of it.

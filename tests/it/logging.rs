@@ -41,7 +41,22 @@ fn child() {
             for n in 0..3 {
                 log::info!(target: "icloudds::store", n; "event");
             }
-            assert!(panics::survive(|| panic!("silent")).is_err());
+        }
+        "rescue" => {
+            let bad = configured().log.file.expect("a log file").with_extension("bad");
+            if !bad.exists() {
+                log::info!(target: "icloudds::store", "begun again");
+                return;
+            }
+            let rescue = move |words: &str| {
+                fs::rename(&bad, bad.with_extension(words)).expect("moved");
+                panic!("not begun again: {}", panics::start_over());
+            };
+            panics::rescued(rescue, || panic!("page-{}", 7));
+        }
+        "rescued" => {
+            assert_eq!(panics::rescued(|_| panic!("too late"), || 7), 7);
+            panic!("nothing to do with it");
         }
         other => panic!("no scene {other}"),
     }
@@ -77,6 +92,26 @@ fn a_panic_is_one_masked_line_in_every_log_and_exit_2() {
     let shown = local.in_tz("Asia/Tokyo").expect("a zone").timestamp();
     assert!(written.duration_since(shown).as_secs().abs() < 60, "{written} {shown}");
     assert!(!text.contains("hunter2") && secret::mask(&text) == text.as_str());
+}
+
+#[test]
+fn what_cannot_be_read_is_moved_away_and_the_program_begins_again() {
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    fs::write(temp.path().join("the.bad"), "damaged").expect("written");
+    let output = play("rescue", &temp.path().join("the.log"));
+    let said = lines(&output);
+    assert_eq!(output.status.code(), Some(0), "{said:?}");
+    assert!(said.len() == 1 && said[0].ends_with("begun again"), "{said:?}");
+    assert_eq!(fs::read_to_string(temp.path().join("the.page-7")).expect("moved"), "damaged");
+}
+
+#[test]
+fn a_rescue_that_is_over_has_no_part_in_later_panics() {
+    let temp = tempfile::tempdir().expect("a temporary directory");
+    let output = play("rescued", &temp.path().join("log"));
+    let said = lines(&output);
+    assert_eq!(output.status.code(), Some(2), "{said:?}");
+    assert!(said.len() == 1 && said[0].ends_with("nothing to do with it"), "{said:?}");
 }
 
 #[test]

@@ -178,9 +178,8 @@ fn defaults() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_table_of_keys_in_the_readme_is_complete_and_true() {
-    let text = fs::read_to_string(root().join("README.md")).expect("README.md");
-    let (_, table) = text.split_once("## Every key").expect("the section");
+fn the_table_of_keys_is_complete_and_true() {
+    let table = fs::read_to_string(root().join("docs/keys.md")).expect("docs/keys.md");
     let mut written = BTreeMap::new();
     for row in table.lines().filter(|line| line.starts_with("| `")) {
         let cells: Vec<_> = row.split('|').map(str::trim).collect();
@@ -201,6 +200,8 @@ fn every_direct_dependency_is_in_the_architecture_with_its_place() {
         assert!(table.contains(&format!("`{name}`")), "{name} is not in the table");
         let code = name.replace('-', "_");
         let used = sources(&["src"]).iter().any(|(_, text)| text.contains(&format!("{code}::")));
-        assert!(used || *name == "thiserror", "{name} is not used");
+        // The one is named by the attribute of another name alone, the other only holds a version.
+        let unseen = ["thiserror", "idna_adapter"];
+        assert!(used || unseen.contains(&name.as_str()), "{name} is not used");
     }
 }

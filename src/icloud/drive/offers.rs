@@ -11,6 +11,7 @@ use crate::engine::ports::{Offer, RemoteError};
 use crate::icloud::classify::Class;
 use crate::icloud::http::{Limits, Method};
 use crate::icloud::service::Root;
+use crate::icloud::wire::part;
 use crate::icloud::wire_docs::Download;
 use crate::icloud::wire_send;
 use crate::model::{ItemId, Zone};
@@ -74,7 +75,7 @@ impl ICloudDrive {
         };
         let mut by_document: HashMap<String, Download> = answer
             .into_iter()
-            .filter_map(|entry| serde_json::from_value::<Download>(entry).ok())
+            .filter_map(|entry| part::<Download>(&entry))
             .filter_map(|download| Some((download.document_id.clone()?, download)))
             .collect();
         batch.iter().map(|at| by_document.remove(&items[*at].doc())?.offer(&items[*at]).map(Ok)).collect()

@@ -13,6 +13,7 @@ use crate::icloud::classify::{Class, Verdict, classify, classify_result};
 use crate::icloud::http::{Call, Limits, Method, Payload};
 use crate::icloud::retry::Backoff;
 use crate::icloud::service::{Root, UPLOAD_TOKEN};
+use crate::icloud::wire::part;
 use crate::icloud::wire_docs::{Document, Slot, Stored, signature};
 use crate::icloud::wire_send;
 use crate::model::Zone;
@@ -143,7 +144,7 @@ impl ICloudDrive {
         if verdict.class != Class::Ok {
             return Ok(Err((verdict, head.retry_after())));
         }
-        let stored = body.and_then(wire_send::stored);
+        let stored = body.as_ref().and_then(wire_send::stored);
         match stored {
             Some(stored) if stored.size.is_none_or(|told| told == size) => Ok(Ok(stored)),
             Some(_) => {
@@ -224,7 +225,7 @@ impl ICloudDrive {
                 .find(|verdict| verdict.class != Class::Ok);
             let Some(verdict) = verdict else {
                 return document
-                    .and_then(|document| serde_json::from_value::<Document>(document.clone()).ok())
+                    .and_then(part::<Document>)
                     .and_then(|document| document.to_remote(zone))
                     .ok_or_else(|| {
                         RemoteError::Uncertain("the answer to the commit does not show the file".to_owned())
