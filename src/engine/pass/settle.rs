@@ -1,6 +1,7 @@
 //! What only time, or an earlier pass, can settle.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Engine, PassOptions};
 use crate::engine::operation::Plan;
@@ -44,9 +45,10 @@ impl Engine {
     /// its version. Until then the planner leaves it alone.
     pub(super) fn settle_sizes(&mut self, now: i64) {
         let Some(view) = self.remote.as_mut() else { return };
+        let mut empty = Vec::new();
         let mut seen = HashMap::new();
         let base = &self.state.base;
-        for node in view.tree.walk(Node::ROOT).collect::<Vec<_>>() {
+        for node in view.tree.walk(Node::ROOT) {
             let entry = view.tree.get(node);
             let plain = entry.kind == RemoteKind::File && entry.size.is_none();
             if !plain || base.by_id(&entry.id).is_none_or(|known| base.get(known).package) {
@@ -56,6 +58,12 @@ impl Engine {
             let since = before.map_or(now, |(_, since)| *since);
             seen.insert(entry.id.clone(), (entry.etag.clone(), since));
             if now.saturating_sub(since) >= SIZELESS_SECONDS {
+                empty.push(node);
+            }
+        }
+        if !empty.is_empty() {
+            let view = Arc::make_mut(view);
+            for node in empty {
                 view.tree.update(node, |entry| entry.size = Some(0));
             }
         }

@@ -3,12 +3,14 @@
 //! Each has two implementations from the first day, the real and the simulated, and one
 //! shared suite runs against both.
 
+mod away;
 mod disk;
 mod errors;
 mod remote;
 
 use std::time::Duration;
 
+pub use away::Away;
 pub use disk::{Disk, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
 pub use errors::{DiskError, RemoteError};
 pub use remote::{
