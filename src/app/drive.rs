@@ -82,8 +82,7 @@ pub fn find(
         ));
     }
     let remote = ICloudDrive::new(Arc::clone(service) as _, options, Arc::new(clock.clone()));
-    let makes =
-        owner.is_none() && purpose == Purpose::Sync && config.sync.mode != config::Mode::DownloadOnly;
+    let makes = owner.is_none() && purpose == Purpose::Sync && config.sync.mode != config::Mode::DownloadOnly;
     let written = root_path(config);
     let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, owner.is_none()))?;
     let whose = Whose { account, root_id: root.entry.id.to_string() };

@@ -2,14 +2,17 @@
 //!
 //! One thread, the loop, decides when to look and answers every question. It never waits for the
 //! network or the disk: it lends the engine, the sole owner of the three trees, to a job thread and
-//! gets it back with the job's result. Watcher, control socket, signals and jobs all talk to it
-//! through bounded channels.
+//! gets it back with the job's result. Looks at iCloud need no engine, only what was agreed when they
+//! began, so local work goes on beside them, and while iCloud is away. Watcher, control socket, signals
+//! and jobs all talk to the loop through bounded channels.
 
 mod calls;
 mod dumps;
+mod failures;
 mod jobs;
 mod main_loop;
 mod news;
+mod next;
 mod reload;
 mod schedule;
 mod tell;

@@ -64,7 +64,7 @@ impl Loop {
         old.guard = fresh.config.guard;
         old.trash = fresh.config.trash;
         old.limits.max_file_size = fresh.config.limits.max_file_size;
-        self.asked = true;
+        self.sync_now();
     }
 }
 

@@ -24,9 +24,9 @@ use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
-use here::look_here;
 use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, Etag, ItemId, RelPath, State, Zone, state::GuardState};
+use here::look_here;
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -130,6 +130,9 @@ pub enum PassError {
     /// The disk.
     #[error("{0}")]
     Disk(String),
+    /// No space, or no quota, is left on the disk.
+    #[error("{0}")]
+    Full(String),
     /// The state cannot be saved.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -139,6 +142,7 @@ impl From<DiskError> for PassError {
     fn from(error: DiskError) -> Self {
         match error {
             DiskError::WrongRoot(text) => Self::WrongFolder(text),
+            DiskError::Full { .. } => Self::Full(error.to_string()),
             other => Self::Disk(other.to_string()),
         }
     }
@@ -150,7 +154,8 @@ impl From<End> for PassError {
             End::Remote(error) => Self::Remote(error),
             End::WrongRoot(text) => Self::WrongFolder(text),
             End::Disk(text) => Self::Disk(text),
-            End::Store(text) => Self::Store(StoreError(text)),
+            End::Full(text) => Self::Full(text),
+            End::Store(error) => Self::Store(error),
         }
     }
 }
@@ -184,6 +189,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether nothing was done, and nothing is left to do.
+    pub fn rests(&self) -> bool {
+        self.quiet && !self.pending && self.outcome.waiting == 0
+    }
+
     /// Items that are left alone for a fault, not by rule.
     pub fn set_aside(&self) -> impl Iterator<Item = &Note> {
         self.notes.iter().filter(|note| matches!(note.kind, NoteKind::SetAside(_)))

@@ -44,9 +44,14 @@ impl Reach {
         if state.away { Err(state.error()) } else { Ok(()) }
     }
 
-    /// The next call is made all the same; when it fails, the service is still away.
-    pub fn try_again(&self) {
-        self.lock().away = false;
+    /// The next call is made all the same; when it fails, the service is still away. Whether it was.
+    pub fn try_again(&self) -> bool {
+        std::mem::take(&mut self.lock().away)
+    }
+
+    /// Whether the last call failed.
+    pub fn is_failing(&self) -> bool {
+        self.lock().failing.is_some()
     }
 
     /// The service answered, whatever it said of the call.
@@ -128,8 +133,8 @@ mod tests {
         let reach = Reach::new(Some(PATIENCE));
         assert!(reach.failed(at(0), "a", None).is_ok());
         assert!(reach.failed(at(10), "a", None).is_err());
-        reach.try_again();
-        assert!(reach.before().is_ok());
+        assert!(reach.try_again() && !reach.try_again());
+        assert!(reach.before().is_ok() && reach.is_failing());
         assert!(reach.failed(at(60), "b", None).is_err(), "one failure is enough now");
         reach.try_again();
         reach.answered();

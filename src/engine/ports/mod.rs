@@ -20,9 +20,15 @@ pub use remote::{
 use crate::model::{Change, DiskTime};
 
 /// Why the state could not be stored.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot save the sync state: {0}")]
-pub struct StoreError(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No space, or no quota, left where it is stored.
+    #[error("cannot save the sync state: {0}")]
+    Full(String),
+    /// Anything else.
+    #[error("cannot save the sync state: {0}")]
+    Failed(String),
+}
 
 /// Where the state is stored.
 pub trait Store {

@@ -180,11 +180,7 @@ pub(super) enum Treat {
 }
 
 impl Client {
-    pub fn new(
-        api: Arc<dyn Api>,
-        clock: Arc<dyn Clock + Send + Sync>,
-        patience: Option<Duration>,
-    ) -> Self {
+    pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock + Send + Sync>, patience: Option<Duration>) -> Self {
         Self {
             api,
             clock,
@@ -193,6 +189,13 @@ impl Client {
             lane: Mutex::new(()),
             denied_since: Mutex::new(None),
             has_answered: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks again after the service was away: it was left alone meanwhile, so nothing slows this down.
+    pub fn try_again(&self) {
+        if self.reach.try_again() {
+            self.pace.rested();
         }
     }
 
@@ -216,7 +219,10 @@ impl Client {
         let mut backoff = Backoff::new(FIRST_WAIT);
         loop {
             self.reach.before()?;
-            self.pace.before(clock)?;
+            // While nobody is answered, back-off alone decides; the pace is for a service that does answer.
+            if !self.reach.is_failing() {
+                self.pace.before(clock)?;
+            }
             let answer = match self.api.call(ask) {
                 Ok(answer) => answer,
                 Err(ServiceError::SignIn(error)) => return Err(sign_in_error(&error).into()),

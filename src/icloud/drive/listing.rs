@@ -43,7 +43,7 @@ impl ICloudDrive {
     ///
     /// As every read.
     pub fn check(&self) -> Result<Pulse, RemoteError> {
-        self.client.reach.try_again();
+        self.client.try_again();
         let root = ItemId::drive_root();
         let ids = [drivewsid(&root, true), TRASH.to_owned()];
         let mut entries = Vec::new();
