@@ -73,11 +73,15 @@ impl Engine {
         (options.on_phase)(Phase::Looking(false));
         let known = self.local.take();
         self.local = Some(look_here(&ports, settings, look, known)?);
-        // A first run compares both sides before it says anything; what a crash cut short is settled first.
-        if self.state.owner.is_none() || !self.state.intents.is_empty() {
+        // What a crash cut short is settled first.
+        if !self.state.intents.is_empty() {
             return Ok(HereReport::default());
         }
         if self.remote.is_none() {
+            // A first run compares both sides before it says anything.
+            if self.state.base.is_empty() {
+                return Ok(HereReport::default());
+            }
             self.remote = Some(Arc::new(as_agreed(&self.state.base)));
             let planned = self.plan(&ports, settings, options);
             self.remote = None;
