@@ -48,7 +48,7 @@ impl Loop {
                 call.answer(ControlReply::done("syncing goes on"));
             }
             ControlRequest::SessionChanged => {
-                self.session_changed();
+                self.read_session(true);
                 call.answer(ControlReply::done("the stored session is read again"));
             }
             ControlRequest::StateChanged => call.answer(ControlReply::done("noted")),
@@ -179,7 +179,7 @@ impl Loop {
                 ControlRequest::Code { code } => {
                     let given = account.submit_code(code.expose());
                     if given.is_ok() {
-                        drop(news.send(jobs::News::SessionChanged));
+                        drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
                     }
                     given.map(|()| ControlReply::done("the code was accepted, syncing goes on"))
                 }

@@ -54,8 +54,8 @@ pub(super) enum News {
     Walked(Box<Walked>),
     /// The cheap look at iCloud is over.
     Checked(Result<Pulse, RemoteError>),
-    /// The stored session was changed by another process.
-    SessionChanged,
+    /// The stored session was read again: whether it is another one now, and whether somebody said so.
+    SessionRead { read: Result<bool, String>, told: bool },
 }
 
 /// A job's end.

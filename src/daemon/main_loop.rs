@@ -52,6 +52,7 @@ pub(super) struct Start {
     pub service: Arc<Service>,
     pub signals: SignalEvents,
     pub calls: Receiver<ControlCall>,
+    pub status_file: StatusFile,
 }
 
 /// Which job has the engine.
@@ -184,7 +185,8 @@ pub(super) struct Loop {
 
 impl Loop {
     pub fn new(start: Start) -> Self {
-        let Start { sources, loaded, zone, stop, clock, home, drive, service, signals, calls } = start;
+        let Start { sources, loaded, zone, stop, clock, home, drive, service, signals, calls, status_file } =
+            start;
         let now = Instant::now();
         let config = &loaded.config;
         let (news_in, news) = bounded(NEWS_ROOM);
@@ -195,7 +197,6 @@ impl Loop {
             watch: String::new(),
             pid: std::process::id(),
         };
-        let state_directory = config.sync.state_directory.clone();
         let (lock, engine) = home.into_parts();
         let mut this = Self {
             settings: settings(config),
@@ -203,7 +204,7 @@ impl Loop {
             debounce: Debounce::new(config.sync.debounce_period),
             tracker: Tracker::new(facts, clock.now().whole_seconds()),
             dumps: Dumps::of(config),
-            status_file: StatusFile::new(&state_directory),
+            status_file,
             systemd: Systemd::of_process(),
             sources,
             loaded,
@@ -294,7 +295,8 @@ impl Loop {
             self.systemd.tick(Instant::now());
         }
         self.show_state();
-        self.write_status();
+        let document = self.document();
+        self.status_file.finish(document);
         self.systemd.stopping();
         log::info!("stopped");
         Ok(ExitCode::Success)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::jobs::{Ended, Here, News, There, Walked};
+use super::jobs::{self, Ended, Here, News, There, Walked};
 use super::main_loop::{Loop, Running, Trouble};
 use crate::app::AppError;
 use crate::app::drive::Drive;
@@ -18,6 +18,8 @@ use crate::status::Pending;
 const MOST_AGAIN: u32 = 8;
 /// How often a session that waits for a person is looked at for what another process stored.
 pub(super) const SESSION_LOOK: Duration = Duration::from_secs(2);
+/// The same when it cannot be read.
+const UNREADABLE_LOOK: Duration = Duration::from_secs(60);
 
 impl Loop {
     pub(super) fn hear(&mut self, news: News) {
@@ -50,7 +52,7 @@ impl Loop {
                     Ended::Kept => {}
                 }
             }
-            News::SessionChanged => self.session_changed(),
+            News::SessionRead { read, told } => self.session_read(read, told),
         }
     }
 
@@ -258,24 +260,40 @@ impl Loop {
         self.schedule.hurry(Instant::now());
     }
 
-    /// Looks whether another process stored a session, or a password came, since a person was needed.
+    /// Looks, beside the loop, whether another process stored a session, or a password came, since a person was needed.
     pub(super) fn look_at_session(&mut self, now: Instant) {
-        match self.service.account().reload() {
-            Ok(true) => self.session_changed(),
-            Ok(false) => self.session_look = Some(now + SESSION_LOOK),
-            Err(error) => {
-                log::warn!("{error}");
-                self.session_look = Some(now + Duration::from_secs(60));
+        self.session_look = Some(now + SESSION_LOOK);
+        self.read_session(false);
+    }
+
+    /// Reads the stored session again; `told` when somebody said that it changed.
+    pub(super) fn read_session(&mut self, told: bool) {
+        let (service, news) = (Arc::clone(&self.service), self.news_in.clone());
+        let work = move || {
+            let read = service.account().reload();
+            drop(news.send(News::SessionRead { read: read.map_err(|error| error.to_string()), told }));
+        };
+        if let Err(error) = jobs::errand("icloudds-session", work) {
+            log::warn!("cannot start a thread: {error}");
+        }
+    }
+
+    fn session_read(&mut self, read: Result<bool, String>, told: bool) {
+        match read {
+            Ok(changed) if changed || told => self.session_changed(),
+            Ok(_) => {}
+            Err(why) => {
+                if self.told.insert(format!("session: {why}")) {
+                    log::warn!("{why}");
+                }
+                self.session_look = self.session_look.map(|_| Instant::now() + UNREADABLE_LOOK);
             }
         }
     }
 
+    /// The stored session, or the password, is another one.
     pub(super) fn session_changed(&mut self) {
-        let account = self.service.account();
-        if let Err(error) = account.reload() {
-            log::warn!("{error}");
-        }
-        if account.state().needs_code.is_some() {
+        if self.service.account().state().needs_code.is_some() {
             self.session_look = Some(Instant::now() + SESSION_LOOK);
             return;
         }

@@ -24,7 +24,8 @@ impl Loop {
 
     /// The state files are written by a job, as soon as the engine is at home.
     pub(super) fn dump(&mut self) {
-        self.write_status();
+        let document = self.document();
+        self.status_file.offer(&document, Instant::now(), true);
         self.dump_due = true;
         if self.engine.is_none() {
             log::info!("the state files are written when the running pass is over");
@@ -152,21 +153,11 @@ impl Loop {
         }
     }
 
+    /// Tells the state and has the status file written, where either changed.
     pub(super) fn tell_status(&mut self) {
         self.show_state();
         let document = self.document();
-        if let Err(error) = self.status_file.offer(&document, Instant::now())
-            && self.told.insert("status".to_owned())
-        {
-            log::warn!("cannot write the status file: {error}");
-        }
-    }
-
-    pub(super) fn write_status(&mut self) {
-        let document = self.document();
-        if let Err(error) = self.status_file.write(&document, Instant::now()) {
-            log::warn!("cannot write the status file: {error}");
-        }
+        self.status_file.offer(&document, Instant::now(), false);
     }
 
     /// Takes the engine for a job, and remembers what can be told of its state meanwhile. The base is shared: the job's
