@@ -32,6 +32,17 @@ fn of_icloud(error: &AppError) -> Option<&RemoteError> {
     }
 }
 
+/// What a failure of the folder, its disk or the store is: full, or, as when it is mounted read-only, not permitted or
+/// broken, a folder that cannot be used as it is.
+fn state_here(error: &AppError) -> DaemonState {
+    match error {
+        AppError::Pass(PassError::Full(_) | PassError::Store(StoreError::Full(_)))
+        | AppError::Store(StoreError::Full(_))
+        | AppError::Disk(DiskError::Full { .. }) => DaemonState::DiskFull,
+        _ => DaemonState::WrongFolder,
+    }
+}
+
 impl Loop {
     /// Signing in, finding the folder on iCloud, a look at it, or a pass that needed it failed.
     pub(super) fn fail_there(&mut self, error: &AppError, now: Instant) {
@@ -73,7 +84,8 @@ impl Loop {
     /// The drive's folder, its disk, or the store failed.
     pub(super) fn fail_here(&mut self, error: &AppError, now: Instant) {
         let chance = self.clock.unit_random();
-        let (state, wait) = match error {
+        let state = state_here(error);
+        let wait = match error {
             AppError::Pass(PassError::WrongFolder(_)) | AppError::Foreign(_) | AppError::Drive(_) => {
                 // The handle may lead to what was there before: everything is opened anew.
                 self.here = None;
@@ -85,15 +97,9 @@ impl Loop {
                     engine.local = None;
                 }
                 self.schedule.here.not_before = Some(now + FOLDER_LOOK);
-                (DaemonState::WrongFolder, FOLDER_LOOK)
+                FOLDER_LOOK
             }
-            AppError::Pass(PassError::Full(_) | PassError::Store(StoreError::Full(_)))
-            | AppError::Store(StoreError::Full(_))
-            | AppError::Disk(DiskError::Full { .. }) => {
-                (DaemonState::DiskFull, self.schedule.failed_here(chance, now))
-            }
-            // Mounted read-only, not permitted, or broken: the folder cannot be used as it is.
-            _ => (DaemonState::WrongFolder, self.schedule.failed_here(chance, now)),
+            _ => self.schedule.failed_here(chance, now),
         };
         self.tell_failure(At::Here, error, state, Some(wait));
     }
@@ -125,5 +131,35 @@ impl Loop {
         self.last_pass_failed = Some(text);
         self.tracker.next_try = wait
             .map(|wait| self.clock.now().whole_seconds() + i64::try_from(wait.as_secs()).unwrap_or(i64::MAX));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+
+    use super::*;
+    use crate::model::RelPath;
+
+    fn io_error(kind: io::ErrorKind) -> DiskError {
+        DiskError::Io { what: "write", path: RelPath::root(), source: kind.into() }
+    }
+
+    #[test]
+    fn only_a_full_disk_is_told_to_be_full() {
+        let full = || DiskError::Full { path: RelPath::root() };
+        for (error, state) in [
+            (AppError::Disk(full()), DaemonState::DiskFull),
+            (AppError::Pass(full().into()), DaemonState::DiskFull),
+            (AppError::Store(StoreError::Full("no space".to_owned())), DaemonState::DiskFull),
+            (AppError::Store(StoreError::Failed("input/output error".to_owned())), DaemonState::WrongFolder),
+            (AppError::Disk(io_error(io::ErrorKind::ReadOnlyFilesystem)), DaemonState::WrongFolder),
+            (AppError::Pass(io_error(io::ErrorKind::PermissionDenied).into()), DaemonState::WrongFolder),
+            (AppError::Drive(crate::disk::OpenError::Missing(PathBuf::from("/d"))), DaemonState::WrongFolder),
+            (AppError::Foreign("another one".to_owned()), DaemonState::WrongFolder),
+        ] {
+            assert_eq!(state_here(&error), state, "{error}");
+        }
     }
 }
