@@ -1,6 +1,7 @@
 //! The drive's folder: whose it is, and making it the state's.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::AppError;
 use super::clock::SystemClock;
@@ -19,20 +20,79 @@ use crate::model::{BaseEntry, BaseTree, Change, Owner, RemoteKind, State};
 pub struct Drive {
     /// The folder.
     pub disk: LocalDisk,
-    /// The marker that the state expects.
-    expected: Option<Marker>,
     /// The marker that is there.
     found: Option<Marker>,
     /// Held until this is dropped; none when only looking.
     lock: Option<Lock>,
 }
 
+/// Whose the folder on iCloud is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Whose {
+    /// The account's `dsid`.
+    pub account: String,
+    /// Zone and `docwsid` of the folder.
+    pub root_id: String,
+}
+
 /// The drive on iCloud, once the account and the folder are known to be this state's.
-pub struct Connected {
+pub struct Found {
     /// The drive on iCloud.
     pub remote: ICloudDrive,
     /// Whether `sync.remote_root` is an app's library.
     pub root_is_library: bool,
+    /// Whose it is.
+    pub whose: Whose,
+}
+
+impl Whose {
+    /// Whose the state is.
+    pub fn of(owner: &Owner) -> Self {
+        Self { account: owner.account.clone(), root_id: owner.root_id.clone() }
+    }
+}
+
+/// Finds the folder on iCloud, which a first run makes where it may, and checks that it is the one of `owner`. The
+/// service is signed in. `patience` is that of [`DriveOptions`].
+///
+/// # Errors
+///
+/// [`AppError`]; it may be tried again.
+pub fn find(
+    config: &Config,
+    service: &Arc<Service>,
+    clock: &SystemClock,
+    owner: Option<&Owner>,
+    purpose: Purpose,
+    patience: Option<Duration>,
+) -> Result<Found, AppError> {
+    let options = DriveOptions {
+        max_workers: config.sync.max_workers,
+        download_rate: config.limits.download_rate.unwrap_or(0),
+        upload_rate: config.limits.upload_rate.unwrap_or(0),
+        patience,
+        ..DriveOptions::default()
+    };
+    let account = service.account_dsid();
+    if owner.is_some_and(|owner| owner.account != account) {
+        return Err(AppError::Foreign(
+            "the sync state belongs to another Apple account: sign in with that one, or run `icloudds reset-state` to start \
+             over (nothing is deleted by that)"
+                .to_owned(),
+        ));
+    }
+    let remote = ICloudDrive::new(Arc::clone(service) as _, options, Arc::new(clock.clone()));
+    let makes = owner.is_none() && purpose == Purpose::Sync && config.sync.mode != config::Mode::DownloadOnly;
+    let written = root_path(config);
+    let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, owner.is_none()))?;
+    let whose = Whose { account, root_id: root.entry.id.to_string() };
+    if owner.is_some_and(|owner| owner.root_id != whose.root_id) {
+        return Err(AppError::Foreign(format!(
+            "the folder {written} on iCloud is not the one that was synced, another one has its name: put the old one back, or \
+             run `icloudds reset-state` to start over (nothing is deleted by that)"
+        )));
+    }
+    Ok(Found { remote, root_is_library: root.entry.kind == RemoteKind::AppLibrary, whose })
 }
 
 impl Drive {
@@ -51,10 +111,10 @@ impl Drive {
         let found = disk.read_marker()?;
         check_marker(config, expected.as_ref(), found.as_ref(), state)?;
         let lock = if writes { Some(disk::lock_drive(&config.sync.directory)?) } else { None };
-        Ok(Self { disk, expected, found, lock })
+        Ok(Self { disk, found, lock })
     }
 
-    /// Signs in, finds the folder on iCloud, and makes state and drive the account's.
+    /// Finds the folder on iCloud, and makes state and drive the account's.
     ///
     /// # Errors
     ///
@@ -66,32 +126,10 @@ impl Drive {
         clock: &SystemClock,
         engine: &mut Engine,
         purpose: Purpose,
-    ) -> Result<Connected, AppError> {
-        let account = service.account_dsid();
-        let looks = purpose == Purpose::Look;
-        let options = DriveOptions {
-            max_workers: config.sync.max_workers,
-            download_rate: config.limits.download_rate.unwrap_or(0),
-            upload_rate: config.limits.upload_rate.unwrap_or(0),
-            ..DriveOptions::default()
-        };
-        let remote = ICloudDrive::new(Arc::clone(service) as _, options, Arc::new(clock.clone()));
-        let first = engine.state.owner.is_none();
-        let makes = first && !looks && config.sync.mode != config::Mode::DownloadOnly;
-        let written = root_path(config);
-        let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, first))?;
-        let id = self.expected.as_ref().or(self.found.as_ref()).map(|marker| marker.id.clone());
-        let owner = Owner {
-            marker: id.unwrap_or_else(|| {
-                clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
-            }),
-            account,
-            directory: config.sync.directory.display().to_string(),
-            remote_root: written,
-            root_id: root.entry.id.to_string(),
-        };
-        self.own(engine, owner, looks)?;
-        Ok(Connected { remote, root_is_library: root.entry.kind == RemoteKind::AppLibrary })
+    ) -> Result<Found, AppError> {
+        let found = find(config, service, clock, engine.state.owner.as_ref(), purpose, None)?;
+        self.own(config, clock, engine, &found.whose, purpose)?;
+        Ok(found)
     }
 
     /// What a killed predecessor left in the drive's `.icloudds`. `mark` names conflict copies.
@@ -194,48 +232,56 @@ fn check_marker(
 }
 
 impl Drive {
-    /// Makes the state the account's and marks the drive; with `looks` only in memory.
-    fn own(&mut self, engine: &mut Engine, owner: Owner, looks: bool) -> Result<(), AppError> {
+    /// Makes the state the account's and marks the drive; with [`Purpose::Look`] only in memory. A state that has an owner
+    /// stays that one's.
+    ///
+    /// # Errors
+    ///
+    /// [`AppError::Foreign`], and when store or disk fail.
+    pub fn own(
+        &mut self,
+        config: &Config,
+        clock: &SystemClock,
+        engine: &mut Engine,
+        whose: &Whose,
+        purpose: Purpose,
+    ) -> Result<(), AppError> {
         let found = self.found.clone();
-        let disk = &mut self.disk;
-        let known = engine.state.owner.as_ref();
-        if let Some(known) = known
-            && known.account != owner.account
+        if let (None, Some(found)) = (&engine.state.owner, &found)
+            && found.account != whose.account
         {
             return Err(AppError::Foreign(
-            "the sync state belongs to another Apple account: sign in with that one, or run `icloudds reset-state` to start \
-             over (nothing is deleted by that)"
-                .to_owned(),
-        ));
+                "this folder was synced with another Apple account: choose another sync.directory, or remove its .icloudds/id \
+                 to make it this account's (nothing is deleted by that)"
+                    .to_owned(),
+            ));
         }
-        if let (None, Some(found)) = (known, &found)
-            && found.account != owner.account
-        {
-            return Err(AppError::Foreign(
-            "this folder was synced with another Apple account: choose another sync.directory, or remove its .icloudds/id to \
-             make it this account's (nothing is deleted by that)"
-                .to_owned(),
-        ));
-        }
-        if known.is_some_and(|known| known.root_id != owner.root_id) {
-            return Err(AppError::Foreign(format!(
-                "the folder {} on iCloud is not the one that was synced, another one has its name: put the old one back, or run \
-             `icloudds reset-state` to start over (nothing is deleted by that)",
-                owner.remote_root
-            )));
-        }
-        if looks {
-            if known.is_none()
-                && let Some(root) = crate::engine::pass::root_of(&owner.root_id)
+        if purpose == Purpose::Look {
+            if engine.state.owner.is_none()
+                && let Some(root) = crate::engine::pass::root_of(&whose.root_id)
             {
-                engine.state.base = BaseTree::new(BaseEntry::root(root));
+                engine.state.base = Arc::new(BaseTree::new(BaseEntry::root(root)));
             }
             return Ok(());
         }
-        if known.is_none() {
-            engine.commit(&[Change::Owner(owner.clone())])?;
-        }
+        let owner = match &engine.state.owner {
+            Some(owner) => owner.clone(),
+            None => {
+                let owner = Owner {
+                    marker: found.as_ref().map(|marker| marker.id.clone()).unwrap_or_else(|| {
+                        clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
+                    }),
+                    account: whose.account.clone(),
+                    directory: config.sync.directory.display().to_string(),
+                    remote_root: root_path(config),
+                    root_id: whose.root_id.clone(),
+                };
+                engine.commit(&[Change::Owner(owner.clone())])?;
+                owner
+            }
+        };
         let marker = Marker { id: owner.marker, account: owner.account, remote_root: owner.remote_root };
+        let disk = &mut self.disk;
         if found.as_ref() == Some(&marker) {
             disk.expect_marker(marker);
         } else {

@@ -25,7 +25,7 @@ pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
     for round in 1..=MOST_PASSES {
         let report = one_pass(opened, true, &mut told)?;
         let done = report.outcome.counts;
-        let rests = report.quiet && !report.pending && report.outcome.waiting == 0;
+        let rests = report.rests();
         if rests || (report.quiet && idle >= MOST_IDLE_PASSES) {
             return conclude(opened, &report, rests);
         }

@@ -94,8 +94,7 @@ fn without_a_daemon_commands_end_with_their_codes() {
 fn status_comes_from_the_daemon_else_from_its_file() {
     let world = world();
     let written = document(&world.config);
-    let mut file = StatusFile::new(&world.config.sync.state_directory);
-    file.write(&written, std::time::Instant::now()).expect("written");
+    StatusFile::start(&world.config.sync.state_directory).expect("a thread").finish(written.clone());
     let (text, exit) = status_text(&world.config, false, 1000).expect("the last known state");
     assert!(text.starts_with("the daemon is not running;"), "{text}");
     assert_eq!(exit, ExitCode::Success);

@@ -1,17 +1,19 @@
 //! Answers what is asked through the control socket.
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use super::jobs;
-use super::main_loop::Loop;
+use super::main_loop::{Loop, Running};
 use crate::app::commands::why_text;
 use crate::control::{CodeWays, ControlCall, ControlReply, ControlRequest, Held, SendHow};
-use crate::engine::pass::{Engine, PassError};
+use crate::engine::plan::print::Line;
+use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
 use crate::icloud::signin::error::{FactorKind, SignInError};
 use crate::icloud::signin::factor::{SendTo, Ways};
 use crate::model::state::{GuardState, Verdict};
-use crate::model::{Change, RelPath};
+use crate::model::{RelPath, State};
 use crate::status::health::{self, ReadyFacts};
 
 /// How many held deletions one answer names.
@@ -35,35 +37,24 @@ impl Loop {
             }
             ControlRequest::Pause => {
                 self.paused = true;
-                if self.engine.is_some() {
-                    self.set_state(self.rest_state());
-                }
                 call.answer(ControlReply::done(
                     "paused: `icloudds resume` goes on; a pass that runs comes to its end first",
                 ));
             }
             ControlRequest::Resume => {
                 if std::mem::take(&mut self.paused) {
-                    self.asked = true;
-                    if self.engine.is_some() {
-                        self.set_state(self.rest_state());
-                    }
+                    self.sync_now();
                 }
                 call.answer(ControlReply::done("syncing goes on"));
             }
             ControlRequest::SessionChanged => {
-                self.session_changed();
+                self.read_session(true);
                 call.answer(ControlReply::done("the stored session is read again"));
             }
             ControlRequest::StateChanged => call.answer(ControlReply::done("noted")),
             ControlRequest::Plan { json } => {
-                if self.edges.is_none() {
-                    let state = self.tracker.state();
-                    call.answer(ControlReply::refused(
-                        ExitCode::Service,
-                        format!("there is nothing to plan with yet: {}", state.sentence()),
-                        "",
-                    ));
+                if self.here.is_none() || self.there.is_none() {
+                    self.no_plan(call);
                 } else if self.plan_call.is_some() {
                     call.answer(ControlReply::refused(
                         ExitCode::Busy,
@@ -74,10 +65,12 @@ impl Loop {
                     self.plan_call = Some((call, json));
                 }
             }
-            ControlRequest::Why { .. } | ControlRequest::Held | ControlRequest::Approve { .. } => {
-                self.waiting_calls.push(call);
-                self.answer_waiting();
+            ControlRequest::Why { path } => {
+                let reply = self.why(&path);
+                call.answer(reply);
             }
+            ControlRequest::Held => call.answer(ControlReply::Held { held: self.held() }),
+            ControlRequest::Approve { reject } => self.approve(call, reject),
             ControlRequest::CodeWays | ControlRequest::CodeSend { .. } | ControlRequest::Code { .. } => {
                 self.code(call)
             }
@@ -94,7 +87,7 @@ impl Loop {
         };
         let verdict = if ready {
             let facts = ReadyFacts {
-                signed_in: self.edges.is_some() && self.service.account().state().signed_in,
+                signed_in: self.there.is_some() && self.service.account().state().signed_in,
                 last_pass_began: self.last_pass_began.map(|at| at.elapsed()),
                 last_pass_failed: self.last_pass_failed.clone(),
                 refresh_period: self.config().sync.refresh_period,
@@ -106,106 +99,70 @@ impl Loop {
         ControlReply::Health { healthy: verdict.healthy, why: verdict.why }
     }
 
-    /// Answers what waited for the engine, if it is at home.
-    pub(super) fn answer_waiting(&mut self) {
-        if self.engine.is_none() {
-            self.answer_meanwhile();
-            return;
-        }
-        if let Some(reject) = self.verdict.take() {
-            match self.approve(reject) {
-                ControlReply::Refused { refusal } => log::error!("{}", refusal.message),
-                _ => log::info!("the decision on the held deletions is carried out now"),
-            }
-        }
-        for call in std::mem::take(&mut self.waiting_calls) {
-            let reply = match call.request.clone() {
-                ControlRequest::Why { path } => self.why(&path),
-                ControlRequest::Held => self.held(),
-                ControlRequest::Approve { reject } => self.approve(reject),
-                _ => {
-                    self.waiting_calls.push(call);
-                    continue;
-                }
-            };
-            call.answer(reply);
-        }
-    }
-
-    /// Answers what can be answered while a job has the engine: a long transfer must not keep a person waiting.
-    fn answer_meanwhile(&mut self) {
-        let held = self.lent_deletions();
-        for call in std::mem::take(&mut self.waiting_calls) {
-            match call.request.clone() {
-                ControlRequest::Held => call.answer(ControlReply::Held { held: held.clone() }),
-                ControlRequest::Approve { .. } if held.count == 0 => {
-                    call.answer(ControlReply::done("no deletion is held"));
-                }
-                ControlRequest::Approve { reject } => {
-                    self.verdict = Some(reject);
-                    let what = if reject { "rejected" } else { "approved" };
-                    let count = held.count;
-                    call.answer(ControlReply::done(format!(
-                        "{count} held deletions are {what}: carried out when the running pass is over"
-                    )));
-                }
-                _ => self.waiting_calls.push(call),
-            }
-        }
-    }
-
+    /// What is known of a path: of what both sides agreed on, of what each showed last, and of what waits.
     fn why(&self, path: &str) -> ControlReply {
-        let Some(engine) = &self.engine else { return ControlReply::done("") };
-        match RelPath::parse(path) {
-            Ok(path) => {
-                let mut text = why_text(self.config(), &engine.state, &path);
-                text.push_str(&seen_text(engine, &path));
-                ControlReply::Text { text }
-            }
-            Err(error) => ControlReply::refused(ExitCode::Configuration, error.to_string(), ""),
-        }
-    }
-
-    fn held(&self) -> ControlReply {
-        let held = self.engine.as_ref().map_or_else(Held::default, |engine| held_of(&engine.state.guard));
-        ControlReply::Held { held }
-    }
-
-    fn lent_deletions(&self) -> Held {
-        self.lent.as_ref().map_or_else(Held::default, |state| held_of(&state.guard))
-    }
-
-    fn approve(&mut self, reject: bool) -> ControlReply {
-        let Some(engine) = self.engine.as_mut() else { return ControlReply::done("") };
-        let mut guard = engine.state.guard.clone();
-        if guard.held.is_empty() {
-            return ControlReply::done("no deletion is held");
-        }
-        let count = guard.held.len();
-        guard.verdict = Some(if reject { Verdict::Rejected } else { Verdict::Approved });
-        if let Err(error) = engine.commit(&[Change::Guard(guard)]) {
-            return ControlReply::refused(ExitCode::Unexpected, error.to_string(), "");
-        }
-        self.asked = true;
-        ControlReply::done(if reject {
-            format!("{count} held deletions are rejected: the items are restored now")
-        } else {
-            format!("{count} held deletions are approved and carried out now")
-        })
-    }
-
-    /// The answer of a plan that was asked for.
-    pub(super) fn planned(&mut self, result: Result<String, PassError>) {
-        let reply = match result {
-            Ok(text) => ControlReply::Text { text },
-            Err(error) => ControlReply::refused(ExitCode::Service, error.to_string(), ""),
+        let Some(stored) = self.stored() else { return ControlReply::done("") };
+        let path = match RelPath::parse(path) {
+            Ok(path) => path,
+            Err(error) => return ControlReply::refused(ExitCode::Configuration, error.to_string(), ""),
         };
-        let at =
-            self.waiting_calls.iter().position(|call| matches!(call.request, ControlRequest::Plan { .. }));
-        if let Some(at) = at {
-            self.waiting_calls.remove(at).answer(reply);
+        let mut text = why_text(self.config(), stored, &path);
+        let (local, remote) = match (&self.engine, &self.lent) {
+            (Some(engine), _) => (engine.local.as_ref(), engine.remote.as_deref()),
+            (None, lent) => (None, lent.as_ref().and_then(|lent| lent.walk.previous())),
+        };
+        text.push_str(&seen_text(stored, local, remote, self.engine.is_none(), &path));
+        for operation in self.waiting.iter().filter(|operation| operation.path == path) {
+            let line = Line::of(operation);
+            let _ = writeln!(text, "  waits      for iCloud: {} ({})", line.verb, line.why);
         }
-        self.set_state(self.rest_state());
+        if self.engine.is_none() && self.running == Running::Pass {
+            text.push_str("  now        a pass is running; this is what was known when it began\n");
+        }
+        ControlReply::Text { text }
+    }
+
+    fn held(&self) -> Held {
+        self.stored().map_or_else(Held::default, |state| held_of(&state.guard))
+    }
+
+    fn approve(&mut self, call: ControlCall, reject: bool) {
+        let count = self.held().count;
+        if count == 0 {
+            return call.answer(ControlReply::done("no deletion is held"));
+        }
+        if self.engine.is_none() {
+            self.verdict = Some(reject);
+            let what = if reject { "rejected" } else { "approved" };
+            return call.answer(ControlReply::done(format!(
+                "{count} held deletions are {what}: carried out when the running pass is over"
+            )));
+        }
+        let said = match reject {
+            true => format!("{count} held deletions are rejected: the items are restored now"),
+            false => format!("{count} held deletions are approved and carried out now"),
+        };
+        self.decide(reject, Some((call, said)));
+    }
+
+    /// Carries out a decision that came while the engine was lent; says whether that takes a job.
+    pub(super) fn decide_if_asked(&mut self) -> bool {
+        match self.verdict.take() {
+            Some(reject) if self.holds_deletions() => {
+                self.decide(reject, None);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn decide(&mut self, reject: bool, told: Option<(ControlCall, String)>) {
+        let Some(engine) = self.lend() else { return };
+        let mut guard = engine.state.guard.clone();
+        guard.verdict = Some(if reject { Verdict::Rejected } else { Verdict::Approved });
+        let thread = jobs::decide(engine, guard, told, self.news_in.clone());
+        self.started(Running::Chore, thread);
+        self.sync_now();
     }
 
     /// What has to do with codes goes to iCloud, so it is done beside the loop.
@@ -222,7 +179,7 @@ impl Loop {
                 ControlRequest::Code { code } => {
                     let given = account.submit_code(code.expose());
                     if given.is_ok() {
-                        drop(news.send(jobs::News::SessionChanged));
+                        drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
                     }
                     given.map(|()| ControlReply::done("the code was accepted, syncing goes on"))
                 }
@@ -271,17 +228,23 @@ fn refusal(error: &SignInError) -> ControlReply {
     }
 }
 
-/// What both sides showed at the last look.
-fn seen_text(engine: &Engine, path: &RelPath) -> String {
-    let here = engine.local.as_ref().map(|view| match view.tree.find(path) {
+/// What both sides showed at the last look; `busy` while somebody looks.
+fn seen_text(
+    stored: &State,
+    local: Option<&LocalView>,
+    remote: Option<&RemoteView>,
+    busy: bool,
+    path: &RelPath,
+) -> String {
+    let here = local.map(|view| match view.tree.find(path) {
         Some(node) => {
             let entry = view.tree.get(node);
             format!("{:?}, {} bytes", entry.kind, entry.stamp.size)
         }
         None => "nothing".to_owned(),
     });
-    let agreed = engine.state.base.find(path).map(|node| engine.state.base.get(node).id.clone());
-    let there = engine.remote.as_ref().map(|view| {
+    let agreed = stored.base.find(path).map(|node| stored.base.get(node).id.clone());
+    let there = remote.map(|view| {
         let node = agreed.as_ref().and_then(|id| view.tree.by_id(id)).or_else(|| view.tree.find(path));
         match node {
             Some(node) => {
@@ -291,9 +254,10 @@ fn seen_text(engine: &Engine, path: &RelPath) -> String {
             None => "nothing".to_owned(),
         }
     });
+    let unknown = if busy { "being looked at now" } else { "not looked yet" };
     format!(
         "  seen here  {}\n  seen there {}\n",
-        here.unwrap_or_else(|| "not looked yet".to_owned()),
+        here.unwrap_or_else(|| unknown.to_owned()),
         there.unwrap_or_else(|| "not looked yet".to_owned())
     )
 }

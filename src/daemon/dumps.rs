@@ -1,7 +1,7 @@
 //! Writes the five state files around passes; a failure is said and costs nothing else.
 
 use crate::config::Config;
-use crate::engine::pass::Engine;
+use crate::engine::pass::{Engine, Walk};
 use crate::state_dump::{DumpFile, Known, StateDump};
 
 /// The state files of one daemon.
@@ -19,23 +19,29 @@ impl Dumps {
         Self(StateDump::new(config.log.file.as_deref(), &config.sync.state_directory))
     }
 
-    /// What is known when a pass begins.
-    pub fn before(&self, engine: &Engine) {
+    /// What was known of iCloud before a walk.
+    pub fn before_walk(&self, walk: &Walk) {
+        let known = walk.previous().map_or(Known::BaseRemote(walk.base()), |view| Known::Remote(&view.tree));
+        self.write(DumpFile::RemoteBefore, known);
+    }
+
+    /// What is known here when a pass begins, and the listing of iCloud that it works from.
+    pub fn before_pass(&self, engine: &Engine) {
         self.local(engine, DumpFile::LocalBefore);
-        self.remote(engine, DumpFile::RemoteBefore);
+        self.remote(engine, DumpFile::RefreshAfter);
     }
 
     /// What is known when it ended.
-    pub fn after(&self, engine: &Engine) {
+    pub fn after_pass(&self, engine: &Engine) {
         self.local(engine, DumpFile::LocalAfter);
         self.remote(engine, DumpFile::RemoteAfter);
-        self.remote(engine, DumpFile::RefreshAfter);
     }
 
     /// All five, as things are known now.
     pub fn all(&self, engine: &Engine) {
-        self.before(engine);
-        self.after(engine);
+        self.before_walk(&engine.walk());
+        self.before_pass(engine);
+        self.after_pass(engine);
     }
 
     fn local(&self, engine: &Engine, which: DumpFile) {

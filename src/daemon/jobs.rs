@@ -1,4 +1,4 @@
-//! What runs beside the loop: one job at a time has the engine; errands need none.
+//! What runs beside the loop: one job at a time has the engine, one at a time asks iCloud without it; errands need neither.
 
 use std::io;
 use std::sync::Arc;
@@ -9,33 +9,53 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::Sender;
 use jiff::tz::TimeZone;
 
+use super::dumps::Dumps;
+use super::tell::pending;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::drive::Drive;
+use crate::app::drive::{Drive, Found, Whose, find};
 use crate::app::open::{Purpose, conflict_mark};
 use crate::app::report::Teller;
 use crate::config::Config;
+use crate::control::{ControlCall, ControlReply};
 use crate::disk::{LocalDisk, Lock};
 use crate::engine::execute::{Event, Ports};
-use crate::engine::pass::{Engine, Look, PassError, PassOptions, Phase, Report, Settings};
-use crate::engine::ports::RemoteError;
+use crate::engine::operation::Plan;
+use crate::engine::pass::{
+    Engine, HereReport, LocalLook, Look, PassError, PassOptions, Phase, Report, Settings, Walk,
+};
+use crate::engine::ports::{Clock as _, RemoteError};
+use crate::engine::view::RemoteView;
+use crate::exit::ExitCode;
 use crate::icloud::drive::{ICloudDrive, Pulse};
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
+use crate::model::state::GuardState;
+use crate::model::{Change, Owner};
+use crate::status::Pending;
+
+/// How long iCloud may answer nobody before everybody's work with it ends and waits together.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What jobs tell the loop. The channel has room for a burst; a job waits when it is full, and the loop never waits for
 /// a job, so it always drains.
 pub(super) enum News {
     /// A pass begins another part.
     Phase(Phase),
+    /// What a pass is going to do.
+    Planned(Pending),
     /// Something was done.
     Event(Event),
     /// A job is over; the engine comes home.
     Done(Box<Done>),
+    /// Signed in, and the folder on iCloud is found; or not.
+    Reached(Box<Result<There, AppError>>),
+    /// A walk through iCloud is over.
+    Walked(Box<Walked>),
     /// The cheap look at iCloud is over.
     Checked(Result<Pulse, RemoteError>),
-    /// The stored session was changed by another process.
-    SessionChanged,
+    /// The stored session was read again: whether it is another one now, and whether somebody said so.
+    SessionRead { read: Result<bool, String>, told: bool },
 }
 
 /// A job's end.
@@ -44,164 +64,297 @@ pub(super) struct Done {
     pub result: Ended,
 }
 
-/// What came of a job. One exists at a time, so its size does not matter.
-#[expect(clippy::large_enum_variant, reason = "one exists at a time")]
+/// What came of a job.
 pub(super) enum Ended {
-    /// The drive's folder is open and the account known; both come back in any case.
-    Connected(Box<Connection>),
+    /// The drive's folder is open and this state's; or it comes back as far as it was opened.
+    Opened { drive: Option<Drive>, result: Result<Option<Arc<Here>>, AppError> },
     /// A pass.
-    Pass { result: Result<Report, PassError>, walked: Option<Duration>, by_person: bool },
-    /// A plan that was asked for: the text.
-    Planned(Result<String, PassError>),
+    Pass { result: Result<Report, PassError>, by_person: bool, clean: bool },
+    /// A pass without iCloud.
+    Here(Result<HereReport, PassError>),
+    /// Something that only needed the engine.
+    Kept,
 }
 
-/// What came of connecting.
-pub(super) struct Connection {
-    /// The drive's folder, where it was opened and not used up.
-    pub drive: Option<Drive>,
-    /// The edges, and the settings that the folder on iCloud completes.
-    pub result: Result<(Arc<Edges>, Settings), AppError>,
+/// What came of a walk.
+pub(super) struct Walked {
+    pub result: Result<RemoteView, PassError>,
+    pub took: Duration,
+    pub by_person: bool,
 }
 
-/// The open edges that passes work through.
-pub(super) struct Edges {
+/// The drive's folder, which is this state's.
+pub(super) struct Here {
     pub disk: LocalDisk,
-    pub remote: ICloudDrive,
-    pub clock: SystemClock,
     /// Held until this is dropped.
     pub _lock: Option<Lock>,
 }
 
-impl Edges {
-    pub fn ports(&self) -> Ports<'_> {
-        Ports { remote: &self.remote, disk: &self.disk, clock: &self.clock }
-    }
+/// The folder on iCloud, which is this state's.
+pub(super) struct There {
+    pub remote: ICloudDrive,
+    pub root_is_library: bool,
+    pub whose: Whose,
 }
 
-/// What connecting needs.
-pub(super) struct Connect {
+/// What signing in and finding the folder needs.
+pub(super) struct Reach {
     pub config: Config,
-    pub settings: Settings,
-    pub drive: Option<Drive>,
     pub service: Arc<Service>,
+    pub clock: SystemClock,
+    pub owner: Option<Owner>,
+}
+
+/// What opening the drive's folder needs.
+pub(super) struct Open {
+    pub config: Config,
+    pub drive: Option<Drive>,
+    /// Whose the state becomes, if it is nobody's yet.
+    pub whose: Option<Whose>,
     pub clock: SystemClock,
     pub zone: TimeZone,
 }
 
 /// What a pass needs.
 pub(super) struct Pass {
-    pub edges: Arc<Edges>,
+    pub here: Arc<Here>,
+    pub clock: SystemClock,
     pub settings: Settings,
-    pub look: Look,
+    pub look: LocalLook,
     pub by_person: bool,
     pub zone: TimeZone,
     /// Whether folders here changed that this look does not read.
     pub dirty: bool,
     /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
     pub stirred: Arc<AtomicU64>,
+    /// It follows a walk.
+    pub walked: bool,
+    /// Something was done since both sides were last equal.
+    pub worked: bool,
+    /// The state files to write around it.
+    pub dumps: Option<Dumps>,
 }
 
-/// Opens the drive where that is still to do, signs in and finds the folder on iCloud.
-pub(super) fn connect(mut engine: Engine, job: Connect, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+/// Signs in and finds the folder on iCloud.
+pub(super) fn reach(job: Reach, news: Sender<News>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-connect", move || {
-        let Connect { config, settings, mut drive, service, clock, zone } = job;
-        let result = try_connect(&mut engine, &config, &settings, &mut drive, &service, &clock, &zone);
-        let result = result.map(|(remote, settings, drive)| {
-            let (disk, lock) = drive.into_parts();
-            (Arc::new(Edges { disk, remote, clock, _lock: lock }), settings)
-        });
-        end(&news, engine, Ended::Connected(Box::new(Connection { drive, result })));
+        let Reach { config, service, clock, owner } = job;
+        let found = service
+            .sign_in(Initiative::Unattended)
+            .map_err(AppError::from)
+            .and_then(|()| find(&config, &service, &clock, owner.as_ref(), Purpose::Sync, Some(PATIENCE)));
+        let there =
+            found.map(|Found { remote, root_is_library, whose }| There { remote, root_is_library, whose });
+        drop(news.send(News::Reached(Box::new(there))));
     })
 }
 
-fn try_connect(
-    engine: &mut Engine,
-    config: &Config,
-    settings: &Settings,
-    slot: &mut Option<Drive>,
-    service: &Arc<Service>,
-    clock: &SystemClock,
-    zone: &TimeZone,
-) -> Result<(ICloudDrive, Settings, Drive), AppError> {
-    if slot.is_none() {
-        *slot = Some(Drive::open(config, &engine.state, Purpose::Sync)?);
-    }
-    service.sign_in(Initiative::Unattended)?;
-    let Some(mut drive) = slot.take() else { unreachable!("it was opened above") };
-    let connected = drive
-        .connect(config, service, clock, engine, Purpose::Sync)
-        .and_then(|connected| drive.clean_up(&engine.state, &conflict_mark(zone)).map(|()| connected));
-    match connected {
-        Ok(connected) => {
-            let settings = Settings { root_is_library: connected.root_is_library, ..settings.clone() };
-            Ok((connected.remote, settings, drive))
+/// Opens the drive's folder where that is still to do, makes it the state's, and puts right what a crash left there.
+/// Gives no folder, and no error, while nobody knows yet whose it shall be.
+pub(super) fn open(mut engine: Engine, mut job: Open, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-open", move || {
+        let result = try_open(&mut engine, &mut job);
+        end(&news, engine, Ended::Opened { drive: job.drive, result });
+    })
+}
+
+fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<Here>>, AppError> {
+    let mut drive = match job.drive.take() {
+        Some(drive) => drive,
+        None => Drive::open(&job.config, &engine.state, Purpose::Sync)?,
+    };
+    let whose = engine.state.owner.as_ref().map(Whose::of).or_else(|| job.whose.take());
+    let Some(whose) = whose else {
+        job.drive = Some(drive);
+        return Ok(None);
+    };
+    let opened = drive
+        .own(&job.config, &job.clock, engine, &whose, Purpose::Sync)
+        .and_then(|()| drive.clean_up(&engine.state, &conflict_mark(&job.zone)));
+    match opened {
+        Ok(()) => {
+            let (disk, lock) = drive.into_parts();
+            Ok(Some(Arc::new(Here { disk, _lock: lock })))
         }
         // What is not this state's folder is let go, so that the right one can come.
         Err(error @ AppError::Foreign(_)) => Err(error),
         Err(error) => {
-            *slot = Some(drive);
+            job.drive = Some(drive);
             Err(error)
         }
     }
 }
 
-/// One pass.
-pub(super) fn pass(mut engine: Engine, job: Pass, news: Sender<News>) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-pass", move || {
-        let begun = Instant::now();
-        let mark = conflict_mark(&job.zone);
-        let before = job.stirred.load(Ordering::Acquire);
-        let walks = job.look.remote || engine.remote.is_none();
-        // Whether the loop has gone does not concern a pass: it ends in order all the same.
-        let tell = |message| drop(news.send(message));
-        let options = PassOptions {
-            conflict_mark: &mark,
-            ignore_next_try: job.by_person,
-            is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
-            on_phase: &|phase| tell(News::Phase(phase)),
-        };
-        let mut teller = Teller::new(false);
-        let mut events = |event: &Event| {
-            teller.tell(event);
-            match event {
-                // Progress is only shown: what does not fit is soon told again.
-                Event::Progress(_) => drop(news.try_send(News::Event(event.clone()))),
-                _ => tell(News::Event(event.clone())),
-            }
-        };
-        let result = engine.pass(&job.edges.ports(), &job.settings, &job.look, &options, &mut events);
-        if let Ok(report) = &result {
-            teller.end(report);
-        }
-        let walked = walks.then(|| begun.elapsed());
-        end(&news, engine, Ended::Pass { result, walked, by_person: job.by_person });
-    })
-}
-
-/// Plans without doing anything.
-pub(super) fn plan(
-    mut engine: Engine,
-    job: Pass,
-    json: bool,
+/// Walks through iCloud beside the engine.
+pub(super) fn walk(
+    there: Arc<There>,
+    walk: Walk,
+    settings: Settings,
+    clock: SystemClock,
+    by_person: bool,
+    dumps: Option<Dumps>,
     news: Sender<News>,
 ) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-plan", move || {
-        let mark = conflict_mark(&job.zone);
-        let options = PassOptions { ignore_next_try: job.by_person, ..PassOptions::new(&mark) };
-        let ports = job.edges.ports();
-        let result = engine.look(&ports, &job.settings, &job.look).map(|()| {
-            let planned = engine.plan(&ports, &job.settings, &options);
-            crate::app::commands::plan_text(&planned.plan, json)
-        });
-        end(&news, engine, Ended::Planned(result));
+    spawn("icloudds-list", move || {
+        if let Some(dumps) = dumps {
+            dumps.before_walk(&walk);
+        }
+        let begun = Instant::now();
+        let result = walk.run(&there.remote, &clock, &settings);
+        // The engine must be alone with what it owns again before it hears of this.
+        drop(walk);
+        let walked = Walked { result, took: begun.elapsed(), by_person };
+        drop(news.send(News::Walked(Box::new(walked))));
     })
 }
 
 /// Asks iCloud cheaply whether anything changed.
-pub(super) fn check(edges: Arc<Edges>, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn check(there: Arc<There>, news: Sender<News>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-check", move || {
-        let pulse = edges.remote.check();
+        let pulse = there.remote.check();
         drop(news.send(News::Checked(pulse)));
+    })
+}
+
+/// Runs a pass with the hooks that tell the loop of it.
+fn with_hooks<T>(
+    job: &Pass,
+    news: &Sender<News>,
+    pass: impl FnOnce(&PassOptions<'_>, &mut dyn FnMut(&Event)) -> T,
+) -> (T, Teller) {
+    let mark = conflict_mark(&job.zone);
+    let before = job.stirred.load(Ordering::Acquire);
+    // Whether the loop has gone does not concern a pass: it ends in order all the same.
+    let tell = |message| drop(news.send(message));
+    let options = PassOptions {
+        conflict_mark: &mark,
+        ignore_next_try: job.by_person,
+        is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
+        on_phase: &|phase| tell(News::Phase(phase)),
+        on_plan: &|plan: &Plan| tell(News::Planned(pending(&plan.operations))),
+    };
+    let mut teller = Teller::new(false);
+    let mut events = |event: &Event| {
+        teller.tell(event);
+        match event {
+            // Progress is only shown: what does not fit is soon told again.
+            Event::Progress(_) => drop(news.try_send(News::Event(event.clone()))),
+            _ => tell(News::Event(event.clone())),
+        }
+    };
+    let result = pass(&options, &mut events);
+    (result, teller)
+}
+
+/// One pass with what was last seen on iCloud.
+pub(super) fn pass(
+    mut engine: Engine,
+    there: Arc<There>,
+    job: Pass,
+    news: Sender<News>,
+) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-pass", move || {
+        if let Some(dumps) = &job.dumps {
+            dumps.before_pass(&engine);
+        }
+        let look = Look { local: job.look.clone(), remote: false };
+        let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
+        let (result, teller) = with_hooks(&job, &news, |options, events| {
+            engine.pass(&ports, &job.settings, &look, options, events)
+        });
+        if let Ok(report) = &result {
+            teller.end(report);
+        }
+        let clean = result.as_ref().is_ok_and(|report| conclude(&mut engine, &job, report));
+        if let (Some(dumps), true) = (&job.dumps, result.is_ok()) {
+            dumps.after_pass(&engine);
+        }
+        end(&news, engine, Ended::Pass { result, by_person: job.by_person, clean });
+    })
+}
+
+/// Whether both sides are equal and nothing is left; stores so, and forgets what nobody needs then.
+fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
+    let clean = report.rests()
+        && engine.state.set_aside.is_empty()
+        && report.held == 0
+        && report.set_aside().next().is_none();
+    // With both sides equal nobody goes on with a download that was given up.
+    if clean
+        && job.worked
+        && let Err(error) = job.here.disk.forget_downloads(&|_| false)
+    {
+        log::debug!("{error}");
+    }
+    if clean
+        && job.walked
+        && let Err(error) = engine.commit(&[Change::Synced(job.clock.now().whole_seconds())])
+    {
+        log::warn!("{error}");
+    }
+    clean
+}
+
+/// One pass without iCloud.
+pub(super) fn pass_here(mut engine: Engine, job: Pass, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-pass", move || {
+        let (result, _) = with_hooks(&job, &news, |options, events| {
+            engine.pass_here(&job.here.disk, &job.clock, &job.settings, &job.look, options, events)
+        });
+        end(&news, engine, Ended::Here(result));
+    })
+}
+
+/// Plans without doing anything, and answers who asked.
+pub(super) fn plan(
+    mut engine: Engine,
+    there: Arc<There>,
+    job: Pass,
+    (call, json): (ControlCall, bool),
+    news: Sender<News>,
+) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-plan", move || {
+        let mark = conflict_mark(&job.zone);
+        let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
+        let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
+        let result = engine.look(&ports, &job.settings, &Look::whole()).map(|()| {
+            let planned = engine.plan(&ports, &job.settings, &options);
+            crate::app::commands::plan_text(&planned.plan, json)
+        });
+        call.answer(match result {
+            Ok(text) => ControlReply::Text { text },
+            Err(error) => ControlReply::refused(ExitCode::Service, error.to_string(), ""),
+        });
+        end(&news, engine, Ended::Kept);
+    })
+}
+
+/// Stores what a person said of the held deletions, and tells them.
+pub(super) fn decide(
+    mut engine: Engine,
+    guard: GuardState,
+    told: Option<(ControlCall, String)>,
+    news: Sender<News>,
+) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-decide", move || {
+        let result = engine.commit(&[Change::Guard(guard)]);
+        match (result, told) {
+            (Ok(()), Some((call, said))) => call.answer(ControlReply::done(said)),
+            (Ok(()), None) => log::info!("the decision on the held deletions is carried out now"),
+            (Err(error), Some((call, _))) => {
+                call.answer(ControlReply::refused(ExitCode::Unexpected, error.to_string(), ""));
+            }
+            (Err(error), None) => log::error!("the decision on the held deletions is lost: {error}"),
+        }
+        end(&news, engine, Ended::Kept);
+    })
+}
+
+/// Writes all state files.
+pub(super) fn dump(engine: Engine, dumps: Dumps, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-dump", move || {
+        dumps.all(&engine);
+        end(&news, engine, Ended::Kept);
     })
 }
 

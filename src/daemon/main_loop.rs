@@ -9,7 +9,7 @@ use crossbeam::channel::{Receiver, Sender, bounded, never, select};
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::jobs::{self, Connect, Edges, News, Pass};
+use super::jobs::{Here, News, There};
 use super::schedule::{Periods, Schedule};
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
@@ -20,13 +20,15 @@ use crate::control::ControlCall;
 use crate::disk::Lock;
 use crate::disk::watch::{WatchMessage, Watcher, Watching};
 use crate::engine::debounce::Debounce;
-use crate::engine::pass::{Engine, LocalLook, Look, Settings};
+use crate::engine::operation::Operation;
+use crate::engine::pass::{Engine, Phase, Settings, Walk};
 use crate::engine::ports::Clock as _;
+use crate::engine::view::RemoteView;
 use crate::exit::ExitCode;
 use crate::icloud::drive::Pulse;
 use crate::icloud::env::Stop;
 use crate::icloud::service::Service;
-use crate::model::State;
+use crate::model::{Owner, State};
 use crate::notify_systemd::Systemd;
 use crate::signals::SignalEvents;
 use crate::status::file::StatusFile;
@@ -36,9 +38,7 @@ use crate::status::{DaemonState, Facts, Tracker};
 const NEWS_ROOM: usize = 1024;
 /// How long what is in flight may take to end after a stop signal. `docs/contract.md`, "Signals", gives the whole
 /// process ten seconds, so some are left for writing the state.
-const GRACE: Duration = Duration::from_secs(8);
-/// The loop ticks at least this often while a supervisor wants to hear of it.
-const TICK: Duration = Duration::from_secs(5);
+pub(super) const GRACE: Duration = Duration::from_secs(8);
 
 /// What the loop starts with.
 pub(super) struct Start {
@@ -52,16 +52,43 @@ pub(super) struct Start {
     pub service: Arc<Service>,
     pub signals: SignalEvents,
     pub calls: Receiver<ControlCall>,
+    pub status_file: StatusFile,
 }
 
-/// What runs beside the loop now.
+/// Which job has the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Running {
     Nothing,
-    /// A job has the engine.
-    Job,
-    /// The cheap look at iCloud.
+    /// Something short that leaves iCloud alone.
+    Chore,
+    /// A pass without iCloud.
+    HereOnly,
+    /// A pass, or a plan: nobody else asks iCloud meanwhile.
+    Pass,
+}
+
+/// Who asks iCloud without the engine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asking {
+    /// Signs in and finds the folder.
+    Reach,
+    Walk,
     Check,
+}
+
+/// What is known of the engine's trees while it is lent to a job.
+pub(super) struct Lent {
+    /// As it was when it left.
+    pub state: State,
+    pub walk: Walk,
+}
+
+/// What is wrong with one side, until it is not.
+#[derive(Default)]
+pub(super) struct Trouble {
+    pub state: Option<DaemonState>,
+    /// The sentence that was told.
+    pub told: String,
 }
 
 /// The owner of everything while the daemon runs.
@@ -81,11 +108,36 @@ pub(super) struct Loop {
     pub(super) _home: Lock,
     /// At home, or lent to a job.
     pub(super) engine: Option<Engine>,
-    /// What the status tells of the state while the engine is lent.
-    pub(super) lent: Option<State>,
+    pub(super) lent: Option<Lent>,
+    /// Whose the state is; `None` before the first connection.
+    pub(super) owner: Option<Owner>,
+    /// The drive's folder before it is known to be this state's.
     pub(super) drive: Option<Drive>,
-    pub(super) edges: Option<Arc<Edges>>,
+    /// The drive's folder.
+    pub(super) here: Option<Arc<Here>>,
+    /// The folder on iCloud.
+    pub(super) there: Option<Arc<There>>,
     pub(super) running: Running,
+    /// When the running job began, and in which part it is.
+    pub(super) job_began: Instant,
+    pub(super) phase: Option<Phase>,
+    pub(super) asking: Option<(Asking, Instant)>,
+    /// What a walk saw while the engine was lent.
+    pub(super) fresh: Option<Box<RemoteView>>,
+    /// The last walk ended well, and nothing has failed on iCloud since.
+    pub(super) there_ok: bool,
+    /// iCloud was away: a check has to succeed before anything else is asked of it.
+    pub(super) away: bool,
+    /// How many passes in a row could not reach iCloud although looks at it can.
+    pub(super) half_away: u32,
+    /// A pass with iCloud is due.
+    pub(super) plan_due: bool,
+    /// It follows a walk.
+    pub(super) walked: bool,
+    /// It was asked for by a person.
+    pub(super) by_person: bool,
+    /// What waits for iCloud.
+    pub(super) waiting: Vec<Operation>,
     pub(super) watcher: Option<Watcher>,
     /// Every folder is watched: a scan that begins now misses nothing.
     pub(super) watch_ready: bool,
@@ -94,7 +146,7 @@ pub(super) struct Loop {
     pub(super) debounce: Debounce,
     pub(super) stirred: Arc<AtomicU64>,
     pub(super) schedule: Schedule,
-    /// A person asked for a pass now.
+    /// A person asked for a pass now; both sides are looked at first.
     pub(super) asked: bool,
     /// A complete local scan is due.
     pub(super) scan_due: bool,
@@ -102,12 +154,13 @@ pub(super) struct Loop {
     pub(super) scans_all: bool,
     /// The watch ended because the root moved; it begins anew once a pass finds the right folder in its place.
     pub(super) watch_again: bool,
-    /// The state files were asked for while a job had the engine.
+    /// The state files were asked for.
     pub(super) dump_due: bool,
     /// A person decided on the held deletions while a job had the engine; `true` rejects.
     pub(super) verdict: Option<bool>,
-    /// What keeps it from syncing, until a pass ends well.
-    pub(super) trouble: Option<DaemonState>,
+    /// What keeps each side from syncing.
+    pub(super) trouble_here: Trouble,
+    pub(super) trouble_there: Trouble,
     pub(super) paused: bool,
     /// Since when, once a signal came.
     pub(super) stopping: Option<Instant>,
@@ -116,27 +169,24 @@ pub(super) struct Loop {
     pub(super) status_file: StatusFile,
     pub(super) systemd: Systemd,
     pub(super) dumps: Option<Dumps>,
-    pub(super) waiting_calls: Vec<ControlCall>,
     /// A plan was asked for; its answer.
     pub(super) plan_call: Option<(ControlCall, bool)>,
     pub(super) told: BTreeSet<String>,
     pub(super) last_pass_began: Option<Instant>,
-    pub(super) pass_began: Instant,
     pub(super) last_pass_failed: Option<String>,
     pub(super) initial_done: bool,
     pub(super) session_look: Option<Instant>,
     pub(super) housekeeping_at: Instant,
     /// A pass did something since both sides were last equal.
     pub(super) worked: bool,
-    /// The last state that the log told at `info`.
-    pub(super) announced: Option<DaemonState>,
     /// The last pass did something, so it is planned again: this many times in a row so far.
     pub(super) again: Option<u32>,
 }
 
 impl Loop {
     pub fn new(start: Start) -> Self {
-        let Start { sources, loaded, zone, stop, clock, home, drive, service, signals, calls } = start;
+        let Start { sources, loaded, zone, stop, clock, home, drive, service, signals, calls, status_file } =
+            start;
         let now = Instant::now();
         let config = &loaded.config;
         let (news_in, news) = bounded(NEWS_ROOM);
@@ -147,7 +197,6 @@ impl Loop {
             watch: String::new(),
             pid: std::process::id(),
         };
-        let state_directory = config.sync.state_directory.clone();
         let (lock, engine) = home.into_parts();
         let mut this = Self {
             settings: settings(config),
@@ -155,7 +204,7 @@ impl Loop {
             debounce: Debounce::new(config.sync.debounce_period),
             tracker: Tracker::new(facts, clock.now().whole_seconds()),
             dumps: Dumps::of(config),
-            status_file: StatusFile::new(&state_directory),
+            status_file,
             systemd: Systemd::of_process(),
             sources,
             loaded,
@@ -168,11 +217,24 @@ impl Loop {
             news_in,
             news,
             _home: lock,
+            owner: engine.state.owner.clone(),
             engine: Some(engine),
             lent: None,
             drive,
-            edges: None,
+            here: None,
+            there: None,
             running: Running::Nothing,
+            job_began: now,
+            phase: None,
+            asking: None,
+            fresh: None,
+            there_ok: false,
+            away: false,
+            half_away: 0,
+            plan_due: false,
+            walked: false,
+            by_person: false,
+            waiting: Vec::new(),
             watcher: None,
             watch_ready: false,
             watch: never(),
@@ -184,21 +246,19 @@ impl Loop {
             watch_again: false,
             dump_due: false,
             verdict: None,
-            trouble: None,
+            trouble_here: Trouble::default(),
+            trouble_there: Trouble::default(),
             paused: false,
             stopping: None,
             pulse: None,
-            waiting_calls: Vec::new(),
             plan_call: None,
             told: BTreeSet::new(),
             last_pass_began: None,
-            pass_began: now,
             last_pass_failed: None,
             initial_done: false,
             session_look: None,
             housekeeping_at: now,
             worked: true,
-            announced: None,
             again: None,
         };
         this.start_watching();
@@ -209,10 +269,13 @@ impl Loop {
     pub fn run(mut self) -> Result<ExitCode, AppError> {
         self.systemd.ready();
         loop {
-            self.next_job();
+            self.next_jobs();
             self.tell_status();
+            // Looks at iCloud leave nothing behind, so nobody waits for them.
+            let in_flight =
+                self.running != Running::Nothing || matches!(self.asking, Some((Asking::Reach, _)));
             if let Some(since) = self.stopping
-                && (self.running == Running::Nothing || since.elapsed() >= GRACE)
+                && (!in_flight || since.elapsed() >= GRACE)
             {
                 break;
             }
@@ -231,8 +294,9 @@ impl Loop {
             }
             self.systemd.tick(Instant::now());
         }
-        self.set_state(DaemonState::Stopping);
-        self.write_status();
+        self.show_state();
+        let document = self.document();
+        self.status_file.finish(document);
         self.systemd.stopping();
         log::info!("stopped");
         Ok(ExitCode::Success)
@@ -240,182 +304,6 @@ impl Loop {
 
     pub(super) fn config(&self) -> &Config {
         &self.loaded.config
-    }
-
-    // ---- what is done next ------------------------------------------------------------------
-
-    /// Starts what is due, if nothing runs.
-    fn next_job(&mut self) {
-        if self.running != Running::Nothing || self.stopping.is_some() {
-            return;
-        }
-        let now = Instant::now();
-        if self.session_look.is_some_and(|at| at <= now) {
-            self.look_at_session(now);
-        }
-        if self.edges.is_none() {
-            if !self.schedule.must_wait(now) && self.session_look.is_none() {
-                self.connect();
-            }
-            return;
-        }
-        if let Some((call, json)) = self.plan_call.take() {
-            self.start_plan(call, json);
-            return;
-        }
-        if self.paused {
-            return;
-        }
-        if self.watcher.is_some() && !self.watch_ready {
-            return;
-        }
-        if self.asked {
-            self.asked = false;
-            self.schedule.not_before = None;
-            self.scan_due = true;
-            self.start_pass(Look::whole(), true);
-            return;
-        }
-        if self.schedule.must_wait(now) || self.session_look.is_some() {
-            return;
-        }
-        let refresh = self.schedule.refresh_at <= now;
-        let polled = self.schedule.poll_at.is_some_and(|at| at <= now);
-        if self.schedule.verify_at <= now {
-            self.scan_due = true;
-        }
-        if self.again.is_some() && !refresh {
-            self.start_pass(Look { local: LocalLook::Folders(Vec::new()), remote: false }, false);
-            return;
-        }
-        let due = self.debounce.take_due(now);
-        if due.subtree.is_some() {
-            self.scan_due = true;
-        }
-        if self.scan_due || polled {
-            self.start_pass(Look { local: LocalLook::Whole, remote: refresh }, false);
-        } else if refresh && matches!(self.watching, Watching::Off) {
-            self.start_pass(Look::whole(), false);
-        } else if refresh || !due.folders.is_empty() {
-            self.start_pass(Look { local: LocalLook::Folders(due.folders), remote: refresh }, false);
-        } else if self.schedule.check_at <= now {
-            self.start_check(now);
-        } else if self.housekeeping_at <= now {
-            self.housekeeping(now);
-        }
-    }
-
-    fn wake_at(&self) -> Instant {
-        let now = Instant::now();
-        let mut at = now + Duration::from_secs(3600);
-        let mut by = |instant: Option<Instant>| at = at.min(instant.unwrap_or(at));
-        if self.stopping.is_some() {
-            by(self.stopping.map(|since| since + GRACE));
-            return at;
-        }
-        by(self.systemd.tick_every().map(|interval| now + interval.min(TICK)));
-        if self.running == Running::Nothing {
-            by(self.session_look);
-            match self.schedule.not_before.filter(|at| *at > now) {
-                Some(not_before) => by(Some(not_before)),
-                // Until everything is watched, the watcher's message is what is waited for.
-                None if self.watcher.is_some() && !self.watch_ready => {}
-                None if self.edges.is_some() && !self.paused && self.session_look.is_none() => {
-                    by(Some(self.schedule.refresh_at));
-                    by(Some(self.schedule.check_at));
-                    by(self.schedule.poll_at);
-                    by(Some(self.schedule.verify_at));
-                    by(self.debounce.next_due());
-                    by(self.again.map(|_| now));
-                    by(Some(self.housekeeping_at));
-                }
-                None => {}
-            }
-        }
-        at
-    }
-
-    fn connect(&mut self) {
-        let Some(engine) = self.lend() else { return };
-        // While something is in the way, that is what people need to know, not each try.
-        if self.trouble.is_none() {
-            self.set_state(DaemonState::SigningIn);
-        }
-        let job = Connect {
-            config: self.config().clone(),
-            settings: self.settings.clone(),
-            drive: self.drive.take(),
-            service: Arc::clone(&self.service),
-            clock: self.clock.clone(),
-            zone: self.zone.clone(),
-        };
-        self.started(jobs::connect(engine, job, self.news_in.clone()));
-    }
-
-    fn start_pass(&mut self, look: Look, by_person: bool) {
-        let Some(edges) = self.edges.clone() else { return };
-        let Some(engine) = self.lend() else { return };
-        self.scans_all = look.local == LocalLook::Whole;
-        if self.scans_all {
-            self.scan_due = false;
-            self.debounce.clear();
-        }
-        if look.remote
-            && let Some(dumps) = &self.dumps
-        {
-            dumps.before(&engine);
-        }
-        self.pass_began = Instant::now();
-        let job = Pass {
-            edges,
-            settings: self.settings.clone(),
-            look,
-            by_person,
-            zone: self.zone.clone(),
-            // Folders that changed but are not quiet yet may hold the other half of a move.
-            dirty: self.debounce.is_dirty(),
-            stirred: Arc::clone(&self.stirred),
-        };
-        self.started(jobs::pass(engine, job, self.news_in.clone()));
-    }
-
-    fn start_plan(&mut self, call: ControlCall, json: bool) {
-        let Some(edges) = self.edges.clone() else { return };
-        let Some(engine) = self.lend() else { return };
-        self.waiting_calls.push(call);
-        let job = Pass {
-            edges,
-            settings: self.settings.clone(),
-            look: Look::whole(),
-            by_person: true,
-            zone: self.zone.clone(),
-            dirty: false,
-            stirred: Arc::clone(&self.stirred),
-        };
-        self.started(jobs::plan(engine, job, json, self.news_in.clone()));
-    }
-
-    fn start_check(&mut self, now: Instant) {
-        self.schedule.check_at = now + self.schedule.periods.check;
-        // Events do not tell when a volume is mounted over the folder, or taken away from under it.
-        if self.watcher.as_ref().is_some_and(|watcher| !watcher.sees_the_root()) {
-            self.watched(Some(WatchMessage::RootGone));
-            return;
-        }
-        let Some(edges) = self.edges.clone() else { return };
-        match jobs::check(edges, self.news_in.clone()) {
-            Ok(_) => self.running = Running::Check,
-            Err(error) => log::warn!("cannot start a thread: {error}"),
-        }
-    }
-
-    /// A thread was asked to take the engine; without threads there is no going on.
-    fn started(&mut self, thread: std::io::Result<std::thread::JoinHandle<()>>) {
-        match thread {
-            Ok(_) => self.running = Running::Job,
-            // The engine went down with the closure; the stored state is sound, and a restart begins there.
-            Err(error) => panic!("cannot start a thread: {error}"),
-        }
     }
 }
 

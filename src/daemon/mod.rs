@@ -2,14 +2,17 @@
 //!
 //! One thread, the loop, decides when to look and answers every question. It never waits for the
 //! network or the disk: it lends the engine, the sole owner of the three trees, to a job thread and
-//! gets it back with the job's result. Watcher, control socket, signals and jobs all talk to it
-//! through bounded channels.
+//! gets it back with the job's result. Looks at iCloud need no engine, only what was agreed when they
+//! began, so local work goes on beside them, and while iCloud is away. Watcher, control socket, signals
+//! and jobs all talk to the loop through bounded channels.
 
 mod calls;
 mod dumps;
+mod failures;
 mod jobs;
 mod main_loop;
 mod news;
+mod next;
 mod reload;
 mod schedule;
 mod tell;
@@ -29,6 +32,7 @@ use crate::control::ControlServer;
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
 use crate::signals::SignalThread;
+use crate::status::file::StatusFile;
 
 /// Requests that may wait for the loop; beyond, clients are told that it is stuck.
 const CALL_ROOM: usize = 16;
@@ -64,6 +68,11 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
     let (calls_in, calls) = bounded(CALL_ROOM);
     let control = ControlServer::start(&config.sync.state_directory, calls_in)
         .map_err(|error| AppError::Refused { message: error.to_string(), exit: error.exit_code() })?;
+    let status_file = StatusFile::start(&config.sync.state_directory).map_err(|source| AppError::Io {
+        what: "cannot write the status into",
+        path: config.sync.state_directory.clone(),
+        source,
+    })?;
     let result = main_loop::Loop::new(main_loop::Start {
         sources,
         loaded,
@@ -75,6 +84,7 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
         service: Arc::clone(&service),
         signals,
         calls,
+        status_file,
     })
     .run();
     drop(control);

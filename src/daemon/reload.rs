@@ -6,7 +6,7 @@ use crate::config::{self, schema};
 use crate::engine::pass::Settings;
 
 /// Keys, or whole sections, that only a restart changes.
-const FIXED: [&str; 14] = [
+const FIXED: [&str; 12] = [
     "account.username",
     "account.region",
     "sync.directory",
@@ -16,8 +16,6 @@ const FIXED: [&str; 14] = [
     "log",
     "web",
     "icloud",
-    "limits.upload_rate",
-    "limits.download_rate",
     "notify",
     "tls",
     "proxy",
@@ -40,7 +38,7 @@ impl Loop {
             .map(schema::Key::dotted)
             .collect();
         for name in changed.iter().filter(|name| is_fixed(name)) {
-            log::warn!("{name} changed, which takes a restart");
+            log::warn!("{name} changed, which needs a restart");
         }
         log::info!("the configuration was read again, {} keys changed", changed.len());
         if changed.iter().any(|name| name.starts_with("account.password")) {
@@ -63,8 +61,14 @@ impl Loop {
             config::Sync { directory, state_directory: state, remote_root: root, watch, ..fresh.config.sync };
         old.guard = fresh.config.guard;
         old.trash = fresh.config.trash;
-        old.limits.max_file_size = fresh.config.limits.max_file_size;
-        self.asked = true;
+        old.limits = fresh.config.limits;
+        let of_client = ["limits.upload_rate", "limits.download_rate", "sync.max_workers"];
+        if changed.iter().any(|name| of_client.contains(&name.as_str())) {
+            // The client of the drive is made anew with them; a pass that runs keeps its own.
+            self.there = None;
+            self.there_ok = false;
+        }
+        self.sync_now();
     }
 }
 
@@ -82,8 +86,8 @@ mod tests {
     fn sections_and_single_keys_are_fixed() {
         for (name, fixed) in [
             ("log.level", true),
-            ("limits.upload_rate", true),
-            ("limits.max_file_size", false),
+            ("limits.upload_rate", false),
+            ("sync.watch", true),
             ("proxy.url", true),
             ("sync.directory", true),
             ("sync.ignore", false),

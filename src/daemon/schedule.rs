@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 /// The first wait while iCloud cannot be reached, and the longest (`docs/sync.md` §6, Retries).
-const OFFLINE_FIRST: Duration = Duration::from_secs(5);
-const OFFLINE_LONGEST: Duration = Duration::from_secs(120);
+const FIRST: Duration = Duration::from_secs(5);
+const LONGEST: Duration = Duration::from_secs(120);
 /// A complete local scan although every event was heard, once a day.
 const VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The first wait before something that could not be settled is looked at again, and the longest.
@@ -16,6 +16,49 @@ pub(super) struct Periods {
     pub check: Duration,
     pub refresh: Duration,
     pub poll: Duration,
+}
+
+/// Waiting after failures, longer each time.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Patience {
+    /// Nothing is tried before.
+    pub not_before: Option<Instant>,
+    failures: u32,
+}
+
+impl Patience {
+    /// It failed again; `asked` is how long the service wants to be left alone, `longest` bounds the wait beside that.
+    /// Returns the wait.
+    pub fn failed(
+        &mut self,
+        asked: Option<Duration>,
+        longest: Duration,
+        unit_random: f64,
+        now: Instant,
+    ) -> Duration {
+        let doubled = FIRST * 2u32.saturating_pow(self.failures.min(16));
+        self.failures = self.failures.saturating_add(1);
+        // Half of it is chance, so that many daemons do not come back together.
+        let wait = doubled.min(longest).mul_f64(0.5 + unit_random / 2.0);
+        let wait = asked.map_or(wait, |asked| asked.max(wait));
+        self.not_before = Some(now + wait);
+        wait
+    }
+
+    /// A small try succeeded: the rest may be tried now, and the next failure still waits longer.
+    pub fn wake(&mut self) {
+        self.not_before = None;
+    }
+
+    /// It went well, or somebody asked: everything begins anew.
+    pub fn over(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Whether a failure still forbids trying.
+    pub fn must_wait(&self, now: Instant) -> bool {
+        self.not_before.is_some_and(|at| at > now)
+    }
 }
 
 /// What is due, and when the next thing will be.
@@ -30,11 +73,12 @@ pub(super) struct Schedule {
     pub poll_at: Option<Instant>,
     /// When it is scanned although it is watched.
     pub verify_at: Instant,
-    /// Nothing is tried before, after a failure.
-    pub not_before: Option<Instant>,
+    /// After failures of iCloud.
+    pub there: Patience,
+    /// After failures of the drive's folder, its disk, or the store.
+    pub here: Patience,
     /// The next walk may not begin before, so that walking takes at most a quarter of the time.
     rest_until: Instant,
-    failures: u32,
     unsettled: u32,
 }
 
@@ -47,23 +91,19 @@ impl Schedule {
             refresh_at: now,
             poll_at: None,
             verify_at: now + VERIFY_EVERY,
-            not_before: None,
+            there: Patience::default(),
+            here: Patience::default(),
             rest_until: now,
-            failures: 0,
             unsettled: 0,
         }
     }
 
-    /// A pass ended well; `walked` tells whether it walked through iCloud, and for how long.
-    pub fn passed(&mut self, walked: Option<Duration>, now: Instant) {
-        self.failures = 0;
-        self.not_before = None;
-        if let Some(took) = walked {
-            // Walking takes at most a quarter of the time, so on a huge drive the period stretches.
-            self.rest_until = now + took * 3;
-            self.refresh_at = (now + self.periods.refresh).max(self.rest_until);
-            self.check_at = now + self.periods.check;
-        }
+    /// A walk through iCloud is over; it took that long.
+    pub fn walked(&mut self, took: Duration, now: Instant) {
+        // Walking takes at most a quarter of the time, so on a huge drive the period stretches.
+        self.rest_until = now + took * 3;
+        self.refresh_at = (now + self.periods.refresh).max(self.rest_until);
+        self.check_at = now + self.periods.check;
     }
 
     /// Something changed on iCloud: walk through it as soon as walking has rested enough.
@@ -90,27 +130,26 @@ impl Schedule {
         }
     }
 
-    /// A pass or connecting failed; `asked` is how long the service wants to be left alone. Returns the wait.
-    pub fn failed(&mut self, asked: Option<Duration>, unit_random: f64, now: Instant) -> Duration {
-        let doubled = OFFLINE_FIRST * 2u32.saturating_pow(self.failures.min(16));
-        self.failures = self.failures.saturating_add(1);
-        // Half of it is chance, so that many daemons do not come back together.
-        let wait = doubled.min(OFFLINE_LONGEST).mul_f64(0.5 + unit_random / 2.0);
-        let wait = asked.map_or(wait, |asked| asked.max(wait));
-        self.not_before = Some(now + wait);
-        wait
+    /// iCloud failed; `asked` as [`Patience::failed`].
+    pub fn failed_there(&mut self, asked: Option<Duration>, unit_random: f64, now: Instant) -> Duration {
+        self.there.failed(asked, LONGEST, unit_random, now)
+    }
+
+    /// The disk or the store failed.
+    pub fn failed_here(&mut self, unit_random: f64, now: Instant) -> Duration {
+        self.here.failed(None, LONGEST, unit_random, now)
+    }
+
+    /// The folder on iCloud is missing, or another one's: it is looked for as often as it would be checked.
+    pub fn missing_there(&mut self, unit_random: f64, now: Instant) -> Duration {
+        self.there.failed(None, self.periods.check.max(FIRST), unit_random, now)
     }
 
     /// Nothing is waited for any more: somebody asked, or what was missing is there.
     pub fn hurry(&mut self, now: Instant) {
-        self.failures = 0;
-        self.not_before = None;
+        self.there.over();
+        self.here.over();
         self.refresh_at = now;
-    }
-
-    /// Whether a failure still forbids trying.
-    pub fn must_wait(&self, now: Instant) -> bool {
-        self.not_before.is_some_and(|at| at > now)
     }
 }
 
@@ -127,22 +166,34 @@ mod tests {
     fn failures_back_off_to_two_minutes_and_a_success_forgets_them() {
         let now = Instant::now();
         let mut schedule = schedule(now);
-        let waits: Vec<_> = (0..7).map(|_| schedule.failed(None, 1.0, now).as_secs()).collect();
+        let waits: Vec<_> = (0..7).map(|_| schedule.failed_there(None, 1.0, now).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 120, 120]);
-        assert!(schedule.must_wait(now));
-        schedule.passed(Some(Duration::ZERO), now);
-        assert!(!schedule.must_wait(now));
-        assert_eq!(schedule.failed(None, 0.0, now), Duration::from_millis(2500));
-        assert_eq!(schedule.failed(Some(Duration::from_secs(300)), 0.0, now), Duration::from_secs(300));
+        assert!(schedule.there.must_wait(now));
+        assert!(!schedule.here.must_wait(now), "the disk is another matter");
+        schedule.there.wake();
+        assert!(!schedule.there.must_wait(now));
+        assert_eq!(schedule.failed_there(None, 1.0, now).as_secs(), 120, "a small try forgets nothing");
+        schedule.there.over();
+        assert_eq!(schedule.failed_there(None, 0.0, now), Duration::from_millis(2500));
+        let asked = Some(Duration::from_secs(300));
+        assert_eq!(schedule.failed_there(asked, 0.0, now), Duration::from_secs(300));
+    }
+
+    #[test]
+    fn a_missing_folder_is_looked_for_ever_more_seldom_up_to_the_check_period() {
+        let now = Instant::now();
+        let mut schedule = schedule(now);
+        let waits: Vec<_> = (0..4).map(|_| schedule.missing_there(1.0, now).as_secs()).collect();
+        assert_eq!(waits, [5, 10, 20, 20]);
     }
 
     #[test]
     fn a_slow_walk_stretches_the_period_to_a_quarter_of_the_time() {
         let now = Instant::now();
         let mut schedule = schedule(now);
-        schedule.passed(Some(Duration::from_secs(10)), now);
+        schedule.walked(Duration::from_secs(10), now);
         assert_eq!(schedule.refresh_at, now + Duration::from_secs(90));
-        schedule.passed(Some(Duration::from_secs(100)), now);
+        schedule.walked(Duration::from_secs(100), now);
         assert_eq!(schedule.refresh_at, now + Duration::from_secs(300));
     }
 
@@ -151,12 +202,12 @@ mod tests {
         let now = Instant::now();
         let mut schedule = schedule(now);
         for expected in [2, 4, 8, 16, 32, 64, 90, 90] {
-            schedule.passed(Some(Duration::ZERO), now);
+            schedule.walked(Duration::ZERO, now);
             schedule.settle_later(true, now);
             assert_eq!(schedule.refresh_at, now + Duration::from_secs(expected));
         }
         schedule.settle_later(false, now);
-        schedule.passed(Some(Duration::ZERO), now);
+        schedule.walked(Duration::ZERO, now);
         schedule.settle_later(true, now);
         assert_eq!(schedule.refresh_at, now + Duration::from_secs(2));
     }

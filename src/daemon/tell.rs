@@ -1,13 +1,13 @@
 //! What the loop tells: status, states, counts; and what it does once a day.
 
-use super::dumps::Dumps;
 use super::jobs::{self};
-use super::main_loop::Loop;
+use super::main_loop::{Lent, Loop};
 use crate::engine::execute::{EffectKind, Event};
+use crate::engine::operation::{Action, Operation};
 use crate::engine::pass::Engine;
 use crate::engine::ports::Clock as _;
 use crate::model::{LocalKind, Node, RelPath, Side, State};
-use crate::status::{Counts, DaemonState, Progress, SideCounts, StatusDocument};
+use crate::status::{Counts, Pending, Progress, SideCounts, StatusDocument};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -17,19 +17,17 @@ impl Loop {
         if self.stopping.is_none() {
             log::info!("stopping");
             self.stopping = Some(Instant::now());
-            self.set_state(DaemonState::Stopping);
             self.systemd.stopping();
             self.stop.stop();
         }
     }
 
+    /// The state files are written by a job, as soon as the engine is at home.
     pub(super) fn dump(&mut self) {
-        let dumps = self.dumps.clone().unwrap_or_else(|| Dumps::beside_state(self.config()));
-        self.write_status();
-        if let Some(engine) = &self.engine {
-            dumps.all(engine);
-        } else {
-            self.dump_due = true;
+        let document = self.document();
+        self.status_file.offer(&document, Instant::now(), true);
+        self.dump_due = true;
+        if self.engine.is_none() {
             log::info!("the state files are written when the running pass is over");
         }
     }
@@ -37,7 +35,7 @@ impl Loop {
     /// What a running daemon does once a day.
     pub(super) fn housekeeping(&mut self, now: Instant) {
         self.housekeeping_at = now + Duration::from_secs(24 * 60 * 60);
-        let (Some(edges), service) = (self.edges.clone(), Arc::clone(&self.service)) else { return };
+        let (Some(here), service) = (self.here.clone(), Arc::clone(&self.service)) else { return };
         let trash = self.config().trash;
         let protected: BTreeSet<RelPath> = self.engine.as_ref().map_or_else(BTreeSet::new, |engine| {
             let held = engine.state.guard.held.iter().filter_map(|held| RelPath::parse(&held.path).ok());
@@ -48,7 +46,7 @@ impl Loop {
                 trash.keep.map_or(0, |keep| u32::try_from(keep.as_secs() / 86_400).unwrap_or(u32::MAX));
             let now = jiff::Timestamp::now();
             let keep = |item: &crate::disk::TrashItem| protected.contains(&item.path);
-            match edges.disk.prune(now, keep_days, trash.max_size.unwrap_or(0), &keep) {
+            match here.disk.prune(now, keep_days, trash.max_size.unwrap_or(0), &keep) {
                 Ok(pruned) if pruned.files > 0 => {
                     log::info!(files = pruned.files, bytes = pruned.bytes; "removed old versions from the local trash");
                 }
@@ -70,6 +68,19 @@ impl Loop {
         let now = self.clock.now().whole_seconds();
         match event {
             Event::Done(effect) => {
+                let pending = &mut self.tracker.pending;
+                let left = match effect.kind {
+                    EffectKind::Upload => Some(&mut pending.uploads),
+                    EffectKind::Download => Some(&mut pending.downloads),
+                    EffectKind::Move | EffectKind::Rename => Some(&mut pending.moves),
+                    EffectKind::Delete => Some(&mut pending.deletes),
+                    EffectKind::MakeFolder => Some(&mut pending.folders),
+                    EffectKind::Conflict => Some(&mut pending.other),
+                    EffectKind::Adopt | EffectKind::Forget => None,
+                };
+                if let Some(left) = left {
+                    *left = left.saturating_sub(1);
+                }
                 let totals = &mut self.tracker.totals;
                 match (effect.kind, effect.side) {
                     (EffectKind::Upload, _) => {
@@ -112,63 +123,81 @@ impl Loop {
         }
     }
 
-    pub(super) fn set_state(&mut self, state: DaemonState) {
-        if !self.tracker.set_state(state, self.clock.now().whole_seconds()) {
-            return;
-        }
-        self.systemd.status(state.sentence());
-        // A look that finds nothing to do is no news: only what follows from it is.
-        let looking = matches!(state, DaemonState::Scanning | DaemonState::Listing);
-        if looking || self.announced == Some(state) {
-            log::debug!("{state}: {}", state.sentence());
-        } else {
-            self.announced = Some(state);
+    /// Tells the state where it is another one now.
+    pub(super) fn show_state(&mut self) {
+        let state = self.current_state();
+        if self.tracker.set_state(state, self.clock.now().whole_seconds()) {
+            self.systemd.status(state.sentence());
             log::info!("{state}: {}", state.sentence());
         }
     }
 
-    /// The status; while the engine is lent to a job, with what was stored when it left.
+    /// What is stored; while the engine is lent to a job, what was stored when it left.
+    pub(super) fn stored(&self) -> Option<&State> {
+        match (&self.engine, &self.lent) {
+            (Some(engine), _) => Some(&engine.state),
+            (None, lent) => lent.as_ref().map(|lent| &lent.state),
+        }
+    }
+
+    /// Whether deletions wait for a person.
+    pub(super) fn holds_deletions(&self) -> bool {
+        self.stored().is_some_and(|state| !state.guard.held.is_empty())
+    }
+
+    /// The status.
     pub(super) fn document(&self) -> StatusDocument {
-        let empty;
-        let stored = match (&self.engine, &self.lent) {
-            (Some(engine), _) => &engine.state,
-            (None, Some(lent)) => lent,
-            (None, None) => {
-                empty = State::empty();
-                &empty
-            }
-        };
-        self.tracker.document(stored, &self.zone)
+        match self.stored() {
+            Some(stored) => self.tracker.document(stored, &self.zone),
+            None => self.tracker.document(&State::empty(), &self.zone),
+        }
     }
 
+    /// Tells the state and has the status file written, where either changed.
     pub(super) fn tell_status(&mut self) {
+        self.show_state();
         let document = self.document();
-        if let Err(error) = self.status_file.offer(&document, Instant::now())
-            && self.told.insert("status".to_owned())
-        {
-            log::warn!("cannot write the status file: {error}");
-        }
+        self.status_file.offer(&document, Instant::now(), false);
     }
 
-    pub(super) fn write_status(&mut self) {
-        let document = self.document();
-        if let Err(error) = self.status_file.write(&document, Instant::now()) {
-            log::warn!("cannot write the status file: {error}");
-        }
-    }
-
-    /// Takes the engine for a job, and remembers what the status tells of its state meanwhile.
+    /// Takes the engine for a job, and remembers what can be told of its state meanwhile. The base is shared: the job's
+    /// first change of it, if any, works on a copy.
     pub(super) fn lend(&mut self) -> Option<Engine> {
         let engine = self.engine.take()?;
         let state = &engine.state;
-        self.lent = Some(State {
-            set_aside: state.set_aside.clone(),
-            guard: state.guard.clone(),
-            last_sync: state.last_sync,
-            ..State::empty()
+        self.lent = Some(Lent {
+            state: State {
+                owner: state.owner.clone(),
+                base: Arc::clone(&state.base),
+                set_aside: state.set_aside.clone(),
+                local_only: state.local_only.clone(),
+                guard: state.guard.clone(),
+                last_sync: state.last_sync,
+                ..State::empty()
+            },
+            walk: engine.walk(),
         });
         Some(engine)
     }
+}
+
+/// Operations by kind.
+pub(super) fn pending(operations: &[Operation]) -> Pending {
+    let mut pending = Pending::default();
+    for operation in operations {
+        let count = match &operation.action {
+            Action::Upload { .. } => &mut pending.uploads,
+            Action::Download { .. } => &mut pending.downloads,
+            Action::MoveLocal { .. } | Action::MoveRemote { .. } => &mut pending.moves,
+            Action::TrashLocal { .. } | Action::TrashRemote { .. } => &mut pending.deletes,
+            Action::MakeLocalFolder { .. } | Action::MakeRemoteFolder { .. } => &mut pending.folders,
+            Action::Compare { .. } | Action::Settle { .. } => &mut pending.other,
+            // Only the base learns of these.
+            Action::Agree { .. } | Action::Forget { .. } | Action::Keep { .. } => continue,
+        };
+        *count += 1;
+    }
+    pending
 }
 
 /// What each side holds, as last seen.

@@ -1,5 +1,7 @@
 //! After a pass: what we did ourselves enters what is known of both sides, so that the next plan needs no walk.
 
+use std::sync::Arc;
+
 use super::execute::Ports;
 use super::observe::local::rescan;
 use super::operation::{Action, Plan};
@@ -10,7 +12,8 @@ use crate::model::{Change, FolderState, Node, RelPath, RemoteEntry, RemoteKind};
 impl Engine {
     /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
     pub(super) fn learn(&mut self, changes: &[Change]) {
-        let Some(view) = self.remote.as_mut() else { return };
+        let Some(view) = self.remote.as_mut().filter(|_| !changes.is_empty()) else { return };
+        let view = Arc::make_mut(view);
         for change in changes {
             match change {
                 Change::Remove(id) => {

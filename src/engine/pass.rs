@@ -3,16 +3,21 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
+mod here;
 mod settle;
+mod walk;
+
+pub use here::HereReport;
+pub use walk::Walk;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, give_up, recover};
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
-use super::observe::local::{observe_local, rescan, signatures};
-use super::observe::remote::{Scope, observe_remote};
+use super::observe::local::signatures;
 use super::operation::{Action, Note, NoteKind, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
@@ -20,7 +25,8 @@ use super::recognise::{Recognition, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, Etag, ItemId, Node, RelPath, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, RelPath, State, Zone, state::GuardState};
+use here::look_here;
 
 /// So often an operation that was cut short may be refused to be settled before it is given up.
 const MOST_REFUSALS: u32 = 5;
@@ -89,6 +95,8 @@ pub struct PassOptions<'a> {
     pub is_settled_here: &'a dyn Fn() -> bool,
     /// Told before each part of the pass.
     pub on_phase: &'a dyn Fn(Phase),
+    /// Told what will be done, before the first of it is.
+    pub on_plan: &'a dyn Fn(&Plan),
 }
 
 /// The parts of a pass.
@@ -103,7 +111,13 @@ pub enum Phase {
 impl<'a> PassOptions<'a> {
     /// Options of a pass that nobody watches.
     pub fn new(conflict_mark: &'a str) -> Self {
-        Self { conflict_mark, ignore_next_try: false, is_settled_here: &|| true, on_phase: &|_| {} }
+        Self {
+            conflict_mark,
+            ignore_next_try: false,
+            is_settled_here: &|| true,
+            on_phase: &|_| {},
+            on_plan: &|_| {},
+        }
     }
 }
 
@@ -119,6 +133,9 @@ pub enum PassError {
     /// The disk.
     #[error("{0}")]
     Disk(String),
+    /// No space, or no quota, is left on the disk.
+    #[error("{0}")]
+    Full(String),
     /// The state cannot be saved.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -128,6 +145,7 @@ impl From<DiskError> for PassError {
     fn from(error: DiskError) -> Self {
         match error {
             DiskError::WrongRoot(text) => Self::WrongFolder(text),
+            DiskError::Full { .. } => Self::Full(error.to_string()),
             other => Self::Disk(other.to_string()),
         }
     }
@@ -139,7 +157,8 @@ impl From<End> for PassError {
             End::Remote(error) => Self::Remote(error),
             End::WrongRoot(text) => Self::WrongFolder(text),
             End::Disk(text) => Self::Disk(text),
-            End::Store(text) => Self::Store(StoreError(text)),
+            End::Full(text) => Self::Full(text),
+            End::Store(error) => Self::Store(error),
         }
     }
 }
@@ -173,6 +192,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// Whether nothing was done, and nothing is left to do.
+    pub fn rests(&self) -> bool {
+        self.quiet && !self.pending && self.outcome.waiting == 0
+    }
+
     /// Items that are left alone for a fault, not by rule.
     pub fn set_aside(&self) -> impl Iterator<Item = &Note> {
         self.notes.iter().filter(|note| matches!(note.kind, NoteKind::SetAside(_)))
@@ -188,7 +212,7 @@ pub struct Engine {
     /// The disk as last seen.
     pub local: Option<LocalView>,
     /// iCloud as last seen, with our own writes since.
-    pub remote: Option<RemoteView>,
+    pub remote: Option<Arc<RemoteView>>,
     /// What was skipped by rule, and in which version.
     pub skipped: SkippedItems,
     /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
@@ -287,6 +311,7 @@ impl Engine {
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
+        (options.on_plan)(&planned.plan);
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
         report.pending |= left_out > 0;
         Ok(report)
@@ -298,38 +323,13 @@ impl Engine {
     ///
     /// [`PassError`]; a side that was read is remembered even when the other one failed.
     pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
-        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
-        let (state, previous) = (&self.state, self.remote.as_ref());
+        let walk = self.walk();
         let there = || -> Result<Option<RemoteView>, PassError> {
-            if !look.remote && previous.is_some() {
-                return Ok(None);
-            }
-            let scope = Scope {
-                root: state.base.get(Node::ROOT).id.clone(),
-                root_is_library: settings.root_is_library,
-                app_libraries: settings.app_libraries.clone(),
-                may_skip: &may_skip,
-            };
-            match observe_remote(ports.remote, ports.clock, &state.base, &scope, previous) {
-                Ok(view) => Ok(Some(view)),
-                Err(RemoteError::Gone) => Err(PassError::WrongFolder(
-                    "the folder that sync.remote_root names is not on iCloud any more: restore it there, or \
-                     choose another one and run `icloudds reset-state`"
-                        .to_owned(),
-                )),
-                Err(error) => Err(PassError::Remote(error)),
-            }
+            let wanted = look.remote || walk.is_first();
+            if wanted { walk.run(ports.remote, ports.clock, settings).map(Some) } else { Ok(None) }
         };
         let known = self.local.take();
-        let here = || -> Result<LocalView, PassError> {
-            match (&look.local, known) {
-                (LocalLook::Folders(folders), Some(mut view)) => {
-                    rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
-                    Ok(view)
-                }
-                _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
-            }
-        };
+        let here = || look_here(ports, settings, &look.local, known);
         let (here, there) = if settings.workers > 1 {
             std::thread::scope(|scope| {
                 let here =
@@ -345,10 +345,9 @@ impl Engine {
             (here(), there())
         };
         let here = here.map(|view| self.local = Some(view));
+        drop(walk);
         if let Some(view) = there? {
-            self.remote = Some(view);
-            self.settle_sizes(ports.clock.now().whole_seconds());
-            self.settle_absences();
+            self.saw_there(view, ports.clock.now().whole_seconds());
         }
         here
     }

@@ -104,6 +104,13 @@ impl Pace {
         }
     }
 
+    /// The service was left alone for a while: calls go at their own pace until it throttles again.
+    pub fn rested(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.throttles = state.throttles.min(SLOW_FROM - 1);
+        state.calm = 0;
+    }
+
     /// The service answered as usual.
     pub fn answered(&self) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -163,6 +170,19 @@ mod tests {
         pace.before(&clock).unwrap();
         assert_eq!(clock.pauses(), [Duration::from_millis(375)]);
         (0..CALM).for_each(|_| pace.answered());
+        pace.before(&clock).unwrap();
+        assert_eq!(clock.pauses().len(), 1);
+    }
+
+    #[test]
+    fn a_rest_ends_the_slowness_until_the_next_throttle() {
+        let clock = TestClock::with_random(0.5);
+        let pace = Pace::default();
+        (0..SLOWEST).for_each(|_| pace.throttled());
+        pace.rested();
+        pace.before(&clock).unwrap();
+        assert!(clock.pauses().is_empty());
+        pace.throttled();
         pace.before(&clock).unwrap();
         assert_eq!(clock.pauses().len(), 1);
     }

@@ -1,6 +1,7 @@
 //! All that survives a restart: the base, and the little beside it (`docs/sync.md` §2).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -162,8 +163,9 @@ impl Calibration {
 pub struct State {
     /// Whose it is; `None` before the first run.
     pub owner: Option<Owner>,
-    /// The synced tree. Its root entry stands for `remote_root` and the drive's folder.
-    pub base: BaseTree,
+    /// The synced tree. Its root entry stands for `remote_root` and the drive's folder. Shared with those who read it
+    /// beside the owner, a walk through iCloud for one; a change made meanwhile works on a copy.
+    pub base: Arc<BaseTree>,
     /// Unfinished operations by number.
     pub intents: BTreeMap<u64, Intent>,
     /// Set-aside items by path.
@@ -215,7 +217,7 @@ impl State {
     pub fn empty() -> Self {
         Self {
             owner: None,
-            base: BaseTree::new(BaseEntry::root(ItemId::drive_root())),
+            base: Arc::new(BaseTree::new(BaseEntry::root(ItemId::drive_root()))),
             intents: BTreeMap::new(),
             set_aside: BTreeMap::new(),
             local_only: BTreeSet::new(),
@@ -234,17 +236,17 @@ impl State {
                 let root = ItemId::new(super::Zone::new(zone), doc);
                 *self = Self {
                     owner: Some(owner.clone()),
-                    base: BaseTree::new(BaseEntry::root(root)),
+                    base: Arc::new(BaseTree::new(BaseEntry::root(root))),
                     ..Self::empty()
                 };
             }
             Change::Put { parent, entry } => return self.put(parent, entry),
             Change::Remove(id) => match self.base.by_id(id) {
-                Some(node) if node != super::Node::ROOT => drop(self.base.remove(node)),
+                Some(node) if node != super::Node::ROOT => drop(Arc::make_mut(&mut self.base).remove(node)),
                 _ => return false,
             },
             Change::Presence(id, presence) => match self.base.by_id(id) {
-                Some(node) => self.base.update(node, |entry| entry.presence = *presence),
+                Some(node) => Arc::make_mut(&mut self.base).update(node, |entry| entry.presence = *presence),
                 None => return false,
             },
             Change::Begin(number, intent) => drop(self.intents.insert(*number, intent.clone())),
@@ -281,11 +283,12 @@ impl State {
         match self.base.by_id(&entry.id) {
             Some(node) if node == super::Node::ROOT || self.base.is_within(folder, node) => false,
             Some(node) => {
-                self.base.relink(node, folder, &entry.local_name);
-                self.base.replace(node, entry.clone())
+                let base = Arc::make_mut(&mut self.base);
+                base.relink(node, folder, &entry.local_name);
+                base.replace(node, entry.clone())
             }
             None => {
-                self.base.insert(folder, &entry.local_name, entry.clone());
+                Arc::make_mut(&mut self.base).insert(folder, &entry.local_name, entry.clone());
                 true
             }
         }

@@ -30,7 +30,8 @@ pub enum DaemonState {
     Offline,
     /// Deletions are held; everything else goes on.
     Guarded,
-    /// The folder is missing or is not the one of this state.
+    /// The folder, here or on iCloud, is missing, is not the one of this state, or cannot be used as it is: read-only, not
+    /// permitted, broken. The last error says which.
     WrongFolder,
     /// No space is left on the local disk.
     DiskFull,
@@ -95,7 +96,9 @@ impl DaemonState {
             Self::Guarded => {
                 "deletions are held: look with `icloudds status`, then `icloudds approve` or `icloudds approve --reject`"
             }
-            Self::WrongFolder => "waiting for the right folder to come back; nothing is deleted meanwhile",
+            Self::WrongFolder => {
+                "the folder cannot be used, see the last error; nothing is deleted meanwhile, and it goes on by itself"
+            }
             Self::DiskFull => "the local disk is full: free some space, it goes on by itself",
             Self::Stopping => "stopping",
         }

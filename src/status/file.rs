@@ -3,8 +3,11 @@
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+
+use crossbeam::channel::{Sender, bounded};
 
 use super::StatusDocument;
 use crate::private_file::PrivateFile;
@@ -15,49 +18,84 @@ pub const STATUS_NAME: &str = "status.json";
 /// How far apart two writes are at least, unless the state changed.
 const STEP: Duration = Duration::from_secs(5);
 
-/// Writes the document, seldom enough and only when it changed.
+/// Writes the document on a thread of its own, seldom enough and only when it changed: who offers it never waits.
 #[derive(Debug)]
 pub struct StatusFile {
-    path: PathBuf,
     last: Option<(Instant, StatusDocument)>,
+    /// `None` only while dropping.
+    documents: Option<Sender<StatusDocument>>,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl StatusFile {
     /// In `state_directory`.
-    pub fn new(state_directory: &Path) -> Self {
-        Self { path: state_directory.join(STATUS_NAME), last: None }
-    }
-
-    /// Writes `status` if it changed, and either its state did too or the last write was long enough ago. Says whether
-    /// it did; after an error it is tried again by the next call that is due.
     ///
     /// # Errors
     ///
-    /// When the file cannot be replaced; the old one stays.
-    pub fn offer(&mut self, status: &StatusDocument, now: Instant) -> io::Result<bool> {
-        if let Some((at, last)) = &self.last {
+    /// When the thread cannot be started.
+    pub fn start(state_directory: &Path) -> io::Result<Self> {
+        let path = state_directory.join(STATUS_NAME);
+        // Room for one: while that waits, newer ones are offered again later.
+        let (documents, inbox) = bounded::<StatusDocument>(1);
+        let thread = std::thread::Builder::new().name("icloudds-status".to_owned()).spawn(move || {
+            let mut told = false;
+            for document in inbox {
+                match write(&path, &document) {
+                    Ok(()) => told = false,
+                    Err(error) if !told => {
+                        told = true;
+                        log::warn!("cannot write the status file: {error}");
+                    }
+                    Err(_) => {}
+                }
+            }
+        })?;
+        Ok(Self { last: None, documents: Some(documents), thread: Some(thread) })
+    }
+
+    /// Has `status` written if it changed, and either its state did too or the last write was long enough ago; with
+    /// `at_once` in any case. Says whether it is going to be.
+    pub fn offer(&mut self, status: &StatusDocument, now: Instant, at_once: bool) -> bool {
+        if let Some((at, last)) = &self.last
+            && !at_once
+        {
             let soon = now.saturating_duration_since(*at) < STEP && last.state == status.state;
             if soon || last == status {
-                return Ok(false);
+                return false;
             }
         }
-        self.write(status, now)?;
-        Ok(true)
+        let taken = self.documents.as_ref().is_some_and(|inbox| inbox.try_send(status.clone()).is_ok());
+        if taken {
+            self.last = Some((now, status.clone()));
+        }
+        taken
     }
 
-    /// Writes `status` now: at the end, and by SIGUSR2.
-    ///
-    /// # Errors
-    ///
-    /// As [`StatusFile::offer`].
-    pub fn write(&mut self, status: &StatusDocument, now: Instant) -> io::Result<()> {
-        let mut file = PrivateFile::create(&self.path)?;
-        serde_json::to_writer_pretty(&mut file, status)?;
-        file.write_all(b"\n")?;
-        file.commit()?;
-        self.last = Some((now, status.clone()));
-        Ok(())
+    /// Writes the last one and ends.
+    pub fn finish(mut self, status: StatusDocument) {
+        if let Some(documents) = self.documents.take() {
+            // Fails only when the thread is gone, and there is nobody to tell.
+            let _ = documents.send(status);
+        }
     }
+}
+
+impl Drop for StatusFile {
+    fn drop(&mut self) {
+        drop(self.documents.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic of it has ended the process already.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Replaces the file; the old one stays after an error.
+fn write(path: &Path, status: &StatusDocument) -> io::Result<()> {
+    let mut file = PrivateFile::create(path)?;
+    serde_json::to_writer_pretty(&mut file, status)?;
+    file.write_all(b"\n")?;
+    file.commit()
 }
 
 /// The last known state, and when it was written (Unix seconds); `None` where there is none that can be read, which is
@@ -99,11 +137,16 @@ mod tests {
             pid: 1,
         };
         let mut tracker = Tracker::new(facts, 1000);
-        let mut file = StatusFile::new(temp.path());
+        let mut file = StatusFile::start(temp.path()).expect("a thread");
         let start = Instant::now();
         let mut offer = |tracker: &Tracker, seconds| {
             let status = tracker.document(&State::empty(), &TimeZone::UTC);
-            file.offer(&status, start + Duration::from_secs(seconds)).expect("written")
+            let going = file.offer(&status, start + Duration::from_secs(seconds), false);
+            // The thread takes what is offered, one after the other.
+            while going && !file.documents.as_ref().expect("it runs").is_empty() {
+                std::thread::yield_now();
+            }
+            going
         };
         assert!(offer(&tracker, 0));
         assert!(!offer(&tracker, 100), "nothing changed");
@@ -113,6 +156,7 @@ mod tests {
         assert!(!offer(&tracker, 101), "too soon");
         tracker.set_state(DaemonState::Idle, 1001);
         assert!(offer(&tracker, 102), "another state");
+        file.finish(tracker.document(&State::empty(), &TimeZone::UTC));
         let (status, _) = stored(temp.path()).expect("readable").expect("written");
         assert_eq!(status, tracker.document(&State::empty(), &TimeZone::UTC));
         let path = temp.path().join(STATUS_NAME);

@@ -79,7 +79,10 @@ impl Store for RedbStore {
                 self.root = changes.iter().rev().find_map(owner_of).map_or(self.root.clone(), root_of_owner);
                 Ok(())
             }
-            _ => Err(StoreError(trouble.to_string())),
+            _ => Err(match trouble {
+                Trouble::Full(why) => StoreError::Full(why),
+                other => StoreError::Failed(other.to_string()),
+            }),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the whole state at a start.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableError};
 use serde::de::DeserializeOwned;
@@ -77,8 +78,9 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
     }
     drop(table);
     let root = root_of(state.owner.as_ref());
-    state.base = BaseTree::new(BaseEntry::root(root.clone()));
-    plant(&mut state.base, &root, &mut by_folder);
+    let mut base = BaseTree::new(BaseEntry::root(root.clone()));
+    plant(&mut base, &root, &mut by_folder);
+    state.base = Arc::new(base);
     let orphans: Vec<_> = by_folder.into_values().flatten().map(|entry| entry.id).collect();
     let commits = if orphans.is_empty() { tally.commits } else { weed(database, &orphans)? };
     Ok(Loaded { state, orphans, commits, bytes })

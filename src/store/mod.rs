@@ -101,6 +101,8 @@ enum Trouble {
     Newer(u64),
     /// Another process has it.
     InUse,
+    /// No space, or no quota, left; the file may be sound.
+    Full(String),
     /// The disk does not do its work; the file may be sound.
     Failed(String),
 }
@@ -111,6 +113,7 @@ impl<E: Into<redb::Error>> From<E> for Trouble {
             redb::Error::DatabaseAlreadyOpen | redb::Error::LockProtocolMismatch => Self::InUse,
             redb::Error::Io(error) => match error.kind() {
                 ErrorKind::UnexpectedEof | ErrorKind::InvalidData => Self::Damaged(error.to_string()),
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Self::Full(error.to_string()),
                 _ => Self::Failed(error.to_string()),
             },
             error @ (redb::Error::Corrupted(_)
@@ -129,7 +132,7 @@ impl std::fmt::Display for Trouble {
             Self::Damaged(why) => write!(f, "it is damaged: {why}"),
             Self::Newer(found) => write!(f, "it has the newer format {found}"),
             Self::InUse => f.write_str("another process uses it"),
-            Self::Failed(why) => f.write_str(why),
+            Self::Full(why) | Self::Failed(why) => f.write_str(why),
         }
     }
 }
@@ -140,7 +143,7 @@ impl Trouble {
         match self {
             Self::Newer(found) => OpenError::Newer { path, found },
             Self::InUse => OpenError::InUse { path },
-            Self::Damaged(why) | Self::Failed(why) => OpenError::Io { path, why },
+            Self::Damaged(why) | Self::Full(why) | Self::Failed(why) => OpenError::Io { path, why },
         }
     }
 }

@@ -310,7 +310,7 @@ impl<'a> Ledger<'a> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.store.commit(&changes).map_err(|error| Halt::End(End::Store(error.to_string())))?;
+        self.store.commit(&changes).map_err(|error| Halt::End(End::Store(error)))?;
         for change in &changes {
             self.state.apply(change);
         }
@@ -325,6 +325,7 @@ impl<'a> Ledger<'a> {
             _ if folders.iter().any(went) => {
                 Halt::replan("a folder went away while changes in it were saved")
             }
+            DiskError::Full { .. } => Halt::End(End::Full(error.to_string())),
             other => Halt::End(End::Disk(other.to_string())),
         }
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::engine::operation::Reason;
-use crate::engine::ports::{DiskError, RemoteError};
+use crate::engine::ports::{DiskError, RemoteError, StoreError};
 use crate::model::{Etag, ItemId, RelPath, Side};
 
 /// What was done to one item.
@@ -112,9 +112,12 @@ pub enum End {
     /// What was done here cannot be made durable.
     #[error("cannot make changes durable: {0}")]
     Disk(String),
+    /// No space is left to make it durable.
+    #[error("cannot make changes durable: {0}")]
+    Full(String),
     /// The state cannot be saved.
-    #[error("{0}")]
-    Store(String),
+    #[error(transparent)]
+    Store(StoreError),
 }
 
 /// How often each thing was done.

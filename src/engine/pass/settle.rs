@@ -1,12 +1,13 @@
 //! What only time, or an earlier pass, can settle.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Engine, PassOptions};
 use crate::engine::operation::Plan;
 use crate::engine::ports::StoreError;
 use crate::engine::view::Absence;
-use crate::model::{Change, Node, RelPath, RemoteKind, SetAside};
+use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
@@ -47,16 +48,12 @@ impl Engine {
     /// An item that iCloud neither lists nor admits to be gone, look after look, keeps nobody waiting for the next one.
     pub(super) fn settle_absences(&mut self) {
         let Some(view) = self.remote.as_mut().filter(|view| view.complete) else { return };
-        let mut open = HashMap::new();
-        for (id, absence) in &mut view.absent {
-            if *absence != Absence::Unknown {
-                continue;
-            }
-            let looks = self.untold.get(id).copied().unwrap_or_default().saturating_add(1);
-            if looks >= MOST_OPEN_LOOKS {
-                *absence = Absence::Untold;
-            }
-            open.insert(id.clone(), looks);
+        let unknown = view.absent.iter().filter(|(_, absence)| **absence == Absence::Unknown);
+        let looks = |id: &ItemId| self.untold.get(id).copied().unwrap_or_default().saturating_add(1);
+        let open: HashMap<_, _> = unknown.map(|(id, _)| (id.clone(), looks(id))).collect();
+        let lasting = open.iter().filter(|(_, looks)| **looks >= MOST_OPEN_LOOKS).map(|(id, _)| id);
+        for id in lasting {
+            Arc::make_mut(view).absent.insert(id.clone(), Absence::Untold);
         }
         self.untold = open;
     }
@@ -65,9 +62,10 @@ impl Engine {
     /// its version. Until then the planner leaves it alone.
     pub(super) fn settle_sizes(&mut self, now: i64) {
         let Some(view) = self.remote.as_mut() else { return };
+        let mut empty = Vec::new();
         let mut seen = HashMap::new();
         let base = &self.state.base;
-        for node in view.tree.walk(Node::ROOT).collect::<Vec<_>>() {
+        for node in view.tree.walk(Node::ROOT) {
             let entry = view.tree.get(node);
             let plain = entry.kind == RemoteKind::File && entry.size.is_none();
             if !plain || base.by_id(&entry.id).is_none_or(|known| base.get(known).package) {
@@ -77,6 +75,12 @@ impl Engine {
             let since = before.map_or(now, |(_, since)| *since);
             seen.insert(entry.id.clone(), (entry.etag.clone(), since));
             if now.saturating_sub(since) >= SIZELESS_SECONDS {
+                empty.push(node);
+            }
+        }
+        if !empty.is_empty() {
+            let view = Arc::make_mut(view);
+            for node in empty {
                 view.tree.update(node, |entry| entry.size = Some(0));
             }
         }

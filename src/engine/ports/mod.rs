@@ -3,12 +3,14 @@
 //! Each has two implementations from the first day, the real and the simulated, and one
 //! shared suite runs against both.
 
+mod away;
 mod disk;
 mod errors;
 mod remote;
 
 use std::time::Duration;
 
+pub use away::Away;
 pub use disk::{Disk, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
 pub use errors::{DiskError, RemoteError};
 pub use remote::{
@@ -18,9 +20,15 @@ pub use remote::{
 use crate::model::{Change, DiskTime};
 
 /// Why the state could not be stored.
-#[derive(Debug, thiserror::Error)]
-#[error("cannot save the sync state: {0}")]
-pub struct StoreError(pub String);
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// No space, or no quota, left where it is stored.
+    #[error("cannot save the sync state: {0}")]
+    Full(String),
+    /// Anything else.
+    #[error("cannot save the sync state: {0}")]
+    Failed(String),
+}
 
 /// Where the state is stored.
 pub trait Store {

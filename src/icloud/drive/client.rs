@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::engine::ports::{Clock, RemoteError};
+use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method};
 use crate::icloud::retry::{Backoff, Pace};
@@ -158,6 +159,8 @@ impl From<Failure> for RemoteError {
 pub(super) struct Client {
     pub api: Arc<dyn Api>,
     pub clock: Arc<dyn Clock + Send + Sync>,
+    /// Whether the service is there at all.
+    pub reach: Reach,
     pace: Pace,
     lane: Mutex<()>,
     denied_since: Mutex<Option<DiskTime>>,
@@ -177,14 +180,22 @@ pub(super) enum Treat {
 }
 
 impl Client {
-    pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock + Send + Sync>) -> Self {
+    pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock + Send + Sync>, patience: Option<Duration>) -> Self {
         Self {
             api,
             clock,
+            reach: Reach::new(patience),
             pace: Pace::default(),
             lane: Mutex::new(()),
             denied_since: Mutex::new(None),
             has_answered: AtomicBool::new(false),
+        }
+    }
+
+    /// Asks again after the service was away: it was left alone meanwhile, so nothing slows this down.
+    pub fn try_again(&self) {
+        if self.reach.try_again() {
+            self.pace.rested();
         }
     }
 
@@ -207,14 +218,23 @@ impl Client {
         let changes = treat == Treat::Change;
         let mut backoff = Backoff::new(FIRST_WAIT);
         loop {
-            self.pace.before(clock)?;
+            self.reach.before()?;
+            // While nobody is answered, back-off alone decides; the pace is for a service that does answer.
+            if !self.reach.is_failing() {
+                self.pace.before(clock)?;
+            }
             let answer = match self.api.call(ask) {
                 Ok(answer) => answer,
                 Err(ServiceError::SignIn(error)) => return Err(sign_in_error(&error).into()),
                 Err(ServiceError::Http(error)) if changes && !error.is_before_sending() => {
+                    // What became of it is open, whatever this says of the service.
+                    drop(self.reach.failed(clock.now(), &error.to_string(), None));
                     return Err(RemoteError::Uncertain(error.to_string()).into());
                 }
                 Err(ServiceError::Http(error)) => {
+                    if error.is_transient() {
+                        self.reach.failed(clock.now(), &error.to_string(), None)?;
+                    }
                     // Each attempt that timed out has taken minutes already.
                     let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
                     let again = error.is_transient() && backoff.attempts() + 1 < most;
@@ -235,6 +255,7 @@ impl Client {
                         return Err(RemoteError::Uncertain(words).into());
                     }
                     None => {
+                        self.reach.failed(clock.now(), "its answers cannot be read", None)?;
                         if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS && backoff.wait(clock, None)? {
                             continue;
                         }
@@ -250,6 +271,16 @@ impl Client {
                 self.pace.answered();
             }
             let retry_after = answer.head.retry_after();
+            // A plain 500 is often about one item; the others mean the service.
+            if matches!(verdict.class, Class::Throttled | Class::Failing) && answer.head.status != 500 {
+                let said = self.reach.failed(clock.now(), &verdict.words, retry_after);
+                // A change that may have been carried out must say so.
+                if !(changes && verdict.class == Class::Failing) {
+                    said?;
+                }
+            } else {
+                self.reach.answered();
+            }
             let again = match verdict.class {
                 Class::ZoneBusy | Class::Throttled => true,
                 Class::Failing if changes => false,
@@ -275,6 +306,7 @@ impl Client {
     }
 
     fn answered(&self) {
+        self.reach.answered();
         self.pace.answered();
         self.has_answered.store(true, Ordering::Relaxed);
         *self.denied_since.lock().unwrap_or_else(PoisonError::into_inner) = None;

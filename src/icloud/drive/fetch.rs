@@ -72,7 +72,10 @@ impl ICloudDrive {
         let (mut renewed_address, mut failures, mut breaks) = (false, 0, 0);
         loop {
             match self.fetch_once(&offer, &mut job)? {
-                Outcome::Done => return Ok(Fetched { from: job.start, written: job.at - job.start }),
+                Outcome::Done => {
+                    self.client.reach.answered();
+                    return Ok(Fetched { from: job.start, written: job.at - job.start });
+                }
                 Outcome::BadRange => {
                     job.no_range = true;
                     job.restart()?;
@@ -86,6 +89,7 @@ impl ICloudDrive {
                     offer = self.renew(&offer, &mut job)?;
                 }
                 Outcome::Busy(status, retry_after) => {
+                    self.client.reach.failed(clock.now(), &format!("HTTP {status}"), retry_after)?;
                     if !backoff.wait(clock, retry_after)? {
                         let message = format!("the content server is busy: HTTP {status}");
                         return Err(RemoteError::Busy { message, retry_after });
@@ -96,6 +100,9 @@ impl ICloudDrive {
                     }
                 }
                 Outcome::Unreached(error) => {
+                    if error.is_transient() {
+                        self.client.reach.failed(clock.now(), &error.to_string(), None)?;
+                    }
                     failures += 1;
                     if !error.is_transient() || failures > 2 || !backoff.wait(clock, None)? {
                         return Err(http_error(&error));

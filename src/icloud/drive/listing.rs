@@ -36,12 +36,14 @@ pub struct Pulse {
 }
 
 impl ICloudDrive {
-    /// One request for root and trash, small answers (`docs/sync.md` §7).
+    /// One request for root and trash, small answers (`docs/sync.md` §7). While the service is away this is the one
+    /// call that asks it again.
     ///
     /// # Errors
     ///
     /// As every read.
     pub fn check(&self) -> Result<Pulse, RemoteError> {
+        self.client.try_again();
         let root = ItemId::drive_root();
         let ids = [drivewsid(&root, true), TRASH.to_owned()];
         let mut entries = Vec::new();

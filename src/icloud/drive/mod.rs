@@ -53,6 +53,10 @@ pub struct DriveOptions {
     pub upload_rate: u64,
     /// How long to wait while Apple prepares the Drive of an account that was never used on the web (§16.1).
     pub first_use_patience: Duration,
+    /// How long no call may succeed before all of them fail at once with [`RemoteError::Unreachable`], until
+    /// [`ICloudDrive::check`] finds the service back; `None` lets each call use up its own retries. An endpoint that
+    /// asks for a longer rest than this has the same effect.
+    pub patience: Option<Duration>,
 }
 
 impl Default for DriveOptions {
@@ -63,6 +67,7 @@ impl Default for DriveOptions {
             download_rate: 0,
             upload_rate: 0,
             first_use_patience: Duration::from_secs(30 * 60),
+            patience: None,
         }
     }
 }
@@ -85,7 +90,7 @@ impl ICloudDrive {
     /// A client of the signed-in `service`; nothing is sent yet.
     pub fn new(service: Arc<dyn Api>, options: DriveOptions, clock: Arc<dyn Clock + Send + Sync>) -> Self {
         Self {
-            client: Client::new(service, clock),
+            client: Client::new(service, clock, options.patience),
             download: Rate::new(options.download_rate),
             upload: Rate::new(options.upload_rate),
             options: DriveOptions {
@@ -97,6 +102,17 @@ impl ICloudDrive {
             offers_singly: AtomicBool::new(false),
             details_as_array: AtomicBool::new(false),
         }
+    }
+
+    /// Whether each call uses up its own retries in spite of [`DriveOptions::patience`]: for a service that answers, though
+    /// not everything, so that the items concerned are found out one by one.
+    pub fn be_patient(&self, patient: bool) {
+        self.client.reach.be_patient(patient);
+    }
+
+    /// How long the service wants to be left alone, when it said so in an answer that told it to be away.
+    pub fn rest(&self) -> Option<Duration> {
+        self.client.reach.rest(self.client.clock.now())
     }
 }
 

@@ -53,9 +53,15 @@ impl ICloudDrive {
         loop {
             let (slot, url) = self.slot(zone, name, size)?;
             let (verdict, wait) = match self.send(&url, name, size, &mut content.as_slice())? {
-                Ok(stored) => return self.staged(zone, &slot, size, &stored),
+                Ok(stored) => {
+                    self.client.reach.answered();
+                    return self.staged(zone, &slot, size, &stored);
+                }
                 Err(refusal) => refusal,
             };
+            if matches!(verdict.class, Class::Failing | Class::Throttled) {
+                self.client.reach.failed(self.client.clock.now(), &verdict.words, wait)?;
+            }
             let lasting = matches!(verdict.class, Class::Quota);
             let again = match verdict.class {
                 Class::Failing | Class::Throttled => true,

@@ -229,7 +229,7 @@ fn a_disk_that_cannot_sync_or_a_store_that_cannot_save_ends_the_pass() {
         bench.world.fuse.script(call, 0, Fault::Io);
         let action = fetch(&bench, "f");
         let outcome = bench.one(action, "f");
-        assert!(matches!(outcome.ended, Some(End::Disk(_) | End::Store(_))), "{outcome:?}");
+        assert!(matches!(outcome.ended, Some(End::Full(_) | End::Disk(_) | End::Store(_))), "{outcome:?}");
         assert!(bench.base("f").is_none() && bench.world.store.durable().base.is_empty());
     }
 }

@@ -218,13 +218,15 @@ pub struct History {
     pub twists: Vec<Twist>,
     /// Whether odd names, special files, shared items and the like come into it.
     pub odd: bool,
+    /// Whether a pass without iCloud comes before each look, and looks at iCloud go on beside it, as in the daemon.
+    pub apart: bool,
     /// What happens.
     pub ops: Vec<Op>,
 }
 
 impl fmt::Debug for History {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "seed {}, twists {:?}, odd {}", self.seed, self.twists, self.odd)?;
+        writeln!(f, "seed {}, twists {:?}, odd {}, apart {}", self.seed, self.twists, self.odd, self.apart)?;
         self.ops.iter().enumerate().try_for_each(|(number, op)| writeln!(f, "  {number}: {op:?}"))
     }
 }
@@ -250,7 +252,7 @@ impl History {
         for _ in 0..steps / 2 + draw.rng.below(steps.max(1)) {
             ops.push(draw.op());
         }
-        Self { seed, twists, odd, ops }
+        Self { seed, twists, odd, apart: false, ops }
     }
 
     /// Whether that was drawn.

@@ -41,8 +41,8 @@ fn steps() -> usize {
 }
 
 /// Why a seed failed, at length.
-fn failure(seed: u64, sabotage: Option<Sabotage>) -> Option<String> {
-    let history = History::new(seed, steps());
+fn failure(seed: u64, apart: bool, sabotage: Option<Sabotage>) -> Option<String> {
+    let history = History { apart, ..History::new(seed, steps()) };
     let broken = shrink::trial(&history, sabotage, false).0.err()?;
     let small = shrink::shrink(&history, sabotage, broken.promise);
     let (result, told) = shrink::trial(&small, sabotage, true);
@@ -54,11 +54,21 @@ fn failure(seed: u64, sabotage: Option<Sabotage>) -> Option<String> {
 
 #[test]
 fn histories() {
+    try_histories(false, SEEDS);
+}
+
+/// The same with passes that ask iCloud nothing in between: `SIM_SEED=7 cargo test --test it random::apart`.
+#[test]
+fn apart() {
+    try_histories(true, SEEDS / 2);
+}
+
+fn try_histories(apart: bool, seeds: u64) {
     let seeds = match number("SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => {
             let from = number("SIM_FROM").unwrap_or(0);
-            from..from + number("SIM_SEEDS").unwrap_or(SEEDS)
+            from..from + number("SIM_SEEDS").unwrap_or(seeds)
         }
     };
     let next = AtomicU64::new(seeds.start);
@@ -74,7 +84,7 @@ fn histories() {
                     if seed >= seeds.end || enough {
                         break;
                     }
-                    if let Some(failure) = failure(seed, None) {
+                    if let Some(failure) = failure(seed, apart, None) {
                         failures.lock().expect("nobody panics with it").push(failure);
                     }
                 }

@@ -304,8 +304,12 @@ impl Run {
         let mark = format!("{} sim", self.world.clock.seconds());
         let options = PassOptions { ignore_next_try: by_person, ..PassOptions::new(&mark) };
         let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
+        let apart = self.history.apart;
         let mut told = Vec::new();
         let outcome = self.world.run(|| {
+            if apart {
+                beside(&mut engine, &ports, settings, look, &options)?;
+            }
             engine.recover(&ports)?;
             engine.look(&ports, settings, look)?;
             let mut planned = engine.plan(&ports, settings, &options);
@@ -361,6 +365,29 @@ fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
         }
     }
     known
+}
+
+/// A walk through iCloud with a pass beside it that asks iCloud nothing, before or after it: the daemon does so while
+/// iCloud is slow or away.
+fn beside(
+    engine: &mut Engine,
+    ports: &Ports<'_>,
+    settings: &Settings,
+    look: &Look,
+    options: &PassOptions<'_>,
+) -> Result<(), PassError> {
+    let walk = engine.walk();
+    let seen_first = ports.clock.unit_random() < 0.5;
+    let early = if seen_first { Some(walk.run(ports.remote, ports.clock, settings)?) } else { None };
+    engine.pass_here(ports.disk, ports.clock, settings, &look.local, options, &mut |_| {})?;
+    let view = match early {
+        Some(view) => view,
+        None => walk.run(ports.remote, ports.clock, settings)?,
+    };
+    if look.remote || engine.remote.is_none() {
+        engine.saw_there(view, ports.clock.now().whole_seconds());
+    }
+    Ok(())
 }
 
 /// One line about an operation.

@@ -79,6 +79,33 @@ impl<'a> Daemon<'a> {
     pub fn launch_with(rig: &'a Rig, variables: &[(&str, &str)]) -> Self {
         let mut command = rig.command(&["run"]);
         command.envs(variables.iter().copied());
+        Self::spawn(rig, command)
+    }
+
+    /// Starts it where the system allows only so many inotify watches: in a user namespace of its own, which has its own
+    /// limit. `None` where this machine has no user namespaces for us.
+    pub fn launch_with_watches(rig: &'a Rig, watches: u32) -> Option<Self> {
+        let script = |then: &str| format!("echo {watches} > /proc/sys/user/max_inotify_watches && {then}");
+        let unshare = |then: &str| {
+            let mut command = std::process::Command::new("unshare");
+            command.args(["--user", "--map-root-user", "sh", "-c", &script(then), "sh"]);
+            command
+        };
+        if !unshare("true").output().is_ok_and(|ran| ran.status.success()) {
+            return None;
+        }
+        let plain = rig.command(&["run"]);
+        let mut command = unshare("exec \"$@\"");
+        command.arg(plain.get_program()).args(plain.get_args());
+        command.stdin(std::process::Stdio::null()).stdout(std::process::Stdio::piped());
+        command.stderr(std::process::Stdio::piped());
+        command.env_clear();
+        command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
+        command.envs(plain.get_envs().filter_map(|(key, value)| Some((key, value?))));
+        Some(Self::spawn(rig, command))
+    }
+
+    fn spawn(rig: &'a Rig, mut command: std::process::Command) -> Self {
         let mut child = command.spawn().expect("the binary starts");
         let said = Arc::<Mutex<String>>::default();
         let mut stderr = child.stderr.take().expect("a pipe");

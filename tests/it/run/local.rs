@@ -163,6 +163,47 @@ fn a_burst_of_events_converges() {
     rig.assert_settled();
 }
 
+/// With so many watches only, `folders` at the start and some more later: each change is found all the same.
+#[track_caller]
+fn assert_polls_at_the_limit(watches: u32, folders: u64) {
+    let mut rig = quick();
+    rig.set("sync.poll_period", "2").set("sync.refresh_period", "3600");
+    for number in 0..folders {
+        rig.there().write(&format!("d{number}/old.txt"), "old").expect("a file");
+    }
+    let Some(daemon) = Daemon::launch_with_watches(&rig, watches) else {
+        eprintln!("no user namespaces here: the limit of watches is not tried");
+        return;
+    };
+    daemon.settle();
+    for number in 0..30 {
+        rig.write(&format!("new{number}/deep/a.txt"), "a");
+    }
+    daemon.wait_log("fs.inotify.max_user_watches=");
+    daemon.wait("the new folders", || rig.there().entry("new29/deep/a.txt").is_some());
+    daemon.settle();
+    assert!(daemon.status().watch.starts_with("poll: the limit"), "{}", daemon.status().watch);
+    rig.write("new7/deep/later.txt", "later");
+    rig.rm("d0/old.txt");
+    daemon.wait("both changes", || {
+        rig.there().entry("new7/deep/later.txt").is_some() && rig.there().entry("d0/old.txt").is_none()
+    });
+    daemon.settle();
+    assert_eq!(daemon.log().matches("fs.inotify.max_user_watches=").count(), 1, "{}", daemon.log());
+    daemon.stop();
+    rig.assert_settled();
+}
+
+#[test]
+fn where_the_limit_of_watches_is_reached_at_the_start_it_polls() {
+    assert_polls_at_the_limit(8, 20);
+}
+
+#[test]
+fn where_the_limit_of_watches_is_reached_later_it_polls_from_then_on() {
+    assert_polls_at_the_limit(12, 3);
+}
+
 #[test]
 fn polled_drives_catch_every_change_within_a_poll_period() {
     let mut rig = quick();

@@ -3,6 +3,7 @@
 //! Nothing here sleeps for a fixed time to see something happen: every wait is for a condition, and what must *not* happen is
 //! looked for over a stretch in which the daemon demonstrably did its rounds.
 
+mod apart;
 mod control;
 mod daemon;
 mod guards;

@@ -125,7 +125,7 @@ fn sighup_takes_over_what_can_change_and_names_what_cannot() {
     fs::write(&file, changed).expect("the configuration");
     daemon.signal(Signal::HUP);
     daemon.wait_log("the configuration was read again");
-    daemon.wait_log("log.level changed, which takes a restart");
+    daemon.wait_log("log.level changed, which needs a restart");
     rig.write("c.tmp", "ignored");
     rig.write("c.txt", "c");
     daemon.wait("the file that takes part", || rig.there().entry("c.txt").is_some());

@@ -185,7 +185,7 @@ impl From<Dead> for std::io::Error {
 
 impl From<Dead> for StoreError {
     fn from(_: Dead) -> Self {
-        Self("the process is dead".into())
+        Self::Failed("the process is dead".into())
     }
 }
 

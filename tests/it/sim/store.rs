@@ -52,7 +52,7 @@ impl Store for SimStore {
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         let about = format!("{} changes", changes.len());
         if self.fuse.enter(Call::Store, &about, &[Fault::Io])?.is_some() {
-            return Err(StoreError("no space left on the disk".into()));
+            return Err(StoreError::Full("no space left on the disk".into()));
         }
         {
             let mut inner = lock(&self.inner);

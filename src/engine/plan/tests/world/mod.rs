@@ -276,7 +276,7 @@ impl World {
     pub fn make_package(&mut self, path: &str) {
         self.thing(Side::Remote, path).kind = Kind::Package;
         let node = self.state.base.find(&RelPath::parse(path).unwrap()).expect("it is synced");
-        self.state.base.update(node, |entry| entry.package = true);
+        std::sync::Arc::make_mut(&mut self.state.base).update(node, |entry| entry.package = true);
     }
 
     pub fn rename(&mut self, side: Side, from: &str, to: &str) {

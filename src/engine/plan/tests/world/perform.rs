@@ -45,7 +45,7 @@ impl World {
                 self.put(here, there);
                 // The stamp is old enough by now.
                 if let Some(node) = self.state.base.by_id(&id(there)) {
-                    self.state.base.update(node, |entry| entry.racy = false);
+                    std::sync::Arc::make_mut(&mut self.state.base).update(node, |entry| entry.racy = false);
                 }
             }
             Action::Forget { id } => drop(self.state.apply(&Change::Remove(id.clone()))),

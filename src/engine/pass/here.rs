@@ -1,0 +1,154 @@
+//! A pass without iCloud: reads here, does what concerns this disk alone, and says what waits.
+
+use std::sync::Arc;
+
+use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
+use crate::engine::execute::{Event, ExecuteOptions, Outcome, Ports, execute};
+use crate::engine::learn::Recorder;
+use crate::engine::observe::local::{observe_local, rescan};
+use crate::engine::operation::{Action, Operation, Plan};
+use crate::engine::ports::{Away, Clock, Disk};
+use crate::engine::view::{LocalView, RemoteView};
+use crate::model::{
+    BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,
+};
+
+/// What came of a pass without iCloud.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct HereReport {
+    /// What iCloud is needed for, in the order of the plan.
+    pub waiting: Vec<Operation>,
+    /// What was done.
+    pub outcome: Outcome,
+}
+
+/// Reads the local drive: all of it, or some folders of a look that is known.
+pub(super) fn look_here(
+    ports: &Ports<'_>,
+    settings: &Settings,
+    look: &LocalLook,
+    known: Option<LocalView>,
+) -> Result<LocalView, PassError> {
+    let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+    match (look, known) {
+        (LocalLook::Folders(folders), Some(mut view)) => {
+            rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
+            Ok(view)
+        }
+        _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
+    }
+}
+
+/// Whether it needs this disk only, and is as right when iCloud was seen some time ago: nothing is deleted on an old look.
+fn is_here_alone(operation: &Operation) -> bool {
+    matches!(
+        operation.action,
+        Action::MakeLocalFolder { .. }
+            | Action::MoveLocal { .. }
+            | Action::Agree { .. }
+            | Action::Forget { .. }
+            | Action::Keep { .. }
+    )
+}
+
+impl Engine {
+    /// One pass while iCloud is away, or is being walked through. It asks iCloud nothing.
+    ///
+    /// Before iCloud was ever looked at it counts as unchanged since it was agreed on: then nothing is done, and what
+    /// waits is what changed here.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`] when the disk or the store fails; what was done until then is stored.
+    pub fn pass_here(
+        &mut self,
+        disk: &dyn Disk,
+        clock: &dyn Clock,
+        settings: &Settings,
+        look: &LocalLook,
+        options: &PassOptions<'_>,
+        events: &mut dyn FnMut(&Event),
+    ) -> Result<HereReport, PassError> {
+        let ports = Ports { remote: &Away, disk, clock };
+        (options.on_phase)(Phase::Looking(false));
+        let known = self.local.take();
+        self.local = Some(look_here(&ports, settings, look, known)?);
+        // What a crash cut short is settled first.
+        if !self.state.intents.is_empty() {
+            return Ok(HereReport::default());
+        }
+        if self.remote.is_none() {
+            // A first run compares both sides before it says anything.
+            if self.state.base.is_empty() {
+                return Ok(HereReport::default());
+            }
+            self.remote = Some(Arc::new(as_agreed(&self.state.base)));
+            let planned = self.plan(&ports, settings, options);
+            self.remote = None;
+            return Ok(HereReport { waiting: waiting(planned.plan), ..HereReport::default() });
+        }
+        let planned = self.plan(&ports, settings, options);
+        let here = planned.plan.clone().without(&|operation| !is_here_alone(operation));
+        let waiting = waiting(planned.plan);
+        let outcome = if here.operations.is_empty() {
+            Outcome::default()
+        } else {
+            (options.on_phase)(Phase::Working);
+            self.carry_out_here(&ports, settings, options, &here, events)?
+        };
+        Ok(HereReport { waiting, outcome })
+    }
+
+    fn carry_out_here(
+        &mut self,
+        ports: &Ports<'_>,
+        settings: &Settings,
+        options: &PassOptions<'_>,
+        plan: &Plan,
+        events: &mut dyn FnMut(&Event),
+    ) -> Result<Outcome, PassError> {
+        let conflict = |path: &RelPath, nth: u32| super::beside(path, options.conflict_mark, nth);
+        let junk = |name: &str| super::is_junk(&settings.filter, name);
+        let execution = ExecuteOptions { workers: settings.workers, ..ExecuteOptions::new(&conflict, &junk) };
+        let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
+        let mut outcome = execute(plan, ports, &execution, &mut self.state, &mut store, events);
+        let changes = store.changes;
+        self.learn(&changes);
+        self.look_again(ports, settings, plan);
+        match outcome.ended.take() {
+            Some(end) => Err(end.into()),
+            None => Ok(outcome),
+        }
+    }
+}
+
+fn waiting(plan: Plan) -> Vec<Operation> {
+    plan.operations.into_iter().filter(|operation| !is_here_alone(operation)).collect()
+}
+
+/// iCloud as it was when both sides agreed last.
+fn as_agreed(base: &BaseTree) -> RemoteView {
+    let entry = |known: &BaseEntry| RemoteEntry {
+        id: known.id.clone(),
+        kind: if known.folder { RemoteKind::Folder } else { RemoteKind::File },
+        name: known.remote_name.clone(),
+        etag: known.etag.clone(),
+        size: known.remote_size,
+        mtime: known.remote_mtime,
+        signature: None,
+        state: FolderState::Complete,
+        file_count: None,
+    };
+    let mut tree = RemoteTree::new(entry(base.get(Node::ROOT)));
+    let mut open = vec![(Node::ROOT, Node::ROOT)];
+    while let Some((folder, there)) = open.pop() {
+        for child in base.children(folder) {
+            let known = base.get(*child);
+            // What stands here only is not there.
+            if known.presence != Presence::LocalOnly {
+                open.push((*child, tree.insert(there, &known.remote_name, entry(known))));
+            }
+        }
+    }
+    RemoteView { tree, absent: Default::default(), unusable: Vec::new(), complete: true }
+}

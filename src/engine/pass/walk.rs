@@ -1,0 +1,77 @@
+//! Looking at iCloud beside the engine: a walk may take long, and nothing here has to wait for it.
+
+use std::sync::Arc;
+
+use super::{Engine, PassError, Settings};
+use crate::engine::observe::remote::{Scope, observe_remote};
+use crate::engine::ports::{Clock, Remote, RemoteError};
+use crate::engine::view::RemoteView;
+use crate::model::{BaseTree, Node, RelPath};
+
+/// What a walk through iCloud starts from. It may run beside a pass that leaves iCloud alone, but never beside one that
+/// changes it: such a look would be older than the base.
+#[derive(Clone)]
+pub struct Walk {
+    base: Arc<BaseTree>,
+    previous: Option<Arc<RemoteView>>,
+}
+
+impl Walk {
+    /// Whether iCloud was never looked at before.
+    pub fn is_first(&self) -> bool {
+        self.previous.is_none()
+    }
+
+    /// What was agreed when it began.
+    pub fn base(&self) -> &BaseTree {
+        &self.base
+    }
+
+    /// What the walk before saw, with our own writes since.
+    pub fn previous(&self) -> Option<&RemoteView> {
+        self.previous.as_deref()
+    }
+
+    /// Walks through iCloud.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError::WrongFolder`] when `remote_root` is not there any more, [`PassError::Remote`] else.
+    pub fn run(
+        &self,
+        remote: &dyn Remote,
+        clock: &dyn Clock,
+        settings: &Settings,
+    ) -> Result<RemoteView, PassError> {
+        let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+        let scope = Scope {
+            root: self.base.get(Node::ROOT).id.clone(),
+            root_is_library: settings.root_is_library,
+            app_libraries: settings.app_libraries.clone(),
+            may_skip: &may_skip,
+        };
+        match observe_remote(remote, clock, &self.base, &scope, self.previous()) {
+            Ok(view) => Ok(view),
+            Err(RemoteError::Gone) => Err(PassError::WrongFolder(
+                "the folder that sync.remote_root names is not on iCloud any more: restore it there, or \
+                 choose another one and run `icloudds reset-state`"
+                    .to_owned(),
+            )),
+            Err(error) => Err(PassError::Remote(error)),
+        }
+    }
+}
+
+impl Engine {
+    /// What a walk through iCloud that begins now starts from.
+    pub fn walk(&self) -> Walk {
+        Walk { base: Arc::clone(&self.state.base), previous: self.remote.clone() }
+    }
+
+    /// Takes over what a walk saw, at `now` (Unix seconds).
+    pub fn saw_there(&mut self, view: RemoteView, now: i64) {
+        self.remote = Some(Arc::new(view));
+        self.settle_sizes(now);
+        self.settle_absences();
+    }
+}

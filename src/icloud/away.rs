@@ -1,0 +1,167 @@
+//! Notices that the service answers nobody, so that callers need not wait each by itself.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::engine::ports::RemoteError;
+use crate::model::DiskTime;
+
+/// Watches how calls fare. Without a patience it never gives up before they do.
+pub(super) struct Reach {
+    patience: Option<Duration>,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// Since when no call succeeded, and why the last one did not.
+    failing: Option<(DiskTime, String)>,
+    /// Nobody is asked any more until somebody tries.
+    away: bool,
+    /// Calls use up their own retries for now.
+    patient: bool,
+    /// When the service wants to be asked again.
+    rest: Option<DiskTime>,
+}
+
+impl Reach {
+    /// Gives up once no call has succeeded for `patience`.
+    pub fn new(patience: Option<Duration>) -> Self {
+        Self { patience, state: Mutex::default() }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Comes before a call.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError::Unreachable`] while the service is away.
+    pub fn before(&self) -> Result<(), RemoteError> {
+        let state = self.lock();
+        if state.away { Err(state.error()) } else { Ok(()) }
+    }
+
+    /// The next call is made all the same; when it fails, the service is still away. Whether it was.
+    pub fn try_again(&self) -> bool {
+        std::mem::take(&mut self.lock().away)
+    }
+
+    /// Whether the last call failed.
+    pub fn is_failing(&self) -> bool {
+        self.lock().failing.is_some()
+    }
+
+    /// The service answered, whatever it said of the call.
+    pub fn answered(&self) {
+        let mut state = self.lock();
+        if state.failing.is_some() {
+            *state = State { patient: state.patient, ..State::default() };
+        }
+    }
+
+    /// It did not: no connection, no whole answer, or one that means all of it; `asked` is how long it wants to be left
+    /// alone. Whether the call may be repeated after a wait; no when everybody had better wait together.
+    pub fn failed(&self, now: DiskTime, why: &str, asked: Option<Duration>) -> Result<(), RemoteError> {
+        let Some(patience) = self.patience else { return Ok(()) };
+        let mut state = self.lock();
+        if state.patient {
+            return Ok(());
+        }
+        let since = state.failing.as_ref().map_or(now, |(since, _)| *since);
+        state.failing = Some((since, why.to_owned()));
+        if let Some(asked) = asked {
+            let until = DiskTime(now.0.saturating_add(nanoseconds(asked)));
+            state.rest = state.rest.max(Some(until));
+        }
+        let long = now.0.saturating_sub(since.0) >= nanoseconds(patience);
+        if long || asked.is_some_and(|asked| asked > patience) {
+            state.away = true;
+            return Err(state.error());
+        }
+        Ok(())
+    }
+
+    /// Whether calls use up their own retries after all: for a service that answers, though not everything.
+    pub fn be_patient(&self, patient: bool) {
+        self.lock().patient = patient;
+    }
+
+    /// How long from `now` on the service wants to be left alone.
+    pub fn rest(&self, now: DiskTime) -> Option<Duration> {
+        let left = self.lock().rest?.0.saturating_sub(now.0);
+        u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_nanos)
+    }
+}
+
+impl State {
+    fn error(&self) -> RemoteError {
+        RemoteError::Unreachable(self.failing.as_ref().map_or_else(String::new, |(_, why)| why.clone()))
+    }
+}
+
+fn nanoseconds(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(10);
+
+    fn at(seconds: i64) -> DiskTime {
+        DiskTime::new(seconds, 0)
+    }
+
+    #[test]
+    fn only_a_time_without_any_answer_means_away() {
+        let reach = Reach::new(Some(PATIENCE));
+        assert!(reach.failed(at(0), "HTTP 503", None).is_ok());
+        assert!(reach.failed(at(9), "HTTP 503", None).is_ok());
+        reach.answered();
+        assert!(reach.failed(at(12), "HTTP 503", None).is_ok(), "an answer came in between");
+        assert!(reach.before().is_ok());
+        assert!(reach.failed(at(22), "HTTP 502", None).is_err());
+        assert_eq!(reach.before(), Err(RemoteError::Unreachable("HTTP 502".to_owned())));
+    }
+
+    #[test]
+    fn who_tries_again_fails_at_once_or_ends_it() {
+        let reach = Reach::new(Some(PATIENCE));
+        assert!(reach.failed(at(0), "a", None).is_ok());
+        assert!(reach.failed(at(10), "a", None).is_err());
+        assert!(reach.try_again() && !reach.try_again());
+        assert!(reach.before().is_ok() && reach.is_failing());
+        assert!(reach.failed(at(60), "b", None).is_err(), "one failure is enough now");
+        reach.try_again();
+        reach.answered();
+        assert!(reach.failed(at(70), "c", None).is_ok(), "patience begins anew");
+    }
+
+    #[test]
+    fn patience_can_be_asked_for() {
+        let reach = Reach::new(Some(PATIENCE));
+        reach.be_patient(true);
+        assert!(reach.failed(at(0), "a", None).is_ok());
+        reach.answered();
+        assert!(reach.failed(at(99), "a", None).is_ok() && reach.before().is_ok());
+        reach.be_patient(false);
+        assert!(reach.failed(at(100), "a", None).is_ok());
+        assert!(reach.failed(at(110), "a", None).is_err());
+    }
+
+    #[test]
+    fn a_long_rest_is_not_waited_for_in_a_call() {
+        let reach = Reach::new(Some(PATIENCE));
+        assert!(reach.failed(at(0), "HTTP 429", Some(Duration::from_secs(2))).is_ok());
+        assert!(reach.failed(at(1), "HTTP 429", Some(Duration::from_secs(120))).is_err());
+        assert_eq!(reach.rest(at(21)), Some(Duration::from_secs(100)));
+        assert_eq!(reach.rest(at(121)), None);
+        let never = Reach::new(None);
+        assert!(never.failed(at(0), "HTTP 429", Some(Duration::from_secs(120))).is_ok());
+        assert!(never.failed(at(900), "HTTP 429", None).is_ok() && never.before().is_ok());
+    }
+}
