@@ -136,7 +136,10 @@ impl Lane<'_> {
             Ok(moved) => moved,
             Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
         };
-        self.versions.renew(&remote.etag, &moved);
+        // Between two calls of one move a person may have edited it: then the version is not our own.
+        if seen.folder || moved.entry.etag.same_content(&seen.etag) {
+            self.versions.renew(&remote.etag, &moved);
+        }
         if temporary {
             if let Some(number) = intent {
                 self.temporary.insert(seen.id, number);
@@ -166,7 +169,7 @@ impl Lane<'_> {
         // Whether somebody edited it is judged by the planned version: a move of ours edits nothing.
         let now = RemoteSeen { parent: target.clone(), name: moved.entry.name.clone(), ..seen.clone() };
         let mut entry = self.moved(before, &now, local, &local.stamp, local.path.name());
-        if entry.etag == seen.etag {
+        if entry.etag == seen.etag && (seen.folder || moved.entry.etag.same_content(&seen.etag)) {
             entry.etag = moved.entry.etag.clone();
         }
         entry.written_at = Some(self.ledger.now_seconds());
