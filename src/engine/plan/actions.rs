@@ -4,16 +4,13 @@ use std::collections::HashSet;
 
 use super::items::{Change, Fate, Item, Key};
 use super::order::Emitter;
-use super::tasks::Kind;
+use super::tasks::{DEEPEST, Kind};
 use super::{ConflictPolicy, Mode};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{Action, Conflict, LocalSeen, Parent, Reason, RemoteSeen, UploadTarget};
 use crate::engine::recognise::LocalFate;
 use crate::model::name::{aside_name, key as name_key};
 use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
-
-/// More folders than any path goes through.
-const DEEPEST: usize = 10_000;
 
 impl Emitter<'_, '_> {
     /// Where an item hangs here at this point of the plan; operations that brought it there go into `after`.

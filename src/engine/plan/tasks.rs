@@ -9,6 +9,9 @@ use crate::engine::recognise::LocalFate;
 use crate::model::name::key as name_key;
 use crate::model::{Node, Presence, Side};
 
+/// More folders than any path goes through.
+pub(super) const DEEPEST: usize = 10_000;
+
 /// One kind of operation; an item's own tasks are carried out in the order in which they were collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {

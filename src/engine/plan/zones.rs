@@ -4,7 +4,7 @@ use super::collect::known_alone;
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
 use super::place::choose;
-use super::tasks::end_of;
+use super::tasks::{DEEPEST, end_of};
 use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name::held_here;
@@ -81,7 +81,8 @@ fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {
 fn highest_stranger(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
     let mut highest = None;
     let mut at = end_of(world, items, key);
-    while let Some(folder) = at {
+    for _ in 0..DEEPEST {
+        let Some(folder) = at else { break };
         if items.all.contains_key(&folder) && is_in_foreign_zone(world, items, folder) {
             highest = Some(folder);
         }
@@ -147,7 +148,7 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
 /// The zone in which new contents of that folder live; `None` where the folder itself is new.
 fn zone_of(world: &World<'_>, items: &Items, folder: Key) -> Option<Zone> {
     let mut at = folder;
-    for _ in 0..10_000 {
+    for _ in 0..DEEPEST {
         let item = items.all.get(&at);
         if let Some(node) = item.and_then(|item| item.remote.filter(|_| item.there.is_there())) {
             return Some(world.remote.tree.get(node).id.zone().clone());
