@@ -79,6 +79,11 @@ pub enum Intent {
         /// The items that were planned to go with it.
         planned: Vec<ItemId>,
     },
+    /// Files went to the trash: after that they are no more, wherever a person may have moved what is here meanwhile.
+    Trash {
+        /// The files.
+        ids: Vec<ItemId>,
+    },
     /// The file here that was `old`'s gives its place to the content of another item. Once that has happened what stands
     /// there is no edit of `old`.
     TakeOver {

@@ -9,6 +9,7 @@ const REPLACE: u8 = 1;
 const PLACE: u8 = 2;
 const TRASH_FOLDER: u8 = 3;
 const TAKE_OVER: u8 = 4;
+const TRASH: u8 = 5;
 
 /// An intent as it is stored.
 pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
@@ -44,6 +45,11 @@ pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
             writer.text(&from.1);
             writer.number(planned.len() as u64);
             planned.iter().for_each(|id| writer.id(id));
+        }
+        Intent::Trash { ids } => {
+            writer.byte(TRASH);
+            writer.number(ids.len() as u64);
+            ids.iter().for_each(|id| writer.id(id));
         }
         Intent::TakeOver { old, path, stamp } => {
             writer.byte(TAKE_OVER);
@@ -89,6 +95,10 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
             let count = reader.number()?;
             let planned = (0..count).map(|_| reader.id()).collect::<Result<_, _>>()?;
             Intent::TrashFolder { id, from, planned }
+        }
+        TRASH => {
+            let count = reader.number()?;
+            Intent::Trash { ids: (0..count).map(|_| reader.id()).collect::<Result<_, _>>()? }
         }
         TAKE_OVER => Intent::TakeOver { old: reader.id()?, path: path(&mut reader)?, stamp: reader.stamp()? },
         _ => return Err(malformed()),

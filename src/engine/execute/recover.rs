@@ -63,13 +63,14 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
 ///
 /// [`StoreError`]: it stays stored.
 pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<(), StoreError> {
-    let id = match state.intents.get(&number) {
-        Some(Intent::ReplaceByTrash { old: id, .. } | Intent::TakeOver { old: id, .. }) => id,
-        Some(Intent::Place { id, .. } | Intent::TrashFolder { id, .. }) => id,
+    let ids = match state.intents.get(&number) {
+        Some(Intent::ReplaceByTrash { old: id, .. } | Intent::TakeOver { old: id, .. }) => vec![id],
+        Some(Intent::Place { id, .. } | Intent::TrashFolder { id, .. }) => vec![id],
+        Some(Intent::Trash { ids }) => ids.iter().collect(),
         None => return Ok(()),
     };
-    let forgotten = state.base.by_id(id).map(|_| Change::Remove(id.clone()));
-    let changes: Vec<_> = forgotten.into_iter().chain([Change::End(number)]).collect();
+    let known = ids.into_iter().filter(|id| state.base.by_id(id).is_some());
+    let changes: Vec<_> = known.map(|id| Change::Remove(id.clone())).chain([Change::End(number)]).collect();
     store.commit(&changes)?;
     for change in &changes {
         state.apply(change);
@@ -95,6 +96,7 @@ pub(super) fn settle_stored(ports: &Ports<'_>, ledger: &mut Ledger<'_>, number: 
             settle_place(ports, (id, *folder), from, to, temporary.as_deref())?
         }
         Intent::TrashFolder { id, from, planned } => settle_trash(ports, ledger, id, from, planned)?,
+        Intent::Trash { ids } => settle_trashed(ports, ledger, ids)?,
         Intent::TakeOver { old, path, stamp } => settle_take_over(ports, ledger, old, (path, stamp))?,
     };
     ledger.end(number);
@@ -314,6 +316,26 @@ fn settle_trash(
             Ok(true)
         }
     }
+}
+
+/// Files that are in the trash, or gone, went there by us: the base forgets them.
+fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) -> Result<bool, Halt> {
+    let asked: Vec<_> = ids.iter().map(|id| (id.clone(), false)).collect();
+    let mut finished = false;
+    for (id, answer) in ids.iter().zip(ports.remote.look_up(&asked)?) {
+        let is_there = match answer {
+            // Never an answer is as good as a refusal: in the end the base forgets them, and nothing is deleted for it.
+            LookUp::Unknown => return Err(Halt::replan("iCloud does not say what became of a deleted file")),
+            LookUp::Found(item) => item.parent != RemoteParent::Trash,
+            LookUp::Gone => matches!(service::look_surely(ports, id, false)?, LookUp::Found(_)),
+        };
+        if !is_there {
+            ledger.count_deletions(Side::Remote, id);
+            ledger.forget(id);
+            finished = true;
+        }
+    }
+    Ok(finished)
 }
 
 /// Where the file of `old` does not stand any more, the content of another item has taken its place, or a person has

@@ -81,6 +81,15 @@ impl Lane<'_> {
         if versions.is_empty() {
             return results;
         }
+        // After a crash in here what a person moved in between must not be found again as an item that was deleted there.
+        let ids = versions.iter().map(|version| version.id.clone()).collect();
+        let number = match self.ledger.begin(Intent::Trash { ids }) {
+            Ok(number) => number,
+            Err(halt) => {
+                results.extend(asked.iter().map(|(index, ..)| (*index, Err(halt.clone()))));
+                return results;
+            }
+        };
         let mut answers = self.ports.remote.trash(&versions).into_iter();
         for (index, seen, version) in asked {
             let answer = answers.next().unwrap_or_else(|| {
@@ -88,6 +97,10 @@ impl Lane<'_> {
             });
             let trashed = service::trashed(self.ports.remote, &version, answer);
             results.push((index, trashed.map(|item| self.deleted(index, seen, &item))));
+        }
+        // Where it is not known what became of one the next recovery asks again.
+        if results.iter().all(|(_, result)| matches!(result, Ok(()) | Err(Halt::Replan(_)))) {
+            self.ledger.end(number);
         }
         results
     }

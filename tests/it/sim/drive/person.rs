@@ -128,8 +128,10 @@ impl SimDrive {
             Kind::Package => [b"PK\x03\x04", body].concat().into(),
             _ => body.into(),
         };
-        self.journal.gave_up(Side::Remote, &item.body);
-        self.journal.wrote(Side::Remote, &body);
+        if item.body != body {
+            self.journal.gave_up(Side::Remote, &item.body);
+            self.journal.wrote(Side::Remote, &body);
+        }
         drive.put_content(at, id, body, at.div_euclid(1_000_000_000));
         true
     }
