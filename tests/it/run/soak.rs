@@ -158,6 +158,7 @@ fn after_a_long_time_of_changes_both_sides_are_equal_and_nothing_has_grown() {
     let passes = daemon.status().totals.passes;
     let requests =
         rig.requests(|| daemon.wait("quiet passes", || daemon.status().totals.passes >= passes + 3));
+    eprintln!("at rest, three passes and the checks between them: {requests:?}");
     for kind in ["commit", "create", "rename", "move", "trash", "delete", "download.content"] {
         assert_eq!(requests.get(kind), None, "{requests:?}\n{}", daemon.log());
     }
