@@ -160,7 +160,7 @@ impl Loop {
                 return;
             }
         };
-        tell_notes(&report, &mut self.told);
+        tell_notes(&report, &mut self.told_notes);
         self.last_pass_failed = None;
         self.trouble_here = Trouble::default();
         self.trouble_there = Trouble::default();
