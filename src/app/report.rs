@@ -162,8 +162,9 @@ fn tell_effect(effect: &Effect) {
     log::debug!("why {}: {}", effect.path, effect.reason);
 }
 
-/// Says once what is left alone and why.
+/// Says once what is left alone and why; `told` is what the pass before left alone, and no more, however long that goes.
 pub fn tell_notes(report: &Report, told: &mut std::collections::BTreeSet<String>) {
+    let before = std::mem::take(told);
     for note in &report.notes {
         let line = match &note.kind {
             NoteKind::SetAside(why) => format!("set aside {}: {why}", note.path),
@@ -176,12 +177,13 @@ pub fn tell_notes(report: &Report, told: &mut std::collections::BTreeSet<String>
                 format!("deletion held on iCloud {}: run `icloudds approve`", note.path)
             }
         };
-        if told.insert(line.clone()) {
+        if !before.contains(&line) && !told.contains(&line) {
             match note.kind {
                 NoteKind::SetAside(_) | NoteKind::Held(_) => log::warn!("{line}"),
                 NoteKind::Skipped(_) => log::info!("{line}"),
                 NoteKind::Unsettled(_) => log::debug!("{line}"),
             }
         }
+        told.insert(line);
     }
 }

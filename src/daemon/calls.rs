@@ -157,7 +157,7 @@ impl Loop {
     }
 
     fn decide(&mut self, reject: bool, told: Option<(ControlCall, String)>) {
-        let Some(engine) = self.lend() else { return };
+        let Some(engine) = self.lend(Running::Chore) else { return };
         let mut guard = engine.state.guard.clone();
         guard.verdict = Some(if reject { Verdict::Rejected } else { Verdict::Approved });
         let thread = jobs::decide(engine, guard, told, self.news_in.clone());
@@ -258,6 +258,6 @@ fn seen_text(
     format!(
         "  seen here  {}\n  seen there {}\n",
         here.unwrap_or_else(|| unknown.to_owned()),
-        there.unwrap_or_else(|| "not looked yet".to_owned())
+        there.unwrap_or_else(|| unknown.to_owned())
     )
 }

@@ -171,7 +171,10 @@ pub(super) struct Loop {
     pub(super) dumps: Option<Dumps>,
     /// A plan was asked for; its answer.
     pub(super) plan_call: Option<(ControlCall, bool)>,
+    /// Sentences that are said once.
     pub(super) told: BTreeSet<String>,
+    /// What the last pass left alone.
+    pub(super) told_notes: BTreeSet<String>,
     pub(super) last_pass_began: Option<Instant>,
     pub(super) last_pass_failed: Option<String>,
     pub(super) initial_done: bool,
@@ -253,6 +256,7 @@ impl Loop {
             pulse: None,
             plan_call: None,
             told: BTreeSet::new(),
+            told_notes: BTreeSet::new(),
             last_pass_began: None,
             last_pass_failed: None,
             initial_done: false,

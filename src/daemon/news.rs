@@ -160,7 +160,7 @@ impl Loop {
                 return;
             }
         };
-        tell_notes(&report, &mut self.told);
+        tell_notes(&report, &mut self.told_notes);
         self.last_pass_failed = None;
         self.trouble_here = Trouble::default();
         self.trouble_there = Trouble::default();
@@ -210,12 +210,12 @@ impl Loop {
         }
     }
 
-    /// How many passes in a row could not reach iCloud although looks at it can. From the second on calls use up their own
+    /// How many passes in a row could not reach iCloud although looks at it can. After the first one calls use up their own
     /// retries, so that the items concerned are found out and set aside one by one.
     fn be_half_away(&mut self, passes: u32) {
         self.half_away = passes;
         if let Some(there) = &self.there {
-            there.remote.be_patient(passes > 1);
+            there.remote.be_patient(passes > 0);
         }
     }
 

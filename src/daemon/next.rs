@@ -204,7 +204,7 @@ impl Loop {
             clock: self.clock.clone(),
             zone: self.zone.clone(),
         };
-        if let Some(engine) = self.lend() {
+        if let Some(engine) = self.lend(Running::Chore) {
             let thread = jobs::open(engine, job, self.news_in.clone());
             self.started(Running::Chore, thread);
         }
@@ -235,7 +235,7 @@ impl Loop {
 
     fn start_pass(&mut self, look: LocalLook) {
         let (Some(there), Some(job)) = (self.there.clone(), self.job(look)) else { return };
-        let Some(engine) = self.lend() else { return };
+        let Some(engine) = self.lend(Running::Pass) else { return };
         self.plan_due = false;
         let walked = std::mem::take(&mut self.walked);
         let job = Pass {
@@ -250,7 +250,7 @@ impl Loop {
 
     fn start_here_only(&mut self, look: LocalLook) {
         let Some(job) = self.job(look) else { return };
-        let Some(engine) = self.lend() else { return };
+        let Some(engine) = self.lend(Running::HereOnly) else { return };
         let thread = jobs::pass_here(engine, job, self.news_in.clone());
         self.started(Running::HereOnly, thread);
     }
@@ -258,7 +258,7 @@ impl Loop {
     fn start_plan(&mut self) {
         let Some(call) = self.plan_call.take() else { return };
         let (Some(there), Some(job)) = (self.there.clone(), self.job(LocalLook::Whole)) else { return };
-        let Some(engine) = self.lend() else { return };
+        let Some(engine) = self.lend(Running::Pass) else { return };
         let thread = jobs::plan(engine, there, job, call, self.news_in.clone());
         self.started(Running::Pass, thread);
         // What the plan's look read is not what a pass worked on.
@@ -283,7 +283,7 @@ impl Loop {
 
     fn start_dump(&mut self) {
         let dumps = self.dumps.clone().unwrap_or_else(|| super::dumps::Dumps::beside_state(self.config()));
-        if let Some(engine) = self.lend() {
+        if let Some(engine) = self.lend(Running::Chore) {
             let thread = jobs::dump(engine, dumps, self.news_in.clone());
             self.started(Running::Chore, thread);
         }

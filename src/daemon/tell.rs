@@ -1,7 +1,7 @@
 //! What the loop tells: status, states, counts; and what it does once a day.
 
 use super::jobs::{self};
-use super::main_loop::{Lent, Loop};
+use super::main_loop::{Lent, Loop, Running};
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, Operation};
 use crate::engine::pass::Engine;
@@ -162,7 +162,7 @@ impl Loop {
 
     /// Takes the engine for a job, and remembers what can be told of its state meanwhile. The base is shared: the job's
     /// first change of it, if any, works on a copy.
-    pub(super) fn lend(&mut self) -> Option<Engine> {
+    pub(super) fn lend(&mut self, to: Running) -> Option<Engine> {
         let engine = self.engine.take()?;
         let state = &engine.state;
         self.lent = Some(Lent {
@@ -175,7 +175,8 @@ impl Loop {
                 last_sync: state.last_sync,
                 ..State::empty()
             },
-            walk: engine.walk(),
+            // A pass changes the view of iCloud with what it does there, and no walk begins beside it.
+            walk: if to == Running::Pass { engine.walk().anew() } else { engine.walk() },
         });
         Some(engine)
     }

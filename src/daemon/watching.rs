@@ -71,7 +71,7 @@ impl Loop {
                 self.stop_watching(Watching::Off);
                 self.watch_again = true;
                 // The next look finds out, and waits for the folder to come back.
-                self.schedule.hurry(now);
+                self.schedule.here.over();
                 self.scan_due = true;
             }
             Some(WatchMessage::Failed(why)) => {

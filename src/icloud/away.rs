@@ -65,13 +65,10 @@ impl Reach {
     /// It did not: no connection, no whole answer, or one that means all of it; `asked` is how long it wants to be left
     /// alone. Whether the call may be repeated after a wait; no when everybody had better wait together.
     pub fn failed(&self, now: DiskTime, why: &str, asked: Option<Duration>) -> Result<(), RemoteError> {
-        let Some(patience) = self.patience else { return Ok(()) };
         let mut state = self.lock();
-        if state.patient {
-            return Ok(());
-        }
         let since = state.failing.as_ref().map_or(now, |(since, _)| *since);
         state.failing = Some((since, why.to_owned()));
+        let Some(patience) = self.patience.filter(|_| !state.patient) else { return Ok(()) };
         if let Some(asked) = asked {
             let until = DiskTime(now.0.saturating_add(nanoseconds(asked)));
             state.rest = state.rest.max(Some(until));
@@ -86,7 +83,11 @@ impl Reach {
 
     /// Whether calls use up their own retries after all: for a service that answers, though not everything.
     pub fn be_patient(&self, patient: bool) {
-        self.lock().patient = patient;
+        let mut state = self.lock();
+        if state.patient && !patient {
+            *state = State::default();
+        }
+        state.patient = patient;
     }
 
     /// How long from `now` on the service wants to be left alone.

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use crate::engine::ports::{Clock, RemoteError, Stopped};
 
-/// All the waiting that one call may do.
-const BUDGET: Duration = Duration::from_secs(60);
+/// All the waiting that one call may do, unless its caller has less patience.
+pub(super) const BUDGET: Duration = Duration::from_secs(60);
 /// The longest single wait.
 const LONGEST: Duration = Duration::from_secs(30);
 /// More attempts than this never helped anybody, however short the waits.
@@ -27,14 +27,15 @@ impl From<Stopped> for RemoteError {
 /// The waits of one call: exponential with full jitter, within a budget.
 pub(super) struct Backoff {
     first: Duration,
+    budget: Duration,
     attempts: u32,
     waited: Duration,
 }
 
 impl Backoff {
-    /// Waits that start around `first`.
-    pub fn new(first: Duration) -> Self {
-        Self { first, attempts: 0, waited: Duration::ZERO }
+    /// Waits that start around `first` and are no longer than `budget` in all.
+    pub fn new(first: Duration, budget: Duration) -> Self {
+        Self { first, budget, attempts: 0, waited: Duration::ZERO }
     }
 
     /// How often it waited.
@@ -57,7 +58,7 @@ impl Backoff {
         // The jitter is added, so that those who were told the same time do not come together.
         let wait = asked.map_or(jitter, |asked| asked.saturating_add(jitter.min(Duration::from_secs(1))));
         let waited = self.waited.saturating_add(wait);
-        if waited > BUDGET {
+        if waited > self.budget {
             return Ok(false);
         }
         self.attempts += 1;
@@ -133,7 +134,7 @@ mod tests {
     #[test]
     fn waits_grow_with_jitter_and_end_within_the_budget() {
         let clock = TestClock::with_random(0.5);
-        let mut backoff = Backoff::new(Duration::from_millis(500));
+        let mut backoff = Backoff::new(Duration::from_millis(500), BUDGET);
         while backoff.wait(&clock, None).unwrap() {}
         let waits = clock.pauses();
         assert_eq!(waits[..3], [250, 500, 1000].map(Duration::from_millis));
@@ -144,7 +145,7 @@ mod tests {
     #[test]
     fn without_luck_the_number_of_attempts_is_bounded() {
         let clock = TestClock::with_random(0.0);
-        let mut backoff = Backoff::new(Duration::from_millis(500));
+        let mut backoff = Backoff::new(Duration::from_millis(500), BUDGET);
         while backoff.wait(&clock, None).unwrap() {}
         assert_eq!(clock.pauses().len(), 12);
     }
@@ -152,9 +153,9 @@ mod tests {
     #[test]
     fn an_asked_for_time_is_kept_or_handed_on() {
         let clock = TestClock::with_random(0.5);
-        assert!(Backoff::new(LONGEST).wait(&clock, Some(Duration::from_secs(20))).unwrap());
+        assert!(Backoff::new(LONGEST, BUDGET).wait(&clock, Some(Duration::from_secs(20))).unwrap());
         assert_eq!(clock.pauses(), [Duration::from_secs(21)]);
-        assert!(!Backoff::new(LONGEST).wait(&clock, Some(Duration::from_secs(90))).unwrap());
+        assert!(!Backoff::new(LONGEST, BUDGET).wait(&clock, Some(Duration::from_secs(90))).unwrap());
         assert_eq!(clock.pauses().len(), 1);
     }
 
@@ -190,6 +191,6 @@ mod tests {
     #[test]
     fn stopping_ends_a_wait() {
         let clock = TestClock::stopped();
-        assert_eq!(Backoff::new(LONGEST).wait(&clock, None), Err(RemoteError::Stopped));
+        assert_eq!(Backoff::new(LONGEST, BUDGET).wait(&clock, None), Err(RemoteError::Stopped));
     }
 }

@@ -6,7 +6,7 @@ use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, Ports, execute};
 use crate::engine::learn::Recorder;
 use crate::engine::observe::local::{observe_local, rescan};
-use crate::engine::operation::{Action, Operation, Plan};
+use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::ports::{Away, Clock, Disk};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::{
@@ -39,16 +39,18 @@ pub(super) fn look_here(
     }
 }
 
-/// Whether it needs this disk only, and is as right when iCloud was seen some time ago: nothing is deleted on an old look.
+/// Whether it needs this disk only, and is as right when iCloud was seen some time ago: nothing is deleted on an old look,
+/// and nothing gives its name to what cannot come yet.
 fn is_here_alone(operation: &Operation) -> bool {
-    matches!(
+    let is_local = matches!(
         operation.action,
         Action::MakeLocalFolder { .. }
             | Action::MoveLocal { .. }
             | Action::Agree { .. }
             | Action::Forget { .. }
             | Action::Keep { .. }
-    )
+    );
+    is_local && operation.reason != Reason::NameClaimed
 }
 
 impl Engine {

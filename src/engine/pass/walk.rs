@@ -32,6 +32,12 @@ impl Walk {
         self.previous.as_deref()
     }
 
+    /// The same without what the walk before saw: the first change of that, by whoever owns it, needs no copy then.
+    #[must_use]
+    pub fn anew(self) -> Self {
+        Self { previous: None, ..self }
+    }
+
     /// Walks through iCloud.
     ///
     /// # Errors

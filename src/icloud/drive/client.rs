@@ -11,7 +11,7 @@ use crate::engine::ports::{Clock, RemoteError};
 use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method};
-use crate::icloud::retry::{Backoff, Pace};
+use crate::icloud::retry::{BUDGET, Backoff, Pace};
 use crate::icloud::service::{Root, Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::model::DiskTime;
@@ -88,7 +88,7 @@ impl Api for Service {
 }
 
 /// The first wait after an answer that says "busy".
-pub(super) const FIRST_WAIT: Duration = Duration::from_millis(500);
+const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Attempts after refusals without a reason (§16.1).
 const SPURIOUS_ATTEMPTS: u32 = 3;
 /// Attempts while no connection can be made; the caller waits longer than a call should.
@@ -161,6 +161,8 @@ pub(super) struct Client {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Whether the service is there at all.
     pub reach: Reach,
+    /// All the waiting that one call may do.
+    budget: Duration,
     pace: Pace,
     lane: Mutex<()>,
     denied_since: Mutex<Option<DiskTime>>,
@@ -185,11 +187,17 @@ impl Client {
             api,
             clock,
             reach: Reach::new(patience),
+            budget: patience.unwrap_or(BUDGET),
             pace: Pace::default(),
             lane: Mutex::new(()),
             denied_since: Mutex::new(None),
             has_answered: AtomicBool::new(false),
         }
+    }
+
+    /// The waits of one call, or of one exchange with a content host.
+    pub fn backoff(&self) -> Backoff {
+        Backoff::new(FIRST_WAIT, self.budget)
     }
 
     /// Asks again after the service was away: it was left alone meanwhile, so nothing slows this down.
@@ -216,7 +224,7 @@ impl Client {
     ) -> Result<T, Failure> {
         let clock = &*self.clock;
         let changes = treat == Treat::Change;
-        let mut backoff = Backoff::new(FIRST_WAIT);
+        let mut backoff = self.backoff();
         loop {
             self.reach.before()?;
             // While nobody is answered, back-off alone decides; the pace is for a service that does answer.

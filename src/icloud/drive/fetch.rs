@@ -7,11 +7,10 @@ use flate2::read::GzDecoder;
 use url::Url;
 
 use super::ICloudDrive;
-use super::client::{FIRST_WAIT, http_error};
+use super::client::http_error;
 use super::rate::{LARGEST_PIECE, Rate};
 use crate::engine::ports::{Clock, Fetched, Offer, RemoteError, Sink};
 use crate::icloud::http::{Call, Head, HttpError, Limits, Method, Payload};
-use crate::icloud::retry::Backoff;
 
 /// Most redirects of one fetch (§11.3).
 const MOST_REDIRECTS: u32 = 5;
@@ -68,7 +67,7 @@ impl ICloudDrive {
         }
         let clock = &*self.client.clock;
         let mut offer = offer.clone();
-        let mut backoff = Backoff::new(FIRST_WAIT);
+        let mut backoff = self.client.backoff();
         let (mut renewed_address, mut failures, mut breaks) = (false, 0, 0);
         loop {
             match self.fetch_once(&offer, &mut job)? {

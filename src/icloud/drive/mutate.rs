@@ -6,11 +6,10 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::{FIRST_WAIT, Treat};
+use super::client::Treat;
 use super::{ICloudDrive, drivews};
 use crate::engine::ports::{ItemVersion, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
-use crate::icloud::retry::Backoff;
 use crate::icloud::wire::{Item, drivewsid};
 use crate::icloud::wire_send;
 use crate::model::name::{same, split_extension};
@@ -218,7 +217,7 @@ impl ICloudDrive {
     fn change_part(&self, change: &Change<'_>, part: &[usize]) -> Vec<Result<Value, RemoteError>> {
         let mut results: Vec<_> = part.iter().map(|_| Err(unanswered())).collect();
         let mut pending: Vec<usize> = (0..part.len()).collect();
-        let mut backoff = Backoff::new(FIRST_WAIT);
+        let mut backoff = self.client.backoff();
         while !pending.is_empty() {
             let wanted: Vec<usize> = pending.iter().map(|at| part[*at]).collect();
             let answer = match self.change_call(change, &wanted) {

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Ask, FIRST_WAIT, Failure, Treat, http_error};
+use super::client::{Ask, Failure, Treat, http_error};
 use super::rate::Rate;
 use super::{ICloudDrive, zone_in_path};
 use crate::engine::ports::{Clock, Commit, RemoteError, RemoteItem, Staged};
 use crate::icloud::classify::{Class, Verdict, classify, classify_result};
 use crate::icloud::http::{Call, Limits, Method, Payload};
-use crate::icloud::retry::Backoff;
 use crate::icloud::service::{Root, UPLOAD_TOKEN};
 use crate::icloud::wire::part;
 use crate::icloud::wire_docs::{Document, Slot, Stored, signature};
@@ -49,7 +48,7 @@ impl ICloudDrive {
         }
         let mut content = Vec::new();
         Exact { inner: body, left: size }.read_to_end(&mut content).map_err(|error| unread(&error))?;
-        let mut backoff = Backoff::new(FIRST_WAIT);
+        let mut backoff = self.client.backoff();
         loop {
             let (slot, url) = self.slot(zone, name, size)?;
             let (verdict, wait) = match self.send(&url, name, size, &mut content.as_slice())? {
@@ -217,7 +216,7 @@ impl ICloudDrive {
             limits: Limits::JSON,
             kind: "update/documents",
         };
-        let mut backoff = Backoff::new(FIRST_WAIT);
+        let mut backoff = self.client.backoff();
         let _turn = self.client.turn();
         loop {
             let answer = self.client.json(&ask, Treat::Change)?;

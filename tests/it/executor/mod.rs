@@ -3,6 +3,7 @@
 mod crash;
 mod deletes;
 mod downloads;
+mod here;
 mod moves;
 mod pass;
 mod uploads;

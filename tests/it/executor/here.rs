@@ -1,0 +1,120 @@
+//! A pass that asks iCloud nothing: what it does, and what it leaves.
+
+use icloudds::engine::execute::Packages;
+use icloudds::engine::guard::GuardLimits;
+use icloudds::engine::operation::{Action, Operation, Replacement};
+use icloudds::engine::pass::{Engine, LocalLook, Look, PassOptions, Settings};
+use icloudds::engine::plan::{ConflictPolicy, Mode};
+use icloudds::model::filter::Filter;
+
+use super::{Bench, path};
+
+fn settings() -> Settings {
+    Settings {
+        mode: Mode::TwoWay,
+        conflict: ConflictPolicy::KeepBoth,
+        replacement: Replacement::InPlace,
+        packages: Packages::Zip,
+        max_file_size: None,
+        filter: Filter::compile(&[], &[]).unwrap(),
+        app_libraries: Vec::new(),
+        root_is_library: false,
+        remote_delete_permanent: false,
+        workers: 1,
+        guard: GuardLimits { max_deletes: 0, max_delete_percent: 0 },
+    }
+}
+
+fn engine(bench: &Bench) -> Engine {
+    Engine::new(bench.world.store.durable(), Box::new(bench.world.store.clone()))
+}
+
+fn pass_here(bench: &Bench, engine: &mut Engine) -> Vec<Operation> {
+    let options = PassOptions::new("mark");
+    bench.world.fuse.forget_calls();
+    let report = engine
+        .pass_here(
+            &*bench.world.disk,
+            &*bench.world.clock,
+            &settings(),
+            &LocalLook::Whole,
+            &options,
+            &mut |_| {},
+        )
+        .unwrap();
+    report.waiting
+}
+
+fn full_passes(bench: &Bench, engine: &mut Engine) {
+    for _ in 0..4 {
+        bench.later();
+        let ports = Bench::ports(&bench.world);
+        engine.pass(&ports, &settings(), &Look::whole(), &PassOptions::new("mark"), &mut |_| {}).unwrap();
+    }
+    bench.world.assert_equal_sides();
+    bench.world.assert_nothing_lost();
+}
+
+fn waits(waiting: &[Operation], at: &str, is: impl Fn(&Action) -> bool) -> bool {
+    waiting.iter().any(|operation| operation.path == path(at) && is(&operation.action))
+}
+
+#[test]
+fn what_icloud_had_shown_is_followed_here_and_nothing_is_deleted_or_sent() {
+    let mut bench = Bench::new(1);
+    for name in ["old", "gone", "edited"] {
+        bench.file(name, name.as_bytes());
+    }
+    bench.later();
+    let mut engine = engine(&bench);
+    assert!(bench.world.drive.mkdir("folder").is_some());
+    assert!(bench.world.drive.person_rename("old", "new"));
+    assert!(bench.world.drive.person_trash("gone"));
+    assert!(bench.world.drive.create("fresh", b"fresh").is_some());
+    bench.later();
+    engine.look(&Bench::ports(&bench.world), &settings(), &Look::whole()).unwrap();
+    assert!(bench.world.disk.write("edited", b"edited here"));
+
+    let waiting = pass_here(&bench, &mut engine);
+    assert_eq!((bench.read("new"), bench.read("old")), ("old".to_owned(), "nothing".to_owned()));
+    assert!(bench.world.disk.tree().contains_key("folder"));
+    assert_eq!(bench.read("gone"), "gone", "nothing is deleted on an old look");
+    assert!(waits(&waiting, "gone", |action| matches!(action, Action::TrashLocal { .. })));
+    assert!(waits(&waiting, "fresh", |action| matches!(action, Action::Download { .. })));
+    assert!(waits(&waiting, "edited", |action| matches!(action, Action::Upload { .. })));
+    assert_eq!(waiting.len(), 3, "{waiting:?}");
+    assert_eq!(bench.read_remote("edited"), "edited");
+    let agreed = engine.state.base.find(&path("new")).expect("the base learnt of the move");
+    assert_eq!(engine.state.base.get(agreed).id, bench.id("new"));
+    full_passes(&bench, &mut engine);
+    assert_eq!(bench.read("gone"), "nothing");
+}
+
+#[test]
+fn before_the_first_look_icloud_counts_as_agreed_and_nothing_is_done() {
+    let mut bench = Bench::new(2);
+    bench.file("kept", b"kept");
+    bench.file("lost", b"lost");
+    bench.later();
+    let mut engine = engine(&bench);
+    assert!(bench.world.drive.person_rename("kept", "renamed there"));
+    assert!(bench.world.disk.write("new", b"new"));
+    assert!(bench.world.disk.delete("lost"));
+    let waiting = pass_here(&bench, &mut engine);
+    assert!(waits(&waiting, "new", |action| matches!(action, Action::Upload { .. })));
+    assert!(waits(&waiting, "lost", |action| matches!(action, Action::TrashRemote { .. })));
+    assert_eq!(waiting.len(), 2, "{waiting:?}");
+    assert!(engine.remote.is_none(), "what was assumed is not taken for seen");
+    full_passes(&bench, &mut engine);
+    assert_eq!(bench.read("renamed there"), "kept");
+}
+
+#[test]
+fn a_first_run_says_nothing_before_both_sides_were_compared() {
+    let bench = Bench::new(3);
+    assert!(bench.world.disk.write("here", b"here"));
+    assert!(bench.world.drive.create("here", b"here").is_some());
+    let mut engine = engine(&bench);
+    assert!(pass_here(&bench, &mut engine).is_empty());
+    full_passes(&bench, &mut engine);
+}
