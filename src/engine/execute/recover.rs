@@ -297,7 +297,7 @@ fn settle_trash(
     match service::look_surely(ports, id, true)? {
         LookUp::Unknown => Err(Halt::again("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
-            if holds_unplanned(remote, id, planned)? {
+            if holds_unplanned(remote, id, planned, &|_| true)? {
                 let back = service::put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     came_back(ledger, id, &back);
@@ -354,11 +354,12 @@ fn settle_take_over(
     Ok(true)
 }
 
-/// Whether a trashed folder holds anything that was not planned to go with it.
+/// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.
 pub(super) fn holds_unplanned(
     remote: &dyn Remote,
     folder: &ItemId,
     planned: &[ItemId],
+    fits: &dyn Fn(&RemoteItem) -> bool,
 ) -> Result<bool, Halt> {
     let planned: HashSet<_> = planned.iter().collect();
     let mut folders = vec![folder.clone()];
@@ -382,7 +383,7 @@ pub(super) fn holds_unplanned(
                 return Ok(true);
             }
             for item in listing.items {
-                if !planned.contains(&item.entry.id) {
+                if !planned.contains(&item.entry.id) || !fits(&item) {
                     return Ok(true);
                 }
                 if item.entry.is_folder() {

@@ -167,7 +167,12 @@ impl Lane<'_> {
                 return Err(halt);
             }
         };
-        match recover::holds_unplanned(remote, &seen.id, &planned) {
+        let fits = |item: &RemoteItem| {
+            let (id, etag) = (&item.entry.id, &item.entry.etag);
+            let was = |was: &&Etag| was.same_content(etag) || self.versions.is(id, was, etag);
+            item.entry.is_folder() || known.get(id).is_none_or(was)
+        };
+        match recover::holds_unplanned(remote, &seen.id, &planned, &fits) {
             Ok(false) => {}
             Ok(true) => {
                 service::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;

@@ -1,1 +1,145 @@
 //! Named scenarios that random histories once failed in.
+
+use std::time::Duration;
+
+use icloudds::engine::pass::{LocalLook, Look};
+
+use super::history::{History, Twist};
+use super::oracle;
+use super::run::Run;
+use crate::sim::{Crash, Outcome};
+
+/// A world with these twists in which nobody acts but the test.
+fn world(seed: u64, twists: &[Twist]) -> Run {
+    Run::new(
+        &History { seed, twists: twists.to_vec(), odd: true, apart: false, ops: Vec::new() },
+        None,
+        false,
+    )
+}
+
+fn wait(run: &Run) {
+    run.world.clock.advance(Duration::from_secs(100));
+}
+
+/// A whole pass, which comes to its end.
+fn pass(run: &mut Run) {
+    wait(run);
+    assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+    wait(run);
+}
+
+/// A whole pass that may crash on the way; whether it did not.
+fn passes(run: &mut Run) -> bool {
+    matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_)))
+}
+
+fn is_at_peace(run: &mut Run) {
+    if let Err(broken) = oracle::at_any_time(run).and_then(|()| oracle::after_quiet(run)) {
+        panic!("{broken}");
+    }
+}
+
+#[test]
+fn a_link_in_the_place_of_a_folder_holds_its_name() {
+    let mut run = world(1, &[]);
+    assert!(run.world.disk.mkdir("folder") && run.world.disk.write("folder/file", b"inside"));
+    pass(&mut run);
+    assert!(run.world.disk.delete("folder") && run.world.disk.special("folder"));
+    is_at_peace(&mut run);
+    assert!(run.world.drive.find("folder/file").is_some(), "nobody deleted it on iCloud");
+}
+
+#[test]
+fn a_version_that_came_under_a_new_id_is_no_edit_of_the_old_one_after_a_power_cut() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let drive = run.world.drive.clone();
+        assert!(drive.create("e.txt", b"the old version").is_some());
+        pass(&mut run);
+        assert!(drive.person_trash("e.txt"));
+        let old = drive.trashed().pop().expect("it is in the trash");
+        assert!(drive.create("e.txt", b"the new version").is_some());
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::PowerCut);
+        assert!(drive.person_put_back(&old));
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        assert!(live.iter().any(|content| **content == *b"the old version"), "step {step}");
+        if done {
+            break;
+        }
+    }
+}
+
+#[test]
+fn nothing_goes_into_a_folder_that_was_deleted_a_moment_ago() {
+    let mut run = world(1, &[Twist::IntoTrashed]);
+    let disk = run.world.disk.clone();
+    assert!(disk.mkdir("gone") && disk.write("moved", b"moved in") && disk.mkdir("gone/deeper"));
+    pass(&mut run);
+    assert!(run.world.drive.person_trash("gone"));
+    assert!(disk.mv("moved", "gone/deeper/moved") && disk.write("gone/new", b"made in it"));
+    let stale = Look { local: LocalLook::Whole, remote: false };
+    assert!(matches!(run.run(&stale, true), Ok(Outcome::Done(Ok(_)))));
+    is_at_peace(&mut run);
+    for path in ["gone/deeper/moved", "gone/new"] {
+        assert!(disk.read(path).is_some() && run.world.drive.find(path).is_some(), "{path}");
+    }
+}
+
+#[test]
+fn an_edit_between_two_calls_of_one_move_is_kept() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("a", b"content of a") && disk.write("b", b"content of b"));
+        pass(&mut run);
+        let id = drive.find("a").expect("it was uploaded");
+        assert!(disk.mv("a", "t") && disk.mv("b", "a") && disk.mv("t", "b"));
+        assert!(disk.write("b", b"a, edited here too"));
+        wait(&run);
+        let person = drive.clone();
+        run.world.fuse.interject(step, move || assert!(person.edit_id(&id, b"edited there")));
+        let begin = run.world.fuse.steps();
+        assert!(passes(&mut run));
+        let over = begin + step > run.world.fuse.steps();
+        is_at_peace(&mut run);
+        if over {
+            break;
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_the_service_numbers_is_taken_back() {
+    let mut run = world(1, &[Twist::RemoteFoldsCase]);
+    assert!(run.world.disk.write("A", b"a file"));
+    pass(&mut run);
+    assert!(run.world.disk.mkdir("a"));
+    is_at_peace(&mut run);
+    let names: Vec<_> = run.world.drive.tree().into_keys().collect();
+    assert_eq!(names, ["A"], "no numbered folder is left");
+}
+
+#[test]
+fn a_deletion_that_was_cut_short_takes_nothing_that_was_moved() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let disk = run.world.disk.clone();
+        assert!(disk.write("moved", b"moved aside") && disk.mkdir("closed"));
+        pass(&mut run);
+        // Nobody can read where it went, so that it seems to be deleted.
+        assert!(disk.mv("moved", "closed/moved") && disk.readable("closed", false));
+        wait(&run);
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::PowerCut);
+        is_at_peace(&mut run);
+        assert!(disk.read("closed/moved").is_some(), "step {step}");
+        if done {
+            break;
+        }
+    }
+}
