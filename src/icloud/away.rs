@@ -44,9 +44,11 @@ impl Reach {
         if state.away { Err(state.error()) } else { Ok(()) }
     }
 
-    /// The next call is made all the same; when it fails, the service is still away. Whether it was.
+    /// The next call is made all the same; when it fails, the service is still away. Whether the last one failed.
     pub fn try_again(&self) -> bool {
-        std::mem::take(&mut self.lock().away)
+        let mut state = self.lock();
+        state.away = false;
+        state.failing.is_some()
     }
 
     /// Whether the last call failed.
@@ -134,7 +136,7 @@ mod tests {
         let reach = Reach::new(Some(PATIENCE));
         assert!(reach.failed(at(0), "a", None).is_ok());
         assert!(reach.failed(at(10), "a", None).is_err());
-        assert!(reach.try_again() && !reach.try_again());
+        assert!(reach.try_again());
         assert!(reach.before().is_ok() && reach.is_failing());
         assert!(reach.failed(at(60), "b", None).is_err(), "one failure is enough now");
         reach.try_again();
