@@ -286,8 +286,9 @@ fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
     {
         log::debug!("{error}");
     }
+    // What a pass without a walk finds equal counts where something was done before it, or at first.
     if clean
-        && job.walked
+        && (job.walked || job.worked || engine.state.last_sync.is_none())
         && let Err(error) = engine.commit(&[Change::Synced(job.clock.now().whole_seconds())])
     {
         log::warn!("{error}");

@@ -263,7 +263,12 @@ fn side(side: &SideCounts) -> String {
 }
 
 fn session(status: &StatusDocument, now: i64) -> String {
-    let Some(at) = status.session_expires else { return "not signed in, or nothing known of it".to_owned() };
+    let Some(at) = status.session_expires else {
+        let signed_in = status.last_sync.is_some_and(|at| at.seconds() >= status.started.seconds());
+        let told =
+            if signed_in { "signed in; iCloud does not say for how long" } else { "not signed in yet" };
+        return told.to_owned();
+    };
     let estimated = if status.session_expires_estimated { ", estimated" } else { "" };
     let what = if at.seconds() > now { "trusted until" } else { "trust ran out" };
     format!("{what} {}{estimated}", moment(at, now))

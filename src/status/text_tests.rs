@@ -130,7 +130,7 @@ last sync    never
 here         1204 files in 87 folders, 1.2 GB
 on iCloud    1 file in 1 folder, 0 B
 watching     events
-session      not signed in, or nothing known of it
+session      not signed in yet
 "
     );
 }

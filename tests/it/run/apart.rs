@@ -176,6 +176,7 @@ fn a_missing_folder_on_icloud_is_looked_for_ever_more_seldom() {
     rig.there().write("work/a.txt", "a").expect("a file");
     let daemon = Daemon::start(&rig);
     daemon.wait("the first sync", || rig.at("a.txt").exists() && daemon.status().in_sync);
+    assert!(daemon.status().last_sync.is_some(), "both sides were found equal just now");
     rig.there().trash("work").expect("a removal");
     daemon.wait_state(DaemonState::WrongFolder);
     let begun = Instant::now();
