@@ -383,12 +383,11 @@ impl Engine {
         let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
         let is_waiting = |path: &RelPath| {
+            let set_aside = &self.state.set_aside;
+            // An item that is only on iCloud is known here by the name that it would get.
+            let item = set_aside.get(path).or_else(|| set_aside.get(&*path.composed()));
             let is_later = !options.ignore_next_try
-                && self
-                    .state
-                    .set_aside
-                    .get(path)
-                    .is_some_and(|item| item.next_try.is_none_or(|next| next > now));
+                && item.is_some_and(|item| item.next_try.is_none_or(|next| next > now));
             is_later || self.skipped.holds(path, remote)
         };
         let policy = Policy {

@@ -8,7 +8,8 @@ use super::operation::{Note, NoteKind};
 use super::view::{LocalView, RemoteView};
 use crate::model::{BaseTree, RelPath};
 
-/// Skipped items by their path.
+/// Skipped items by their path with composed names: the plan may know one by its name on iCloud or by the one that it
+/// would get here.
 #[derive(Debug, Default)]
 pub struct SkippedItems {
     items: BTreeMap<RelPath, Skipped>,
@@ -17,12 +18,13 @@ pub struct SkippedItems {
 impl SkippedItems {
     /// Remembers what a pass has skipped.
     pub fn learn(&mut self, skipped: &[Skipped]) {
-        self.items.extend(skipped.iter().map(|item| (item.path.clone(), item.clone())));
+        self.items.extend(skipped.iter().map(|item| (item.path.composed().into_owned(), item.clone())));
     }
 
     /// Whether the item at this path was skipped in the version that iCloud shows now.
     pub fn holds(&self, path: &RelPath, remote: &RemoteView) -> bool {
-        self.items.get(path).is_some_and(|item| is_current(item, remote))
+        !self.items.is_empty()
+            && self.items.get(&*path.composed()).is_some_and(|item| is_current(item, remote))
     }
 
     /// What is to be told: the item is skipped, or it holds its name against a local item, which is set aside.
@@ -43,5 +45,7 @@ impl SkippedItems {
 
 fn is_current(item: &Skipped, remote: &RemoteView) -> bool {
     let node = remote.tree.by_id(&item.id);
-    node.is_some_and(|node| remote.tree.get(node).etag == item.etag && remote.tree.path(node) == item.path)
+    node.is_some_and(|node| {
+        remote.tree.get(node).etag == item.etag && remote.tree.path(node).composed() == item.path.composed()
+    })
 }

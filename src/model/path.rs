@@ -1,5 +1,6 @@
 //! Relative paths that cannot escape.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A path below the sync root: UTF-8, `/`-separated, with no empty, `.` or `..` part and
@@ -100,6 +101,16 @@ impl RelPath {
     /// The text, `/`-separated, `""` for the root.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The path with composed names (Unicode NFC), by which one that is known in several spellings is remembered.
+    pub fn composed(&self) -> Cow<'_, Self> {
+        let text = super::name::nfc(self.as_str());
+        if *text == *self.as_str() {
+            return Cow::Borrowed(self);
+        }
+        // Composing neither makes nor removes a separator.
+        Self::parse(&text).map_or(Cow::Borrowed(self), Cow::Owned)
     }
 
     /// The last part; `""` for the root.

@@ -114,6 +114,17 @@ impl<T> Tree<T> {
         path.parts().try_fold(Node::ROOT, |folder, name| self.child(folder, name))
     }
 
+    /// The node at `path`, by names that are the same but for Unicode normalisation.
+    pub fn find_alike(&self, path: &RelPath) -> Option<Node> {
+        path.parts().try_fold(Node::ROOT, |folder, name| {
+            let alike = || {
+                let children = self.children(folder).iter().copied();
+                children.into_iter().find(|child| super::name::same(self.name(*child), name))
+            };
+            self.child(folder, name).or_else(|| if name.is_ascii() { None } else { alike() })
+        })
+    }
+
     /// The path of `node`. Names that no path can hold never enter a tree ([`Tree::insert`]).
     pub fn path(&self, node: Node) -> RelPath {
         let mut names = Vec::new();

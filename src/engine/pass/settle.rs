@@ -32,7 +32,7 @@ impl Engine {
         let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
         let is_there = |path: &RelPath| {
             local.tree.find(path).is_some()
-                || remote.tree.find(path).is_some()
+                || remote.tree.find_alike(path).is_some()
                 || self.state.base.find(path).is_some()
         };
         let settled = |(path, item): &(&RelPath, &SetAside)| {

@@ -143,3 +143,11 @@ fn a_deletion_that_was_cut_short_takes_nothing_that_was_moved() {
         }
     }
 }
+
+#[test]
+fn a_skipped_package_with_an_umlaut_is_looked_at_once() {
+    let mut run = world(1, &[Twist::SkipPackages]);
+    assert!(run.world.drive.package("Mu\u{308}ll", b"zip").is_some());
+    is_at_peace(&mut run);
+    assert!(run.world.disk.tree().is_empty(), "it is not downloaded");
+}
