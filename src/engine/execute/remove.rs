@@ -98,8 +98,8 @@ impl Lane<'_> {
             let trashed = service::trashed(self.ports.remote, &version, answer);
             results.push((index, trashed.map(|item| self.deleted(index, seen, &item))));
         }
-        // Where it is not known what became of one the next recovery asks again.
-        if results.iter().all(|(_, result)| matches!(result, Ok(()) | Err(Halt::Replan(_)))) {
+        // What did not go is tried again with a note of its own; only where the pass ends nobody looked what went.
+        if !results.iter().any(|(_, result)| matches!(result, Err(Halt::End(_)))) {
             self.ledger.end(number);
         }
         results
