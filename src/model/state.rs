@@ -84,6 +84,12 @@ pub enum Intent {
         /// The files.
         ids: Vec<ItemId>,
     },
+    /// Items go to the trash here, since they went on iCloud: where one does not stand any more that was us, and no person's
+    /// deletion.
+    TrashHere {
+        /// The items, where they stand and what they are known by.
+        items: Vec<(ItemId, RelPath, LocalStamp)>,
+    },
     /// The file here that was `old`'s gives its place to the content of another item. Once that has happened what stands
     /// there is no edit of `old`.
     TakeOver {

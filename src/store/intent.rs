@@ -10,6 +10,7 @@ const PLACE: u8 = 2;
 const TRASH_FOLDER: u8 = 3;
 const TAKE_OVER: u8 = 4;
 const TRASH: u8 = 5;
+const TRASH_HERE: u8 = 6;
 
 /// An intent as it is stored.
 pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
@@ -50,6 +51,15 @@ pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
             writer.byte(TRASH);
             writer.number(ids.len() as u64);
             ids.iter().for_each(|id| writer.id(id));
+        }
+        Intent::TrashHere { items } => {
+            writer.byte(TRASH_HERE);
+            writer.number(items.len() as u64);
+            for (id, path, stamp) in items {
+                writer.id(id);
+                writer.text(path.as_str());
+                writer.stamp(stamp);
+            }
         }
         Intent::TakeOver { old, path, stamp } => {
             writer.byte(TAKE_OVER);
@@ -99,6 +109,11 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
         TRASH => {
             let count = reader.number()?;
             Intent::Trash { ids: (0..count).map(|_| reader.id()).collect::<Result<_, _>>()? }
+        }
+        TRASH_HERE => {
+            let count = reader.number()?;
+            let item = |_| Ok((reader.id()?, path(&mut reader)?, reader.stamp()?));
+            Intent::TrashHere { items: (0..count).map(item).collect::<Result<_, Trouble>>()? }
         }
         TAKE_OVER => Intent::TakeOver { old: reader.id()?, path: path(&mut reader)?, stamp: reader.stamp()? },
         _ => return Err(malformed()),

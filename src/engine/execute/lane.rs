@@ -1,6 +1,6 @@
 //! The one lane: picks what is next, runs it, and decides what follows from how it ended.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -55,6 +55,9 @@ pub(super) struct Lane<'a> {
     pub(super) made: HashMap<usize, ItemId>,
     /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
     pub(super) living: HashMap<ItemId, i64>,
+    /// Items whose deletion here is noted, and the intents that note them.
+    pub(super) noted: HashSet<ItemId>,
+    pub(super) notes: Vec<u64>,
     /// Intents of items that bear a temporary name.
     pub(super) temporary: HashMap<ItemId, u64>,
     pub(super) outcome: Outcome,
@@ -92,6 +95,8 @@ impl<'a> Lane<'a> {
             versions: Versions::default(),
             made: HashMap::new(),
             living: HashMap::new(),
+            noted: HashSet::new(),
+            notes: Vec::new(),
             temporary: HashMap::new(),
             outcome: Outcome::default(),
             restamped: HashMap::new(),
@@ -116,6 +121,9 @@ impl<'a> Lane<'a> {
             self.alone()
         } else {
             self.with_workers(workers)
+        }
+        for number in std::mem::take(&mut self.notes) {
+            self.ledger.end(number);
         }
         let last = self.ledger.close();
         self.stored(last);

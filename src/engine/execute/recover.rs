@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
-use crate::engine::ports::{LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
+use crate::engine::ports::{DiskError, LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::{
     BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, Side, Signature,
     State, name,
@@ -67,6 +67,7 @@ pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<
         Some(Intent::ReplaceByTrash { old: id, .. } | Intent::TakeOver { old: id, .. }) => vec![id],
         Some(Intent::Place { id, .. } | Intent::TrashFolder { id, .. }) => vec![id],
         Some(Intent::Trash { ids }) => ids.iter().collect(),
+        Some(Intent::TrashHere { items }) => items.iter().map(|(id, ..)| id).collect(),
         None => return Ok(()),
     };
     let known = ids.into_iter().filter(|id| state.base.by_id(id).is_some());
@@ -97,6 +98,7 @@ pub(super) fn settle_stored(ports: &Ports<'_>, ledger: &mut Ledger<'_>, number: 
         }
         Intent::TrashFolder { id, from, planned } => settle_trash(ports, ledger, id, from, planned)?,
         Intent::Trash { ids } => settle_trashed(ports, ledger, ids)?,
+        Intent::TrashHere { items } => settle_trashed_here(ports, ledger, items)?,
         Intent::TakeOver { old, path, stamp } => settle_take_over(ports, ledger, old, (path, stamp))?,
     };
     ledger.end(number);
@@ -331,6 +333,29 @@ fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) ->
         };
         if !is_there {
             ledger.count_deletions(Side::Remote, id);
+            ledger.forget(id);
+            finished = true;
+        }
+    }
+    Ok(finished)
+}
+
+/// Items that do not stand here any more went to the trash by us: the base forgets them.
+fn settle_trashed_here(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    items: &[(ItemId, RelPath, LocalStamp)],
+) -> Result<bool, Halt> {
+    let mut finished = false;
+    for (id, path, stamp) in items {
+        match ports.disk.look(path) {
+            Ok(Some(entry)) if entry.stamp.identity == stamp.identity => continue,
+            // Its folder went too.
+            Ok(_) | Err(DiskError::Folder { .. }) => {}
+            Err(error) => return Err(error.into()),
+        }
+        if ledger.entry(id).is_some() {
+            ledger.count_deletions(Side::Local, id);
             ledger.forget(id);
             finished = true;
         }

@@ -12,6 +12,9 @@ use super::recover;
 use super::report::{EffectKind, Halt};
 use super::service;
 
+/// So many deletions here are noted in one go.
+const NOTED_AT_ONCE: usize = 500;
+
 impl Lane<'_> {
     /// To the local trash; a folder must be empty but for junk.
     pub(super) fn trash_local(
@@ -21,6 +24,7 @@ impl Lane<'_> {
         local: &LocalSeen,
     ) -> Result<(), Halt> {
         let local = self.local_now(local);
+        self.note_deletions(id, &local)?;
         self.ports.disk.trash(&local.path, &local.stamp)?;
         self.ledger.removed_folder(&local.path);
         self.ledger.touched(local.path.parent());
@@ -30,6 +34,25 @@ impl Lane<'_> {
         }
         self.outcome.counts.deleted_local += 1;
         self.told(effect(operation, EffectKind::Delete, None));
+        Ok(())
+    }
+
+    /// Stores, before the first of them goes, which items go to the local trash, many at a time: after a crash one that is
+    /// gone here must not look like one that a person deleted.
+    fn note_deletions(&mut self, id: Option<&ItemId>, local: &LocalSeen) -> Result<(), Halt> {
+        let Some(id) = id.filter(|id| !self.noted.contains(*id)) else { return Ok(()) };
+        let mut items = vec![(id.clone(), local.path.clone(), local.stamp)];
+        self.noted.insert(id.clone());
+        for operation in &self.plan.operations {
+            if let Action::TrashLocal { id: Some(id), local, .. } = &operation.action
+                && items.len() < NOTED_AT_ONCE
+                && self.noted.insert(id.clone())
+            {
+                items.push((id.clone(), local.path.clone(), self.local_now(local).stamp));
+            }
+        }
+        let number = self.ledger.begin(Intent::TrashHere { items })?;
+        self.notes.push(number);
         Ok(())
     }
 

@@ -60,7 +60,7 @@ fn histories() {
 /// The same with passes that ask iCloud nothing in between: `SIM_SEED=7 cargo test --test it random::apart`.
 #[test]
 fn apart() {
-    try_histories(true, SEEDS / 2, SEEDS / 2);
+    try_histories(true, 0, SEEDS / 2);
 }
 
 fn try_histories(apart: bool, first: u64, seeds: u64) {

@@ -151,3 +151,25 @@ fn a_skipped_package_with_an_umlaut_is_looked_at_once() {
     is_at_peace(&mut run);
     assert!(run.world.disk.tree().is_empty(), "it is not downloaded");
 }
+
+#[test]
+fn a_deletion_here_that_was_cut_short_is_no_persons() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let drive = run.world.drive.clone();
+        assert!(drive.create("g", b"put back in time").is_some());
+        pass(&mut run);
+        assert!(drive.person_trash("g"));
+        let id = drive.trashed().pop().expect("it is in the trash");
+        wait(&run);
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        assert!(drive.person_put_back(&id));
+        is_at_peace(&mut run);
+        assert!(run.world.disk.read("g").is_some() && drive.find("g").is_some(), "step {step}");
+        if done {
+            break;
+        }
+    }
+}

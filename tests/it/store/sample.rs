@@ -76,7 +76,7 @@ pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
 
 fn intent(rng: &mut Rng) -> Intent {
     let place = |rng: &mut Rng| (id(rng.below(9)), "name".into());
-    match rng.below(5) {
+    match rng.below(6) {
         0 => Intent::ReplaceByTrash {
             old: id(rng.below(9)),
             old_etag: Etag::new("a::b"),
@@ -100,6 +100,9 @@ fn intent(rng: &mut Rng) -> Intent {
             planned: (0..rng.below(5)).map(id).collect(),
         },
         3 => Intent::Trash { ids: (0..rng.below(5)).map(id).collect() },
+        4 => Intent::TrashHere {
+            items: (0..rng.below(5)).map(|number| (id(number), path(rng), stamp(rng))).collect(),
+        },
         _ => Intent::TakeOver { old: id(rng.below(9)), path: path(rng), stamp: stamp(rng) },
     }
 }
