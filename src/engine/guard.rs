@@ -147,11 +147,8 @@ impl OneSide<'_> {
             Some(Verdict::Approved) => before.values().map(|held| held.at).max(),
             _ => None,
         };
-        let recent = guard
-            .recent
-            .iter()
-            .filter(|deletion| deletion.on == self.on && Some(deletion.at) > asked_at)
-            .count();
+        let recent = guard.recent.iter().filter(|done| done.on == self.on && Some(done.at) > asked_at);
+        let recent = usize::try_from(recent.map(|done| done.count).sum::<u64>()).unwrap_or(usize::MAX);
 
         let mut held = Vec::new();
         match guard.verdict {
@@ -163,13 +160,13 @@ impl OneSide<'_> {
                     held.extend(self.remember(deletion, &before));
                 }
                 // What nobody was asked about is judged by itself, and asked about once the verdict is done.
-                if self.limits.are_exceeded_by(recent + count(&fresh), self.base_len) {
+                if self.limits.are_exceeded_by(recent.saturating_add(count(&fresh)), self.base_len) {
                     self.hold(&fresh, removed);
                 }
             }
             _ => {
                 let all: Vec<_> = planned.iter().collect();
-                let total = recent + count(&all);
+                let total = recent.saturating_add(count(&all));
                 if !asked.is_empty() || self.limits.are_exceeded_by(total, self.base_len) {
                     for deletion in self.hold(&all, removed) {
                         held.extend(self.remember(deletion, &before));

@@ -128,6 +128,23 @@ pub struct Deletion {
     pub at: i64,
 }
 
+/// Deletions that were carried out in one second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CarriedOut {
+    /// The side on which they were.
+    pub on: Side,
+    /// When, in Unix seconds.
+    pub at: i64,
+    /// How many.
+    #[serde(default = "one")]
+    pub count: u64,
+}
+
+/// A record that names no number is one of a single deletion.
+fn one() -> u64 {
+    1
+}
+
 /// What a person said of the held deletions, until a pass has carried it out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -145,10 +162,25 @@ pub struct GuardState {
     pub held: Vec<Deletion>,
     /// What a person said of them.
     pub verdict: Option<Verdict>,
-    /// Deletions carried out within the last 24 hours.
-    pub recent: Vec<Deletion>,
+    /// Deletions carried out within the last 24 hours, oldest first.
+    pub recent: Vec<CarriedOut>,
     /// Unix seconds of each replacement on iCloud within the last hour.
     pub overwrites: Vec<i64>,
+}
+
+impl GuardState {
+    /// Remembers that so many deletions were carried out.
+    pub fn remember(&mut self, done: CarriedOut) {
+        match self.recent.iter_mut().rev().find(|known| known.on == done.on) {
+            Some(known) if known.at == done.at => known.count += done.count,
+            _ => self.recent.push(done),
+        }
+    }
+
+    /// How many deletions on a side were carried out within the last 24 hours.
+    pub fn carried_out(&self, on: Side) -> u64 {
+        self.recent.iter().filter(|done| done.on == on).map(|done| done.count).sum()
+    }
 }
 
 /// What own uploads showed of the service's signatures (`docs/protocol.md` §13).

@@ -4,7 +4,7 @@ use icloudds::engine::guard::{GuardLimits, apply, is_exempt};
 use icloudds::engine::operation::{
     Action, LocalSeen, NoteKind, Operation, Parent, Plan, Reason, RemoteSeen, Replacement, UploadTarget,
 };
-use icloudds::model::state::{Deletion, GuardState, Verdict};
+use icloudds::model::state::{CarriedOut, GuardState, Verdict};
 use icloudds::model::{BaseEntry, BaseTree, Etag, ItemId, LocalStamp, Node, Presence, RelPath, Side, Zone};
 
 const NOW: i64 = 1_000_000;
@@ -73,8 +73,8 @@ fn deletes(on: Side, numbers: std::ops::Range<usize>) -> Plan {
 }
 
 fn recent(on: Side, count: usize, at: i64) -> GuardState {
-    let deletion = |number| Deletion { on, id: format!("gone {number}"), path: String::new(), at };
-    GuardState { recent: (0..count).map(deletion).collect(), ..GuardState::default() }
+    let recent = vec![CarriedOut { on, at, count: count as u64 }];
+    GuardState { recent, ..GuardState::default() }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, DiskError, Store};
-use crate::model::state::{Calibration, Deletion, succeed};
+use crate::model::state::{Calibration, CarriedOut, succeed};
 use crate::model::{BaseEntry, Change, DiskTime, Identity, Intent, ItemId, Node, RelPath, Side, State};
 
 use super::report::{End, Halt};
@@ -24,7 +24,7 @@ pub(super) struct Ledger<'a> {
     overlay: HashMap<ItemId, Option<(ItemId, BaseEntry)>>,
     since: Option<DiskTime>,
     calibration: Option<Calibration>,
-    deletions: Vec<Deletion>,
+    deletions: Vec<CarriedOut>,
     /// Ids whose deletion a person approved, which does not count again.
     approved: HashSet<String>,
     overwrites: Vec<i64>,
@@ -224,15 +224,15 @@ impl<'a> Ledger<'a> {
         let at = self.now_seconds();
         let base = &self.state.base;
         let Some(top) = base.by_id(id) else { return };
-        let counted = base.walk(top).filter(|node| !guard::is_exempt(base.get(*node), on, at));
-        let counted = counted.map(|node| Deletion {
-            on,
-            id: base.get(node).id.to_string(),
-            path: base.path(node).as_str().to_owned(),
-            at,
-        });
         let approved = &self.approved;
-        self.deletions.extend(counted.filter(|deletion| !approved.contains(&deletion.id)));
+        let counts = |entry: &BaseEntry| {
+            !guard::is_exempt(entry, on, at)
+                && (approved.is_empty() || !approved.contains(&entry.id.to_string()))
+        };
+        let count = base.walk(top).filter(|node| counts(base.get(*node))).count() as u64;
+        if count > 0 {
+            self.deletions.push(CarriedOut { on, at, count });
+        }
     }
 
     /// Counts a replacement on iCloud, for the guard.
@@ -303,7 +303,7 @@ impl<'a> Ledger<'a> {
         let known = self.state.guard.recent.len() + self.state.guard.overwrites.len();
         if counted > 0 && (closing || counted * 10 >= known) {
             let mut remembered = self.state.guard.clone();
-            remembered.recent.append(&mut self.deletions);
+            self.deletions.drain(..).for_each(|done| remembered.remember(done));
             remembered.overwrites.append(&mut self.overwrites);
             changes.push(Change::Guard(remembered));
         }

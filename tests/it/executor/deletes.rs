@@ -45,7 +45,7 @@ fn files_go_to_icloud_s_trash_in_one_go_whatever_the_reply() {
         assert_clean(&outcome);
         assert_eq!(outcome.counts.deleted_remote, 3);
         assert_eq!(bench.world.drive.trash_names(), ["a", "b", "c"]);
-        assert_eq!(bench.state.guard.recent.len(), 3);
+        assert_eq!(bench.state.guard.carried_out(Side::Remote), 3);
         bench.assert_agreed();
     }
 }
@@ -87,7 +87,7 @@ fn a_folder_goes_with_all_that_was_planned() {
     bench.world.drive.create("d/.DS_Store", b"junk").unwrap();
     assert_clean(&bench.run(&plan(vec![operation])));
     assert_eq!(bench.world.drive.trash_names(), ["d"]);
-    assert_eq!(bench.state.guard.recent.len(), 4, "each item counts");
+    assert_eq!(bench.state.guard.carried_out(Side::Remote), 4, "each item counts");
     bench.assert_agreed();
 }
 
@@ -175,7 +175,7 @@ fn files_and_folders_here_go_to_the_local_trash() {
     let operations = vec![trash(&bench, "d", true)];
     assert_clean(&bench.run(&plan(operations)));
     bench.assert_agreed();
-    assert_eq!(bench.state.guard.recent.iter().filter(|gone| gone.on == Side::Local).count(), 2);
+    assert_eq!(bench.state.guard.carried_out(Side::Local), 2);
 }
 
 #[test]

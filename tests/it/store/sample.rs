@@ -1,6 +1,6 @@
 //! States for the tests of the store: random ones, and the one of the sample file.
 
-use icloudds::model::state::{Calibration, Deletion, GuardState, Verdict};
+use icloudds::model::state::{Calibration, CarriedOut, Deletion, GuardState, Verdict};
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence, RelPath,
     ServerTime, SetAside, Side, Signature, Zone,
@@ -116,6 +116,10 @@ fn deletion(rng: &mut Rng) -> Deletion {
     }
 }
 
+fn carried_out(rng: &mut Rng) -> CarriedOut {
+    CarriedOut { on: Side::Local, at: time(rng), count: rng.below(900) as u64 }
+}
+
 /// Any change, most often of the base; ids and folders from a small set, so that they meet.
 pub fn change(rng: &mut Rng) -> Change {
     match rng.below(24) {
@@ -134,7 +138,7 @@ pub fn change(rng: &mut Rng) -> Change {
         4 => Change::Guard(GuardState {
             held: (0..rng.below(3)).map(|_| deletion(rng)).collect(),
             verdict: rng.chance(0.5).then_some(Verdict::Approved),
-            recent: (0..rng.below(3)).map(|_| deletion(rng)).collect(),
+            recent: (0..rng.below(3)).map(|_| carried_out(rng)).collect(),
             overwrites: (0..rng.below(3)).map(|_| time(rng)).collect(),
         }),
         5 => Change::Calibration(Calibration {
@@ -238,9 +242,10 @@ pub fn sample() -> Vec<Change> {
         Change::SetAside(path("large.bin"), Some(set_aside)),
         Change::LocalOnly(path("copy.pages"), true),
         Change::Guard(GuardState {
-            held: vec![held.clone()],
+            // The first version stored each deletion, with what it was.
+            recent: vec![CarriedOut { on: held.on, at: held.at, count: 1 }],
+            held: vec![held],
             verdict: Some(Verdict::Rejected),
-            recent: vec![held],
             overwrites: vec![5, 6],
         }),
         Change::Calibration(Calibration { matches: 3, mismatches: 1, in_place_refused: true }),
