@@ -73,7 +73,7 @@ fn deletes(on: Side, numbers: std::ops::Range<usize>) -> Plan {
 }
 
 fn recent(on: Side, count: usize, at: i64) -> GuardState {
-    let recent = vec![CarriedOut { on, at, count: count as u64 }];
+    let recent = (count > 0).then_some(CarriedOut { on, at, count: count as u64 }).into_iter().collect();
     GuardState { recent, ..GuardState::default() }
 }
 
