@@ -11,6 +11,9 @@ use crate::model::{BaseEntry, Change, DiskTime, Identity, Intent, ItemId, Node, 
 
 use super::report::{End, Halt};
 
+/// More folders than lie above any item.
+const DEEPEST: usize = 1000;
+
 /// Pending changes over a state.
 pub(super) struct Ledger<'a> {
     disk: &'a dyn Disk,
@@ -146,11 +149,33 @@ impl<'a> Ledger<'a> {
         });
         let others: Vec<_> = others.map(|node| base.get(node).id.clone()).collect();
         for id in others {
-            if let Some((parent, mut entry)) = self.entry(&id) {
+            // One that goes with its folder needs no more to be said of it.
+            if let Some((parent, mut entry)) = self.entry(&id)
+                && !self.is_forgotten(&parent)
+            {
                 entry.stamp.identity = Identity::default();
                 self.record(Change::Put { parent, entry: Box::new(entry) });
             }
         }
+    }
+
+    /// Whether an item, or a folder above it, is out of the base once all pending is stored.
+    fn is_forgotten(&self, id: &ItemId) -> bool {
+        let mut at = Some(id.clone());
+        // While folders change places what is pending may go round in a circle.
+        for _ in 0..DEEPEST {
+            let Some(id) = at else { break };
+            at = match self.overlay.get(&id) {
+                Some(None) => return true,
+                Some(Some((parent, _))) => Some(parent.clone()),
+                None => {
+                    let base = &self.state.base;
+                    let Some(node) = base.by_id(&id) else { return true };
+                    base.parent(node).map(|folder| base.get(folder).id.clone())
+                }
+            };
+        }
+        false
     }
 
     /// What a folder holds once all pending is stored.
