@@ -27,6 +27,8 @@ pub struct Rig {
     config: BTreeMap<String, BTreeMap<String, String>>,
     /// Contents that a test wants lost or rules that it breaks on purpose are no failure.
     pub forgiving: bool,
+    /// Persons edit on iCloud at any moment, also between a look of ours and the commit that follows it.
+    pub racing: bool,
 }
 
 /// How a run of the binary ended.
@@ -71,7 +73,7 @@ impl Rig {
         // /tmp may be a tmpfs without birth times or a small one: both are file systems that users have.
         let temp = tempfile::tempdir().expect("a temporary folder");
         fs::create_dir(temp.path().join("drive")).expect("the drive's folder");
-        let mut rig = Self { sim, temp, config: BTreeMap::new(), forgiving: false };
+        let mut rig = Self { sim, temp, config: BTreeMap::new(), forgiving: false, racing: false };
         let quoted = |text: &str| toml::Value::String(text.to_owned()).to_string();
         let (name, password) = {
             let state = rig.sim.core().state();
@@ -449,7 +451,9 @@ impl Drop for Rig {
         if self.forgiving || thread::panicking() {
             return;
         }
-        let violations = self.sim.violations();
+        let mut violations = self.sim.violations();
+        // The one exception of `docs/sync.md` §6: who edits between our look and our commit is overwritten.
+        violations.retain(|broken| !(self.racing && broken.ends_with("though its etag was never shown")));
         assert!(violations.is_empty(), "rules of the protocol were broken: {violations:#?}");
         let lost = self.there().lost_contents().expect("readable contents");
         assert!(lost.is_empty(), "contents were lost: {lost:#?}");

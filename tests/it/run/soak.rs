@@ -124,6 +124,7 @@ fn after_a_long_time_of_changes_both_sides_are_equal_and_nothing_has_grown() {
     let mut rig = quick();
     rig.set("guard.max_deletes", "0").set("guard.max_delete_percent", "0");
     rig.set("sync.max_workers", "4");
+    rig.racing = true;
     let daemon = Daemon::synced(&rig);
     let seed = std::env::var("SOAK_SEED").ok().and_then(|text| text.parse().ok()).unwrap_or(1_u64);
     // A first stretch fills caches and pools; what grows afterwards is a leak.
