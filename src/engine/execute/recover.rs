@@ -348,11 +348,8 @@ fn settle_trashed_here(
 ) -> Result<bool, Halt> {
     let mut finished = false;
     for (id, path, stamp) in items {
-        match ports.disk.look(path) {
-            Ok(Some(entry)) if entry.stamp.identity == stamp.identity => continue,
-            // Its folder went too.
-            Ok(_) | Err(DiskError::Folder { .. }) => {}
-            Err(error) => return Err(error.into()),
+        if stands(ports, path, stamp)? {
+            continue;
         }
         if ledger.entry(id).is_some() {
             ledger.count_deletions(Side::Local, id);
@@ -371,12 +368,23 @@ fn settle_take_over(
     old: &ItemId,
     (path, stamp): (&RelPath, &LocalStamp),
 ) -> Result<bool, Halt> {
-    let there = ports.disk.look(path)?;
-    if there.is_some_and(|entry| entry.stamp.identity == stamp.identity) {
+    if stands(ports, path, stamp)? {
         return Ok(false);
     }
     ledger.forget(old);
     Ok(true)
+}
+
+/// Whether what is known by that stamp still has its place here. What cannot be looked at counts as a refusal: one folder
+/// that nobody can read must not keep everything else waiting.
+fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool, Halt> {
+    match ports.disk.look(path) {
+        Ok(there) => Ok(there.is_some_and(|entry| entry.stamp.identity == stamp.identity)),
+        // Its folder went too.
+        Err(DiskError::Folder { .. }) => Ok(false),
+        Err(error @ DiskError::WrongRoot(_)) => Err(error.into()),
+        Err(error) => Err(Halt::replan(error.to_string())),
+    }
 }
 
 /// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.

@@ -173,3 +173,30 @@ fn a_deletion_here_that_was_cut_short_is_no_persons() {
         }
     }
 }
+
+#[test]
+fn a_deletion_here_that_was_cut_short_behind_a_closed_door_holds_nothing_else_up() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(
+            disk.mkdir("closed") && disk.write("closed/g", b"deleted there") && disk.write("closed/h", b"h")
+        );
+        pass(&mut run);
+        assert!(drive.person_trash("closed/g"));
+        wait(&run);
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        assert!(disk.readable("closed", false) && disk.write("other", b"made meanwhile"));
+        for _ in 0..8 {
+            wait(&run);
+            passes(&mut run);
+        }
+        assert!(drive.find("other").is_some(), "step {step}: it waits for a folder that nobody can read");
+        is_at_peace(&mut run);
+        if done {
+            break;
+        }
+    }
+}
