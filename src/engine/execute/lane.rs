@@ -1,6 +1,6 @@
 //! The one lane: picks what is next, runs it, and decides what follows from how it ended.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub(super) struct Lane<'a> {
     pub(super) made: HashMap<usize, ItemId>,
     /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
     pub(super) living: HashMap<ItemId, i64>,
+    /// What went into folders on iCloud since they were seen outside the trash.
+    pub(super) went_in: BTreeMap<ItemId, Vec<ItemId>>,
     /// Items whose deletion here is noted, and the intents that note them.
     pub(super) noted: HashSet<ItemId>,
     pub(super) notes: Vec<u64>,
@@ -95,6 +97,7 @@ impl<'a> Lane<'a> {
             versions: Versions::default(),
             made: HashMap::new(),
             living: HashMap::new(),
+            went_in: BTreeMap::new(),
             noted: HashSet::new(),
             notes: Vec::new(),
             temporary: HashMap::new(),
@@ -125,6 +128,7 @@ impl<'a> Lane<'a> {
         for number in std::mem::take(&mut self.notes) {
             self.ledger.end(number);
         }
+        self.look_back();
         let last = self.ledger.close();
         self.stored(last);
         for (index, operation) in self.plan.operations.iter().enumerate() {

@@ -7,8 +7,7 @@ use std::time::Duration;
 use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
-use icloudds::engine::ports::Disk;
-use icloudds::model::{Identity, ItemId, LocalKind, Node, Presence, RelPath, Side, name};
+use icloudds::model::{Identity, ItemId, Node, Presence, Side, name};
 
 use super::history::{Op, Twist};
 use super::person;
@@ -163,8 +162,7 @@ fn calm(run: &mut Run) {
         disk.capacity = None;
         disk.vanished = None;
     });
-    let folders = run.world.disk.tree();
-    for (path, _) in folders.iter().filter(|(_, thing)| **thing == Thing::Folder) {
+    for (path, ..) in run.world.disk.paths().iter().filter(|(_, thing, _)| *thing == Thing::Folder) {
         run.world.disk.readable(path, true);
     }
 }
@@ -211,20 +209,8 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
 
 /// Where what has an identity stands here, under whatever name.
 fn standing(run: &Run) -> HashMap<Identity, String> {
-    let disk = &run.world.disk;
-    let mut standing = HashMap::new();
-    let mut folders = vec![RelPath::root()];
-    while let Some(folder) = folders.pop() {
-        let Ok(reading) = disk.read_folder(&folder) else { continue };
-        for (name, entry) in reading.entries {
-            let Ok(path) = folder.join(&name) else { continue };
-            standing.insert(entry.stamp.identity, name::nfc(path.as_str()).into_string());
-            if entry.kind == LocalKind::Folder {
-                folders.push(path);
-            }
-        }
-    }
-    standing
+    let all = run.world.disk.paths().into_iter();
+    all.map(|(path, _, identity)| (identity, name::nfc(&path).into_string())).collect()
 }
 
 /// Whether a path, or a folder above it, is apart.
