@@ -213,9 +213,15 @@ fn standing(run: &Run) -> HashMap<Identity, String> {
     all.map(|(path, _, identity)| (identity, name::nfc(&path).into_string())).collect()
 }
 
+/// A path without the numbers by which [`SimDrive::tree`](crate::sim::SimDrive::tree) tells items of one name apart.
+fn unnumbered(path: &str) -> String {
+    let plain = |part: &str| part.split(" #").next().unwrap_or(part).to_owned();
+    path.split('/').map(plain).collect::<Vec<_>>().join("/")
+}
+
 /// Whether a path, or a folder above it, is apart.
 fn is_within(apart: &BTreeMap<String, String>, path: &str) -> bool {
-    let plain = path.replace(" #2", "").replace(" #3", "");
+    let plain = unnumbered(path);
     apart.keys().any(|other| {
         let rest = plain.strip_prefix(other.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -232,7 +238,7 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
     if run.settings.mode != Mode::TwoWay {
         return Ok(());
     }
-    let takes_part = |path: &str| run.settings.filter.takes_part(path.split(" #").next().unwrap_or(path));
+    let takes_part = |path: &str| run.settings.filter.takes_part(&unnumbered(path));
     let plain = !run.history.odd && run.history.twists.is_empty();
     // Persons may make two names that one side cannot hold apart also in a plain world, and what stays where it was for
     // that may hold another name.

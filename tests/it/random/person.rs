@@ -122,7 +122,8 @@ impl Person {
         let base = self.store.durable().base;
         let Some(node) = base.by_id(id) else { return true };
         let identity = base.get(node).stamp.identity;
-        let Some((path, thing, _)) = self.disk.paths().into_iter().find(|(.., there)| *there == identity) else {
+        let Some((path, thing, _)) = self.disk.paths().into_iter().find(|(.., there)| *there == identity)
+        else {
             return false;
         };
         let agreed = |node: &Node| base.path(*node).as_str() == path;

@@ -94,7 +94,9 @@ fn what_goes_into_a_folder_in_the_moment_of_its_deletion_is_kept() {
     for step in 1.. {
         let mut run = world(step, &[Twist::IntoTrashed]);
         let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-        assert!(disk.mkdir("gone") && disk.write("gone/old", b"as it was") && disk.write("moved", b"moved in"));
+        assert!(
+            disk.mkdir("gone") && disk.write("gone/old", b"as it was") && disk.write("moved", b"moved in")
+        );
         pass(&mut run);
         assert!(disk.write("gone/one", b"new one") && disk.mkdir("gone/deeper"));
         assert!(disk.write("gone/deeper/two", b"new two") && disk.mv("moved", "gone/deeper/moved"));
