@@ -132,7 +132,7 @@ impl<'a> Lane<'a> {
         let last = self.ledger.close();
         self.stored(last);
         for (index, operation) in self.plan.operations.iter().enumerate() {
-            if self.outcome.ended.is_none() && !self.schedule.is_over(index) {
+            if self.outcome.ended.is_none() && !self.outcome.cut_short && !self.schedule.is_over(index) {
                 // Its dependencies do not add up: the planner has to say anew what it wants.
                 self.outcome.plan_again.push((operation.path.clone(), "its turn never came".into()));
             }
@@ -354,6 +354,9 @@ impl<'a> Lane<'a> {
 
     /// Stores a group that is due; `false` when the pass has ended.
     pub(super) fn goes_on(&mut self) -> bool {
+        // What is enough stays enough, whatever is answered later.
+        self.outcome.cut_short =
+            self.outcome.cut_short || self.schedule.open() > 0 && (self.options.is_enough)();
         if self.outcome.ended.is_none() {
             let result = self.ledger.flush_if_due();
             self.stored(result);
@@ -367,6 +370,19 @@ impl<'a> Lane<'a> {
             Ok(()) => {}
             Err(Halt::End(end)) => self.end(end),
             Err(halt) => self.outcome.plan_again.push((RelPath::root(), halt.to_string())),
+        }
+    }
+
+    /// What the lane does next. Once it is enough, only what was transferred already.
+    pub(super) fn next_on_lane(&self) -> Option<usize> {
+        match self.outcome.cut_short {
+            false => self.schedule.peek(Class::Lane),
+            true => self
+                .arrived
+                .keys()
+                .filter(|index| self.schedule.is_ready(Class::Lane, **index))
+                .min()
+                .copied(),
         }
     }
 
