@@ -343,8 +343,10 @@ impl<'a> Ledger<'a> {
     }
 
     fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> Halt {
-        let went =
-            |folder: &RelPath| !folder.is_root() && self.disk.look(folder).is_ok_and(|found| found.is_none());
+        // It went alone, or with the folder that it was in.
+        let went = |folder: &RelPath| {
+            !folder.is_root() && matches!(self.disk.look(folder), Ok(None) | Err(DiskError::Folder { .. }))
+        };
         match error {
             DiskError::WrongRoot(why) => Halt::End(End::WrongRoot(why.clone())),
             _ if folders.iter().any(went) => {

@@ -64,6 +64,16 @@ pub fn nothing_is_seen_where_nothing_is(bench: &dyn DiskBench) {
     assert_eq!(bench.disk().look(&path("missing")).unwrap(), None);
     bench.mkdir("d");
     assert_eq!(bench.disk().look(&path("d/missing")).unwrap(), None);
+    // Where the folder is missing, or is none, nobody can say.
+    bench.write("file", b"a file");
+    for below in ["missing/below", "file/below"] {
+        let looked = bench.disk().look(&path(below));
+        assert!(matches!(looked, Err(DiskError::Folder { .. })), "{below}: {looked:?}");
+    }
+    for none in ["missing", "file", "missing/below"] {
+        let read = bench.disk().read_folder(&path(none)).map(drop);
+        assert!(matches!(read, Err(DiskError::Folder { .. })), "{none}: {read:?}");
+    }
 }
 
 pub fn a_file_is_read_whole_or_not_agreed(bench: &dyn DiskBench) {

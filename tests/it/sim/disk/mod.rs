@@ -231,6 +231,12 @@ impl Inner {
         })
     }
 
+    /// Whether a folder stands there.
+    fn is_folder(&self, path: &RelPath) -> bool {
+        let inode = self.resolve(path).ok().and_then(|ino| self.inode(ino));
+        inode.is_some_and(|inode| inode.names().is_some())
+    }
+
     /// The folder that holds `path`, and its name there as it is spelled.
     fn spot(&self, path: &RelPath) -> Result<Spot, Lost> {
         let dir = self.resolve(&path.parent().ok_or(Lost::Missing)?)?;

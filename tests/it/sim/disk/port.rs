@@ -126,14 +126,14 @@ impl Disk for SimDisk {
             None => {}
         }
         let ino = inner.resolve(folder).map_err(|lost| match lost {
-            Lost::Missing => io("read", folder, ErrorKind::NotFound),
+            Lost::Missing => DiskError::Folder { path: folder.clone() },
             Lost::Denied => io("read", folder, ErrorKind::PermissionDenied),
         })?;
-        let inode = inner.inode(ino).ok_or_else(|| io("read", folder, ErrorKind::NotFound))?;
+        let inode = inner.inode(ino).ok_or_else(|| DiskError::Folder { path: folder.clone() })?;
         if !inode.readable {
             return Err(io("read", folder, ErrorKind::PermissionDenied));
         }
-        let Some(names) = inode.names() else { return Err(io("read", folder, ErrorKind::NotADirectory)) };
+        let Some(names) = inode.names() else { return Err(DiskError::Folder { path: folder.clone() }) };
         let entries = names
             .iter()
             .map(|(name, ino)| (name.as_str().into(), inner.entry(inner.covered(*ino), now)))
@@ -148,7 +148,8 @@ impl Disk for SimDisk {
         inner.require_root()?;
         match inner.resolve(path) {
             Ok(ino) => Ok(Some(inner.entry(ino, now))),
-            Err(Lost::Missing) => Ok(None),
+            Err(Lost::Missing) if path.parent().is_none_or(|folder| inner.is_folder(&folder)) => Ok(None),
+            Err(Lost::Missing) => Err(DiskError::Folder { path: path.clone() }),
             Err(Lost::Denied) => Err(io("look at", path, ErrorKind::PermissionDenied)),
         }
     }
