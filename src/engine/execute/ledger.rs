@@ -248,13 +248,25 @@ impl<'a> Ledger<'a> {
     pub(super) fn count_deletions(&mut self, on: Side, id: &ItemId) {
         let at = self.now_seconds();
         let base = &self.state.base;
-        let Some(top) = base.by_id(id) else { return };
         let approved = &self.approved;
         let counts = |entry: &BaseEntry| {
             !guard::is_exempt(entry, on, at)
                 && (approved.is_empty() || !approved.contains(&entry.id.to_string()))
         };
-        let count = base.walk(top).filter(|node| counts(base.get(*node))).count() as u64;
+        // What was in a folder and went, or was moved out, in this group has been counted, or does not count.
+        let is_still_in = |folder: &ItemId, entry: &BaseEntry| match self.overlay.get(&entry.id) {
+            Some(Some((parent, _))) => parent == folder,
+            Some(None) => false,
+            None => true,
+        };
+        let mut open: Vec<Node> = base.by_id(id).into_iter().collect();
+        let mut count = 0;
+        while let Some(node) = open.pop() {
+            let entry = base.get(node);
+            count += u64::from(counts(entry));
+            let children = base.children(node).iter().copied();
+            open.extend(children.filter(|child| is_still_in(&entry.id, base.get(*child))));
+        }
         if count > 0 {
             self.deletions.push(CarriedOut { on, at, count });
         }

@@ -220,3 +220,21 @@ fn the_base_forgets_and_remembers_presence_without_a_call() {
     assert_eq!(bench.base("d").unwrap().presence, Presence::LocalOnly);
     assert!(bench.base("f").is_none());
 }
+
+#[test]
+fn what_a_folder_held_counts_once() {
+    let mut bench = Bench::new(1);
+    bench.folder("d");
+    let files: Vec<_> = (0..10).map(|number| format!("d/f{number}")).collect();
+    files.iter().for_each(|at| bench.file(at, b"content"));
+    bench.later();
+    assert!(bench.world.drive.person_trash("d"));
+    let trash = |bench: &Bench, at: &str, folder| {
+        let id = Some(bench.base(at).unwrap().id.clone());
+        op(Action::TrashLocal { id, local: bench.local(at), folder }, at)
+    };
+    let mut operations: Vec<_> = files.iter().map(|at| trash(&bench, at, false)).collect();
+    operations.push(super::after(trash(&bench, "d", true), &(0..10).collect::<Vec<_>>()));
+    assert_clean(&bench.run(&plan(operations)));
+    assert_eq!(bench.state.guard.carried_out(Side::Local), 11);
+}
