@@ -1,7 +1,7 @@
 //! Moves and renames, here and on iCloud.
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
-use crate::engine::ports::{LookUp, RemoteItem, RemoteParent};
+use crate::engine::ports::{LookUp, RemoteItem};
 use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, RelPath, name};
 
 use super::confirm::{effect, is_racy};
@@ -134,7 +134,9 @@ impl Lane<'_> {
         let was = base.by_id(&seen.id).map(|node| base.path(node));
         let moved = match service::bring(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
-            Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
+            Err(halt) => {
+                return Err(self.undo_move(&seen, intent, &from, &(target, wanted.into()), halt));
+            }
         };
         // Between two calls of one move a person may have edited it: then the version is not our own.
         if seen.folder || moved.entry.etag.same_content(&seen.etag) {
@@ -183,6 +185,7 @@ impl Lane<'_> {
         seen: &RemoteSeen,
         intent: Option<u64>,
         from: &(ItemId, Box<str>),
+        to: &(ItemId, Box<str>),
         halt: Halt,
     ) -> Halt {
         if matches!(halt, Halt::End(_)) {
@@ -200,7 +203,7 @@ impl Lane<'_> {
             }
             None => match service::look(remote, &seen.id, seen.folder) {
                 Ok(LookUp::Found(now))
-                    if matches!(now.parent, RemoteParent::Folder(_))
+                    if recover::is_our_doing(&now, from, to, None)
                         && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
                 {
                     let back = || service::bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));

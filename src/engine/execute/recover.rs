@@ -253,14 +253,7 @@ fn settle_place(
     if stands(from) {
         return Ok(false);
     }
-    // Only what our own calls can have made of it is ours to put right.
-    let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
-    let is_aside = name::aside_origin(&item.entry.name).is_some();
-    let ours = [Some(&*from.1), Some(&*to.1), temporary]
-        .into_iter()
-        .flatten()
-        .any(|known| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known));
-    if !near || !(ours || is_aside) {
+    if !is_our_doing(&item, from, to, temporary) {
         return Ok(false);
     }
     for place in [to, from] {
@@ -276,6 +269,22 @@ fn settle_place(
     }
     // No place is free: it lives on under the name it has, and both sides learn that.
     Ok(false)
+}
+
+/// Whether our own calls of a move can have brought the item where it is. What a person made of it meanwhile is not ours to
+/// put right.
+pub(super) fn is_our_doing(
+    item: &RemoteItem,
+    from: &(ItemId, Box<str>),
+    to: &(ItemId, Box<str>),
+    temporary: Option<&str>,
+) -> bool {
+    let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
+    let is_aside = name::aside_origin(&item.entry.name).is_some();
+    let mut names = [Some(&*from.1), Some(&*to.1), temporary].into_iter().flatten();
+    let is_known =
+        |known: &str| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known);
+    near && (is_aside || names.any(is_known))
 }
 
 /// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.

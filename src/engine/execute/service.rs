@@ -321,6 +321,11 @@ pub(super) fn bring(
                     }
                     renamed => renamed?,
                 };
+                if let RemoteParent::Folder(before) = &now.parent
+                    && !hangs_in(&renamed, before)
+                {
+                    return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                }
                 move_into(remote, &renamed, folder, target)?
             }
             other => other?,
@@ -329,7 +334,8 @@ pub(super) fn bring(
     if *now.entry.name != *wanted {
         now = rename(ports, &now, folder, wanted)?;
     }
-    Ok(now)
+    // Renaming takes no heed of a move that a person makes in the same moment.
+    if hangs_in(&now, target) { Ok(now) } else { Err(Halt::replan("it was moved on iCloud meanwhile")) }
 }
 
 /// Whether the service made `shown` of `asked` because that was taken: `Name 2.ext` (`docs/protocol.md` §17).

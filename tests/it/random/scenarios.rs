@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::sim::{Crash, Outcome};
 
 /// A world with these twists in which nobody acts but the test.
-fn world(seed: u64, twists: &[Twist]) -> Run {
+pub fn world(seed: u64, twists: &[Twist]) -> Run {
     Run::new(
         &History { seed, twists: twists.to_vec(), odd: true, apart: false, ops: Vec::new() },
         None,
@@ -18,7 +18,7 @@ fn world(seed: u64, twists: &[Twist]) -> Run {
     )
 }
 
-fn wait(run: &Run) {
+pub fn wait(run: &Run) {
     run.world.clock.advance(Duration::from_secs(100));
 }
 
@@ -30,11 +30,11 @@ fn pass(run: &mut Run) {
 }
 
 /// A whole pass that may crash on the way; whether it did not.
-fn passes(run: &mut Run) -> bool {
+pub fn passes(run: &mut Run) -> bool {
     matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_)))
 }
 
-fn is_at_peace(run: &mut Run) {
+pub fn is_at_peace(run: &mut Run) {
     if let Err(broken) = oracle::at_any_time(run).and_then(|()| oracle::after_quiet(run)) {
         panic!("{broken}");
     }
