@@ -105,12 +105,11 @@ impl Lane<'_> {
                 return Err(Halt::replan("it moved on here meanwhile"));
             }
         }
-        let item = service::check_into(self.ports.remote, &seen, &self.folders_of(&target))?;
         if service::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
             return Err(Halt::replan("another item on iCloud has this name"));
         }
-        let from = (seen.parent.clone(), item.entry.name.clone());
-        let several = seen.parent != target && *item.entry.name != *wanted;
+        let from = (seen.parent.clone(), seen.name.clone());
+        let several = seen.parent != target && *seen.name != *wanted;
         let intent = match self.temporary.get(&seen.id) {
             Some(number) => Some(*number),
             None if temporary || several => {
@@ -129,6 +128,16 @@ impl Lane<'_> {
                 })?)
             }
             None => None,
+        };
+        // The last thing before the first call: the service renames whatever the item is by then.
+        let item = match service::check_into(self.ports.remote, &seen, &self.folders_of(&target)) {
+            Ok(item) => item,
+            Err(halt) => {
+                if let Some(number) = intent.filter(|_| !self.temporary.contains_key(&seen.id)) {
+                    self.ledger.end(number);
+                }
+                return Err(halt);
+            }
         };
         let base = &self.ledger.state().base;
         let was = base.by_id(&seen.id).map(|node| base.path(node));
