@@ -17,7 +17,7 @@ use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, give_up, recover};
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
-use super::observe::local::signatures;
+use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
@@ -359,9 +359,10 @@ impl Engine {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
         let now = ports.clock.now().whole_seconds();
+        doubt(&mut local.tree, ports.clock);
         let mut recognition = recognise(&self.state.base, &local.tree);
         if !recognition.unsigned.is_empty() {
-            signatures(ports.disk, &mut local.tree, &recognition.unsigned, settings.workers);
+            signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
             recognition = recognise(&self.state.base, &local.tree);
         }
         let plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);

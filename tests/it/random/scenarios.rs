@@ -200,3 +200,18 @@ fn a_deletion_here_that_was_cut_short_behind_a_closed_door_holds_nothing_else_up
         }
     }
 }
+
+#[test]
+fn a_pass_that_looks_at_nothing_anew_stores_nothing() {
+    let mut run = world(1, &[]);
+    assert!(run.world.drive.create("f", b"downloaded").is_some() && run.world.disk.write("g", b"uploaded"));
+    assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+    let nothing = Look { local: LocalLook::Folders(Vec::new()), remote: false };
+    let mut groups = Vec::new();
+    for _ in 0..5 {
+        wait(&run);
+        assert!(matches!(run.run(&nothing, true), Ok(Outcome::Done(Ok(_)))));
+        groups.push(run.world.store.groups());
+    }
+    assert_eq!(groups[1], groups[4], "{groups:?}");
+}
