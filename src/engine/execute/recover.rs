@@ -7,14 +7,15 @@ use std::time::Duration;
 
 use crate::engine::ports::{DiskError, LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::{
-    BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, Side, Signature,
-    State, name,
+    BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side,
+    Signature, State, name,
 };
 
 use super::Ports;
 use super::ledger::Ledger;
 use super::report::{End, Halt};
 use super::service;
+use super::upload::shows_content;
 
 /// What a recovery did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -156,8 +157,12 @@ fn settle_replacement(
                 ledger.forget(intent.old);
                 return Ok(false);
             }
-            let back = service::put_back(ports, &old, false, (intent.parent, intent.name))?;
-            came_back(ledger, intent.old, &back);
+            match service::put_back(ports, &old, false, (intent.parent, intent.name)) {
+                Ok(back) => came_back(ledger, intent.old, &back),
+                // Its folder may lie in the trash too. It is recoverable there, and what is here is new.
+                Err(Halt::Replan(_) | Halt::Aside(_)) => ledger.forget(intent.old),
+                Err(halt) => return Err(halt),
+            }
             Ok(false)
         }
         (LookUp::Gone, _) => {
@@ -192,6 +197,9 @@ fn finish_replacement(
     if !in_place {
         return Ok(());
     }
+    // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
+    let mtime = ServerTime(intent.stamp.mtime.whole_seconds());
+    let as_sent = shows_content(&new, intent.stamp.size, mtime, &intent.signature);
     let entry = BaseEntry {
         id: new.entry.id.clone(),
         folder: false,
@@ -199,7 +207,7 @@ fn finish_replacement(
         presence: Presence::Both,
         local_name: intent.path.name().into(),
         remote_name: new.entry.name.clone(),
-        etag: new.entry.etag.clone(),
+        etag: if as_sent { new.entry.etag.clone() } else { Etag::default() },
         remote_size: new.entry.size.or(Some(intent.stamp.size)),
         remote_mtime: new.entry.mtime,
         stamp: *intent.stamp,
@@ -308,7 +316,13 @@ fn settle_trash(
     match service::look_surely(ports, id, true)? {
         LookUp::Unknown => Err(Halt::again("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
-            if holds_unplanned(remote, id, planned, &|_| true)? {
+            // What is planned to go is as agreed; an edit in the last moment is not.
+            let as_agreed = |item: &RemoteItem| {
+                let known = ledger.entry(&item.entry.id);
+                item.entry.is_folder()
+                    || known.is_none_or(|(_, known)| known.etag.same_content(&item.entry.etag))
+            };
+            if holds_unplanned(remote, id, planned, &as_agreed)? {
                 let back = service::put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     came_back(ledger, id, &back);
