@@ -25,7 +25,7 @@ use super::recognise::{Recognition, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, Etag, ItemId, RelPath, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, RelPath, Side, State, Zone, state::GuardState};
 use here::look_here;
 
 /// So often an operation that was cut short may be refused to be settled before it is given up.
@@ -91,7 +91,7 @@ pub struct PassOptions<'a> {
     /// Set-aside items are tried before their time.
     pub ignore_next_try: bool,
     /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
-    /// nothing counts as deleted here (`docs/sync.md` §7).
+    /// nothing counts as deleted here, and nobody is asked about it (`docs/sync.md` §7).
     pub is_settled_here: &'a dyn Fn() -> bool,
     /// Told before each part of the pass.
     pub on_phase: &'a dyn Fn(Phase),
@@ -170,6 +170,8 @@ pub struct Planned {
     pub plan: Plan,
     /// What the guards remember from now on.
     pub guard: GuardState,
+    /// Whether deletions were left out, since something changes here right now.
+    pub left_out: bool,
 }
 
 /// What came of a pass.
@@ -300,20 +302,14 @@ impl Engine {
         self.recover(ports)?;
         (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
         self.look(ports, settings, look)?;
-        let settled = (options.is_settled_here)();
-        let mut planned = self.plan(ports, settings, options);
-        let whole = planned.plan.operations.len();
-        if !settled {
-            planned.plan =
-                planned.plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
-        }
-        let left_out = whole - planned.plan.operations.len();
+        let planned = self.plan(ports, settings, options);
+        let left_out = planned.left_out;
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
         (options.on_plan)(&planned.plan);
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
-        report.pending |= left_out > 0;
+        report.pending |= left_out;
         Ok(report)
     }
 
@@ -359,17 +355,26 @@ impl Engine {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
         let now = ports.clock.now().whole_seconds();
+        let settled = (options.is_settled_here)();
         doubt(&mut local.tree, ports.clock);
         let mut recognition = recognise(&self.state.base, &local.tree);
         if !recognition.unsigned.is_empty() {
             signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
             recognition = recognise(&self.state.base, &local.tree);
         }
-        let plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
-        let (mut plan, guard, notes) =
+        let mut plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
+        let whole = plan.operations.len();
+        if !settled {
+            plan = plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
+        }
+        let left_out = plan.operations.len() < whole;
+        let (mut plan, mut guard, notes) =
             guard::apply(plan, &self.state.guard, &settings.guard, &self.state.base, now);
+        if !settled {
+            guard::goes_on_waiting(&mut guard, &self.state.guard, Side::Remote);
+        }
         plan.notes.extend(notes);
-        Planned { plan, guard }
+        Planned { plan, guard, left_out }
     }
 
     fn planned(
@@ -424,7 +429,7 @@ impl Engine {
         planned: Planned,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
-        let Planned { plan, guard } = planned;
+        let Planned { plan, guard, .. } = planned;
         if guard != self.state.guard {
             self.commit(&[Change::Guard(guard)])?;
         }
