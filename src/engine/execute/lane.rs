@@ -122,8 +122,11 @@ impl<'a> Lane<'a> {
         } else {
             self.with_workers(workers)
         }
-        for number in std::mem::take(&mut self.notes) {
-            self.ledger.end(number);
+        // Where something that was done could not be stored, the notes tell the next recovery what it was.
+        if !self.ledger.has_lost() {
+            for number in std::mem::take(&mut self.notes) {
+                self.ledger.end(number);
+            }
         }
         let last = self.ledger.close();
         self.stored(last);

@@ -32,6 +32,8 @@ pub(super) struct Ledger<'a> {
     approved: HashSet<String>,
     overwrites: Vec<i64>,
     next_intent: u64,
+    /// Whether a group could not be stored.
+    lost: bool,
     most_items: usize,
     most_age: Duration,
 }
@@ -61,6 +63,7 @@ impl<'a> Ledger<'a> {
             approved,
             overwrites: Vec::new(),
             next_intent,
+            lost: false,
             most_items: most_items.max(1),
             most_age,
         }
@@ -319,6 +322,11 @@ impl<'a> Ledger<'a> {
         self.store_group(true)
     }
 
+    /// Whether changes that were made are not in the base, since a group could not be stored.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost
+    }
+
     fn store_group(&mut self, closing: bool) -> Result<(), Halt> {
         self.since = None;
         let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
@@ -331,6 +339,7 @@ impl<'a> Ledger<'a> {
             // What is not agreed is done, and counted, once more.
             self.deletions.clear();
             self.overwrites.clear();
+            self.lost = true;
             return Err(self.not_durable(&folders, &error));
         }
         changes.extend(calibration.map(Change::Calibration));
@@ -347,7 +356,10 @@ impl<'a> Ledger<'a> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.store.commit(&changes).map_err(|error| Halt::End(End::Store(error)))?;
+        self.store.commit(&changes).map_err(|error| {
+            self.lost = true;
+            Halt::End(End::Store(error))
+        })?;
         for change in &changes {
             self.state.apply(change);
         }
