@@ -2,7 +2,7 @@
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{LookUp, RemoteItem};
-use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, RelPath, name};
+use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp, RelPath, name};
 
 use super::confirm::{effect, is_racy};
 use super::lane::Lane;
@@ -28,11 +28,16 @@ impl Lane<'_> {
             self.ledger.flush()?;
         }
         let after = self.ports.disk.rename(&from, to, &local.stamp)?;
-        self.moved_paths(&from, to);
+        if after.kind == LocalKind::Folder {
+            self.moved_paths(&from, to);
+        }
         self.ledger.touched(from.parent());
         self.ledger.touched(to.parent());
         let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
-        self.restamped.insert(to.clone(), (local.stamp, after.stamp));
+        // What comes after it in the plan names the stamp that it had before all of its moves.
+        let moved_before = self.restamped.remove(if after.kind == LocalKind::Folder { to } else { &from });
+        let planned = moved_before.filter(|(_, now)| *now == local.stamp).map(|(before, _)| before);
+        self.restamped.insert(to.clone(), (planned.unwrap_or(local.stamp), after.stamp));
         if let (Some(remote), Some((_, before))) = (remote, old) {
             let remote = self.versions.current(remote);
             let entry = self.moved(before, &remote, &local, &after.stamp, to.name());
