@@ -445,10 +445,11 @@ impl Engine {
             ..ExecuteOptions::new(&conflict, &junk)
         };
         self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
-        let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
+        let mut store =
+            Recorder { inner: &mut *self.store, view: self.remote.as_mut(), forgotten: Vec::new() };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
-        let changes = store.changes;
-        self.learn(&changes);
+        let forgotten = store.forgotten;
+        self.learn(&forgotten);
         self.skipped.learn(&outcome.skipped);
         self.look_again(ports, settings, &plan);
         if let Some(end) = outcome.ended.take() {
