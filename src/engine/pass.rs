@@ -28,8 +28,9 @@ use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, Etag, ItemId, RelPath, Side, State, Zone, state::GuardState};
 use here::look_here;
 
-/// So often an operation that was cut short may be refused to be settled before it is given up.
-const MOST_REFUSALS: u32 = 5;
+/// So often it is tried to settle an operation that was cut short before it is given up; a refusal counts as several.
+const MOST_LOOKS: u32 = 20;
+const REFUSAL: u32 = 4;
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -221,7 +222,7 @@ pub struct Engine {
     sizeless: HashMap<ItemId, (Etag, i64)>,
     /// How many complete looks in a row left open what became of an item.
     untold: HashMap<ItemId, u32>,
-    /// How often the service refused to settle an operation that was cut short.
+    /// How often it was tried in vain to settle an operation that was cut short.
     refused: HashMap<u64, u32>,
 }
 
@@ -253,6 +254,11 @@ impl Engine {
         Ok(())
     }
 
+    /// Whether an operation that was cut short could not be settled yet: one that never can be is given up after some passes.
+    pub fn is_settling(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
     /// Finishes or undoes operations that a crash cut short. Comes before the first look.
     ///
     /// # Errors
@@ -263,10 +269,10 @@ impl Engine {
             return Ok(());
         }
         let recovered = recover(ports, &mut self.state, &mut *self.store)?;
-        for number in recovered.refused {
-            let times = self.refused.entry(number).or_insert(0);
-            *times += 1;
-            if *times >= MOST_REFUSALS {
+        for (number, is_refused) in recovered.unsettled {
+            let looks = self.refused.entry(number).or_insert(0);
+            *looks += if is_refused { REFUSAL } else { 1 };
+            if *looks >= MOST_LOOKS {
                 log::warn!(
                     "an operation that was cut short is given up: iCloud refuses to finish or undo it"
                 );

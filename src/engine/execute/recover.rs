@@ -1,6 +1,7 @@
 //! Finishing or undoing what a crash, or an end of the pass, left half done (`docs/sync.md` §6, Intents).
 //!
-//! Each step looks at iCloud first and is right to repeat, so that a crash in here is met the same way.
+//! Each step looks at iCloud first and is right to repeat, so that a crash in here is met the same way. That it never says what
+//! became of an item is as good as a refusal.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -27,8 +28,8 @@ pub struct Recovered {
     /// Operations about which iCloud says too little now, with the reason; they stay stored. While there is
     /// one, nothing should be planned: what it left half done is no person's change.
     pub waiting: Vec<String>,
-    /// Those of them that the service refuses to settle, rather than being away.
-    pub refused: Vec<u64>,
+    /// Their numbers, and whether the service refuses to settle it, rather than being busy or saying too little.
+    pub unsettled: Vec<(u64, bool)>,
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
@@ -46,9 +47,7 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
             Ok(false) => recovered.undone += 1,
             Err(Halt::End(end)) => return Err(end),
             Err(halt) => {
-                if matches!(halt, Halt::Aside(_) | Halt::Replan(_)) {
-                    recovered.refused.push(number);
-                }
+                recovered.unsettled.push((number, matches!(halt, Halt::Aside(_) | Halt::Replan(_))));
                 recovered.waiting.push(halt.to_string());
             }
         }
@@ -133,10 +132,10 @@ fn settle_replacement(
             let listing = service::list_if_there(remote, intent.parent)?;
             listing.and_then(|listing| listing.items.into_iter().find(|item| item.entry.id == document))
         }
-        LookUp::Unknown => return Err(Halt::again("iCloud does not say whether a replacement came")),
+        LookUp::Unknown => return Err(Halt::replan("iCloud does not say whether a replacement came")),
     };
     match (old, new) {
-        (LookUp::Unknown, _) => Err(Halt::again("iCloud does not say what became of a replaced file")),
+        (LookUp::Unknown, _) => Err(Halt::replan("iCloud does not say what became of a replaced file")),
         (old, Some(new)) if new.parent != RemoteParent::Trash => {
             if let LookUp::Found(old) = &old
                 && old.parent != RemoteParent::Trash
@@ -250,7 +249,7 @@ fn settle_place(
     let item = match service::look_surely(ports, id, folder)? {
         LookUp::Found(item) => item,
         LookUp::Gone => return Ok(false),
-        LookUp::Unknown => return Err(Halt::again("iCloud does not say where a moved item is")),
+        LookUp::Unknown => return Err(Halt::replan("iCloud does not say where a moved item is")),
     };
     let stands = |place: &(ItemId, Box<str>)| {
         item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
@@ -314,7 +313,7 @@ fn settle_trash(
 ) -> Result<bool, Halt> {
     let remote = ports.remote;
     match service::look_surely(ports, id, true)? {
-        LookUp::Unknown => Err(Halt::again("iCloud does not say what became of a deleted folder")),
+        LookUp::Unknown => Err(Halt::replan("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
             // What is planned to go is as agreed; an edit in the last moment is not.
             let as_agreed = |item: &RemoteItem| {
@@ -349,7 +348,7 @@ fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) ->
     let mut finished = false;
     for (id, answer) in ids.iter().zip(ports.remote.look_up(&asked)?) {
         let is_there = match answer {
-            // Never an answer is as good as a refusal: in the end the base forgets them, and nothing is deleted for it.
+            // In the end the base forgets them, and nothing is deleted for it.
             LookUp::Unknown => return Err(Halt::replan("iCloud does not say what became of a deleted file")),
             LookUp::Found(item) => item.parent != RemoteParent::Trash,
             LookUp::Gone => matches!(service::look_surely(ports, id, false)?, LookUp::Found(_)),

@@ -20,6 +20,8 @@ struct Trouble {
     lost: Option<Call>,
     /// The program crashes so many steps after the person's deed.
     crash: Option<(u64, Crash)>,
+    /// So many passes may end early after that.
+    patience: usize,
 }
 
 /// Both sides hold `a`, `c` and the folders `d`, with `d/x` in it, and `e`; `before` happens, and while the program
@@ -50,6 +52,10 @@ fn at_each_step(trouble: &Trouble, before: Deed, meanwhile: Deed, mut check: imp
         if let Some((_, how)) = trouble.crash.filter(|_| crashed) {
             run.world.restart(how);
         }
+        for _ in 0..trouble.patience {
+            wait(&run);
+            passes(&mut run);
+        }
         is_at_peace(&mut run);
         if done.load(Ordering::Relaxed) {
             check(&drive, step);
@@ -66,7 +72,7 @@ fn crashes(twists: &[Twist]) -> Vec<Trouble> {
         .into_iter()
         .map(|steps| (steps, if steps % 2 == 0 { Crash::Kill } else { Crash::PowerCut }));
     let crashes = some.map(Some).chain([None]);
-    crashes.map(|crash| Trouble { twists: twists.to_vec(), lost: None, crash }).collect()
+    crashes.map(|crash| Trouble { twists: twists.to_vec(), crash, ..Trouble::default() }).collect()
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn a_version_that_came_a_moment_ago_and_was_edited_is_not_taken_for_ours() {
             for trouble in crashes(twists) {
                 at_each_step(&trouble, before, edit_there, |_, _| ());
             }
-            let lost = Trouble { twists: twists.to_vec(), lost: Some(Call::Commit), crash: None };
+            let lost = Trouble { twists: twists.to_vec(), lost: Some(Call::Commit), ..Trouble::default() };
             at_each_step(&lost, before, edit_there, |_, _| ());
         }
     }
@@ -159,5 +165,24 @@ fn an_edit_in_a_folder_that_is_being_deleted_is_kept_after_a_crash() {
             |_, drive| drive.edit("d/x", b"edited there in this moment"),
             |_, _| (),
         );
+    }
+}
+
+#[test]
+fn what_the_service_never_admits_to_be_gone_keeps_nothing_waiting() {
+    let here: [Deed; 3] = [
+        |disk, _| disk.delete("d"),
+        |disk, _| disk.mv("a", "d/b") && disk.write("d/b", b"edited here"),
+        |disk, _| disk.mv("a", "t") && disk.mv("c", "a") && disk.mv("t", "c"),
+    ];
+    for before in here {
+        for trouble in crashes(&[Twist::NeverGone, Twist::Permanent, Twist::TrashWay]) {
+            // What goes while the program is stopped goes for good.
+            let purge: Deed = |_, drive| {
+                let all: Vec<_> = ["a", "c", "d"].iter().filter_map(|at| drive.find(at)).collect();
+                all.iter().any(|id| drive.delete_for_good(id))
+            };
+            at_each_step(&Trouble { patience: 4, ..trouble }, before, purge, |_, _| ());
+        }
     }
 }
