@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::conflict::conflict_name;
-use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, give_up, recover};
+use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute};
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
 use super::observe::local::{doubt, signatures};
@@ -27,10 +27,6 @@ use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, Etag, ItemId, RelPath, Side, State, Zone, state::GuardState};
 use here::look_here;
-
-/// So often it is tried to settle an operation that was cut short before it is given up; a refusal counts as several.
-const MOST_LOOKS: u32 = 20;
-const REFUSAL: u32 = 4;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
@@ -258,44 +254,6 @@ impl Engine {
             self.state.apply(change);
         }
         Ok(())
-    }
-
-    /// Whether an operation that was cut short could not be settled yet: one that never can be is given up after some passes.
-    pub fn is_settling(&self) -> bool {
-        !self.refused.is_empty()
-    }
-
-    /// Finishes or undoes operations that a crash cut short. Comes before the first look.
-    ///
-    /// # Errors
-    ///
-    /// [`PassError`]; also while one of them cannot be settled yet: nothing may be planned before it is.
-    pub fn recover(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
-        if self.state.intents.is_empty() {
-            return Ok(());
-        }
-        let recovered = recover(ports, &mut self.state, &mut *self.store)?;
-        for (number, is_refused) in recovered.unsettled {
-            let looks = self.refused.entry(number).or_insert(0);
-            *looks += if is_refused { REFUSAL } else { 1 };
-            if *looks >= MOST_LOOKS {
-                log::warn!(
-                    "an operation that was cut short is given up: iCloud refuses to finish or undo it"
-                );
-                give_up(number, &mut self.state, &mut *self.store)?;
-            }
-        }
-        if self.state.intents.is_empty() {
-            self.refused.clear();
-            return Ok(());
-        }
-        match recovered.waiting.into_iter().next() {
-            Some(why) => Err(PassError::Remote(RemoteError::Busy {
-                message: format!("an operation that was cut short cannot be settled yet: {why}"),
-                retry_after: None,
-            })),
-            None => Ok(()),
-        }
     }
 
     /// One whole pass.
