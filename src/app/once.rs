@@ -1,11 +1,13 @@
 //! `once`: passes until one plans nothing and nothing is pending.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::AppError;
 use super::open::{Opened, conflict_mark};
 use super::report::{Teller, tell_notes};
-use crate::engine::pass::{Look, PassOptions, Report};
+use crate::engine::pass::{Look, PassError, PassOptions, Report};
+use crate::engine::ports::{Clock, RemoteError};
 use crate::exit::ExitCode;
 use crate::model::Change;
 
@@ -13,6 +15,9 @@ use crate::model::Change;
 const MOST_PASSES: u32 = 50;
 /// Passes in a row that may do nothing although something is pending.
 const MOST_IDLE_PASSES: u32 = 3;
+
+/// How long a run waits before it tries again to settle what was cut short before.
+const SETTLING_PAUSE: Duration = Duration::from_secs(5);
 
 /// Syncs until nothing is left to do.
 ///
@@ -23,7 +28,17 @@ pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
     let mut told = BTreeSet::new();
     let mut idle = 0;
     for round in 1..=MOST_PASSES {
-        let report = one_pass(opened, true, &mut told)?;
+        let report = match one_pass(opened, true, &mut told) {
+            // Only this run counts how often that was tried, and gives it up in the end.
+            Err(AppError::Pass(PassError::Remote(RemoteError::Busy { message, .. })))
+                if opened.home.engine.is_settling() =>
+            {
+                log::info!("{message}: trying again");
+                opened.clock.pause(SETTLING_PAUSE).map_err(|_| AppError::Remote(RemoteError::Stopped))?;
+                continue;
+            }
+            other => other?,
+        };
         let done = report.outcome.counts;
         let rests = report.rests();
         if rests || (report.quiet && idle >= MOST_IDLE_PASSES) {
@@ -67,7 +82,7 @@ fn conclude(opened: &mut Opened, report: &Report, rests: bool) -> Result<ExitCod
     let engine = &mut opened.home.engine;
     let set_aside = engine.state.set_aside.len() + report.set_aside().count();
     if rests && set_aside == 0 && report.held == 0 {
-        let now = crate::engine::ports::Clock::now(&opened.clock).whole_seconds();
+        let now = opened.clock.now().whole_seconds();
         engine.commit(&[Change::Synced(now)])?;
         log::info!("in sync: both sides are equal");
         return Ok(ExitCode::Success);

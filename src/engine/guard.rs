@@ -84,6 +84,13 @@ pub fn apply(
     (without(plan, removed, &restored, &mut notes), guard, notes)
 }
 
+/// Deletions on a side that could not be judged now: those that waited go on waiting, with what a person said of them.
+pub fn goes_on_waiting(guard: &mut GuardState, before: &GuardState, on: Side) {
+    guard.held.retain(|held| held.on != on);
+    guard.held.extend(before.held.iter().filter(|held| held.on == on).cloned());
+    guard.verdict = before.verdict;
+}
+
 /// A planned deletion: the operation, and what it takes away that counts.
 struct Planned {
     operation: usize,

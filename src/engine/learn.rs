@@ -7,58 +7,22 @@ use super::observe::local::rescan;
 use super::operation::{Action, Plan};
 use super::pass::{Engine, Settings};
 use super::ports::{Store, StoreError};
-use crate::model::{Change, FolderState, Node, RelPath, RemoteEntry, RemoteKind};
+use super::view::RemoteView;
+use crate::model::{BaseEntry, Change, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind};
 
 impl Engine {
-    /// Brings our own writes into what is known of iCloud, so that the next plan needs no walk.
-    pub(super) fn learn(&mut self, changes: &[Change]) {
-        let Some(view) = self.remote.as_mut().filter(|_| !changes.is_empty()) else { return };
+    /// Brings what was forgotten into what is known of iCloud.
+    pub(super) fn learn(&mut self, forgotten: &[ItemId]) {
+        let Some(view) = self.remote.as_mut().filter(|_| !forgotten.is_empty()) else { return };
         let view = Arc::make_mut(view);
-        for change in changes {
-            match change {
-                Change::Remove(id) => {
-                    // What is forgotten but still there comes back with the next walk.
-                    if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
-                        && self.state.base.by_id(id).is_none()
-                    {
-                        view.tree.remove(node);
-                    }
-                    view.absent.remove(id);
-                }
-                Change::Put { parent, entry } => {
-                    let Some(folder) = view.tree.by_id(parent) else { continue };
-                    let known = view.tree.by_id(&entry.id);
-                    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
-                        continue;
-                    }
-                    let state = known.map(|node| view.tree.get(node).state);
-                    let fresh = RemoteEntry {
-                        id: entry.id.clone(),
-                        kind: match known.map(|node| &view.tree.get(node).kind) {
-                            Some(kind) => kind.clone(),
-                            None if entry.folder => RemoteKind::Folder,
-                            None => RemoteKind::File,
-                        },
-                        name: entry.remote_name.clone(),
-                        etag: entry.etag.clone(),
-                        size: entry.remote_size,
-                        mtime: entry.remote_mtime,
-                        signature: None,
-                        // A folder that we have just made holds what we put there.
-                        state: state.unwrap_or(FolderState::Complete),
-                        file_count: None,
-                    };
-                    match known {
-                        Some(node) => {
-                            view.tree.relink(node, folder, &entry.remote_name);
-                            view.tree.replace(node, fresh);
-                        }
-                        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
-                    }
-                    view.absent.remove(&entry.id);
-                }
-                _ => {}
+        for id in forgotten {
+            // What is forgotten but still there comes back with the next walk.
+            if let Some(node) = view.tree.by_id(id).filter(|node| *node != Node::ROOT)
+                && self.state.base.by_id(id).is_none()
+            {
+                view.tree.remove(node);
             }
+            view.absent.remove(id);
         }
     }
 
@@ -90,16 +54,58 @@ impl Engine {
     }
 }
 
-/// Passes changes on to the store and remembers those that were stored.
+/// Passes changes on to the store, and brings what we did ourselves into what is known of iCloud as soon as it is stored, so
+/// that the next plan needs no walk. A long pass keeps nothing of its changes but what was forgotten.
 pub(super) struct Recorder<'a> {
     pub inner: &'a mut dyn Store,
-    pub changes: Vec<Change>,
+    pub view: Option<&'a mut Arc<RemoteView>>,
+    pub forgotten: Vec<ItemId>,
 }
 
 impl Store for Recorder<'_> {
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
         self.inner.commit(changes)?;
-        self.changes.extend_from_slice(changes);
+        for change in changes {
+            match (change, self.view.as_deref_mut()) {
+                (Change::Put { parent, entry }, Some(view)) => see(Arc::make_mut(view), parent, entry),
+                (Change::Remove(id), _) => self.forgotten.push(id.clone()),
+                _ => {}
+            }
+        }
         Ok(())
     }
+}
+
+/// What was agreed of an item is how it stands on iCloud.
+fn see(view: &mut RemoteView, parent: &ItemId, entry: &BaseEntry) {
+    let Some(folder) = view.tree.by_id(parent) else { return };
+    let known = view.tree.by_id(&entry.id);
+    if known.is_some_and(|node| node == Node::ROOT || view.tree.is_within(folder, node)) {
+        return;
+    }
+    let state = known.map(|node| view.tree.get(node).state);
+    let fresh = RemoteEntry {
+        id: entry.id.clone(),
+        kind: match known.map(|node| &view.tree.get(node).kind) {
+            Some(kind) => kind.clone(),
+            None if entry.folder => RemoteKind::Folder,
+            None => RemoteKind::File,
+        },
+        name: entry.remote_name.clone(),
+        etag: entry.etag.clone(),
+        size: entry.remote_size,
+        mtime: entry.remote_mtime,
+        signature: None,
+        // A folder that we have just made holds what we put there.
+        state: state.unwrap_or(FolderState::Complete),
+        file_count: None,
+    };
+    match known {
+        Some(node) => {
+            view.tree.relink(node, folder, &entry.remote_name);
+            view.tree.replace(node, fresh);
+        }
+        None => drop(view.tree.insert(folder, &entry.remote_name, fresh)),
+    }
+    view.absent.remove(&entry.id);
 }

@@ -14,10 +14,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::conflict::conflict_name;
-use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute, give_up, recover};
+use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute};
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
-use super::observe::local::signatures;
+use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
@@ -25,11 +25,8 @@ use super::recognise::{Recognition, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, Etag, ItemId, RelPath, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, RelPath, Side, State, Zone, state::GuardState};
 use here::look_here;
-
-/// So often an operation that was cut short may be refused to be settled before it is given up.
-const MOST_REFUSALS: u32 = 5;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
@@ -94,7 +91,7 @@ pub struct PassOptions<'a> {
     /// Set-aside items are tried before their time.
     pub ignore_next_try: bool,
     /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
-    /// nothing counts as deleted here (`docs/sync.md` §7).
+    /// nothing counts as deleted here, and nobody is asked about it (`docs/sync.md` §7).
     pub is_settled_here: &'a dyn Fn() -> bool,
     /// Asked while the plan is carried out: whether something else waits, so that nothing new is begun.
     pub is_enough: &'a dyn Fn() -> bool,
@@ -176,6 +173,8 @@ pub struct Planned {
     pub plan: Plan,
     /// What the guards remember from now on.
     pub guard: GuardState,
+    /// Whether deletions were left out, since something changes here right now.
+    pub left_out: bool,
 }
 
 /// What came of a pass.
@@ -225,7 +224,7 @@ pub struct Engine {
     sizeless: HashMap<ItemId, (Etag, i64)>,
     /// How many complete looks in a row left open what became of an item.
     untold: HashMap<ItemId, u32>,
-    /// How often the service refused to settle an operation that was cut short.
+    /// How often it was tried in vain to settle an operation that was cut short.
     refused: HashMap<u64, u32>,
 }
 
@@ -257,39 +256,6 @@ impl Engine {
         Ok(())
     }
 
-    /// Finishes or undoes operations that a crash cut short. Comes before the first look.
-    ///
-    /// # Errors
-    ///
-    /// [`PassError`]; also while one of them cannot be settled yet: nothing may be planned before it is.
-    pub fn recover(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
-        if self.state.intents.is_empty() {
-            return Ok(());
-        }
-        let recovered = recover(ports, &mut self.state, &mut *self.store)?;
-        for number in recovered.refused {
-            let times = self.refused.entry(number).or_insert(0);
-            *times += 1;
-            if *times >= MOST_REFUSALS {
-                log::warn!(
-                    "an operation that was cut short is given up: iCloud refuses to finish or undo it"
-                );
-                give_up(number, &mut self.state, &mut *self.store)?;
-            }
-        }
-        if self.state.intents.is_empty() {
-            self.refused.clear();
-            return Ok(());
-        }
-        match recovered.waiting.into_iter().next() {
-            Some(why) => Err(PassError::Remote(RemoteError::Busy {
-                message: format!("an operation that was cut short cannot be settled yet: {why}"),
-                retry_after: None,
-            })),
-            None => Ok(()),
-        }
-    }
-
     /// One whole pass.
     ///
     /// # Errors
@@ -306,20 +272,14 @@ impl Engine {
         self.recover(ports)?;
         (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
         self.look(ports, settings, look)?;
-        let settled = (options.is_settled_here)();
-        let mut planned = self.plan(ports, settings, options);
-        let whole = planned.plan.operations.len();
-        if !settled {
-            planned.plan =
-                planned.plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
-        }
-        let left_out = whole - planned.plan.operations.len();
+        let planned = self.plan(ports, settings, options);
+        let left_out = planned.left_out;
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
         (options.on_plan)(&planned.plan);
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
-        report.pending |= left_out > 0;
+        report.pending |= left_out;
         Ok(report)
     }
 
@@ -365,16 +325,26 @@ impl Engine {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
         let now = ports.clock.now().whole_seconds();
+        let settled = (options.is_settled_here)();
+        doubt(&mut local.tree, ports.clock);
         let mut recognition = recognise(&self.state.base, &local.tree);
         if !recognition.unsigned.is_empty() {
-            signatures(ports.disk, &mut local.tree, &recognition.unsigned, settings.workers);
+            signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
             recognition = recognise(&self.state.base, &local.tree);
         }
-        let plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
-        let (mut plan, guard, notes) =
+        let mut plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
+        let whole = plan.operations.len();
+        if !settled {
+            plan = plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
+        }
+        let left_out = plan.operations.len() < whole;
+        let (mut plan, mut guard, notes) =
             guard::apply(plan, &self.state.guard, &settings.guard, &self.state.base, now);
+        if !settled {
+            guard::goes_on_waiting(&mut guard, &self.state.guard, Side::Remote);
+        }
         plan.notes.extend(notes);
-        Planned { plan, guard }
+        Planned { plan, guard, left_out }
     }
 
     fn planned(
@@ -430,7 +400,7 @@ impl Engine {
         planned: Planned,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
-        let Planned { plan, guard } = planned;
+        let Planned { plan, guard, .. } = planned;
         if guard != self.state.guard {
             self.commit(&[Change::Guard(guard)])?;
         }
@@ -447,10 +417,11 @@ impl Engine {
             ..ExecuteOptions::new(&conflict, &junk)
         };
         self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
-        let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
+        let mut store =
+            Recorder { inner: &mut *self.store, view: self.remote.as_mut(), forgotten: Vec::new() };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
-        let changes = store.changes;
-        self.learn(&changes);
+        let forgotten = store.forgotten;
+        self.learn(&forgotten);
         self.skipped.learn(&outcome.skipped);
         self.look_again(ports, settings, &plan);
         if let Some(end) = outcome.ended.take() {

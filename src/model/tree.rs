@@ -221,8 +221,13 @@ impl<T> Tree<T> {
     }
 
     fn detach(&mut self, node: Node) {
-        let folder = self.slot(node).parent;
-        self.slot_mut(folder).children.retain(|child| *child != node);
+        let (folder, name) = (self.slot(node).parent, self.name(node));
+        let children = &self.slot(folder).children;
+        let first = children.partition_point(|child| self.name(*child) < name);
+        // Several may have one name.
+        if let Some(after) = children[first..].iter().position(|child| *child == node) {
+            self.slot_mut(folder).children.remove(first + after);
+        }
     }
 }
 
@@ -402,6 +407,17 @@ mod tests {
         let capacity = tree.capacity();
         tree.insert(Node::ROOT, "new", 9);
         assert_eq!(tree.capacity(), capacity);
+    }
+
+    #[test]
+    fn of_several_of_one_name_the_one_that_is_meant_goes() {
+        let mut tree = Tree::new(0);
+        let [one, two, three] = [1, 2, 3].map(|value| tree.insert(Node::ROOT, "same", value));
+        tree.insert(Node::ROOT, "a", 4);
+        tree.insert(Node::ROOT, "z", 5);
+        assert_eq!(tree.remove(two), [2]);
+        assert!(tree.contains(one) && tree.contains(three));
+        assert_eq!(tree.children(Node::ROOT).len(), 4);
     }
 
     #[test]

@@ -125,8 +125,11 @@ impl<'a> Lane<'a> {
         } else {
             self.with_workers(workers)
         }
-        for number in std::mem::take(&mut self.notes) {
-            self.ledger.end(number);
+        // Where something that was done could not be stored, the notes tell the next recovery what it was.
+        if !self.ledger.has_lost() {
+            for number in std::mem::take(&mut self.notes) {
+                self.ledger.end(number);
+            }
         }
         self.look_back();
         let last = self.ledger.close();

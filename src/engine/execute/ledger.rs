@@ -32,6 +32,8 @@ pub(super) struct Ledger<'a> {
     approved: HashSet<String>,
     overwrites: Vec<i64>,
     next_intent: u64,
+    /// Whether a group could not be stored.
+    lost: bool,
     most_items: usize,
     most_age: Duration,
 }
@@ -61,6 +63,7 @@ impl<'a> Ledger<'a> {
             approved,
             overwrites: Vec::new(),
             next_intent,
+            lost: false,
             most_items: most_items.max(1),
             most_age,
         }
@@ -248,13 +251,25 @@ impl<'a> Ledger<'a> {
     pub(super) fn count_deletions(&mut self, on: Side, id: &ItemId) {
         let at = self.now_seconds();
         let base = &self.state.base;
-        let Some(top) = base.by_id(id) else { return };
         let approved = &self.approved;
         let counts = |entry: &BaseEntry| {
             !guard::is_exempt(entry, on, at)
                 && (approved.is_empty() || !approved.contains(&entry.id.to_string()))
         };
-        let count = base.walk(top).filter(|node| counts(base.get(*node))).count() as u64;
+        // What was in a folder and went, or was moved out, in this group has been counted, or does not count.
+        let is_still_in = |folder: &ItemId, entry: &BaseEntry| match self.overlay.get(&entry.id) {
+            Some(Some((parent, _))) => parent == folder,
+            Some(None) => false,
+            None => true,
+        };
+        let mut open: Vec<Node> = base.by_id(id).into_iter().collect();
+        let mut count = 0;
+        while let Some(node) = open.pop() {
+            let entry = base.get(node);
+            count += u64::from(counts(entry));
+            let children = base.children(node).iter().copied();
+            open.extend(children.filter(|child| is_still_in(&entry.id, base.get(*child))));
+        }
         if count > 0 {
             self.deletions.push(CarriedOut { on, at, count });
         }
@@ -307,6 +322,11 @@ impl<'a> Ledger<'a> {
         self.store_group(true)
     }
 
+    /// Whether changes that were made are not in the base, since a group could not be stored.
+    pub(super) fn has_lost(&self) -> bool {
+        self.lost
+    }
+
     fn store_group(&mut self, closing: bool) -> Result<(), Halt> {
         self.since = None;
         let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
@@ -319,6 +339,7 @@ impl<'a> Ledger<'a> {
             // What is not agreed is done, and counted, once more.
             self.deletions.clear();
             self.overwrites.clear();
+            self.lost = true;
             return Err(self.not_durable(&folders, &error));
         }
         changes.extend(calibration.map(Change::Calibration));
@@ -335,7 +356,10 @@ impl<'a> Ledger<'a> {
         if changes.is_empty() {
             return Ok(());
         }
-        self.store.commit(&changes).map_err(|error| Halt::End(End::Store(error)))?;
+        self.store.commit(&changes).map_err(|error| {
+            self.lost = true;
+            Halt::End(End::Store(error))
+        })?;
         for change in &changes {
             self.state.apply(change);
         }

@@ -1,8 +1,8 @@
 //! Moves and renames, here and on iCloud.
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
-use crate::engine::ports::{LookUp, RemoteItem, RemoteParent};
-use crate::model::{BaseEntry, Intent, ItemId, LocalStamp, RelPath, name};
+use crate::engine::ports::{LookUp, RemoteItem};
+use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp, RelPath, name};
 
 use super::confirm::{effect, is_racy};
 use super::lane::Lane;
@@ -28,11 +28,16 @@ impl Lane<'_> {
             self.ledger.flush()?;
         }
         let after = self.ports.disk.rename(&from, to, &local.stamp)?;
-        self.moved_paths(&from, to);
+        if after.kind == LocalKind::Folder {
+            self.moved_paths(&from, to);
+        }
         self.ledger.touched(from.parent());
         self.ledger.touched(to.parent());
         let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
-        self.restamped.insert(to.clone(), (local.stamp, after.stamp));
+        // What comes after it in the plan names the stamp that it had before all of its moves.
+        let moved_before = self.restamped.remove(if after.kind == LocalKind::Folder { to } else { &from });
+        let planned = moved_before.filter(|(_, now)| *now == local.stamp).map(|(before, _)| before);
+        self.restamped.insert(to.clone(), (planned.unwrap_or(local.stamp), after.stamp));
         if let (Some(remote), Some((_, before))) = (remote, old) {
             let remote = self.versions.current(remote);
             let entry = self.moved(before, &remote, &local, &after.stamp, to.name());
@@ -105,12 +110,11 @@ impl Lane<'_> {
                 return Err(Halt::replan("it moved on here meanwhile"));
             }
         }
-        let item = service::check_into(self.ports.remote, &seen, &self.folders_of(&target))?;
         if service::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
             return Err(Halt::replan("another item on iCloud has this name"));
         }
-        let from = (seen.parent.clone(), item.entry.name.clone());
-        let several = seen.parent != target && *item.entry.name != *wanted;
+        let from = (seen.parent.clone(), seen.name.clone());
+        let several = seen.parent != target && *seen.name != *wanted;
         let intent = match self.temporary.get(&seen.id) {
             Some(number) => Some(*number),
             None if temporary || several => {
@@ -130,11 +134,23 @@ impl Lane<'_> {
             }
             None => None,
         };
+        // The last thing before the first call: the service renames whatever the item is by then.
+        let item = match service::check_into(self.ports.remote, &seen, &self.folders_of(&target)) {
+            Ok(item) => item,
+            Err(halt) => {
+                if let Some(number) = intent.filter(|_| !self.temporary.contains_key(&seen.id)) {
+                    self.ledger.end(number);
+                }
+                return Err(halt);
+            }
+        };
         let base = &self.ledger.state().base;
         let was = base.by_id(&seen.id).map(|node| base.path(node));
         let moved = match service::bring(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
-            Err(halt) => return Err(self.undo_move(&seen, intent, &from, halt)),
+            Err(halt) => {
+                return Err(self.undo_move(&seen, intent, &from, &(target, wanted.into()), halt));
+            }
         };
         // Between two calls of one move a person may have edited it: then the version is not our own.
         if seen.folder || moved.entry.etag.same_content(&seen.etag) {
@@ -184,6 +200,7 @@ impl Lane<'_> {
         seen: &RemoteSeen,
         intent: Option<u64>,
         from: &(ItemId, Box<str>),
+        to: &(ItemId, Box<str>),
         halt: Halt,
     ) -> Halt {
         if matches!(halt, Halt::End(_)) {
@@ -201,7 +218,7 @@ impl Lane<'_> {
             }
             None => match service::look(remote, &seen.id, seen.folder) {
                 Ok(LookUp::Found(now))
-                    if matches!(now.parent, RemoteParent::Folder(_))
+                    if recover::is_our_doing(&now, from, to, None)
                         && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
                 {
                     let back = || service::bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));

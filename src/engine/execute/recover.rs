@@ -1,20 +1,22 @@
 //! Finishing or undoing what a crash, or an end of the pass, left half done (`docs/sync.md` §6, Intents).
 //!
-//! Each step looks at iCloud first and is right to repeat, so that a crash in here is met the same way.
+//! Each step looks at iCloud first and is right to repeat, so that a crash in here is met the same way. That it never says what
+//! became of an item is as good as a refusal.
 
 use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::engine::ports::{DiskError, LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::{
-    BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, Side, Signature,
-    State, name,
+    BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side,
+    Signature, State, name,
 };
 
 use super::Ports;
 use super::ledger::Ledger;
 use super::report::{End, Halt};
 use super::service;
+use super::upload::shows_content;
 
 /// What a recovery did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -26,8 +28,8 @@ pub struct Recovered {
     /// Operations about which iCloud says too little now, with the reason; they stay stored. While there is
     /// one, nothing should be planned: what it left half done is no person's change.
     pub waiting: Vec<String>,
-    /// Those of them that the service refuses to settle, rather than being away.
-    pub refused: Vec<u64>,
+    /// Their numbers, and whether the service refuses to settle it, rather than being busy or saying too little.
+    pub unsettled: Vec<(u64, bool)>,
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
@@ -45,9 +47,7 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
             Ok(false) => recovered.undone += 1,
             Err(Halt::End(end)) => return Err(end),
             Err(halt) => {
-                if matches!(halt, Halt::Aside(_) | Halt::Replan(_)) {
-                    recovered.refused.push(number);
-                }
+                recovered.unsettled.push((number, matches!(halt, Halt::Aside(_) | Halt::Replan(_))));
                 recovered.waiting.push(halt.to_string());
             }
         }
@@ -132,10 +132,10 @@ fn settle_replacement(
             let listing = service::list_if_there(remote, intent.parent)?;
             listing.and_then(|listing| listing.items.into_iter().find(|item| item.entry.id == document))
         }
-        LookUp::Unknown => return Err(Halt::again("iCloud does not say whether a replacement came")),
+        LookUp::Unknown => return Err(Halt::replan("iCloud does not say whether a replacement came")),
     };
     match (old, new) {
-        (LookUp::Unknown, _) => Err(Halt::again("iCloud does not say what became of a replaced file")),
+        (LookUp::Unknown, _) => Err(Halt::replan("iCloud does not say what became of a replaced file")),
         (old, Some(new)) if new.parent != RemoteParent::Trash => {
             if let LookUp::Found(old) = &old
                 && old.parent != RemoteParent::Trash
@@ -156,8 +156,12 @@ fn settle_replacement(
                 ledger.forget(intent.old);
                 return Ok(false);
             }
-            let back = service::put_back(ports, &old, false, (intent.parent, intent.name))?;
-            came_back(ledger, intent.old, &back);
+            match service::put_back(ports, &old, false, (intent.parent, intent.name)) {
+                Ok(back) => came_back(ledger, intent.old, &back),
+                // Its folder may lie in the trash too. It is recoverable there, and what is here is new.
+                Err(Halt::Replan(_) | Halt::Aside(_)) => ledger.forget(intent.old),
+                Err(halt) => return Err(halt),
+            }
             Ok(false)
         }
         (LookUp::Gone, _) => {
@@ -192,6 +196,9 @@ fn finish_replacement(
     if !in_place {
         return Ok(());
     }
+    // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
+    let mtime = ServerTime(intent.stamp.mtime.whole_seconds());
+    let as_sent = shows_content(&new, intent.stamp.size, mtime, &intent.signature);
     let entry = BaseEntry {
         id: new.entry.id.clone(),
         folder: false,
@@ -199,7 +206,7 @@ fn finish_replacement(
         presence: Presence::Both,
         local_name: intent.path.name().into(),
         remote_name: new.entry.name.clone(),
-        etag: new.entry.etag.clone(),
+        etag: if as_sent { new.entry.etag.clone() } else { Etag::default() },
         remote_size: new.entry.size.or(Some(intent.stamp.size)),
         remote_mtime: new.entry.mtime,
         stamp: *intent.stamp,
@@ -242,7 +249,7 @@ fn settle_place(
     let item = match service::look_surely(ports, id, folder)? {
         LookUp::Found(item) => item,
         LookUp::Gone => return Ok(false),
-        LookUp::Unknown => return Err(Halt::again("iCloud does not say where a moved item is")),
+        LookUp::Unknown => return Err(Halt::replan("iCloud does not say where a moved item is")),
     };
     let stands = |place: &(ItemId, Box<str>)| {
         item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
@@ -253,14 +260,7 @@ fn settle_place(
     if stands(from) {
         return Ok(false);
     }
-    // Only what our own calls can have made of it is ours to put right.
-    let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
-    let is_aside = name::aside_origin(&item.entry.name).is_some();
-    let ours = [Some(&*from.1), Some(&*to.1), temporary]
-        .into_iter()
-        .flatten()
-        .any(|known| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known));
-    if !near || !(ours || is_aside) {
+    if !is_our_doing(&item, from, to, temporary) {
         return Ok(false);
     }
     for place in [to, from] {
@@ -276,6 +276,22 @@ fn settle_place(
     }
     // No place is free: it lives on under the name it has, and both sides learn that.
     Ok(false)
+}
+
+/// Whether our own calls of a move can have brought the item where it is. What a person made of it meanwhile is not ours to
+/// put right.
+pub(super) fn is_our_doing(
+    item: &RemoteItem,
+    from: &(ItemId, Box<str>),
+    to: &(ItemId, Box<str>),
+    temporary: Option<&str>,
+) -> bool {
+    let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
+    let is_aside = name::aside_origin(&item.entry.name).is_some();
+    let mut names = [Some(&*from.1), Some(&*to.1), temporary].into_iter().flatten();
+    let is_known =
+        |known: &str| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known);
+    near && (is_aside || names.any(is_known))
 }
 
 /// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.
@@ -297,9 +313,15 @@ fn settle_trash(
 ) -> Result<bool, Halt> {
     let remote = ports.remote;
     match service::look_surely(ports, id, true)? {
-        LookUp::Unknown => Err(Halt::again("iCloud does not say what became of a deleted folder")),
+        LookUp::Unknown => Err(Halt::replan("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
-            if holds_unplanned(remote, id, planned, &|_| true)? {
+            // What is planned to go is as agreed; an edit in the last moment is not.
+            let as_agreed = |item: &RemoteItem| {
+                let known = ledger.entry(&item.entry.id);
+                item.entry.is_folder()
+                    || known.is_none_or(|(_, known)| known.etag.same_content(&item.entry.etag))
+            };
+            if holds_unplanned(remote, id, planned, &as_agreed)? {
                 let back = service::put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     came_back(ledger, id, &back);
@@ -326,7 +348,7 @@ fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) ->
     let mut finished = false;
     for (id, answer) in ids.iter().zip(ports.remote.look_up(&asked)?) {
         let is_there = match answer {
-            // Never an answer is as good as a refusal: in the end the base forgets them, and nothing is deleted for it.
+            // In the end the base forgets them, and nothing is deleted for it.
             LookUp::Unknown => return Err(Halt::replan("iCloud does not say what became of a deleted file")),
             LookUp::Found(item) => item.parent != RemoteParent::Trash,
             LookUp::Gone => matches!(service::look_surely(ports, id, false)?, LookUp::Found(_)),

@@ -42,16 +42,18 @@ impl Lane<'_> {
     fn note_deletions(&mut self, id: Option<&ItemId>, local: &LocalSeen) -> Result<(), Halt> {
         let Some(id) = id.filter(|id| !self.noted.contains(*id)) else { return Ok(()) };
         let mut items = vec![(id.clone(), local.path.clone(), local.stamp)];
-        self.noted.insert(id.clone());
         for operation in &self.plan.operations {
-            if let Action::TrashLocal { id: Some(id), local, .. } = &operation.action
+            if let Action::TrashLocal { id: Some(other), local, .. } = &operation.action
                 && items.len() < NOTED_AT_ONCE
-                && self.noted.insert(id.clone())
+                && other != id
+                && !self.noted.contains(other)
             {
-                items.push((id.clone(), local.path.clone(), self.local_now(local).stamp));
+                items.push((other.clone(), local.path.clone(), self.local_now(local).stamp));
             }
         }
+        let ids: Vec<_> = items.iter().map(|(id, ..)| id.clone()).collect();
         let number = self.ledger.begin(Intent::TrashHere { items })?;
+        self.noted.extend(ids);
         self.notes.push(number);
         Ok(())
     }

@@ -78,6 +78,14 @@ pub(super) fn hangs_in(item: &RemoteItem, folder: &ItemId) -> bool {
     }
 }
 
+/// Whether it hangs where it did before.
+fn stays_in(item: &RemoteItem, before: &RemoteItem) -> bool {
+    match &before.parent {
+        RemoteParent::Folder(folder) => hangs_in(item, folder),
+        RemoteParent::Trash | RemoteParent::Untold => item.parent != RemoteParent::Trash,
+    }
+}
+
 /// Takes the only answer of a call for one item.
 pub(super) fn only<T>(mut answers: Vec<Result<T, RemoteError>>) -> Result<T, RemoteError> {
     answers.pop().unwrap_or_else(|| Err(RemoteError::Uncertain("the answer names no item".into())))
@@ -311,6 +319,16 @@ pub(super) fn bring(
     if now.parent != RemoteParent::Folder(target.clone()) {
         now = match move_into(remote, &now, folder, target) {
             Err(Halt::Replan(_)) if !name::same(&now.entry.name, wanted) => {
+                // Its name is taken there, or somebody was quicker.
+                now = match look(remote, &now.entry.id, folder)? {
+                    LookUp::Found(found) if stays_in(&found, &now) && found.entry.name == now.entry.name => {
+                        found
+                    }
+                    LookUp::Unknown => return Err(Halt::again("iCloud does not say where it is")),
+                    LookUp::Found(_) | LookUp::Gone => {
+                        return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                    }
+                };
                 let renamed = match rename(ports, &now, folder, wanted) {
                     // Either name is taken in one of the two folders: a third one takes it over.
                     Err(Halt::Replan(_) | Halt::Aside(_)) => {
@@ -321,6 +339,9 @@ pub(super) fn bring(
                     }
                     renamed => renamed?,
                 };
+                if !stays_in(&renamed, &now) {
+                    return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                }
                 move_into(remote, &renamed, folder, target)?
             }
             other => other?,
@@ -329,7 +350,8 @@ pub(super) fn bring(
     if *now.entry.name != *wanted {
         now = rename(ports, &now, folder, wanted)?;
     }
-    Ok(now)
+    // Renaming takes no heed of a move that a person makes in the same moment.
+    if hangs_in(&now, target) { Ok(now) } else { Err(Halt::replan("it was moved on iCloud meanwhile")) }
 }
 
 /// Whether the service made `shown` of `asked` because that was taken: `Name 2.ext` (`docs/protocol.md` §17).

@@ -50,6 +50,19 @@ impl Sent {
     fn is_held_by(&self, item: &RemoteItem) -> bool {
         item.entry.size.is_none_or(|size| size == self.staged.size)
     }
+
+    /// The same of an item that a later look shows: a person may have edited it since it came, and what the base takes for
+    /// agreed is never fetched. In doubt both sides are compared.
+    fn is_shown_by(&self, item: &RemoteItem) -> bool {
+        shows_content(item, self.staged.size, self.mtime(), &self.signature)
+    }
+}
+
+/// Whether a look at an item shows that it still is the version that we made of it.
+pub(super) fn shows_content(item: &RemoteItem, size: u64, mtime: ServerTime, signature: &Signature) -> bool {
+    item.entry.size.is_none_or(|told| told == size)
+        && item.entry.mtime == Some(mtime)
+        && item.entry.signature.is_none_or(|told| told == *signature)
 }
 
 impl Lane<'_> {
@@ -180,13 +193,7 @@ impl Lane<'_> {
             Ok(item) => item,
             Err(RemoteError::Uncertain(why)) => match service::look(self.ports.remote, &old.id, false)? {
                 LookUp::Found(now) if now.entry.etag == before.entry.etag => return Err(Halt::again(why)),
-                LookUp::Found(now)
-                    if sent.is_held_by(&now)
-                        && now.entry.mtime.is_none_or(|mtime| mtime == sent.mtime())
-                        && now.entry.signature.is_none_or(|told| told == sent.signature) =>
-                {
-                    now
-                }
+                LookUp::Found(now) if sent.is_shown_by(&now) => now,
                 LookUp::Found(_) | LookUp::Gone => {
                     return Err(Halt::replan("it changed on iCloud meanwhile"));
                 }
@@ -203,7 +210,7 @@ impl Lane<'_> {
         if item.entry.id != old.id {
             return self.put_right(old, &before, &item, sent);
         }
-        let item = self.settled(item, &before)?;
+        let item = self.settled(item, &before, sent)?;
         if !name::same(&item.entry.name, &old.name)
             || !sent.is_held_by(&item)
             || !service::hangs_in(&item, &old.parent)
@@ -216,14 +223,14 @@ impl Lane<'_> {
     }
 
     /// An answer whose etag is missing or unchanged is looked up: the base must know the new version.
-    fn settled(&self, item: RemoteItem, before: &RemoteItem) -> Result<RemoteItem, Halt> {
+    fn settled(&self, item: RemoteItem, before: &RemoteItem, sent: &Sent) -> Result<RemoteItem, Halt> {
         let etag = &item.entry.etag;
         if !etag.as_str().is_empty() && *etag != before.entry.etag {
             return Ok(item);
         }
         match service::look(self.ports.remote, &item.entry.id, false)? {
-            LookUp::Found(now) => Ok(now),
-            LookUp::Gone | LookUp::Unknown => Err(Halt::replan("iCloud does not show what was sent")),
+            LookUp::Found(now) if sent.is_shown_by(&now) => Ok(now),
+            _ => Err(Halt::replan("iCloud does not show what was sent")),
         }
     }
 
@@ -367,13 +374,15 @@ fn commit_new(ports: &Ports<'_>, sent: &Sent, parent: &ItemId, wanted: &str) -> 
         Ok(item) => item,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
             match service::look(remote, &document, false)? {
-                LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => item,
+                LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
+                    shown(item, sent)?
+                }
                 LookUp::Found(_) => return Err(Halt::replan("it was moved on iCloud right after it came")),
                 LookUp::Gone | LookUp::Unknown => {
                     // Also an id that is not the announced one: whoever has the name now is met by the next plan.
                     return match service::holder(remote, parent, wanted, None)? {
                         Some(item) if item.entry.id == document => {
-                            verified(ports, item, sent, parent, wanted)
+                            verified(ports, shown(item, sent)?, sent, parent, wanted)
                         }
                         Some(_) => Err(Halt::replan("another item on iCloud has this name")),
                         // A name that nobody is seen to have: the listing lags, or the service cannot hold two
@@ -400,7 +409,7 @@ fn verified(
     let remote = ports.remote;
     let item = if item.entry.etag.as_str().is_empty() {
         match service::look(remote, &item.entry.id, false)? {
-            LookUp::Found(now) => now,
+            LookUp::Found(now) => shown(now, sent)?,
             LookUp::Gone | LookUp::Unknown => {
                 return Err(Halt::replan("iCloud does not show what was sent"));
             }
@@ -417,7 +426,20 @@ fn verified(
             service::patiently(ports, || service::trash(remote, &item, false))?;
             return Err(service::not_to_be_had(remote, Some(parent), wanted));
         }
-        return service::rename(ports, &item, false, wanted);
+        let renamed = service::rename(ports, &item, false, wanted)?;
+        return match renamed.entry.etag.same_content(&item.entry.etag) {
+            true => Ok(renamed),
+            false => Err(edited_since()),
+        };
     }
     Ok(item)
+}
+
+/// What a look shows instead of an answer must be the version that was sent.
+fn shown(item: RemoteItem, sent: &Sent) -> Result<RemoteItem, Halt> {
+    if sent.is_shown_by(&item) { Ok(item) } else { Err(edited_since()) }
+}
+
+fn edited_since() -> Halt {
+    Halt::replan("it may have been edited on iCloud right after it came")
 }

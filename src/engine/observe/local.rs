@@ -244,10 +244,24 @@ impl Scan<'_> {
     }
 }
 
-/// Reads files and enters the signatures of their contents, `workers` at a time. A file that changes meanwhile, or is no
-/// file any more, stays without one. Says which could not be read for another reason.
+/// Forgets the signatures of files that were read so soon after a change that another one could have left the stamp as it
+/// is, where enough time has passed since: what is read now is right for as long as the stamp stays.
+pub fn doubt(tree: &mut LocalTree, clock: &dyn Clock) {
+    let now = clock.now();
+    let is_settled =
+        |entry: &LocalEntry| entry.racy && entry.signature.is_some() && !is_racy(&entry.stamp, (now, now));
+    let settled: Vec<Node> = tree.walk(Node::ROOT).filter(|node| is_settled(tree.get(*node))).collect();
+    for node in settled {
+        tree.get_mut(node).signature = None;
+    }
+}
+
+/// Reads files and enters the signatures of their contents, `workers` at a time, and whether their stamps can be trusted
+/// alone now. A file that changes meanwhile, or is no file any more, stays without one. Says which could not be read for
+/// another reason.
 pub fn signatures(
     disk: &dyn Disk,
+    clock: &dyn Clock,
     tree: &mut LocalTree,
     wanted: &[Node],
     workers: usize,
@@ -262,7 +276,9 @@ pub fn signatures(
     let work = || {
         let mut done = Vec::new();
         while let Some((node, path, stamp)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            done.push((*node, signature(disk, path, stamp)));
+            let read_at = clock.now();
+            let result = signature(disk, path, stamp);
+            done.push((*node, result.map(|signature| (signature, is_racy(stamp, (read_at, read_at))))));
         }
         done
     };
@@ -277,7 +293,10 @@ pub fn signatures(
     let mut failed = Vec::new();
     for (node, result) in results {
         match result {
-            Ok(signature) => tree.get_mut(node).signature = Some(signature),
+            Ok((signature, racy)) => {
+                let entry = tree.get_mut(node);
+                (entry.signature, entry.racy) = (Some(signature), racy);
+            }
             Err(DiskError::Changed { .. } | DiskError::Folder { .. }) => {
                 tree.get_mut(node).signature = None;
             }

@@ -112,10 +112,11 @@ impl Engine {
         let conflict = |path: &RelPath, nth: u32| super::beside(path, options.conflict_mark, nth);
         let junk = |name: &str| super::is_junk(&settings.filter, name);
         let execution = ExecuteOptions { workers: settings.workers, ..ExecuteOptions::new(&conflict, &junk) };
-        let mut store = Recorder { inner: &mut *self.store, changes: Vec::new() };
+        let mut store =
+            Recorder { inner: &mut *self.store, view: self.remote.as_mut(), forgotten: Vec::new() };
         let mut outcome = execute(plan, ports, &execution, &mut self.state, &mut store, events);
-        let changes = store.changes;
-        self.learn(&changes);
+        let forgotten = store.forgotten;
+        self.learn(&forgotten);
         self.look_again(ports, settings, plan);
         match outcome.ended.take() {
             Some(end) => Err(end.into()),

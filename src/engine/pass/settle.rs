@@ -3,9 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::{Engine, PassOptions};
+use super::{Engine, PassError, PassOptions};
+use crate::engine::execute::{Ports, give_up, recover};
 use crate::engine::operation::Plan;
-use crate::engine::ports::StoreError;
+use crate::engine::ports::{RemoteError, StoreError};
 use crate::engine::view::Absence;
 use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside};
 
@@ -15,7 +16,49 @@ const SIZELESS_SECONDS: i64 = 10;
 /// So many complete looks may leave open what became of an item before it is taken for lasting.
 const MOST_OPEN_LOOKS: u32 = 4;
 
+/// So often it is tried to settle an operation that was cut short before it is given up; a refusal counts as several.
+const MOST_LOOKS: u32 = 20;
+const REFUSAL: u32 = 4;
+
 impl Engine {
+    /// Whether an operation that was cut short could not be settled yet: one that never can be is given up after some passes.
+    pub fn is_settling(&self) -> bool {
+        !self.refused.is_empty()
+    }
+
+    /// Finishes or undoes operations that a crash cut short. Comes before the first look.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`]; also while one of them cannot be settled yet: nothing may be planned before it is.
+    pub fn recover(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
+        if self.state.intents.is_empty() {
+            return Ok(());
+        }
+        let recovered = recover(ports, &mut self.state, &mut *self.store)?;
+        for (number, is_refused) in recovered.unsettled {
+            let looks = self.refused.entry(number).or_insert(0);
+            *looks += if is_refused { REFUSAL } else { 1 };
+            if *looks >= MOST_LOOKS {
+                log::warn!(
+                    "an operation that was cut short is given up: iCloud refuses to finish or undo it"
+                );
+                give_up(number, &mut self.state, &mut *self.store)?;
+            }
+        }
+        if self.state.intents.is_empty() {
+            self.refused.clear();
+            return Ok(());
+        }
+        match recovered.waiting.into_iter().next() {
+            Some(why) => Err(PassError::Remote(RemoteError::Busy {
+                message: format!("an operation that was cut short cannot be settled yet: {why}"),
+                retry_after: None,
+            })),
+            None => Ok(()),
+        }
+    }
+
     /// Forgets that items were set aside that are not there any more under that path, or that need nothing now:
     /// the world has settled them, and nobody would ever clear them.
     pub(super) fn clear_set_aside(

@@ -220,3 +220,77 @@ fn the_base_forgets_and_remembers_presence_without_a_call() {
     assert_eq!(bench.base("d").unwrap().presence, Presence::LocalOnly);
     assert!(bench.base("f").is_none());
 }
+
+#[test]
+fn what_a_folder_held_counts_once() {
+    let mut bench = Bench::new(1);
+    bench.folder("d");
+    let files: Vec<_> = (0..10).map(|number| format!("d/f{number}")).collect();
+    files.iter().for_each(|at| bench.file(at, b"content"));
+    bench.later();
+    assert!(bench.world.drive.person_trash("d"));
+    let trash = |bench: &Bench, at: &str, folder| {
+        let id = Some(bench.base(at).unwrap().id.clone());
+        op(Action::TrashLocal { id, local: bench.local(at), folder }, at)
+    };
+    let mut operations: Vec<_> = files.iter().map(|at| trash(&bench, at, false)).collect();
+    operations.push(super::after(trash(&bench, "d", true), &(0..10).collect::<Vec<_>>()));
+    assert_clean(&bench.run(&plan(operations)));
+    assert_eq!(bench.state.guard.carried_out(Side::Local), 11);
+}
+
+/// Files that went on iCloud, and the plan that follows here.
+fn gone_there(count: usize) -> (Bench, Vec<Operation>) {
+    let mut bench = Bench::new(1);
+    let files: Vec<_> = (0..count).map(|number| format!("f{number}")).collect();
+    files.iter().for_each(|at| bench.file(at, b"content"));
+    bench.later();
+    let trash = |at: &String| {
+        assert!(bench.world.drive.person_trash(at));
+        let id = Some(bench.base(at).unwrap().id.clone());
+        op(Action::TrashLocal { id, local: bench.local(at), folder: false }, at)
+    };
+    let operations = files.iter().map(trash).collect();
+    (bench, operations)
+}
+
+#[test]
+fn a_deletion_here_that_could_not_be_stored_stays_noted() {
+    let (mut bench, operations) = gone_there(3);
+    // The note is stored, what was done is not, and then there is room again.
+    bench.world.fuse.script(Call::Store, 1, Fault::Io);
+    let one_by_one = ExecuteOptions { group_items: 1, ..options() };
+    let outcome = bench.run_with(&plan(operations), &one_by_one);
+    assert!(matches!(outcome.ended, Some(End::Store(_))), "{outcome:?}");
+    assert_eq!(outcome.counts.deleted_local, 1);
+    assert!(bench.base("f0").is_some());
+    bench.recover();
+    assert!(bench.base("f0").is_none(), "it went here by us, and by no person");
+    assert!(bench.base("f1").is_some() && bench.state.intents.is_empty());
+}
+
+#[test]
+fn a_deletion_here_is_noted_anew_where_its_note_could_not_be_stored() {
+    let (mut bench, mut operations) = gone_there(3);
+    // A folder that was made a moment ago goes away again before it is saved.
+    bench.world.drive.mkdir("d").unwrap();
+    bench.world.drive.create("d/f", b"content").unwrap();
+    operations.insert(0, op(Action::MakeLocalFolder { remote: bench.remote("d") }, "d"));
+    let file = op(Action::Download { remote: bench.remote("d/f"), over: None }, "d/f");
+    operations.insert(1, super::after(file, &[0]));
+    bench.world.fuse.script(Call::Sync, 0, Fault::Io);
+    for step in 1..80 {
+        let disk = bench.world.disk.clone();
+        bench.world.fuse.interject(step, move || {
+            if disk.read("d/f").is_some() {
+                assert!(disk.delete("d"));
+            }
+        });
+    }
+    bench.world.fuse.forget_calls();
+    let outcome = bench.run(&plan(operations));
+    assert_eq!((outcome.plan_again.len(), outcome.counts.deleted_local), (1, 2), "{outcome:?}");
+    let trace = bench.world.fuse.trace();
+    let before = trace.iter().take_while(|(call, _)| *call != Call::TrashLocal);
+    assert!(before.filter(|(call, _)| *call == Call::Store).count() > 0, "{trace:?}");
+}

@@ -118,3 +118,32 @@ fn a_first_run_says_nothing_before_both_sides_were_compared() {
     assert!(pass_here(&bench, &mut engine).is_empty());
     full_passes(&bench, &mut engine);
 }
+
+#[test]
+fn half_of_a_move_holds_nothing_for_a_person() {
+    let mut bench = Bench::new(1);
+    bench.folder("away");
+    bench.folder("d");
+    (0..30).for_each(|number| bench.file(&format!("d/f{number}"), b"content"));
+    bench.later();
+    let mut engine = engine(&bench);
+    let guarded = Settings { guard: GuardLimits { max_deletes: 10, max_delete_percent: 0 }, ..settings() };
+    let mut pass = |look: &Look, is_settled: bool| {
+        bench.later();
+        let options = PassOptions { is_settled_here: &|| is_settled, ..PassOptions::new("mark") };
+        engine.pass(&Bench::ports(&bench.world), &guarded, look, &options, &mut |_| {}).unwrap()
+    };
+    pass(&Look::whole(), true);
+    // The folder's new place was not read yet.
+    assert!(bench.world.disk.mv("d", "away/d"));
+    let half = Look { local: LocalLook::Folders(vec![path("")]), remote: false };
+    let before = bench.world.store.groups();
+    let report = pass(&half, false);
+    assert_eq!((report.held, report.pending), (0, true), "{:?}", report.notes);
+    assert_eq!(bench.world.store.groups(), before);
+    // A deletion that waits goes on waiting while other things happen.
+    assert!(bench.world.disk.delete("away"));
+    assert_eq!(pass(&Look::whole(), true).held, 32);
+    assert_eq!(pass(&half, false).held, 32);
+    assert!(bench.world.drive.find("d/f7").is_some());
+}

@@ -1,6 +1,6 @@
 //! Moves, renames and new folders.
 
-use icloudds::engine::operation::{Action, LocalSeen, Operation, Parent};
+use icloudds::engine::operation::{Action, LocalSeen, Operation, Parent, UploadTarget};
 
 use super::{Bench, after, assert_clean, assert_planned_again, known, op, path, plan};
 use crate::sim::drive::switches::{EtagUp, NameStorage, Taken};
@@ -311,4 +311,24 @@ fn two_files_change_places_here_through_a_temporary_name() {
     assert_clean(&bench.run(&plan(operations)));
     bench.assert_agreed();
     assert_eq!((bench.read("y"), bench.read("d/x")), ("x".into(), "y".into()));
+}
+
+#[test]
+fn what_was_moved_twice_here_is_still_the_planned_version() {
+    let mut bench = Bench::new(1);
+    bench.file("a", b"content");
+    bench.later();
+    assert!(bench.world.disk.write("a", b"edited"));
+    bench.later();
+    let seen = bench.local("a");
+    let step = |from: &str, to: &str| {
+        op(Action::MoveLocal { remote: None, local: LocalSeen { path: path(from), ..seen.clone() } }, to)
+    };
+    let upload = Action::Upload {
+        local: LocalSeen { path: path("b"), ..seen.clone() },
+        target: UploadTarget::New { parent: known(bench.id("")), name: "b".into() },
+    };
+    let operations = vec![step("a", "aside"), after(step("aside", "b"), &[0]), after(op(upload, "b"), &[1])];
+    assert_clean(&bench.run(&plan(operations)));
+    assert_eq!(bench.read_remote("b"), "edited");
 }

@@ -11,6 +11,7 @@
 mod broken;
 mod crashes;
 mod history;
+mod meanwhile;
 mod oracle;
 mod person;
 mod rigged;

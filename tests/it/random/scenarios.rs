@@ -10,7 +10,7 @@ use super::run::Run;
 use crate::sim::{Crash, Outcome};
 
 /// A world with these twists in which nobody acts but the test.
-fn world(seed: u64, twists: &[Twist]) -> Run {
+pub fn world(seed: u64, twists: &[Twist]) -> Run {
     Run::new(
         &History { seed, twists: twists.to_vec(), odd: true, apart: false, ops: Vec::new() },
         None,
@@ -18,7 +18,7 @@ fn world(seed: u64, twists: &[Twist]) -> Run {
     )
 }
 
-fn wait(run: &Run) {
+pub fn wait(run: &Run) {
     run.world.clock.advance(Duration::from_secs(100));
 }
 
@@ -30,11 +30,11 @@ fn pass(run: &mut Run) {
 }
 
 /// A whole pass that may crash on the way; whether it did not.
-fn passes(run: &mut Run) -> bool {
+pub fn passes(run: &mut Run) -> bool {
     matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_)))
 }
 
-fn is_at_peace(run: &mut Run) {
+pub fn is_at_peace(run: &mut Run) {
     if let Err(broken) = oracle::at_any_time(run).and_then(|()| oracle::after_quiet(run)) {
         panic!("{broken}");
     }
@@ -223,4 +223,19 @@ fn a_deletion_here_that_was_cut_short_behind_a_closed_door_holds_nothing_else_up
             break;
         }
     }
+}
+
+#[test]
+fn a_pass_that_looks_at_nothing_anew_stores_nothing() {
+    let mut run = world(1, &[]);
+    assert!(run.world.drive.create("f", b"downloaded").is_some() && run.world.disk.write("g", b"uploaded"));
+    assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+    let nothing = Look { local: LocalLook::Folders(Vec::new()), remote: false };
+    let mut groups = Vec::new();
+    for _ in 0..5 {
+        wait(&run);
+        assert!(matches!(run.run(&nothing, true), Ok(Outcome::Done(Ok(_)))));
+        groups.push(run.world.store.groups());
+    }
+    assert_eq!(groups[1], groups[4], "{groups:?}");
 }
