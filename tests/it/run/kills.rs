@@ -38,6 +38,7 @@ fn killed_at_random_moments_both_sides_end_equal_and_nothing_is_lost() {
 /// One world in which the daemon is killed so often.
 fn live_and_die(seed: u64, kills: u64) {
     let mut rig = quick();
+    rig.racing = true;
     // What a random person deletes is no accident.
     rig.set("guard.max_deletes", "0").set("guard.max_delete_percent", "0");
     for number in 0..12 {
