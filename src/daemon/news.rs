@@ -25,7 +25,10 @@ impl Loop {
     pub(super) fn hear(&mut self, news: News) {
         match news {
             News::Phase(phase) => self.phase = Some(phase),
-            News::Planned(pending) => self.tracker.pending = pending,
+            News::Planned(pending, here) => {
+                self.tracker.pending = pending;
+                self.tracker.counts.local = here.unwrap_or(self.tracker.counts.local);
+            }
             News::Event(event) => self.track(&event),
             News::Reached(result) => {
                 self.asking = None;
@@ -183,11 +186,12 @@ impl Loop {
         self.tracker.last_pass_quiet = rests;
         self.tracker.pending = Pending::default();
         self.waiting.clear();
-        let skipped = report.notes.iter().filter_map(|note| match &note.kind {
-            NoteKind::Skipped(why) => Some((&note.path, why.as_str())),
-            _ => None,
-        });
-        self.tracker.set_skipped(skipped);
+        let told = |kind: fn(&NoteKind) -> Option<&str>| {
+            report.notes.iter().filter_map(move |note| kind(&note.kind).map(|why| (&note.path, why)))
+        };
+        self.tracker.set_skipped(told(NoteKind::skipped));
+        self.tracker.set_unfit(told(NoteKind::set_aside));
+        self.notes = report.notes;
         if let Some(engine) = &self.engine {
             self.tracker.counts = super::tell::counts(engine);
         }

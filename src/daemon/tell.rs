@@ -6,6 +6,7 @@ use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, Operation};
 use crate::engine::pass::Engine;
 use crate::engine::ports::Clock as _;
+use crate::engine::view::LocalView;
 use crate::model::{LocalKind, Node, RelPath, Side, State};
 use crate::status::{Counts, Pending, Progress, SideCounts, StatusDocument};
 use std::collections::BTreeSet;
@@ -203,17 +204,25 @@ pub(super) fn pending(operations: &[Operation]) -> Pending {
 
 /// What each side holds, as last seen.
 pub(super) fn counts(engine: &Engine) -> Counts {
-    let mut counts = Counts::default();
-    if let Some(view) = &engine.local {
-        for node in view.tree.walk(Node::ROOT).skip(1) {
-            let entry = view.tree.get(node);
-            count(&mut counts.local, entry.kind == LocalKind::Folder, entry.stamp.size);
-        }
-    }
+    let local = engine.local.as_ref().map(counts_here).unwrap_or_default();
+    let mut counts = Counts { local, ..Counts::default() };
     if let Some(view) = &engine.remote {
         for node in view.tree.walk(Node::ROOT).skip(1) {
             let entry = view.tree.get(node);
             count(&mut counts.remote, entry.is_folder(), entry.size.unwrap_or(0));
+        }
+    }
+    counts
+}
+
+/// What this side holds.
+pub(super) fn counts_here(view: &LocalView) -> SideCounts {
+    let mut counts = SideCounts::default();
+    for node in view.tree.walk(Node::ROOT).skip(1) {
+        let entry = view.tree.get(node);
+        match entry.kind {
+            LocalKind::Special => {}
+            kind => count(&mut counts, kind == LocalKind::Folder, entry.stamp.size),
         }
     }
     counts

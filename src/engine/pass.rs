@@ -95,8 +95,8 @@ pub struct PassOptions<'a> {
     pub is_settled_here: &'a dyn Fn() -> bool,
     /// Told before each part of the pass.
     pub on_phase: &'a dyn Fn(Phase),
-    /// Told what will be done, before the first of it is.
-    pub on_plan: &'a dyn Fn(&Plan),
+    /// Told what will be done, before the first of it is, and what was seen here.
+    pub on_plan: &'a dyn Fn(&Plan, Option<&LocalView>),
 }
 
 /// The parts of a pass.
@@ -116,7 +116,7 @@ impl<'a> PassOptions<'a> {
             ignore_next_try: false,
             is_settled_here: &|| true,
             on_phase: &|_| {},
-            on_plan: &|_| {},
+            on_plan: &|_, _| {},
         }
     }
 }
@@ -311,7 +311,7 @@ impl Engine {
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
-        (options.on_plan)(&planned.plan);
+        (options.on_plan)(&planned.plan, self.local.as_ref());
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
         report.pending |= left_out > 0;
         Ok(report)

@@ -69,6 +69,7 @@ pub struct Tracker {
     progress: Option<Progress>,
     samples: VecDeque<(Instant, u64)>,
     skipped: Vec<SkippedItem>,
+    unfit: Vec<(RelPath, String)>,
     conflicts: VecDeque<Remembered<(String, Option<String>)>>,
     activity: VecDeque<Remembered<String>>,
 }
@@ -91,6 +92,7 @@ impl Tracker {
             progress: None,
             samples: VecDeque::new(),
             skipped: Vec::new(),
+            unfit: Vec::new(),
             conflicts: VecDeque::new(),
             activity: VecDeque::new(),
         }
@@ -161,6 +163,12 @@ impl Tracker {
             .collect();
     }
 
+    /// What the last pass could not plan with, and why. Each plan finds such items out anew, so nothing of them is stored.
+    pub fn set_unfit<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
+        let items = items.into_iter().take(SKIPPED_LISTED);
+        self.unfit = items.map(|(path, reason)| (path.clone(), reason.to_owned())).collect();
+    }
+
     /// A conflict was settled; `copy` is where the other version is kept.
     pub fn conflict(&mut self, path: &RelPath, copy: Option<&RelPath>, now: i64) {
         self.totals.conflicts += 1;
@@ -177,15 +185,18 @@ impl Tracker {
     pub fn document(&self, stored: &State, zone: &TimeZone) -> StatusDocument {
         let when = |seconds: i64| When::new(seconds, zone);
         let safe = |text: &str| mask(text).into_owned();
-        let set_aside: Vec<SetAsideItem> = stored
-            .set_aside
-            .iter()
-            .map(|(path, item)| SetAsideItem {
-                path: path.to_string(),
-                reason: safe(&item.reason),
-                next_try: item.next_try.map(when),
-            })
-            .collect();
+        let tried = stored.set_aside.iter().map(|(path, item)| SetAsideItem {
+            path: path.to_string(),
+            reason: safe(&item.reason),
+            next_try: item.next_try.map(when),
+        });
+        let unfit = self.unfit.iter().filter(|(path, _)| !stored.set_aside.contains_key(path));
+        let unfit = unfit.map(|(path, reason)| SetAsideItem {
+            path: path.to_string(),
+            reason: safe(reason),
+            next_try: None,
+        });
+        let set_aside: Vec<SetAsideItem> = tried.chain(unfit).collect();
         let held_deletes = stored.guard.held.len() as u64;
         let settled = self.pending.total() == 0 && held_deletes == 0 && set_aside.is_empty();
         StatusDocument {

@@ -17,3 +17,4 @@ mod secrets;
 mod session;
 mod signals;
 mod soak;
+mod told;
