@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::AppError;
 use super::open::{Opened, conflict_mark};
-use super::report::{Teller, tell_notes};
+use super::report::{Teller, tell_notes, tell_unsettled};
 use crate::engine::pass::{Look, PassOptions, Report};
 use crate::exit::ExitCode;
 use crate::model::Change;
@@ -72,6 +72,7 @@ fn conclude(opened: &mut Opened, report: &Report, rests: bool) -> Result<ExitCod
         log::info!("in sync: both sides are equal");
         return Ok(ExitCode::Success);
     }
+    tell_unsettled(report);
     log::warn!(set_aside, held = report.held; "finished, but not everything is in sync");
     Ok(ExitCode::Unfinished)
 }

@@ -175,6 +175,8 @@ pub(super) struct Loop {
     pub(super) told: BTreeSet<String>,
     /// What the last pass left alone.
     pub(super) notes: Vec<Note>,
+    /// How many passes in a row did nothing and still left something for later.
+    pub(super) unsettled_rounds: u32,
     /// What was said of such items already.
     pub(super) told_notes: BTreeSet<String>,
     pub(super) last_pass_began: Option<Instant>,
@@ -259,6 +261,7 @@ impl Loop {
             plan_call: None,
             told: BTreeSet::new(),
             notes: Vec::new(),
+            unsettled_rounds: 0,
             told_notes: BTreeSet::new(),
             last_pass_began: None,
             last_pass_failed: None,

@@ -336,6 +336,14 @@ impl NoteKind {
         }
     }
 
+    /// What is not known of an item now.
+    pub fn unsettled(&self) -> Option<&str> {
+        match self {
+            Self::Unsettled(why) => Some(why),
+            _ => None,
+        }
+    }
+
     /// Why an item cannot be synced as it is.
     pub fn set_aside(&self) -> Option<&str> {
         match self {
