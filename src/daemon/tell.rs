@@ -4,7 +4,7 @@ use super::jobs::{self};
 use super::main_loop::{Lent, Loop, Running};
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, Operation};
-use crate::engine::pass::Engine;
+use crate::engine::pass::{Engine, Phase};
 use crate::engine::ports::Clock as _;
 use crate::engine::view::LocalView;
 use crate::model::{LocalKind, Node, RelPath, Side, State};
@@ -110,7 +110,8 @@ impl Loop {
             Event::SetAside { path, reason, .. } => {
                 self.tracker.activity(format!("set aside {path}: {reason}"), now)
             }
-            Event::Progress(progress) => self.tracker.progress(
+            // A pass that only compares has nothing to show.
+            Event::Progress(progress) if self.phase == Some(Phase::Working) => self.tracker.progress(
                 Progress {
                     items_done: progress.items_done,
                     items_total: progress.items_total,
