@@ -261,7 +261,9 @@ impl From<DiskError> for Halt {
             DiskError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 Self::Aside(format!("{why}: give the user that runs icloudds access to it"))
             }
-            DiskError::Io { source, .. } if source.kind() == ErrorKind::ReadOnlyFilesystem => {
+            DiskError::Io { source, .. }
+                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::CrossesDevices) =>
+            {
                 Self::Aside(why)
             }
             DiskError::Io { .. } => Self::again(why),
