@@ -18,7 +18,7 @@ use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execu
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
 use super::observe::local::signatures;
-use super::operation::{Action, Note, NoteKind, Plan, Replacement};
+use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
@@ -308,6 +308,15 @@ impl Engine {
                 planned.plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
         }
         let left_out = whole - planned.plan.operations.len();
+        // What was set aside and is not due is nothing to do, and no reason to plan again. The planner knows an item by
+        // the place that it has, an operation by the one that it is to get.
+        let now = ports.clock.now().whole_seconds();
+        let set_aside = &self.state.set_aside;
+        let is_later = |operation: &Operation| {
+            let next = set_aside.get(&operation.path).and_then(|aside| aside.next_try);
+            !options.ignore_next_try && next.is_some_and(|next| next > now)
+        };
+        planned.plan = planned.plan.without(&is_later);
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
