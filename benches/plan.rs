@@ -147,6 +147,7 @@ fn measure(what: &str, trees: Trees) {
         local_only: &local_only,
         conflict_mark: "2026-11-22 10-00-00 nas",
         local_folds_case: false,
+        recent_since: i64::MAX,
     };
     let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new() };
     let remote = RemoteView { tree: remote, absent: HashMap::new(), unusable: Vec::new(), complete: true };

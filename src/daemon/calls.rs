@@ -44,7 +44,7 @@ impl Loop {
             ControlRequest::Pause => {
                 self.paused = true;
                 call.answer(ControlReply::done(
-                    "paused: `icloudds resume` goes on; a pass that runs comes to its end first",
+                    "paused: `icloudds resume` goes on; what is under way is finished first",
                 ));
             }
             ControlRequest::Resume => {

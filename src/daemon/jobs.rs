@@ -2,7 +2,7 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::{Builder, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -127,6 +127,8 @@ pub(super) struct Pass {
     pub dirty: bool,
     /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
     pub stirred: Arc<AtomicU64>,
+    /// Set by the loop once something else waits: the pass begins nothing new then.
+    pub enough: Arc<AtomicBool>,
     /// It follows a walk.
     pub walked: bool,
     /// Something was done since both sides were last equal.
@@ -230,6 +232,7 @@ fn with_hooks<T>(
         conflict_mark: &mark,
         ignore_next_try: job.by_person,
         is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
+        is_enough: &|| job.enough.load(Ordering::Relaxed),
         on_phase: &|phase| tell(News::Phase(phase)),
         on_plan: &|plan: &Plan, here: Option<&LocalView>| {
             tell(News::Planned(pending(&plan.operations), here.map(counts_here)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, bounded, never, select};
@@ -145,6 +145,12 @@ pub(super) struct Loop {
     pub(super) watching: Watching,
     pub(super) debounce: Debounce,
     pub(super) stirred: Arc<AtomicU64>,
+    /// Tells the pass that runs that something else waits.
+    pub(super) enough: Arc<AtomicBool>,
+    /// The last pass left some of its plan for the next one.
+    pub(super) cut_short: bool,
+    /// When the pass that runs began to carry things out.
+    pub(super) working_since: Option<Instant>,
     pub(super) schedule: Schedule,
     /// A person asked for a pass now; both sides are looked at first.
     pub(super) asked: bool,
@@ -247,6 +253,9 @@ impl Loop {
             watch: never(),
             watching: Watching::Off,
             stirred: Arc::default(),
+            enough: Arc::default(),
+            cut_short: false,
+            working_since: None,
             asked: false,
             scan_due: true,
             scans_all: false,

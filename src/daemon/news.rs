@@ -9,7 +9,7 @@ use crate::app::AppError;
 use crate::app::drive::Drive;
 use crate::app::report::{tell_notes, tell_unsettled};
 use crate::engine::operation::NoteKind;
-use crate::engine::pass::{HereReport, PassError, Report, Settings};
+use crate::engine::pass::{HereReport, PassError, Phase, Report, Settings};
 use crate::engine::ports::{Clock as _, RemoteError};
 use crate::icloud::drive::Pulse;
 use crate::status::Pending;
@@ -26,7 +26,12 @@ const UNREADABLE_LOOK: Duration = Duration::from_secs(60);
 impl Loop {
     pub(super) fn hear(&mut self, news: News) {
         match news {
-            News::Phase(phase) => self.phase = Some(phase),
+            News::Phase(phase) => {
+                self.phase = Some(phase);
+                if phase == Phase::Working {
+                    self.working_since.get_or_insert_with(Instant::now);
+                }
+            }
             News::Planned(pending, here) => {
                 self.tracker.pending = pending;
                 self.tracker.counts.local = here.unwrap_or(self.tracker.counts.local);
@@ -49,6 +54,7 @@ impl Loop {
                 self.lent = None;
                 self.running = Running::Nothing;
                 self.phase = None;
+                self.working_since = None;
                 self.tracker.progress_over();
                 match done.result {
                     Ended::Opened { drive, result } => self.opened(drive, result),
@@ -179,7 +185,14 @@ impl Loop {
         // What was done may have made something else possible, such as uploading a conflict copy.
         self.again =
             (!report.quiet).then(|| self.again.unwrap_or(0) + 1).filter(|times| *times <= MOST_AGAIN);
-        self.schedule.settle_later(report.pending || (!report.quiet && self.again.is_none()), now);
+        self.cut_short = report.outcome.cut_short;
+        if self.cut_short {
+            log::debug!("what is left waits until both sides are looked at again");
+            self.again = Some(0);
+            self.schedule.refresh_at = now;
+        } else {
+            self.schedule.settle_later(report.pending || (!report.quiet && self.again.is_none()), now);
+        }
         if by_person && self.again.is_some() && report.outcome.failed.is_empty() {
             // What a person asked for goes on until nothing is left, or what is left fails.
             self.asked = true;
@@ -209,6 +222,7 @@ impl Loop {
     }
 
     fn pass_failed(&mut self, error: PassError, now: Instant) {
+        self.cut_short = false;
         // What was seen may be of another moment: the next pass looks at everything.
         self.scan_due = true;
         self.plan_due = true;

@@ -3,6 +3,7 @@
 //! looks go on without it. A pass with iCloud is alone: a look that overlaps our own writes would be older than the base.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -30,8 +31,23 @@ impl Loop {
         if self.session_look.is_some_and(|at| at <= now) {
             self.look_at_session(now);
         }
+        self.cut_pass_short(now);
         self.next_there(now);
         self.next_here(now);
+    }
+
+    /// A pass that has much to do comes to an early end when somebody wants something else, or when both sides should be looked
+    /// at again. What it has under way is finished first.
+    fn cut_pass_short(&mut self, now: Instant) {
+        let wanted = self.paused || self.asked || self.plan_call.is_some();
+        if self.running == Running::Pass && (wanted || self.enough_at().is_some_and(|at| at <= now)) {
+            self.enough.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// When the pass that runs has had its time.
+    fn enough_at(&self) -> Option<Instant> {
+        self.working_since.map(|since| since + self.schedule.longest_pass())
     }
 
     // ---- iCloud -----------------------------------------------------------------------------
@@ -227,6 +243,7 @@ impl Loop {
             // Folders that changed but are not quiet yet may hold the other half of a move.
             dirty: self.debounce.is_dirty(),
             stirred: Arc::clone(&self.stirred),
+            enough: Arc::default(),
             walked: false,
             worked: self.worked,
             dumps: None,
@@ -236,6 +253,7 @@ impl Loop {
     fn start_pass(&mut self, look: LocalLook) {
         let (Some(there), Some(job)) = (self.there.clone(), self.job(look)) else { return };
         let Some(engine) = self.lend(Running::Pass) else { return };
+        self.enough = Arc::clone(&job.enough);
         self.plan_due = false;
         let walked = std::mem::take(&mut self.walked);
         let job = Pass {
@@ -296,6 +314,7 @@ impl Loop {
                 self.running = what;
                 self.job_began = Instant::now();
                 self.phase = None;
+                self.working_since = None;
             }
             // The engine went down with the closure; the stored state is sound, and a restart begins there.
             Err(error) => panic!("cannot start a thread: {error}"),
@@ -315,6 +334,7 @@ impl Loop {
         by(self.systemd.tick_every().map(|interval| now + interval.min(TICK)));
         by(self.state_changes_at());
         by(self.session_look);
+        by(self.enough_at().filter(|at| *at > now));
         let waits_there = self.schedule.there.not_before.filter(|at| *at > now);
         if self.asking.is_none() && self.running != Running::Pass && self.session_look.is_none() {
             match waits_there {
@@ -387,6 +407,9 @@ impl Loop {
         }
         if first && !self.initial_done {
             return self.tracker.state();
+        }
+        if self.cut_short {
+            return S::Syncing;
         }
         if self.holds_deletions() { S::Guarded } else { S::Idle }
     }

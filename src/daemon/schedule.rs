@@ -79,6 +79,8 @@ pub(super) struct Schedule {
     pub here: Patience,
     /// The next walk may not begin before, so that walking takes at most a quarter of the time.
     rest_until: Instant,
+    /// How long the last walk took.
+    walk_took: Duration,
     unsettled: u32,
 }
 
@@ -94,6 +96,7 @@ impl Schedule {
             there: Patience::default(),
             here: Patience::default(),
             rest_until: now,
+            walk_took: Duration::ZERO,
             unsettled: 0,
         }
     }
@@ -102,8 +105,15 @@ impl Schedule {
     pub fn walked(&mut self, took: Duration, now: Instant) {
         // Walking takes at most a quarter of the time, so on a huge drive the period stretches.
         self.rest_until = now + took * 3;
+        self.walk_took = took;
         self.refresh_at = (now + self.periods.refresh).max(self.rest_until);
         self.check_at = now + self.periods.check;
+    }
+
+    /// How long a pass may carry things out before both sides are looked at again: long against what a look takes, so that a first
+    /// sync of days still serves what changes meanwhile.
+    pub fn longest_pass(&self) -> Duration {
+        (self.periods.refresh * 5).max(self.walk_took * 10)
     }
 
     /// Something changed on iCloud: walk through it as soon as walking has rested enough.

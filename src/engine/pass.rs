@@ -31,6 +31,9 @@ use here::look_here;
 /// So often an operation that was cut short may be refused to be settled before it is given up.
 const MOST_REFUSALS: u32 = 5;
 
+/// So long, in seconds, what somebody modified goes before what is older.
+const RECENT_SECONDS: i64 = 3600;
+
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -93,6 +96,8 @@ pub struct PassOptions<'a> {
     /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
     /// nothing counts as deleted here (`docs/sync.md` §7).
     pub is_settled_here: &'a dyn Fn() -> bool,
+    /// Asked while the plan is carried out: whether something else waits, so that nothing new is begun.
+    pub is_enough: &'a dyn Fn() -> bool,
     /// Told before each part of the pass.
     pub on_phase: &'a dyn Fn(Phase),
     /// Told what will be done, before the first of it is, and what was seen here.
@@ -115,6 +120,7 @@ impl<'a> PassOptions<'a> {
             conflict_mark,
             ignore_next_try: false,
             is_settled_here: &|| true,
+            is_enough: &|| false,
             on_phase: &|_| {},
             on_plan: &|_, _| {},
         }
@@ -413,6 +419,7 @@ impl Engine {
             local_only: &self.state.local_only,
             conflict_mark: options.conflict_mark,
             local_folds_case,
+            recent_since: now.saturating_sub(RECENT_SECONDS),
         };
         let mut plan = plan(&self.state.base, local, remote, recognition, &policy);
         plan.notes.extend(self.skipped.notes(&self.state.base, local, remote));
@@ -445,6 +452,7 @@ impl Engine {
                 && !self.state.calibration.in_place_refused,
             packages: settings.packages,
             ignore_next_try: options.ignore_next_try,
+            is_enough: options.is_enough,
             ..ExecuteOptions::new(&conflict, &junk)
         };
         self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
@@ -461,7 +469,7 @@ impl Engine {
         Ok(Report {
             planned: plan.operations.len(),
             quiet,
-            pending: plan.is_unsettled() || !outcome.plan_again.is_empty(),
+            pending: plan.is_unsettled() || outcome.cut_short || !outcome.plan_again.is_empty(),
             held: self.state.guard.held.len(),
             complete: self.remote.as_ref().is_some_and(|view| view.complete),
             notes: plan.notes,

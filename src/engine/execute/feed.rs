@@ -31,6 +31,13 @@ impl<'a> Lane<'a> {
         let context = self.context();
         while self.goes_on() {
             let due = self.schedule.wake(self.ports.clock.now());
+            if self.outcome.cut_short {
+                match self.next_on_lane() {
+                    Some(index) => self.lane_step(index),
+                    None => break,
+                }
+                continue;
+            }
             match self.schedule.first() {
                 Some((index, Class::Lane)) => self.lane_step(index),
                 Some((index, class)) => {
@@ -73,14 +80,14 @@ impl<'a> Lane<'a> {
                 }
                 let due = self.schedule.wake(self.ports.clock.now());
                 // Nobody else sends, so a channel that is not full takes a group at once.
-                while self.outcome.ended.is_none() && !job_sender.is_full() {
+                while self.outcome.ended.is_none() && !self.outcome.cut_short && !job_sender.is_full() {
                     let Some(jobs) = self.next_group(workers) else { break };
                     under_way += jobs.len();
                     if job_sender.send(jobs).is_err() {
                         break;
                     }
                 }
-                if let Some(index) = self.schedule.peek(Class::Lane) {
+                if let Some(index) = self.next_on_lane() {
                     self.lane_step(index);
                 } else if under_way > 0 {
                     let wait = due.map_or(TICK, |due| self.until(due).min(TICK));
@@ -98,6 +105,8 @@ impl<'a> Lane<'a> {
                         Err(RecvTimeoutError::Timeout) => self.tell_progress(),
                         Err(RecvTimeoutError::Disconnected) => break,
                     }
+                } else if self.outcome.cut_short {
+                    break;
                 } else if let Some(due) = due {
                     self.wait_until(due);
                 } else if self.schedule.first().is_none() {

@@ -187,6 +187,7 @@ impl Lane<'_> {
             ..self.agreed(operation.reason, &remote, &here)
         };
         self.vouch_for(&remote.id, local);
+        self.went_into(parent, &remote.id);
         self.ledger.put(parent, agreed)?;
         self.living.insert(remote.id.clone(), now.whole_seconds());
         self.made.insert(index, remote.id);

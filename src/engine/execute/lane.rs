@@ -1,6 +1,6 @@
 //! The one lane: picks what is next, runs it, and decides what follows from how it ended.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -55,6 +55,8 @@ pub(super) struct Lane<'a> {
     pub(super) made: HashMap<usize, ItemId>,
     /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
     pub(super) living: HashMap<ItemId, i64>,
+    /// What went into folders on iCloud since they were seen outside the trash.
+    pub(super) went_in: BTreeMap<ItemId, Vec<ItemId>>,
     /// Items whose deletion here is noted, and the intents that note them.
     pub(super) noted: HashSet<ItemId>,
     pub(super) notes: Vec<u64>,
@@ -95,6 +97,7 @@ impl<'a> Lane<'a> {
             versions: Versions::default(),
             made: HashMap::new(),
             living: HashMap::new(),
+            went_in: BTreeMap::new(),
             noted: HashSet::new(),
             notes: Vec::new(),
             temporary: HashMap::new(),
@@ -125,10 +128,11 @@ impl<'a> Lane<'a> {
         for number in std::mem::take(&mut self.notes) {
             self.ledger.end(number);
         }
+        self.look_back();
         let last = self.ledger.close();
         self.stored(last);
         for (index, operation) in self.plan.operations.iter().enumerate() {
-            if self.outcome.ended.is_none() && !self.schedule.is_over(index) {
+            if self.outcome.ended.is_none() && !self.outcome.cut_short && !self.schedule.is_over(index) {
                 // Its dependencies do not add up: the planner has to say anew what it wants.
                 self.outcome.plan_again.push((operation.path.clone(), "its turn never came".into()));
             }
@@ -352,6 +356,9 @@ impl<'a> Lane<'a> {
 
     /// Stores a group that is due; `false` when the pass has ended.
     pub(super) fn goes_on(&mut self) -> bool {
+        // What is enough stays enough, whatever is answered later.
+        self.outcome.cut_short =
+            self.outcome.cut_short || self.schedule.open() > 0 && (self.options.is_enough)();
         if self.outcome.ended.is_none() {
             let result = self.ledger.flush_if_due();
             self.stored(result);
@@ -365,6 +372,19 @@ impl<'a> Lane<'a> {
             Ok(()) => {}
             Err(Halt::End(end)) => self.end(end),
             Err(halt) => self.outcome.plan_again.push((RelPath::root(), halt.to_string())),
+        }
+    }
+
+    /// What the lane does next. Once it is enough, only what was transferred already.
+    pub(super) fn next_on_lane(&self) -> Option<usize> {
+        match self.outcome.cut_short {
+            false => self.schedule.peek(Class::Lane),
+            true => self
+                .arrived
+                .keys()
+                .filter(|index| self.schedule.is_ready(Class::Lane, **index))
+                .min()
+                .copied(),
         }
     }
 

@@ -3,8 +3,10 @@
 //! Nobody knows whether the service refuses to put items into a folder that lies in the trash
 //! (`docs/protocol-open-questions.md`). Where it does not, what a person made here would look deleted there.
 
+use std::collections::{BTreeSet, HashMap, HashSet};
+
 use crate::engine::ports::{LookUp, RemoteParent};
-use crate::model::{ItemId, Node};
+use crate::model::{ItemId, Node, RelPath};
 
 use super::lane::Lane;
 use super::report::Halt;
@@ -40,23 +42,74 @@ impl Lane<'_> {
         }
         let asked: Vec<_> = folders.iter().map(|folder| (folder.clone(), true)).collect();
         let answers = self.ports.remote.look_up(&asked)?;
-        let above: Vec<_> = folders.iter().skip(1).cloned().collect();
-        for (number, (folder, answer)) in folders.into_iter().zip(answers).enumerate() {
-            let is_lost = match answer {
-                // One that was moved may be in the trash with the folder that it was moved to.
-                LookUp::Found(found) => {
-                    let elsewhere = above.get(number).is_some_and(|above| !hangs_in(&found, above));
-                    found.parent == RemoteParent::Trash || elsewhere
-                }
-                // A look-up may be late for what we have just made.
-                LookUp::Gone => !self.made.values().any(|made| *made == folder),
-                LookUp::Unknown => false,
-            };
-            if is_lost {
+        for (number, (folder, answer)) in folders.iter().zip(&answers).enumerate() {
+            // A look-up may be late for what we have just made.
+            let is_new = || self.made.values().any(|made| made == folder);
+            if is_lost(answer, folders.get(number + 1), is_new) {
                 return Err(Halt::replan("the folder it goes to was moved or deleted on iCloud meanwhile"));
             }
+        }
+        for folder in folders {
+            self.went_in.remove(&folder);
             self.living.insert(folder, now);
         }
         Ok(())
+    }
+
+    /// Remembers that something of ours went into a folder on iCloud.
+    pub(super) fn went_into(&mut self, folder: &ItemId, id: &ItemId) {
+        if !self.folders_of(folder).is_empty() {
+            self.went_in.entry(folder.clone()).or_default().push(id.clone());
+        }
+    }
+
+    /// Looks once more at the folders into which something went. Where one was deleted between the look before and what
+    /// went into it, that is not agreed on: who deleted the folder had not seen it, and the next plan brings it back.
+    pub(super) fn look_back(&mut self) {
+        let went_in = std::mem::take(&mut self.went_in);
+        let chains: Vec<_> = went_in.keys().map(|folder| self.folders_of(folder)).collect();
+        let asked: BTreeSet<_> = chains.iter().flatten().cloned().collect();
+        let asked: Vec<_> = asked.into_iter().map(|folder| (folder, true)).collect();
+        if asked.is_empty() || self.outcome.ended.is_some() {
+            return;
+        }
+        let answers = match self.ports.remote.look_up(&asked) {
+            Ok(answers) => answers,
+            // All is done and verified but for this: the next pass fails in the same way, and tells.
+            Err(_) => return,
+        };
+        let answers: HashMap<_, _> = asked.iter().map(|(folder, _)| folder).zip(&answers).collect();
+        let made: HashSet<_> = self.made.values().collect();
+        let mut lost = Vec::new();
+        for (chain, items) in chains.iter().zip(went_in.into_values()) {
+            let is_gone = chain.iter().enumerate().any(|(number, folder)| {
+                answers
+                    .get(folder)
+                    .is_some_and(|answer| is_lost(answer, chain.get(number + 1), || made.contains(folder)))
+            });
+            if is_gone {
+                lost.extend(items);
+            }
+        }
+        for id in lost {
+            let base = &self.ledger.state().base;
+            let path = base.by_id(&id).map_or_else(RelPath::root, |node| base.path(node));
+            self.ledger.forget(&id);
+            let why = "the folder it went to was moved or deleted on iCloud in that moment";
+            self.outcome.plan_again.push((path, why.into()));
+        }
+    }
+}
+
+/// Whether a folder on iCloud is in the trash, or may be with the folder that it was moved to. `above` is the folder that the base
+/// knows above it, and `is_new` says whether we made it in this pass.
+fn is_lost(answer: &LookUp, above: Option<&ItemId>, is_new: impl FnOnce() -> bool) -> bool {
+    match answer {
+        LookUp::Found(found) => {
+            let elsewhere = above.is_some_and(|above| !hangs_in(found, above));
+            found.parent == RemoteParent::Trash || elsewhere
+        }
+        LookUp::Gone => !is_new(),
+        LookUp::Unknown => false,
     }
 }

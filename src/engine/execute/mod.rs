@@ -75,6 +75,9 @@ pub struct ExecuteOptions<'a> {
     pub conflict_name: &'a dyn Fn(&RelPath, u32) -> RelPath,
     /// Whether a name is built-in junk that keeps no folder alive.
     pub is_junk: &'a dyn Fn(&str) -> bool,
+    /// Asked before each step: whether something else waits, so that nothing new is begun. What is under way is finished, the
+    /// rest is planned again.
+    pub is_enough: &'a dyn Fn() -> bool,
 }
 
 impl<'a> ExecuteOptions<'a> {
@@ -94,6 +97,7 @@ impl<'a> ExecuteOptions<'a> {
             ignore_next_try: false,
             conflict_name,
             is_junk,
+            is_enough: &|| false,
         }
     }
 }

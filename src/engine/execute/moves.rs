@@ -174,6 +174,7 @@ impl Lane<'_> {
         }
         entry.written_at = Some(self.ledger.now_seconds());
         self.vouch_for(&seen.id, local);
+        self.went_into(target, &seen.id);
         self.ledger.put(target, entry)
     }
 

@@ -178,6 +178,8 @@ pub struct Outcome {
     pub skipped: Vec<Skipped>,
     /// Set when the pass ended early.
     pub ended: Option<End>,
+    /// Whether operations were left for the next pass because something else waited.
+    pub cut_short: bool,
 }
 
 /// Why one step did not come to its end.

@@ -147,6 +147,7 @@ impl Lane<'_> {
             ..self.agreed(operation.reason, &remote, &here)
         };
         self.vouch_for(&remote.id, &sent.local);
+        self.went_into(parent, &remote.id);
         self.ledger.put(parent, entry)
     }
 

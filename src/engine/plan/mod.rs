@@ -78,6 +78,8 @@ pub struct Policy<'a> {
     pub conflict_mark: &'a str,
     /// Whether the local disk cannot hold names apart that differ only in case.
     pub local_folds_case: bool,
+    /// Contents that were modified since then, Unix seconds, are transferred before all others: somebody waits for them.
+    pub recent_since: i64,
 }
 
 /// Plans what makes both sides equal, as far as it can be known now.

@@ -47,14 +47,14 @@ pub(super) struct Emitter<'a, 'w> {
     pub operations: Vec<Operation>,
 }
 
-type Ready = BinaryHeap<Reverse<((usize, Kind), usize)>>;
+type Ready = BinaryHeap<Reverse<((usize, bool, Kind), usize)>>;
 
 impl Emitter<'_, '_> {
     fn run(&mut self) {
         let mut ready = Ready::new();
         for (index, task) in self.tasks.all.iter().enumerate() {
             if task.waits == 0 {
-                ready.push(Reverse((order(task.kind), index)));
+                ready.push(Reverse((self.order(task), index)));
             }
         }
         loop {
@@ -72,6 +72,26 @@ impl Emitter<'_, '_> {
             }
         }
         debug_assert!(self.tasks.all.iter().all(|task| task.done), "tasks wait for each other for ever");
+    }
+
+    /// Folders and moves first, then contents, the recent ones before the others, then deletions; the base's own last.
+    fn order(&self, task: &Task) -> (usize, bool, Kind) {
+        let (phase, later) = match task.kind {
+            Kind::MakeLocal | Kind::MoveLocal | Kind::MakeRemote | Kind::MoveRemote => (0, false),
+            Kind::Agree => (1, false),
+            Kind::Download | Kind::Upload | Kind::Reconcile => (1, !self.is_recent(task.key)),
+            Kind::TrashLocal | Kind::TrashRemote => (2, false),
+            Kind::KeepLocalOnly | Kind::KeepRemoteOnly | Kind::Forget => (3, false),
+        };
+        (phase, later, task.kind)
+    }
+
+    /// Whether it was modified a short while ago, on either side.
+    fn is_recent(&self, key: Key) -> bool {
+        let item = &self.items.all[&key];
+        let here = item.local.map(|node| self.world.local.tree.get(node).stamp.mtime.whole_seconds());
+        let there = item.remote.and_then(|node| self.world.remote.tree.get(node).mtime.map(|time| time.0));
+        here.max(there).is_some_and(|time| time >= self.world.policy.recent_since)
     }
 
     fn finish(&mut self, index: usize, ready: &mut Ready) {
@@ -154,7 +174,8 @@ impl Emitter<'_, '_> {
             if !task.done {
                 task.after.extend(operation);
                 if task.waits == 0 {
-                    ready.push(Reverse((order(task.kind), waiter)));
+                    let order = self.order(&self.tasks.all[waiter]);
+                    ready.push(Reverse((order, waiter)));
                 }
             }
         }
@@ -193,15 +214,4 @@ impl Emitter<'_, '_> {
         self.operations.push(Operation { action, path, reason, after });
         Some(number)
     }
-}
-
-/// Folders and moves first, then contents, then deletions; the base's own last.
-fn order(kind: Kind) -> (usize, Kind) {
-    let phase = match kind {
-        Kind::MakeLocal | Kind::MoveLocal | Kind::MakeRemote | Kind::MoveRemote => 0,
-        Kind::Agree | Kind::Download | Kind::Upload | Kind::Reconcile => 1,
-        Kind::TrashLocal | Kind::TrashRemote => 2,
-        Kind::KeepLocalOnly | Kind::KeepRemoteOnly | Kind::Forget => 3,
-    };
-    (phase, kind)
 }

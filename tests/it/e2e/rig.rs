@@ -10,6 +10,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, SystemTime};
 
+use icloudds_simulator::drive::model::journal::What;
 use icloudds_simulator::drive::person::Person;
 use icloudds_simulator::fault::{Effect, Fault, FaultBody};
 use icloudds_simulator::{SimConfig, Simulator};
@@ -460,7 +461,12 @@ impl Drop for Rig {
         // The one exception of `docs/sync.md` §6: who edits between our look and our commit is overwritten.
         violations.retain(|broken| !(self.racing && broken.ends_with("though its etag was never shown")));
         assert!(violations.is_empty(), "rules of the protocol were broken: {violations:#?}");
-        let lost = self.there().lost_contents().expect("readable contents");
+        let mut lost = self.there().lost_contents().expect("readable contents");
+        if self.racing {
+            let all = lost.len();
+            lost.retain(|lost| lost.how != What::ReplacedUnseen);
+            eprintln!("{} versions were replaced that came between a look and a commit", all - lost.len());
+        }
         assert!(lost.is_empty(), "contents were lost: {lost:#?}");
     }
 }

@@ -95,6 +95,8 @@ pub struct Pass {
     pub crashes: Vec<(u64, Crash)>,
     /// The drive's folder goes away after so many steps, until the pass is over.
     pub vanish: Option<(u64, Vanished)>,
+    /// Something else waits after so many steps of carrying it out, so that it comes to an early end.
+    pub enough: Option<u64>,
 }
 
 /// What happens next.
@@ -252,12 +254,25 @@ impl History {
         for _ in 0..steps / 2 + draw.rng.below(steps.max(1)) {
             ops.push(draw.op());
         }
+        cut_some_short(seed, &mut ops);
         Self { seed, twists, odd, apart: false, ops }
     }
 
     /// Whether that was drawn.
     pub fn has(&self, twist: Twist) -> bool {
         self.twists.contains(&twist)
+    }
+}
+
+/// Some passes come to an early end. Drawn apart, so that everything else of a seed stays what it was.
+fn cut_some_short(seed: u64, ops: &mut [Op]) {
+    let mut rng = Rng::new(crate::sim::rng::mix(seed ^ 0xe007));
+    for op in ops {
+        if let Op::Pass(pass) = op
+            && rng.chance(0.15)
+        {
+            pass.enough = Some(rng.below(8) as u64);
+        }
     }
 }
 

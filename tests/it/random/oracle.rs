@@ -7,8 +7,7 @@ use std::time::Duration;
 use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
-use icloudds::engine::ports::Disk;
-use icloudds::model::{Identity, ItemId, LocalKind, Node, Presence, RelPath, Side, name};
+use icloudds::model::{Identity, ItemId, Node, Presence, Side, name};
 
 use super::history::{Op, Twist};
 use super::person;
@@ -163,8 +162,7 @@ fn calm(run: &mut Run) {
         disk.capacity = None;
         disk.vanished = None;
     });
-    let folders = run.world.disk.tree();
-    for (path, _) in folders.iter().filter(|(_, thing)| **thing == Thing::Folder) {
+    for (path, ..) in run.world.disk.paths().iter().filter(|(_, thing, _)| *thing == Thing::Folder) {
         run.world.disk.readable(path, true);
     }
 }
@@ -211,25 +209,19 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
 
 /// Where what has an identity stands here, under whatever name.
 fn standing(run: &Run) -> HashMap<Identity, String> {
-    let disk = &run.world.disk;
-    let mut standing = HashMap::new();
-    let mut folders = vec![RelPath::root()];
-    while let Some(folder) = folders.pop() {
-        let Ok(reading) = disk.read_folder(&folder) else { continue };
-        for (name, entry) in reading.entries {
-            let Ok(path) = folder.join(&name) else { continue };
-            standing.insert(entry.stamp.identity, name::nfc(path.as_str()).into_string());
-            if entry.kind == LocalKind::Folder {
-                folders.push(path);
-            }
-        }
-    }
-    standing
+    let all = run.world.disk.paths().into_iter();
+    all.map(|(path, _, identity)| (identity, name::nfc(&path).into_string())).collect()
+}
+
+/// A path without the numbers by which [`SimDrive::tree`](crate::sim::SimDrive::tree) tells items of one name apart.
+fn unnumbered(path: &str) -> String {
+    let plain = |part: &str| part.split(" #").next().unwrap_or(part).to_owned();
+    path.split('/').map(plain).collect::<Vec<_>>().join("/")
 }
 
 /// Whether a path, or a folder above it, is apart.
 fn is_within(apart: &BTreeMap<String, String>, path: &str) -> bool {
-    let plain = path.replace(" #2", "").replace(" #3", "");
+    let plain = unnumbered(path);
     apart.keys().any(|other| {
         let rest = plain.strip_prefix(other.as_str());
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -246,7 +238,7 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
     if run.settings.mode != Mode::TwoWay {
         return Ok(());
     }
-    let takes_part = |path: &str| run.settings.filter.takes_part(path.split(" #").next().unwrap_or(path));
+    let takes_part = |path: &str| run.settings.filter.takes_part(&unnumbered(path));
     let plain = !run.history.odd && run.history.twists.is_empty();
     // Persons may make two names that one side cannot hold apart also in a plain world, and what stays where it was for
     // that may hold another name.

@@ -3,12 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use icloudds::model::{DiskTime, ItemId, RelPath, Side};
+use icloudds::model::{DiskTime, ItemId, Node, RelPath, Side};
 use unicode_normalization::UnicodeNormalization;
 
 use super::history::{Act, Deed, Pick};
 use crate::sim::fuse::lock;
-use crate::sim::{Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng};
+use crate::sim::{Bytes, Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng};
 
 /// A user's hands. Cheap to clone, so that one can act in the middle of a pass.
 #[derive(Clone)]
@@ -104,26 +104,42 @@ impl Person {
         }
     }
 
-    /// Brings back from the trash. Where a deletion on the other side waits to be carried out, that one still
-    /// counts: the item is the same, and for the engine it has only moved.
+    /// Brings back from the trash. Where something that was done to the same item here waits to be carried out, that
+    /// still counts: for the engine the item has only moved.
     fn put_back(&self, id: &ItemId) {
-        let pending = self.store.durable().base.by_id(id).is_some();
-        let here: Vec<_> = self.disk.tree().into_values().collect();
-        if self.drive.person_put_back(id) && pending {
-            for item in self.drive.below(id).iter().filter_map(|below| self.drive.item(below)) {
-                if !here.contains(&Thing::File(item.body.clone())) {
-                    self.journal.gave_up(Side::Local, &item.body);
-                }
+        if !self.drive.person_put_back(id) {
+            return;
+        }
+        for below in self.drive.below(id) {
+            if let Some(item) = self.drive.item(&below).filter(|item| !self.keeps(&below, &item.body)) {
+                self.journal.gave_up(Side::Local, &item.body);
             }
         }
     }
 
-    fn things(&self, side: Side, fits: impl Fn(&Thing) -> bool) -> Vec<String> {
-        let tree = match side {
-            Side::Local => self.disk.tree(),
-            Side::Remote => self.drive.tree(),
+    /// Whether nobody here deleted or edited that item, or moved it over another one, since both sides agreed on it.
+    fn keeps(&self, id: &ItemId, body: &Bytes) -> bool {
+        let base = self.store.durable().base;
+        let Some(node) = base.by_id(id) else { return true };
+        let identity = base.get(node).stamp.identity;
+        let Some((path, thing, _)) = self.disk.paths().into_iter().find(|(.., there)| *there == identity)
+        else {
+            return false;
         };
-        tree.into_iter().filter(|(_, thing)| fits(thing)).map(|(path, _)| path).collect()
+        let agreed = |node: &Node| base.path(*node).as_str() == path;
+        let is_another = base.walk(Node::ROOT).any(|other| other != node && agreed(&other));
+        thing == Thing::File(body.clone()) && !is_another
+    }
+
+    fn things(&self, side: Side, fits: impl Fn(&Thing) -> bool) -> Vec<String> {
+        let all: Vec<_> = match side {
+            Side::Local => self.disk.paths().into_iter().map(|(path, thing, _)| (path, thing)).collect(),
+            // A person names items by their paths: of several with one name, the first.
+            Side::Remote => {
+                self.drive.tree().into_iter().filter(|(path, _)| self.drive.find(path).is_some()).collect()
+            }
+        };
+        all.into_iter().filter(|(_, thing)| fits(thing)).map(|(path, _)| path).collect()
     }
 
     fn file(&self, side: Side, number: Pick) -> Option<String> {

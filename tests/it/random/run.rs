@@ -1,5 +1,6 @@
 //! Runs a history: the world, the program that is started and stopped in it, and the log of what came of it.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -248,7 +249,7 @@ impl Run {
             if let Some((steps, _)) = crash {
                 self.world.fuse.crash_after(*steps);
             }
-            let again = matches!(self.run(&look, pass.by_person)?, Outcome::Crashed);
+            let again = matches!(self.run_for(&look, pass.by_person, pass.enough)?, Outcome::Crashed);
             let Some((_, how)) = crash.filter(|_| again) else { break };
             self.tell(|| format!("   crash: {how:?}"));
             self.world.restart(*how);
@@ -281,6 +282,20 @@ impl Run {
         look: &Look,
         by_person: bool,
     ) -> Result<Outcome<Result<Report, PassError>>, Broken> {
+        self.run_for(look, by_person, None)
+    }
+
+    /// As [`Run::run`], for so many steps of carrying it out.
+    ///
+    /// # Errors
+    ///
+    /// As [`Run::run`].
+    pub fn run_for(
+        &mut self,
+        look: &Look,
+        by_person: bool,
+        enough: Option<u64>,
+    ) -> Result<Outcome<Result<Report, PassError>>, Broken> {
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
             None => Engine::new(self.world.store.durable(), Box::new(self.world.store.clone())),
@@ -302,7 +317,13 @@ impl Run {
         }
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
         let mark = format!("{} sim", self.world.clock.seconds());
-        let options = PassOptions { ignore_next_try: by_person, ..PassOptions::new(&mark) };
+        let asked = Cell::new(0);
+        let is_enough = || {
+            asked.set(asked.get() + 1);
+            enough.is_some_and(|most| asked.get() > most)
+        };
+        let options =
+            PassOptions { ignore_next_try: by_person, is_enough: &is_enough, ..PassOptions::new(&mark) };
         let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
         let apart = self.history.apart;
         let mut told = Vec::new();

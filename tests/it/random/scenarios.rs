@@ -90,6 +90,30 @@ fn nothing_goes_into_a_folder_that_was_deleted_a_moment_ago() {
 }
 
 #[test]
+fn what_goes_into_a_folder_in_the_moment_of_its_deletion_is_kept() {
+    for step in 1.. {
+        let mut run = world(step, &[Twist::IntoTrashed]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(
+            disk.mkdir("gone") && disk.write("gone/old", b"as it was") && disk.write("moved", b"moved in")
+        );
+        pass(&mut run);
+        assert!(disk.write("gone/one", b"new one") && disk.mkdir("gone/deeper"));
+        assert!(disk.write("gone/deeper/two", b"new two") && disk.mv("moved", "gone/deeper/moved"));
+        assert!(disk.write("gone/old", b"edited here"));
+        wait(&run);
+        run.world.fuse.interject(step, move || assert!(drive.person_trash("gone")));
+        let begin = run.world.fuse.steps();
+        assert!(passes(&mut run));
+        let over = begin + step > run.world.fuse.steps();
+        is_at_peace(&mut run);
+        if over {
+            break;
+        }
+    }
+}
+
+#[test]
 fn an_edit_between_two_calls_of_one_move_is_kept() {
     for step in 1.. {
         let mut run = world(step, &[]);

@@ -80,6 +80,7 @@ fn simpler(pass: &Pass) -> Vec<Pass> {
     }
     all.extend([
         Pass { vanish: None, ..pass.clone() },
+        Pass { enough: None, ..pass.clone() },
         Pass { folders_only: false, ..pass.clone() },
         Pass { fresh: false, ..pass.clone() },
         Pass { remote: true, ..pass.clone() },

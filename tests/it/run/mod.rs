@@ -9,6 +9,7 @@ mod daemon;
 mod guards;
 mod kills;
 mod local;
+mod long;
 mod offline;
 mod patterns;
 mod quiet;

@@ -9,9 +9,10 @@ use rustix::process::Signal;
 use super::daemon::{Daemon, hurry, quick};
 use crate::e2e::rig::Rig;
 
-/// The requests of a sign-in with a password.
+/// The proofs of the password that were sent. One exchange in a hundred is begun twice before its proof, because a number in
+/// it begins with a zero byte.
 fn proofs(rig: &Rig) -> u64 {
-    rig.sim.count("signin.init") + rig.sim.count("signin.complete")
+    rig.sim.count("signin.complete")
 }
 
 fn code(text: &str) -> ControlRequest {
@@ -39,7 +40,7 @@ fn a_daemon_without_a_session_waits_for_a_code_and_goes_on_with_it() {
     let daemon = Daemon::start(&rig);
     assert_needs_code(&daemon);
     assert_eq!(rig.sim.count("code.request") + rig.sim.count("sms.request"), 0, "nobody asked for a code");
-    assert_eq!(proofs(&rig), 2, "one sign-in");
+    assert_eq!(proofs(&rig), 1, "one sign-in: {:?}\n{}", rig.sim.counts(), daemon.log());
     // Waiting asks nothing of iCloud.
     let asked = rig.sim.counts();
     let begun = std::time::Instant::now();
@@ -58,7 +59,7 @@ fn a_daemon_without_a_session_waits_for_a_code_and_goes_on_with_it() {
     assert_eq!(daemon.status().state, DaemonState::NeedsCode);
     daemon.done(&code(&rig.sim.device_code().expect("a code")));
     daemon.settle();
-    assert_eq!(proofs(&rig), 2, "{:?}", rig.sim.counts());
+    assert_eq!(proofs(&rig), 1, "{:?}", rig.sim.counts());
     assert!(daemon.health(true).0, "{:?}", daemon.health(true));
     assert_eq!(rig.read("a.txt"), "a");
     daemon.stop();
@@ -154,7 +155,7 @@ fn a_daemon_without_password_and_session_needs_one() {
     rig.unset("account.password");
     let daemon = Daemon::start(&rig);
     daemon.wait_state(DaemonState::NeedsPassword);
-    assert_eq!(proofs(&rig), 0);
+    assert_eq!(proofs(&rig) + rig.sim.count("signin.init"), 0);
     daemon.stop();
 }
 

@@ -63,6 +63,25 @@ fn what_does_not_take_part_keeps_a_folder() {
 }
 
 #[test]
+fn what_was_modified_a_short_while_ago_is_transferred_first() {
+    for side in [Side::Local, Side::Remote] {
+        let mut world = World::synced(&["d/", "d/edited"]);
+        happen(&mut world, side, "edit d/edited; new d/a; new z; new b");
+        let newest = world.thing(side, "b").content;
+        let order = |world: &World| -> Vec<String> {
+            world.plan().operations.iter().map(|operation| operation.path.to_string()).collect()
+        };
+        let usual = order(&world);
+        assert_eq!((usual.len(), usual[0].as_str()), (4, "d/edited"), "{:?}", told(&world));
+        world.recent_since = i64::try_from(newest).expect("a small number");
+        let expected: Vec<_> =
+            ["b"].into_iter().chain(usual.iter().map(String::as_str).filter(|path| *path != "b")).collect();
+        assert_eq!(order(&world), expected);
+        world.settle();
+    }
+}
+
+#[test]
 fn a_set_aside_item_keeps_its_folder() {
     let mut world = World::synced(&["d/", "d/f", "d/g"]);
     world.waiting.insert("d/f".to_owned());

@@ -132,6 +132,25 @@ impl SimDisk {
         lock(&self.inner).layers.seen.inodes[&TMP].names().map_or(0, BTreeMap::len)
     }
 
+    /// Everything here under the names as they are spelled, which [`Self::tree`] does not tell.
+    pub fn paths(&self) -> Vec<(String, Thing, Identity)> {
+        let inner = lock(&self.inner);
+        let mut all = Vec::new();
+        let mut folders = vec![(ROOT, String::new())];
+        while let Some((dir, prefix)) = folders.pop() {
+            for (name, ino) in inner.inode(dir).and_then(Inode::names).into_iter().flatten() {
+                let ino = inner.covered(*ino);
+                let Some(inode) = inner.inode(ino) else { continue };
+                let path = format!("{prefix}{name}");
+                if inode.names().is_some() {
+                    folders.push((ino, format!("{path}/")));
+                }
+                all.push((path, thing(inode), inner.stamp(inode).identity));
+            }
+        }
+        all
+    }
+
     /// Whether nothing would be lost if the power went now.
     pub fn is_durable(&self) -> bool {
         lock(&self.inner).layers.is_durable()
@@ -149,6 +168,14 @@ impl SimDisk {
     }
 }
 
+fn thing(inode: &Inode) -> Thing {
+    match &inode.body {
+        Body::File(content) => Thing::File(content.clone()),
+        Body::Dir(_) => Thing::Folder,
+        Body::Special => Thing::Other,
+    }
+}
+
 impl Inner {
     fn inode(&self, ino: Ino) -> Option<&Inode> {
         self.layers.seen.inodes.get(&ino)
@@ -158,11 +185,7 @@ impl Inner {
         for (child, ino) in self.inode(dir).and_then(Inode::names).into_iter().flatten() {
             let ino = self.covered(*ino);
             let path = format!("{prefix}{}", name::nfc(child));
-            let thing = match self.inode(ino).map(|inode| &inode.body) {
-                Some(Body::File(content)) => Thing::File(content.clone()),
-                Some(Body::Dir(_)) => Thing::Folder,
-                Some(Body::Special) | None => Thing::Other,
-            };
+            let thing = self.inode(ino).map_or(Thing::Other, thing);
             let path = if things.contains_key(&path) { format!("{path} #2") } else { path };
             let is_dir = thing == Thing::Folder;
             things.insert(path.clone(), thing);

@@ -164,6 +164,7 @@ pub struct World {
     pub libraries: bool,
     pub max_size: Option<u64>,
     pub folds: bool,
+    pub recent_since: i64,
     pub no_birth: bool,
     pub waiting: BTreeSet<String>,
     /// Folders here that cannot be read.
@@ -211,6 +212,7 @@ impl World {
             libraries: true,
             max_size: None,
             folds: false,
+            recent_since: i64::MAX,
             no_birth: false,
             waiting: BTreeSet::new(),
             unread: BTreeSet::new(),

@@ -147,6 +147,7 @@ impl World {
             local_only: &self.state.local_only,
             conflict_mark: MARK,
             local_folds_case: self.folds,
+            recent_since: self.recent_since,
         };
         plan(&self.state.base, &local, &remote, &recognition, &policy)
     }
