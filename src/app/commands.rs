@@ -19,6 +19,7 @@ use crate::icloud::signin::interactive::login_here;
 use crate::model::filter::Verdict as FilterVerdict;
 use crate::model::state::Verdict;
 use crate::model::{Change, Presence, RelPath, Side, State};
+use crate::status::text::plain;
 use crate::store;
 
 /// `login`: signs in interactively and stores the session.
@@ -148,7 +149,7 @@ pub fn why(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError
 
 /// What the stored state and the filter say of one path.
 pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
-    let mut text = format!("{path}\n");
+    let mut text = format!("{}\n", plain(&path.to_string()));
     let filter = match config.sync.filter.verdict(path.as_str()) {
         FilterVerdict::TakesPart { include: None } => "takes part: no ignore expression matches".to_owned(),
         FilterVerdict::TakesPart { include: Some(expression) } => {
@@ -217,7 +218,8 @@ pub fn trash_list(config: &Config, zone: &TimeZone) -> Result<(ExitCode, String)
     let mut text = String::new();
     for item in items {
         let when = item.when.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
-        let _ = writeln!(text, "{when}  {:>12}  {}  {}", item.size, item.version, item.path);
+        let _ =
+            writeln!(text, "{when}  {:>12}  {}  {}", item.size, item.version, plain(&item.path.to_string()));
     }
     Ok((ExitCode::Success, text))
 }
@@ -240,7 +242,7 @@ pub fn trash_restore(config: &Config, path: &OsStr) -> Result<(ExitCode, String)
         });
     }
     let to = disk.restore(&path, None)?;
-    Ok((ExitCode::Success, format!("restored as {to}\n")))
+    Ok((ExitCode::Success, format!("restored as {}\n", plain(&to.to_string()))))
 }
 
 /// What a note says, one line.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::AppError;
 use super::open::{Opened, conflict_mark};
-use super::report::{Teller, tell_notes};
+use super::report::{Teller, tell_notes, tell_unsettled};
 use crate::engine::pass::{Look, PassError, PassOptions, Report};
 use crate::engine::ports::{Clock, RemoteError};
 use crate::exit::ExitCode;
@@ -87,6 +87,7 @@ fn conclude(opened: &mut Opened, report: &Report, rests: bool) -> Result<ExitCod
         log::info!("in sync: both sides are equal");
         return Ok(ExitCode::Success);
     }
+    tell_unsettled(report);
     log::warn!(set_aside, held = report.held; "finished, but not everything is in sync");
     Ok(ExitCode::Unfinished)
 }

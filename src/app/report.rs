@@ -162,6 +162,21 @@ fn tell_effect(effect: &Effect) {
     log::debug!("why {}: {}", effect.path, effect.reason);
 }
 
+/// How many items that are left for now are named.
+const UNSETTLED_NAMED: usize = 10;
+
+/// Says what is left for now and why: a pass or two later most of it is settled, so this is for what is not.
+pub fn tell_unsettled(report: &Report) {
+    let mut notes = report.notes.iter().filter_map(|note| Some((&note.path, note.kind.unsettled()?)));
+    for (path, why) in notes.by_ref().take(UNSETTLED_NAMED) {
+        log::warn!("left for now {path}: {why}");
+    }
+    match notes.count() {
+        0 => {}
+        more => log::warn!("left for now: {more} more items"),
+    }
+}
+
 /// Says once what is left alone and why; `told` is what the pass before left alone, and no more, however long that goes.
 pub fn tell_notes(report: &Report, told: &mut std::collections::BTreeSet<String>) {
     let before = std::mem::take(told);

@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use super::jobs;
 use super::main_loop::{Loop, Running};
-use crate::app::commands::why_text;
+use crate::app::commands::{note_text, why_text};
 use crate::control::{CodeWays, ControlCall, ControlReply, ControlRequest, Held, SendHow};
+use crate::engine::operation::{Note, NoteKind};
 use crate::engine::plan::print::Line;
 use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
 use crate::icloud::signin::error::{FactorKind, SignInError};
 use crate::icloud::signin::factor::{SendTo, Ways};
 use crate::model::state::{GuardState, Verdict};
-use crate::model::{RelPath, State};
+use crate::model::{LocalKind, RelPath, State};
 use crate::status::health::{self, ReadyFacts};
+use crate::status::text::plain;
 
 /// How many held deletions one answer names.
 const HELD_NAMED: usize = 1000;
@@ -33,7 +35,11 @@ impl Loop {
             }
             ControlRequest::SyncNow => {
                 self.sync_now();
-                call.answer(ControlReply::done("a full pass begins now"));
+                let said = match self.hindrance() {
+                    None => "a full pass begins now".to_owned(),
+                    Some(why) => format!("a full pass begins when it can: {why}"),
+                };
+                call.answer(ControlReply::done(said));
             }
             ControlRequest::Pause => {
                 self.paused = true;
@@ -77,6 +83,23 @@ impl Loop {
         }
     }
 
+    /// What a person who asked for something is to know, because it does not begin at once.
+    fn hindrance(&self) -> Option<&'static str> {
+        use crate::status::DaemonState as S;
+        match self.current_state() {
+            S::Syncing => Some("another one is at work"),
+            state @ (S::SigningIn
+            | S::NeedsCode
+            | S::NeedsPassword
+            | S::Paused
+            | S::Offline
+            | S::WrongFolder
+            | S::DiskFull
+            | S::Stopping) => Some(state.sentence()),
+            S::Starting | S::Scanning | S::Listing | S::Idle | S::Guarded => None,
+        }
+    }
+
     fn status_reply(&mut self) -> ControlReply {
         ControlReply::Status { status: Box::new(self.document()) }
     }
@@ -112,6 +135,15 @@ impl Loop {
             (None, lent) => (None, lent.as_ref().and_then(|lent| lent.walk.previous())),
         };
         text.push_str(&seen_text(stored, local, remote, self.engine.is_none(), &path));
+        // What is stored of an item that was tried, or of a deletion, is told above.
+        let told = |note: &&Note| match note.kind {
+            NoteKind::SetAside(_) => !stored.set_aside.contains_key(&note.path),
+            NoteKind::Skipped(_) | NoteKind::Unsettled(_) => true,
+            NoteKind::Held(_) => false,
+        };
+        for note in self.notes.iter().filter(|note| note.path == path).filter(told) {
+            let _ = writeln!(text, "  left alone {}", plain(&note_text(&note.kind)));
+        }
         for operation in self.waiting.iter().filter(|operation| operation.path == path) {
             let line = Line::of(operation);
             let _ = writeln!(text, "  waits      for iCloud: {} ({})", line.verb, line.why);
@@ -138,9 +170,10 @@ impl Loop {
                 "{count} held deletions are {what}: carried out when the running pass is over"
             )));
         }
+        let when = self.hindrance().map_or_else(|| "now".to_owned(), |why| format!("when it can be: {why}"));
         let said = match reject {
-            true => format!("{count} held deletions are rejected: the items are restored now"),
-            false => format!("{count} held deletions are approved and carried out now"),
+            true => format!("{count} held deletions are rejected; the items are restored {when}"),
+            false => format!("{count} held deletions are approved; they are carried out {when}"),
         };
         self.decide(reject, Some((call, said)));
     }
@@ -179,6 +212,7 @@ impl Loop {
                 ControlRequest::Code { code } => {
                     let given = account.submit_code(code.expose());
                     if given.is_ok() {
+                        log::info!("the code was accepted");
                         drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
                     }
                     given.map(|()| ControlReply::done("the code was accepted, syncing goes on"))
@@ -239,7 +273,11 @@ fn seen_text(
     let here = local.map(|view| match view.tree.find(path) {
         Some(node) => {
             let entry = view.tree.get(node);
-            format!("{:?}, {} bytes", entry.kind, entry.stamp.size)
+            match entry.kind {
+                LocalKind::Folder => "Folder".to_owned(),
+                LocalKind::File => format!("File, {} bytes", entry.stamp.size),
+                LocalKind::Special => "a link, socket, device or FIFO".to_owned(),
+            }
         }
         None => "nothing".to_owned(),
     });
@@ -249,7 +287,8 @@ fn seen_text(
         match node {
             Some(node) => {
                 let entry = view.tree.get(node);
-                format!("{:?} at {}, etag {}", entry.kind, view.tree.path(node), entry.etag)
+                let at = plain(&view.tree.path(node).to_string());
+                format!("{:?} at {at}, etag {}", entry.kind, entry.etag)
             }
             None => "nothing".to_owned(),
         }

@@ -10,7 +10,7 @@ use crossbeam::channel::Sender;
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::tell::pending;
+use super::tell::{counts_here, pending};
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
 use crate::app::drive::{Drive, Found, Whose, find};
@@ -25,14 +25,14 @@ use crate::engine::pass::{
     Engine, HereReport, LocalLook, Look, PassError, PassOptions, Phase, Report, Settings, Walk,
 };
 use crate::engine::ports::{Clock as _, RemoteError};
-use crate::engine::view::RemoteView;
+use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
 use crate::icloud::drive::{ICloudDrive, Pulse};
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::model::state::GuardState;
 use crate::model::{Change, Owner};
-use crate::status::Pending;
+use crate::status::{Pending, SideCounts};
 
 /// How long iCloud may answer nobody before everybody's work with it ends and waits together.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,8 +42,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) enum News {
     /// A pass begins another part.
     Phase(Phase),
-    /// What a pass is going to do.
-    Planned(Pending),
+    /// What a pass is going to do, and what it saw here.
+    Planned(Pending, Option<SideCounts>),
     /// Something was done.
     Event(Event),
     /// A job is over; the engine comes home.
@@ -234,7 +234,9 @@ fn with_hooks<T>(
         is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
         is_enough: &|| job.enough.load(Ordering::Relaxed),
         on_phase: &|phase| tell(News::Phase(phase)),
-        on_plan: &|plan: &Plan| tell(News::Planned(pending(&plan.operations))),
+        on_plan: &|plan: &Plan, here: Option<&LocalView>| {
+            tell(News::Planned(pending(&plan.operations), here.map(counts_here)));
+        },
     };
     let mut teller = Teller::new(false);
     let mut events = |event: &Event| {

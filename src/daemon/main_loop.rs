@@ -20,7 +20,7 @@ use crate::control::ControlCall;
 use crate::disk::Lock;
 use crate::disk::watch::{WatchMessage, Watcher, Watching};
 use crate::engine::debounce::Debounce;
-use crate::engine::operation::Operation;
+use crate::engine::operation::{Note, Operation};
 use crate::engine::pass::{Engine, Phase, Settings, Walk};
 use crate::engine::ports::Clock as _;
 use crate::engine::view::RemoteView;
@@ -180,6 +180,10 @@ pub(super) struct Loop {
     /// Sentences that are said once.
     pub(super) told: BTreeSet<String>,
     /// What the last pass left alone.
+    pub(super) notes: Vec<Note>,
+    /// How many passes in a row did nothing and still left something for later.
+    pub(super) unsettled_rounds: u32,
+    /// What was said of such items already.
     pub(super) told_notes: BTreeSet<String>,
     pub(super) last_pass_began: Option<Instant>,
     pub(super) last_pass_failed: Option<String>,
@@ -265,6 +269,8 @@ impl Loop {
             pulse: None,
             plan_call: None,
             told: BTreeSet::new(),
+            notes: Vec::new(),
+            unsettled_rounds: 0,
             told_notes: BTreeSet::new(),
             last_pass_began: None,
             last_pass_failed: None,

@@ -7,7 +7,7 @@ use super::jobs::{self, Ended, Here, News, There, Walked};
 use super::main_loop::{Loop, Running, Trouble};
 use crate::app::AppError;
 use crate::app::drive::Drive;
-use crate::app::report::tell_notes;
+use crate::app::report::{tell_notes, tell_unsettled};
 use crate::engine::operation::NoteKind;
 use crate::engine::pass::{HereReport, PassError, Phase, Report, Settings};
 use crate::engine::ports::{Clock as _, RemoteError};
@@ -16,6 +16,8 @@ use crate::status::Pending;
 
 /// How often in a row a pass is planned again without another look at iCloud.
 const MOST_AGAIN: u32 = 8;
+/// So many passes in a row may leave something for later before it is said.
+const UNSETTLED_TOLD: u32 = 4;
 /// How often a session that waits for a person is looked at for what another process stored.
 pub(super) const SESSION_LOOK: Duration = Duration::from_secs(2);
 /// The same when it cannot be read.
@@ -30,7 +32,10 @@ impl Loop {
                     self.working_since.get_or_insert_with(Instant::now);
                 }
             }
-            News::Planned(pending) => self.tracker.pending = pending,
+            News::Planned(pending, here) => {
+                self.tracker.pending = pending;
+                self.tracker.counts.local = here.unwrap_or(self.tracker.counts.local);
+            }
             News::Event(event) => self.track(&event),
             News::Reached(result) => {
                 self.asking = None;
@@ -196,11 +201,17 @@ impl Loop {
         self.tracker.last_pass_quiet = rests;
         self.tracker.pending = Pending::default();
         self.waiting.clear();
-        let skipped = report.notes.iter().filter_map(|note| match &note.kind {
-            NoteKind::Skipped(why) => Some((&note.path, why.as_str())),
-            _ => None,
-        });
-        self.tracker.set_skipped(skipped);
+        let told = |kind: fn(&NoteKind) -> Option<&str>| {
+            report.notes.iter().filter_map(move |note| kind(&note.kind).map(|why| (&note.path, why)))
+        };
+        self.tracker.set_skipped(told(NoteKind::skipped));
+        self.tracker.set_unfit(told(NoteKind::set_aside));
+        self.tracker.set_unsettled(told(NoteKind::unsettled));
+        self.unsettled_rounds = if report.quiet && report.pending { self.unsettled_rounds + 1 } else { 0 };
+        if self.unsettled_rounds == UNSETTLED_TOLD {
+            tell_unsettled(&report);
+        }
+        self.notes = report.notes;
         if let Some(engine) = &self.engine {
             self.tracker.counts = super::tell::counts(engine);
         }

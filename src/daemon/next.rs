@@ -397,6 +397,8 @@ impl Loop {
         match self.asking {
             Some((Asking::Reach, _)) => return S::SigningIn,
             Some((Asking::Walk, since)) if first || now >= since + LOOK_SHOWN => return S::Listing,
+            // One small request: an answer that takes this long may never come.
+            Some((Asking::Check, since)) if now >= since + SILENCE_SHOWN => return S::Offline,
             _ => {}
         }
         let scans = matches!(self.running, Running::Pass | Running::HereOnly);
@@ -414,12 +416,19 @@ impl Loop {
 
     /// When the state changes although nothing happens: a look that takes longer is a state of its own.
     fn state_changes_at(&self) -> Option<Instant> {
-        let walk = self.asking.filter(|(who, _)| *who == Asking::Walk).map(|(_, since)| since);
-        let scan = (matches!(self.running, Running::Pass | Running::HereOnly)).then_some(self.job_began);
+        let asking = self.asking.and_then(|(who, since)| match who {
+            Asking::Reach => None,
+            Asking::Walk => Some(since + LOOK_SHOWN),
+            Asking::Check => Some(since + SILENCE_SHOWN),
+        });
+        let scans = matches!(self.running, Running::Pass | Running::HereOnly);
+        let scan = scans.then_some(self.job_began + LOOK_SHOWN);
         let now = Instant::now();
-        [walk, scan].into_iter().flatten().map(|since| since + LOOK_SHOWN).filter(|at| *at > now).min()
+        [asking, scan].into_iter().flatten().filter(|at| *at > now).min()
     }
 }
 
 /// A look that finds nothing to do within this time is no change of state.
 const LOOK_SHOWN: Duration = Duration::from_secs(2);
+/// A check that nobody answered for this long counts as iCloud being away, although its own limits go on.
+const SILENCE_SHOWN: Duration = Duration::from_secs(10);

@@ -4,8 +4,9 @@ use super::jobs::{self};
 use super::main_loop::{Lent, Loop, Running};
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, Operation};
-use crate::engine::pass::Engine;
+use crate::engine::pass::{Engine, Phase};
 use crate::engine::ports::Clock as _;
+use crate::engine::view::LocalView;
 use crate::model::{LocalKind, Node, RelPath, Side, State};
 use crate::status::{Counts, Pending, Progress, SideCounts, StatusDocument};
 use std::collections::BTreeSet;
@@ -109,7 +110,8 @@ impl Loop {
             Event::SetAside { path, reason, .. } => {
                 self.tracker.activity(format!("set aside {path}: {reason}"), now)
             }
-            Event::Progress(progress) => self.tracker.progress(
+            // A pass that only compares has nothing to show.
+            Event::Progress(progress) if self.phase == Some(Phase::Working) => self.tracker.progress(
                 Progress {
                     items_done: progress.items_done,
                     items_total: progress.items_total,
@@ -203,17 +205,25 @@ pub(super) fn pending(operations: &[Operation]) -> Pending {
 
 /// What each side holds, as last seen.
 pub(super) fn counts(engine: &Engine) -> Counts {
-    let mut counts = Counts::default();
-    if let Some(view) = &engine.local {
-        for node in view.tree.walk(Node::ROOT).skip(1) {
-            let entry = view.tree.get(node);
-            count(&mut counts.local, entry.kind == LocalKind::Folder, entry.stamp.size);
-        }
-    }
+    let local = engine.local.as_ref().map(counts_here).unwrap_or_default();
+    let mut counts = Counts { local, ..Counts::default() };
     if let Some(view) = &engine.remote {
         for node in view.tree.walk(Node::ROOT).skip(1) {
             let entry = view.tree.get(node);
             count(&mut counts.remote, entry.is_folder(), entry.size.unwrap_or(0));
+        }
+    }
+    counts
+}
+
+/// What this side holds.
+pub(super) fn counts_here(view: &LocalView) -> SideCounts {
+    let mut counts = SideCounts::default();
+    for node in view.tree.walk(Node::ROOT).skip(1) {
+        let entry = view.tree.get(node);
+        match entry.kind {
+            LocalKind::Special => {}
+            kind => count(&mut counts, kind == LocalKind::Folder, entry.stamp.size),
         }
     }
     counts

@@ -68,7 +68,10 @@ impl Loop {
                 });
             }
             Some(WatchMessage::RootGone) => {
-                self.stop_watching(Watching::Off);
+                self.watcher = None;
+                self.watch = never();
+                self.watching = Watching::Off;
+                self.tracker.facts.watch = "off until the folder is back".to_owned();
                 self.watch_again = true;
                 // The next look finds out, and waits for the folder to come back.
                 self.schedule.here.over();

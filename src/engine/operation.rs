@@ -327,6 +327,32 @@ pub enum NoteKind {
     Held(Side),
 }
 
+impl NoteKind {
+    /// Why an item is left alone by rule.
+    pub fn skipped(&self) -> Option<&str> {
+        match self {
+            Self::Skipped(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// What is not known of an item now.
+    pub fn unsettled(&self) -> Option<&str> {
+        match self {
+            Self::Unsettled(why) => Some(why),
+            _ => None,
+        }
+    }
+
+    /// Why an item cannot be synced as it is.
+    pub fn set_aside(&self) -> Option<&str> {
+        match self {
+            Self::SetAside(why) => Some(why),
+            _ => None,
+        }
+    }
+}
+
 impl Operation {
     /// The side on which the operation changes something; `None` when only the base learns.
     pub fn side(&self) -> Option<Side> {

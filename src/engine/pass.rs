@@ -18,7 +18,7 @@ use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execu
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
 use super::observe::local::{doubt, signatures};
-use super::operation::{Action, Note, NoteKind, Plan, Replacement};
+use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
 use super::recognise::{Recognition, recognise};
@@ -97,8 +97,8 @@ pub struct PassOptions<'a> {
     pub is_enough: &'a dyn Fn() -> bool,
     /// Told before each part of the pass.
     pub on_phase: &'a dyn Fn(Phase),
-    /// Told what will be done, before the first of it is.
-    pub on_plan: &'a dyn Fn(&Plan),
+    /// Told what will be done, before the first of it is, and what was seen here.
+    pub on_plan: &'a dyn Fn(&Plan, Option<&LocalView>),
 }
 
 /// The parts of a pass.
@@ -119,7 +119,7 @@ impl<'a> PassOptions<'a> {
             is_settled_here: &|| true,
             is_enough: &|| false,
             on_phase: &|_| {},
-            on_plan: &|_| {},
+            on_plan: &|_, _| {},
         }
     }
 }
@@ -272,12 +272,21 @@ impl Engine {
         self.recover(ports)?;
         (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
         self.look(ports, settings, look)?;
-        let planned = self.plan(ports, settings, options);
+        let mut planned = self.plan(ports, settings, options);
         let left_out = planned.left_out;
+        // What was set aside and is not due is nothing to do, and no reason to plan again. The planner knows an item by
+        // the place that it has, an operation by the one that it is to get.
+        let now = ports.clock.now().whole_seconds();
+        let set_aside = &self.state.set_aside;
+        let is_later = |operation: &Operation| {
+            let next = set_aside.get(&operation.path).and_then(|aside| aside.next_try);
+            !options.ignore_next_try && next.is_some_and(|next| next > now)
+        };
+        planned.plan = planned.plan.without(&is_later);
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
-        (options.on_plan)(&planned.plan);
+        (options.on_plan)(&planned.plan, self.local.as_ref());
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
         report.pending |= left_out;
         Ok(report)

@@ -117,8 +117,8 @@ impl Service {
         &self.account
     }
 
-    /// Makes sure that there is a signed-in session: nothing is sent when the stored one was
-    /// confirmed less than ten minutes ago, else the ladder validate, accountLogin, password.
+    /// Makes sure that there is a signed-in session: the ladder validate, accountLogin, password. Nothing is sent when the
+    /// stored one was confirmed less than ten minutes ago, unless a person wants to know.
     ///
     /// # Errors
     ///
@@ -127,7 +127,7 @@ impl Service {
         if initiative == Initiative::Person {
             self.account.forget_refused_keys()?;
         }
-        if self.account.is_fresh()? {
+        if initiative == Initiative::Unattended && self.account.is_fresh()? {
             return Ok(());
         }
         let generation = self.generation();

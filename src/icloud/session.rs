@@ -23,6 +23,8 @@ const UPLOAD_COOKIE: &str = "X-APPLE-WEBAUTH-VALIDATE";
 /// How long trust lasts when the cookie does not say it.
 const USUAL_TRUST: Duration = Duration::from_secs(30 * 86_400);
 
+/// So many refused passwords are remembered.
+const MOST_REFUSED: usize = 8;
 /// The first wait after a throttled sign-in.
 const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
 /// The longest wait after a throttled sign-in.
@@ -123,6 +125,12 @@ pub struct Rejected {
     hash: [u8; 32],
 }
 
+impl Rejected {
+    fn is(&self, account: &str, password: &str) -> bool {
+        self.hash == rejected_hash(account, password, &self.salt)
+    }
+}
+
 /// When the next sign-in may be tried after a throttled one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BackOff {
@@ -161,9 +169,9 @@ pub struct Session {
     /// A sign-in that waits for a second factor.
     #[serde(default)]
     pub half_open: Option<HalfOpen>,
-    /// The password that was refused last.
+    /// The passwords that were refused, the last one at the end.
     #[serde(default)]
-    pub rejected: Option<Rejected>,
+    pub refused_passwords: Vec<Rejected>,
     /// The wait after a throttled sign-in.
     #[serde(default)]
     pub back_off: Option<BackOff>,
@@ -193,7 +201,7 @@ impl Session {
             trusted_at: None,
             retrust_tried_at: None,
             half_open: None,
-            rejected: None,
+            refused_passwords: Vec::new(),
             back_off: None,
             auth_root: None,
             pcs_asked: false,
@@ -226,17 +234,31 @@ impl Session {
         self.trusted_at.map(|at| (at.saturating_add_unsigned(USUAL_TRUST.as_secs()), true))
     }
 
-    /// Remembers that `password` was refused.
+    /// Remembers that `password` was refused. A mistyped one must not make the configured one forgotten: two refused proofs
+    /// were enough to lock an account (docs/protocol.md §3.5).
     pub fn reject(&mut self, password: &str, env: &Env) {
+        self.accept(password);
         let salt = env.random();
-        self.rejected = Some(Rejected { salt, hash: rejected_hash(&self.account, password, &salt) });
+        let hash = rejected_hash(&self.account, password, &salt);
+        self.refused_passwords.push(Rejected { salt, hash });
+        let surplus = self.refused_passwords.len().saturating_sub(MOST_REFUSED);
+        self.refused_passwords.drain(..surplus);
     }
 
-    /// Whether `password` is the one that was refused.
+    /// `password` was accepted; what is remembered of others stays.
+    pub fn accept(&mut self, password: &str) {
+        let account = self.account.clone();
+        self.refused_passwords.retain(|old| !old.is(&account, password));
+    }
+
+    /// Whether `password` was refused.
     pub fn rejects(&self, password: &str) -> bool {
-        self.rejected
-            .as_ref()
-            .is_some_and(|old| old.hash == rejected_hash(&self.account, password, &old.salt))
+        self.refused_passwords.iter().any(|old| old.is(&self.account, password))
+    }
+
+    /// Whether `password` is the one that was refused last.
+    pub fn rejected_last(&self, password: &str) -> bool {
+        self.refused_passwords.last().is_some_and(|old| old.is(&self.account, password))
     }
 
     /// The time left of a back-off. A clock that was set back never makes it longer than its most.
@@ -292,6 +314,23 @@ mod tests {
         let session: Session = serde_json::from_str(&text).expect("read back");
         assert!(session.rejects("old"));
         assert!(!session.rejects("new"));
+    }
+
+    #[test]
+    fn a_mistyped_password_does_not_make_an_older_refusal_forgotten() {
+        let (mut session, env) = session();
+        session.reject("configured", &env);
+        session.reject("mistyped", &env);
+        assert!(session.rejects("configured") && session.rejects("mistyped"));
+        assert!(session.rejected_last("mistyped") && !session.rejected_last("configured"));
+        session.accept("right");
+        assert!(session.rejects("configured"), "another one was accepted");
+        session.accept("configured");
+        assert!(!session.rejects("configured"));
+        for at in 0..2 * MOST_REFUSED {
+            session.reject(&at.to_string(), &env);
+        }
+        assert_eq!(session.refused_passwords.len(), MOST_REFUSED);
     }
 
     #[test]

@@ -91,6 +91,8 @@ fn branch(
     detail: format::Detail,
 ) -> Dispatch {
     let mut branch = Dispatch::new().level(level.min(FOREIGN_LEVEL)).level_for(part::ROOT, level);
+    // It warns of each folder that goes away while it is watched, which is no fault and nobody's concern.
+    branch = branch.level_for("notify", level.min(LevelFilter::Error));
     for (name, level) in &options.levels {
         for module in part::modules(name) {
             branch = branch.level_for(module, *level);

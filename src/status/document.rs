@@ -274,6 +274,9 @@ pub struct StatusDocument {
     pub set_aside: Vec<SetAsideItem>,
     /// Items that are left alone by rule.
     pub skipped: Vec<SkippedItem>,
+    /// Items of which too little is known for now: a folder that cannot be read, a volume that is away.
+    #[serde(default)]
+    pub unsettled: Vec<SkippedItem>,
     /// The last conflicts since the start, newest first.
     pub conflicts: Vec<ConflictItem>,
     /// The last thing that went wrong as a whole; `null` once a pass ended well.
@@ -286,7 +289,7 @@ pub struct StatusDocument {
     pub directory: String,
     /// The folder of the drive that it mirrors.
     pub remote_root: String,
-    /// How local changes are noticed: `events`, `off`, or `poll: …` with the reason.
+    /// How local changes are noticed: `events`, `poll: …` with the reason, or `off`, perhaps with how long.
     pub watch: String,
     /// The first held deletions, by path.
     pub held: Vec<String>,

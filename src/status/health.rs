@@ -64,7 +64,7 @@ pub fn ready(status: &StatusDocument, facts: &ReadyFacts) -> Verdict {
         _ => {}
     }
     if !facts.signed_in {
-        return Verdict::no("not ready: not signed in".to_owned());
+        return Verdict::no(format!("not ready: not connected to iCloud yet ({})", status.state.sentence()));
     }
     if let Some(error) = &facts.last_pass_failed {
         return Verdict::no(format!("not ready: the last pass failed: {error}"));
@@ -139,7 +139,7 @@ mod tests {
         let idle = status(DaemonState::Idle);
         assert_eq!(ready(&idle, &facts()), Verdict::yes("ready: waiting for changes".to_owned()));
         for (change, why) in [
-            (ReadyFacts { signed_in: false, ..facts() }, "not signed in"),
+            (ReadyFacts { signed_in: false, ..facts() }, "not connected to iCloud yet (waiting for changes)"),
             (ReadyFacts { last_pass_began: None, ..facts() }, "first pass"),
             (ReadyFacts { last_pass_began: Some(Duration::from_secs(271)), ..facts() }, "271 s ago"),
             (ReadyFacts { last_pass_failed: Some("HTTP 503".to_owned()), ..facts() }, "HTTP 503"),

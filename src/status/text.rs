@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Pending, Progress, SideCounts, StatusDocument, Totals, When};
+use super::{DaemonState, Pending, Progress, SideCounts, StatusDocument, Totals, When};
 
 /// How many items of a list are shown.
 const SHOWN: usize = 10;
@@ -88,6 +88,9 @@ pub fn render(status: &StatusDocument, source: Source, now: i64) -> String {
         None => format!("{}: {} (tried again when it changes)", plain(&item.path), plain(&item.reason)),
     });
     page.section("set aside", set_aside, status.set_aside.len());
+    let unsettled =
+        status.unsettled.iter().map(|item| format!("{}: {}", plain(&item.path), plain(&item.reason)));
+    page.section("left for now", unsettled, status.unsettled.len());
     let conflicts = status.conflicts.iter().map(|item| match &item.copy {
         Some(copy) => format!("{}: the other version is {}", plain(&item.path), plain(copy)),
         None => format!("{}: the other version is in the trash", plain(&item.path)),
@@ -263,6 +266,9 @@ fn side(side: &SideCounts) -> String {
 }
 
 fn session(status: &StatusDocument, now: i64) -> String {
+    if matches!(status.state, DaemonState::NeedsCode | DaemonState::NeedsPassword) {
+        return "not signed in".to_owned();
+    }
     let Some(at) = status.session_expires else {
         let signed_in = status.last_sync.is_some_and(|at| at.seconds() >= status.started.seconds());
         let told =

@@ -69,6 +69,8 @@ pub struct Tracker {
     progress: Option<Progress>,
     samples: VecDeque<(Instant, u64)>,
     skipped: Vec<SkippedItem>,
+    unfit: Vec<(RelPath, String)>,
+    unsettled: Vec<SkippedItem>,
     conflicts: VecDeque<Remembered<(String, Option<String>)>>,
     activity: VecDeque<Remembered<String>>,
 }
@@ -91,6 +93,8 @@ impl Tracker {
             progress: None,
             samples: VecDeque::new(),
             skipped: Vec::new(),
+            unfit: Vec::new(),
+            unsettled: Vec::new(),
             conflicts: VecDeque::new(),
             activity: VecDeque::new(),
         }
@@ -154,11 +158,18 @@ impl Tracker {
 
     /// What the last pass left alone by rule.
     pub fn set_skipped<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
-        self.skipped = items
-            .into_iter()
-            .take(SKIPPED_LISTED)
-            .map(|(path, reason)| SkippedItem { path: path.to_string(), reason: reason.to_owned() })
-            .collect();
+        self.skipped = listed(items);
+    }
+
+    /// What the last pass left alone because not enough was known of it.
+    pub fn set_unsettled<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
+        self.unsettled = listed(items);
+    }
+
+    /// What the last pass could not plan with, and why. Each plan finds such items out anew, so nothing of them is stored.
+    pub fn set_unfit<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
+        let items = items.into_iter().take(SKIPPED_LISTED);
+        self.unfit = items.map(|(path, reason)| (path.clone(), reason.to_owned())).collect();
     }
 
     /// A conflict was settled; `copy` is where the other version is kept.
@@ -177,24 +188,30 @@ impl Tracker {
     pub fn document(&self, stored: &State, zone: &TimeZone) -> StatusDocument {
         let when = |seconds: i64| When::new(seconds, zone);
         let safe = |text: &str| mask(text).into_owned();
-        let set_aside: Vec<SetAsideItem> = stored
-            .set_aside
-            .iter()
-            .map(|(path, item)| SetAsideItem {
-                path: path.to_string(),
-                reason: safe(&item.reason),
-                next_try: item.next_try.map(when),
-            })
-            .collect();
+        let tried = stored.set_aside.iter().map(|(path, item)| SetAsideItem {
+            path: path.to_string(),
+            reason: safe(&item.reason),
+            next_try: item.next_try.map(when),
+        });
+        let unfit = self.unfit.iter().filter(|(path, _)| !stored.set_aside.contains_key(path));
+        let unfit = unfit.map(|(path, reason)| SetAsideItem {
+            path: path.to_string(),
+            reason: safe(reason),
+            next_try: None,
+        });
+        let set_aside: Vec<SetAsideItem> = tried.chain(unfit).collect();
         let held_deletes = stored.guard.held.len() as u64;
+        // What was trusted once says nothing while somebody has to sign in.
+        let signed_out = matches!(self.state, DaemonState::NeedsCode | DaemonState::NeedsPassword);
+        let session_expires = self.session_expires.filter(|_| !signed_out);
         let settled = self.pending.total() == 0 && held_deletes == 0 && set_aside.is_empty();
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state,
             since: when(self.since),
             account: mask_account(&self.facts.username),
-            session_expires: self.session_expires.map(|(at, _)| when(at)),
-            session_expires_estimated: self.session_expires.is_some_and(|(_, estimated)| estimated),
+            session_expires: session_expires.map(|(at, _)| when(at)),
+            session_expires_estimated: session_expires.is_some_and(|(_, estimated)| estimated),
             in_sync: self.last_pass_quiet && settled,
             last_sync: stored.last_sync.map(when),
             counts: self.counts,
@@ -205,6 +222,7 @@ impl Tracker {
             next_try: self.next_try.map(when),
             set_aside,
             skipped: self.skipped.clone(),
+            unsettled: self.unsettled.clone(),
             conflicts: newest(&self.conflicts, |conflict| ConflictItem {
                 path: conflict.what.0.clone(),
                 copy: conflict.what.1.clone(),
@@ -220,6 +238,11 @@ impl Tracker {
             activity: newest(&self.activity, |done| Activity { at: when(done.at), what: safe(&done.what) }),
         }
     }
+}
+
+fn listed<'a>(items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) -> Vec<SkippedItem> {
+    let items = items.into_iter().take(SKIPPED_LISTED);
+    items.map(|(path, reason)| SkippedItem { path: path.to_string(), reason: reason.to_owned() }).collect()
 }
 
 fn remember<T>(list: &mut VecDeque<T>, item: T) {

@@ -215,3 +215,20 @@ fn a_file_that_changed_since_the_scan_stays_unsigned() {
     let signed = wanted.map(|node| view.tree.get(node).signature);
     assert_eq!(signed, [None, None, Some(signature_of("z"))]);
 }
+
+#[test]
+fn a_rescan_of_a_folder_whose_place_another_one_took_finds_out() {
+    let drive = Drive::new();
+    drive.folder("a");
+    drive.write("a/x", "x");
+    let clock = Hand::now_and(0);
+    let mut view = observe_local(&drive.disk, &clock, &|_| false).unwrap();
+    let before = view.tree.get(at(&view, "a")).stamp;
+    // As when a volume is unmounted: another folder shows, and what it lacks is not missing.
+    fs::rename(drive.full("a"), drive.full("away")).unwrap();
+    drive.folder("a");
+    drive.write("a/y", "y");
+    rescan(&drive.disk, &clock, &mut view, &[path("a")], &|_| false).unwrap();
+    assert_ne!(view.tree.get(at(&view, "a")).stamp.identity, before.identity);
+    assert_eq!(paths(&view), ["a", "a/y", "away", "away/x"]);
+}

@@ -337,6 +337,8 @@ impl<'a> Lane<'a> {
 
     fn set_aside(&mut self, index: usize, path: RelPath, reason: String, after: Option<Duration>) {
         let now = self.ledger.now_seconds();
+        // The item is named beside the reason wherever that is told.
+        let reason = reason.strip_prefix(&format!("{path}: ")).map_or(reason.clone(), str::to_owned);
         let before = self.ledger.state().set_aside.get(&path);
         let attempts = before.map_or(0, |before| before.attempts).saturating_add(1);
         let wished = after.map_or(0, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));

@@ -1,5 +1,6 @@
 //! What the executor tells: events while it works, the outcome at the end, and why a step stopped.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use crate::engine::operation::Reason;
@@ -258,6 +259,15 @@ impl From<DiskError> for Halt {
             }
             DiskError::Name { .. } | DiskError::Full { .. } => Self::Aside(why),
             DiskError::WrongRoot(_) => Self::End(End::WrongRoot(why)),
+            // Trying again within the minute changes no permission, and everything else would wait for it.
+            DiskError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
+                Self::Aside(format!("{why}: give the user that runs icloudds access to it"))
+            }
+            DiskError::Io { source, .. }
+                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::CrossesDevices) =>
+            {
+                Self::Aside(why)
+            }
             DiskError::Io { .. } => Self::again(why),
         }
     }

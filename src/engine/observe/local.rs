@@ -71,6 +71,11 @@ pub fn rescan(
             continue;
         }
         match scan.read(&folder) {
+            // Another folder, or another volume, is there now. What it does not hold is not missing, and only the folder
+            // above shows what it is.
+            Ok(_) if !folder.is_root() && !scan.is_the_one(node, &folder) => {
+                waiting.insert(folder.parent().unwrap_or_default());
+            }
             Ok((reading, times)) => {
                 let new = scan.fill(node, &folder, reading, times);
                 scan.descend(new);
@@ -86,6 +91,22 @@ pub fn rescan(
         }
     }
     disk.check_root()
+}
+
+/// Folders with racy files that another look would clear, because their times lie far enough back by now. Without it
+/// each pass would compare such files, and store that nothing changed, until everything is scanned again.
+pub fn to_settle(view: &LocalView, now: DiskTime) -> Vec<RelPath> {
+    let tree = &view.tree;
+    let is_over = |stamp: &LocalStamp| !is_racy(stamp, (now, now));
+    let folders: BTreeSet<Node> = tree
+        .walk(Node::ROOT)
+        .filter(|node| {
+            let entry = tree.get(*node);
+            entry.kind == LocalKind::File && entry.racy && is_over(&entry.stamp)
+        })
+        .filter_map(|node| tree.parent(node))
+        .collect();
+    folders.into_iter().map(|folder| tree.path(folder)).collect()
 }
 
 /// The wall clock before and after a folder was read.
@@ -136,6 +157,19 @@ impl Scan<'_> {
             Err(DiskError::Folder { .. }) => true,
             Err(_) => false,
         }
+    }
+
+    /// Whether the folder at this path is still the one that the tree has there, on the same volume.
+    fn is_the_one(&self, node: Node, folder: &RelPath) -> bool {
+        let known = &self.view.tree.get(node).stamp;
+        let found = self.disk.look(folder);
+        found.is_ok_and(|found| {
+            found.is_some_and(|found| {
+                found.kind == LocalKind::Folder
+                    && found.stamp.identity == known.identity
+                    && found.stamp.on_root_fs == known.on_root_fs
+            })
+        })
     }
 
     /// Takes a reading of a folder into the tree. Says which folders in it are to be read.

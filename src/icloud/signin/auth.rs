@@ -186,16 +186,16 @@ impl Account {
             // A failure can come with status 200 (§3.9).
             200 if has_error(&value) => Err(self.reject(password, 401, problem(&answer.body))?),
             200 => {
-                self.change(|session| session.rejected = None)?;
+                self.change(|session| session.accept(password))?;
                 Ok(None)
             }
             409 => {
                 let state = auth_state(&answer.body);
                 let kind = state.kind.unwrap_or(FactorKind::TwoFactor);
-                self.session().rejected = None;
+                self.session().accept(password);
                 Ok(Some(self.half_open(kind, state)))
             }
-            412 => self.repair().map(|()| None),
+            412 => self.repair(password).map(|()| None),
             status @ (401 | 403) => Err(self.reject(password, status, problem(&answer.body))?),
             _ => {
                 // Whatever it was, the next proof must not follow at once.
@@ -216,10 +216,10 @@ impl Account {
         })
     }
 
-    fn repair(&self) -> Result<(), SignInError> {
+    fn repair(&self, password: &str) -> Result<(), SignInError> {
         let answer = self.auth_call(Method::Post, "repair/complete", Some(b"{}"), &[])?;
         match status_of(&answer) {
-            200..=299 => self.change(|session| session.rejected = None),
+            200..=299 => self.change(|session| session.accept(password)),
             _ => {
                 // Only a person can finish it; until then every try would spend a good proof.
                 self.back_off(None)?;

@@ -239,7 +239,7 @@ impl SignInError {
                 "run `icloudds login`, or `icloudds code --send sms N` and then `icloudds code CODE`".to_owned()
             }
             Self::CodeNeeded { .. } => "run `icloudds login`, or `icloudds code --send` and then `icloudds code CODE`".to_owned(),
-            Self::NoCodeExpected => "nothing needs to be done; `icloudds status` tells the state".to_owned(),
+            Self::NoCodeExpected => "`icloudds status` tells what is needed, if anything is".to_owned(),
             Self::CodeExpired => "ask for a new code with `icloudds code --send`".to_owned(),
             Self::SecurityKeys => {
                 "remove the security keys from the Apple Account, or use another account; Apple offers no other way for this kind of client".to_owned()

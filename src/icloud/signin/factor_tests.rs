@@ -276,6 +276,7 @@ fn keys_for_web_access_wait_for_a_person_and_then_for_the_device() {
     assert_eq!(bench.server.take().len(), 0);
     // No keys are needed at all; a person who acted need not wait for the hour to pass.
     service.sign_in(Initiative::Person).expect("still signed in");
+    assert_eq!(bench.server.routes(), ["POST validate"], "a person wants to know how it is now");
     bench.server.on(STATE_ROUTE, [Reply::json(200, json!({"isICDRSDisabled": false}))]);
     service.account().unlock_web_access().expect("nothing to unlock");
     assert_eq!(bench.server.take().len(), 1);

@@ -56,7 +56,7 @@ pub fn login<R: BufRead, W: Write>(
     let account = service.account();
     account.reload()?;
     let mut asked = 0;
-    if account.state().password_rejected {
+    if account.password_rejected(false) {
         dialogue.say("The configured password was refused before, so it is not sent again.")?;
         account.set_password(Some(dialogue.password()?));
         asked += 1;
@@ -85,7 +85,8 @@ pub fn login<R: BufRead, W: Write>(
         }
         let password = dialogue.password()?;
         account.set_password(Some(password));
-        if account.state().password_rejected {
+        // A person may know that an older one is right again.
+        if account.password_rejected(true) {
             return Err(SignInError::RejectedBefore);
         }
     }

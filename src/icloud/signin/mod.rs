@@ -70,8 +70,6 @@ pub struct SessionState {
     pub needs_code: Option<FactorKind>,
     /// Whether a password was given.
     pub has_password: bool,
-    /// Whether that password was refused before.
-    pub password_rejected: bool,
     /// The time left of a back-off.
     pub back_off: Option<Duration>,
     /// When the trust runs out, in seconds since 1970, and whether that is only estimated.
@@ -154,11 +152,18 @@ impl Account {
             signed_in: session.info.is_some() && session.has_cookies() && session.half_open.is_none(),
             needs_code: session.half_open.as_ref().map(|half| half.kind),
             has_password: password.is_some(),
-            password_rejected: password.is_some_and(|text| session.rejects(text.expose())),
             back_off: session.back_off_left(self.now()),
             trust_expires: session.trust_expires(),
             confirmed_at: session.info.as_ref().map(|info| info.confirmed_at),
         }
+    }
+
+    /// Whether the password at hand was refused before; `last`: whether it is the one that was refused last. This takes a
+    /// moment: what is stored of refused passwords is slow to compare with on purpose.
+    pub fn password_rejected(&self, last: bool) -> bool {
+        let Some(password) = locked(&self.password).clone() else { return false };
+        let session = self.session().clone();
+        if last { session.rejected_last(password.expose()) } else { session.rejects(password.expose()) }
     }
 
     /// What accountLogin or validate last said of the account.
@@ -259,8 +264,22 @@ impl Account {
             if from <= Rung::AccountLogin && has_token && self.account_login()? == Login::Ready {
                 return Ok(());
             }
+            self.is_refused()?;
         }
         self.sign_in_with_password(initiative)
+    }
+
+    /// The session is not accepted any more, however lately it was confirmed.
+    fn is_refused(&self) -> Result<(), SignInError> {
+        let counts_as_confirmed = self.session().info.as_ref().is_some_and(|info| info.confirmed_at != 0);
+        if !counts_as_confirmed {
+            return Ok(());
+        }
+        self.change(|session| {
+            if let Some(info) = &mut session.info {
+                info.confirmed_at = 0;
+            }
+        })
     }
 
     /// The last rung: one proof of the password, never of a rejected one unattended.

@@ -305,6 +305,11 @@ impl Rig {
 
     /// As [`Rig::login`], whatever comes of it; `wrong` may type something before the right code.
     pub fn try_login(&self, wrong: impl FnOnce(&mut dyn FnMut(&str))) -> Ran {
+        self.login_typing(&["0"], wrong)
+    }
+
+    /// As [`Rig::try_login`], with what is typed before a code was sent.
+    pub fn login_typing(&self, first: &[&str], wrong: impl FnOnce(&mut dyn FnMut(&str))) -> Ran {
         let mut command = self.command(&["login"]);
         let mut child = command.stdin(Stdio::piped()).spawn().expect("the binary starts");
         let mut answers = child.stdin.take().expect("a pipe");
@@ -312,7 +317,7 @@ impl Rig {
         let mut stderr = String::new();
         // A child that ended before it asked no longer reads; what it said tells why.
         let mut answer = |text: &str| drop(writeln!(answers, "{text}"));
-        answer("0");
+        first.iter().for_each(|line| answer(line));
         while !stderr.contains("The code was sent.") {
             if said.read_line(&mut stderr).expect("UTF-8") == 0 {
                 break;

@@ -6,6 +6,7 @@ use icloudds::engine::operation::{Action, Operation, Replacement};
 use icloudds::engine::pass::{Engine, LocalLook, Look, PassOptions, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::model::filter::Filter;
+use icloudds::model::{Change, SetAside};
 
 use super::{Bench, path};
 
@@ -146,4 +147,28 @@ fn half_of_a_move_holds_nothing_for_a_person() {
     assert_eq!(pass(&Look::whole(), true).held, 32);
     assert_eq!(pass(&half, false).held, 32);
     assert!(bench.world.drive.find("d/f7").is_some());
+}
+
+#[test]
+fn a_move_that_was_set_aside_is_no_reason_to_plan_again() {
+    let mut bench = Bench::new(3);
+    bench.file("old", b"content");
+    bench.later();
+    let mut engine = engine(&bench);
+    assert!(bench.world.drive.person_rename("old", "new"));
+    let next_try = Some(bench.world.clock.seconds() + 1_000_000);
+    let aside = SetAside { reason: "another file system".into(), attempts: 1, next_try, since: 7 };
+    engine.commit(&[Change::SetAside(path("new"), Some(aside))]).unwrap();
+    bench.later();
+    let ports = Bench::ports(&bench.world);
+    let mut pass = |options: &PassOptions<'_>| {
+        engine.pass(&ports, &settings(), &Look::whole(), options, &mut |_| {}).unwrap()
+    };
+    let report = pass(&PassOptions::new("mark"));
+    assert!(report.quiet && report.planned == 0, "{:?}", report.outcome);
+    assert_eq!(bench.read("old"), "content");
+    // A person who asks does not wait.
+    let report = pass(&PassOptions { ignore_next_try: true, ..PassOptions::new("mark") });
+    assert_eq!(report.outcome.counts.moved_local, 1, "{:?}", report.outcome);
+    assert!(engine.state.set_aside.is_empty());
 }

@@ -299,3 +299,17 @@ fn a_pass_that_ends_between_trash_and_commit_is_finished_or_undone_by_recovery()
         assert_eq!(bench.base("f").unwrap().etag, bench.remote("f").etag);
     }
 }
+
+#[test]
+fn a_file_that_may_not_be_read_is_set_aside_without_waiting() {
+    let mut bench = Bench::new(1);
+    assert!(bench.world.disk.write("f", b"secret"));
+    bench.later();
+    assert!(bench.world.disk.readable("f", false));
+    let action = new(&bench, "f");
+    let before = bench.world.clock.seconds();
+    let outcome = bench.one(action, "f");
+    assert_eq!(outcome.counts.set_aside, 1, "{outcome:?}");
+    assert!(outcome.failed[0].1.contains("give the user that runs icloudds access to it"), "{outcome:?}");
+    assert!(bench.world.clock.seconds() <= before + 1, "nothing else may wait for it");
+}

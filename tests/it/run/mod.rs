@@ -18,3 +18,4 @@ mod secrets;
 mod session;
 mod signals;
 mod soak;
+mod told;

@@ -113,3 +113,20 @@ fn an_idle_log_stays_quiet() {
     assert!(more.is_empty(), "{more:#?}");
     daemon.stop();
 }
+
+#[test]
+fn what_was_written_just_before_a_look_is_compared_a_few_times_only() {
+    let mut rig = quick();
+    rig.set_text("log.level", "debug");
+    for number in 0..10 {
+        rig.write(&format!("d/{number}.txt"), "x");
+    }
+    let daemon = Daemon::synced(&rig);
+    let compared = || daemon.log().matches("the same on both sides").count();
+    daemon.wait("passes that compare nothing", || {
+        let before = compared();
+        daemon.rounds(2);
+        compared() == before
+    });
+    daemon.stop();
+}

@@ -218,6 +218,57 @@ fn a_changed_password_is_a_state_and_the_login_with_the_new_one_its_end() {
 }
 
 #[test]
+fn a_login_beside_the_daemon_asks_icloud_and_ends_the_wait_for_the_new_password() {
+    let rig = quick();
+    rig.there().write("a.txt", "a").expect("a file");
+    let daemon = Daemon::synced(&rig);
+    // The session was confirmed a moment ago, which says nothing any more.
+    rig.sim.change_password("another pass phrase");
+    daemon.wait_state(DaemonState::NeedsPassword);
+    assert!(daemon.status().session_expires.is_none(), "nothing is trusted now");
+    rig.sim.password_typed();
+    let ran = rig.login_typing(&["another pass phrase", "0"], |_| {}).expect(0);
+    assert!(ran.stderr.contains("Signed in."), "{}", ran.stderr);
+    daemon.settle();
+    daemon.stop();
+}
+
+#[test]
+fn a_mistyped_password_does_not_have_the_configured_one_sent_again() {
+    let rig = quick();
+    let daemon = Daemon::synced(&rig);
+    rig.sim.change_password("another pass phrase");
+    daemon.wait_state(DaemonState::NeedsPassword);
+    let mut child =
+        rig.command(&["login"]).stdin(std::process::Stdio::piped()).spawn().expect("the binary starts");
+    rig.sim.password_typed();
+    // The input ends after it, so nothing else is typed.
+    std::io::Write::write_all(&mut child.stdin.take().expect("a pipe"), b"mistyped\n").expect("typed");
+    let ran = rig.finish(child).expect(6);
+    assert!(!ran.stderr.contains("Signed in."), "{}", ran.stderr);
+    let sent = proofs(&rig);
+    let ran = rig.run(&["login"]).expect(8);
+    assert!(ran.stderr.contains("refused before"), "{}", ran.stderr);
+    // The daemon heard of it, and looks a few times whether another process stored a session.
+    let begun = std::time::Instant::now();
+    daemon.wait("some time", || begun.elapsed() > std::time::Duration::from_secs(5));
+    assert_eq!(proofs(&rig), sent, "{}", daemon.log());
+    assert_eq!(daemon.status().state, DaemonState::NeedsPassword);
+    daemon.stop();
+}
+
+#[test]
+fn a_login_without_a_daemon_does_not_take_a_lost_session_for_a_good_one() {
+    let rig = Rig::synced(&[("a.txt", "a")]);
+    for what in [Expire::Session, Expire::SessionToken, Expire::Trust] {
+        rig.sim.expire(what);
+    }
+    let ran = rig.try_login(|_| {}).expect(0);
+    assert!(ran.stderr.contains("The code was sent."), "{}", ran.stderr);
+    rig.once();
+}
+
+#[test]
 fn ten_restarts_sign_in_zero_times() {
     let rig = quick();
     rig.there().write("a.txt", "a").expect("a file");
