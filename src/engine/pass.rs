@@ -26,7 +26,7 @@ use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, Etag, ItemId, RelPath, State, Zone, state::GuardState};
-use here::look_here;
+use here::{look_here, settling};
 
 /// So often an operation that was cut short may be refused to be settled before it is given up.
 const MOST_REFUSALS: u32 = 5;
@@ -305,7 +305,9 @@ impl Engine {
     ) -> Result<Report, PassError> {
         self.recover(ports)?;
         (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
-        self.look(ports, settings, look)?;
+        let quiet = (options.is_settled_here)();
+        let look = settling(look, self.local.as_ref(), quiet, ports.clock.now());
+        self.look(ports, settings, &look)?;
         let settled = (options.is_settled_here)();
         let mut planned = self.plan(ports, settings, options);
         let whole = planned.plan.operations.len();

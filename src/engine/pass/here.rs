@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
+use super::{Engine, LocalLook, Look, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, Ports, execute};
 use crate::engine::learn::Recorder;
 use crate::engine::observe::local::{observe_local, rescan, to_settle};
@@ -10,7 +10,7 @@ use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::ports::{Away, Clock, Disk};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::{
-    BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,
+    BaseEntry, BaseTree, DiskTime, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,
 };
 
 /// What came of a pass without iCloud.
@@ -32,13 +32,21 @@ pub(super) fn look_here(
     let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
     match (look, known) {
         (LocalLook::Folders(folders), Some(mut view)) => {
-            let mut folders = folders.clone();
-            folders.extend(to_settle(&view, ports.clock.now()));
-            rescan(ports.disk, ports.clock, &mut view, &folders, &may_skip)?;
+            rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
             Ok(view)
         }
         _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
     }
+}
+
+/// The look, and the folders that only have to be read again because their files were written just before the last one.
+/// While anything is on the move here they wait too: what changes in them is not quiet yet.
+pub(super) fn settling(look: &Look, known: Option<&LocalView>, is_quiet: bool, now: DiskTime) -> Look {
+    let mut look = look.clone();
+    if let (LocalLook::Folders(folders), Some(view), true) = (&mut look.local, known, is_quiet) {
+        folders.extend(to_settle(view, now));
+    }
+    look
 }
 
 /// Whether it needs this disk only, and is as right when iCloud was seen some time ago: nothing is deleted on an old look,
