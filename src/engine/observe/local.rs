@@ -93,22 +93,6 @@ pub fn rescan(
     disk.check_root()
 }
 
-/// Folders with racy files that another look would clear, because their times lie far enough back by now. Without it
-/// each pass would compare such files, and store that nothing changed, until everything is scanned again.
-pub fn to_settle(view: &LocalView, now: DiskTime) -> Vec<RelPath> {
-    let tree = &view.tree;
-    let is_over = |stamp: &LocalStamp| !is_racy(stamp, (now, now));
-    let folders: BTreeSet<Node> = tree
-        .walk(Node::ROOT)
-        .filter(|node| {
-            let entry = tree.get(*node);
-            entry.kind == LocalKind::File && entry.racy && is_over(&entry.stamp)
-        })
-        .filter_map(|node| tree.parent(node))
-        .collect();
-    folders.into_iter().map(|folder| tree.path(folder)).collect()
-}
-
 /// The wall clock before and after a folder was read.
 type Times = (DiskTime, DiskTime);
 

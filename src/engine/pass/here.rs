@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, Ports, execute};
 use crate::engine::learn::Recorder;
-use crate::engine::observe::local::{observe_local, rescan, to_settle};
+use crate::engine::observe::local::{observe_local, rescan};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::ports::{Away, Clock, Disk};
 use crate::engine::view::{LocalView, RemoteView};
@@ -32,9 +32,7 @@ pub(super) fn look_here(
     let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
     match (look, known) {
         (LocalLook::Folders(folders), Some(mut view)) => {
-            let mut folders = folders.clone();
-            folders.extend(to_settle(&view, ports.clock.now()));
-            rescan(ports.disk, ports.clock, &mut view, &folders, &may_skip)?;
+            rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
             Ok(view)
         }
         _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
