@@ -316,7 +316,6 @@ impl Loop {
         self.show_state();
         let document = self.document();
         self.status_file.finish(document);
-        self.systemd.stopping();
         log::info!("stopped");
         Ok(ExitCode::Success)
     }

@@ -40,7 +40,8 @@ impl Loop {
         for name in changed.iter().filter(|name| is_fixed(name)) {
             log::warn!("{name} changed, which needs a restart");
         }
-        log::info!("the configuration was read again, {} keys changed", changed.len());
+        let what = if changed.is_empty() { "nothing".to_owned() } else { changed.join(", ") };
+        log::info!("the configuration was read again; changed: {what}");
         if changed.iter().any(|name| name.starts_with("account.password")) {
             self.service.account().set_password(fresh.config.account.password.clone());
             self.session_changed();

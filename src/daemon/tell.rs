@@ -1,6 +1,10 @@
 //! What the loop tells: status, states, counts; and what it does once a day.
 
-use super::jobs::{self};
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::jobs;
 use super::main_loop::{Lent, Loop, Running};
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, Operation};
@@ -9,9 +13,6 @@ use crate::engine::ports::Clock as _;
 use crate::engine::view::LocalView;
 use crate::model::{LocalKind, Node, RelPath, Side, State};
 use crate::status::{Counts, Pending, Progress, SideCounts, StatusDocument};
-use std::collections::BTreeSet;
-use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 impl Loop {
     pub(super) fn begin_to_stop(&mut self) {

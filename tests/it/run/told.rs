@@ -50,31 +50,6 @@ fn why_names_what_is_never_synced_and_shows_names_on_one_line() {
 }
 
 #[test]
-fn a_file_without_permission_is_set_aside_at_once_and_holds_nothing_up() {
-    use std::os::unix::fs::PermissionsExt as _;
-    let rig = quick();
-    rig.write("secret.txt", "s");
-    rig.write("b.txt", "b");
-    let mode = |mode| std::fs::Permissions::from_mode(mode);
-    std::fs::set_permissions(rig.at("secret.txt"), mode(0)).expect("no permission");
-    if std::fs::read(rig.at("secret.txt")).is_ok() {
-        eprintln!("not tried: this user may read everything");
-        return;
-    }
-    let begun = std::time::Instant::now();
-    let daemon = Daemon::start(&rig);
-    daemon.wait("a set-aside item", || daemon.status().set_aside.len() == 1);
-    assert!(begun.elapsed() < std::time::Duration::from_secs(30), "{}", daemon.log());
-    daemon.wait("the other file", || rig.there().entry("b.txt").is_some());
-    let told = why(&daemon, "secret.txt");
-    assert!(told.contains("give the user that runs icloudds access to it"), "{told}");
-    std::fs::set_permissions(rig.at("secret.txt"), mode(0o600)).expect("permission");
-    daemon.done(&ControlRequest::SyncNow);
-    daemon.settle();
-    daemon.stop();
-}
-
-#[test]
 fn a_pass_that_cannot_begin_is_not_promised() {
     let rig = quick();
     let daemon = Daemon::synced(&rig);
