@@ -114,6 +114,32 @@ fn what_goes_into_a_folder_in_the_moment_of_its_deletion_is_kept() {
 }
 
 #[test]
+fn an_edit_here_that_a_replacement_displaced_just_before_a_crash_comes_back() {
+    for step in 1.. {
+        let mut over = false;
+        for later in 0..4 {
+            let mut run = world(step, &[]);
+            let disk = run.world.disk.clone();
+            assert!(disk.write("f.txt", b"agreed"));
+            pass(&mut run);
+            assert!(run.world.drive.edit("f.txt", b"edited there"));
+            wait(&run);
+            let person = disk.clone();
+            run.world.fuse.interject(step, move || assert!(person.write("f.txt", b"edited here")));
+            run.world.fuse.crash_after(step + later);
+            over = passes(&mut run);
+            if !over {
+                run.world.restart(Crash::Kill);
+            }
+            is_at_peace(&mut run);
+        }
+        if over {
+            break;
+        }
+    }
+}
+
+#[test]
 fn an_edit_between_two_calls_of_one_move_is_kept() {
     for step in 1.. {
         let mut run = world(step, &[]);

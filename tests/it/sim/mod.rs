@@ -91,6 +91,7 @@ impl World {
             self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()));
         }
         self.fuse.renew();
+        self.disk.rescue_strays();
     }
 
     /// Where the two sides differ, one line for each path.

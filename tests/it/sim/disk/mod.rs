@@ -10,6 +10,7 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
+use icloudds::engine::conflict::conflict_name;
 use icloudds::engine::ports::{Clock, DiskError, DownloadKey};
 use icloudds::model::{
     DiskTime, FolderState, Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath, name,
@@ -82,6 +83,9 @@ struct Inner {
     /// Mounts that are taken off for now.
     unmounted: BTreeMap<Ino, Ino>,
     downloads: BTreeMap<ItemId, (DownloadKey, Ino)>,
+    /// Versions that a replacement displaced although nobody planned that, by their slots in the trash, until the engine
+    /// has brought them back: where they were.
+    strays: BTreeMap<String, (Ino, RelPath)>,
 }
 
 /// Why a path leads nowhere.
@@ -103,6 +107,7 @@ impl SimDisk {
             mounts: BTreeMap::new(),
             unmounted: BTreeMap::new(),
             downloads: BTreeMap::new(),
+            strays: BTreeMap::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock, fuse, journal }
     }
@@ -154,6 +159,26 @@ impl SimDisk {
     /// Whether nothing would be lost if the power went now.
     pub fn is_durable(&self) -> bool {
         lock(&self.inner).layers.is_durable()
+    }
+
+    /// What every start of the program does first: brings back what it displaced by mistake just before it was cut short.
+    pub fn rescue_strays(&self) {
+        let now = self.clock.now();
+        let mut inner = lock(&self.inner);
+        if inner.switches.vanished.is_some() {
+            return;
+        }
+        for (slot, (ino, path)) in std::mem::take(&mut inner.strays) {
+            let from = (TRASH, slot);
+            if inner.layers.seen.at(&from) != Some(ino) {
+                continue;
+            }
+            let beside = |nth| path.parent()?.join(&conflict_name(path.name(), "start sim", nth)).ok();
+            let free = (1..20).filter_map(beside).find_map(|path| inner.free_spot(&path).ok());
+            if let Some(spot) = free {
+                inner.layers.push(Op::Move(from, spot), now);
+            }
+        }
     }
 
     /// The power goes and comes back: what was not synced lasts by chance.

@@ -51,7 +51,7 @@ impl Inner {
     }
 
     /// A name for something that is to be there soon.
-    fn free_spot(&self, path: &RelPath) -> Result<Spot, DiskError> {
+    pub(super) fn free_spot(&self, path: &RelPath) -> Result<Spot, DiskError> {
         if path.name().len() > self.switches.name_limit {
             return Err(DiskError::Name { path: path.clone() });
         }
@@ -260,7 +260,10 @@ impl Disk for SimDisk {
             inner.layers.push(Op::Exchange(slot.clone(), spot.clone()), now);
             let displaced = match inner.layers.seen.at(&slot) {
                 Some(old) if inner.fits(old, stamp) => Displaced::AsPlanned,
-                _ => Displaced::Changed { slot: slot.1.clone() },
+                old => {
+                    inner.strays.extend(old.map(|old| (slot.1.clone(), (old, at.clone()))));
+                    Displaced::Changed { slot: slot.1.clone() }
+                }
             };
             let ino = inner.layers.seen.at(&spot).ok_or_else(|| DiskError::Changed { path: at.clone() })?;
             Ok((inner.entry(ino, now), displaced))
@@ -288,6 +291,7 @@ impl Disk for SimDisk {
             let spot = inner.free_spot(to)?;
             inner.same_fs(ino, spot.0, to)?;
             inner.layers.push(Op::Move(from, spot), now);
+            inner.strays.remove(slot);
             Ok(inner.entry(ino, now))
         })
     }
