@@ -6,6 +6,7 @@ use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen}
 use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, ItemId, LocalKind, name};
 
+use super::bring::rename;
 use super::confirm::{Here, as_seen, effect, is_racy};
 use super::lane::Lane;
 use super::report::{EffectKind, Halt};
@@ -135,7 +136,7 @@ impl Lane<'_> {
         }
         service::patiently(&self.ports, || {
             match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
-                None => match service::rename(&self.ports, &made, true, wanted) {
+                None => match rename(&self.ports, &made, true, wanted) {
                     Err(halt @ (Halt::Replan(_) | Halt::Aside(_))) => {
                         self.take_back(&made)?;
                         Err(halt)

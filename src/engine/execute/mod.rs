@@ -4,6 +4,7 @@
 //! The calling thread is the one lane: it alone changes the drive and owns the state. Contents
 //! move on worker threads, which change nothing that anybody sees.
 
+mod bring;
 mod confirm;
 mod feed;
 mod folders;

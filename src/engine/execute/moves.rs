@@ -4,6 +4,7 @@ use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen}
 use crate::engine::ports::{LookUp, RemoteItem};
 use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp, RelPath, name};
 
+use super::bring::bring;
 use super::confirm::{effect, is_racy};
 use super::lane::Lane;
 use super::recover;
@@ -146,7 +147,7 @@ impl Lane<'_> {
         };
         let base = &self.ledger.state().base;
         let was = base.by_id(&seen.id).map(|node| base.path(node));
-        let moved = match service::bring(&self.ports, item, seen.folder, (&target, wanted)) {
+        let moved = match bring(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
             Err(halt) => {
                 return Err(self.undo_move(&seen, intent, &from, &(target, wanted.into()), halt));
@@ -221,7 +222,7 @@ impl Lane<'_> {
                     if recover::is_our_doing(&now, from, to, None)
                         && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
                 {
-                    let back = || service::bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
+                    let back = || bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
                     match service::patiently(&self.ports, back) {
                         Err(end @ Halt::End(_)) => end,
                         Ok(_) | Err(_) => replanned(halt),

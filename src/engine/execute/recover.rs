@@ -13,6 +13,7 @@ use crate::model::{
 };
 
 use super::Ports;
+use super::bring::{bring, is_numbered, rename};
 use super::ledger::Ledger;
 use super::report::{End, Halt};
 use super::service;
@@ -182,7 +183,7 @@ fn finish_replacement(
 ) -> Result<(), Halt> {
     let in_place = service::hangs_in(&new, intent.parent);
     let new = if in_place && !name::same(&new.entry.name, intent.name) {
-        match service::rename(ports, &new, false, intent.name) {
+        match rename(ports, &new, false, intent.name) {
             // Somebody has the name by now, and what has come stays under its own.
             Err(Halt::Replan(_) | Halt::Aside(_)) => new,
             renamed => renamed?,
@@ -267,7 +268,7 @@ fn settle_place(
         if !is_free(remote, (&place.0, &place.1), id)? {
             continue;
         }
-        match service::bring(ports, item.clone(), folder, (&place.0, &place.1)) {
+        match bring(ports, item.clone(), folder, (&place.0, &place.1)) {
             Ok(_) => return Ok(place == to && from != to),
             // Somebody was quicker, or the service takes the name for another one's.
             Err(Halt::Replan(_) | Halt::Aside(_)) => {}
@@ -289,8 +290,7 @@ pub(super) fn is_our_doing(
     let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
     let is_aside = name::aside_origin(&item.entry.name).is_some();
     let mut names = [Some(&*from.1), Some(&*to.1), temporary].into_iter().flatten();
-    let is_known =
-        |known: &str| name::same(&item.entry.name, known) || service::is_numbered(&item.entry.name, known);
+    let is_known = |known: &str| name::same(&item.entry.name, known) || is_numbered(&item.entry.name, known);
     near && (is_aside || names.any(is_known))
 }
 

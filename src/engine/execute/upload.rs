@@ -8,6 +8,7 @@ use crate::engine::retry;
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
 
 use super::Ports;
+use super::bring::{is_numbered, not_to_be_had, rename};
 use super::confirm::{Here, as_seen, effect, is_racy};
 use super::lane::Lane;
 use super::recover;
@@ -422,11 +423,11 @@ fn verified(
     }
     if !name::same(&item.entry.name, wanted) {
         // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
-        if service::is_numbered(&item.entry.name, wanted) {
+        if is_numbered(&item.entry.name, wanted) {
             service::patiently(ports, || service::trash(remote, &item, false))?;
-            return Err(service::not_to_be_had(remote, Some(parent), wanted));
+            return Err(not_to_be_had(remote, Some(parent), wanted));
         }
-        let renamed = service::rename(ports, &item, false, wanted)?;
+        let renamed = rename(ports, &item, false, wanted)?;
         return match renamed.entry.etag.same_content(&item.entry.etag) {
             true => Ok(renamed),
             false => Err(edited_since()),

@@ -1,0 +1,173 @@
+//! Bringing an item on iCloud to a folder and a name, whatever is answered (`docs/sync.md` §6).
+
+use crate::engine::ports::{LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::model::{ItemId, name};
+
+use super::Ports;
+use super::report::Halt;
+use super::service::{hangs_in, holder, look, only, patiently, version};
+
+/// Whether it hangs where it did before.
+fn stays_in(item: &RemoteItem, before: &RemoteItem) -> bool {
+    match &before.parent {
+        RemoteParent::Folder(folder) => hangs_in(item, folder),
+        RemoteParent::Trash | RemoteParent::Untold => item.parent != RemoteParent::Trash,
+    }
+}
+
+/// Renames an item and sees to it that it bears that name afterwards. A name that was taken, so that the
+/// service chose another, is undone.
+pub(super) fn rename(
+    ports: &Ports<'_>,
+    item: &RemoteItem,
+    folder: bool,
+    wanted: &str,
+) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
+    let renamed = rename_once(remote, item, folder, wanted)?;
+    if name::same(&renamed.entry.name, wanted) {
+        return Ok(renamed);
+    }
+    if !is_numbered(&renamed.entry.name, wanted) {
+        // The extension was doubled or lost (§10.2): the second call starts from another name.
+        let again = rename_once(remote, &renamed, folder, wanted)?;
+        if name::same(&again.entry.name, wanted) {
+            return Ok(again);
+        }
+        patiently(ports, || rename_once(remote, &again, folder, &item.entry.name))?;
+        return Err(Halt::Aside(format!("iCloud does not take the name {wanted:?}")));
+    }
+    patiently(ports, || rename_once(remote, &renamed, folder, &item.entry.name))?;
+    let parent = match &renamed.parent {
+        RemoteParent::Folder(parent) => Some(parent),
+        _ => None,
+    };
+    Err(not_to_be_had(remote, parent, wanted))
+}
+
+/// What follows when the service gives a numbered name instead of the one that was asked for.
+pub(super) fn not_to_be_had(remote: &dyn Remote, parent: Option<&ItemId>, wanted: &str) -> Halt {
+    match parent.map(|parent| holder(remote, parent, wanted, None)) {
+        // To plan again would ask the same for ever: it takes for one name what are two here, as in another case.
+        Some(Ok(None)) => Halt::Aside(format!("iCloud has another item whose name it takes for {wanted:?}")),
+        _ => Halt::replan("another item on iCloud has this name"),
+    }
+}
+
+fn rename_once(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folder: bool,
+    wanted: &str,
+) -> Result<RemoteItem, Halt> {
+    let id = &item.entry.id;
+    match remote.rename(&version(item, folder), wanted) {
+        Ok(renamed) if renamed.entry.id == *id => Ok(told_parent(renamed, item)),
+        Ok(_) => Err(Halt::again("iCloud answered a rename with another item")),
+        Err(RemoteError::Uncertain(why)) => match look(remote, id, folder)? {
+            LookUp::Found(now)
+                if name::same(&now.entry.name, wanted) || now.entry.name != item.entry.name =>
+            {
+                Ok(now)
+            }
+            LookUp::Found(_) => Err(Halt::again(why)),
+            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
+            LookUp::Unknown => Err(Halt::again(why)),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// An answer that tells no parent has the one from before.
+fn told_parent(mut item: RemoteItem, before: &RemoteItem) -> RemoteItem {
+    if item.parent == RemoteParent::Untold {
+        item.parent = before.parent.clone();
+    }
+    item
+}
+
+/// Moves an item into a folder and sees that it hangs there; its name is as the service left it.
+pub(super) fn move_into(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folder: bool,
+    target: &ItemId,
+) -> Result<RemoteItem, Halt> {
+    let id = &item.entry.id;
+    let answer = only(remote.move_into(target, &[version(item, folder)]));
+    match answer {
+        Ok(moved) if moved.entry.id == *id && moved.parent == RemoteParent::Folder(target.clone()) => {
+            Ok(moved)
+        }
+        Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, id, folder)? {
+            LookUp::Found(now) if now.parent == RemoteParent::Folder(target.clone()) => Ok(now),
+            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
+            LookUp::Found(_) | LookUp::Unknown => Err(Halt::again("iCloud did not confirm a move")),
+        },
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Brings an item to a folder and a name by as many calls as it takes. Moving goes first: a name that is
+/// taken only there is put right by the rename that follows.
+pub(super) fn bring(
+    ports: &Ports<'_>,
+    item: RemoteItem,
+    folder: bool,
+    (target, wanted): (&ItemId, &str),
+) -> Result<RemoteItem, Halt> {
+    let remote = ports.remote;
+    let mut now = item;
+    if now.parent != RemoteParent::Folder(target.clone()) {
+        now = match move_into(remote, &now, folder, target) {
+            Err(Halt::Replan(_)) if !name::same(&now.entry.name, wanted) => {
+                // Its name is taken there, or somebody was quicker.
+                now = match look(remote, &now.entry.id, folder)? {
+                    LookUp::Found(found) if stays_in(&found, &now) && found.entry.name == now.entry.name => {
+                        found
+                    }
+                    LookUp::Unknown => return Err(Halt::again("iCloud does not say where it is")),
+                    LookUp::Found(_) | LookUp::Gone => {
+                        return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                    }
+                };
+                let renamed = match rename(ports, &now, folder, wanted) {
+                    // Either name is taken in one of the two folders: a third one takes it over.
+                    Err(Halt::Replan(_) | Halt::Aside(_)) => {
+                        let LookUp::Found(now) = look(remote, &now.entry.id, folder)? else {
+                            return Err(Halt::replan("it is gone from iCloud"));
+                        };
+                        rename(ports, &now, folder, &name::aside_name(wanted, 0))?
+                    }
+                    renamed => renamed?,
+                };
+                if !stays_in(&renamed, &now) {
+                    return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                }
+                move_into(remote, &renamed, folder, target)?
+            }
+            other => other?,
+        };
+    }
+    if *now.entry.name != *wanted {
+        now = rename(ports, &now, folder, wanted)?;
+    }
+    // Renaming takes no heed of a move that a person makes in the same moment.
+    if hangs_in(&now, target) { Ok(now) } else { Err(Halt::replan("it was moved on iCloud meanwhile")) }
+}
+
+/// Whether the service made `shown` of `asked` because that was taken: `Name 2.ext` (`docs/protocol.md` §17).
+pub(super) fn is_numbered(shown: &str, asked: &str) -> bool {
+    let (shown, asked) = (name::nfc(shown), name::nfc(asked));
+    let numbered = |stem: &str, full: &str| {
+        full.strip_prefix(stem)
+            .and_then(|rest| rest.strip_prefix(' '))
+            .is_some_and(|number| !number.is_empty() && number.bytes().all(|digit| digit.is_ascii_digit()))
+    };
+    if numbered(&asked, &shown) {
+        return true;
+    }
+    let ((stem, extension), (asked_stem, asked_extension)) =
+        (name::split_extension(&shown), name::split_extension(&asked));
+    extension == asked_extension && numbered(asked_stem, stem)
+}
