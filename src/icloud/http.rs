@@ -3,22 +3,21 @@
 //! It knows nothing of iCloud. It never follows a redirect and never judges a status: both
 //! are the protocol's business (`docs/protocol.md` §11.3, §16).
 
-use std::fs;
 use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{self, HeaderMap, Request, Response};
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+use ureq::tls::TlsConfig;
 use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
-use ureq::{AsSendBody, Body, Proxy, ProxyProtocol, SendBody};
+use ureq::{AsSendBody, Body, SendBody};
 
 pub use super::http_error::HttpError;
-use crate::secret;
+use super::http_route::{proxy, proxy_of_environment, roots, serves_environment_proxy};
 
 /// The desktop Safari string that every request carries; the same for a whole session
 /// (`docs/protocol.md` §1.2).
@@ -394,92 +393,12 @@ impl Read for ExactReader<'_> {
     }
 }
 
-/// Whether a request goes through the proxy that the environment names.
-fn serves_environment_proxy(uri: &http::Uri) -> bool {
-    let local =
-        uri.host().is_some_and(|host| matches!(host, "localhost" | "[::1]") || host.starts_with("127."));
-    uri.scheme_str() == Some("https") && !local
-}
-
 /// The host of a URL, for messages; `?` when there is none.
 fn host_of(url: &str) -> String {
     url::Url::parse(url)
         .ok()
         .and_then(|url| url.host_str().map(str::to_owned))
         .unwrap_or_else(|| "?".to_owned())
-}
-
-/// The public roots, and those of `ca_file` if there is one.
-fn roots(ca_file: Option<&Path>) -> Result<RootCerts, HttpError> {
-    let public =
-        webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
-    let own = ca_file.map_or_else(|| Ok(Vec::new()), roots_in)?;
-    let all: Vec<_> = public.chain(own).collect();
-    Ok(RootCerts::from(all))
-}
-
-/// The certificates in a PEM file, at least one.
-fn roots_in(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
-    let failed = |reason: String| HttpError::CaFile { path: path.to_owned(), reason };
-    let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let mut own = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.map_err(|error| failed(error.to_string()))? {
-            own.push(certificate);
-        }
-    }
-    if own.is_empty() {
-        return Err(failed("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()));
-    }
-    Ok(own)
-}
-
-/// The proxy that the environment names for `https`, the specific name first.
-fn proxy_of_environment() -> Option<String> {
-    ["HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"]
-        .into_iter()
-        .find_map(|name| std::env::var(name).ok().filter(|value| !value.trim().is_empty()))
-}
-
-/// Reads a proxy URL; its user and password may be percent-encoded.
-fn proxy(text: &str) -> Result<Proxy, HttpError> {
-    let refuse = |reason: &str| HttpError::Proxy { reason: reason.to_owned() };
-    let text = text.trim();
-    let full = if text.contains("://") { text.to_owned() } else { format!("http://{text}") };
-    let url = url::Url::parse(&full).map_err(|_| refuse("not a URL of the form http://host:port"))?;
-    let protocol = match url.scheme() {
-        "http" => ProxyProtocol::Http,
-        "https" => ProxyProtocol::Https,
-        _ => return Err(refuse("only http:// and https:// proxies are supported")),
-    };
-    let host = url.host_str().ok_or_else(|| refuse("the URL names no host"))?;
-    let mut builder = Proxy::builder(protocol).host(host);
-    if let Some(port) = url.port() {
-        builder = builder.port(port);
-    }
-    if !url.username().is_empty() {
-        builder = builder.username(&percent_decoded(url.username()));
-    }
-    if let Some(password) = url.password() {
-        let password = percent_decoded(password);
-        secret::register(&password);
-        builder = builder.password(&password);
-    }
-    for name in ["NO_PROXY", "no_proxy"] {
-        let list = std::env::var(name).unwrap_or_default();
-        for entry in list.split(',').map(str::trim).filter(|entry| !entry.is_empty()) {
-            builder = builder.no_proxy(entry);
-        }
-    }
-    builder.build().map_err(|_| refuse("the URL is not usable"))
-}
-
-/// Undoes percent-encoding; what is not encoded, or badly, stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let pair = format!("v={}", text.replace('+', "%2B"));
-    url::form_urlencoded::parse(pair.as_bytes())
-        .next()
-        .map_or_else(|| text.to_owned(), |(_, value)| value.into_owned())
 }
 
 #[cfg(test)]

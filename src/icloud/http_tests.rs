@@ -1,5 +1,10 @@
+use std::fs;
+
+use ureq::tls::RootCerts;
+
 use super::*;
 use crate::icloud::testing::{Reply, TestServer};
+use crate::secret;
 
 fn head(pairs: &[(&'static str, &'static str)]) -> Head {
     let mut headers = HeaderMap::new();

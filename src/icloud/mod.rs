@@ -10,6 +10,7 @@ pub mod drive;
 pub mod env;
 pub mod http;
 mod http_error;
+mod http_route;
 pub mod options;
 mod retry;
 pub mod service;
