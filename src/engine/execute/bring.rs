@@ -65,17 +65,22 @@ fn rename_once(
         Ok(renamed) if renamed.entry.id == *id => Ok(told_parent(renamed, item)),
         Ok(_) => Err(Halt::again("iCloud answered a rename with another item")),
         Err(RemoteError::Uncertain(why)) => match look(remote, id, folder)? {
-            LookUp::Found(now)
-                if name::same(&now.entry.name, wanted) || now.entry.name != item.entry.name =>
-            {
-                Ok(now)
-            }
-            LookUp::Found(_) => Err(Halt::again(why)),
+            LookUp::Found(now) if comes_of(&now.entry.name, wanted) => Ok(now),
+            LookUp::Found(now) if now.entry.name == item.entry.name => Err(Halt::again(why)),
+            LookUp::Found(_) => Err(Halt::replan("it was renamed on iCloud meanwhile")),
             LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
             LookUp::Unknown => Err(Halt::again(why)),
         },
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether the service can have made `shown` of `asked`: the name itself, a numbered one, or one whose extension was doubled or lost
+/// (`docs/protocol.md` §10.2). Another name is a person's.
+fn comes_of(shown: &str, asked: &str) -> bool {
+    let (stem, extension) = name::split_extension(asked);
+    let is_doubled = || extension.is_some_and(|extension| name::same(shown, &format!("{asked}.{extension}")));
+    name::same(shown, asked) || is_numbered(shown, asked) || name::same(shown, stem) || is_doubled()
 }
 
 /// An answer that tells no parent has the one from before.

@@ -115,6 +115,20 @@ fn what_is_renamed_on_icloud_is_looked_at_in_the_call_before() {
     }
 }
 
+#[test]
+fn a_name_that_a_person_gives_after_ours_whose_answer_was_lost_stays() {
+    let lost = Trouble { lost: Some(Call::RenameRemote), ..Trouble::default() };
+    let rename: Deed = |_, drive| drive.person_rename("b", "z");
+    at_each_step(
+        &lost,
+        |disk, _| disk.mv("a", "b"),
+        rename,
+        |drive, step| {
+            assert!(drive.find("z").is_some(), "step {step}: {:?}", drive.tree());
+        },
+    );
+}
+
 /// Edits what `a`, or `b`, is on iCloud by now, wherever it is, and leaves it as long as what is written here.
 fn edit_there(_: &SimDisk, drive: &SimDrive) -> bool {
     ["b", "d/b", "d/a", "a"].into_iter().any(|at| drive.edit(at, b"edit there!"))
