@@ -62,6 +62,8 @@ pub(super) struct Lane<'a> {
     pub(super) notes: Vec<u64>,
     /// Intents of items that bear a temporary name.
     pub(super) temporary: HashMap<ItemId, u64>,
+    /// Moves of this pass that leave something at a temporary name, or came of one that did: those that build on them are owed.
+    pub(super) owing: HashSet<usize>,
     pub(super) outcome: Outcome,
     /// What own moves made of stamps: by the new path, before and after.
     pub(super) restamped: HashMap<RelPath, (LocalStamp, LocalStamp)>,
@@ -101,6 +103,7 @@ impl<'a> Lane<'a> {
             noted: HashSet::new(),
             notes: Vec::new(),
             temporary: HashMap::new(),
+            owing: HashSet::new(),
             outcome: Outcome::default(),
             restamped: HashMap::new(),
             events,
@@ -282,6 +285,7 @@ impl<'a> Lane<'a> {
             Ok(Step::Later) => return,
             Ok(Step::Done) => {
                 self.tries.remove(&index);
+                self.owes(index);
                 if self.ledger.state().set_aside.contains_key(&path) {
                     self.ledger.push(Change::SetAside(path, None));
                 }
@@ -359,9 +363,7 @@ impl<'a> Lane<'a> {
 
     /// Stores a group that is due; `false` when the pass has ended.
     pub(super) fn goes_on(&mut self) -> bool {
-        // What is enough stays enough, whatever is answered later.
-        self.outcome.cut_short =
-            self.outcome.cut_short || self.schedule.open() > 0 && (self.options.is_enough)();
+        self.ask_whether_it_is_enough();
         if self.outcome.ended.is_none() {
             let result = self.ledger.flush_if_due();
             self.stored(result);
@@ -375,19 +377,6 @@ impl<'a> Lane<'a> {
             Ok(()) => {}
             Err(Halt::End(end)) => self.end(end),
             Err(halt) => self.outcome.plan_again.push((RelPath::root(), halt.to_string())),
-        }
-    }
-
-    /// What the lane does next. Once it is enough, only what was transferred already.
-    pub(super) fn next_on_lane(&self) -> Option<usize> {
-        match self.outcome.cut_short {
-            false => self.schedule.peek(Class::Lane),
-            true => self
-                .arrived
-                .keys()
-                .filter(|index| self.schedule.is_ready(Class::Lane, **index))
-                .min()
-                .copied(),
         }
     }
 

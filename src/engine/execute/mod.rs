@@ -6,6 +6,7 @@
 
 mod bring;
 mod confirm;
+mod enough;
 mod feed;
 mod folders;
 mod lane;

@@ -102,6 +102,11 @@ impl Schedule {
         }
     }
 
+    /// All that are ready on the lane, in plan order.
+    pub(super) fn on_lane(&self) -> impl Iterator<Item = usize> + '_ {
+        self.lane.iter().copied()
+    }
+
     /// How many of a class are ready.
     pub(super) fn ready(&self, class: Class) -> usize {
         match class {

@@ -140,6 +140,34 @@ fn an_edit_here_that_a_replacement_displaced_just_before_a_crash_comes_back() {
 }
 
 #[test]
+fn a_pass_that_comes_to_an_early_end_leaves_nothing_at_a_temporary_name() {
+    for enough in 0..12 {
+        for is_here in [true, false] {
+            let mut run = world(1, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(
+                disk.write("a", b"content of a") && disk.mkdir("c") && disk.write("c/x", b"content of x")
+            );
+            pass(&mut run);
+            if is_here {
+                assert!(disk.mv("a", "t") && disk.mv("c", "a") && disk.mv("t", "c"));
+            } else {
+                let swapped =
+                    [("a", "t"), ("c", "a"), ("t", "c")].map(|(from, to)| drive.person_rename(from, to));
+                assert_eq!(swapped, [true; 3]);
+            }
+            wait(&run);
+            assert!(matches!(run.run_for(&Look::whole(), true, Some(enough)), Ok(Outcome::Done(Ok(_)))));
+            let names = disk.tree().into_keys().chain(drive.tree().into_keys());
+            let lent: Vec<_> = names.filter(|name| name.contains("icloudds")).collect();
+            assert!(lent.is_empty(), "after {enough} steps: {lent:?}");
+            is_at_peace(&mut run);
+            assert!(disk.read("c").is_some() && disk.read("a/x").is_some());
+        }
+    }
+}
+
+#[test]
 fn an_edit_between_two_calls_of_one_move_is_kept() {
     for step in 1.. {
         let mut run = world(step, &[]);
