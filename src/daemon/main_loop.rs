@@ -183,7 +183,7 @@ pub(super) struct Loop {
     pub(super) notes: Vec<Note>,
     /// How many passes in a row did nothing and still left something for later.
     pub(super) unsettled_rounds: u32,
-    /// What was said of such items already.
+    /// What was said of items that are left alone already.
     pub(super) told_notes: BTreeSet<String>,
     pub(super) last_pass_began: Option<Instant>,
     pub(super) last_pass_failed: Option<String>,

@@ -75,7 +75,8 @@ impl Lane<'_> {
         }
         let answers = match self.ports.remote.look_up(&asked) {
             Ok(answers) => answers,
-            // All is done and verified but for this: the next pass fails in the same way, and tells.
+            // Best effort: without an answer it stays agreed on, after the look of at most 20 s before. If iCloud is away the
+            // next pass tells so.
             Err(_) => return,
         };
         let answers: HashMap<_, _> = asked.iter().map(|(folder, _)| folder).zip(&answers).collect();
