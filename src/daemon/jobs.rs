@@ -232,7 +232,7 @@ fn with_hooks<T>(
         conflict_mark: &mark,
         ignore_next_try: job.by_person,
         is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
-        is_enough: &|| job.enough.load(Ordering::Relaxed),
+        should_yield: &|| job.enough.load(Ordering::Relaxed),
         on_phase: &|phase| tell(News::Phase(phase)),
         on_plan: &|plan: &Plan, here: Option<&LocalView>| {
             tell(News::Planned(pending(&plan.operations), here.map(counts_here)));

@@ -94,7 +94,7 @@ pub struct PassOptions<'a> {
     /// nothing counts as deleted here, and nobody is asked about it (`docs/sync.md` §7).
     pub is_settled_here: &'a dyn Fn() -> bool,
     /// Asked while the plan is carried out: whether something else waits, so that nothing new is begun.
-    pub is_enough: &'a dyn Fn() -> bool,
+    pub should_yield: &'a dyn Fn() -> bool,
     /// Told before each part of the pass.
     pub on_phase: &'a dyn Fn(Phase),
     /// Told what will be done, before the first of it is, and what was seen here.
@@ -117,7 +117,7 @@ impl<'a> PassOptions<'a> {
             conflict_mark,
             ignore_next_try: false,
             is_settled_here: &|| true,
-            is_enough: &|| false,
+            should_yield: &|| false,
             on_phase: &|_| {},
             on_plan: &|_, _| {},
         }
@@ -422,7 +422,7 @@ impl Engine {
                 && !self.state.calibration.in_place_refused,
             packages: settings.packages,
             ignore_next_try: options.ignore_next_try,
-            is_enough: options.is_enough,
+            should_yield: options.should_yield,
             ..ExecuteOptions::new(&conflict, &junk)
         };
         self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;

@@ -6,11 +6,11 @@ use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen}
 use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, ItemId, LocalKind, name};
 
-use super::bring::rename;
-use super::confirm::{Here, as_seen, effect, is_racy};
+use super::agree::{Here, as_seen, effect, is_racy};
 use super::lane::Lane;
-use super::report::{EffectKind, Halt};
-use super::service;
+use super::relocate::rename;
+use super::report::{EffectKind, StepFailure};
+use super::verified_calls;
 
 /// Listings show own changes after this at the latest (`docs/sync.md` §7).
 const LISTINGS_LAG: Duration = Duration::from_secs(31);
@@ -21,7 +21,7 @@ impl Lane<'_> {
         &mut self,
         operation: &Operation,
         remote: &RemoteSeen,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let remote = self.versions.current(remote);
         let entry = self.ports.disk.make_folder(&operation.path)?;
         self.ledger.touched(operation.path.parent());
@@ -38,14 +38,14 @@ impl Lane<'_> {
         &mut self,
         parent: &Parent,
         group: &[usize],
-    ) -> Vec<(usize, Result<(), Halt>)> {
-        let all = |halt: Halt| group.iter().map(|index| (*index, Err(halt.clone()))).collect();
+    ) -> Vec<(usize, Result<(), StepFailure>)> {
+        let all = |failure: StepFailure| group.iter().map(|index| (*index, Err(failure.clone()))).collect();
         let folder = match self.parent(parent) {
             Ok(folder) => folder,
-            Err(halt) => return all(halt),
+            Err(failure) => return all(failure),
         };
-        if let Err(halt) = self.must_live(&folder) {
-            return all(halt);
+        if let Err(failure) = self.require_alive(&folder) {
+            return all(failure);
         }
         // The service may make a second folder of a name that is taken (§10.1), so the parent is listed
         // first. One that we made in this pass is known to be empty but for what we put there.
@@ -53,20 +53,20 @@ impl Lane<'_> {
         let there = if matches!(parent, Parent::Made(_)) && !again {
             Vec::new()
         } else {
-            match service::list(self.ports.remote, &folder) {
+            match verified_calls::list(self.ports.remote, &folder) {
                 Ok(listing) => listing.items,
-                Err(halt) => return all(halt),
+                Err(failure) => return all(failure),
             }
         };
         let mut results = Vec::new();
         let mut wanted = Vec::new();
         for index in group {
             let Action::MakeRemoteFolder { local, name, .. } = &self.plan.operations[*index].action else {
-                results.push((*index, Err(Halt::replan("it makes no folder"))));
+                results.push((*index, Err(StepFailure::replan("it makes no folder"))));
                 continue;
             };
-            if let Err(halt) = self.is_folder_here(local) {
-                results.push((*index, Err(halt)));
+            if let Err(failure) = self.is_folder_here(local) {
+                results.push((*index, Err(failure)));
             } else if let Some(item) = there.iter().find(|item| name::same(&item.entry.name, name)) {
                 let adopted = self.adopt_folder(*index, local, &folder, item.clone());
                 results.push((*index, adopted));
@@ -91,14 +91,14 @@ impl Lane<'_> {
     }
 
     /// The local folder that is mirrored must still stand there.
-    fn is_folder_here(&self, local: &LocalSeen) -> Result<(), Halt> {
+    fn is_folder_here(&self, local: &LocalSeen) -> Result<(), StepFailure> {
         match self.ports.disk.look(&local.path)? {
             Some(entry)
                 if entry.kind == LocalKind::Folder && entry.stamp.identity == local.stamp.identity =>
             {
                 Ok(())
             }
-            _ => Err(Halt::replan("the folder is gone here meanwhile")),
+            _ => Err(StepFailure::replan("the folder is gone here meanwhile")),
         }
     }
 
@@ -108,38 +108,40 @@ impl Lane<'_> {
         parent: &ItemId,
         wanted: &str,
         answer: Result<RemoteItem, RemoteError>,
-    ) -> Result<RemoteItem, Halt> {
+    ) -> Result<RemoteItem, StepFailure> {
         let remote = self.ports.remote;
         let made = match answer {
             Ok(item) => item,
             // It may have been made, or somebody else's has the name: either is the folder we want. A new
             // folder's id is unknown and listings may lag, so it is made again only when they must show it.
             Err(RemoteError::Uncertain(why)) => {
-                return match service::holder(remote, parent, wanted, None) {
+                return match verified_calls::holder(remote, parent, wanted, None) {
                     Ok(Some(item)) => Ok(item),
                     // Of a parent that is new itself there may be no listing yet.
-                    Ok(None) | Err(Halt::Replan(_)) => Err(Halt::Again { why, after: Some(LISTINGS_LAG) }),
-                    Err(halt) => Err(halt),
+                    Ok(None) | Err(StepFailure::Replan(_)) => {
+                        Err(StepFailure::Again { why, after: Some(LISTINGS_LAG) })
+                    }
+                    Err(failure) => Err(failure),
                 };
             }
             Err(RemoteError::NameTaken) => {
-                return service::holder(remote, parent, wanted, None)?
-                    .ok_or_else(|| Halt::replan("another item on iCloud has this name"));
+                return verified_calls::holder(remote, parent, wanted, None)?
+                    .ok_or_else(|| StepFailure::replan("another item on iCloud has this name"));
             }
             Err(error) => return Err(error.into()),
         };
-        if !service::hangs_in(&made, parent) {
-            return Err(Halt::replan("the new folder came elsewhere on iCloud"));
+        if !verified_calls::hangs_in(&made, parent) {
+            return Err(StepFailure::replan("the new folder came elsewhere on iCloud"));
         }
         if name::same(&made.entry.name, wanted) {
             return Ok(made);
         }
-        service::patiently(&self.ports, || {
-            match service::holder(remote, parent, wanted, Some(&made.entry.id))? {
+        verified_calls::patiently(&self.ports, || {
+            match verified_calls::holder(remote, parent, wanted, Some(&made.entry.id))? {
                 None => match rename(&self.ports, &made, true, wanted) {
-                    Err(halt @ (Halt::Replan(_) | Halt::Aside(_))) => {
+                    Err(failure @ (StepFailure::Replan(_) | StepFailure::Aside(_))) => {
                         self.take_back(&made)?;
-                        Err(halt)
+                        Err(failure)
                     }
                     renamed => renamed,
                 },
@@ -152,19 +154,19 @@ impl Lane<'_> {
     }
 
     /// A folder that we made under a name that nobody asked for goes again, unless somebody uses it already.
-    fn take_back(&self, made: &RemoteItem) -> Result<(), Halt> {
+    fn take_back(&self, made: &RemoteItem) -> Result<(), StepFailure> {
         let remote = self.ports.remote;
-        let is_empty = match service::list(remote, &made.entry.id) {
+        let is_empty = match verified_calls::list(remote, &made.entry.id) {
             Ok(listing) => listing.items.is_empty() && listing.unusable.is_empty(),
             // So new that it is not listed yet.
-            Err(Halt::Replan(_)) => true,
-            Err(halt) => return Err(halt),
+            Err(StepFailure::Replan(_)) => true,
+            Err(failure) => return Err(failure),
         };
         if !is_empty {
             return Ok(());
         }
-        let LookUp::Found(now) = service::look(remote, &made.entry.id, true)? else { return Ok(()) };
-        service::trash(remote, &now, true).map(drop)
+        let LookUp::Found(now) = verified_calls::look(remote, &made.entry.id, true)? else { return Ok(()) };
+        verified_calls::trash(remote, &now, true).map(drop)
     }
 
     fn adopt_folder(
@@ -173,9 +175,9 @@ impl Lane<'_> {
         local: &LocalSeen,
         parent: &ItemId,
         item: RemoteItem,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         if !item.entry.is_folder() {
-            return Err(Halt::replan("a file on iCloud has this name"));
+            return Err(StepFailure::replan("a file on iCloud has this name"));
         }
         let operation = &self.plan.operations[index];
         let now = self.ports.clock.now();
@@ -187,10 +189,10 @@ impl Lane<'_> {
             written_at: Some(now.whole_seconds()),
             ..self.agreed(operation.reason, &remote, &here)
         };
-        self.vouch_for(&remote.id, local);
-        self.went_into(parent, &remote.id);
+        self.ensure_durable(&remote.id, local);
+        self.added_into(parent, &remote.id);
         self.ledger.put(parent, agreed)?;
-        self.living.insert(remote.id.clone(), now.whole_seconds());
+        self.seen_alive.insert(remote.id.clone(), now.whole_seconds());
         self.made.insert(index, remote.id);
         self.outcome.counts.folders_remote += 1;
         self.told(effect(operation, EffectKind::MakeFolder, None));

@@ -10,10 +10,10 @@ use crate::engine::retry;
 use crate::model::{Change, DiskTime, ItemId, LocalStamp, RelPath, SetAside, State};
 
 use super::ledger::Ledger;
-use super::report::{Effect, End, Event, Halt, Outcome, Progress, Skipped};
+use super::report::{Effect, End, Event, Outcome, Progress, Skipped, StepFailure};
 use super::schedule::{Class, Schedule, class, class_of};
-use super::service::Versions;
 use super::transfer::Arrived;
+use super::verified_calls::Versions;
 use super::{ExecuteOptions, Ports};
 
 /// Items in one request of those that take several (`docs/protocol.md` §8.1).
@@ -54,19 +54,19 @@ pub(super) struct Lane<'a> {
     /// Folders that operations of this plan made on iCloud.
     pub(super) made: HashMap<usize, ItemId>,
     /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
-    pub(super) living: HashMap<ItemId, i64>,
+    pub(super) seen_alive: HashMap<ItemId, i64>,
     /// What went into folders on iCloud since they were seen outside the trash.
-    pub(super) went_in: BTreeMap<ItemId, Vec<ItemId>>,
+    pub(super) added_to: BTreeMap<ItemId, Vec<ItemId>>,
     /// Items whose deletion here is noted, and the intents that note them.
-    pub(super) noted: HashSet<ItemId>,
-    pub(super) notes: Vec<u64>,
+    pub(super) announced_deletions: HashSet<ItemId>,
+    pub(super) announcement_intents: Vec<u64>,
     /// Intents of items that bear a temporary name.
     pub(super) temporary: HashMap<ItemId, u64>,
     /// Moves of this pass that leave something at a temporary name, or came of one that did: those that build on them are owed.
-    pub(super) owing: HashSet<usize>,
+    pub(super) unfinished_temporary_moves: HashSet<usize>,
     pub(super) outcome: Outcome,
     /// What own moves made of stamps: by the new path, before and after.
-    pub(super) restamped: HashMap<RelPath, (LocalStamp, LocalStamp)>,
+    pub(super) own_stamps: HashMap<RelPath, (LocalStamp, LocalStamp)>,
     events: &'a mut dyn FnMut(&Event),
     pub(super) schedule: Schedule,
     pub(super) arrived: HashMap<usize, Arrived>,
@@ -98,14 +98,14 @@ impl<'a> Lane<'a> {
             ledger,
             versions: Versions::default(),
             made: HashMap::new(),
-            living: HashMap::new(),
-            went_in: BTreeMap::new(),
-            noted: HashSet::new(),
-            notes: Vec::new(),
+            seen_alive: HashMap::new(),
+            added_to: BTreeMap::new(),
+            announced_deletions: HashSet::new(),
+            announcement_intents: Vec::new(),
             temporary: HashMap::new(),
-            owing: HashSet::new(),
+            unfinished_temporary_moves: HashSet::new(),
             outcome: Outcome::default(),
-            restamped: HashMap::new(),
+            own_stamps: HashMap::new(),
             events,
             schedule: Schedule::new(&plan.operations),
             arrived: HashMap::new(),
@@ -130,7 +130,7 @@ impl<'a> Lane<'a> {
         }
         // Where something that was done could not be stored, the notes tell the next recovery what it was.
         if !self.ledger.has_lost() {
-            for number in std::mem::take(&mut self.notes) {
+            for number in std::mem::take(&mut self.announcement_intents) {
                 self.ledger.end(number);
             }
         }
@@ -162,11 +162,11 @@ impl<'a> Lane<'a> {
     }
 
     /// The folder on iCloud that an operation names.
-    pub(super) fn parent(&self, parent: &Parent) -> Result<ItemId, Halt> {
+    pub(super) fn parent(&self, parent: &Parent) -> Result<ItemId, StepFailure> {
         match parent {
             Parent::Known(id) => Ok(id.clone()),
             Parent::Made(index) => {
-                self.made.get(index).cloned().ok_or_else(|| Halt::replan("its folder is not made yet"))
+                self.made.get(index).cloned().ok_or_else(|| StepFailure::replan("its folder is not made yet"))
             }
         }
     }
@@ -174,7 +174,7 @@ impl<'a> Lane<'a> {
     /// The local item as planned, with the stamp that our own move gave it.
     pub(super) fn local_now(&self, seen: &LocalSeen) -> LocalSeen {
         let mut now = seen.clone();
-        if let Some((before, after)) = self.restamped.get(&seen.path)
+        if let Some((before, after)) = self.own_stamps.get(&seen.path)
             && *before == seen.stamp
         {
             now.stamp = *after;
@@ -203,7 +203,7 @@ impl<'a> Lane<'a> {
         index: usize,
         operation: &Operation,
         arrived: Option<Arrived>,
-    ) -> Result<Step, Halt> {
+    ) -> Result<Step, StepFailure> {
         match (&operation.action, arrived) {
             (Action::Agree { remote, local }, _) => self.agree(operation, remote, local)?,
             (Action::Forget { id }, _) => self.forget(operation, id),
@@ -217,7 +217,7 @@ impl<'a> Lane<'a> {
             }
             (Action::TrashLocal { id, local, .. }, _) => self.trash_local(operation, id.as_ref(), local)?,
             (Action::Download { remote, over }, Some(Arrived::Content(content))) => {
-                let result = self.place(operation, remote, over.as_ref(), content.clone());
+                let result = self.install(operation, remote, over.as_ref(), content.clone());
                 self.kept_content(index, content, &result);
                 result?;
             }
@@ -272,38 +272,38 @@ impl<'a> Lane<'a> {
                 self.make_way_there(index, operation, remote, name)?;
             }
             (Action::Settle { conflict: Conflict::SetAside, .. }, _) => return Err(undecided()),
-            _ => return Err(Halt::replan("what was fetched for it does not fit")),
+            _ => return Err(StepFailure::replan("what was fetched for it does not fit")),
         }
         Ok(Step::Done)
     }
 
     /// Draws the consequence of how an operation went.
-    pub(super) fn finish(&mut self, index: usize, result: Result<Step, Halt>) {
+    pub(super) fn finish(&mut self, index: usize, result: Result<Step, StepFailure>) {
         let operation = &self.plan.operations[index];
         let path = operation.path.clone();
         match result {
             Ok(Step::Later) => return,
             Ok(Step::Done) => {
                 self.tries.remove(&index);
-                self.owes(index);
+                self.note_temporary_move(index);
                 if self.ledger.state().set_aside.contains_key(&path) {
                     self.ledger.push(Change::SetAside(path, None));
                 }
                 self.schedule.succeeded(index, &self.plan.operations);
             }
-            Err(Halt::End(end)) => return self.end(end),
-            Err(Halt::Again { why, after }) => return self.again(index, path, why, after),
-            Err(Halt::Resend(why)) => {
+            Err(StepFailure::End(end)) => return self.end(end),
+            Err(StepFailure::Again { why, after }) => return self.again(index, path, why, after),
+            Err(StepFailure::Resend(why)) => {
                 self.arrived.remove(&index);
                 return self.again(index, path, why, None);
             }
-            Err(Halt::Replan(why)) => {
+            Err(StepFailure::Replan(why)) => {
                 self.emit(&Event::PlanAgain { path: path.clone(), why: why.clone() });
                 self.outcome.plan_again.push((path, why));
                 self.lose(index);
             }
-            Err(Halt::Aside(why)) => self.set_aside(index, path, why, None),
-            Err(Halt::Skip(reason)) => {
+            Err(StepFailure::Aside(why)) => self.set_aside(index, path, why, None),
+            Err(StepFailure::Skip(reason)) => {
                 self.emit(&Event::Skipped { path: path.clone(), reason: reason.clone() });
                 if let Some(remote) = seen(&operation.action) {
                     let RemoteSeen { id, etag, .. } = self.versions.current(remote);
@@ -363,7 +363,7 @@ impl<'a> Lane<'a> {
 
     /// Stores a group that is due; `false` when the pass has ended.
     pub(super) fn goes_on(&mut self) -> bool {
-        self.ask_whether_it_is_enough();
+        self.ask_whether_to_yield();
         if self.outcome.ended.is_none() {
             let result = self.ledger.flush_if_due();
             self.stored(result);
@@ -372,11 +372,11 @@ impl<'a> Lane<'a> {
     }
 
     /// Draws the consequence of storing a group.
-    fn stored(&mut self, result: Result<(), Halt>) {
+    fn stored(&mut self, result: Result<(), StepFailure>) {
         match result {
             Ok(()) => {}
-            Err(Halt::End(end)) => self.end(end),
-            Err(halt) => self.outcome.plan_again.push((RelPath::root(), halt.to_string())),
+            Err(StepFailure::End(end)) => self.end(end),
+            Err(failure) => self.outcome.plan_again.push((RelPath::root(), failure.to_string())),
         }
     }
 
@@ -422,8 +422,8 @@ impl<'a> Lane<'a> {
     }
 }
 
-fn undecided() -> Halt {
-    Halt::Aside("it differs on both sides, and nothing decides between the versions".into())
+fn undecided() -> StepFailure {
+    StepFailure::Aside("it differs on both sides, and nothing decides between the versions".into())
 }
 
 /// A point of time some while later.

@@ -9,7 +9,7 @@ use crate::engine::ports::{Clock, Disk, DiskError, Store};
 use crate::model::state::{Calibration, CarriedOut, succeed};
 use crate::model::{BaseEntry, Change, DiskTime, Identity, Intent, ItemId, Node, RelPath, Side, State};
 
-use super::report::{End, Halt};
+use super::report::{End, StepFailure};
 
 /// More folders than lie above any item.
 const DEEPEST: usize = 1000;
@@ -144,7 +144,7 @@ impl<'a> Ledger<'a> {
 
     /// Says that no item but `owner` is the file here of that identity, before we move that: where a person moved another
     /// item's file over this one's, the other item must not be found again at the new place.
-    pub(super) fn disown(&mut self, identity: Identity, owner: &ItemId) {
+    pub(super) fn clear_identity(&mut self, identity: Identity, owner: &ItemId) {
         let base = &self.state.base;
         let others = base.walk(Node::ROOT).skip(1).filter(|node| {
             let entry = base.get(*node);
@@ -210,14 +210,14 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     ///
-    /// [`Halt::Replan`] when the base lacks the folder: the item is met anew by the next plan.
-    pub(super) fn put(&mut self, parent: &ItemId, entry: BaseEntry) -> Result<(), Halt> {
+    /// [`StepFailure::Replan`] when the base lacks the folder: the item is met anew by the next plan.
+    pub(super) fn put(&mut self, parent: &ItemId, entry: BaseEntry) -> Result<(), StepFailure> {
         let known = match self.overlay.get(parent) {
             Some(pending) => pending.is_some(),
             None => self.state.base.by_id(parent).is_some(),
         };
         if !known {
-            return Err(Halt::replan("its folder is not agreed yet"));
+            return Err(StepFailure::replan("its folder is not agreed yet"));
         }
         self.push(Change::Put { parent: parent.clone(), entry: Box::new(entry) });
         Ok(())
@@ -296,7 +296,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::flush`].
-    pub(super) fn flush_if_due(&mut self) -> Result<(), Halt> {
+    pub(super) fn flush_if_due(&mut self) -> Result<(), StepFailure> {
         let Some(since) = self.since else { return Ok(()) };
         let age = self.clock.now().0.saturating_sub(since.0);
         let old = u128::try_from(age).is_ok_and(|age| age >= self.most_age.as_nanos());
@@ -307,9 +307,9 @@ impl<'a> Ledger<'a> {
     ///
     /// # Errors
     ///
-    /// Nothing of the group is stored then; its items are met anew by the next plan. [`Halt::Replan`] when a
+    /// Nothing of the group is stored then; its items are met anew by the next plan. [`StepFailure::Replan`] when a
     /// folder went away meanwhile, so that nobody can say whether what was done in it is durable.
-    pub(super) fn flush(&mut self) -> Result<(), Halt> {
+    pub(super) fn flush(&mut self) -> Result<(), StepFailure> {
         self.store_group(false)
     }
 
@@ -318,7 +318,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::flush`].
-    pub(super) fn close(&mut self) -> Result<(), Halt> {
+    pub(super) fn close(&mut self) -> Result<(), StepFailure> {
         self.store_group(true)
     }
 
@@ -327,7 +327,7 @@ impl<'a> Ledger<'a> {
         self.lost
     }
 
-    fn store_group(&mut self, closing: bool) -> Result<(), Halt> {
+    fn store_group(&mut self, closing: bool) -> Result<(), StepFailure> {
         self.since = None;
         let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
         let mut changes = std::mem::take(&mut self.changes);
@@ -358,7 +358,7 @@ impl<'a> Ledger<'a> {
         }
         self.store.commit(&changes).map_err(|error| {
             self.lost = true;
-            Halt::End(End::Store(error))
+            StepFailure::End(End::Store(error))
         })?;
         for change in &changes {
             self.state.apply(change);
@@ -366,18 +366,18 @@ impl<'a> Ledger<'a> {
         Ok(())
     }
 
-    fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> Halt {
+    fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> StepFailure {
         // It went alone, or with the folder that it was in.
         let went = |folder: &RelPath| {
             !folder.is_root() && matches!(self.disk.look(folder), Ok(None) | Err(DiskError::Folder { .. }))
         };
         match error {
-            DiskError::WrongRoot(why) => Halt::End(End::WrongRoot(why.clone())),
+            DiskError::WrongRoot(why) => StepFailure::End(End::WrongRoot(why.clone())),
             _ if folders.iter().any(went) => {
-                Halt::replan("a folder went away while changes in it were saved")
+                StepFailure::replan("a folder went away while changes in it were saved")
             }
-            DiskError::Full { .. } => Halt::End(End::Full(error.to_string())),
-            other => Halt::End(End::Disk(other.to_string())),
+            DiskError::Full { .. } => StepFailure::End(End::Full(error.to_string())),
+            other => StepFailure::End(End::Disk(other.to_string())),
         }
     }
 
@@ -386,7 +386,7 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::flush`]; then the call must not be made.
-    pub(super) fn begin(&mut self, intent: Intent) -> Result<u64, Halt> {
+    pub(super) fn begin(&mut self, intent: Intent) -> Result<u64, StepFailure> {
         let number = self.next_intent;
         self.next_intent += 1;
         self.push(Change::Begin(number, intent));

@@ -4,24 +4,23 @@
 //! The calling thread is the one lane: it alone changes the drive and owns the state. Contents
 //! move on worker threads, which change nothing that anybody sees.
 
-mod bring;
-mod confirm;
-mod enough;
-mod feed;
+mod agree;
+mod dispatch;
 mod folders;
+mod install;
 mod lane;
-
 mod ledger;
-mod living;
 mod moves;
-mod place;
+mod parent_check;
+mod preempt;
 mod recover;
+mod relocate;
 mod remove;
 mod report;
 mod schedule;
-mod service;
 mod transfer;
 mod upload;
+mod verified_calls;
 
 use std::time::Duration;
 
@@ -79,7 +78,7 @@ pub struct ExecuteOptions<'a> {
     pub is_junk: &'a dyn Fn(&str) -> bool,
     /// Asked before each step: whether something else waits, so that nothing new is begun. What is under way is finished, the
     /// rest is planned again.
-    pub is_enough: &'a dyn Fn() -> bool,
+    pub should_yield: &'a dyn Fn() -> bool,
 }
 
 impl<'a> ExecuteOptions<'a> {
@@ -99,7 +98,7 @@ impl<'a> ExecuteOptions<'a> {
             ignore_next_try: false,
             conflict_name,
             is_junk,
-            is_enough: &|| false,
+            should_yield: &|| false,
         }
     }
 }

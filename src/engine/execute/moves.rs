@@ -4,12 +4,12 @@ use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen}
 use crate::engine::ports::{LookUp, RemoteItem};
 use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp, RelPath, name};
 
-use super::bring::bring;
-use super::confirm::{effect, is_racy};
+use super::agree::{effect, is_racy};
 use super::lane::Lane;
 use super::recover;
-use super::report::{EffectKind, Halt};
-use super::service;
+use super::relocate::relocate;
+use super::report::{EffectKind, StepFailure};
+use super::verified_calls;
 
 impl Lane<'_> {
     /// Moves or renames here, to the operation's path.
@@ -18,14 +18,14 @@ impl Lane<'_> {
         operation: &Operation,
         remote: Option<&RemoteSeen>,
         local: &LocalSeen,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let (from, to) = (local.path.clone(), &operation.path);
         let local = self.local_now(local);
         let owner = remote.and_then(|remote| self.ledger.entry(&remote.id));
         if let Some((_, owner)) = owner
             && owner.stamp.identity != local.stamp.identity
         {
-            self.ledger.disown(local.stamp.identity, &owner.id);
+            self.ledger.clear_identity(local.stamp.identity, &owner.id);
             self.ledger.flush()?;
         }
         let after = self.ports.disk.rename(&from, to, &local.stamp)?;
@@ -36,9 +36,9 @@ impl Lane<'_> {
         self.ledger.touched(to.parent());
         let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
         // What comes after it in the plan names the stamp that it had before all of its moves.
-        let moved_before = self.restamped.remove(if after.kind == LocalKind::Folder { to } else { &from });
+        let moved_before = self.own_stamps.remove(if after.kind == LocalKind::Folder { to } else { &from });
         let planned = moved_before.filter(|(_, now)| *now == local.stamp).map(|(before, _)| before);
-        self.restamped.insert(to.clone(), (planned.unwrap_or(local.stamp), after.stamp));
+        self.own_stamps.insert(to.clone(), (planned.unwrap_or(local.stamp), after.stamp));
         if let (Some(remote), Some((_, before))) = (remote, old) {
             let remote = self.versions.current(remote);
             let entry = self.moved(before, &remote, &local, &after.stamp, to.name());
@@ -59,8 +59,8 @@ impl Lane<'_> {
             let rest = path.as_str().get(from.as_str().len()..).unwrap_or("");
             RelPath::parse(&format!("{}{rest}", to.as_str())).unwrap_or_else(|_| path.clone())
         };
-        let known = std::mem::take(&mut self.restamped);
-        self.restamped = known.into_iter().map(|(path, stamps)| (moved(&path), stamps)).collect();
+        let known = std::mem::take(&mut self.own_stamps);
+        self.own_stamps = known.into_iter().map(|(path, stamps)| (moved(&path), stamps)).collect();
         self.ledger.moved_folder(&moved);
     }
 
@@ -101,18 +101,18 @@ impl Lane<'_> {
         (remote, local): (&RemoteSeen, Option<&LocalSeen>),
         (parent, wanted): (&Parent, &str),
         temporary: bool,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let seen = self.versions.current(remote);
         let target = self.parent(parent)?;
         let local = local.map(|local| self.local_now(local));
         if let Some(local) = &local {
             let there = self.ports.disk.look(&local.path)?;
             if there.is_none_or(|entry| entry.stamp.identity != local.stamp.identity) {
-                return Err(Halt::replan("it moved on here meanwhile"));
+                return Err(StepFailure::replan("it moved on here meanwhile"));
             }
         }
-        if service::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
-            return Err(Halt::replan("another item on iCloud has this name"));
+        if verified_calls::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
+            return Err(StepFailure::replan("another item on iCloud has this name"));
         }
         let from = (seen.parent.clone(), seen.name.clone());
         let several = seen.parent != target && *seen.name != *wanted;
@@ -136,21 +136,21 @@ impl Lane<'_> {
             None => None,
         };
         // The last thing before the first call: the service renames whatever the item is by then.
-        let item = match service::check_into(self.ports.remote, &seen, &self.folders_of(&target)) {
+        let item = match verified_calls::check_into(self.ports.remote, &seen, &self.folders_of(&target)) {
             Ok(item) => item,
-            Err(halt) => {
+            Err(failure) => {
                 if let Some(number) = intent.filter(|_| !self.temporary.contains_key(&seen.id)) {
                     self.ledger.end(number);
                 }
-                return Err(halt);
+                return Err(failure);
             }
         };
         let base = &self.ledger.state().base;
         let was = base.by_id(&seen.id).map(|node| base.path(node));
-        let moved = match bring(&self.ports, item, seen.folder, (&target, wanted)) {
+        let moved = match relocate(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
-            Err(halt) => {
-                return Err(self.undo_move(&seen, intent, &from, &(target, wanted.into()), halt));
+            Err(failure) => {
+                return Err(self.undo_move(&seen, intent, &from, &(target, wanted.into()), failure));
             }
         };
         // Between two calls of one move a person may have edited it: then the version is not our own.
@@ -181,7 +181,7 @@ impl Lane<'_> {
         local: Option<&LocalSeen>,
         moved: &RemoteItem,
         target: &ItemId,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let (Some(local), Some((_, before))) = (local, self.ledger.entry(&seen.id)) else { return Ok(()) };
         // Whether somebody edited it is judged by the planned version: a move of ours edits nothing.
         let now = RemoteSeen { parent: target.clone(), name: moved.entry.name.clone(), ..seen.clone() };
@@ -190,8 +190,8 @@ impl Lane<'_> {
             entry.etag = moved.entry.etag.clone();
         }
         entry.written_at = Some(self.ledger.now_seconds());
-        self.vouch_for(&seen.id, local);
-        self.went_into(target, &seen.id);
+        self.ensure_durable(&seen.id, local);
+        self.added_into(target, &seen.id);
         self.ledger.put(target, entry)
     }
 
@@ -202,35 +202,36 @@ impl Lane<'_> {
         intent: Option<u64>,
         from: &(ItemId, Box<str>),
         to: &(ItemId, Box<str>),
-        halt: Halt,
-    ) -> Halt {
-        if matches!(halt, Halt::End(_)) {
-            return halt;
+        failure: StepFailure,
+    ) -> StepFailure {
+        if matches!(failure, StepFailure::End(_)) {
+            return failure;
         }
         let remote = self.ports.remote;
         match intent {
             Some(number) => {
                 self.temporary.remove(&seen.id);
                 match recover::settle_stored(&self.ports, &mut self.ledger, number) {
-                    Err(end @ Halt::End(_)) => end,
+                    Err(end @ StepFailure::End(_)) => end,
                     // What cannot be settled now stays stored for the next recovery.
-                    Ok(_) | Err(_) => replanned(halt),
+                    Ok(_) | Err(_) => replanned(failure),
                 }
             }
-            None => match service::look(remote, &seen.id, seen.folder) {
+            None => match verified_calls::look(remote, &seen.id, seen.folder) {
                 Ok(LookUp::Found(now))
                     if recover::is_our_doing(&now, from, to, None)
-                        && !(service::hangs_in(&now, &from.0) && name::same(&now.entry.name, &from.1)) =>
+                        && !(verified_calls::hangs_in(&now, &from.0)
+                            && name::same(&now.entry.name, &from.1)) =>
                 {
-                    let back = || bring(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
-                    match service::patiently(&self.ports, back) {
-                        Err(end @ Halt::End(_)) => end,
-                        Ok(_) | Err(_) => replanned(halt),
+                    let back = || relocate(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
+                    match verified_calls::patiently(&self.ports, back) {
+                        Err(end @ StepFailure::End(_)) => end,
+                        Ok(_) | Err(_) => replanned(failure),
                     }
                 }
-                Ok(_) => halt,
-                Err(end @ Halt::End(_)) => end,
-                Err(_) => halt,
+                Ok(_) => failure,
+                Err(end @ StepFailure::End(_)) => end,
+                Err(_) => failure,
             },
         }
     }
@@ -247,9 +248,9 @@ impl Lane<'_> {
 }
 
 /// A move that did not come to its end is planned anew, unless a new plan could only fail in the same way.
-fn replanned(halt: Halt) -> Halt {
-    match halt {
-        Halt::Aside(why) => Halt::Aside(why),
-        other => Halt::Replan(other.to_string()),
+fn replanned(failure: StepFailure) -> StepFailure {
+    match failure {
+        StepFailure::Aside(why) => StepFailure::Aside(why),
+        other => StepFailure::Replan(other.to_string()),
     }
 }

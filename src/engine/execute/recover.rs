@@ -13,11 +13,11 @@ use crate::model::{
 };
 
 use super::Ports;
-use super::bring::{bring, is_numbered, rename};
 use super::ledger::Ledger;
-use super::report::{End, Halt};
-use super::service;
+use super::relocate::{is_numbered, relocate, rename};
+use super::report::{End, StepFailure};
 use super::upload::shows_content;
+use super::verified_calls;
 
 /// What a recovery did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -46,10 +46,12 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
         match settle_stored(ports, &mut ledger, number) {
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,
-            Err(Halt::End(end)) => return Err(end),
-            Err(halt) => {
-                recovered.unsettled.push((number, matches!(halt, Halt::Aside(_) | Halt::Replan(_))));
-                recovered.waiting.push(halt.to_string());
+            Err(StepFailure::End(end)) => return Err(end),
+            Err(failure) => {
+                recovered
+                    .unsettled
+                    .push((number, matches!(failure, StepFailure::Aside(_) | StepFailure::Replan(_))));
+                recovered.waiting.push(failure.to_string());
             }
         }
     }
@@ -86,7 +88,11 @@ pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<
 /// # Errors
 ///
 /// The intent stays stored.
-pub(super) fn settle_stored(ports: &Ports<'_>, ledger: &mut Ledger<'_>, number: u64) -> Result<bool, Halt> {
+pub(super) fn settle_stored(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    number: u64,
+) -> Result<bool, StepFailure> {
     let Some(intent) = ledger.state().intents.get(&number).cloned() else { return Ok(false) };
     let finished = match &intent {
         Intent::ReplaceByTrash { old, old_etag, parent, name, document, path, stamp, signature } => {
@@ -122,21 +128,23 @@ fn settle_replacement(
     ports: &Ports<'_>,
     ledger: &mut Ledger<'_>,
     intent: &Replacement<'_>,
-) -> Result<bool, Halt> {
+) -> Result<bool, StepFailure> {
     let document = ItemId::new(intent.parent.zone().clone(), intent.document);
     let remote = ports.remote;
-    let old = service::look_surely(ports, intent.old, false)?;
-    let new = match service::look_surely(ports, &document, false)? {
+    let old = verified_calls::look_surely(ports, intent.old, false)?;
+    let new = match verified_calls::look_surely(ports, &document, false)? {
         LookUp::Found(item) => Some(item),
         // A look-up may be late for what was committed a moment ago; its folder's listing says it too.
         LookUp::Gone => {
-            let listing = service::list_if_there(remote, intent.parent)?;
+            let listing = verified_calls::list_if_there(remote, intent.parent)?;
             listing.and_then(|listing| listing.items.into_iter().find(|item| item.entry.id == document))
         }
-        LookUp::Unknown => return Err(Halt::replan("iCloud does not say whether a replacement came")),
+        LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say whether a replacement came")),
     };
     match (old, new) {
-        (LookUp::Unknown, _) => Err(Halt::replan("iCloud does not say what became of a replaced file")),
+        (LookUp::Unknown, _) => {
+            Err(StepFailure::replan("iCloud does not say what became of a replaced file"))
+        }
         (old, Some(new)) if new.parent != RemoteParent::Trash => {
             if let LookUp::Found(old) = &old
                 && old.parent != RemoteParent::Trash
@@ -145,7 +153,7 @@ fn settle_replacement(
                     // Somebody edited the old one meanwhile: both live on, and the next plan sees both.
                     return Ok(false);
                 }
-                service::trash(remote, old, false)?;
+                verified_calls::trash(remote, old, false)?;
             }
             finish_replacement(ports, ledger, intent, new)?;
             Ok(true)
@@ -157,11 +165,11 @@ fn settle_replacement(
                 ledger.forget(intent.old);
                 return Ok(false);
             }
-            match service::put_back(ports, &old, false, (intent.parent, intent.name)) {
+            match verified_calls::put_back(ports, &old, false, (intent.parent, intent.name)) {
                 Ok(back) => came_back(ledger, intent.old, &back),
                 // Its folder may lie in the trash too. It is recoverable there, and what is here is new.
-                Err(Halt::Replan(_) | Halt::Aside(_)) => ledger.forget(intent.old),
-                Err(halt) => return Err(halt),
+                Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => ledger.forget(intent.old),
+                Err(failure) => return Err(failure),
             }
             Ok(false)
         }
@@ -180,12 +188,12 @@ fn finish_replacement(
     ledger: &mut Ledger<'_>,
     intent: &Replacement<'_>,
     new: RemoteItem,
-) -> Result<(), Halt> {
-    let in_place = service::hangs_in(&new, intent.parent);
+) -> Result<(), StepFailure> {
+    let in_place = verified_calls::hangs_in(&new, intent.parent);
     let new = if in_place && !name::same(&new.entry.name, intent.name) {
         match rename(ports, &new, false, intent.name) {
             // Somebody has the name by now, and what has come stays under its own.
-            Err(Halt::Replan(_) | Halt::Aside(_)) => new,
+            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => new,
             renamed => renamed?,
         }
     } else {
@@ -218,8 +226,8 @@ fn finish_replacement(
     };
     // A base that lacks the folder meets the file as new on both sides and compares.
     match ledger.put(intent.parent, entry) {
-        Ok(()) | Err(Halt::Replan(_)) => Ok(()),
-        Err(halt) => Err(halt),
+        Ok(()) | Err(StepFailure::Replan(_)) => Ok(()),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -245,12 +253,12 @@ fn settle_place(
     from: &(ItemId, Box<str>),
     to: &(ItemId, Box<str>),
     temporary: Option<&str>,
-) -> Result<bool, Halt> {
+) -> Result<bool, StepFailure> {
     let remote = ports.remote;
-    let item = match service::look_surely(ports, id, folder)? {
+    let item = match verified_calls::look_surely(ports, id, folder)? {
         LookUp::Found(item) => item,
         LookUp::Gone => return Ok(false),
-        LookUp::Unknown => return Err(Halt::replan("iCloud does not say where a moved item is")),
+        LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say where a moved item is")),
     };
     let stands = |place: &(ItemId, Box<str>)| {
         item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
@@ -268,11 +276,11 @@ fn settle_place(
         if !is_free(remote, (&place.0, &place.1), id)? {
             continue;
         }
-        match bring(ports, item.clone(), folder, (&place.0, &place.1)) {
+        match relocate(ports, item.clone(), folder, (&place.0, &place.1)) {
             Ok(_) => return Ok(place == to && from != to),
             // Somebody was quicker, or the service takes the name for another one's.
-            Err(Halt::Replan(_) | Halt::Aside(_)) => {}
-            Err(halt) => return Err(halt),
+            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => {}
+            Err(failure) => return Err(failure),
         }
     }
     // No place is free: it lives on under the name it has, and both sides learn that.
@@ -295,12 +303,12 @@ pub(super) fn is_our_doing(
 }
 
 /// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.
-fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) -> Result<bool, Halt> {
-    match service::holder(remote, folder, name, Some(id)) {
+fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) -> Result<bool, StepFailure> {
+    match verified_calls::holder(remote, folder, name, Some(id)) {
         Ok(holder) => Ok(holder.is_none()),
         // The folder is gone, or what cannot be synced has the name.
-        Err(Halt::Replan(_)) => Ok(false),
-        Err(halt) => Err(halt),
+        Err(StepFailure::Replan(_)) => Ok(false),
+        Err(failure) => Err(failure),
     }
 }
 
@@ -310,10 +318,10 @@ fn settle_trash(
     id: &ItemId,
     from: &(ItemId, Box<str>),
     planned: &[ItemId],
-) -> Result<bool, Halt> {
+) -> Result<bool, StepFailure> {
     let remote = ports.remote;
-    match service::look_surely(ports, id, true)? {
-        LookUp::Unknown => Err(Halt::replan("iCloud does not say what became of a deleted folder")),
+    match verified_calls::look_surely(ports, id, true)? {
+        LookUp::Unknown => Err(StepFailure::replan("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
             // What is planned to go is as agreed; an edit in the last moment is not.
             let as_agreed = |item: &RemoteItem| {
@@ -322,7 +330,7 @@ fn settle_trash(
                     || known.is_none_or(|(_, known)| known.etag.same_content(&item.entry.etag))
             };
             if holds_unplanned(remote, id, planned, &as_agreed)? {
-                let back = service::put_back(ports, &item, true, (&from.0, &from.1))?;
+                let back = verified_calls::put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     came_back(ledger, id, &back);
                 }
@@ -343,15 +351,17 @@ fn settle_trash(
 }
 
 /// Files that are in the trash, or gone, went there by us: the base forgets them.
-fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) -> Result<bool, Halt> {
+fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) -> Result<bool, StepFailure> {
     let asked: Vec<_> = ids.iter().map(|id| (id.clone(), false)).collect();
     let mut finished = false;
     for (id, answer) in ids.iter().zip(ports.remote.look_up(&asked)?) {
         let is_there = match answer {
             // In the end the base forgets them, and nothing is deleted for it.
-            LookUp::Unknown => return Err(Halt::replan("iCloud does not say what became of a deleted file")),
+            LookUp::Unknown => {
+                return Err(StepFailure::replan("iCloud does not say what became of a deleted file"));
+            }
             LookUp::Found(item) => item.parent != RemoteParent::Trash,
-            LookUp::Gone => matches!(service::look_surely(ports, id, false)?, LookUp::Found(_)),
+            LookUp::Gone => matches!(verified_calls::look_surely(ports, id, false)?, LookUp::Found(_)),
         };
         if !is_there {
             ledger.count_deletions(Side::Remote, id);
@@ -367,7 +377,7 @@ fn settle_trashed_here(
     ports: &Ports<'_>,
     ledger: &mut Ledger<'_>,
     items: &[(ItemId, RelPath, LocalStamp)],
-) -> Result<bool, Halt> {
+) -> Result<bool, StepFailure> {
     let mut finished = false;
     for (id, path, stamp) in items {
         if stands(ports, path, stamp)? {
@@ -389,7 +399,7 @@ fn settle_take_over(
     ledger: &mut Ledger<'_>,
     old: &ItemId,
     (path, stamp): (&RelPath, &LocalStamp),
-) -> Result<bool, Halt> {
+) -> Result<bool, StepFailure> {
     if stands(ports, path, stamp)? {
         return Ok(false);
     }
@@ -399,13 +409,13 @@ fn settle_take_over(
 
 /// Whether what is known by that stamp still has its place here. What cannot be looked at counts as a refusal: one folder
 /// that nobody can read must not keep everything else waiting.
-fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool, Halt> {
+fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool, StepFailure> {
     match ports.disk.look(path) {
         Ok(there) => Ok(there.is_some_and(|entry| entry.stamp.identity == stamp.identity)),
         // Its folder went too.
         Err(DiskError::Folder { .. }) => Ok(false),
         Err(error @ DiskError::WrongRoot(_)) => Err(error.into()),
-        Err(error) => Err(Halt::replan(error.to_string())),
+        Err(error) => Err(StepFailure::replan(error.to_string())),
     }
 }
 
@@ -415,7 +425,7 @@ pub(super) fn holds_unplanned(
     folder: &ItemId,
     planned: &[ItemId],
     fits: &dyn Fn(&RemoteItem) -> bool,
-) -> Result<bool, Halt> {
+) -> Result<bool, StepFailure> {
     let planned: HashSet<_> = planned.iter().collect();
     let mut folders = vec![folder.clone()];
     while !folders.is_empty() {
@@ -432,7 +442,7 @@ pub(super) fn holds_unplanned(
                 Err(error) => return Err(error.into()),
             };
             if listing.folder.state != FolderState::Complete {
-                return Err(Halt::again("the listing of a deleted folder does not add up"));
+                return Err(StepFailure::again("the listing of a deleted folder does not add up"));
             }
             if !listing.unusable.is_empty() {
                 return Ok(true);

@@ -6,11 +6,11 @@ use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
 use crate::engine::ports::{DiskError, ItemVersion, RemoteItem, RemoteParent};
 use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
-use super::confirm::effect;
+use super::agree::effect;
 use super::lane::Lane;
 use super::recover;
-use super::report::{EffectKind, Halt};
-use super::service;
+use super::report::{EffectKind, StepFailure};
+use super::verified_calls;
 
 /// So many deletions here are noted in one go.
 const NOTED_AT_ONCE: usize = 500;
@@ -22,7 +22,7 @@ impl Lane<'_> {
         operation: &Operation,
         id: Option<&ItemId>,
         local: &LocalSeen,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let local = self.local_now(local);
         self.note_deletions(id, &local)?;
         self.ports.disk.trash(&local.path, &local.stamp)?;
@@ -39,28 +39,28 @@ impl Lane<'_> {
 
     /// Stores, before the first of them goes, which items go to the local trash, many at a time: after a crash one that is
     /// gone here must not look like one that a person deleted.
-    fn note_deletions(&mut self, id: Option<&ItemId>, local: &LocalSeen) -> Result<(), Halt> {
-        let Some(id) = id.filter(|id| !self.noted.contains(*id)) else { return Ok(()) };
+    fn note_deletions(&mut self, id: Option<&ItemId>, local: &LocalSeen) -> Result<(), StepFailure> {
+        let Some(id) = id.filter(|id| !self.announced_deletions.contains(*id)) else { return Ok(()) };
         let mut items = vec![(id.clone(), local.path.clone(), local.stamp)];
         for operation in &self.plan.operations {
             if let Action::TrashLocal { id: Some(other), local, .. } = &operation.action
                 && items.len() < NOTED_AT_ONCE
                 && other != id
-                && !self.noted.contains(other)
+                && !self.announced_deletions.contains(other)
             {
                 items.push((other.clone(), local.path.clone(), self.local_now(local).stamp));
             }
         }
         let ids: Vec<_> = items.iter().map(|(id, ..)| id.clone()).collect();
         let number = self.ledger.begin(Intent::TrashHere { items })?;
-        self.noted.extend(ids);
-        self.notes.push(number);
+        self.announced_deletions.extend(ids);
+        self.announcement_intents.push(number);
         Ok(())
     }
 
     /// To iCloud's trash: one folder, or several files.
-    pub(super) fn trash_remote(&mut self, group: &[usize]) -> Vec<(usize, Result<(), Halt>)> {
-        let all = |halt: Halt| group.iter().map(|index| (*index, Err(halt.clone()))).collect();
+    pub(super) fn trash_remote(&mut self, group: &[usize]) -> Vec<(usize, Result<(), StepFailure>)> {
+        let all = |failure: StepFailure| group.iter().map(|index| (*index, Err(failure.clone()))).collect();
         if let Err(error) = self.ports.disk.check_root() {
             return all(error.into());
         }
@@ -68,12 +68,12 @@ impl Lane<'_> {
         let mut doomed = Vec::new();
         for index in group {
             let Action::TrashRemote { remote, subtree, absent } = &self.plan.operations[*index].action else {
-                results.push((*index, Err(Halt::replan("it deletes nothing"))));
+                results.push((*index, Err(StepFailure::replan("it deletes nothing"))));
                 continue;
             };
             match self.is_absent(absent.as_ref()) {
                 Ok(()) => doomed.push((*index, self.versions.current(remote), subtree, absent.as_ref())),
-                Err(halt) => results.push((*index, Err(halt))),
+                Err(failure) => results.push((*index, Err(failure))),
             }
         }
         if let [(index, seen, subtree, absent)] = &doomed[..]
@@ -87,10 +87,10 @@ impl Lane<'_> {
         if seen.is_empty() {
             return results;
         }
-        let checked = match service::check(self.ports.remote, &seen) {
+        let checked = match verified_calls::check(self.ports.remote, &seen) {
             Ok(checked) => checked,
-            Err(halt) => {
-                results.extend(doomed.iter().map(|(index, ..)| (*index, Err(halt.clone()))));
+            Err(failure) => {
+                results.extend(doomed.iter().map(|(index, ..)| (*index, Err(failure.clone()))));
                 return results;
             }
         };
@@ -98,8 +98,8 @@ impl Lane<'_> {
         for ((index, seen, _, absent), item) in doomed.iter().zip(checked) {
             // That it is absent here is asked again right before it goes there (P2).
             match self.is_absent(*absent).and(item) {
-                Ok(item) => asked.push((*index, seen, service::version(&item, seen.folder))),
-                Err(halt) => results.push((*index, Err(halt))),
+                Ok(item) => asked.push((*index, seen, verified_calls::version(&item, seen.folder))),
+                Err(failure) => results.push((*index, Err(failure))),
             }
         }
         let versions: Vec<_> = asked.iter().map(|(_, _, version)| version.clone()).collect();
@@ -110,8 +110,8 @@ impl Lane<'_> {
         let ids = versions.iter().map(|version| version.id.clone()).collect();
         let number = match self.ledger.begin(Intent::Trash { ids }) {
             Ok(number) => number,
-            Err(halt) => {
-                results.extend(asked.iter().map(|(index, ..)| (*index, Err(halt.clone()))));
+            Err(failure) => {
+                results.extend(asked.iter().map(|(index, ..)| (*index, Err(failure.clone()))));
                 return results;
             }
         };
@@ -120,23 +120,23 @@ impl Lane<'_> {
             let answer = answers.next().unwrap_or_else(|| {
                 Err(crate::engine::ports::RemoteError::Uncertain("the answer names no item".into()))
             });
-            let trashed = service::trashed(self.ports.remote, &version, answer);
+            let trashed = verified_calls::trashed(self.ports.remote, &version, answer);
             results.push((index, trashed.map(|item| self.deleted(index, seen, &item))));
         }
         // What did not go is tried again with a note of its own; only where the pass ends nobody looked what went.
-        if !results.iter().any(|(_, result)| matches!(result, Err(Halt::End(_)))) {
+        if !results.iter().any(|(_, result)| matches!(result, Err(StepFailure::End(_)))) {
             self.ledger.end(number);
         }
         results
     }
 
     /// What was deleted here must still be absent (P2).
-    fn is_absent(&self, path: Option<&RelPath>) -> Result<(), Halt> {
+    fn is_absent(&self, path: Option<&RelPath>) -> Result<(), StepFailure> {
         let mut at = path.cloned();
         while let Some(path) = at {
             match self.ports.disk.look(&path) {
                 Ok(None) => return Ok(()),
-                Ok(Some(_)) => return Err(Halt::replan("it is there again here")),
+                Ok(Some(_)) => return Err(StepFailure::replan("it is there again here")),
                 // Its folder cannot be reached: absent too, if that was deleted with it.
                 Err(DiskError::Folder { .. }) if path.parent().is_some_and(|folder| !folder.is_root()) => {
                     at = path.parent();
@@ -154,11 +154,11 @@ impl Lane<'_> {
         seen: &RemoteSeen,
         subtree: &[(ItemId, Etag)],
         absent: Option<&RelPath>,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let remote = self.ports.remote;
         let known: HashMap<_, _> = subtree.iter().map(|(id, etag)| (id, etag)).collect();
         let mut planned: Vec<_> = subtree.iter().map(|(id, _)| id.clone()).collect();
-        for item in service::below(remote, &seen.id)? {
+        for item in verified_calls::below(remote, &seen.id)? {
             let id = &item.entry.id;
             if (self.options.is_junk)(&item.entry.name) {
                 planned.push(id.clone());
@@ -169,27 +169,28 @@ impl Lane<'_> {
                 .get(id)
                 .is_some_and(|etag| item.entry.is_folder() || self.versions.is(id, etag, &item.entry.etag));
             if !fits {
-                return Err(Halt::Replan(format!(
+                return Err(StepFailure::Replan(format!(
                     "it holds {:?}, which was not planned for",
                     item.entry.name
                 )));
             }
         }
         self.is_absent(absent)?;
-        let mut checked = service::check(remote, std::slice::from_ref(seen))?;
-        let item = checked.pop().unwrap_or_else(|| Err(Halt::again("iCloud does not say where it is")))?;
+        let mut checked = verified_calls::check(remote, std::slice::from_ref(seen))?;
+        let item =
+            checked.pop().unwrap_or_else(|| Err(StepFailure::again("iCloud does not say where it is")))?;
         let number = self.ledger.begin(Intent::TrashFolder {
             id: seen.id.clone(),
             from: (seen.parent.clone(), seen.name.clone()),
             planned: planned.clone(),
         })?;
-        let trashed = match service::trash(remote, &item, true) {
+        let trashed = match verified_calls::trash(remote, &item, true) {
             Ok(trashed) => trashed,
-            Err(halt @ Halt::End(_)) => return Err(halt),
-            Err(halt) => {
+            Err(failure @ StepFailure::End(_)) => return Err(failure),
+            Err(failure) => {
                 // The look inside says whether it was done after all.
                 recover::settle_stored(&self.ports, &mut self.ledger, number)?;
-                return Err(halt);
+                return Err(failure);
             }
         };
         let fits = |item: &RemoteItem| {
@@ -200,12 +201,14 @@ impl Lane<'_> {
         match recover::holds_unplanned(remote, &seen.id, &planned, &fits) {
             Ok(false) => {}
             Ok(true) => {
-                service::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;
+                verified_calls::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;
                 self.ledger.end(number);
-                return Err(Halt::replan("something came into it while it was deleted; it is put back"));
+                return Err(StepFailure::replan(
+                    "something came into it while it was deleted; it is put back",
+                ));
             }
             // Unsure what went with it: the intent stays and is settled at the next start.
-            Err(halt) => return Err(halt),
+            Err(failure) => return Err(failure),
         }
         self.deleted(index, seen, &trashed);
         self.ledger.end(number);

@@ -184,7 +184,7 @@ pub struct Outcome {
 
 /// Why one step did not come to its end.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Halt {
+pub(super) enum StepFailure {
     /// The world moved on; nothing was done, or it was put right.
     Replan(String),
     /// Worth another try in this pass.
@@ -204,7 +204,7 @@ pub(super) enum Halt {
     End(End),
 }
 
-impl Halt {
+impl StepFailure {
     /// Worth another try, with no wish of the service's.
     pub(super) fn again(why: impl Into<String>) -> Self {
         Self::Again { why: why.into(), after: None }
@@ -216,7 +216,7 @@ impl Halt {
     }
 }
 
-impl std::fmt::Display for Halt {
+impl std::fmt::Display for StepFailure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Replan(why)
@@ -229,13 +229,13 @@ impl std::fmt::Display for Halt {
     }
 }
 
-impl From<End> for Halt {
+impl From<End> for StepFailure {
     fn from(end: End) -> Self {
         Self::End(end)
     }
 }
 
-impl From<RemoteError> for Halt {
+impl From<RemoteError> for StepFailure {
     fn from(error: RemoteError) -> Self {
         if error.ends_pass() {
             return Self::End(End::Remote(error));
@@ -250,7 +250,7 @@ impl From<RemoteError> for Halt {
     }
 }
 
-impl From<DiskError> for Halt {
+impl From<DiskError> for StepFailure {
     fn from(error: DiskError) -> Self {
         let why = error.to_string();
         match error {

@@ -10,8 +10,8 @@ use crate::engine::operation::{LocalSeen, RemoteSeen};
 use crate::engine::ports::{Download, DownloadKey, LookUp, Offer, Ready, RemoteError, Sink, Staged};
 use crate::model::{DiskTime, RelPath, Signature, Zone};
 
-use super::report::Halt;
-use super::{Packages, Ports, service};
+use super::report::StepFailure;
+use super::{Packages, Ports, verified_calls};
 
 /// After a fetch as long as this the version on offer is compared once more (`docs/protocol.md` §11.1).
 const LONG_FETCH: Duration = Duration::from_secs(10);
@@ -114,7 +114,11 @@ impl Job {
 }
 
 /// Runs a group of jobs: their offers are asked for in one call, then one after the other.
-pub(super) fn run(context: &Context<'_>, jobs: &[Job], report: &mut dyn FnMut(usize, Result<Arrived, Halt>)) {
+pub(super) fn run(
+    context: &Context<'_>,
+    jobs: &[Job],
+    report: &mut dyn FnMut(usize, Result<Arrived, StepFailure>),
+) {
     let asking: Vec<_> = jobs.iter().filter(|job| job.asks()).filter_map(|job| job.remote.as_ref()).collect();
     let ids: Vec<_> = asking.iter().map(|remote| remote.id.clone()).collect();
     let mut offers =
@@ -126,13 +130,20 @@ pub(super) fn run(context: &Context<'_>, jobs: &[Job], report: &mut dyn FnMut(us
         } else {
             None
         };
-        let result =
-            if context.stopped() { Err(Halt::again("the pass ended")) } else { one(context, job, offer) };
+        let result = if context.stopped() {
+            Err(StepFailure::again("the pass ended"))
+        } else {
+            one(context, job, offer)
+        };
         report(job.index, result);
     }
 }
 
-fn one(context: &Context<'_>, job: &Job, offer: Option<Result<Offer, RemoteError>>) -> Result<Arrived, Halt> {
+fn one(
+    context: &Context<'_>,
+    job: &Job,
+    offer: Option<Result<Offer, RemoteError>>,
+) -> Result<Arrived, StepFailure> {
     match (&job.work, &job.remote) {
         (Work::Stage { local, zone, name }, _) => stage(context, local, zone, name),
         (Work::Fetch { over_content }, Some(remote)) => {
@@ -141,7 +152,7 @@ fn one(context: &Context<'_>, job: &Job, offer: Option<Result<Offer, RemoteError
         }
         (Work::Compare { local }, Some(remote)) => context.compare(job, remote, local, offer.transpose()?),
         (Work::Fetch { .. } | Work::Compare { .. }, None) => {
-            Err(Halt::Aside("it has no version on iCloud to fetch".into()))
+            Err(StepFailure::Aside("it has no version on iCloud to fetch".into()))
         }
     }
 }
@@ -157,7 +168,7 @@ impl Context<'_> {
         remote: &RemoteSeen,
         offer: Option<Offer>,
         over_content: bool,
-    ) -> Result<Option<Offer>, Halt> {
+    ) -> Result<Option<Offer>, StepFailure> {
         if let Some(offer) = offer {
             return self.accept(remote, offer).map(Some);
         }
@@ -167,13 +178,13 @@ impl Context<'_> {
         }
         if item.entry.size.is_none() {
             // Only the service's offer tells a package from a file without content (§11.5).
-            return match service::only(self.ports.remote.offers(std::slice::from_ref(&remote.id))) {
+            return match verified_calls::only(self.ports.remote.offers(std::slice::from_ref(&remote.id))) {
                 Ok(offer) => self.accept(remote, offer).map(Some),
                 Err(RemoteError::Refused(_)) => {
                     if over_content {
                         self.ports.clock.pause(EMPTY_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
                         if self.look_again(remote)?.entry.size.is_some_and(|size| size > 0) {
-                            return Err(Halt::replan("iCloud told its size only now"));
+                            return Err(StepFailure::replan("iCloud told its size only now"));
                         }
                     }
                     Ok(None)
@@ -182,34 +193,34 @@ impl Context<'_> {
             };
         }
         // The size came only with this look: the next plan knows it.
-        Err(Halt::replan("iCloud told its size only now"))
+        Err(StepFailure::replan("iCloud told its size only now"))
     }
 
-    fn look_again(&self, remote: &RemoteSeen) -> Result<crate::engine::ports::RemoteItem, Halt> {
-        match service::look(self.ports.remote, &remote.id, false)? {
+    fn look_again(&self, remote: &RemoteSeen) -> Result<crate::engine::ports::RemoteItem, StepFailure> {
+        match verified_calls::look(self.ports.remote, &remote.id, false)? {
             LookUp::Found(item) if item.entry.etag == remote.etag => Ok(item),
-            LookUp::Found(_) | LookUp::Gone => Err(Halt::replan("it changed on iCloud meanwhile")),
-            LookUp::Unknown => Err(Halt::again("iCloud does not say what it is now")),
+            LookUp::Found(_) | LookUp::Gone => Err(StepFailure::replan("it changed on iCloud meanwhile")),
+            LookUp::Unknown => Err(StepFailure::again("iCloud does not say what it is now")),
         }
     }
 
-    fn accept(&self, remote: &RemoteSeen, offer: Offer) -> Result<Offer, Halt> {
+    fn accept(&self, remote: &RemoteSeen, offer: Offer) -> Result<Offer, StepFailure> {
         if offer.etag != remote.etag {
-            return Err(Halt::replan("it changed on iCloud meanwhile"));
+            return Err(StepFailure::replan("it changed on iCloud meanwhile"));
         }
         if offer.package && self.packages == Packages::Skip {
-            return Err(Halt::Skip("packages are skipped".into()));
+            return Err(StepFailure::Skip("packages are skipped".into()));
         }
         Ok(offer)
     }
 
     /// Fetches one version whole; one whose signature is wrong is fetched once more.
-    fn fetch(&self, job: &Job, remote: &RemoteSeen, offer: Option<&Offer>) -> Result<Content, Halt> {
+    fn fetch(&self, job: &Job, remote: &RemoteSeen, offer: Option<&Offer>) -> Result<Content, StepFailure> {
         let Some(offer) = offer else {
             let key = key(job, remote, "", Some(0));
             let mut download = self.ports.disk.download(&key)?;
             if download.offset() > 0 {
-                download.restart().map_err(|error| io_halt(&error))?;
+                download.restart().map_err(|error| io_failure(&error))?;
             }
             let ready = download.finish(remote.mtime)?;
             return Ok(Content { ready, package: false, matched: false });
@@ -224,7 +235,7 @@ impl Context<'_> {
             if (wrong && job.proves_difference) || (sizeless && !content.matched) {
                 self.ports.disk.discard(&content.ready);
                 if repeated {
-                    return Err(Halt::Aside(
+                    return Err(StepFailure::Aside(
                         "what iCloud sent does not fit its signature, also when fetched again".into(),
                     ));
                 }
@@ -233,10 +244,10 @@ impl Context<'_> {
             }
             let took = self.ports.clock.now().0.saturating_sub(began.0);
             if u128::try_from(took).is_ok_and(|took| took >= LONG_FETCH.as_nanos()) {
-                let now = service::only(self.ports.remote.offers(std::slice::from_ref(&remote.id)))?;
+                let now = verified_calls::only(self.ports.remote.offers(std::slice::from_ref(&remote.id)))?;
                 if now.etag != remote.etag {
                     self.ports.disk.discard(&content.ready);
-                    return Err(Halt::replan("it changed on iCloud while it was fetched"));
+                    return Err(StepFailure::replan("it changed on iCloud while it was fetched"));
                 }
             }
             return Ok(content);
@@ -249,14 +260,14 @@ impl Context<'_> {
         remote: &RemoteSeen,
         offer: &Offer,
         from_start: bool,
-    ) -> Result<Content, Halt> {
+    ) -> Result<Content, StepFailure> {
         let size = if offer.package { None } else { remote.size };
         let download = self.ports.disk.download(&key(job, remote, &offer.signature_text, size))?;
         let mut counted = Counted { inner: download, context: self, failed: None };
         let mut from = counted.inner.offset();
         // A package is made on demand and cannot be resumed (§11.4); more than the whole is no part of it.
         if from > 0 && (from_start || offer.package || size.is_none_or(|size| from > size)) {
-            counted.inner.restart().map_err(|error| io_halt(&error))?;
+            counted.inner.restart().map_err(|error| io_failure(&error))?;
             from = 0;
         }
         if size != Some(from) {
@@ -265,13 +276,13 @@ impl Context<'_> {
                 Err(error) => return Err(counted.failed.take().unwrap_or_else(|| error.into())),
             };
             if size.is_some_and(|size| fetched.from.saturating_add(fetched.written) != size) {
-                return Err(Halt::again("iCloud sent fewer or more bytes than it announced"));
+                return Err(StepFailure::again("iCloud sent fewer or more bytes than it announced"));
             }
         }
         let ready = counted.inner.finish(remote.mtime)?;
         if size.is_some_and(|size| ready.size != size) {
             self.ports.disk.discard(&ready);
-            return Err(Halt::again("iCloud sent fewer or more bytes than it announced"));
+            return Err(StepFailure::again("iCloud sent fewer or more bytes than it announced"));
         }
         let matched = !offer.package && offer.signature == Some(ready.signature);
         Ok(Content { ready, package: offer.package, matched })
@@ -284,7 +295,7 @@ impl Context<'_> {
         remote: &RemoteSeen,
         local: &LocalSeen,
         offer: Option<Offer>,
-    ) -> Result<Arrived, Halt> {
+    ) -> Result<Arrived, StepFailure> {
         if remote.size.is_some_and(|size| size != local.stamp.size) && !remote.package {
             return Ok(Arrived::Different(None));
         }
@@ -312,16 +323,16 @@ impl Context<'_> {
     }
 
     /// Reads a local file to its end.
-    fn signature(&self, local: &LocalSeen) -> Result<Signature, Halt> {
+    fn signature(&self, local: &LocalSeen) -> Result<Signature, StepFailure> {
         let mut source = self.ports.disk.open(&local.path, &local.stamp)?;
         let mut piece = vec![0; 1 << 16];
         loop {
             match source.read(&mut piece) {
                 Ok(0) => return Ok(source.finish()?),
-                Ok(_) if self.stopped() => return Err(Halt::again("the pass ended")),
+                Ok(_) if self.stopped() => return Err(StepFailure::again("the pass ended")),
                 Ok(_) => {}
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_halt(&error)),
+                Err(error) => return Err(io_failure(&error)),
             }
         }
     }
@@ -337,7 +348,7 @@ fn key(job: &Job, remote: &RemoteSeen, signature_text: &str, size: Option<u64>) 
     }
 }
 
-fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> Result<Arrived, Halt> {
+fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> Result<Arrived, StepFailure> {
     let read_at = context.ports.clock.now();
     let source = context.ports.disk.open(&local.path, &local.stamp)?;
     let size = local.stamp.size;
@@ -347,9 +358,9 @@ fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> R
         Err(error) => {
             // A file that shrinks under the reader makes a transfer fail: then the file is the reason.
             return Err(match counted.failed.take() {
-                Some(halt) => halt,
+                Some(failure) => failure,
                 None if !error.ends_pass() && changed(context, local) => {
-                    Halt::replan("it changed here while it was read")
+                    StepFailure::replan("it changed here while it was read")
                 }
                 None => error.into(),
             });
@@ -357,7 +368,7 @@ fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> R
     };
     let signature = counted.inner.finish()?;
     if staged.size != size {
-        return Err(Halt::again("iCloud received another number of bytes than was sent"));
+        return Err(StepFailure::again("iCloud received another number of bytes than was sent"));
     }
     Ok(Arrived::Staged { staged, signature, read_at })
 }
@@ -367,12 +378,12 @@ fn changed(context: &Context<'_>, local: &LocalSeen) -> bool {
     found.is_ok_and(|found| found.is_none_or(|entry| entry.stamp != local.stamp))
 }
 
-fn io_halt(error: &io::Error) -> Halt {
+fn io_failure(error: &io::Error) -> StepFailure {
     match error.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            Halt::Aside("no space left on this disk".into())
+            StepFailure::Aside("no space left on this disk".into())
         }
-        _ => Halt::again(format!("the disk failed: {error}")),
+        _ => StepFailure::again(format!("the disk failed: {error}")),
     }
 }
 
@@ -380,7 +391,7 @@ fn io_halt(error: &io::Error) -> Halt {
 struct Counted<'a, T> {
     inner: T,
     context: &'a Context<'a>,
-    failed: Option<Halt>,
+    failed: Option<StepFailure>,
 }
 
 impl<T> Counted<'_, T> {
@@ -389,7 +400,7 @@ impl<T> Counted<'_, T> {
             Ok(count) => {
                 let _ = self.context.bytes.fetch_add(*count as u64, Ordering::Relaxed);
             }
-            Err(error) if error.kind() != io::ErrorKind::Interrupted => self.failed = Some(io_halt(error)),
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => self.failed = Some(io_failure(error)),
             Err(_) => {}
         }
         result
@@ -397,7 +408,7 @@ impl<T> Counted<'_, T> {
 
     fn may_go_on(&mut self) -> io::Result<()> {
         if self.context.stopped() {
-            self.failed = Some(Halt::again("the pass ended"));
+            self.failed = Some(StepFailure::again("the pass ended"));
             return Err(io::Error::other("the pass ended"));
         }
         Ok(())

@@ -8,13 +8,13 @@ use crate::engine::retry;
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
 
 use super::Ports;
-use super::bring::{is_numbered, not_to_be_had, rename};
-use super::confirm::{Here, as_seen, effect, is_racy};
+use super::agree::{Here, as_seen, effect, is_racy};
 use super::lane::Lane;
 use super::recover;
-use super::report::{EffectKind, Halt};
-use super::service;
+use super::relocate::{is_numbered, not_to_be_had, rename};
+use super::report::{EffectKind, StepFailure};
 use super::transfer::Arrived;
+use super::verified_calls;
 
 /// Tries of a commit while the replaced version is already in the trash.
 const COMMIT_TRIES: u32 = 4;
@@ -75,12 +75,12 @@ impl Lane<'_> {
         local: &LocalSeen,
         target: &UploadTarget,
         arrived: Arrived,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let sent = self.sent(local, arrived)?;
         let result = match target {
             UploadTarget::New { parent, name } => {
                 let parent = self.parent(parent)?;
-                self.must_live(&parent)
+                self.require_alive(&parent)
                     .and_then(|()| commit_new(&self.ports, &sent, &parent, name))
                     .and_then(|item| self.agree_on_upload(operation, &sent, &parent, &item))
             }
@@ -102,7 +102,7 @@ impl Lane<'_> {
         remote: &RemoteSeen,
         local: &LocalSeen,
         arrived: Arrived,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let sent = self.sent(local, arrived)?;
         let result = self.replace(operation, remote, Replacement::Trash, &sent);
         self.kept_for_later(index, &sent, result)?;
@@ -114,9 +114,9 @@ impl Lane<'_> {
     }
 
     /// The file must be the one that was read, also now.
-    fn sent(&mut self, local: &LocalSeen, arrived: Arrived) -> Result<Sent, Halt> {
+    fn sent(&mut self, local: &LocalSeen, arrived: Arrived) -> Result<Sent, StepFailure> {
         let Arrived::Staged { staged, signature, read_at } = arrived else {
-            return Err(Halt::replan("its content was not sent"));
+            return Err(StepFailure::replan("its content was not sent"));
         };
         if let Some(told) = staged.signature {
             self.ledger.calibrate(told == signature);
@@ -124,13 +124,18 @@ impl Lane<'_> {
         let local = self.local_now(local);
         match self.ports.disk.look(&local.path)? {
             Some(entry) if entry.stamp == local.stamp => Ok(Sent { staged, signature, read_at, local }),
-            _ => Err(Halt::replan("it changed here after it was read")),
+            _ => Err(StepFailure::replan("it changed here after it was read")),
         }
     }
 
     /// A commit that is tried again uses the same content, so that repeating it cannot double anything.
-    fn kept_for_later(&mut self, index: usize, sent: &Sent, result: Result<(), Halt>) -> Result<(), Halt> {
-        if matches!(result, Err(Halt::Again { .. })) {
+    fn kept_for_later(
+        &mut self,
+        index: usize,
+        sent: &Sent,
+        result: Result<(), StepFailure>,
+    ) -> Result<(), StepFailure> {
+        if matches!(result, Err(StepFailure::Again { .. })) {
             // Its signature has been judged already.
             let staged = Staged { signature: None, ..sent.staged.clone() };
             let (signature, read_at) = (sent.signature, sent.read_at);
@@ -145,7 +150,7 @@ impl Lane<'_> {
         sent: &Sent,
         parent: &ItemId,
         item: &RemoteItem,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let mut remote = as_seen(item, false, parent);
         remote.size = remote.size.or(Some(sent.staged.size));
         remote.mtime = remote.mtime.or(Some(sent.mtime()));
@@ -160,8 +165,8 @@ impl Lane<'_> {
             written_at: Some(self.ledger.now_seconds()),
             ..self.agreed(operation.reason, &remote, &here)
         };
-        self.vouch_for(&remote.id, &sent.local);
-        self.went_into(parent, &remote.id);
+        self.ensure_durable(&remote.id, &sent.local);
+        self.added_into(parent, &remote.id);
         self.ledger.put(parent, entry)
     }
 
@@ -171,41 +176,45 @@ impl Lane<'_> {
         remote: &RemoteSeen,
         way: Replacement,
         sent: &Sent,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let old = self.versions.current(remote);
-        self.must_live(&old.parent)?;
+        self.require_alive(&old.parent)?;
         let in_place = way == Replacement::InPlace
             && self.options.in_place
             && !self.ledger.calibration().in_place_refused;
         if in_place { self.in_place(operation, &old, sent) } else { self.by_trash(operation, &old, sent) }
     }
 
-    fn read_again(&self, old: &RemoteSeen) -> Result<RemoteItem, Halt> {
-        service::check(self.ports.remote, std::slice::from_ref(old))?
+    fn read_again(&self, old: &RemoteSeen) -> Result<RemoteItem, StepFailure> {
+        verified_calls::check(self.ports.remote, std::slice::from_ref(old))?
             .pop()
-            .unwrap_or_else(|| Err(Halt::again("iCloud does not say what it is now")))
+            .unwrap_or_else(|| Err(StepFailure::again("iCloud does not say what it is now")))
     }
 
     /// Commits with the existing document id, right after a look at the version that is replaced.
-    fn in_place(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), Halt> {
+    fn in_place(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), StepFailure> {
         let before = self.read_again(old)?;
         let answer = self.ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)));
         let item = match answer {
             Ok(item) => item,
-            Err(RemoteError::Uncertain(why)) => match service::look(self.ports.remote, &old.id, false)? {
-                LookUp::Found(now) if now.entry.etag == before.entry.etag => return Err(Halt::again(why)),
-                LookUp::Found(now) if sent.is_shown_by(&now) => now,
-                LookUp::Found(_) | LookUp::Gone => {
-                    return Err(Halt::replan("it changed on iCloud meanwhile"));
+            Err(RemoteError::Uncertain(why)) => {
+                match verified_calls::look(self.ports.remote, &old.id, false)? {
+                    LookUp::Found(now) if now.entry.etag == before.entry.etag => {
+                        return Err(StepFailure::again(why));
+                    }
+                    LookUp::Found(now) if sent.is_shown_by(&now) => now,
+                    LookUp::Found(_) | LookUp::Gone => {
+                        return Err(StepFailure::replan("it changed on iCloud meanwhile"));
+                    }
+                    LookUp::Unknown => return Err(StepFailure::replan(why)),
                 }
-                LookUp::Unknown => return Err(Halt::replan(why)),
-            },
+            }
             // The service does not take it as a replacement at all.
             Err(RemoteError::NameTaken) => {
                 self.ledger.refuse_in_place();
                 return self.by_trash(operation, old, sent);
             }
-            Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
+            Err(RemoteError::Damaged(why)) => return Err(StepFailure::Resend(why)),
             Err(error) => return Err(error.into()),
         };
         if item.entry.id != old.id {
@@ -214,9 +223,9 @@ impl Lane<'_> {
         let item = self.settled(item, &before, sent)?;
         if !name::same(&item.entry.name, &old.name)
             || !sent.is_held_by(&item)
-            || !service::hangs_in(&item, &old.parent)
+            || !verified_calls::hangs_in(&item, &old.parent)
         {
-            return Err(Halt::replan("iCloud shows something else than what was sent"));
+            return Err(StepFailure::replan("iCloud shows something else than what was sent"));
         }
         self.versions.renew(&old.etag, &item);
         self.ledger.count_overwrite();
@@ -224,14 +233,14 @@ impl Lane<'_> {
     }
 
     /// An answer whose etag is missing or unchanged is looked up: the base must know the new version.
-    fn settled(&self, item: RemoteItem, before: &RemoteItem, sent: &Sent) -> Result<RemoteItem, Halt> {
+    fn settled(&self, item: RemoteItem, before: &RemoteItem, sent: &Sent) -> Result<RemoteItem, StepFailure> {
         let etag = &item.entry.etag;
         if !etag.as_str().is_empty() && *etag != before.entry.etag {
             return Ok(item);
         }
-        match service::look(self.ports.remote, &item.entry.id, false)? {
+        match verified_calls::look(self.ports.remote, &item.entry.id, false)? {
             LookUp::Found(now) if sent.is_shown_by(&now) => Ok(now),
-            _ => Err(Halt::replan("iCloud does not show what was sent")),
+            _ => Err(StepFailure::replan("iCloud does not show what was sent")),
         }
     }
 
@@ -243,7 +252,7 @@ impl Lane<'_> {
         before: &RemoteItem,
         new: &RemoteItem,
         sent: &Sent,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         self.ledger.refuse_in_place();
         let number = self.begin_replacement(old, before, &new.entry.id.doc(), sent)?;
         match recover::settle_stored(&self.ports, &mut self.ledger, number)? {
@@ -251,7 +260,7 @@ impl Lane<'_> {
                 self.ledger.count_overwrite();
                 Ok(())
             }
-            false => Err(Halt::replan("iCloud does not replace files in place")),
+            false => Err(StepFailure::replan("iCloud does not replace files in place")),
         }
     }
 
@@ -261,7 +270,7 @@ impl Lane<'_> {
         before: &RemoteItem,
         document: &str,
         sent: &Sent,
-    ) -> Result<u64, Halt> {
+    ) -> Result<u64, StepFailure> {
         self.ledger.begin(Intent::ReplaceByTrash {
             old: old.id.clone(),
             old_etag: before.entry.etag.clone(),
@@ -275,17 +284,17 @@ impl Lane<'_> {
     }
 
     /// The old version goes to the trash under guard of its etag, then the new one takes the name.
-    fn by_trash(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), Halt> {
+    fn by_trash(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), StepFailure> {
         let remote = self.ports.remote;
         let before = self.read_again(old)?;
         let name = before.entry.name.clone();
         let number = self.begin_replacement(old, &before, &sent.staged.document, sent)?;
-        let trashed = match service::trash(remote, &before, false) {
+        let trashed = match verified_calls::trash(remote, &before, false) {
             Ok(trashed) => trashed,
-            Err(halt @ Halt::End(_)) => return Err(halt),
-            Err(halt) => {
+            Err(failure @ StepFailure::End(_)) => return Err(failure),
+            Err(failure) => {
                 recover::settle_stored(&self.ports, &mut self.ledger, number)?;
-                return Err(halt);
+                return Err(failure);
             }
         };
         let (committed, repeated) = self.commit_patiently(sent, &old.parent, &name);
@@ -300,19 +309,19 @@ impl Lane<'_> {
                 Ok(())
             }
             // The intent stays: the next start finishes or undoes it.
-            Err(halt @ Halt::End(_)) => Err(halt),
-            Err(halt @ Halt::Replan(_)) => {
+            Err(failure @ StepFailure::End(_)) => Err(failure),
+            Err(failure @ StepFailure::Replan(_)) => {
                 // Somebody else made an item of that name. Ours meets it as new; the old version is in the trash.
                 self.ledger.end(number);
                 self.ledger.forget(&old.id);
-                Err(halt)
+                Err(failure)
             }
-            Err(halt) => {
+            Err(failure) => {
                 // An earlier try whose reply was lost may have been carried out: then it is finished instead.
                 let settled = if repeated {
                     recover::settle_stored(&self.ports, &mut self.ledger, number)
                 } else {
-                    service::put_back(&self.ports, &trashed, false, (&old.parent, &name)).map(|back| {
+                    verified_calls::put_back(&self.ports, &trashed, false, (&old.parent, &name)).map(|back| {
                         recover::came_back(&mut self.ledger, &old.id, &back);
                         self.versions.renew(&old.etag, &back);
                         self.ledger.end(number);
@@ -324,12 +333,12 @@ impl Lane<'_> {
                         self.ledger.count_overwrite();
                         return Ok(());
                     }
-                    Err(end @ Halt::End(_)) => return Err(end),
+                    Err(end @ StepFailure::End(_)) => return Err(end),
                     // Where it failed the intent stays: the next start settles it.
                     Ok(false) | Err(_) => {}
                 }
-                Err(match halt {
-                    Halt::Again { why, .. } => Halt::Aside(why),
+                Err(match failure {
+                    StepFailure::Again { why, .. } => StepFailure::Aside(why),
                     other => other,
                 })
             }
@@ -338,14 +347,21 @@ impl Lane<'_> {
 
     /// While the old version is in the trash the commit is repeated at once, not after all others.
     /// Tells also whether it took more than one try.
-    fn commit_patiently(&self, sent: &Sent, parent: &ItemId, name: &str) -> (Result<RemoteItem, Halt>, bool) {
+    fn commit_patiently(
+        &self,
+        sent: &Sent,
+        parent: &ItemId,
+        name: &str,
+    ) -> (Result<RemoteItem, StepFailure>, bool) {
         let clock = self.ports.clock;
         let mut attempt = 0;
         loop {
             let asked = match commit_new(&self.ports, sent, parent, name) {
-                Err(Halt::Again { after, .. }) if attempt + 1 < COMMIT_TRIES => after.unwrap_or_default(),
+                Err(StepFailure::Again { after, .. }) if attempt + 1 < COMMIT_TRIES => {
+                    after.unwrap_or_default()
+                }
                 other => {
-                    let again = matches!(other, Err(Halt::Again { .. }));
+                    let again = matches!(other, Err(StepFailure::Again { .. }));
                     return (other, attempt > 0 || again);
                 }
             };
@@ -368,33 +384,40 @@ impl Lane<'_> {
 }
 
 /// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
-fn commit_new(ports: &Ports<'_>, sent: &Sent, parent: &ItemId, wanted: &str) -> Result<RemoteItem, Halt> {
+fn commit_new(
+    ports: &Ports<'_>,
+    sent: &Sent,
+    parent: &ItemId,
+    wanted: &str,
+) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
     let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
     let item = match remote.commit(&sent.commit(parent, wanted, None)) {
         Ok(item) => item,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
-            match service::look(remote, &document, false)? {
+            match verified_calls::look(remote, &document, false)? {
                 LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
                     shown(item, sent)?
                 }
-                LookUp::Found(_) => return Err(Halt::replan("it was moved on iCloud right after it came")),
+                LookUp::Found(_) => {
+                    return Err(StepFailure::replan("it was moved on iCloud right after it came"));
+                }
                 LookUp::Gone | LookUp::Unknown => {
                     // Also an id that is not the announced one: whoever has the name now is met by the next plan.
-                    return match service::holder(remote, parent, wanted, None)? {
+                    return match verified_calls::holder(remote, parent, wanted, None)? {
                         Some(item) if item.entry.id == document => {
                             verified(ports, shown(item, sent)?, sent, parent, wanted)
                         }
-                        Some(_) => Err(Halt::replan("another item on iCloud has this name")),
+                        Some(_) => Err(StepFailure::replan("another item on iCloud has this name")),
                         // A name that nobody is seen to have: the listing lags, or the service cannot hold two
                         // names apart that differ only in case. To plan again would ask the same for ever.
-                        None => Err(Halt::again(error.to_string())),
+                        None => Err(StepFailure::again(error.to_string())),
                     };
                 }
             }
         }
         // Staged content lives for a while only (§12.1).
-        Err(RemoteError::Damaged(why)) => return Err(Halt::Resend(why)),
+        Err(RemoteError::Damaged(why)) => return Err(StepFailure::Resend(why)),
         Err(error) => return Err(error.into()),
     };
     verified(ports, item, sent, parent, wanted)
@@ -406,25 +429,25 @@ fn verified(
     sent: &Sent,
     parent: &ItemId,
     wanted: &str,
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
     let item = if item.entry.etag.as_str().is_empty() {
-        match service::look(remote, &item.entry.id, false)? {
+        match verified_calls::look(remote, &item.entry.id, false)? {
             LookUp::Found(now) => shown(now, sent)?,
             LookUp::Gone | LookUp::Unknown => {
-                return Err(Halt::replan("iCloud does not show what was sent"));
+                return Err(StepFailure::replan("iCloud does not show what was sent"));
             }
         }
     } else {
         item
     };
-    if !service::hangs_in(&item, parent) || !sent.is_held_by(&item) {
-        return Err(Halt::replan("iCloud shows something else than what was sent"));
+    if !verified_calls::hangs_in(&item, parent) || !sent.is_held_by(&item) {
+        return Err(StepFailure::replan("iCloud shows something else than what was sent"));
     }
     if !name::same(&item.entry.name, wanted) {
         // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
         if is_numbered(&item.entry.name, wanted) {
-            service::patiently(ports, || service::trash(remote, &item, false))?;
+            verified_calls::patiently(ports, || verified_calls::trash(remote, &item, false))?;
             return Err(not_to_be_had(remote, Some(parent), wanted));
         }
         let renamed = rename(ports, &item, false, wanted)?;
@@ -437,10 +460,10 @@ fn verified(
 }
 
 /// What a look shows instead of an answer must be the version that was sent.
-fn shown(item: RemoteItem, sent: &Sent) -> Result<RemoteItem, Halt> {
+fn shown(item: RemoteItem, sent: &Sent) -> Result<RemoteItem, StepFailure> {
     if sent.is_shown_by(&item) { Ok(item) } else { Err(edited_since()) }
 }
 
-fn edited_since() -> Halt {
-    Halt::replan("it may have been edited on iCloud right after it came")
+fn edited_since() -> StepFailure {
+    StepFailure::replan("it may have been edited on iCloud right after it came")
 }

@@ -318,12 +318,15 @@ impl Run {
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
         let mark = format!("{} sim", self.world.clock.seconds());
         let asked = Cell::new(0);
-        let is_enough = || {
+        let should_yield = || {
             asked.set(asked.get() + 1);
             enough.is_some_and(|most| asked.get() > most)
         };
-        let options =
-            PassOptions { ignore_next_try: by_person, is_enough: &is_enough, ..PassOptions::new(&mark) };
+        let options = PassOptions {
+            ignore_next_try: by_person,
+            should_yield: &should_yield,
+            ..PassOptions::new(&mark)
+        };
         let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
         let apart = self.history.apart;
         let mut told = Vec::new();

@@ -8,7 +8,7 @@ use crate::engine::operation::{Action, LocalSeen, UploadTarget};
 use crate::model::Zone;
 
 use super::lane::{BATCH, Lane, Step, TICK};
-use super::report::Halt;
+use super::report::StepFailure;
 use super::schedule::{Class, class_of};
 use super::transfer::{self, Arrived, Context, Job, Work};
 
@@ -152,7 +152,7 @@ impl<'a> Lane<'a> {
                     bytes = bytes.saturating_add(job.weight());
                     jobs.push(job);
                 }
-                Err(halt) => self.finish(index, Err(halt)),
+                Err(failure) => self.finish(index, Err(failure)),
             }
             let next = if adjacent {
                 Some(index + 1).filter(|next| self.schedule.is_ready(class, *next))
@@ -168,7 +168,7 @@ impl<'a> Lane<'a> {
         }
     }
 
-    fn job(&mut self, index: usize) -> Result<Job, Halt> {
+    fn job(&mut self, index: usize) -> Result<Job, StepFailure> {
         let operation = &self.plan.operations[index];
         let (remote, work) = match (&operation.action, self.decided.get(&index)) {
             (Action::Compare { remote, local, .. }, None) => {
@@ -190,7 +190,7 @@ impl<'a> Lane<'a> {
             (Action::Upload { local, target: UploadTarget::Over { remote, .. } }, _) => {
                 (Some(remote), self.stage_work(local, remote.parent.zone(), &remote.name))
             }
-            _ => return Err(Halt::replan("it moves no content")),
+            _ => return Err(StepFailure::replan("it moves no content")),
         };
         Ok(Job {
             index,
@@ -205,7 +205,7 @@ impl<'a> Lane<'a> {
         Work::Stage { local: self.local_now(local), zone: zone.clone(), name: name.into() }
     }
 
-    fn arrive(&mut self, index: usize, result: Result<Arrived, Halt>) {
+    fn arrive(&mut self, index: usize, result: Result<Arrived, StepFailure>) {
         if self.class_now(index) == Class::Stage {
             self.staging = self.staging.saturating_sub(1);
         }
@@ -213,7 +213,7 @@ impl<'a> Lane<'a> {
             return;
         }
         match result {
-            Err(halt) => self.finish(index, Err(halt)),
+            Err(failure) => self.finish(index, Err(failure)),
             Ok(staged @ Arrived::Staged { .. }) => {
                 self.arrived.insert(index, staged);
                 self.schedule.queue(index, Class::Lane);

@@ -4,9 +4,9 @@ use crate::engine::operation::{Conflict, LocalSeen, Operation, Parent, RemoteSee
 use crate::engine::ports::{DiskError, Displaced};
 use crate::model::{Change, Intent, ItemId, LocalEntry, RelPath};
 
-use super::confirm::effect;
+use super::agree::effect;
 use super::lane::Lane;
-use super::report::{EffectKind, Halt};
+use super::report::{EffectKind, StepFailure};
 use super::transfer::{Arrived, Content};
 
 /// So many names are tried for a version that was changed at the last moment.
@@ -14,13 +14,13 @@ const RESCUE_NAMES: u32 = 20;
 
 impl Lane<'_> {
     /// A download: into a free name, or over the version that was planned for.
-    pub(super) fn place(
+    pub(super) fn install(
         &mut self,
         operation: &Operation,
         remote: &RemoteSeen,
         over: Option<&LocalSeen>,
         content: Content,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let bytes = content.ready.size;
         self.put_in_place(operation, remote, over, content)?;
         self.outcome.counts.downloads += 1;
@@ -31,10 +31,10 @@ impl Lane<'_> {
     }
 
     /// Content that could not be put in place waits for the next try, or goes when there is none.
-    pub(super) fn kept_content(&mut self, index: usize, content: Content, result: &Result<(), Halt>) {
+    pub(super) fn kept_content(&mut self, index: usize, content: Content, result: &Result<(), StepFailure>) {
         match result {
-            Err(Halt::Again { .. }) => self.keep(index, Arrived::Content(content)),
-            Err(Halt::Replan(_) | Halt::Aside(_)) => self.ports.disk.discard(&content.ready),
+            Err(StepFailure::Again { .. }) => self.keep(index, Arrived::Content(content)),
+            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => self.ports.disk.discard(&content.ready),
             _ => {}
         }
     }
@@ -45,7 +45,7 @@ impl Lane<'_> {
         remote: &RemoteSeen,
         over: Option<&LocalSeen>,
         content: Content,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let path = &operation.path;
         let entry = match over {
             None => self.ports.disk.place(&content.ready, path)?,
@@ -77,7 +77,7 @@ impl Lane<'_> {
         operation: &Operation,
         remote: &RemoteSeen,
         over: &LocalSeen,
-    ) -> Result<Option<(u64, ItemId)>, Halt> {
+    ) -> Result<Option<(u64, ItemId)>, StepFailure> {
         let parent = self.versions.current(remote).parent;
         let elder = self.ledger.at_path(&parent, operation.path.name(), Some(&remote.id));
         let Some(elder) = elder.filter(|elder| elder.stamp.identity == over.stamp.identity) else {
@@ -94,7 +94,7 @@ impl Lane<'_> {
         remote: &RemoteSeen,
         entry: &LocalEntry,
         content: &Content,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         if content.matched {
             self.ledger.calibrate(true);
         }
@@ -106,7 +106,7 @@ impl Lane<'_> {
     }
 
     /// Somebody wrote to the file in the moment in which it was replaced: that version stands beside it.
-    fn rescue(&mut self, operation: &Operation, slot: &str) -> Result<(), Halt> {
+    fn rescue(&mut self, operation: &Operation, slot: &str) -> Result<(), StepFailure> {
         for attempt in 0..RESCUE_NAMES {
             let beside = (self.options.conflict_name)(&operation.path, attempt);
             match self.ports.disk.rescue(slot, &beside) {
@@ -120,7 +120,7 @@ impl Lane<'_> {
                 Err(error) => return Err(kept_in_trash(error.into())),
             }
         }
-        Err(kept_in_trash(Halt::again("no name is free beside it")))
+        Err(kept_in_trash(StepFailure::again("no name is free beside it")))
     }
 
     /// Settles a conflict for which the remote content has come.
@@ -131,15 +131,15 @@ impl Lane<'_> {
         local: &LocalSeen,
         conflict: &Conflict,
         content: Content,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let bytes = content.ready.size;
         let kept = match conflict {
             Conflict::KeepBoth { copy, local_only } => {
                 self.make_way(remote, local, copy, *local_only)?;
                 // From here on the planned state is gone: whatever fails is met anew.
-                self.put_in_place(operation, remote, None, content).map_err(|halt| match halt {
-                    Halt::End(end) => Halt::End(end),
-                    other => Halt::Replan(other.to_string()),
+                self.put_in_place(operation, remote, None, content).map_err(|failure| match failure {
+                    StepFailure::End(end) => StepFailure::End(end),
+                    other => StepFailure::Replan(other.to_string()),
                 })?;
                 Some(copy.clone())
             }
@@ -148,7 +148,7 @@ impl Lane<'_> {
                 None
             }
             Conflict::TakeLocal | Conflict::KeepBothThere { .. } | Conflict::SetAside => {
-                return Err(Halt::replan("it is not settled by fetching"));
+                return Err(StepFailure::replan("it is not settled by fetching"));
             }
         };
         self.outcome.counts.conflicts += 1;
@@ -166,7 +166,7 @@ impl Lane<'_> {
         operation: &Operation,
         remote: &RemoteSeen,
         name: &str,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         self.ledger.forget(&remote.id);
         self.ledger.flush()?;
         let parent = Parent::Known(remote.parent.clone());
@@ -185,16 +185,16 @@ impl Lane<'_> {
         local: &LocalSeen,
         copy: &RelPath,
         local_only: bool,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let local = self.local_now(local);
         if self.ports.disk.look(copy)?.is_some() {
-            return Err(Halt::replan("the conflict copy's name is taken here"));
+            return Err(StepFailure::replan("the conflict copy's name is taken here"));
         }
         if self.ports.disk.look(&local.path)?.is_none_or(|entry| entry.stamp != local.stamp) {
-            return Err(Halt::replan("it changed here meanwhile"));
+            return Err(StepFailure::replan("it changed here meanwhile"));
         }
         self.ledger.forget(&remote.id);
-        self.ledger.disown(local.stamp.identity, &remote.id);
+        self.ledger.clear_identity(local.stamp.identity, &remote.id);
         if local_only {
             self.ledger.push(Change::LocalOnly(copy.clone(), true));
         }
@@ -216,10 +216,10 @@ impl Lane<'_> {
 }
 
 /// The displaced version could not be brought back beside the file: it waits in the local trash.
-fn kept_in_trash(halt: Halt) -> Halt {
-    match halt {
-        Halt::End(end) => Halt::End(end),
-        other => Halt::Aside(format!(
+fn kept_in_trash(failure: StepFailure) -> StepFailure {
+    match failure {
+        StepFailure::End(end) => StepFailure::End(end),
+        other => StepFailure::Aside(format!(
             "it was changed while it was replaced, and that version stays in the local trash: {other}"
         )),
     }

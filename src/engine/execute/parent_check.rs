@@ -9,8 +9,8 @@ use crate::engine::ports::{LookUp, RemoteParent};
 use crate::model::{ItemId, Node, RelPath};
 
 use super::lane::Lane;
-use super::report::Halt;
-use super::service::hangs_in;
+use super::report::StepFailure;
+use super::verified_calls::hangs_in;
 
 /// So many folders above an item are looked at; a base that is deeper is none that we wrote.
 const MOST_ABOVE: usize = 200;
@@ -32,12 +32,12 @@ impl Lane<'_> {
     ///
     /// # Errors
     ///
-    /// [`Halt::Replan`] when one of them is: then nothing goes into it.
-    pub(super) fn must_live(&mut self, folder: &ItemId) -> Result<(), Halt> {
+    /// [`StepFailure::Replan`] when one of them is: then nothing goes into it.
+    pub(super) fn require_alive(&mut self, folder: &ItemId) -> Result<(), StepFailure> {
         let now = self.ledger.now_seconds();
         let is_fresh = |seen: &i64| now.saturating_sub(*seen) < FRESH_SECONDS;
         let folders = self.folders_of(folder);
-        if folders.is_empty() || self.living.get(folder).is_some_and(is_fresh) {
+        if folders.is_empty() || self.seen_alive.get(folder).is_some_and(is_fresh) {
             return Ok(());
         }
         let asked: Vec<_> = folders.iter().map(|folder| (folder.clone(), true)).collect();
@@ -46,28 +46,30 @@ impl Lane<'_> {
             // A look-up may be late for what we have just made.
             let is_new = || self.made.values().any(|made| made == folder);
             if is_lost(answer, folders.get(number + 1), is_new) {
-                return Err(Halt::replan("the folder it goes to was moved or deleted on iCloud meanwhile"));
+                return Err(StepFailure::replan(
+                    "the folder it goes to was moved or deleted on iCloud meanwhile",
+                ));
             }
         }
         for folder in folders {
-            self.went_in.remove(&folder);
-            self.living.insert(folder, now);
+            self.added_to.remove(&folder);
+            self.seen_alive.insert(folder, now);
         }
         Ok(())
     }
 
     /// Remembers that something of ours went into a folder on iCloud.
-    pub(super) fn went_into(&mut self, folder: &ItemId, id: &ItemId) {
+    pub(super) fn added_into(&mut self, folder: &ItemId, id: &ItemId) {
         if !self.folders_of(folder).is_empty() {
-            self.went_in.entry(folder.clone()).or_default().push(id.clone());
+            self.added_to.entry(folder.clone()).or_default().push(id.clone());
         }
     }
 
     /// Looks once more at the folders into which something went. Where one was deleted between the look before and what
     /// went into it, that is not agreed on: who deleted the folder had not seen it, and the next plan brings it back.
     pub(super) fn look_back(&mut self) {
-        let went_in = std::mem::take(&mut self.went_in);
-        let chains: Vec<_> = went_in.keys().map(|folder| self.folders_of(folder)).collect();
+        let added_to = std::mem::take(&mut self.added_to);
+        let chains: Vec<_> = added_to.keys().map(|folder| self.folders_of(folder)).collect();
         let asked: BTreeSet<_> = chains.iter().flatten().cloned().collect();
         let asked: Vec<_> = asked.into_iter().map(|folder| (folder, true)).collect();
         if asked.is_empty() || self.outcome.ended.is_some() {
@@ -82,7 +84,7 @@ impl Lane<'_> {
         let answers: HashMap<_, _> = asked.iter().map(|(folder, _)| folder).zip(&answers).collect();
         let made: HashSet<_> = self.made.values().collect();
         let mut lost = Vec::new();
-        for (chain, items) in chains.iter().zip(went_in.into_values()) {
+        for (chain, items) in chains.iter().zip(added_to.into_values()) {
             let is_gone = chain.iter().enumerate().any(|(number, folder)| {
                 answers
                     .get(folder)

@@ -4,8 +4,8 @@ use crate::engine::ports::{LookUp, Remote, RemoteError, RemoteItem, RemoteParent
 use crate::model::{ItemId, name};
 
 use super::Ports;
-use super::report::Halt;
-use super::service::{hangs_in, holder, look, only, patiently, version};
+use super::report::StepFailure;
+use super::verified_calls::{hangs_in, holder, look, only, patiently, version};
 
 /// Whether it hangs where it did before.
 fn stays_in(item: &RemoteItem, before: &RemoteItem) -> bool {
@@ -22,7 +22,7 @@ pub(super) fn rename(
     item: &RemoteItem,
     folder: bool,
     wanted: &str,
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
     let renamed = rename_once(remote, item, folder, wanted)?;
     if name::same(&renamed.entry.name, wanted) {
@@ -35,7 +35,7 @@ pub(super) fn rename(
             return Ok(again);
         }
         patiently(ports, || rename_once(remote, &again, folder, &item.entry.name))?;
-        return Err(Halt::Aside(format!("iCloud does not take the name {wanted:?}")));
+        return Err(StepFailure::Aside(format!("iCloud does not take the name {wanted:?}")));
     }
     patiently(ports, || rename_once(remote, &renamed, folder, &item.entry.name))?;
     let parent = match &renamed.parent {
@@ -46,11 +46,13 @@ pub(super) fn rename(
 }
 
 /// What follows when the service gives a numbered name instead of the one that was asked for.
-pub(super) fn not_to_be_had(remote: &dyn Remote, parent: Option<&ItemId>, wanted: &str) -> Halt {
+pub(super) fn not_to_be_had(remote: &dyn Remote, parent: Option<&ItemId>, wanted: &str) -> StepFailure {
     match parent.map(|parent| holder(remote, parent, wanted, None)) {
         // To plan again would ask the same for ever: it takes for one name what are two here, as in another case.
-        Some(Ok(None)) => Halt::Aside(format!("iCloud has another item whose name it takes for {wanted:?}")),
-        _ => Halt::replan("another item on iCloud has this name"),
+        Some(Ok(None)) => {
+            StepFailure::Aside(format!("iCloud has another item whose name it takes for {wanted:?}"))
+        }
+        _ => StepFailure::replan("another item on iCloud has this name"),
     }
 }
 
@@ -59,17 +61,17 @@ fn rename_once(
     item: &RemoteItem,
     folder: bool,
     wanted: &str,
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let id = &item.entry.id;
     match remote.rename(&version(item, folder), wanted) {
         Ok(renamed) if renamed.entry.id == *id => Ok(told_parent(renamed, item)),
-        Ok(_) => Err(Halt::again("iCloud answered a rename with another item")),
+        Ok(_) => Err(StepFailure::again("iCloud answered a rename with another item")),
         Err(RemoteError::Uncertain(why)) => match look(remote, id, folder)? {
             LookUp::Found(now) if comes_of(&now.entry.name, wanted) => Ok(now),
-            LookUp::Found(now) if now.entry.name == item.entry.name => Err(Halt::again(why)),
-            LookUp::Found(_) => Err(Halt::replan("it was renamed on iCloud meanwhile")),
-            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
-            LookUp::Unknown => Err(Halt::again(why)),
+            LookUp::Found(now) if now.entry.name == item.entry.name => Err(StepFailure::again(why)),
+            LookUp::Found(_) => Err(StepFailure::replan("it was renamed on iCloud meanwhile")),
+            LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
+            LookUp::Unknown => Err(StepFailure::again(why)),
         },
         Err(error) => Err(error.into()),
     }
@@ -97,7 +99,7 @@ pub(super) fn move_into(
     item: &RemoteItem,
     folder: bool,
     target: &ItemId,
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let id = &item.entry.id;
     let answer = only(remote.move_into(target, &[version(item, folder)]));
     match answer {
@@ -106,8 +108,8 @@ pub(super) fn move_into(
         }
         Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, id, folder)? {
             LookUp::Found(now) if now.parent == RemoteParent::Folder(target.clone()) => Ok(now),
-            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
-            LookUp::Found(_) | LookUp::Unknown => Err(Halt::again("iCloud did not confirm a move")),
+            LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
+            LookUp::Found(_) | LookUp::Unknown => Err(StepFailure::again("iCloud did not confirm a move")),
         },
         Err(error) => Err(error.into()),
     }
@@ -115,39 +117,39 @@ pub(super) fn move_into(
 
 /// Brings an item to a folder and a name by as many calls as it takes. Moving goes first: a name that is
 /// taken only there is put right by the rename that follows.
-pub(super) fn bring(
+pub(super) fn relocate(
     ports: &Ports<'_>,
     item: RemoteItem,
     folder: bool,
     (target, wanted): (&ItemId, &str),
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
     let mut now = item;
     if now.parent != RemoteParent::Folder(target.clone()) {
         now = match move_into(remote, &now, folder, target) {
-            Err(Halt::Replan(_)) if !name::same(&now.entry.name, wanted) => {
+            Err(StepFailure::Replan(_)) if !name::same(&now.entry.name, wanted) => {
                 // Its name is taken there, or somebody was quicker.
                 now = match look(remote, &now.entry.id, folder)? {
                     LookUp::Found(found) if stays_in(&found, &now) && found.entry.name == now.entry.name => {
                         found
                     }
-                    LookUp::Unknown => return Err(Halt::again("iCloud does not say where it is")),
+                    LookUp::Unknown => return Err(StepFailure::again("iCloud does not say where it is")),
                     LookUp::Found(_) | LookUp::Gone => {
-                        return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                        return Err(StepFailure::replan("it was moved on iCloud meanwhile"));
                     }
                 };
                 let renamed = match rename(ports, &now, folder, wanted) {
                     // Either name is taken in one of the two folders: a third one takes it over.
-                    Err(Halt::Replan(_) | Halt::Aside(_)) => {
+                    Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => {
                         let LookUp::Found(now) = look(remote, &now.entry.id, folder)? else {
-                            return Err(Halt::replan("it is gone from iCloud"));
+                            return Err(StepFailure::replan("it is gone from iCloud"));
                         };
                         rename(ports, &now, folder, &name::aside_name(wanted, 0))?
                     }
                     renamed => renamed?,
                 };
                 if !stays_in(&renamed, &now) {
-                    return Err(Halt::replan("it was moved on iCloud meanwhile"));
+                    return Err(StepFailure::replan("it was moved on iCloud meanwhile"));
                 }
                 move_into(remote, &renamed, folder, target)?
             }
@@ -158,7 +160,11 @@ pub(super) fn bring(
         now = rename(ports, &now, folder, wanted)?;
     }
     // Renaming takes no heed of a move that a person makes in the same moment.
-    if hangs_in(&now, target) { Ok(now) } else { Err(Halt::replan("it was moved on iCloud meanwhile")) }
+    if hangs_in(&now, target) {
+        Ok(now)
+    } else {
+        Err(StepFailure::replan("it was moved on iCloud meanwhile"))
+    }
 }
 
 /// Whether the service made `shown` of `asked` because that was taken: `Name 2.ext` (`docs/protocol.md` §17).

@@ -8,16 +8,16 @@ use super::schedule::Class;
 
 impl Lane<'_> {
     /// What is enough stays enough, whatever is answered later.
-    pub(super) fn ask_whether_it_is_enough(&mut self) {
+    pub(super) fn ask_whether_to_yield(&mut self) {
         let outcome = &mut self.outcome;
-        outcome.cut_short = outcome.cut_short || self.schedule.open() > 0 && (self.options.is_enough)();
+        outcome.cut_short = outcome.cut_short || self.schedule.open() > 0 && (self.options.should_yield)();
     }
 
     /// Remembers a move that was done and leaves something at a temporary name, or builds on one that did.
-    pub(super) fn owes(&mut self, index: usize) {
+    pub(super) fn note_temporary_move(&mut self, index: usize) {
         let operation = &self.plan.operations[index];
-        if is_parking(operation) || self.builds_on_owing(operation) {
-            self.owing.insert(index);
+        if is_parking(operation) || self.builds_on_unfinished(operation) {
+            self.unfinished_temporary_moves.insert(index);
         }
     }
 
@@ -26,15 +26,19 @@ impl Lane<'_> {
         if !self.outcome.cut_short {
             return self.schedule.peek(Class::Lane);
         }
-        let is_owed = |index: &usize| self.builds_on_owing(&self.plan.operations[*index]);
-        let owed = if self.owing.is_empty() { None } else { self.schedule.on_lane().find(is_owed) };
+        let is_owed = |index: &usize| self.builds_on_unfinished(&self.plan.operations[*index]);
+        let owed = if self.unfinished_temporary_moves.is_empty() {
+            None
+        } else {
+            self.schedule.on_lane().find(is_owed)
+        };
         let is_ready = |index: &&usize| self.schedule.is_ready(Class::Lane, **index);
         owed.or_else(|| self.arrived.keys().filter(is_ready).min().copied())
     }
 
-    fn builds_on_owing(&self, operation: &Operation) -> bool {
+    fn builds_on_unfinished(&self, operation: &Operation) -> bool {
         matches!(operation.action, Action::MoveLocal { .. } | Action::MoveRemote { .. })
-            && operation.after.iter().any(|earlier| self.owing.contains(earlier))
+            && operation.after.iter().any(|earlier| self.unfinished_temporary_moves.contains(earlier))
     }
 }
 

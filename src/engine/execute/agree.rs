@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 use super::lane::Lane;
-use super::report::{Effect, EffectKind, Halt};
+use super::report::{Effect, EffectKind, StepFailure};
 
 /// A change this close to the look that recorded it could have left the stamp as it is (`docs/sync.md` §3).
 const RACY_SECONDS: i64 = 2;
@@ -85,7 +85,7 @@ impl Lane<'_> {
         operation: &Operation,
         remote: &RemoteSeen,
         local: &LocalSeen,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let (remote, local) = (self.versions.current(remote), self.local_now(local));
         let known = self.ledger.entry(&remote.id).and_then(|(_, before)| {
             let same = before.stamp == local.stamp && before.etag.same_content(&remote.etag);
@@ -94,7 +94,7 @@ impl Lane<'_> {
         let signature = local.signature.or(remote.signature).or(known);
         let here = Here { name: local.path.name(), stamp: local.stamp, racy: local.racy, signature };
         let entry = self.agreed(operation.reason, &remote, &here);
-        self.vouch_for(&remote.id, &local);
+        self.ensure_durable(&remote.id, &local);
         self.ledger.put(&remote.parent, entry)?;
         self.adopted(operation);
         Ok(())
@@ -108,7 +108,7 @@ impl Lane<'_> {
         local: &LocalSeen,
         signature: Signature,
         package: bool,
-    ) -> Result<(), Halt> {
+    ) -> Result<(), StepFailure> {
         let mut remote = self.versions.current(remote);
         remote.package |= package;
         let local = self.local_now(local);
@@ -116,7 +116,7 @@ impl Lane<'_> {
         let racy = is_racy(&local.stamp, self.ports.clock.now());
         let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: Some(signature) };
         let entry = self.agreed(operation.reason, &remote, &here);
-        self.vouch_for(&remote.id, &local);
+        self.ensure_durable(&remote.id, &local);
         self.ledger.put(&remote.parent, entry)?;
         self.adopted(operation);
         Ok(())
@@ -125,7 +125,7 @@ impl Lane<'_> {
     /// What stands here goes into the base: should the power go, it must still be there, or its absence would
     /// be taken for a person's deletion. Persons' programs do not always sync, and a crash of ours may have
     /// come before the sync of what was put in place.
-    pub(super) fn vouch_for(&mut self, id: &ItemId, local: &LocalSeen) {
+    pub(super) fn ensure_durable(&mut self, id: &ItemId, local: &LocalSeen) {
         if self.ledger.entry(id).is_none_or(|(_, before)| before.stamp != local.stamp) {
             self.ledger.touched(local.path.parent());
         }

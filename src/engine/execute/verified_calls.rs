@@ -10,8 +10,8 @@ use crate::engine::retry;
 use crate::model::{Etag, FolderState, ItemId, name};
 
 use super::Ports;
-use super::bring::{bring, is_numbered};
-use super::report::Halt;
+use super::relocate::{is_numbered, relocate};
+use super::report::StepFailure;
 
 /// So often a step that puts something right is repeated.
 const PATIENCE: u32 = 4;
@@ -85,13 +85,13 @@ pub(super) fn only<T>(mut answers: Vec<Result<T, RemoteError>>) -> Result<T, Rem
 }
 
 /// Looks one item up.
-pub(super) fn look(remote: &dyn Remote, id: &ItemId, folder: bool) -> Result<LookUp, Halt> {
+pub(super) fn look(remote: &dyn Remote, id: &ItemId, folder: bool) -> Result<LookUp, StepFailure> {
     Ok(remote.look_up(&[(id.clone(), folder)])?.pop().unwrap_or(LookUp::Unknown))
 }
 
 /// Looks one item up, and believes that it is gone only when that is said twice, some seconds apart
 /// (`docs/protocol.md` §8.3).
-pub(super) fn look_surely(ports: &Ports<'_>, id: &ItemId, folder: bool) -> Result<LookUp, Halt> {
+pub(super) fn look_surely(ports: &Ports<'_>, id: &ItemId, folder: bool) -> Result<LookUp, StepFailure> {
     match look(ports.remote, id, folder)? {
         LookUp::Gone => {
             ports.clock.pause(GONE_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
@@ -102,10 +102,13 @@ pub(super) fn look_surely(ports: &Ports<'_>, id: &ItemId, folder: bool) -> Resul
 }
 
 /// Repeats what puts a wrong result right: left to a later try, the wrong result would stay.
-pub(super) fn patiently<T>(ports: &Ports<'_>, mut step: impl FnMut() -> Result<T, Halt>) -> Result<T, Halt> {
+pub(super) fn patiently<T>(
+    ports: &Ports<'_>,
+    mut step: impl FnMut() -> Result<T, StepFailure>,
+) -> Result<T, StepFailure> {
     for attempt in 0..PATIENCE {
         match step() {
-            Err(Halt::Again { .. }) => {}
+            Err(StepFailure::Again { .. }) => {}
             other => return other,
         }
         let chance = ports.clock.unit_random();
@@ -118,7 +121,10 @@ pub(super) fn patiently<T>(ports: &Ports<'_>, mut step: impl FnMut() -> Result<T
 /// Reads items again right before they are changed and compares them with what was planned. A folder's
 /// etag follows its contents, which are nobody's concern when its place changes, so of folders only the
 /// place counts.
-pub(super) fn check(remote: &dyn Remote, seen: &[RemoteSeen]) -> Result<Vec<Result<RemoteItem, Halt>>, Halt> {
+pub(super) fn check(
+    remote: &dyn Remote,
+    seen: &[RemoteSeen],
+) -> Result<Vec<Result<RemoteItem, StepFailure>>, StepFailure> {
     let asked: Vec<_> = seen.iter().map(|seen| (seen.id.clone(), seen.folder)).collect();
     let mut answers = remote.look_up(&asked)?.into_iter();
     Ok(seen.iter().map(|seen| checked(seen, answers.next().unwrap_or(LookUp::Unknown))).collect())
@@ -130,7 +136,7 @@ pub(super) fn check_into(
     remote: &dyn Remote,
     seen: &RemoteSeen,
     folders: &[ItemId],
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let asked = [(seen.id.clone(), seen.folder)].into_iter();
     let asked: Vec<_> = asked.chain(folders.iter().map(|folder| (folder.clone(), true))).collect();
     let mut answers = remote.look_up(&asked)?.into_iter();
@@ -141,41 +147,41 @@ pub(super) fn check_into(
         LookUp::Unknown => false,
     };
     if answers.any(is_lost) {
-        return Err(Halt::replan("the folder it goes to was deleted on iCloud meanwhile"));
+        return Err(StepFailure::replan("the folder it goes to was deleted on iCloud meanwhile"));
     }
     item
 }
 
-fn checked(seen: &RemoteSeen, answer: LookUp) -> Result<RemoteItem, Halt> {
+fn checked(seen: &RemoteSeen, answer: LookUp) -> Result<RemoteItem, StepFailure> {
     let item = match answer {
         LookUp::Found(item) => item,
-        LookUp::Gone => return Err(Halt::replan("it is gone from iCloud")),
-        LookUp::Unknown => return Err(Halt::again("iCloud does not say what became of it")),
+        LookUp::Gone => return Err(StepFailure::replan("it is gone from iCloud")),
+        LookUp::Unknown => return Err(StepFailure::again("iCloud does not say what became of it")),
     };
     if !hangs_in(&item, &seen.parent) || !name::same(&item.entry.name, &seen.name) {
-        return Err(Halt::replan("it was moved on iCloud meanwhile"));
+        return Err(StepFailure::replan("it was moved on iCloud meanwhile"));
     }
     if item.entry.is_folder() != seen.folder || (!seen.folder && item.entry.etag != seen.etag) {
-        return Err(Halt::replan("it changed on iCloud meanwhile"));
+        return Err(StepFailure::replan("it changed on iCloud meanwhile"));
     }
     Ok(item)
 }
 
 /// Lists one folder in full.
-pub(super) fn list(remote: &dyn Remote, folder: &ItemId) -> Result<Listing, Halt> {
+pub(super) fn list(remote: &dyn Remote, folder: &ItemId) -> Result<Listing, StepFailure> {
     let listing = only(remote.list(std::slice::from_ref(folder), false))?;
     if listing.folder.state == FolderState::Complete {
         Ok(listing)
     } else {
-        Err(Halt::again("the listing of its folder does not add up"))
+        Err(StepFailure::again("the listing of its folder does not add up"))
     }
 }
 
 /// Lists one folder in full, if it exists.
-pub(super) fn list_if_there(remote: &dyn Remote, folder: &ItemId) -> Result<Option<Listing>, Halt> {
+pub(super) fn list_if_there(remote: &dyn Remote, folder: &ItemId) -> Result<Option<Listing>, StepFailure> {
     match list(remote, folder) {
         // Nothing else of a listing is a reason to plan again.
-        Err(Halt::Replan(_)) => Ok(None),
+        Err(StepFailure::Replan(_)) => Ok(None),
         listing => listing.map(Some),
     }
 }
@@ -186,10 +192,10 @@ pub(super) fn holder(
     folder: &ItemId,
     wanted: &str,
     except: Option<&ItemId>,
-) -> Result<Option<RemoteItem>, Halt> {
+) -> Result<Option<RemoteItem>, StepFailure> {
     let listing = list(remote, folder)?;
     if listing.unusable.iter().any(|(shown, _)| name::same(shown, wanted)) {
-        return Err(Halt::replan("an item that cannot be synced has this name on iCloud"));
+        return Err(StepFailure::replan("an item that cannot be synced has this name on iCloud"));
     }
     for item in listing.items {
         if !name::same(&item.entry.name, wanted) || Some(&item.entry.id) == except {
@@ -199,7 +205,7 @@ pub(super) fn holder(
             LookUp::Found(now) if hangs_in(&now, folder) && name::same(&now.entry.name, wanted) => {
                 return Ok(Some(now));
             }
-            LookUp::Unknown => return Err(Halt::again("iCloud does not say who has this name")),
+            LookUp::Unknown => return Err(StepFailure::again("iCloud does not say who has this name")),
             LookUp::Found(_) | LookUp::Gone => {}
         }
     }
@@ -207,7 +213,7 @@ pub(super) fn holder(
 }
 
 /// Moves an item to the trash if it still is the version that was just read; a lost reply leads to a look.
-pub(super) fn trash(remote: &dyn Remote, item: &RemoteItem, folder: bool) -> Result<RemoteItem, Halt> {
+pub(super) fn trash(remote: &dyn Remote, item: &RemoteItem, folder: bool) -> Result<RemoteItem, StepFailure> {
     trashed(remote, &version(item, folder), only(remote.trash(&[version(item, folder)])))
 }
 
@@ -216,13 +222,15 @@ pub(super) fn trashed(
     remote: &dyn Remote,
     asked: &ItemVersion,
     answer: Result<RemoteItem, RemoteError>,
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     match answer {
         Ok(item) if item.parent == RemoteParent::Trash && item.entry.id == asked.id => Ok(item),
         Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, &asked.id, asked.folder)? {
             LookUp::Found(now) if now.parent == RemoteParent::Trash => Ok(now),
-            LookUp::Gone => Err(Halt::replan("it is gone from iCloud")),
-            LookUp::Found(_) | LookUp::Unknown => Err(Halt::again("iCloud did not confirm a deletion")),
+            LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
+            LookUp::Found(_) | LookUp::Unknown => {
+                Err(StepFailure::again("iCloud did not confirm a deletion"))
+            }
         },
         Err(error) => Err(error.into()),
     }
@@ -234,7 +242,7 @@ pub(super) fn put_back(
     trashed: &RemoteItem,
     folder: bool,
     (parent, wanted): (&ItemId, &str),
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
     // Where its folder is gone it comes back to wherever the service puts it.
     let before = list_if_there(remote, parent)?;
@@ -244,11 +252,13 @@ pub(super) fn put_back(
         Ok(_) | Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => {
             match look(remote, &trashed.entry.id, folder)? {
                 LookUp::Found(now) if matches!(now.parent, RemoteParent::Folder(_)) => now,
-                LookUp::Unknown => return Err(Halt::again("iCloud does not say whether it was put back")),
+                LookUp::Unknown => {
+                    return Err(StepFailure::again("iCloud does not say whether it was put back"));
+                }
                 // It may have come back under another id: whatever is new in its folder and like it.
                 LookUp::Found(_) | LookUp::Gone => {
                     let before =
-                        before.as_ref().ok_or_else(|| Halt::replan("the folder it was in is gone"))?;
+                        before.as_ref().ok_or_else(|| StepFailure::replan("the folder it was in is gone"))?;
                     came_back(remote, parent, before, trashed, wanted)?
                 }
             }
@@ -261,7 +271,7 @@ pub(super) fn put_back(
     if holder(remote, parent, wanted, Some(&item.entry.id))?.is_some() {
         return Ok(item);
     }
-    bring(ports, item, folder, (parent, wanted))
+    relocate(ports, item, folder, (parent, wanted))
 }
 
 fn came_back(
@@ -270,7 +280,7 @@ fn came_back(
     before: &Listing,
     trashed: &RemoteItem,
     wanted: &str,
-) -> Result<RemoteItem, Halt> {
+) -> Result<RemoteItem, StepFailure> {
     let is_new = |item: &RemoteItem| before.items.iter().all(|old| old.entry.id != item.entry.id);
     list(remote, parent)?
         .items
@@ -281,11 +291,11 @@ fn came_back(
             item.parent = RemoteParent::Folder(parent.clone());
             item
         })
-        .ok_or_else(|| Halt::again("iCloud did not put it back"))
+        .ok_or_else(|| StepFailure::again("iCloud did not put it back"))
 }
 
 /// Everything below a folder, as its listings show it now.
-pub(super) fn below(remote: &dyn Remote, folder: &ItemId) -> Result<Vec<RemoteItem>, Halt> {
+pub(super) fn below(remote: &dyn Remote, folder: &ItemId) -> Result<Vec<RemoteItem>, StepFailure> {
     let mut found = Vec::new();
     let mut folders = vec![folder.clone()];
     while !folders.is_empty() {
@@ -293,10 +303,10 @@ pub(super) fn below(remote: &dyn Remote, folder: &ItemId) -> Result<Vec<RemoteIt
         for listing in remote.list(&folders, false) {
             let listing = listing?;
             if listing.folder.state != FolderState::Complete {
-                return Err(Halt::again("the listing of a folder in it does not add up"));
+                return Err(StepFailure::again("the listing of a folder in it does not add up"));
             }
             if !listing.unusable.is_empty() {
-                return Err(Halt::replan("it holds an item that cannot be synced"));
+                return Err(StepFailure::replan("it holds an item that cannot be synced"));
             }
             for item in listing.items {
                 if item.entry.is_folder() {
