@@ -124,6 +124,8 @@ fn kind(service: Service, method: &str, rest: &str) -> &'static str {
             (_, "/federate") => "signin.federate",
             (_, "/signin/init") => "signin.init",
             (_, "/signin/complete") => "signin.complete",
+            (_, "/escrow/init") => "escrow.init",
+            (_, "/escrow/complete") => "escrow.complete",
             (_, "/repair/complete") => "signin.repair",
             (_, "/2sv/trust") => "trust",
             ("PUT", "/verify/trusteddevice/securitycode") => "code.request",

@@ -123,6 +123,19 @@ impl Exchange {
     }
 }
 
+impl Exchange {
+    /// Whether `key` is the key of this exchange in a form that the switch allows.
+    #[must_use]
+    pub fn is_key(&self, key: &[u8], srp: Srp) -> bool {
+        let right = |padded| self.proofs("", padded).key == key;
+        match srp {
+            Srp::Both => right(true) || right(false),
+            Srp::Padded => right(true),
+            Srp::Unpadded => right(false),
+        }
+    }
+}
+
 fn prime() -> BigUint {
     BigUint::parse_bytes(N_HEX, 16).expect("the constant is hexadecimal")
 }

@@ -11,9 +11,12 @@ use crate::fault::Fault;
 
 pub mod duration;
 mod scaled;
+#[macro_use]
 mod values;
+mod signin;
 
 pub use scaled::{Batch, Busy, CountLag};
+pub use signin::*;
 pub use values::*;
 
 /// All switches. [`Default`] is the first value of every row of docs/protocol-open-questions.md, no latency and no faults.
@@ -119,9 +122,21 @@ pub struct Switches {
     /// Leading zero bytes in SRP.
     #[serde(rename = "S-srp")]
     pub srp: Srp,
+    /// The account name in SRP.
+    #[serde(rename = "S-srp-name")]
+    pub srp_name: SrpName,
     /// Answer to a right code.
     #[serde(rename = "S-2fa")]
     pub two_factor: TwoFactor,
+    /// A second proof of the password.
+    #[serde(rename = "S-escrow")]
+    pub escrow: Escrow,
+    /// How it is asked for.
+    #[serde(rename = "S-escrow-header")]
+    pub escrow_header: EscrowHeader,
+    /// What it brings.
+    #[serde(rename = "S-escrow-token")]
+    pub escrow_token: EscrowToken,
     /// Repeated trust.
     #[serde(rename = "S-retrust")]
     pub retrust: Retrust,
@@ -203,7 +218,11 @@ impl Default for Switches {
             throttle: Throttle::default(),
             throttle_every: 10,
             srp: Srp::default(),
+            srp_name: SrpName::default(),
             two_factor: TwoFactor::default(),
+            escrow: Escrow::default(),
+            escrow_header: EscrowHeader::default(),
+            escrow_token: EscrowToken::default(),
             retrust: Retrust::default(),
             hashcash: Hashcash::default(),
             push: Push::default(),

@@ -200,6 +200,9 @@ impl Loop {
 
     /// What has to do with codes goes to iCloud, so it is done beside the loop.
     fn code(&mut self, call: ControlCall) {
+        if matches!(call.request, ControlRequest::Code { .. }) {
+            self.fetch_password();
+        }
         let service = Arc::clone(&self.service);
         let news = self.news_in.clone();
         let work = move || {
@@ -213,6 +216,10 @@ impl Loop {
                     let given = account.submit_code(code.expose());
                     if given.is_ok() {
                         log::info!("the code was accepted");
+                        drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
+                    }
+                    if given.as_ref().is_err_and(SignInError::needs_password) {
+                        // What is waited for is another thing now.
                         drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
                     }
                     given.map(|()| ControlReply::done("the code was accepted, syncing goes on"))

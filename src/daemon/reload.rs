@@ -22,6 +22,17 @@ const FIXED: [&str; 12] = [
 ];
 
 impl Loop {
+    /// Reads the password from its source again where none is at hand: a code may have to be followed by it.
+    pub(super) fn fetch_password(&mut self) {
+        let account = self.service.account();
+        if account.state().has_password {
+            return;
+        }
+        if let Ok(fresh) = config::load(&self.sources) {
+            account.set_password(fresh.config.account.password.clone());
+        }
+    }
+
     /// Reads the configuration again and takes over what can change.
     pub(super) fn reload(&mut self) {
         let fresh = match config::load(&self.sources) {

@@ -116,6 +116,18 @@ pub struct HalfOpen {
     /// How the last code was sent; absent = none was asked for yet.
     #[serde(default)]
     pub sent_by: Option<SentBy>,
+    /// Set once a code was accepted; what is still to come then.
+    #[serde(default)]
+    pub accepted: Option<Accepted>,
+}
+
+/// What an accepted code asked for beside trust.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// A second proof of the password (`docs/protocol.md` §3.10).
+    pub escrow: bool,
+    /// Finishing the account, as `signin/complete` asks for with 412.
+    pub repair: bool,
 }
 
 /// A password that was refused, so that no restart tries it again.

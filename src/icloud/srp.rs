@@ -1,9 +1,8 @@
 //! SRP-6a as Apple's sign-in uses it (`docs/protocol.md` §3.7).
 //!
-//! Group RFC 5054 2048-bit, SHA-256, the user name left out of `x`. Whether the numbers are
-//! hashed with leading zero bytes is unknown, so an exchange in which that would matter is
-//! never finished: [`Exchange::new`] draws until A has no leading zero byte, and
-//! [`Exchange::prove`] asks for another exchange when B or S has one.
+//! Group RFC 5054 2048-bit, SHA-256, the user name left out of `x`. Numbers are hashed padded to
+//! 256 bytes, B as it was received. The two agree on B unless it came in another length, and then
+//! [`Exchange::prove`] asks for another exchange.
 
 use std::sync::LazyLock;
 
@@ -58,12 +57,14 @@ pub struct Proof {
     pub m1: [u8; 32],
     /// M2.
     pub m2: [u8; 32],
+    /// K, the key of the exchange; only a second proof sends it (`docs/protocol.md` §3.10).
+    pub key: [u8; 32],
 }
 
 /// Why no proof is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SrpError {
-    /// B or S begins with a zero byte: start a new exchange, nothing was proven yet.
+    /// B did not come in 256 bytes: start a new exchange, nothing was proven yet.
     #[error("the exchange must be started again")]
     Again,
     /// B is 0 modulo N, not below N, or u is 0.
@@ -84,14 +85,9 @@ pub struct Exchange {
 }
 
 impl Exchange {
-    /// Draws a secret `a` whose A has no leading zero byte.
+    /// Draws a secret `a`.
     pub fn new(env: &Env) -> Self {
-        loop {
-            let exchange = Self::with_secret(&env.random::<32>());
-            if exchange.public.bits() > (LEN as u64 - 1) * 8 {
-                return exchange;
-            }
-        }
+        Self::with_secret(&env.random::<32>())
     }
 
     fn with_secret(a: &[u8]) -> Self {
@@ -105,7 +101,7 @@ impl Exchange {
         padded(&self.public)
     }
 
-    /// Proves knowledge of `password` for `account`, the name exactly as sent.
+    /// Proves knowledge of `password` for `account`: the name as sent, which is lower-cased.
     ///
     /// # Errors
     ///
@@ -125,13 +121,12 @@ impl Exchange {
         if b >= *N || b == BigUint::ZERO {
             return Err(SrpError::BadNumber);
         }
-        let derived = derive(protocol, password, &challenge.salt, challenge.iteration);
-        let s = self.shared(&derived, &challenge.salt, &b)?;
-        let (a, b, s) = (padded(&self.public), padded(&b), padded(&s));
-        if a[0] == 0 || b[0] == 0 || s[0] == 0 {
+        if challenge.b.len() != LEN {
             return Err(SrpError::Again);
         }
-        Ok(proofs(account, &challenge.salt, &a, &b, &s))
+        let derived = derive(protocol, password, &challenge.salt, challenge.iteration);
+        let s = self.shared(&derived, &challenge.salt, &b)?;
+        Ok(proofs(account, &challenge.salt, &padded(&self.public), &challenge.b, &padded(&s)))
     }
 
     /// S = (B − k·gˣ)^(a + u·x) mod N.
@@ -175,7 +170,7 @@ fn proofs(account: &str, salt: &[u8], a: &[u8], b: &[u8], s: &[u8]) -> Proof {
     }
     let m1 = hash(&[&group, &hash(&[account.as_bytes()]), salt, a, b, &key]);
     let m2 = hash(&[a, &m1, &key]);
-    Proof { m1, m2 }
+    Proof { m1, m2, key }
 }
 
 fn hash(parts: &[&[u8]]) -> [u8; 32] {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Message, WRONG_CODE, error};
+use super::{Channel, Message, WRONG_CODE, error, escrow};
 use crate::account::{Phone, StateForm};
 use crate::http::{Request, Response};
 use crate::sim::State;
@@ -218,19 +218,15 @@ pub fn submit(state: &mut State, request: &Request, body: &Value, by_phone: bool
     signin.code_accepted = true;
     state.auth.device_code = None;
     let accepted = json!({"securityCode": {"code": code, "valid": true}});
-    match state.switches.two_factor {
-        TwoFactor::Status204 => {
-            let response = state.carry(at, Response::empty(204));
-            state.give_session_token(at, false, true, response)
-        }
-        TwoFactor::Status409Token => {
-            let response = state.carry(at, Response::json(409, &accepted));
-            state.give_session_token(at, false, true, response)
-        }
-        TwoFactor::Status409TrustWorks | TwoFactor::Status409TrustFails => {
-            state.carry(at, Response::json(409, &accepted))
-        }
+    let with_token = matches!(state.switches.two_factor, TwoFactor::Status204 | TwoFactor::Status409Token);
+    let asks = state.account.hsa_version == 2 && state.switches.escrow.on_code();
+    let plain = state.switches.two_factor == TwoFactor::Status204 && !asks;
+    let response = if plain { Response::empty(204) } else { Response::json(409, &accepted) };
+    let mut response = state.carry(at, response);
+    if asks {
+        response = escrow::ask(state, at, false, response);
     }
+    if with_token { state.give_session_token(at, false, true, response) } else { response }
 }
 
 /// `GET 2sv/trust`.
@@ -239,6 +235,9 @@ pub fn trust(state: &mut State, request: &Request) -> Response {
         Ok(at) => at,
         Err(refusal) => return refusal,
     };
+    if let Some(refusal) = escrow::refusal(state, at) {
+        return refusal;
+    }
     let signin = &state.auth.signins[at];
     if !signin.trusted && !signin.code_accepted {
         let response = error(403, "-21420", "enter a verification code first");

@@ -1,6 +1,7 @@
 //! The sign-in host: password, second factor, trust (docs/protocol.md §3 and §4).
 
 mod code;
+mod escrow;
 mod hashcash;
 mod password;
 
@@ -41,7 +42,7 @@ pub struct SessionToken {
     pub issued: SystemTime,
     /// Whether the second factor stands behind it.
     pub trusted: bool,
-    /// Whether accountLogin takes it; false before a repair.
+    /// Whether accountLogin takes it; false before a repair, and while a second proof of the password is wanted.
     pub usable: bool,
 }
 
@@ -71,6 +72,7 @@ pub struct SignIn {
     code_accepted: bool,
     wrong_codes: u32,
     codes_sent: u32,
+    escrow: escrow::Step,
 }
 
 /// Sign-ins, codes and tokens.
@@ -117,6 +119,8 @@ pub fn handle(core: &Core, route: &Route, mut request: Request) -> Response {
         ("POST", "signin.federate") => federate(state, &request),
         ("POST", "signin.init") => password::init(state, &request, &body),
         ("POST", "signin.complete") => password::complete(state, &request, &body),
+        ("POST", "escrow.init") => escrow::init(state, &request, &body),
+        ("POST", "escrow.complete") => escrow::complete(state, &request, &body),
         ("POST", "signin.repair") => password::repair(state, &request),
         ("GET", "signin.state") => code::state(state, &request),
         ("PUT", "code.request") => code::request_device_code(state, &request),
@@ -188,6 +192,7 @@ impl State {
             code_accepted: false,
             wrong_codes: 0,
             codes_sent: 0,
+            escrow: escrow::Step::default(),
         };
         self.auth.signins.push(signin);
         self.auth.signins.len() - 1
@@ -245,6 +250,7 @@ impl State {
     fn give_session_token(&mut self, at: usize, trusted: bool, usable: bool, response: Response) -> Response {
         let token = format!("st.{}", self.ids.hex(120));
         let issued = self.now();
+        let usable = usable && !self.auth.signins[at].escrow.is_due();
         self.auth.session_tokens.insert(token.clone(), SessionToken { issued, trusted, usable });
         self.auth.signins[at].session_token = Some(token.clone());
         response.header("X-Apple-Session-Token", token)

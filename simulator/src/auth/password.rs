@@ -4,11 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{LOCKED, WRONG_PASSWORD, code, error, hashcash, sign_in_cookies};
+use super::{LOCKED, WRONG_PASSWORD, code, error, escrow, hashcash, sign_in_cookies};
 use crate::account::{Repair, WrongProof};
 use crate::http::{Request, Response};
 use crate::sim::State;
 use crate::srp::{self, Exchange};
+use crate::switches::SrpName;
 
 /// Wrong proofs that lock the account.
 const PROOFS_TO_LOCK: u32 = 3;
@@ -99,21 +100,25 @@ pub fn complete(state: &mut State, request: &Request, body: &Value) -> Response 
     if state.account.locked {
         return locked();
     }
+    let hashed = match state.switches.srp_name {
+        SrpName::Lower => name.to_lowercase(),
+        SrpName::AsSent => name.to_owned(),
+    };
     let right = begun_as == name
         && state.account.is_named(name)
-        && exchange.accepts(name, &m1, &m2, state.switches.srp);
+        && exchange.accepts(&hashed, &m1, &m2, state.switches.srp);
     if !right {
-        return reject(state, at);
+        return reject(state, at, "signin.complete");
     }
     state.auth.wrong_proofs = 0;
     state.auth.rejected = false;
     state.auth.signins[at].password_right = true;
     let trusted = tokens.iter().filter_map(Value::as_str).any(|token| state.is_trusted_token(token));
-    finish(state, at, trusted)
+    finish(state, at, trusted, !tokens.is_empty())
 }
 
-/// What follows a right proof.
-fn finish(state: &mut State, at: usize, trusted: bool) -> Response {
+/// What follows a right proof; `with_token`: whether a trust token came with it, `trusted`: whether it is accepted.
+fn finish(state: &mut State, at: usize, trusted: bool, with_token: bool) -> Response {
     if !state.account.security_keys.is_empty() {
         let body = json!({
             "authType": "hsa2",
@@ -130,8 +135,20 @@ fn finish(state: &mut State, at: usize, trusted: bool) -> Response {
     if state.account.hsa_version >= 1 && !trusted {
         let mut body = code::description(state, at);
         body["authType"] = json!(if state.account.hsa_version == 2 { "hsa2" } else { "hsa" });
-        let response = state.carry(at, Response::json(409, &body));
+        let mut response = state.carry(at, Response::json(409, &body));
+        if state.switches.escrow.on_code() && !with_token {
+            // Announced, but not wanted before the code.
+            response = response.header(state.switches.escrow_header.name(), "true");
+        }
         return state.give_session_token(at, false, true, response);
+    }
+    if state.account.hsa_version == 2 && state.switches.escrow.on_trust_token() {
+        // It looks like the demand for a code, and is none.
+        let mut body = code::description(state, at);
+        body["authType"] = json!("hsa2");
+        let response = state.carry(at, Response::json(409, &body));
+        let response = state.give_session_token(at, false, true, response);
+        return escrow::ask(state, at, true, response);
     }
     state.auth.signins[at].trusted = true;
     if state.account.repair != Repair::None {
@@ -147,9 +164,9 @@ fn locked() -> Response {
 }
 
 /// Counts a wrong proof and answers it.
-fn reject(state: &mut State, at: usize) -> Response {
+pub(super) fn reject(state: &mut State, at: usize, call: &str) -> Response {
     if state.auth.rejected {
-        state.violation("signin.complete: a password proof was repeated after a rejection");
+        state.violation(format!("{call}: a password proof was repeated after a rejection"));
     }
     state.auth.rejected = true;
     state.auth.wrong_proofs += 1;

@@ -27,7 +27,7 @@ pub fn account_login(state: &mut State, request: &Request, body: &Value) -> Resp
         return failure(400, "Invalid Session Token");
     };
     if !known.usable {
-        return failure(421, "Account repair required");
+        return failure(421, "The setup of the account is not complete");
     }
     if let Some(country) = body["accountCountryCode"].as_str()
         && country != state.account.country

@@ -280,10 +280,10 @@ switch! {
 switch! {
     /// `S-srp`: which hashing the server takes where leading zero bytes matter (question 21).
     Srp {
-        /// Both.
-        Both = "both",
         /// Padded to 256 bytes.
         Padded = "padded",
+        /// Both.
+        Both = "both",
         /// Without leading zero bytes.
         Unpadded = "unpadded",
     }

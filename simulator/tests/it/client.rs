@@ -254,6 +254,17 @@ impl Client {
         self.auth("GET", "/2sv/trust", None)
     }
 
+    /// The second proof, with this password.
+    pub fn prove_again(&mut self, password: &str) -> Answer {
+        let srp = SrpClient::new(0x8765_4321);
+        let body = json!({
+            "a": STANDARD.encode(srp.public()), "accountName": "", "protocols": ["s2k", "s2k_fo"],
+        });
+        let init = self.auth("POST", "/escrow/init", Some(&body));
+        assert_eq!(init.status, 200, "{}", init.json());
+        self.auth("POST", "/escrow/complete", Some(&srp.prove("", password, &init.json())))
+    }
+
     /// Password, device code, trust, accountLogin.
     pub fn log_in(&mut self, simulator: &Simulator) -> Answer {
         assert_eq!(self.start().status, 200);
@@ -315,7 +326,7 @@ impl SrpClient {
         let m2 = sha(&[&a, &m1, &key]);
         json!({
             "accountName": name, "c": init["c"], "m1": STANDARD.encode(m1), "m2": STANDARD.encode(m2),
-            "rememberMe": true, "trustTokens": [],
+            "rememberMe": true, "trustTokens": [], "k": STANDARD.encode(key),
         })
     }
 }

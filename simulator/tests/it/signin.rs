@@ -2,7 +2,7 @@
 
 use icloudds_simulator::account::{Protocol, Repair, WrongProof};
 use icloudds_simulator::fault::{Effect, Fault, FaultBody};
-use icloudds_simulator::switches::{Hashcash, Region};
+use icloudds_simulator::switches::{Escrow, EscrowHeader, Hashcash, Region, SrpName};
 use serde_json::json;
 use sha1::{Digest, Sha1};
 
@@ -97,6 +97,11 @@ fn an_unknown_name_looks_like_a_wrong_password() {
 fn the_name_may_be_typed_in_capitals() {
     let sim = simulator(|_| {});
     let mut client = Client::new(&sim);
+    // Whatever is typed, the proof hashes the name in lower case, unless the switch says otherwise.
+    let (_, proof) = client.init("Sync.Test@Example.com", PASSWORD, 9);
+    assert_eq!(client.auth("POST", "/signin/complete", Some(&proof)).status, 401);
+    let sim = simulator(|config| config.switches.srp_name = SrpName::AsSent);
+    let mut client = Client::new(&sim);
     let (_, proof) = client.init("Sync.Test@Example.com", PASSWORD, 9);
     assert_eq!(client.auth("POST", "/signin/complete", Some(&proof)).status, 409);
 }
@@ -174,6 +179,42 @@ fn a_trust_token_saves_the_second_factor_until_it_expires() {
     let mut late = Client::new(&sim);
     late.carried.insert("X-Apple-TwoSV-Trust-Token", token);
     assert_eq!(late.sign_in(PASSWORD).status, 409);
+}
+
+#[test]
+fn nothing_goes_on_before_the_second_proof_and_a_wrong_one_is_counted() {
+    let sim = simulator(|config| {
+        config.switches.escrow = Escrow::Both;
+        config.switches.escrow_header = EscrowHeader::Pdp;
+    });
+    let mut client = Client::new(&sim);
+    client.start();
+    let announced = client.sign_in(PASSWORD);
+    assert_eq!((announced.status, announced.header("X-Apple-PDP")), (409, Some("true")));
+    client.auth("PUT", "/verify/trusteddevice/securitycode", None);
+    let answer = client.submit_code(&sim.device_code().unwrap());
+    assert_eq!((answer.status, answer.header("X-Apple-PDP")), (409, Some("true")));
+    assert_eq!(answer.json()["securityCode"]["valid"], true);
+    assert_eq!(client.trust().status, 403);
+    assert_eq!(client.account_login().status, 421);
+    assert_eq!(client.prove_again(PASSWORD).status, 200);
+    assert_eq!(client.trust().status, 204);
+    assert_eq!(client.account_login().json()["hsaTrustedBrowser"], true);
+    assert_eq!(sim.violations(), [""; 0]);
+    // With the trust token the password alone is answered the same way, and no code is wanted.
+    let trust = client.carried["X-Apple-TwoSV-Trust-Token"].clone();
+    let mut client = Client::new(&sim);
+    client.carried.insert("X-Apple-TwoSV-Trust-Token", trust);
+    client.start();
+    let answer = client.sign_in(PASSWORD);
+    assert_eq!((answer.status, answer.header("X-Apple-PDP")), (409, Some("true")));
+    assert_eq!(client.account_login().status, 421);
+    assert_eq!(client.prove_again("wrong").status, 401);
+    assert_eq!(sim.violations(), [""; 0]);
+    assert_eq!(client.prove_again("wrong").status, 401);
+    assert_eq!(sim.violations().len(), 2, "repeated, and more than one: {:?}", sim.violations());
+    assert_eq!(client.prove_again(PASSWORD).status, 200);
+    assert_eq!(client.account_login().json()["hsaTrustedBrowser"], true);
 }
 
 #[test]

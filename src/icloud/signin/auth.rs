@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use url::Url;
 
 use super::error::{FactorKind, SignInError};
+use super::escrow::{self, Escrow};
 use super::hashcash::Hashcash;
 use super::wire::{AuthState, CompleteBody, InitAnswer, InitBody, Problem, auth_state, has_error, problem};
 use super::{Account, json, service_error, status_of};
@@ -14,8 +15,8 @@ use crate::icloud::srp::{Challenge, Exchange, SrpError};
 
 /// The public widget key of icloud.com, the same in all clients (§3.1).
 const WIDGET_KEY: &str = "d39ba9916b7251055b22c7f910e2ea796ee65e98b2ddecea8f5dde8d9d1a815d";
-/// An exchange is thrown away about once in a hundred times; this often in a row is a fault.
-const MOST_EXCHANGES: usize = 8;
+/// An exchange is thrown away where B comes short; this often in a row is a fault.
+pub(super) const MOST_EXCHANGES: usize = 8;
 
 const AUTHORIZE: &str = "authorize/signin";
 const INIT: &str = "signin/init";
@@ -63,7 +64,7 @@ impl Account {
                 }
             };
             let account = self.options.account();
-            match exchange.prove(&account, password, &challenge(&init)?) {
+            match exchange.prove(&account, password, &challenge(INIT, &init)?) {
                 // No proof was sent, so no attempt is counted (§3.7).
                 Err(SrpError::Again) => continue,
                 Err(error) => {
@@ -184,19 +185,19 @@ impl Account {
         let value = serde_json::from_slice(&answer.body).unwrap_or(serde_json::Value::Null);
         match status_of(&answer) {
             // A failure can come with status 200 (§3.9).
-            200 if has_error(&value) => Err(self.reject(password, 401, problem(&answer.body))?),
+            200 | 409 if has_error(&value) => {
+                Err(self.reject(COMPLETE, password, 401, problem(&answer.body))?)
+            }
             200 => {
                 self.change(|session| session.accept(password))?;
                 Ok(None)
             }
             409 => {
-                let state = auth_state(&answer.body);
-                let kind = state.kind.unwrap_or(FactorKind::TwoFactor);
                 self.session().accept(password);
-                Ok(Some(self.half_open(kind, state)))
+                self.conflict(password, &answer, trust.is_some())
             }
             412 => self.repair(password).map(|()| None),
-            status @ (401 | 403) => Err(self.reject(password, status, problem(&answer.body))?),
+            status @ (401 | 403) => Err(self.reject(COMPLETE, password, status, problem(&answer.body))?),
             _ => {
                 // Whatever it was, the next proof must not follow at once.
                 self.back_off(answer.head.retry_after())?;
@@ -205,18 +206,58 @@ impl Account {
         }
     }
 
-    /// Remembers the refused password before anything else can happen, then says why.
-    fn reject(&self, password: &str, status: u16, problem: Problem) -> Result<SignInError, SignInError> {
-        self.change(|session| session.reject(password, &self.env))?;
+    /// Reads a 409 by its headers and its body. Where a trust token went along, the header means that this token was accepted
+    /// and that the password is to be proven once more; without one, that comes after the code (§3.10).
+    fn conflict(
+        &self,
+        password: &str,
+        answer: &Answer,
+        trust_sent: bool,
+    ) -> Result<Option<HalfOpen>, SignInError> {
+        if trust_sent && escrow::is_asked(&answer.head) {
+            return match self.prove_escrow(password)? {
+                Escrow::Done => Ok(None),
+                Escrow::Expired => {
+                    self.back_off(None)?;
+                    let message = "the sign-in ended before the second proof".to_owned();
+                    Err(SignInError::Refused { step: COMPLETE, status: 409, message })
+                }
+            };
+        }
+        let mut state = auth_state(&answer.body);
+        if !state.is_factor() {
+            let asked = self.auth_call(Method::Get, "", None, &[])?;
+            state = auth_state(&asked.body);
+        }
+        if !state.is_factor() {
+            self.back_off(answer.head.retry_after())?;
+            return Err(service_error(COMPLETE, answer));
+        }
+        Ok(Some(self.half_open(state.kind.unwrap_or(FactorKind::TwoFactor), state)))
+    }
+
+    /// Remembers the refused password before anything else can happen, then says why. A half-open sign-in ends with it.
+    pub(super) fn reject(
+        &self,
+        step: &'static str,
+        password: &str,
+        status: u16,
+        problem: Problem,
+    ) -> Result<SignInError, SignInError> {
+        self.change(|session| {
+            session.reject(password, &self.env);
+            session.half_open = None;
+        })?;
         Ok(match problem.code.as_deref() {
             Some("-20209") => SignInError::Locked { message: problem.message },
             Some("-20101" | "-20283") => SignInError::WrongPassword { message: problem.message },
             None if status == 401 => SignInError::WrongPassword { message: problem.message },
-            _ => refused(COMPLETE, status, problem),
+            _ => refused(step, status, problem),
         })
     }
 
-    fn repair(&self, password: &str) -> Result<(), SignInError> {
+    /// Finishes what a 412 asks for.
+    pub(super) fn repair(&self, password: &str) -> Result<(), SignInError> {
         let answer = self.auth_call(Method::Post, "repair/complete", Some(b"{}"), &[])?;
         match status_of(&answer) {
             200..=299 => self.change(|session| session.accept(password)),
@@ -236,6 +277,7 @@ impl Account {
             phones: state.phones,
             step_devices: Vec::new(),
             sent_by: None,
+            accepted: None,
         }
     }
 
@@ -266,7 +308,13 @@ impl Account {
         let mut headers = self.auth_headers(&url);
         headers.extend(extra.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let kind = path.split('?').next().unwrap_or(path);
-        Ok(self.exchange(method, &url, headers, body, if kind.is_empty() { "auth" } else { kind })?)
+        let answer =
+            self.exchange(method, &url, headers, body, if kind.is_empty() { "auth" } else { kind })?;
+        if self.session().half_open.is_some() {
+            // The state rotates with every answer, and another process may have to go on from here.
+            self.save()?;
+        }
+        Ok(answer)
     }
 
     fn auth_url(&self, path: &str) -> Result<Url, SignInError> {
@@ -319,11 +367,12 @@ impl Account {
     }
 }
 
-fn challenge(init: &InitAnswer) -> Result<Challenge, SignInError> {
+/// The numbers of an init answer.
+pub(super) fn challenge(step: &'static str, init: &InitAnswer) -> Result<Challenge, SignInError> {
     let decode = |text: &str| {
         BASE64
             .decode(text)
-            .map_err(|_| SignInError::Unreadable { step: INIT, reason: "salt or b is not base64".to_owned() })
+            .map_err(|_| SignInError::Unreadable { step, reason: "salt or b is not base64".to_owned() })
     };
     Ok(Challenge {
         protocol: init.protocol.clone(),

@@ -6,13 +6,14 @@ use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::{FactorKind, SignInError};
+use super::escrow::{self, Escrow};
 use super::wire::{
     Code, DeviceCodeBody, PhoneBody, PhoneCodeBody, SendSmsBody, auth_state, code_valid, has_error, problem,
     step_devices,
 };
 use super::{Account, Initiative, Login, json, parsed, service_error, status_of};
 use crate::icloud::http::{Answer, Head, Method};
-use crate::icloud::session::HalfOpen;
+use crate::icloud::session::{Accepted, HalfOpen};
 
 const DEVICE_CODE: &str = "verify/trusteddevice/securitycode";
 const SEND_PHONE: &str = "verify/phone";
@@ -136,17 +137,29 @@ impl Account {
     /// # Errors
     ///
     /// [`SignInError::WrongCode`] may be tried again; [`SignInError::CodeExpired`] needs a new
-    /// code; [`SignInError::CodesLocked`] needs hours.
+    /// code; [`SignInError::CodesLocked`] needs hours; [`SignInError::MissingPassword`] and
+    /// [`SignInError::RejectedBefore`] spent nothing.
     pub fn submit_code(&self, typed: &str) -> Result<(), SignInError> {
         let half_open = self.expected()?;
         let kind = half_open.kind;
         if kind == FactorKind::SecurityKey {
             return Err(SignInError::SecurityKeys);
         }
+        if kind == FactorKind::TwoFactor {
+            self.password_at_hand()?;
+        }
+        if half_open.accepted.is_some() {
+            return self.finish_factor();
+        }
         let code = digits(kind, typed)?;
         let answer = self.submit_raw(&half_open, &code)?;
         match judge(&answer) {
-            Judged::Accepted => self.trust(),
+            Judged::Accepted => {
+                let escrow = escrow::is_asked(&answer.head);
+                let accepted = Accepted { escrow, repair: status_of(&answer) == 412 };
+                self.accepted(Some(accepted))?;
+                self.finish_factor()
+            }
             Judged::Wrong(message) => Err(SignInError::WrongCode { kind, message }),
             Judged::Locked => Err(SignInError::CodesLocked { sending: false }),
             Judged::Throttled => Err(self.throttled(&answer.head)),
@@ -182,9 +195,52 @@ impl Account {
         }
     }
 
-    /// Makes this session trusted; the real proof is what accountLogin says then (§4.3).
-    fn trust(&self) -> Result<(), SignInError> {
-        let answer = self.auth_call(Method::Get, "2sv/trust", None, &[])?;
+    /// What follows an accepted code: what it asked for, then trust. A process that ended in between, or lost the network, goes
+    /// on here without another code.
+    pub(super) fn finish_factor(&self) -> Result<(), SignInError> {
+        let accepted = self.session().half_open.as_ref().and_then(|half_open| half_open.accepted);
+        let Some(Accepted { escrow, repair }) = accepted else { return Err(SignInError::NoCodeExpected) };
+        if repair {
+            self.repair(self.password_at_hand()?.expose())?;
+            self.accepted(Some(Accepted { escrow, repair: false }))?;
+        }
+        if escrow && !self.escrow_after_code()? {
+            return Ok(());
+        }
+        self.trust(escrow)
+    }
+
+    /// Proves the password once more; `false` when the sign-in had to be opened again and is complete.
+    fn escrow_after_code(&self) -> Result<bool, SignInError> {
+        match self.prove_escrow(self.password_at_hand()?.expose())? {
+            Escrow::Done => self.accepted(Some(Accepted::default())).map(|()| true),
+            Escrow::Expired => match self.reopen()? {
+                Some(_) => Err(SignInError::CodeExpired),
+                None => Ok(false),
+            },
+        }
+    }
+
+    /// Notes how far the half-open sign-in is.
+    fn accepted(&self, accepted: Option<Accepted>) -> Result<(), SignInError> {
+        self.change(|session| {
+            if let Some(half_open) = &mut session.half_open {
+                half_open.accepted = accepted;
+            }
+        })
+    }
+
+    /// Makes this session trusted; the real proof is what accountLogin says then (§4.3). `proven`: the second proof of the
+    /// password was given already.
+    fn trust(&self, proven: bool) -> Result<(), SignInError> {
+        let mut answer = self.auth_call(Method::Get, "2sv/trust", None, &[])?;
+        if !proven && status_of(&answer) == 409 && escrow::is_asked(&answer.head) {
+            self.accepted(Some(Accepted { escrow: true, repair: false }))?;
+            if !self.escrow_after_code()? {
+                return Ok(());
+            }
+            answer = self.auth_call(Method::Get, "2sv/trust", None, &[])?;
+        }
         if !matches!(status_of(&answer), 200..=299) {
             // Two-step accounts, and some answers 409, come without; accountLogin decides.
             log::debug!("2sv/trust: HTTP {}", status_of(&answer));
@@ -193,7 +249,11 @@ impl Account {
         self.change(|_| ())?;
         match self.account_login()? {
             Login::Ready => self.change(|session| session.trusted_at = Some(now)),
-            Login::Factor(_) | Login::Gone => Err(SignInError::NotTrusted),
+            Login::Factor(_) | Login::Gone => {
+                // Another code may fare better than this one did.
+                self.accepted(None)?;
+                Err(SignInError::NotTrusted)
+            }
         }
     }
 
@@ -278,7 +338,8 @@ impl Account {
         match status_of(answer) {
             423 => Err(SignInError::CodesLocked { sending: true }),
             _ if locked => Err(SignInError::CodesLocked { sending: true }),
-            200 | 202 | 204 if !has_error(&value) => Ok(()),
+            // A 409 that names no fault did what was asked (§4.4).
+            200 | 202 | 204 | 409 if !has_error(&value) => Ok(()),
             401 | 403 | 421 => Err(SignInError::CodeExpired),
             503 => Err(self.throttled(&answer.head)),
             _ => Err(SignInError::CodeNotSent { message: problem(&answer.body).message }),
@@ -313,6 +374,7 @@ impl Account {
         let answer = self.auth_call(Method::Get, "", None, &[])?;
         match status_of(&answer) {
             200..=299 => {}
+            409 if auth_state(&answer.body).is_factor() => {}
             401 | 403 | 421 => {
                 return match self.reopen()? {
                     Some(reopened) => Ok((reopened.phones, !reopened.no_devices)),
@@ -390,9 +452,10 @@ fn judge(answer: &Answer) -> Judged {
     }
     let refused = value.get("success").and_then(Value::as_bool) == Some(false);
     match status {
-        200..=299 if has_error(&value) || refused => Judged::Wrong(found.message),
+        200..=299 | 409 if has_error(&value) || refused => Judged::Wrong(found.message),
         200..=299 => Judged::Accepted,
-        409 if has_session_token(&answer.head) => Judged::Accepted,
+        // Only a right code brings a token, or the demand for a second proof (§3.10).
+        409 if has_session_token(&answer.head) || escrow::is_asked(&answer.head) => Judged::Accepted,
         409 | 412 => Judged::Wrong(found.message),
         401 | 403 | 421 => Judged::Expired,
         429 | 503 => Judged::Throttled,

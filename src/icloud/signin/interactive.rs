@@ -62,13 +62,18 @@ pub fn login<R: BufRead, W: Write>(
         asked += 1;
     }
     loop {
-        let waiting = account.state().needs_code.filter(|kind| *kind != FactorKind::SecurityKey);
+        let state = account.state();
+        // Where the code was accepted already, the ladder goes on from there.
+        let waiting =
+            state.needs_code.filter(|kind| *kind != FactorKind::SecurityKey && !state.code_accepted);
         let outcome = match waiting {
+            // Another process opened this sign-in; a right code may want the password again (§3.10).
+            Some(FactorKind::TwoFactor) if !state.has_password => Err(SignInError::MissingPassword),
             Some(kind) => Err(SignInError::CodeNeeded { kind }),
             None => service.sign_in(Initiative::Person),
         };
         let outcome = match outcome {
-            Err(SignInError::CodeNeeded { .. }) => factor(service, dialogue),
+            Err(SignInError::CodeNeeded { .. } | SignInError::CodeExpired) => factor(service, dialogue),
             other => other,
         };
         match outcome {

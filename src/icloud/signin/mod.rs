@@ -3,6 +3,7 @@
 
 mod auth;
 pub mod error;
+mod escrow;
 pub mod factor;
 mod hashcash;
 pub mod interactive;
@@ -68,6 +69,8 @@ pub struct SessionState {
     pub signed_in: bool,
     /// The second factor that is waited for.
     pub needs_code: Option<FactorKind>,
+    /// Whether a code was accepted already, and only what follows it is missing.
+    pub code_accepted: bool,
     /// Whether a password was given.
     pub has_password: bool,
     /// The time left of a back-off.
@@ -151,6 +154,7 @@ impl Account {
         SessionState {
             signed_in: session.info.is_some() && session.has_cookies() && session.half_open.is_none(),
             needs_code: session.half_open.as_ref().map(|half| half.kind),
+            code_accepted: session.half_open.as_ref().is_some_and(|half| half.accepted.is_some()),
             has_password: password.is_some(),
             back_off: session.back_off_left(self.now()),
             trust_expires: session.trust_expires(),
@@ -251,11 +255,19 @@ impl Account {
             if let Some(left) = session.back_off_left(self.now()) {
                 return Err(SignInError::Throttled { left });
             }
-            let kind = session.half_open.as_ref().map(|half| half.kind);
-            (kind, session.has_cookies(), session.tokens.session_token.is_some())
+            let half_open = session.half_open.as_ref().map(|half| (half.kind, half.accepted.is_some()));
+            (half_open, session.has_cookies(), session.tokens.session_token.is_some())
         };
-        if let (Some(kind), Initiative::Unattended) = (half_open, initiative) {
-            return Err(code_needed(kind));
+        match half_open {
+            // The code is spent, and only what follows it is missing.
+            Some((_, true)) => return self.finish_factor(),
+            Some((kind, false)) if initiative == Initiative::Unattended => {
+                if kind == FactorKind::TwoFactor {
+                    self.password_at_hand()?;
+                }
+                return Err(code_needed(kind));
+            }
+            _ => {}
         }
         if half_open.is_none() {
             if from <= Rung::Validate && has_cookies && self.validate()? == Login::Ready {
@@ -282,14 +294,25 @@ impl Account {
         })
     }
 
-    /// The last rung: one proof of the password, never of a rejected one unattended.
-    fn sign_in_with_password(&self, initiative: Initiative) -> Result<(), SignInError> {
+    /// The password, where one was given that was not refused before. A right code may have to be followed by another proof of
+    /// it (§3.10), so it is wanted before a code is spent.
+    fn password_at_hand(&self) -> Result<Secret, SignInError> {
         let Some(password) = locked(&self.password).clone() else {
             return Err(SignInError::MissingPassword);
         };
-        if initiative == Initiative::Unattended && self.session().rejects(password.expose()) {
-            return Err(SignInError::RejectedBefore);
-        }
+        // Comparing takes a moment, so the session is not locked meanwhile.
+        let session = self.session().clone();
+        if session.rejects(password.expose()) { Err(SignInError::RejectedBefore) } else { Ok(password) }
+    }
+
+    /// The last rung: one proof of the password, never of a rejected one unattended.
+    fn sign_in_with_password(&self, initiative: Initiative) -> Result<(), SignInError> {
+        let password = match self.password_at_hand() {
+            Err(SignInError::RejectedBefore) if initiative == Initiative::Person => {
+                locked(&self.password).clone().ok_or(SignInError::MissingPassword)?
+            }
+            other => other?,
+        };
         log::info!("signing in with the password");
         self.change(|session| {
             // The trust token and the client id stay: they spare the second factor (§5.1).

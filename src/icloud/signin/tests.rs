@@ -130,6 +130,38 @@ fn a_refused_password_is_sent_once_whatever_the_refusal_and_however_often_it_res
 }
 
 #[test]
+fn a_409_is_read_by_its_headers_and_its_body_and_not_by_its_number() {
+    const STATE: &str = "GET /appleauth/auth";
+    // An error in it is a refusal, spent once.
+    let bench = Bench::new();
+    bench.server.on(COMPLETE, [Reply::refusal(409, "-20101")]);
+    let error = sign_in(&bench.open()).expect_err("refused");
+    assert!(matches!(error, SignInError::WrongPassword { .. }), "{error:?}");
+    assert!(matches!(sign_in(&bench.open()), Err(SignInError::RejectedBefore)));
+    // One that says nothing is asked about; only that answer counts, whatever its status.
+    for (state, code) in [
+        (Reply::json(409, json!({"authenticationType": "hsa2"})), 8),
+        (Reply::json(200, json!({"phoneNumberVerification": {"noTrustedDevices": true}})), 8),
+        (Reply::json(200, json!({})), 7),
+        (Reply::new(404), 7),
+    ] {
+        let bench = Bench::new();
+        bench.server.on(COMPLETE, [complete_reply(409).body("")]).on(STATE, [state]);
+        let error = sign_in(&bench.open()).expect_err("not complete");
+        assert_eq!(error.exit_code(), code, "{error:?}");
+        bench.server.take();
+        sign_in(&bench.open()).expect_err("the same");
+        assert_eq!(bench.server.routes(), [""; 0], "no second proof follows");
+    }
+    // The header means a second factor still to come where no trust token was sent.
+    let bench = Bench::new();
+    let announced = complete_reply(409).body(r#"{"authType":"hsa2"}"#).header("X-Apple-PDP", "1");
+    bench.server.on(COMPLETE, [announced]);
+    let error = sign_in(&bench.open()).expect_err("a code is needed");
+    assert!(error.needs_code(), "{error:?}");
+}
+
+#[test]
 fn answers_of_init_lead_where_the_table_says() {
     // Stale context: once from step 1, without a proof in between.
     let bench = Bench::new();

@@ -46,6 +46,16 @@ pub(super) struct CompleteBody<'a> {
     pub trust_tokens: Vec<&'a str>,
 }
 
+/// Body of `escrow/complete`.
+#[derive(Serialize)]
+pub(super) struct EscrowBody<'a> {
+    pub m1: &'a str,
+    pub m2: &'a str,
+    pub c: &'a Value,
+    #[serde(rename = "k")]
+    pub key: &'a str,
+}
+
 /// Body of `accountLogin`.
 #[derive(Serialize)]
 pub(super) struct LoginBody<'a> {
@@ -247,6 +257,13 @@ pub(super) struct AuthState {
     pub phones: Vec<Phone>,
     pub locked: bool,
     pub no_devices: bool,
+}
+
+impl AuthState {
+    /// Whether it tells of a second factor at all.
+    pub fn is_factor(&self) -> bool {
+        self.kind.is_some() || !self.phones.is_empty() || self.locked || self.no_devices
+    }
 }
 
 /// Reads the state from JSON, or from the JSON inside the HTML variant.

@@ -185,10 +185,11 @@ fn empty_files_that_the_upload_refuses_are_set_aside_or_synced() {
 #[test]
 fn sessions() {
     each("S-session", sw::SessionTrouble::ALL, |switches, value| switches.session = value);
-    let srp = [sw::Srp::Padded, sw::Srp::Unpadded];
+    let srp = [sw::Srp::Padded, sw::Srp::Both];
     each("S-srp", &srp, |switches, value| switches.srp = value);
     let codes = [sw::TwoFactor::Status409Token, sw::TwoFactor::Status409TrustWorks];
     each("S-2fa", &codes, |switches, value| switches.two_factor = value);
+    each("S-escrow", sw::Escrow::ALL, |switches, value| switches.escrow = value);
     each("S-retrust", sw::Retrust::ALL, |switches, value| switches.retrust = value);
     each("S-hc", sw::Hashcash::ALL, |switches, value| switches.hashcash = value);
 }

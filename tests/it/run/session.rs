@@ -1,9 +1,12 @@
 //! Signing in while the daemon runs: it waits for people by name and goes on by itself.
 
+use std::io::Write as _;
+
 use icloudds::control::{ControlReply, ControlRequest, SendHow};
 use icloudds::secret::Secret;
 use icloudds::status::DaemonState;
 use icloudds_simulator::control::Expire;
+use icloudds_simulator::switches::Escrow;
 use rustix::process::Signal;
 
 use super::daemon::{Daemon, hurry, quick};
@@ -156,6 +159,38 @@ fn a_daemon_without_password_and_session_needs_one() {
     let daemon = Daemon::start(&rig);
     daemon.wait_state(DaemonState::NeedsPassword);
     assert_eq!(proofs(&rig) + rig.sim.count("signin.init"), 0);
+    daemon.stop();
+}
+
+#[test]
+fn a_daemon_that_lacks_the_password_says_so_before_a_code_is_spent() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    rig.sim.switches(|switches| switches.escrow = Escrow::OnCode);
+    let password = rig.sim.core().state().account.password.clone();
+    rig.unset("account.password");
+    // A person types the password and walks away at the question for the code.
+    let mut child =
+        rig.command(&["login"]).stdin(std::process::Stdio::piped()).spawn().expect("the binary starts");
+    writeln!(child.stdin.take().expect("a pipe"), "{password}").expect("typed");
+    rig.finish(child).expect(8);
+    assert_eq!(proofs(&rig), 1);
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(DaemonState::NeedsPassword);
+    daemon.done(&ControlRequest::CodeSend { how: SendHow::Usual });
+    let given = code(&rig.sim.device_code().expect("a code"));
+    let ControlReply::Refused { refusal } = daemon.ask(&given) else { panic!("taken without the password") };
+    assert_eq!(refusal.exit, 5, "{refusal:?}");
+    assert_eq!(rig.sim.count("code.submit"), 0);
+    // `login` asks for the password, and the same code is still good.
+    let mut child =
+        rig.command(&["login"]).stdin(std::process::Stdio::piped()).spawn().expect("the binary starts");
+    let typed = format!("{password}\n{}\n", rig.sim.device_code().expect("a code"));
+    child.stdin.take().expect("a pipe").write_all(typed.as_bytes()).expect("typed");
+    rig.finish(child).expect(0);
+    daemon.settle();
+    assert_eq!((proofs(&rig), rig.sim.count("escrow.complete"), rig.sim.count("code.submit")), (1, 1, 1));
+    assert_eq!(rig.sim.violations(), [""; 0]);
     daemon.stop();
 }
 

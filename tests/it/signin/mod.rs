@@ -1,10 +1,12 @@
 //! The real sign-in against the simulated iCloud, which verifies proofs, tokens, headers and
 //! cookies, under every switch that concerns it.
 
+mod escrow;
+
 use std::sync::Arc;
 use std::time::Duration;
 
-use icloudds::icloud::env::{Cancelled, Clock, Env, Stop, Wait};
+use icloudds::icloud::env::{Cancelled, Chance, Clock, Env, Stop, Wait};
 use icloudds::icloud::http::{Answer, Limits, Method};
 use icloudds::icloud::options::IcloudOptions;
 use icloudds::icloud::service::{Root, Service, ServiceError};
@@ -14,7 +16,7 @@ use icloudds::icloud::signin::factor::SendTo;
 use icloudds::secret::Secret;
 use icloudds_simulator::account::{Adp, Protocol, Repair, StateForm, WebAccess, WrongProof};
 use icloudds_simulator::control::Expire;
-use icloudds_simulator::switches::{Hashcash, Region, Retrust, SessionTrouble, Srp, TwoFactor};
+use icloudds_simulator::switches::{Hashcash, Region, Retrust, SessionTrouble, Srp, SrpName, TwoFactor};
 use icloudds_simulator::{Account, SimConfig, Simulator};
 
 /// Waits take no time; what is waited for happens at the simulator's side.
@@ -55,19 +57,22 @@ impl World {
         self.start_at(0)
     }
 
-    /// The program, started anew so many seconds later.
-    fn start_at(&self, later_secs: i64) -> Service {
-        let options = IcloudOptions {
+    fn options(&self) -> IcloudOptions {
+        IcloudOptions {
             username: " Sync.Test@Example.com ".to_owned(),
             home: Some(self.sim.home()),
             setup: Some(self.sim.setup()),
             auth: Some(self.sim.auth()),
             state_directory: self.state.path().join("state"),
             ..IcloudOptions::default()
-        };
+        }
+    }
+
+    /// The program, started anew so many seconds later.
+    fn start_at(&self, later_secs: i64) -> Service {
         let clock = Arc::new(Ahead(later_secs));
         let env = Env { wait: Arc::new(NoTime), clock, ..Env::system(Arc::new(Stop::default())) };
-        let service = Service::open(options, env).expect("opened");
+        let service = Service::open(self.options(), env).expect("opened");
         service.account().set_password(Some(Secret::new(self.password.as_str())));
         service
     }
@@ -165,17 +170,38 @@ fn every_form_of_the_state_and_every_answer_to_a_code_is_understood() {
     }
 }
 
+/// Always draws the secret whose A begins with a zero byte (docs/protocol.md §18, vector 3a).
+struct ZeroInFront;
+
+impl Chance for ZeroInFront {
+    fn fill(&self, bytes: &mut [u8]) {
+        const SECRET: [u8; 32] = [
+            0xa1, 0xb2, 0xc3, 0xd4, 0xe5, 0xf6, 0x07, 0x18, 0x29, 0x3a, 0x4b, 0x5c, 0x6d, 0x7e, 0x8f, 0x90,
+            0x12, 0x34, 0x56, 0x78, 0x9a, 0xbc, 0xde, 0xf0, 0x0f, 0xed, 0xcb, 0xa9, 0x87, 0x65, 0x44, 0x50,
+        ];
+        bytes.iter_mut().zip(SECRET.iter().cycle()).for_each(|(byte, secret)| *byte = *secret);
+    }
+}
+
 #[test]
-fn leading_zero_bytes_never_decide_and_hashcash_is_paid_when_asked() {
-    for reading in Srp::ALL {
-        let world = World::new(|account| account.hsa_version = 0);
-        world.sim.switches(|switches| switches.srp = *reading);
-        for _ in 0..12 {
-            unattended(&world.start()).expect("signed in");
-            world.start().account().logout().expect("forgotten");
-            world.sim.password_typed();
+fn numbers_are_hashed_padded_whoever_reads_them_and_hashcash_is_paid_when_asked() {
+    for name in SrpName::ALL {
+        for reading in [Srp::Padded, Srp::Both] {
+            let world = World::new(|account| account.hsa_version = 0);
+            world.sim.switches(|switches| {
+                switches.srp = reading;
+                switches.srp_name = *name;
+            });
+            let zero = Env { chance: Arc::new(ZeroInFront), ..Env::system(Arc::new(Stop::default())) };
+            let service = Service::open(world.options(), zero).expect("opened");
+            service.account().set_password(Some(Secret::new(world.password.as_str())));
+            unattended(&service).expect("a zero byte in front is no wrong password");
+            for _ in 0..4 {
+                world.start().account().logout().expect("forgotten");
+                unattended(&world.start()).expect("signed in");
+            }
+            world.check();
         }
-        world.check();
     }
     for demand in Hashcash::ALL {
         let world = World::new(|account| account.hsa_version = 0);
