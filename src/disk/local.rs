@@ -12,7 +12,7 @@ use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, Fo
 use crate::model::{LocalEntry, LocalStamp, RelPath};
 
 use super::errors::{OpenError, disk_error};
-use super::root::{Place, Root, Seen, see_open};
+use super::root::{Place, Root, Seen};
 use super::{AREA, Marker};
 
 /// How [`LocalDisk::open`] opens the drive.
@@ -28,9 +28,9 @@ pub struct Options {
     pub force_component_walk: bool,
 }
 
-/// A folder of the drive or of the trash whose change [`Disk::sync`] has still to make durable: the area it
-/// belongs to and its path inside the trash.
-pub(super) type Unsynced = (RelPath, String);
+/// What came to the trash and has still to be made durable by [`Disk::sync`]: the area it belongs to, the folder inside the
+/// trash, and the name there.
+pub(super) type Unsynced = (RelPath, String, Box<str>);
 
 /// The drive's folder on the real file system.
 pub struct LocalDisk {
@@ -38,7 +38,7 @@ pub struct LocalDisk {
     pub(super) options: Options,
     pub(super) expected: Option<Marker>,
     pub(super) folds: OnceLock<bool>,
-    /// Folders of the trash that got something since the last sync. Held for an insertion or a copy only.
+    /// What came to the trash since the last sync. Held for an insertion or a copy only.
     pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
     /// Crash tests: how many steps are left.
     #[cfg(test)]
@@ -265,58 +265,7 @@ impl Disk for LocalDisk {
         self.throw_away(path, stamp)
     }
 
-    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError> {
-        self.make_durable(folders)
-    }
-}
-
-/// Several folders are synced one by one, more of them as one file system.
-const ONE_BY_ONE: usize = 16;
-
-impl LocalDisk {
-    fn make_durable(&self, folders: &[RelPath]) -> Result<(), DiskError> {
-        let trash = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        let folders: BTreeSet<&RelPath> = folders.iter().collect();
-        let mut whole = Vec::new();
-        let by_system = folders.len() + trash.len() > ONE_BY_ONE;
-        for folder in &folders {
-            // A folder that has been moved on or removed meanwhile is made durable with its file system.
-            let mut at = (*folder).clone();
-            let handle = loop {
-                match (self.root.folder(&at), at.parent()) {
-                    (Ok(handle), _) => break handle,
-                    (Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP), Some(parent)) => at = parent,
-                    (Err(errno), _) => return Err(self.fail("sync", folder, errno)),
-                }
-            };
-            if by_system || at != **folder {
-                whole.push(handle);
-            } else {
-                rustix::fs::fsync(&handle).map_err(|errno| self.fail("sync", folder, errno))?;
-            }
-        }
-        for (top, inside) in &trash {
-            let area = match self.area_at(top) {
-                // The volume went away with its trash; what was moved there was moved within it.
-                Err(Errno::NOENT | Errno::NOTDIR) => continue,
-                other => other.map_err(|errno| self.fail("sync", top, errno))?,
-            };
-            if by_system {
-                whole.push(area.trash);
-            } else {
-                Self::sync_trash(&area, inside).map_err(|errno| self.fail("sync", top, errno))?;
-            }
-        }
-        let mut done = Vec::new();
-        for handle in whole {
-            let fs = see_open(&handle).map_err(|errno| self.fail("sync", &RelPath::root(), errno))?.fs;
-            if !done.contains(&fs) {
-                rustix::fs::syncfs(&handle).map_err(|errno| self.fail("sync", &RelPath::root(), errno))?;
-                done.push(fs);
-            }
-        }
-        let mut unsynced = self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        unsynced.retain(|folder| !trash.contains(folder));
-        Ok(())
+    fn sync(&self, files: &[(RelPath, LocalStamp)], folders: &[RelPath]) -> Result<(), DiskError> {
+        self.make_durable(files, folders)
     }
 }

@@ -7,6 +7,7 @@
 mod area;
 mod attributes;
 mod download;
+mod durable;
 mod errors;
 mod local;
 mod lock;

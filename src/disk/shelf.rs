@@ -90,8 +90,8 @@ impl LocalDisk {
         for count in 0..1000 {
             let to = if count == 0 { path.clone() } else { beside(path, item.when, count) };
             match self.rescue(&item.slot, &to) {
-                Ok(_) => {
-                    self.sync(&touched)?;
+                Ok(entry) => {
+                    self.sync(&[(to.clone(), entry.stamp)], &touched)?;
                     return Ok(to);
                 }
                 Err(DiskError::Taken { .. }) => {}

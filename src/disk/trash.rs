@@ -71,30 +71,16 @@ impl LocalDisk {
             folder = ensure_folder(&folder, part)?;
             inside = format!("{inside}/{part}");
         }
-        self.unsynced
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert((area.top.clone(), inside.clone()));
+        self.unsynced.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert((
+            area.top.clone(),
+            inside.clone(),
+            path.name().into(),
+        ));
         Ok(Slot {
             folder,
             name: path.name().into(),
             text: format!("{}//{inside}/{}", area.top.as_str(), path.name()),
         })
-    }
-
-    /// Makes a folder of the trash durable, with those on the way to it.
-    pub(super) fn sync_trash(area: &Area, inside: &str) -> Result<(), Errno> {
-        rustix::fs::fsync(&area.trash)?;
-        let mut folder = open_folder(&area.trash, ".")?;
-        for part in inside.split('/') {
-            folder = match open_folder(&folder, part) {
-                // Emptied and removed since: there is nothing left to keep.
-                Err(Errno::NOENT) => return Ok(()),
-                other => other?,
-            };
-            rustix::fs::fsync(&folder)?;
-        }
-        Ok(())
     }
 
     /// Opens the folder of a slot that was given out before.

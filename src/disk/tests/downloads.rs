@@ -20,7 +20,7 @@ fn a_download_is_placed_under_a_free_name() {
             assert_eq!(entry.stamp.mtime.whole_seconds(), 1_600_000_000);
             assert!(entry.racy, "its ctime is now");
         }
-        drive.disk.sync(&[path("f")]).unwrap();
+        drive.disk.sync(&[], &[path("f")]).unwrap();
         assert_eq!(drive.tmp(), Vec::<String>::new());
     }
 }
@@ -198,7 +198,7 @@ fn a_nested_mount_has_its_own_area() {
     let DiskError::Io { source, .. } = &error else { panic!("{error}") };
     assert_eq!(source.kind(), std::io::ErrorKind::CrossesDevices);
     drive.disk.trash(&path("a/mount/inner/x"), &stamp).unwrap();
-    drive.disk.sync(&[path("a/mount/inner")]).unwrap();
+    drive.disk.sync(&[], &[path("a/mount/inner")]).unwrap();
     let items = drive.disk.list_trash().unwrap();
     assert_eq!(items.len(), 1);
     assert!(items[0].slot.starts_with("a/mount//"));

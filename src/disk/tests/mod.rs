@@ -2,6 +2,7 @@
 
 mod crashes;
 mod downloads;
+mod durable;
 mod locking;
 mod moving;
 mod opening;

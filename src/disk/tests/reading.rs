@@ -184,7 +184,7 @@ fn a_very_deep_path_is_reached() {
     let ready = drive.ready("short", "deep");
     let entry = drive.disk.place(&ready, &file).unwrap();
     drive.disk.trash(&file, &entry.stamp).unwrap();
-    drive.disk.sync(&[at]).unwrap();
+    drive.disk.sync(&[], &[at]).unwrap();
     let items = drive.disk.list_trash().unwrap();
     assert_eq!(items.iter().map(|item| &item.path).collect::<Vec<_>>(), [&file]);
 }

@@ -14,7 +14,7 @@ fn the_old_version_lands_in_the_trash() {
         assert_eq!(displaced, Displaced::AsPlanned);
         assert_eq!((drive.text("f/a"), drive.trash()), ("new".into(), vec![("f/a".into(), "old".into())]));
         assert_eq!((entry.stamp, entry.signature), (drive.stamp("f/a"), Some(signature_of("new"))));
-        drive.disk.sync(&[path("f")]).unwrap();
+        drive.disk.sync(&[], &[path("f")]).unwrap();
         assert_eq!(drive.tmp(), Vec::<String>::new());
     }
 }

@@ -24,7 +24,7 @@ fn a_file_goes_to_the_trash_with_its_path() {
         drive.disk.trash(&path("a"), &stamp).unwrap();
         let expected = [("a", "file"), ("a/b/c", "1"), ("new\nline", "3"), ("top", "2"), ("top", "again")];
         assert_eq!(drive.trash(), expected.map(|(at, text)| (at.to_owned(), text.to_owned())));
-        drive.disk.sync(&[RelPath::root()]).unwrap();
+        drive.disk.sync(&[], &[RelPath::root()]).unwrap();
     }
 }
 
@@ -144,6 +144,6 @@ fn many_folders_are_synced_as_one_file_system() {
         })
         .collect();
     assert!(!drive.disk.unsynced.lock().unwrap().is_empty());
-    drive.disk.sync(&folders).unwrap();
+    drive.disk.sync(&[], &folders).unwrap();
     assert!(drive.disk.unsynced.lock().unwrap().is_empty());
 }

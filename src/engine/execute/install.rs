@@ -102,7 +102,7 @@ impl Lane<'_> {
         remote.package |= content.package;
         let here = self.here(operation.path.name(), entry, Some(content.ready.signature));
         let agreed = self.agreed(operation.reason, &remote, &here);
-        self.ledger.put(&remote.parent, agreed)
+        self.ledger.put_written(&remote.parent, agreed)
     }
 
     /// Somebody wrote to the file in the moment in which it was replaced: that version stands beside it.
@@ -110,8 +110,8 @@ impl Lane<'_> {
         for attempt in 0..RESCUE_NAMES {
             let beside = (self.options.conflict_name)(&operation.path, attempt);
             match self.ports.disk.rescue(slot, &beside) {
-                Ok(_) => {
-                    self.ledger.touched(beside.parent());
+                Ok(entry) => {
+                    self.ledger.kept_beside(&beside, entry.stamp);
                     self.outcome.counts.conflicts += 1;
                     self.told(effect(operation, EffectKind::Conflict, Some(beside)));
                     return Ok(());
@@ -200,9 +200,9 @@ impl Lane<'_> {
         }
         self.ledger.flush()?;
         match self.ports.disk.rename(&local.path, copy, &local.stamp) {
-            Ok(_) => {
+            Ok(entry) => {
                 self.ledger.touched(local.path.parent());
-                self.ledger.touched(copy.parent());
+                self.ledger.kept_beside(copy, entry.stamp);
                 Ok(())
             }
             Err(error) => {

@@ -1,13 +1,17 @@
 //! The only writer of the state: groups changes, makes the disk durable first, then the store,
 //! then applies them in memory. So the base never leads the disk or the service.
 
+mod durable;
+
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::engine::guard;
-use crate::engine::ports::{Clock, Disk, DiskError, Store};
+use crate::engine::ports::{Clock, Disk, Store};
 use crate::model::state::{Calibration, CarriedOut, succeed};
-use crate::model::{BaseEntry, Change, DiskTime, Identity, Intent, ItemId, Node, RelPath, Side, State};
+use crate::model::{
+    BaseEntry, Change, DiskTime, Identity, Intent, ItemId, LocalStamp, Node, RelPath, Side, State,
+};
 
 use super::report::{End, StepFailure};
 
@@ -23,6 +27,10 @@ pub(super) struct Ledger<'a> {
     changes: Vec<Change>,
     /// Folders whose changes must be durable before `changes` are.
     folders: BTreeSet<RelPath>,
+    /// Files that the base says nothing of and that must be durable all the same before `changes` are.
+    beside: Vec<(RelPath, LocalStamp)>,
+    /// Items whose content we wrote, and made durable, ourselves.
+    written: HashSet<ItemId>,
     /// What `changes` say of base items: `None` for those that go.
     overlay: HashMap<ItemId, Option<(ItemId, BaseEntry)>>,
     since: Option<DiskTime>,
@@ -56,6 +64,8 @@ impl<'a> Ledger<'a> {
             store,
             changes: Vec::new(),
             folders: BTreeSet::new(),
+            beside: Vec::new(),
+            written: HashSet::new(),
             overlay: HashMap::new(),
             since: None,
             calibration: None,
@@ -329,12 +339,16 @@ impl<'a> Ledger<'a> {
 
     fn store_group(&mut self, closing: bool) -> Result<(), StepFailure> {
         self.since = None;
-        let folders: Vec<_> = std::mem::take(&mut self.folders).into_iter().collect();
+        let files = self.spoken_of();
+        let mut folders = std::mem::take(&mut self.folders);
+        folders.extend(files.iter().filter_map(|(path, _)| path.parent()));
+        let folders: Vec<_> = folders.into_iter().collect();
         let mut changes = std::mem::take(&mut self.changes);
         self.overlay.clear();
+        self.written.clear();
         let calibration = self.calibration.take();
         if !folders.is_empty()
-            && let Err(error) = self.disk.sync(&folders)
+            && let Err(error) = self.disk.sync(&files, &folders)
         {
             // What is not agreed is done, and counted, once more.
             self.deletions.clear();
@@ -342,6 +356,7 @@ impl<'a> Ledger<'a> {
             self.lost = true;
             return Err(self.not_durable(&folders, &error));
         }
+        self.look_again(&files, &mut changes);
         changes.extend(calibration.map(Change::Calibration));
         let counted = self.deletions.len() + self.overwrites.len();
         // What the guards remember is stored whole. While it is long, not with each group: after a crash the
@@ -364,21 +379,6 @@ impl<'a> Ledger<'a> {
             self.state.apply(change);
         }
         Ok(())
-    }
-
-    fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> StepFailure {
-        // It went alone, or with the folder that it was in.
-        let went = |folder: &RelPath| {
-            !folder.is_root() && matches!(self.disk.look(folder), Ok(None) | Err(DiskError::Folder { .. }))
-        };
-        match error {
-            DiskError::WrongRoot(why) => StepFailure::End(End::WrongRoot(why.clone())),
-            _ if folders.iter().any(went) => {
-                StepFailure::replan("a folder went away while changes in it were saved")
-            }
-            DiskError::Full { .. } => StepFailure::End(End::Full(error.to_string())),
-            other => StepFailure::End(End::Disk(other.to_string())),
-        }
     }
 
     /// Stores an intent, with all that is pending, before its first call.

@@ -171,10 +171,11 @@ pub trait Disk: Sync {
     /// [`DiskError::Changed`]; [`DiskError::Folder`] when the folder holds something.
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError>;
 
-    /// Makes all changes so far in these folders durable.
+    /// Makes durable: content, size and times of each of these files, wherever it is by now, also what a person's program
+    /// wrote and never synced; all changes so far in these folders; the content of all that went to the trash so far.
     ///
     /// # Errors
     ///
-    /// Any: then the base must not be committed.
-    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError>;
+    /// Any: then the base must not be committed. [`DiskError::Folder`] when the volume of a file is not there any more.
+    fn sync(&self, files: &[(RelPath, LocalStamp)], folders: &[RelPath]) -> Result<(), DiskError>;
 }

@@ -259,7 +259,7 @@ fn a_folder_that_goes_before_it_is_durable_is_never_agreed_wrongly() {
         }
         let outcome = bench.one(action, "d/f");
         let moved = bench.world.disk.tree().contains_key("e");
-        bench.world.disk.power_cut(step);
+        bench.world.disk.power_cut(step, &[]);
         if bench.world.store.durable().base.find(&path("d/f")).is_some() {
             assert!(["d/f", "e/f"].iter().any(|at| bench.read(at) == "content"), "at {step}");
         } else if fails && moved {
@@ -438,7 +438,8 @@ fn an_agreement_is_only_learnt() {
     let remote = bench.remote("f");
     bench.world.fuse.forget_calls();
     assert_clean(&bench.one(Action::Agree { remote, local }, "f"));
-    // A person's change here must be durable before the base knows it.
-    assert!(bench.world.fuse.calls().into_keys().all(|call| matches!(call, Call::Store | Call::Sync)));
+    // A person's change here must be durable before the base knows it, and is looked at once more then.
+    let learns = |call| matches!(call, Call::Store | Call::Sync | Call::Look);
+    assert!(bench.world.fuse.calls().into_keys().all(learns));
     bench.assert_agreed();
 }

@@ -176,7 +176,7 @@ impl Bench {
     /// Both sides hold the same, the base says so of every item, also after a power cut, and the store
     /// agrees with the memory.
     fn assert_agreed(&self) {
-        self.world.disk.power_cut(7);
+        self.world.disk.power_cut(7, &[]);
         self.world.assert_nothing_lost();
         self.world.assert_equal_sides();
         assert_eq!(self.world.drive.overlaps(), 0);

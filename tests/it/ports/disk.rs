@@ -106,7 +106,7 @@ pub fn a_folder_is_made_under_a_free_name(bench: &dyn DiskBench) {
     assert!(matches!(disk.make_folder(&path("d")), Err(DiskError::Taken { .. })));
     assert!(matches!(disk.make_folder(&path("x/y")), Err(DiskError::Folder { .. })));
     assert!(matches!(disk.make_folder(&path(&"x".repeat(256))), Err(DiskError::Name { .. })));
-    disk.sync(&[path("")]).unwrap();
+    disk.sync(&[], &[path("")]).unwrap();
 }
 
 pub fn a_download_shows_only_when_it_is_placed(bench: &dyn DiskBench) {
@@ -213,5 +213,5 @@ pub fn a_folder_that_is_gone_keeps_nothing_from_being_durable(bench: &dyn DiskBe
     disk.make_folder(&path("d")).unwrap();
     disk.make_folder(&path("d/gone")).unwrap();
     disk.trash(&path("d/gone"), &stamp(disk, "d/gone")).unwrap();
-    disk.sync(&[path("d"), path("d/gone")]).unwrap();
+    disk.sync(&[], &[path("d"), path("d/gone")]).unwrap();
 }

@@ -1,7 +1,7 @@
 //! The oracle is tested: each promise is broken on purpose, and a seed among the first ones must catch it.
 
 use super::STEPS;
-use super::history::History;
+use super::history::{History, Twist};
 use super::rigged::Sabotage;
 use super::shrink::trial;
 
@@ -44,6 +44,17 @@ fn the_oracle_catches_a_base_that_leads_the_disk() {
 #[test]
 fn the_oracle_catches_a_disk_that_is_not_synced() {
     catches(Sabotage::NoSync, 600, &["P2"]);
+}
+
+#[test]
+fn the_oracle_catches_contents_that_are_not_synced() {
+    let caught = (0..1500).any(|seed| {
+        let mut history = History::new(seed, STEPS);
+        history.twists = vec![Twist::LosesContents];
+        let broken = trial(&history, Some(Sabotage::NoContentSync), false).0.err();
+        broken.is_some_and(|broken| broken.promise == "P1") && trial(&history, None, false).0.is_ok()
+    });
+    assert!(caught, "no content is lost in 1500 seeds");
 }
 
 #[test]

@@ -154,6 +154,7 @@ pub enum Twist {
     ReuseInodes,
     LocalFoldsCase,
     LazyPersons,
+    LosesContents,
     TrashWay,
     DownloadOnly,
     UploadOnly,
@@ -255,7 +256,18 @@ impl History {
             ops.push(draw.op());
         }
         cut_some_short(seed, &mut ops);
-        Self { seed, twists, odd, apart: false, ops }
+        let mut history = Self { seed, twists, odd, apart: false, ops };
+        history.lose_some_contents();
+        history
+    }
+
+    /// Where persons do not sync, a power cut mostly takes contents apart from names. Drawn apart, so that everything else of a
+    /// seed stays what it was.
+    fn lose_some_contents(&mut self) {
+        let mut rng = Rng::new(crate::sim::rng::mix(self.seed ^ 0xd15c));
+        if rng.chance(if self.has(Twist::LazyPersons) { 0.8 } else { 0.05 }) {
+            self.twists.push(Twist::LosesContents);
+        }
     }
 
     /// Whether that was drawn.

@@ -18,6 +18,7 @@ mod rigged;
 mod run;
 mod scenarios;
 mod shrink;
+mod unsynced;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

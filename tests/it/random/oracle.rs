@@ -71,8 +71,8 @@ pub fn at_any_time(run: &Run) -> Result<(), Broken> {
         for (path, thing) in tree {
             if let Thing::File(content) = thing {
                 // What a person has not synced a power cut may tear: no program can help that.
-                let torn = run.history.has(Twist::LazyPersons)
-                    && written.iter().any(|whole| whole.starts_with(&content));
+                let lazy = run.history.has(Twist::LazyPersons) || run.history.has(Twist::LosesContents);
+                let torn = lazy && written.iter().any(|whole| whole.starts_with(&content));
                 let whole = content.is_empty()
                     || written.contains(&content)
                     || content.starts_with(b"PK\x03\x04")

@@ -113,6 +113,7 @@ fn turn(world: &World, twist: Twist) {
         Twist::ReuseInodes => disk.reuse_inodes = true,
         Twist::LocalFoldsCase => disk.folds_case = true,
         Twist::LazyPersons => disk.persons_sync = false,
+        Twist::LosesContents => (disk.persons_sync, disk.loses_contents) = (false, true),
         Twist::SmallDisk => disk.capacity = Some(400),
         _ => {}
     });

@@ -88,7 +88,7 @@ impl World {
     /// After a crash: what is volatile goes, and the process may start again.
     pub fn restart(&self, crash: Crash) {
         if crash == Crash::PowerCut {
-            self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()));
+            self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()), &self.drive.contents());
         }
         self.fuse.renew();
         self.disk.rescue_strays();

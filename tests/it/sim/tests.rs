@@ -30,7 +30,7 @@ fn the_power_takes_what_was_not_synced_and_keeps_what_was() {
     for seed in 0..40 {
         let world = World::new(seed);
         world.disk.make_folder(&path("safe")).unwrap();
-        world.disk.sync(&[path("")]).unwrap();
+        world.disk.sync(&[], &[path("")]).unwrap();
         world.disk.make_folder(&path("safe/doubtful")).unwrap();
         world.restart(Crash::PowerCut);
         let tree = world.disk.tree();

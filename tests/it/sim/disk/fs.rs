@@ -192,11 +192,20 @@ impl Fs {
 struct Pending {
     op: Op,
     at: DiskTime,
-    /// The folders and inodes that it concerns: it cannot last without the earlier
-    /// operations on any of them. The two service folders order nothing.
-    concerns: BTreeSet<Ino>,
+    /// The folders, inodes and contents that it concerns: it lasts where a later operation that lasts builds on one of them.
+    /// The two service folders order nothing.
+    concerns: BTreeSet<Key>,
+    /// The earlier operations that it cannot last without: those that concern one of these.
+    builds_on: BTreeSet<Key>,
     /// Whether a person did it.
     by_person: bool,
+}
+
+/// What an operation concerns: an inode or, where contents are lost apart from names, the content of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    Name(Ino),
+    Content(Ino),
 }
 
 /// What is visible, what is durable, and the operations in between.
@@ -207,41 +216,76 @@ pub struct Layers {
     pending: Vec<Pending>,
     /// Whether a person acts now.
     pub by_person: bool,
+    /// Whether contents, sizes and times become durable by themselves alone, and not with a name (real file systems write them
+    /// back when they like).
+    pub contents_apart: bool,
 }
 
 impl Layers {
     /// An empty drive.
     pub fn new(at: DiskTime) -> Self {
-        Self { seen: Fs::new(at), durable: Fs::new(at), pending: Vec::new(), by_person: false }
+        Self {
+            seen: Fs::new(at),
+            durable: Fs::new(at),
+            pending: Vec::new(),
+            by_person: false,
+            contents_apart: false,
+        }
     }
 
     /// Carries out a change, visibly and not durably.
     pub fn push(&mut self, op: Op, at: DiskTime) {
         let of = |spot: &Spot| [Some(spot.0), self.seen.at(spot)];
-        let concerns = match &op {
-            Op::Make(spot, ino, _) => vec![Some(spot.0), Some(*ino)],
+        let (names, content) = match &op {
+            Op::Make(spot, ino, _) => (vec![Some(spot.0), Some(*ino)], Some(*ino)),
             Op::Remove(spot) => {
                 let doomed = self.seen.at(spot).map(|ino| self.seen.below(ino)).unwrap_or_default();
-                std::iter::once(Some(spot.0)).chain(doomed.into_iter().map(Some)).collect()
+                (std::iter::once(Some(spot.0)).chain(doomed.into_iter().map(Some)).collect(), None)
             }
-            Op::Move(a, b) | Op::Exchange(a, b) => [of(a), of(b)].concat(),
+            Op::Move(a, b) | Op::Exchange(a, b) => ([of(a), of(b)].concat(), None),
+            Op::Write(ino, ..) | Op::Time(ino, _) if self.contents_apart => (vec![], Some(*ino)),
             Op::Write(ino, ..) | Op::Time(ino, _) | Op::Readable(ino, _) | Op::Odd(ino, _) => {
-                vec![Some(*ino)]
+                (vec![Some(*ino)], None)
             }
         };
-        let concerns = concerns.into_iter().flatten().filter(|ino| *ino != TMP && *ino != TRASH).collect();
+        let names = names.into_iter().flatten().filter(|ino| *ino != TMP && *ino != TRASH);
+        let names: BTreeSet<Key> = names.map(Key::Name).collect();
+        let content = content.map(Key::Content);
+        let is_make = matches!(op, Op::Make(..));
         self.seen.apply(&op, at);
-        self.pending.push(Pending { op, at, concerns, by_person: self.by_person });
+        self.pending.push(Pending {
+            // To make an inode builds on no content of it, and every content of it builds on that.
+            builds_on: names.iter().copied().chain(content.filter(|_| !is_make)).collect(),
+            concerns: names.into_iter().chain(content).collect(),
+            op,
+            at,
+            by_person: self.by_person,
+        });
     }
 
-    /// Makes all changes durable that concern these inodes, with all that they build on.
+    /// Makes all changes durable that concern these names and inodes, with all that they build on.
     pub fn sync(&mut self, inos: &BTreeSet<Ino>) {
-        self.settle(|pending| !pending.concerns.is_disjoint(inos), |_| None);
+        let keys: BTreeSet<Key> = inos.iter().copied().map(Key::Name).collect();
+        self.settle(|pending| !pending.concerns.is_disjoint(&keys));
+    }
+
+    /// Makes the contents, sizes and times of these files durable, with what they build on.
+    pub fn sync_contents(&mut self, inos: &BTreeSet<Ino>) {
+        let all = |ino: Ino| [Key::Name(ino), Key::Content(ino)];
+        let keys: BTreeSet<Key> = inos.iter().copied().flat_map(all).collect();
+        self.settle(|pending| !pending.concerns.is_disjoint(&keys));
+        for ino in inos {
+            if let (Some(durable), Some(seen)) = (self.durable.inodes.get_mut(ino), self.seen.inodes.get(ino))
+            {
+                (durable.mtime, durable.ctime) = (seen.mtime, seen.ctime);
+            }
+        }
     }
 
     /// Makes everything durable.
     pub fn sync_all(&mut self) {
-        self.settle(|_| true, |_| None);
+        self.settle(|_| true);
+        self.durable = self.seen.clone();
     }
 
     /// The power goes: of what nobody synced some changes last, by chance, each with those it
@@ -257,45 +301,79 @@ impl Layers {
         let written: Vec<_> = written.collect();
         let lucky: Vec<bool> = self.pending.iter().map(|_| rng.chance(0.5)).collect();
         let mut at = lucky.into_iter();
-        let torn = |content: &Bytes| match rng.below(3) {
-            0 => Some(Bytes::from([])),
-            1 => Some(content[..content.len() / 2].into()),
-            _ => None,
-        };
-        self.settle(|_| at.next_back().unwrap_or(false), torn);
+        let settled = self.choose(|_| at.next_back().unwrap_or(false));
+        for mut pending in settled {
+            if let Op::Write(_, content, _) = &mut pending.op {
+                match rng.below(3) {
+                    0 => *content = Bytes::from([]),
+                    1 => *content = content[..content.len() / 2].into(),
+                    _ => {}
+                }
+            }
+            self.durable.apply(&pending.op, pending.at);
+        }
+        if self.contents_apart {
+            self.half_written(rng);
+        }
         self.pending.clear();
         self.seen = self.durable.clone();
         let kept: BTreeSet<_> = self.seen.inodes.values().filter_map(Inode::content).cloned().collect();
         written.into_iter().filter(|content| !kept.contains(content)).collect()
     }
 
+    /// What is left of contents that were not written back: the former content with the former times, with the new ones or with some in
+    /// between, as journals of metadata alone leave it; nothing; or only a part.
+    fn half_written(&mut self, rng: &mut Rng) {
+        for pending in std::mem::take(&mut self.pending) {
+            let Op::Write(ino, content, mtime) = pending.op else { continue };
+            let Some(inode) = self.durable.inodes.get_mut(&ino) else { continue };
+            let Some(old) = inode.content().cloned() else { continue };
+            let between = |a: DiskTime, b: DiskTime| DiskTime(a.0.min(b.0) + (a.0 - b.0).abs() / 2);
+            match rng.below(5) {
+                0 => continue,
+                1 => {
+                    // A file that became shorter was cut at once; a longer one grows only with its content.
+                    inode.body = Body::File(old[..old.len().min(content.len())].into());
+                    (inode.mtime, inode.ctime) = (mtime, pending.at);
+                }
+                2 => {
+                    inode.mtime = between(inode.mtime, mtime);
+                    inode.ctime = between(inode.ctime, pending.at);
+                }
+                3 => {
+                    inode.body = Body::File([].into());
+                    (inode.mtime, inode.ctime) = (mtime, pending.at);
+                }
+                _ => {
+                    inode.body = Body::File(content[..content.len() / 2].into());
+                    (inode.mtime, inode.ctime) = (mtime, pending.at);
+                }
+            }
+        }
+    }
+
     /// Moves chosen operations, and those that they build on, to the durable state in order.
-    /// `choose` is asked from the last to the first; `tear` may shorten a content.
-    fn settle(
-        &mut self,
-        mut choose: impl FnMut(&Pending) -> bool,
-        mut tear: impl FnMut(&Bytes) -> Option<Bytes>,
-    ) {
+    fn settle(&mut self, choose: impl FnMut(&Pending) -> bool) {
+        for pending in self.choose(choose) {
+            self.durable.apply(&pending.op, pending.at);
+        }
+    }
+
+    /// Takes out chosen operations, and those that they build on, in order. `choose` is asked from the last to the first.
+    fn choose(&mut self, mut choose: impl FnMut(&Pending) -> bool) -> Vec<Pending> {
         let mut needed = BTreeSet::new();
         let mut chosen = vec![false; self.pending.len()];
         for (index, pending) in self.pending.iter().enumerate().rev() {
             if choose(pending) || !pending.concerns.is_disjoint(&needed) {
                 chosen[index] = true;
-                needed.extend(pending.concerns.iter().copied());
+                needed.extend(pending.builds_on.iter().copied());
             }
         }
         let mut keep = chosen.into_iter();
         let (settled, later): (Vec<_>, Vec<_>) =
             std::mem::take(&mut self.pending).into_iter().partition(|_| keep.next().unwrap_or(false));
         self.pending = later;
-        for mut pending in settled {
-            if let Op::Write(_, content, _) = &mut pending.op
-                && let Some(short) = tear(content)
-            {
-                *content = short;
-            }
-            self.durable.apply(&pending.op, pending.at);
-        }
+        settled
     }
 
     /// Whether nothing waits to be synced.

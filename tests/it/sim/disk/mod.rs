@@ -46,6 +46,9 @@ pub struct Switches {
     pub capacity: Option<u64>,
     /// Whether what a person does is durable at once, as if every program synced.
     pub persons_sync: bool,
+    /// Whether contents, sizes and times become durable apart from names, so that a power cut may leave an older content, or
+    /// a part, under a name that is durable. It shows where persons do not sync.
+    pub loses_contents: bool,
     /// The drive is gone.
     pub vanished: Option<Vanished>,
 }
@@ -59,6 +62,7 @@ impl Default for Switches {
             name_limit: 255,
             capacity: None,
             persons_sync: true,
+            loses_contents: false,
             vanished: None,
         }
     }
@@ -86,6 +90,8 @@ struct Inner {
     /// Versions that a replacement displaced although nobody planned that, by their slots in the trash, until the engine
     /// has brought them back: where they were.
     strays: BTreeMap<String, (Ino, RelPath)>,
+    /// Files that came into the trash since the last sync.
+    thrown: BTreeSet<Ino>,
 }
 
 /// Why a path leads nowhere.
@@ -108,13 +114,16 @@ impl SimDisk {
             unmounted: BTreeMap::new(),
             downloads: BTreeMap::new(),
             strays: BTreeMap::new(),
+            thrown: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock, fuse, journal }
     }
 
     /// Turns switches.
     pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
-        turn(&mut lock(&self.inner).switches);
+        let mut inner = lock(&self.inner);
+        turn(&mut inner.switches);
+        inner.layers.contents_apart = inner.switches.loses_contents;
     }
 
     /// All that the drive holds. Names that are not UTF-8 are left out.
@@ -181,13 +190,15 @@ impl SimDisk {
         }
     }
 
-    /// The power goes and comes back: what was not synced lasts by chance.
-    pub fn power_cut(&self, seed: u64) {
+    /// The power goes and comes back: what was not synced lasts by chance. What persons wrote and did not sync may be lost by it,
+    /// but for the contents `elsewhere`, which iCloud has.
+    pub fn power_cut(&self, seed: u64, elsewhere: &[Bytes]) {
         let mut inner = lock(&self.inner);
         let lost = inner.layers.power_cut(&mut Rng::new(seed));
         let Inner { layers, downloads, .. } = &mut *inner;
         downloads.retain(|_, (_, ino)| layers.seen.inodes.contains_key(ino));
-        for content in lost {
+        inner.thrown.clear();
+        for content in lost.into_iter().filter(|content| !elsewhere.contains(content)) {
             self.journal.excuse(&content, "written here and lost with the power before anybody synced it");
         }
     }
@@ -344,11 +355,15 @@ impl Inner {
         0
     }
 
+    /// What is durable once these folders are synced.
     fn inos_of(&self, folders: &[RelPath]) -> Result<BTreeSet<Ino>, (RelPath, Lost)> {
         let mut inos = BTreeSet::new();
         for path in folders {
             let dir = self.resolve(path).map_err(|lost| (path.clone(), lost))?;
             inos.insert(dir);
+            if self.switches.loses_contents {
+                continue;
+            }
             for child in self.inode(dir).and_then(Inode::names).into_iter().flatten().map(|(_, ino)| *ino) {
                 if self.inode(child).is_some_and(|inode| inode.content().is_some()) {
                     inos.insert(child);

@@ -85,6 +85,10 @@ impl Inner {
         if changed { Err(DiskError::Changed { path: path.clone() }) } else { Ok((spot, ino)) }
     }
 
+    fn identity(&self, ino: Ino) -> Option<icloudds::model::Identity> {
+        self.inode(ino).map(|inode| self.stamp(inode).identity)
+    }
+
     fn same_fs(&self, ino: Ino, dir: Ino, path: &RelPath) -> Result<(), DiskError> {
         let dev = |ino| self.inode(ino).map(|inode| inode.dev);
         if dev(ino) == dev(dir) { Ok(()) } else { Err(io("move", path, ErrorKind::CrossesDevices)) }
@@ -258,6 +262,7 @@ impl Disk for SimDisk {
                 return Err(DiskError::Changed { path: at.clone() });
             }
             inner.layers.push(Op::Exchange(slot.clone(), spot.clone()), now);
+            inner.thrown.extend(inner.layers.seen.at(&slot));
             let displaced = match inner.layers.seen.at(&slot) {
                 Some(old) if inner.fits(old, stamp) => Displaced::AsPlanned,
                 old => {
@@ -325,6 +330,7 @@ impl Disk for SimDisk {
             if inode.content().is_some() {
                 let slot = inner.trash_spot(path);
                 inner.layers.push(Op::Move(spot, slot), now);
+                inner.thrown.insert(ino);
                 return Ok(None);
             }
             let keeps = inner.names(ino).keys().any(|name| !is_junk(name)) || !inode.odd.is_empty();
@@ -356,15 +362,28 @@ impl Disk for SimDisk {
         })
     }
 
-    fn sync(&self, folders: &[RelPath]) -> Result<(), DiskError> {
-        let first = folders.first().cloned().unwrap_or_default();
+    fn sync(&self, files: &[(RelPath, LocalStamp)], folders: &[RelPath]) -> Result<(), DiskError> {
+        let first = files.first().map(|(path, _)| path).or(folders.first()).cloned().unwrap_or_default();
         self.enter(Call::Sync, "sync", &first)?;
         self.change(|inner| {
+            let mut contents = std::mem::take(&mut inner.thrown);
+            let mut whole = false;
+            for (path, stamp) in files {
+                match inner.resolve(path).ok().filter(|ino| inner.identity(*ino) == Some(stamp.identity)) {
+                    Some(ino) => drop(contents.insert(ino)),
+                    // Wherever it is now, it is durable with its whole file system.
+                    None => whole = true,
+                }
+            }
+            inner.layers.sync_contents(&contents);
             match inner.inos_of(folders) {
                 Ok(inos) => inner.layers.sync(&inos),
                 // A folder that has moved on or is gone is synced with its whole file system.
-                Err((_, Lost::Missing)) => inner.layers.sync_all(),
+                Err((_, Lost::Missing)) => whole = true,
                 Err((path, Lost::Denied)) => return Err(io("sync", &path, ErrorKind::PermissionDenied)),
+            }
+            if whole {
+                inner.layers.sync_all();
             }
             Ok(())
         })

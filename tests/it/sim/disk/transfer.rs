@@ -85,7 +85,7 @@ impl Download for Incoming {
             let mut inner = lock(&self.disk.inner);
             let mtime = mtime.map_or(now, |time| DiskTime::new(time.0, 0));
             inner.layers.push(Op::Time(self.ino, mtime), now);
-            inner.layers.sync(&BTreeSet::from([self.ino]));
+            inner.layers.sync_contents(&BTreeSet::from([self.ino]));
             inner.downloads.retain(|_, (_, ino)| *ino != self.ino);
             let waiting = inner.inode(TMP).and_then(|tmp| tmp.names()).into_iter().flatten();
             waiting.into_iter().find(|(_, ino)| **ino == self.ino).map(|(name, _)| name.clone())

@@ -1,0 +1,108 @@
+//! What must be durable here before a group is stored (`docs/sync.md` §5, Durable before agreed).
+
+use crate::engine::execute::report::{End, StepFailure};
+use crate::engine::ports::DiskError;
+use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, Node, RelPath};
+
+use super::{DEEPEST, Ledger};
+
+impl Ledger<'_> {
+    /// As [`Ledger::put`], of a file whose content is durable already.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::put`].
+    pub(in crate::engine::execute) fn put_written(
+        &mut self,
+        parent: &ItemId,
+        entry: BaseEntry,
+    ) -> Result<(), StepFailure> {
+        let id = entry.id.clone();
+        self.put(parent, entry)?;
+        self.written.insert(id);
+        Ok(())
+    }
+
+    /// Says that a version of a person's was brought to another name beside its item: it must be durable before the item is agreed on.
+    pub(in crate::engine::execute) fn kept_beside(&mut self, path: &RelPath, stamp: LocalStamp) {
+        self.beside.push((path.clone(), stamp));
+        self.touched(path.parent());
+    }
+
+    /// The files of which the group says something that the base does not say yet, by where they stand: content and stamp must
+    /// be durable first, or a power cut would leave an older content under a stamp that the base does not know, which is an edit.
+    pub(super) fn spoken_of(&mut self) -> Vec<(RelPath, LocalStamp)> {
+        let stored = |id: &ItemId| self.state.base.by_id(id).map(|node| self.state.base.get(node).stamp);
+        let puts = self.overlay.values().flatten().filter(|(_, entry)| {
+            !entry.folder
+                && entry.stamp.identity != Identity::default()
+                && stored(&entry.id) != Some(entry.stamp)
+                && !self.written.contains(&entry.id)
+        });
+        // Without a path it is synced with its file system.
+        let path = |parent: &ItemId, name: &str| {
+            self.path_in(parent, name).or_else(|| RelPath::root().join(name).ok())
+        };
+        let put = puts.filter_map(|(parent, entry)| Some((path(parent, &entry.local_name)?, entry.stamp)));
+        // After a crash an intent becomes the base, as it was stored.
+        let intents = self.changes.iter().filter_map(|change| match change {
+            Change::Begin(_, Intent::ReplaceByTrash { path, stamp, .. }) => Some((path.clone(), *stamp)),
+            _ => None,
+        });
+        let mut files: Vec<_> = put.chain(intents).collect();
+        files.append(&mut self.beside);
+        files.sort_by(|a, b| a.0.cmp(&b.0));
+        files.dedup();
+        files
+    }
+
+    /// The local path of a name in a folder, once all pending is stored.
+    fn path_in(&self, folder: &ItemId, name: &str) -> Option<RelPath> {
+        let base = &self.state.base;
+        let mut names = vec![Box::from(name)];
+        let mut at = folder.clone();
+        // While folders change places what is pending may go round in a circle.
+        for _ in 0..DEEPEST {
+            if base.get(Node::ROOT).id == at {
+                let mut names = names.iter().rev();
+                return names.try_fold(RelPath::root(), |path, name| path.join(name).ok());
+            }
+            let (parent, entry) = self.entry(&at)?;
+            names.push(entry.local_name);
+            at = parent;
+        }
+        None
+    }
+
+    /// What somebody changed while it was made durable may be there in parts after a power cut, under the stamp that the group
+    /// speaks of: its content is read before that stamp counts again.
+    pub(super) fn look_again(&self, files: &[(RelPath, LocalStamp)], changes: &mut [Change]) {
+        let changed = files.iter().filter(
+            |(path, stamp)| !matches!(self.disk.look(path), Ok(Some(entry)) if entry.stamp == *stamp),
+        );
+        for (_, stamp) in changed {
+            for change in changes.iter_mut() {
+                if let Change::Put { entry, .. } = change
+                    && entry.stamp == *stamp
+                {
+                    entry.racy = true;
+                }
+            }
+        }
+    }
+
+    pub(super) fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> StepFailure {
+        // It went alone, or with the folder that it was in.
+        let went = |folder: &RelPath| {
+            !folder.is_root() && matches!(self.disk.look(folder), Ok(None) | Err(DiskError::Folder { .. }))
+        };
+        match error {
+            DiskError::WrongRoot(why) => StepFailure::End(End::WrongRoot(why.clone())),
+            _ if folders.iter().any(went) => {
+                StepFailure::replan("a folder went away while changes in it were saved")
+            }
+            DiskError::Full { .. } => StepFailure::End(End::Full(error.to_string())),
+            other => StepFailure::End(End::Disk(other.to_string())),
+        }
+    }
+}

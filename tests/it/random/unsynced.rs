@@ -1,0 +1,216 @@
+//! Contents that persons did not sync, and the power goes: what the base says of a file is durable before it says it
+//! (`docs/sync.md` §5).
+
+use icloudds::engine::ports::Disk;
+use icloudds::model::RelPath;
+
+use super::history::Twist;
+use super::run::Run;
+use super::scenarios::{is_at_peace, passes, wait, world};
+use crate::sim::{Bytes, Crash, Outcome, SimDisk};
+
+/// So many ways of losing what was not synced are tried.
+const CUTS: u64 = 40;
+
+const FIRST: &[u8] = b"the first version, synced by all";
+const SECOND: &[u8] = b"a second version, synced by none";
+
+/// A world in which persons never sync.
+fn lazy(cut: u64, twists: &[Twist]) -> Run {
+    let twists: Vec<_> = twists.iter().copied().chain([Twist::LosesContents]).collect();
+    world(cut, &twists)
+}
+
+fn pass(run: &mut Run) {
+    wait(run);
+    assert!(passes(run));
+    wait(run);
+}
+
+fn everywhere(run: &Run) -> Vec<Bytes> {
+    let mut all = run.world.drive.contents();
+    all.extend(run.world.disk.trash_contents());
+    all.extend(run.world.disk.files().iter().filter_map(|path| run.world.disk.read(path)));
+    all
+}
+
+fn is_somewhere(run: &Run, content: &[u8]) -> bool {
+    everywhere(run).iter().any(|held| **held == *content)
+}
+
+/// The ways in which programs write a second version of a file.
+type Way = fn(&SimDisk) -> bool;
+const WAYS: [(&str, Way); 5] = [
+    ("in place", |disk| disk.write("f", SECOND)),
+    ("as an editor", |disk| disk.save("f", SECOND)),
+    ("with the old time", |disk| disk.forge("f", SECOND)),
+    ("over another file", |disk| disk.write("g", SECOND) && disk.mv("g", "f")),
+    ("under another name", |disk| disk.write("f", SECOND) && disk.mv("f", "h")),
+];
+
+#[test]
+fn an_edit_that_went_up_is_not_undone_by_a_power_cut() {
+    for (how, edit) in WAYS {
+        for cut in 0..CUTS {
+            let mut run = lazy(cut, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.write("f", FIRST));
+            pass(&mut run);
+            assert!(edit(&disk));
+            pass(&mut run);
+            run.world.restart(Crash::PowerCut);
+            assert!(
+                disk.files().iter().any(|path| disk.read(path).is_some_and(|content| *content == *SECOND)),
+                "{how}, cut {cut}: the base speaks of what is not durable"
+            );
+            is_at_peace(&mut run);
+            let live = drive.live_contents();
+            assert!(live.iter().any(|content| **content == *SECOND), "{how}, cut {cut}");
+        }
+    }
+}
+
+#[test]
+fn an_edit_is_kept_wherever_the_power_goes() {
+    for (how, edit) in WAYS {
+        for step in 1.. {
+            let mut run = lazy(step, &[]);
+            assert!(run.world.disk.write("f", FIRST));
+            pass(&mut run);
+            assert!(edit(&run.world.disk));
+            wait(&run);
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            let came = run.world.drive.contents().iter().any(|content| **content == *SECOND);
+            run.world.restart(Crash::PowerCut);
+            is_at_peace(&mut run);
+            assert!(!came || is_somewhere(&run, SECOND), "{how}, step {step}");
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn an_edit_by_the_trash_way_is_kept_wherever_the_power_goes() {
+    for step in 1.. {
+        let mut run = lazy(step, &[Twist::TrashWay]);
+        assert!(run.world.disk.write("f", FIRST));
+        pass(&mut run);
+        assert!(run.world.disk.write("f", SECOND));
+        wait(&run);
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        let live = |run: &Run| run.world.drive.live_contents().iter().any(|content| **content == *SECOND);
+        let came = live(&run);
+        run.world.restart(Crash::PowerCut);
+        is_at_peace(&mut run);
+        assert!(!came || live(&run), "step {step}: what came to iCloud was replaced by what was before");
+        if done {
+            break;
+        }
+    }
+}
+
+#[test]
+fn what_both_sides_had_is_durable_before_it_is_agreed() {
+    for cut in 0..CUTS {
+        let mut run = lazy(cut, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", SECOND) && drive.create("f", SECOND).is_some());
+        pass(&mut run);
+        run.world.restart(Crash::PowerCut);
+        assert_eq!(disk.read("f").as_deref(), Some(SECOND), "new on both sides, cut {cut}");
+        is_at_peace(&mut run);
+
+        assert!(disk.write("f", FIRST) && drive.edit("f", FIRST));
+        pass(&mut run);
+        run.world.restart(Crash::PowerCut);
+        assert_eq!(disk.read("f").as_deref(), Some(FIRST), "edited alike on both sides, cut {cut}");
+        is_at_peace(&mut run);
+    }
+}
+
+#[test]
+fn both_versions_of_a_conflict_are_durable_before_it_is_settled() {
+    for cut in 0..CUTS {
+        let mut run = lazy(cut, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        assert!(disk.write("f", SECOND) && drive.edit("f", b"what the phone made of it"));
+        pass(&mut run);
+        run.world.restart(Crash::PowerCut);
+        assert!(is_somewhere(&run, SECOND), "cut {cut}: the version here is gone");
+        is_at_peace(&mut run);
+        assert!(is_somewhere(&run, SECOND) && is_somewhere(&run, b"what the phone made of it"), "cut {cut}");
+    }
+}
+
+#[test]
+fn what_the_newer_version_displaces_is_durable_in_the_trash() {
+    for cut in 0..CUTS {
+        let mut run = lazy(cut, &[Twist::Newest]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        assert!(disk.write("f", SECOND));
+        wait(&run);
+        assert!(drive.edit("f", b"newer, from the phone"));
+        pass(&mut run);
+        assert_eq!(disk.read("f").as_deref(), Some(&b"newer, from the phone"[..]));
+        run.world.restart(Crash::PowerCut);
+        assert!(is_somewhere(&run, SECOND), "cut {cut}: not even the trash has it");
+        is_at_peace(&mut run);
+    }
+}
+
+#[test]
+fn a_file_that_was_only_touched_is_durable_before_its_new_time_is_agreed() {
+    for cut in 0..CUTS {
+        let mut run = lazy(cut, &[]);
+        let disk = run.world.disk.clone();
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        // A program that writes what is there already.
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        run.world.restart(Crash::PowerCut);
+        assert_eq!(disk.read("f").as_deref(), Some(FIRST), "cut {cut}");
+        is_at_peace(&mut run);
+    }
+}
+
+#[test]
+fn an_edit_that_comes_while_the_one_before_is_made_durable_goes_up_too() {
+    for step in 0.. {
+        let mut run = lazy(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        assert!(disk.write("f", SECOND));
+        wait(&run);
+        let person = disk.clone();
+        run.world
+            .fuse
+            .interject(step, move || assert!(person.forge("f", b"a third version, of one length..")));
+        let begin = run.world.fuse.steps();
+        assert!(matches!(run.run(&icloudds::engine::pass::Look::whole(), true), Ok(Outcome::Done(_))));
+        let over = begin + step > run.world.fuse.steps();
+        let root = RelPath::root();
+        assert!(disk.sync(&[], &[root.clone(), root.join("missing").unwrap()]).is_ok());
+        run.world.restart(Crash::PowerCut);
+        is_at_peace(&mut run);
+        if !over {
+            let live = drive.live_contents();
+            assert!(
+                live.iter().any(|content| **content == *b"a third version, of one length.."),
+                "step {step}"
+            );
+        }
+        if over {
+            break;
+        }
+    }
+}
