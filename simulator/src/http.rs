@@ -194,6 +194,8 @@ pub struct Response {
     pub body: Body,
     /// What goes wrong on the wire.
     pub fault: WireFault,
+    /// How long the service takes for it, beside the latency of every answer.
+    pub delay: Duration,
 }
 
 impl Response {
@@ -205,6 +207,7 @@ impl Response {
             headers: vec![("Content-Type".to_owned(), content_type.to_owned())],
             body: Body::Bytes(bytes),
             fault: WireFault::None,
+            delay: Duration::ZERO,
         }
     }
 
@@ -229,13 +232,25 @@ impl Response {
     /// A response without a body.
     #[must_use]
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Bytes(Vec::new()), fault: WireFault::None }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Bytes(Vec::new()),
+            fault: WireFault::None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// A response whose body of `len` bytes is read while it is sent.
     #[must_use]
     pub fn stream(status: u16, len: u64, reader: Box<dyn Read + Send>) -> Self {
-        Self { status, headers: Vec::new(), body: Body::Stream { len, reader }, fault: WireFault::None }
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Body::Stream { len, reader },
+            fault: WireFault::None,
+            delay: Duration::ZERO,
+        }
     }
 
     /// Adds a header.

@@ -65,6 +65,12 @@ pub struct Switches {
     /// Storage and comparison of names.
     #[serde(rename = "S-names")]
     pub names: Names,
+    /// How a folder's name is shown.
+    #[serde(rename = "S-folder-ext")]
+    pub folder_ext: FolderExt,
+    /// How a name that begins with its only dot is shown.
+    #[serde(rename = "S-leading-dot")]
+    pub leading_dot: LeadingDot,
     /// Longest name.
     #[serde(rename = "S-name-limit")]
     pub name_limit: NameLimit,
@@ -95,6 +101,12 @@ pub struct Switches {
     /// Answer to an expired download URL.
     #[serde(rename = "S-url-dead")]
     pub url_dead: UrlDead,
+    /// A content that lags behind its listing.
+    #[serde(rename = "S-body-lag")]
+    pub body_lag: BodyLag,
+    /// How long it does.
+    #[serde(rename = "body-lag-time", with = "duration")]
+    pub body_lag_time: Duration,
     /// Life of an upload slot and of staged content.
     #[serde(rename = "S-slot-life", with = "duration")]
     pub slot_life: Duration,
@@ -167,6 +179,12 @@ pub struct Switches {
     /// Purged ids.
     #[serde(rename = "S-purge")]
     pub purge: Purge,
+    /// How long the first listing of the root after a change of the drive takes.
+    #[serde(rename = "S-slow-root", with = "duration")]
+    pub slow_root: Duration,
+    /// How long each listing of the trash takes.
+    #[serde(rename = "S-slow-trash", with = "duration")]
+    pub slow_trash: Duration,
     /// Delay before every answer.
     #[serde(with = "duration")]
     pub latency: Duration,
@@ -199,6 +217,8 @@ impl Default for Switches {
             cas_delete: CasDelete::default(),
             name_taken: NameTaken::default(),
             names: Names::default(),
+            folder_ext: FolderExt::default(),
+            leading_dot: LeadingDot::default(),
             name_limit: NameLimit::default(),
             name_bad: NameBad::default(),
             name_bad_answer: NameBadAnswer::default(),
@@ -209,6 +229,8 @@ impl Default for Switches {
             range: Range::default(),
             url_life: Duration::from_secs(3600),
             url_dead: UrlDead::default(),
+            body_lag: BodyLag::default(),
+            body_lag_time: Duration::from_secs(3),
             slot_life: Duration::from_secs(3600),
             commit_twice: CommitTwice::default(),
             quota: Quota::default(),
@@ -233,6 +255,8 @@ impl Default for Switches {
             applib_empty: ApplibEmpty::default(),
             shared: Shared::default(),
             purge: Purge::default(),
+            slow_root: Duration::ZERO,
+            slow_trash: Duration::ZERO,
             latency: Duration::ZERO,
             bandwidth: None,
             content_redirect: None,

@@ -27,7 +27,7 @@ use crate::engine::pass::{
 use crate::engine::ports::{Clock as _, RemoteError};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
-use crate::icloud::drive::{ICloudDrive, Pulse};
+use crate::icloud::drive::{ICloudDrive, Pulse, TrashPulse};
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::model::state::GuardState;
@@ -54,6 +54,8 @@ pub(super) enum News {
     Walked(Box<Walked>),
     /// The cheap look at iCloud is over.
     Checked(Result<Pulse, RemoteError>),
+    /// The look at the trash is over.
+    TrashChecked(Result<TrashPulse, RemoteError>),
     /// The stored session was read again: whether it is another one now, and whether somebody said so.
     SessionRead { read: Result<bool, String>, told: bool },
 }
@@ -215,6 +217,14 @@ pub(super) fn check(there: Arc<There>, news: Sender<News>) -> io::Result<JoinHan
     spawn("icloudds-check", move || {
         let pulse = there.remote.check();
         drop(news.send(News::Checked(pulse)));
+    })
+}
+
+/// Asks iCloud cheaply whether anything came into the trash. This may take long, and nothing waits for it.
+pub(super) fn check_trash(there: Arc<There>, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+    spawn("icloudds-trash", move || {
+        let pulse = there.remote.check_trash();
+        drop(news.send(News::TrashChecked(pulse)));
     })
 }
 

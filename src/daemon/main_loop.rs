@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use super::dumps::Dumps;
 use super::jobs::{Here, News, There};
 use super::schedule::{Periods, Schedule};
+use super::trash_watch::TrashWatch;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
 use crate::app::drive::Drive;
@@ -171,6 +172,7 @@ pub(super) struct Loop {
     /// Since when, once a signal came.
     pub(super) stopping: Option<Instant>,
     pub(super) pulse: Option<Pulse>,
+    pub(super) trash: TrashWatch,
     pub(super) tracker: Tracker,
     pub(super) status_file: StatusFile,
     pub(super) systemd: Systemd,
@@ -214,6 +216,7 @@ impl Loop {
         let mut this = Self {
             settings: settings(config),
             schedule: Schedule::new(periods(config), now),
+            trash: TrashWatch::new(now + periods(config).check),
             debounce: Debounce::new(config.sync.debounce_period),
             tracker: Tracker::new(facts, clock.now().whole_seconds()),
             dumps: Dumps::of(config),

@@ -16,6 +16,7 @@ mod next;
 mod reload;
 mod schedule;
 mod tell;
+mod trash_watch;
 mod watching;
 
 use std::sync::Arc;

@@ -11,7 +11,8 @@ use crate::app::report::{tell_notes, tell_unsettled};
 use crate::engine::operation::NoteKind;
 use crate::engine::pass::{HereReport, PassError, Phase, Report, Settings};
 use crate::engine::ports::{Clock as _, RemoteError};
-use crate::icloud::drive::Pulse;
+use crate::icloud::drive::{Pulse, TrashPulse};
+use crate::model::ItemId;
 use crate::status::Pending;
 
 /// How often in a row a pass is planned again without another look at iCloud.
@@ -45,6 +46,7 @@ impl Loop {
                 self.asking = None;
                 self.checked(pulse);
             }
+            News::TrashChecked(pulse) => self.trash_checked(pulse),
             News::Walked(walked) => {
                 self.asking = None;
                 self.walk_over(*walked);
@@ -106,6 +108,7 @@ impl Loop {
 
     fn checked(&mut self, pulse: Result<Pulse, RemoteError>) {
         let now = Instant::now();
+        self.root_listed(now);
         match pulse {
             Ok(pulse) => {
                 if std::mem::take(&mut self.away) {
@@ -126,11 +129,36 @@ impl Loop {
         }
     }
 
+    /// The root of iCloud was listed: where that takes long, it is left alone for a while.
+    fn root_listed(&mut self, now: Instant) {
+        let rest = self.there.as_ref().map_or(Duration::ZERO, |there| there.remote.root_rest());
+        let walks_there =
+            self.owner.as_ref().is_some_and(|owner| owner.root_id == ItemId::drive_root().to_string());
+        self.schedule.root_rests(rest, walks_there, now);
+    }
+
+    fn trash_checked(&mut self, pulse: Result<TrashPulse, RemoteError>) {
+        let now = Instant::now();
+        let rest = self.there.as_ref().map_or(Duration::ZERO, |there| there.remote.trash_rest());
+        self.trash.over(self.schedule.periods.check, rest, now);
+        match pulse {
+            Ok(pulse) => {
+                if self.trash.changed(pulse) {
+                    log::debug!("something came into iCloud's trash, or left it");
+                    self.schedule.refresh_soon(now);
+                }
+            }
+            // Whether iCloud is there, other calls tell: the trash alone may be what it cannot list.
+            Err(error) => log::debug!("the trash cannot be listed: {error}"),
+        }
+    }
+
     fn walk_over(&mut self, walked: Walked) {
         let now = Instant::now();
         match walked.result {
             Ok(view) => {
                 self.schedule.walked(walked.took, now);
+                self.root_listed(now);
                 self.there_ok = true;
                 self.plan_due = true;
                 self.walked = true;

@@ -33,6 +33,7 @@ impl Loop {
         }
         self.cut_pass_short(now);
         self.next_there(now);
+        self.look_at_trash(now);
         self.next_here(now);
     }
 
@@ -66,7 +67,7 @@ impl Loop {
             // Nothing is due, or somebody else comes first.
         } else if self.away {
             self.start_check(now);
-        } else if self.asked || self.schedule.refresh_at <= now {
+        } else if self.asked || self.schedule.walk_at() <= now {
             self.start_walk(now);
         } else if self.schedule.check_at <= now {
             self.start_check(now);
@@ -113,6 +114,29 @@ impl Loop {
         let Some(there) = self.there.clone() else { return };
         let thread = jobs::check(there, self.news_in.clone());
         self.asks(Asking::Check, thread, now);
+    }
+
+    /// Whether iCloud may be asked for its trash: it is there, and nobody wants it left alone.
+    fn may_look_at_trash(&self, now: Instant) -> bool {
+        self.there.is_some()
+            && !self.away
+            && !self.paused
+            && self.owner.is_some()
+            && self.session_look.is_none()
+            && !self.schedule.there.must_wait(now)
+    }
+
+    /// Begins a look at iCloud's trash, beside everything else.
+    fn look_at_trash(&mut self, now: Instant) {
+        if !self.may_look_at_trash(now) || !self.trash.is_due(now) {
+            return;
+        }
+        let Some(there) = self.there.clone() else { return };
+        self.trash.begins();
+        if let Err(error) = jobs::check_trash(there, self.news_in.clone()) {
+            log::warn!("cannot start a thread: {error}");
+            self.trash.over(self.schedule.periods.check, Duration::ZERO, now);
+        }
     }
 
     fn asks(&mut self, who: Asking, thread: std::io::Result<JoinHandle<()>>, now: Instant) {
@@ -335,6 +359,7 @@ impl Loop {
         by(self.state_changes_at());
         by(self.session_look);
         by(self.enough_at().filter(|at| *at > now));
+        by(self.trash.due_at().filter(|_| self.may_look_at_trash(now)));
         let waits_there = self.schedule.there.not_before.filter(|at| *at > now);
         if self.asking.is_none() && self.running != Running::Pass && self.session_look.is_none() {
             match waits_there {
@@ -342,7 +367,7 @@ impl Loop {
                 None if self.paused || self.owner.is_none() || self.there.is_none() => {}
                 None if self.plan_call.is_some() => {}
                 None => {
-                    by(Some(self.schedule.refresh_at));
+                    by(Some(self.schedule.walk_at()));
                     by(Some(self.schedule.check_at));
                 }
             }

@@ -81,6 +81,10 @@ pub(super) struct Schedule {
     rest_until: Instant,
     /// How long the last walk took.
     walk_took: Duration,
+    /// The root of iCloud is not listed before, since its last answer took long.
+    root_at: Instant,
+    /// Whether a walk lists that root.
+    walks_root: bool,
     unsettled: u32,
 }
 
@@ -97,6 +101,8 @@ impl Schedule {
             here: Patience::default(),
             rest_until: now,
             walk_took: Duration::ZERO,
+            root_at: now,
+            walks_root: false,
             unsettled: 0,
         }
     }
@@ -108,6 +114,19 @@ impl Schedule {
         self.walk_took = took;
         self.refresh_at = (now + self.periods.refresh).max(self.rest_until);
         self.check_at = now + self.periods.check;
+    }
+
+    /// The root of iCloud was listed, and should be left alone for `rest` (`docs/protocol.md` §8.1); `walks_root` says whether a
+    /// walk lists it too.
+    pub fn root_rests(&mut self, rest: Duration, walks_root: bool, now: Instant) {
+        self.root_at = now + rest;
+        self.walks_root = walks_root;
+        self.check_at = self.check_at.max(self.root_at);
+    }
+
+    /// When a walk through iCloud is due.
+    pub fn walk_at(&self) -> Instant {
+        if self.walks_root { self.refresh_at.max(self.root_at) } else { self.refresh_at }
     }
 
     /// How long a pass may carry things out before both sides are looked at again: long against what a look takes, so that a first
@@ -160,6 +179,7 @@ impl Schedule {
         self.there.over();
         self.here.over();
         self.refresh_at = now;
+        self.root_at = now;
     }
 }
 
@@ -205,6 +225,25 @@ mod tests {
         assert_eq!(schedule.refresh_at, now + Duration::from_secs(90));
         schedule.walked(Duration::from_secs(100), now);
         assert_eq!(schedule.refresh_at, now + Duration::from_secs(300));
+    }
+
+    #[test]
+    fn a_slow_root_is_listed_seldom_and_a_quick_one_as_ever() {
+        let (now, seconds) = (Instant::now(), Duration::from_secs);
+        let mut schedule = schedule(now);
+        schedule.check_at = now + seconds(20);
+        schedule.root_rests(seconds(4), true, now);
+        schedule.refresh_at = now;
+        assert_eq!(schedule.check_at, now + seconds(20));
+        assert_eq!(schedule.walk_at(), now + seconds(4));
+        schedule.root_rests(seconds(300), true, now);
+        schedule.refresh_soon(now);
+        assert_eq!((schedule.check_at, schedule.walk_at()), (now + seconds(300), now + seconds(300)));
+        schedule.root_rests(seconds(300), false, now);
+        assert_eq!(schedule.walk_at(), now, "a walk below another folder does not list the root");
+        schedule.root_rests(seconds(300), true, now);
+        schedule.hurry(now);
+        assert_eq!(schedule.walk_at(), now, "a person asked");
     }
 
     #[test]

@@ -121,13 +121,11 @@ impl Item {
         }
     }
 
-    /// Name and extension joined (§7.4); a folder's dot stays in its name.
+    /// Name and extension joined, whatever the item is: the service splits folders' names too (§7.4).
     pub fn full_name(&self) -> String {
         let name = self.name.as_deref().unwrap_or("");
         match self.extension.as_deref() {
-            Some(extension) if !extension.is_empty() && !matches!(self.kind(), RemoteKind::Folder) => {
-                format!("{name}.{extension}")
-            }
+            Some(extension) if !extension.is_empty() => format!("{name}.{extension}"),
             _ => name.to_owned(),
         }
     }

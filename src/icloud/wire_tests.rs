@@ -35,7 +35,14 @@ fn names_are_joined_as_the_service_splits_them() {
         (".bashrc", json!(""), "FILE", ".bashrc"),
         ("plain", json!(null), "FILE", "plain"),
         ("v1.2", json!(null), "FOLDER", "v1.2"),
-        ("v1", json!("2"), "FOLDER", "v1"),
+        ("v1", json!("2"), "FOLDER", "v1.2"),
+        ("x.tar", json!("gz"), "FOLDER", "x.tar.gz"),
+        ("", json!("config"), "FOLDER", ".config"),
+        (".config", json!(""), "FOLDER", ".config"),
+        ("a.", json!(null), "FOLDER", "a."),
+        ("v1 2", json!("2"), "FOLDER", "v1 2.2"),
+        ("Final", json!("Cut"), "APP_LIBRARY", "Final.Cut"),
+        ("share", json!("d"), "SHARED_FOLDER", "share.d"),
         ("n", json!(7), "FILE", "n.7"),
     ] {
         let shown = file(json!({"name": name, "extension": extension, "type": kind}));

@@ -64,7 +64,8 @@ fn read(body: &Value) -> Result<Commit, String> {
         parent: text(&body["path"]["starting_document_id"], "path.starting_document_id")?,
         name: text(&body["path"]["path"], "path.path")?,
         allow_conflict: body["allow_conflict"].as_bool().ok_or("allow_conflict is missing")?,
-        size: body["data"]["size"].as_u64().ok_or("data.size is missing")?,
+        // Some clients leave out what is 0.
+        size: body["data"]["size"].as_u64().unwrap_or(0),
         receipt: body["data"]["receipt"].as_str().map(str::to_owned),
         signature: body["data"]["signature"].as_str().map(str::to_owned),
         executable: body["file_flags"]["is_executable"].as_bool().unwrap_or(false),

@@ -133,18 +133,23 @@ fn upload(mut call: Call) -> Response {
     if !is_open {
         return Response::text(404, "no such upload slot");
     }
+    let form = call.request.header("content-type").unwrap_or_default();
+    let form = form.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     let (content, hashes) = match receive(&mut call) {
         Ok(writer) => writer.finish(),
         Err(cause) => return Response::text(400, &format!("the upload broke off or is malformed: {cause}")),
     };
     let size = content.len();
     with_drive(call.core, |drive, switches| {
+        drive.staging.forms.push(form);
         if size == 0 && switches.zero_up == ZeroUp::Status4xx {
             return Response::text(400, "empty content");
         }
         let full = drive.staging.quota_used.saturating_add(size) > switches.quota_left;
-        if switches.quota == Quota::Content507 && full {
-            return Response::text(507, "Quota exceeded");
+        match switches.quota {
+            Quota::Content413 if full => return Response::text(413, "Request Entity Too Large"),
+            Quota::Content507 if full => return Response::text(507, "Quota exceeded"),
+            _ => {}
         }
         let receipt = (size > 0).then(|| Staging::receipt(&token));
         let Some(slot) = drive.staging.slot(&token) else {

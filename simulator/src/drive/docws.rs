@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::answers::{bad_request, error, not_found};
-use super::model::content::Hashes;
+use super::model::content::{Content, Hashes};
 use super::model::id::CLOUD_DOCS;
 use super::model::view::View;
 use super::model::{Ix, ROOT};
@@ -11,7 +11,7 @@ use super::staging::{Download, Slot};
 use super::{Call, commit, listing, no_such_call, wire, with_drive, with_hashes};
 use crate::http::Response;
 use crate::route::Service;
-use crate::switches::{Gone, Quota, Sig, Switches, Zero};
+use crate::switches::{BodyLag, Gone, Quota, Sig, Switches, Zero};
 
 /// Answers one call to docws. `upload_token` is what a slot request may carry (`docs/protocol.md §12.1`).
 pub(crate) fn handle(mut call: Call, upload_token: &str) -> Response {
@@ -72,9 +72,17 @@ fn download_info(call: &Call, zone: &str, doc: &str) -> Result<Response, Respons
             let now_ms = drive.model.now_ms();
             let expires_ms = now_ms.saturating_add(life_ms);
             let item = drive.model.item(ix);
+            let lag_ms = i64::try_from(switches.body_lag_time.as_millis()).unwrap_or(i64::MAX / 4);
+            let lags = item.content_at_ms.saturating_add(lag_ms) > now_ms;
             let download = match (&item.content, drive.model.package(ix)) {
+                (Some(_), _) if lags && switches.body_lag == BodyLag::Absent => None,
                 (Some(content), _) => {
-                    Some(Download::File { name: view.name.clone(), content: content.clone() })
+                    let content = match switches.body_lag {
+                        BodyLag::Empty if lags => Content::empty(),
+                        BodyLag::Short if lags => content.first_half().unwrap_or_else(|_| Content::empty()),
+                        _ => content.clone(),
+                    };
+                    Some(Download::File { name: view.name.clone(), content })
                 }
                 (None, Some(members)) => {
                     Some(Download::Package { name: view.name.clone(), members: members.to_vec() })
@@ -222,10 +230,7 @@ fn recent(call: &Call) -> Response {
 }
 
 fn raw_item(view: &View) -> Value {
-    let (name, extension) = match view.counts {
-        None => super::model::names::split(&view.name),
-        Some(_) => (&*view.name, ""),
-    };
+    let (name, extension) = &view.parts;
     json!({
         "item_id": wire::item_id(view),
         "item_info": {

@@ -1,5 +1,7 @@
 //! The reading calls of drivews (`docs/protocol.md §8`, `§9`, `§14`).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::answers::{bad_request, not_found};
@@ -30,35 +32,64 @@ pub(crate) fn folders(mut call: Call) -> Response {
     let Some(wanted) = body.as_array() else { return bad_request("an array of folders was expected") };
     *call.core.state().counts.entry("listing.folders".to_owned()).or_default() += wanted.len() as u64;
     with_drive(call.core, |drive, switches| {
-        let refused = match switches.batch {
-            Batch::RefuseOver(limit) => wanted.len() > limit,
-            Batch::Status400 => wanted.len() > 1,
-            Batch::Ok | Batch::DropSome | Batch::Shuffle => false,
-        };
-        if refused {
-            return bad_request("too many folders in one call");
-        }
-        let entries = wanted.iter().map(|entry| list_one(drive, switches, entry)).collect();
-        let mut answers = match gather(entries, switches) {
-            Ok(answers) => answers,
-            Err(answer) => return answer,
-        };
-        if answers.len() > 1 {
-            match switches.batch {
-                // Every third answer, the second one first.
-                Batch::DropSome => {
-                    let mut at = 0;
-                    answers.retain(|_| {
-                        at += 1;
-                        at % 3 != 2
-                    });
-                }
-                Batch::Shuffle => answers.reverse(),
-                Batch::Ok | Batch::RefuseOver(_) | Batch::Status400 => {}
+        let delay = cost(drive, switches, wanted);
+        let mut response = list_all(drive, switches, wanted);
+        response.delay = delay;
+        response
+    })
+}
+
+/// How long the service takes for these folders: most take next to nothing, the root and the trash may take half a minute.
+fn cost(drive: &mut Drive, switches: &Switches, wanted: &[Value]) -> Duration {
+    let mut delay = Duration::ZERO;
+    let mut costly = false;
+    for drivewsid in wanted.iter().filter_map(|entry| entry["drivewsid"].as_str()) {
+        if is_trash_root(drivewsid) {
+            drive.asked.trash += 1;
+            costly = true;
+            delay += switches.slow_trash;
+        } else if drive.model.find_drivewsid(drivewsid) == Some(ROOT) {
+            drive.asked.root += 1;
+            costly = true;
+            let changes = drive.model.changes();
+            if drive.root_listed_at.replace(changes).is_some_and(|before| before != changes) {
+                delay += switches.slow_root;
             }
         }
-        Response::json(200, &Value::Array(answers))
-    })
+    }
+    drive.asked.mixed += u64::from(costly && wanted.len() > 1);
+    delay
+}
+
+fn list_all(drive: &mut Drive, switches: &Switches, wanted: &[Value]) -> Response {
+    let refused = match switches.batch {
+        Batch::RefuseOver(limit) => wanted.len() > limit,
+        Batch::Status400 => wanted.len() > 1,
+        Batch::Ok | Batch::DropSome | Batch::Shuffle => false,
+    };
+    if refused {
+        return bad_request("too many folders in one call");
+    }
+    let entries = wanted.iter().map(|entry| list_one(drive, switches, entry)).collect();
+    let mut answers = match gather(entries, switches) {
+        Ok(answers) => answers,
+        Err(answer) => return answer,
+    };
+    if answers.len() > 1 {
+        match switches.batch {
+            // Every third answer, the second one first.
+            Batch::DropSome => {
+                let mut at = 0;
+                answers.retain(|_| {
+                    at += 1;
+                    at % 3 != 2
+                });
+            }
+            Batch::Shuffle => answers.reverse(),
+            Batch::Ok | Batch::RefuseOver(_) | Batch::Status400 => {}
+        }
+    }
+    Response::json(200, &Value::Array(answers))
 }
 
 /// Makes one answer of many; a call about nothing but missing ids may be refused as a whole (S-gone).

@@ -44,6 +44,10 @@ pub struct Drive {
     broken: Vec<String>,
     /// Ids that already answered "gone" once (S-flap).
     flapped: HashSet<Ix>,
+    /// How often the two listings that cost the service much were asked for.
+    pub asked: Asked,
+    /// The drive's changes when the root was last listed.
+    root_listed_at: Option<u64>,
     /// How often each folder was listed (S-short strikes every other time).
     listed: HashMap<Ix, u64>,
     /// Hashes of contents by item, with the content's change number.
@@ -60,10 +64,23 @@ impl Drive {
             unknown_creates: 0,
             broken: Vec::new(),
             flapped: HashSet::new(),
+            asked: Asked::default(),
+            root_listed_at: None,
             listed: HashMap::new(),
             hashes: HashMap::new(),
         }
     }
+}
+
+/// How often the two listings that cost the service much were asked for (`docs/protocol.md` §8.1, §9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Asked {
+    /// The root's.
+    pub root: u64,
+    /// The trash's.
+    pub trash: u64,
+    /// Either in one request with another folder, which then waits for it.
+    pub mixed: u64,
 }
 
 impl Default for Drive {

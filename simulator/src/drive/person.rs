@@ -14,8 +14,9 @@ use super::model::journal::{self, Entry, Lost};
 use super::model::replace::NewFile;
 use super::model::{Actor, Ix, Model, ROOT, Refusal};
 use super::package::Member;
-use super::{Drive, with_drive};
+use super::{Asked, Drive, with_drive};
 use crate::sim::Core;
+use crate::switches::Names;
 
 /// The Drive as another device of the account has it. All paths are relative to the Drive's root, with `/`;
 /// app libraries and shared folders are entered by their names.
@@ -130,7 +131,7 @@ impl<'a> Person<'a> {
     ///
     /// [`PersonError`]; nothing was done.
     pub fn rename(&self, path: &str, new_name: &str) -> Result<(), PersonError> {
-        self.change(path, |model, ix| model.rename(ix, None, new_name).map(|_| ()))
+        self.change(path, |model, ix| model.rename(ix, None, &typed(model, new_name)).map(|_| ()))
     }
 
     /// Moves an item into an existing folder (`""` is the root).
@@ -187,6 +188,38 @@ impl<'a> Person<'a> {
     /// Adds a folder that somebody else shares with the account (shown as S-shared says).
     pub fn shared_folder(&self, name: &str) {
         with_drive(self.core, |drive, _| drive.model.add_shared_folder(name));
+    }
+
+    /// How often the root and the trash were listed so far.
+    pub fn asked(&self) -> Asked {
+        with_drive(self.core, |drive, _| drive.asked)
+    }
+
+    /// Makes a package of a flat document, which keeps its id.
+    ///
+    /// # Errors
+    ///
+    /// [`PersonError`] when there is no file of that path.
+    pub fn flip(&self, path: &str, members: Vec<Member>) -> Result<(), PersonError> {
+        with_drive(self.core, |drive, _| {
+            let ix = find(&drive.model, path)?;
+            drive
+                .model
+                .become_package(ix, members)
+                .map_err(|refusal| PersonError::Refused(path.to_owned(), refusal))
+        })
+    }
+
+    /// Opens a file in an editor on the web and changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`PersonError`] when nothing is there.
+    pub fn open(&self, path: &str) -> Result<(), PersonError> {
+        with_drive(self.core, |drive, _| {
+            let ix = find(&drive.model, path)?;
+            drive.model.open(ix).map_err(|refusal| PersonError::Refused(path.to_owned(), refusal))
+        })
     }
 
     /// Everything in the tree, without the trash, by path in composed form (NFC). Two siblings whose names are
@@ -307,11 +340,19 @@ fn make_folders(model: &mut Model, path: &str) -> Result<Ix, PersonError> {
         at = match model.child_named(at, part) {
             Some(child) => child,
             None => model
-                .create_folder(at, part)
+                .create_folder(at, &typed(model, part))
                 .map_err(|refusal| PersonError::Refused(path.to_owned(), refusal))?,
         };
     }
     Ok(at)
+}
+
+/// A name as another device writes it: Apple's give the decomposed form (`docs/protocol.md` §7.4).
+fn typed(model: &Model, name: &str) -> String {
+    match model.switches().names {
+        Names::AsSent => name.nfd().collect(),
+        Names::NfdCaseSensitive | Names::Nfc | Names::CaseInsensitive => name.to_owned(),
+    }
 }
 
 fn split_path(path: &str) -> (&str, &str) {
@@ -325,8 +366,13 @@ fn write_file(model: &mut Model, path: &str, content: Content, mtime_ms: i64) ->
         Some(existing) => model.replace(existing, content, mtime_ms, Actor::Person).map(|_| existing),
         None => {
             let doc = model.new_doc();
-            let file =
-                NewFile { name: name.to_owned(), content, mtime_ms, btime_ms: mtime_ms, executable: false };
+            let file = NewFile {
+                name: typed(model, name),
+                content,
+                mtime_ms,
+                btime_ms: mtime_ms,
+                executable: false,
+            };
             model.add_file(parent, doc, file, false, Actor::Person)
         }
     };
@@ -338,7 +384,7 @@ fn write_package(model: &mut Model, path: &str, members: Vec<Member>) -> Result<
     let parent = make_folders(model, folder)?;
     let written = match model.child_named(parent, name) {
         Some(existing) => model.replace_package(existing, members),
-        None => model.add_package(parent, name, members).map(|_| ()),
+        None => model.add_package(parent, &typed(model, name), members).map(|_| ()),
     };
     written.map_err(|refusal| PersonError::Refused(path.to_owned(), refusal))
 }

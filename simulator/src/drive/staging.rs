@@ -62,6 +62,8 @@ pub struct Staging {
     seed: u64,
     /// Bytes that commits have taken of the quota.
     pub quota_used: u64,
+    /// The content types of the contents that came in, without their parameters.
+    pub forms: Vec<String>,
     /// Downloads answered; makes each zip of a package another one (S-package).
     pub packages_sent: u32,
 }
@@ -81,6 +83,7 @@ impl Staging {
             drawn: 0,
             seed,
             quota_used: 0,
+            forms: Vec::new(),
             packages_sent: 0,
         }
     }

@@ -9,7 +9,6 @@ use serde_json::{Value, json};
 
 use super::model::content::Hashes;
 use super::model::item::Kind;
-use super::model::names;
 use super::model::view::View;
 use crate::fault::mix;
 use crate::switches::Sig;
@@ -47,7 +46,7 @@ pub(crate) fn read_item_id(id: &str) -> Option<(String, String)> {
 /// An item in a drivews answer, without `status`.
 pub(crate) fn item(view: &View) -> Value {
     let is_file = view.counts.is_none();
-    let (name, extension) = if is_file { names::split(&view.name) } else { (&*view.name, "") };
+    let (name, extension) = &view.parts;
     let mut json = json!({
         "drivewsid": view.drivewsid,
         "docwsid": view.doc.to_string(),
@@ -61,10 +60,10 @@ pub(crate) fn item(view: &View) -> Value {
     if let Some(parent) = &view.parent {
         json["parentId"] = json!(parent);
     }
+    if !extension.is_empty() {
+        json["extension"] = json!(extension);
+    }
     if is_file {
-        if !extension.is_empty() {
-            json["extension"] = json!(extension);
-        }
         json["size"] = json!(view.size);
         json["dateModified"] = json!(date(view.modified_ms));
         json["dateChanged"] = json!(pacific_date(view.changed_ms));

@@ -212,8 +212,9 @@ impl Connection {
             let entered = self.handler.enter(&request);
             let response = self.handler.handle(request);
             let pace = self.handler.pace();
-            if !pace.latency.is_zero() {
-                self.stop.pause(pace.latency)?;
+            let wait = pace.latency + response.delay;
+            if !wait.is_zero() {
+                self.stop.pause(wait)?;
             }
             drop(entered);
             let reusable = keep_alive && lock(&wire).drain(MAX_DRAIN);
@@ -303,7 +304,7 @@ impl Connection {
         keep: bool,
         pace: Pace,
     ) -> io::Result<()> {
-        let Response { status, headers, body, fault } = response;
+        let Response { status, headers, body, fault, delay: _ } = response;
         if fault == WireFault::CloseBeforeReply {
             return Ok(());
         }

@@ -118,14 +118,32 @@ switch! {
 switch! {
     /// `S-names`: how names are stored and compared (question 10).
     Names {
+        /// Stored and compared as sent; what other devices make is NFD.
+        AsSent = "as-sent",
         /// Stored NFD, compared with case.
         NfdCaseSensitive = "NFD+case-sensitive",
-        /// Stored and compared as sent.
-        AsSent = "as-sent",
         /// Stored NFC, compared with case.
         Nfc = "NFC",
         /// Stored NFD, compared without case.
         CaseInsensitive = "case-insensitive",
+    }
+}
+switch! {
+    /// `S-folder-ext`: whether a folder's name is split at its last dot as a file's is (question 10).
+    FolderExt {
+        /// It is: `v1.2` is shown as name `v1` and extension `2`.
+        Split = "split",
+        /// The whole name stays in `name`.
+        Whole = "whole",
+    }
+}
+switch! {
+    /// `S-leading-dot`: how `.bashrc` is shown (question 10).
+    LeadingDot {
+        /// As a name without an extension.
+        Name = "name",
+        /// As an extension without a name.
+        Extension = "extension",
     }
 }
 switch! {
@@ -160,6 +178,8 @@ switch! {
 switch! {
     /// `S-putback`: what put-back returns (question 12).
     Putback {
+        /// The same id, and the name that it bears in the trash, where names are unique: `Name 2.ext` if another had it there.
+        NumberedInTrash = "numbered-in-trash",
         /// The same id and name.
         Same = "same",
         /// Another name.
@@ -217,12 +237,25 @@ switch! {
 switch! {
     /// `S-url-dead`: the answer to an expired content URL (question 15).
     UrlDead {
-        /// HTTP 403.
-        Status403 = "403",
         /// HTTP 410.
         Status410 = "410",
+        /// HTTP 403.
+        Status403 = "403",
         /// HTTP 404.
         Status404 = "404",
+    }
+}
+switch! {
+    /// `S-body-lag`: a content that lags behind its listing, for [`super::Switches::body_lag_time`] after it came.
+    BodyLag {
+        /// It never does.
+        None = "none",
+        /// The file is served without a byte.
+        Empty = "empty",
+        /// Half of it is served.
+        Short = "short",
+        /// by_id names no address.
+        Absent = "absent",
     }
 }
 switch! {
@@ -243,6 +276,8 @@ switch! {
         None = "none",
         /// 413 when a slot is asked for.
         Slot413 = "413-at-slot",
+        /// 413 from the content host.
+        Content413 = "413-at-content",
         /// 507 when a slot is asked for.
         Slot507 = "507-at-slot",
         /// 507 from the content host.

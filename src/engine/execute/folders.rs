@@ -114,6 +114,10 @@ impl Lane<'_> {
             Ok(item) => item,
             // It may have been made, or somebody else's has the name: either is the folder we want. A new
             // folder's id is unknown and listings may lag, so it is made again only when they must show it.
+            Err(RemoteError::Uncertain(why)) if *parent == ItemId::drive_root() => {
+                // Listing the root right after a write takes half a minute; the next look at iCloud shows it as well.
+                return Err(StepFailure::Again { why, after: Some(LISTINGS_LAG) });
+            }
             Err(RemoteError::Uncertain(why)) => {
                 return match verified_calls::holder(remote, parent, wanted, None) {
                     Ok(Some(item)) => Ok(item),

@@ -19,8 +19,9 @@ pub enum RemoteError {
     /// The service refuses it for good: the name, the size, the kind.
     #[error("iCloud refuses it: {0}")]
     Refused(String),
-    /// The account's storage is full.
-    #[error("the iCloud storage is full: {0}")]
+    /// The account's storage is full, or the file is larger than the service takes: one answer means both (`docs/protocol.md`
+    /// §16.1).
+    #[error("the iCloud storage is full, or the file is larger than the service takes: {0}")]
     Quota(String),
     /// The service is busy or throttles; all short retries are used up. Nothing was done.
     #[error("iCloud is busy: {message}")]

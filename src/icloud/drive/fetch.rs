@@ -16,6 +16,8 @@ use crate::icloud::http::{Call, Head, HttpError, Limits, Method, Payload};
 const MOST_REDIRECTS: u32 = 5;
 /// After so many failures of one address another is asked for (§11.3).
 const FAILURES_OF_ADDRESS: u32 = 2;
+/// An address is asked for anew when less than this is left of its life, in seconds (§11.3).
+const LEFT_AT_LEAST: i64 = 60;
 /// Transfers that end early more often than this are left for another time.
 const MOST_BREAKS: u32 = 5;
 
@@ -68,7 +70,13 @@ impl ICloudDrive {
         let clock = &*self.client.clock;
         let mut offer = offer.clone();
         let mut backoff = self.client.backoff();
-        let (mut renewed_address, mut failures, mut breaks) = (false, 0, 0);
+        let (mut failures, mut breaks) = (0, 0);
+        // How far the transfer was when the last address was refused: one that was good for a while may be over again.
+        let mut refused_at = None;
+        if is_nearly_over(&offer.url, clock.now().whole_seconds()) {
+            // A fresh one that looks over as well is taken: then it is this machine's clock that is wrong.
+            offer = self.renew(&offer, &mut job)?;
+        }
         loop {
             match self.fetch_once(&offer, &mut job)? {
                 Outcome::Done => {
@@ -79,12 +87,12 @@ impl ICloudDrive {
                     job.no_range = true;
                     job.restart()?;
                 }
-                Outcome::Address(status) if renewed_address => {
+                Outcome::Address(status) if refused_at == Some(job.at) => {
                     let words = format!("the content server refuses a fresh address: HTTP {status}");
                     return Err(RemoteError::Damaged(words));
                 }
                 Outcome::Address(_) => {
-                    renewed_address = true;
+                    refused_at = Some(job.at);
                     offer = self.renew(&offer, &mut job)?;
                 }
                 Outcome::Busy(status, retry_after) => {
@@ -330,6 +338,14 @@ fn fits(head: &Head, job: &Job<'_>) -> bool {
     range().is_some_and(|(first, last, total)| {
         first == job.at && last.checked_add(1) == Some(total) && job.size.is_none_or(|size| size == total)
     })
+}
+
+/// Whether an address says that its life ends soon: `e` is its end in Unix seconds (§11.3).
+fn is_nearly_over(url: &str, now: i64) -> bool {
+    let end = Url::parse(url).ok().and_then(|url| {
+        url.query_pairs().find(|(name, _)| name == "e").and_then(|(_, end)| end.parse::<i64>().ok())
+    });
+    end.is_some_and(|end| end.saturating_sub(now) < LEFT_AT_LEAST)
 }
 
 fn redirected(from: &str, head: &Head) -> Option<String> {

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::client::{Ask, Failure, Treat, in_parallel};
+use super::slow::SlowListing;
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
@@ -31,12 +32,14 @@ pub struct Pulse {
     pub file_count: Option<u64>,
     /// The root's children and their etags, by id.
     pub root_items: Vec<(ItemId, Etag)>,
-    /// The trash's top-level entries and their etags, by id.
-    pub trash_items: Vec<(ItemId, Etag)>,
 }
 
+/// As [`Pulse`], of the trash: its top-level entries and their etags, by id.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrashPulse(pub Vec<(ItemId, Etag)>);
+
 impl ICloudDrive {
-    /// One request for root and trash, small answers (`docs/sync.md` §7). While the service is away this is the one
+    /// One request for the root, a small answer (`docs/sync.md` §7). While the service is away this is the one
     /// call that asks it again.
     ///
     /// # Errors
@@ -44,43 +47,22 @@ impl ICloudDrive {
     /// As every read.
     pub fn check(&self) -> Result<Pulse, RemoteError> {
         self.client.try_again();
-        let root = ItemId::drive_root();
-        let ids = [drivewsid(&root, true), TRASH.to_owned()];
-        let mut entries = Vec::new();
-        if !self.lists_singly.load(Ordering::Relaxed) {
-            match self.request(&ids, true, Treat::ReadOnce) {
-                Ok(found) => entries = found,
-                Err(failure) if failure.may_blame_batch() => self.learn_single(&failure),
-                Err(failure) => return Err(failure.into()),
-            }
-        }
-        let from = |entries: Vec<Item>, is_trash: bool| {
-            entries.into_iter().find(|entry| {
-                entry.refusal().is_none()
-                    && if is_trash { entry.is_trash() } else { entry.id().as_ref() == Some(&root) }
-            })
-        };
-        let (trash, rest): (Vec<_>, Vec<_>) = entries.into_iter().partition(Item::is_trash);
-        let trash = match from(trash, true) {
-            Some(entry) => entry.listing(&RemoteParent::Trash, true).ok_or_else(unreadable)?,
-            None => self.list_trash_as(true)?,
-        };
-        let root = match from(rest, false) {
-            Some(entry) => entry.listing(&RemoteParent::Folder(root.clone()), true).ok_or_else(unreadable)?,
-            None => self.list_alone(&root, true)?,
-        };
-        let marks = |listing: Listing| {
-            let mut marks: Vec<_> =
-                listing.items.into_iter().map(|item| (item.entry.id, item.entry.etag)).collect();
-            marks.sort_by(|a, b| a.0.cmp(&b.0));
-            marks
-        };
+        let root = self.list_alone(&ItemId::drive_root(), true)?;
         Ok(Pulse {
             root_etag: root.folder.etag.clone(),
             file_count: root.folder.file_count,
             root_items: marks(root),
-            trash_items: marks(trash),
         })
+    }
+
+    /// One request for the trash, a small answer. Nothing may wait for it: where the account is large it takes half
+    /// a minute (`docs/protocol.md` §9).
+    ///
+    /// # Errors
+    ///
+    /// As every read; [`RemoteError::Busy`] without asking while [`ICloudDrive::trash_rest`] lasts.
+    pub fn check_trash(&self) -> Result<TrashPulse, RemoteError> {
+        Ok(TrashPulse(marks(self.list_trash_as(true, Treat::ReadOnce)?)))
     }
 
     /// Finds the folder that `sync.remote_root` names, part by part; the first part may also be the
@@ -125,16 +107,21 @@ impl ICloudDrive {
     }
 
     pub(super) fn list_folders(&self, folders: &[ItemId], brief: bool) -> Vec<Result<Listing, RemoteError>> {
-        let batch = if self.lists_singly.load(Ordering::Relaxed) { 1 } else { self.options.batch };
-        let mut results: Vec<Option<Result<Listing, RemoteError>>> = if batch == 1 {
-            folders.iter().map(|_| None).collect()
-        } else {
-            let batches: Vec<_> = folders.chunks(batch).collect();
-            in_parallel(self.options.max_workers, &batches, |batch| self.list_batch(batch, brief))
-                .into_iter()
-                .flatten()
-                .collect()
-        };
+        let batch = if self.lists_singly.load(Ordering::Relaxed) { 1 } else { self.options.list_batch };
+        let mut results: Vec<Option<Result<Listing, RemoteError>>> = folders.iter().map(|_| None).collect();
+        if batch > 1 {
+            // The root may take half a minute, which would hold up whatever is asked for with it.
+            let root = ItemId::drive_root();
+            let together: Vec<usize> = (0..folders.len()).filter(|at| folders[*at] != root).collect();
+            let batches: Vec<_> = together.chunks(batch).collect();
+            let listed = in_parallel(self.options.max_workers, &batches, |batch| {
+                let ids: Vec<_> = batch.iter().map(|at| folders[*at].clone()).collect();
+                self.list_batch(&ids, brief)
+            });
+            for (at, listing) in together.iter().zip(listed.into_iter().flatten()) {
+                results[*at] = listing;
+            }
+        }
         let open: Vec<usize> = (0..folders.len()).filter(|at| results[*at].is_none()).collect();
         let alone = in_parallel(self.options.max_workers, &open, |at| self.list_alone(&folders[*at], brief));
         for (at, result) in open.into_iter().zip(alone) {
@@ -144,11 +131,16 @@ impl ICloudDrive {
     }
 
     pub(super) fn list_trash_root(&self) -> Result<Listing, RemoteError> {
-        self.list_trash_as(false)
+        self.list_trash_as(false, Treat::Read)
     }
 
-    fn list_trash_as(&self, brief: bool) -> Result<Listing, RemoteError> {
-        let entries = self.request(&[TRASH.to_owned()], brief, Treat::Read)?;
+    fn list_trash_as(&self, brief: bool, treat: Treat) -> Result<Listing, RemoteError> {
+        let rest = self.trash_rest();
+        if !rest.is_zero() {
+            let message = "listing the trash takes it long, so it is not asked again yet".to_owned();
+            return Err(RemoteError::Busy { message, retry_after: Some(rest) });
+        }
+        let entries = self.measured(&self.trash_cost, || self.request(&[TRASH.to_owned()], brief, treat))?;
         let only = entries.len() == 1;
         let entry = entries
             .into_iter()
@@ -156,6 +148,14 @@ impl ICloudDrive {
             .ok_or_else(unreadable)?;
         refuse(&entry)?;
         entry.listing(&RemoteParent::Trash, brief).ok_or_else(unreadable)
+    }
+
+    /// Notes what a listing cost, whatever came of it.
+    fn measured<T>(&self, cost: &SlowListing, listing: impl FnOnce() -> T) -> T {
+        let began = self.client.clock.now();
+        let answer = listing();
+        cost.over(began, self.client.clock.now());
+        answer
     }
 
     /// Lists several folders in one call; `None` for each that must be listed alone.
@@ -199,7 +199,10 @@ impl ICloudDrive {
         let ids = [drivewsid(folder, true)];
         let is_root = *folder == ItemId::drive_root();
         let entries = if is_root && !self.client.has_answered.load(Ordering::Relaxed) {
+            // Mostly it waits until the drive is prepared, which says nothing of the root.
             self.first_listing(&ids, brief)?
+        } else if is_root {
+            self.measured(&self.root_cost, || self.request(&ids, brief, Treat::Read))?
         } else {
             self.request(&ids, brief, Treat::Read)?
         };
@@ -265,6 +268,13 @@ fn find_folder(listing: &Listing, part: &str, apps: bool) -> Option<RemoteItem> 
     };
     let app = || named(RemoteKind::AppLibrary).or_else(by_zone);
     named(RemoteKind::Folder).or_else(|| if apps { app() } else { None }).cloned()
+}
+
+/// Ids and etags of what a listing shows, by id.
+fn marks(listing: Listing) -> Vec<(ItemId, Etag)> {
+    let mut marks: Vec<_> = listing.items.into_iter().map(|item| (item.entry.id, item.entry.etag)).collect();
+    marks.sort_by(|a, b| a.0.cmp(&b.0));
+    marks
 }
 
 fn unreadable() -> RemoteError {

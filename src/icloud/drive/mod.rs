@@ -10,6 +10,7 @@ mod look_up;
 mod mutate;
 mod offers;
 mod rate;
+mod slow;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -27,10 +28,11 @@ use crate::icloud::service::Root;
 use crate::model::{ItemId, Zone};
 
 pub use client::{Api, Ask};
-pub use listing::Pulse;
+pub use listing::{Pulse, TrashPulse};
 
 use client::Client;
 use rate::Rate;
+use slow::SlowListing;
 
 /// Limits of a listing: a large folder takes the service long to put together (`docs/protocol.md` §8.1).
 const LISTING: Limits = Limits {
@@ -45,8 +47,10 @@ const LISTING: Limits = Limits {
 pub struct DriveOptions {
     /// `sync.max_workers`: listings and look-ups in parallel.
     pub max_workers: usize,
-    /// Most items that one call names (open question 1).
+    /// Most items that one call names, other than a listing.
     pub batch: usize,
+    /// Most folders that one listing names (open question 1).
+    pub list_batch: usize,
     /// `limits.download_rate`, bytes per second; 0 = unlimited.
     pub download_rate: u64,
     /// `limits.upload_rate`, bytes per second; 0 = unlimited.
@@ -64,6 +68,7 @@ impl Default for DriveOptions {
         Self {
             max_workers: 32,
             batch: 20,
+            list_batch: 40,
             download_rate: 0,
             upload_rate: 0,
             first_use_patience: Duration::from_secs(30 * 60),
@@ -82,6 +87,10 @@ pub struct ICloudDrive {
     lists_singly: AtomicBool,
     /// The service refused `download/batch`: `by_id` for the rest of the session.
     offers_singly: AtomicBool,
+    /// What listing the root last cost.
+    root_cost: SlowListing,
+    /// What listing the trash last cost.
+    trash_cost: SlowListing,
     /// The service took the array form of the details call where it refused the object form (§8.2).
     details_as_array: AtomicBool,
 }
@@ -96,10 +105,13 @@ impl ICloudDrive {
             options: DriveOptions {
                 max_workers: options.max_workers.max(1),
                 batch: options.batch.max(1),
+                list_batch: options.list_batch.max(1),
                 ..options
             },
             lists_singly: AtomicBool::new(false),
             offers_singly: AtomicBool::new(false),
+            root_cost: SlowListing::default(),
+            trash_cost: SlowListing::default(),
             details_as_array: AtomicBool::new(false),
         }
     }
@@ -108,6 +120,16 @@ impl ICloudDrive {
     /// not everything, so that the items concerned are found out one by one.
     pub fn be_patient(&self, patient: bool) {
         self.client.reach.be_patient(patient);
+    }
+
+    /// How long the drive's root should not be listed again: ten times what its last answer took (`docs/protocol.md` §8.1).
+    pub fn root_rest(&self) -> Duration {
+        self.root_cost.rest(self.client.clock.now())
+    }
+
+    /// As [`ICloudDrive::root_rest`], of the trash (`docs/protocol.md` §9).
+    pub fn trash_rest(&self) -> Duration {
+        self.trash_cost.rest(self.client.clock.now())
     }
 
     /// How long the service wants to be left alone, when it said so in an answer that told it to be away.

@@ -52,7 +52,9 @@ impl ICloudDrive {
                 };
             }
         }
-        if results.iter().any(|result| matches!(result, Err(RemoteError::Uncertain(_))))
+        // The root is never listed to confirm a write: right after one that takes half a minute (§8.1).
+        if *parent != ItemId::drive_root()
+            && results.iter().any(|result| matches!(result, Err(RemoteError::Uncertain(_))))
             && self.client.clock.pause(UNDECIDED_WAIT).is_ok()
             && let Ok(listing) = self.list_alone(parent, false)
         {
@@ -92,7 +94,7 @@ impl ICloudDrive {
     /// Renames; a name that the service split wrongly is put right once (§10.2).
     pub(super) fn rename_item(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
         let renamed = self.rename_as(item, &item.etag, name, None)?;
-        if item.folder || same(&renamed.entry.name, name) {
+        if same(&renamed.entry.name, name) {
             return Ok(renamed);
         }
         let (stem, Some(extension)) = split_extension(name) else { return Ok(renamed) };

@@ -104,7 +104,8 @@ impl ICloudDrive {
         Ok((document, url))
     }
 
-    /// Step 2: the content, as one multipart part of known length. A refusal comes back with its wait.
+    /// Step 2: the content as it is, or without a byte as one empty multipart part (§12.2). A refusal comes back with its
+    /// wait.
     #[allow(clippy::type_complexity)] // Two kinds of failure: one ends the attempt, one may be answered by a new slot.
     fn send(
         &self,
@@ -114,20 +115,20 @@ impl ICloudDrive {
         body: &mut (dyn Read + Send),
     ) -> Result<Result<Stored, (Verdict, Option<Duration>)>, RemoteError> {
         let clock = &*self.client.clock;
-        let boundary = format!("----icloudds{}", random_digits(clock));
-        let quoted = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
-        let head = format!(
-            "--{boundary}\r\nContent-Disposition: form-data; name=\"{quoted}\"; filename=\"{quoted}\"\r\n\r\n"
-        );
-        let tail = format!("\r\n--{boundary}--\r\n");
-        let len = size + (head.len() + tail.len()) as u64;
         let limited = Limited { inner: body, rate: &self.upload, clock };
-        let reader = Box::new(head.as_bytes().chain(limited).chain(tail.as_bytes()));
+        let nothing;
+        let (content_type, payload) = if size > 0 {
+            (content_type(name), Payload::Stream { reader: Box::new(limited), len: size })
+        } else {
+            let boundary = format!("----icloudds{}", random_digits(clock));
+            nothing = empty_part(name, &boundary);
+            (format!("multipart/form-data; boundary={boundary}"), Payload::Bytes(nothing.as_bytes()))
+        };
         let call = Call {
             method: Method::Post,
             url: url.to_owned(),
-            headers: vec![("Content-Type".to_owned(), format!("multipart/form-data; boundary={boundary}"))],
-            payload: Payload::Stream { reader, len },
+            headers: vec![("Content-Type".to_owned(), content_type)],
+            payload,
             limits: Limits::TRANSFER,
             kind: "upload",
         };
@@ -201,7 +202,7 @@ impl ICloudDrive {
         }
         // The folder may have been made moments ago: look at it, then once more (§12.6).
         self.client.clock.pause(PARENT_WAIT)?;
-        self.list_alone(commit.parent, true)?;
+        self.look_up_items(&[(commit.parent.clone(), true)])?;
         Ok(self.commit_once(zone, &body)?)
     }
 
@@ -243,6 +244,14 @@ impl ICloudDrive {
             return Err(Failure::Refused { verdict, retry_after: None, changes: true });
         }
     }
+}
+
+/// A multipart body whose one part holds no byte: the form in which every client's empty file was taken.
+fn empty_part(name: &str, boundary: &str) -> String {
+    let quoted = name.replace('"', "%22").replace('\r', "%0D").replace('\n', "%0A");
+    format!(
+        "--{boundary}\r\nContent-Disposition: form-data; name=\"{quoted}\"; filename=\"{quoted}\"\r\n\r\n\r\n--{boundary}--\r\n"
+    )
 }
 
 /// What a file of that name is taken for; never empty (§12.1).

@@ -309,3 +309,60 @@ fn rates_hold() {
     let down = world.clock.waited() - up;
     assert!(down >= Duration::from_millis(2500) && down < Duration::from_secs(4), "{down:?}");
 }
+
+#[test]
+fn contents_go_up_as_they_are_and_nothing_goes_up_as_a_part() {
+    let world = World::new(|_| {});
+    for (name, content) in [("empty", &b""[..]), ("full.txt", b"hello")] {
+        world.upload(&root(), name, content).unwrap();
+    }
+    let forms = world.sim.core().state().drive.staging.forms.clone();
+    assert_eq!(forms, ["multipart/form-data", "text/plain"]);
+}
+
+#[test]
+fn an_address_is_renewed_a_minute_before_its_end() {
+    let world = World::new(|_| {});
+    world.write("a", "hello");
+    let old = offer(&world, "a");
+    let asked = world.sim.count("download.info");
+    assert_eq!(fetch_from(&world, &old, 5, b"").0.map(|fetched| fetched.written), Ok(5));
+    assert_eq!(world.sim.count("download.info"), asked, "it is fresh");
+    // Still good, but for less than a minute: a large file would not come to its end.
+    world.clock.pause(Duration::from_secs(3600 - 50)).unwrap();
+    assert_eq!(fetch_from(&world, &old, 5, b"").0.map(|fetched| fetched.written), Ok(5));
+    assert_eq!(world.sim.count("download.info"), asked + 1);
+    // A clock that is wrong makes every address look over: the fresh one is used all the same.
+    *world.clock.ahead.lock().unwrap() += Duration::from_secs(86_400);
+    assert_eq!(fetch_from(&world, &offer(&world, "a"), 5, b"").0.map(|fetched| fetched.written), Ok(5));
+    world.check();
+}
+
+#[test]
+fn an_address_that_ends_within_a_long_transfer_is_renewed_each_time() {
+    let content = text(300_000);
+    let world = World::new(|_| {});
+    world.sim.drive().write("a", content.clone()).unwrap();
+    let first = offer(&world, "a");
+    for _ in 0..3 {
+        world.fault("download.content", 1, answer(410, None, None));
+        world.fault("download.content", 1, Effect::CutBodyAfter(60_000));
+    }
+    let (result, sink) = fetch_from(&world, &first, content.len(), b"");
+    assert!(result.is_ok(), "{result:?}");
+    assert!(sink.bytes == content);
+}
+
+#[test]
+fn too_large_and_full_are_one_sentence_and_downloads_go_on() {
+    for quota in [Quota::Slot413, Quota::Content413, Quota::Slot507, Quota::Content507, Quota::InBodyAtCommit]
+    {
+        let world = World::new(|switches| (switches.quota, switches.quota_left) = (quota, 3));
+        world.write("there", "hello");
+        let refused = world.upload(&root(), "a", b"hello").unwrap_err();
+        assert!(matches!(refused, RemoteError::Quota(_)), "{quota:?}: {refused:?}");
+        assert!(refused.to_string().contains("larger than the service takes"), "{refused}");
+        assert!(world.upload(&root(), "b", b"one").is_ok(), "what fits goes up, {quota:?}");
+        assert!(fetch_from(&world, &offer(&world, "there"), 5, b"").0.is_ok());
+    }
+}

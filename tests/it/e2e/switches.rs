@@ -131,6 +131,8 @@ fn changes() {
 
 #[test]
 fn names_and_deletions() {
+    each("S-folder-ext", sw::FolderExt::ALL, |switches, value| switches.folder_ext = value);
+    each("S-leading-dot", sw::LeadingDot::ALL, |switches, value| switches.leading_dot = value);
     each("S-names", sw::Names::ALL, |switches, value| switches.names = value);
     each("S-name-limit", sw::NameLimit::ALL, |switches, value| switches.name_limit = value);
     each("S-name-bad", sw::NameBad::ALL, |switches, value| switches.name_bad = value);

@@ -122,6 +122,9 @@ impl Model {
         let Place::In(parent) = place else { return Ok(ix) };
         let restore_path = self.path(ix);
         self.take_out(ix, place);
+        if self.switches.putback == Putback::NumberedInTrash {
+            self.items[ix as usize].name = self.free_in_trash(ix).into();
+        }
         self.remember_listing(Listed::Trash);
         self.items[ix as usize].place = Place::Trash;
         let expires_ms = self.now_ms + TRASH_LIFE_MS;
@@ -188,7 +191,7 @@ impl Model {
         let is_folder = self.item(ix).kind.is_folder();
         let mut wanted = self.item(ix).name.to_string();
         if matches!(self.switches.putback, Putback::NewName | Putback::Both) {
-            wanted = names::numbered(&wanted, 2, is_folder);
+            wanted = names::numbered(&wanted, 2, is_folder, self.switches.folder_ext);
         }
         let name = match self.choose_name(parent, &wanted, Some(ix), is_folder)? {
             Naming::Free(name) => name,
@@ -209,6 +212,21 @@ impl Model {
         self.bump_meta(ix);
         self.run_up(parent);
         Ok(ix)
+    }
+
+    /// The name of an item, numbered until nothing in the trash has it.
+    fn free_in_trash(&self, ix: Ix) -> String {
+        let item = self.item(ix);
+        let is_taken = |name: &str| {
+            self.trash.keys().any(|other| names::same(self.switches.names, &self.item(*other).name, name))
+        };
+        let numbered = (2..).map(|number| {
+            names::numbered(&item.name, number, item.kind.is_folder(), self.switches.folder_ext)
+        });
+        std::iter::once(item.name.to_string())
+            .chain(numbered)
+            .find(|name| !is_taken(name))
+            .unwrap_or_default()
     }
 
     /// The top folder of an item's zone.
@@ -332,7 +350,7 @@ impl Model {
         let mut name = names::store(rule, wanted);
         let mut number = 2;
         while self.taken_by(parent, &name, except).is_some() {
-            name = names::store(rule, &names::numbered(wanted, number, is_folder));
+            name = names::store(rule, &names::numbered(wanted, number, is_folder, self.switches.folder_ext));
             number += 1;
         }
         name

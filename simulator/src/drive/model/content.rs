@@ -57,6 +57,17 @@ impl Content {
         Self::from(&b""[..])
     }
 
+    /// The first half of its bytes.
+    ///
+    /// # Errors
+    ///
+    /// As [`Content::read_at`].
+    pub fn first_half(&self) -> io::Result<Self> {
+        let mut bytes = self.to_vec()?;
+        bytes.truncate(bytes.len() / 2);
+        Ok(Self::from(bytes))
+    }
+
     /// Length in bytes.
     pub fn len(&self) -> u64 {
         match self {

@@ -131,6 +131,7 @@ impl Model {
     pub(super) fn bump_content(&mut self, ix: Ix) {
         let rev = self.next_rev(self.item(ix).id.zone);
         self.items[ix as usize].content_rev = rev;
+        self.items[ix as usize].content_at_ms = self.now_ms;
         self.bump_meta(ix);
     }
 

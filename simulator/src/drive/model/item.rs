@@ -129,6 +129,8 @@ pub struct Item {
     pub meta_rev: u64,
     /// Change number of the content; 0 for folders.
     pub content_rev: u64,
+    /// When the content came, in milliseconds since 1970.
+    pub content_at_ms: i64,
     /// The content's change number that a client was last shown.
     pub shown_rev: u64,
     /// The content's change number that a client last had the content or signature of.

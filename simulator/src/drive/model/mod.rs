@@ -154,6 +154,11 @@ impl Model {
         &self.switches
     }
 
+    /// A number that grows with every change of any item.
+    pub fn changes(&self) -> u64 {
+        self.zones.iter().map(|zone| zone.counter).sum()
+    }
+
     /// The time of the last [`Model::tick`], in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
@@ -331,6 +336,7 @@ impl Model {
             place,
             meta_rev,
             content_rev: if folder.is_some() { 0 } else { meta_rev },
+            content_at_ms: self.now_ms,
             shown_rev: 0,
             known_rev: 0,
             created_ms: self.now_ms,

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use crate::switches::{NameBad, NameLimit, Names};
+use crate::switches::{FolderExt, LeadingDot, NameBad, NameLimit, Names};
 
 /// The form in which a name is stored.
 pub fn store(rule: Names, name: &str) -> String {
@@ -61,10 +61,23 @@ pub fn split(full: &str) -> (&str, &str) {
     }
 }
 
+/// Name and extension as a listing shows them: the way of S-folder-ext and S-leading-dot.
+pub fn shown(full: &str, is_folder: bool, folders: FolderExt, dots: LeadingDot) -> (&str, &str) {
+    if is_folder && folders == FolderExt::Whole {
+        return (full, "");
+    }
+    match full.rsplit_once('.') {
+        Some(("", extension)) if dots == LeadingDot::Extension && !extension.is_empty() => ("", extension),
+        _ => split(full),
+    }
+}
+
 /// The name that the service gives instead of a taken one: `Name 2.ext`, `Name 3.ext`, …
-pub fn numbered(full: &str, number: u32, is_folder: bool) -> String {
-    match split(full) {
-        (stem, extension) if !extension.is_empty() && !is_folder => format!("{stem} {number}.{extension}"),
+///
+/// The number stands between the two parts that a listing shows, so a folder of S-folder-ext = whole has it at its end.
+pub fn numbered(full: &str, number: u32, is_folder: bool, folders: FolderExt) -> String {
+    match shown(full, is_folder, folders, LeadingDot::Name) {
+        (stem, extension) if !extension.is_empty() => format!("{stem} {number}.{extension}"),
         _ => format!("{full} {number}"),
     }
 }
@@ -110,10 +123,24 @@ mod tests {
 
     #[test]
     fn the_number_goes_before_the_extension_of_a_file() {
-        assert_eq!(numbered("Report.pdf", 2, false), "Report 2.pdf");
-        assert_eq!(numbered("Report.d", 2, true), "Report.d 2");
-        assert_eq!(numbered(".bashrc", 3, false), ".bashrc 3");
+        let by_default = FolderExt::default();
+        assert_eq!(numbered("Report.pdf", 2, false, FolderExt::Whole), "Report 2.pdf");
+        assert_eq!(numbered("Report.d", 2, true, FolderExt::Whole), "Report.d 2");
+        assert_eq!(numbered("Report.d", 2, true, by_default), "Report 2.d");
+        assert_eq!(numbered(".bashrc", 3, false, by_default), ".bashrc 3");
         assert_eq!(split("a.tar.gz"), ("a.tar", "gz"));
         assert_eq!(split("trailing."), ("trailing.", ""));
+    }
+
+    #[test]
+    fn folders_are_split_like_files_by_default() {
+        let (split, whole) = (FolderExt::Split, FolderExt::Whole);
+        let (name, extension) = (LeadingDot::Name, LeadingDot::Extension);
+        assert_eq!(shown("v1.2", true, split, name), ("v1", "2"));
+        assert_eq!(shown("v1.2", true, whole, extension), ("v1.2", ""));
+        assert_eq!(shown("v1.2", false, whole, name), ("v1", "2"));
+        assert_eq!(shown(".config", true, split, name), (".config", ""));
+        assert_eq!(shown(".config", true, split, extension), ("", "config"));
+        assert_eq!(shown("a.", true, split, extension), ("a.", ""));
     }
 }

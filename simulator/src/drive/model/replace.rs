@@ -78,6 +78,39 @@ impl Model {
         Ok(())
     }
 
+    /// A flat document becomes a package under its id, as Apple's editor on the web makes of some when it opens them.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NoSuchItem`] when it is no file.
+    pub fn become_package(&mut self, ix: Ix, members: Vec<Member>) -> Result<(), Refusal> {
+        self.check_live(ix)?;
+        if self.item(ix).content.is_none() {
+            return Err(Refusal::NoSuchItem);
+        }
+        let what = self.ending(ix, Actor::Person, What::Replaced, What::ReplacedUnread);
+        self.note(ix, Actor::Person, what);
+        self.before_content_change(ix);
+        let old = self.totals_of(ix);
+        self.items[ix as usize].content = None;
+        self.items[ix as usize].kind = Kind::Package;
+        self.packages.insert(ix, members);
+        self.change_totals_above(ix, old);
+        self.after_content_change(ix);
+        Ok(())
+    }
+
+    /// Somebody opens a file in an editor on the web and changes nothing: only the first half of its etag moves.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] when it is not there.
+    pub fn open(&mut self, ix: Ix) -> Result<(), Refusal> {
+        self.check_live(ix)?;
+        self.bump_meta(ix);
+        Ok(())
+    }
+
     /// Puts another content into an existing file, which keeps its id; the old content is not in the trash.
     /// Returns what that meant for the old content.
     ///

@@ -249,6 +249,7 @@ fn a_taken_name_is_numbered_refused_or_answered_with_its_holder() {
 #[test]
 fn put_back_may_give_another_name_or_id() {
     for (rule, new_name, new_id) in [
+        (Putback::NumberedInTrash, false, false),
         (Putback::Same, false, false),
         (Putback::NewName, true, false),
         (Putback::NewId, false, true),
@@ -264,6 +265,40 @@ fn put_back_may_give_another_name_or_id() {
         assert_eq!(world.model.item(file).id != id, new_id, "{rule:?}");
         assert_eq!(world.model.find("com.apple.CloudDocs", &id.doc.to_string()).is_none(), new_id);
     }
+}
+
+#[test]
+fn the_trash_numbers_a_name_that_it_holds_and_put_back_keeps_the_number() {
+    let mut world = World::new(|s| s.putback = Putback::NumberedInTrash);
+    let first = world.file(ROOT, "x.txt", "1", Actor::Person);
+    world.model.trash_item(first, None).unwrap();
+    let second = world.file(ROOT, "x.txt", "2", Actor::Person);
+    let id = world.model.item(second).id;
+    world.model.trash_item(second, None).unwrap();
+    assert_eq!(&*world.model.item(second).name, "x 2.txt");
+    assert_eq!(world.model.trash()[&second].restore_path, "x.txt");
+    world.model.put_back(second).unwrap();
+    assert_eq!((world.model.path(second), world.model.item(second).id), ("x 2.txt".to_owned(), id));
+}
+
+#[test]
+fn a_file_can_become_a_package_under_its_id_and_opening_changes_no_content() {
+    let mut world = World::new(|_| {});
+    let file = world.file(ROOT, "Sheet.numbers", "flat", Actor::Person);
+    let (id, etag) = (world.model.item(file).id, world.model.etag(file));
+    world.model.open(file).unwrap();
+    let opened = world.model.etag(file);
+    assert_ne!(opened, etag);
+    assert_eq!(opened.split_once("::").unwrap().1, etag.split_once("::").unwrap().1);
+    let members = vec![
+        crate::drive::package::Member { path: "Index.zip".to_owned(), content: Content::from("12345") },
+        crate::drive::package::Member { path: "preview.jpg".to_owned(), content: Content::from("678") },
+    ];
+    world.model.become_package(file, members).unwrap();
+    let item = world.model.item(file);
+    assert_eq!((item.kind, item.id), (Kind::Package, id));
+    assert_eq!(world.model.size(file), 8, "a package is as large as its members");
+    assert_ne!(world.model.etag(file).split_once("::").unwrap().1, etag.split_once("::").unwrap().1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::id::{Doc, TRASH_ROOT};
 use super::item::{Counts, Kind, Place};
-use super::{Ix, Model, ROOT, millis};
+use super::{Ix, Model, ROOT, millis, names};
 use crate::switches::Shared;
 
 /// One item as the service shows it at one moment.
@@ -27,6 +27,8 @@ pub struct View {
     pub parent_doc: Option<Doc>,
     /// Full name in the stored form.
     pub name: String,
+    /// Name and extension as drivews shows them.
+    pub parts: (String, String),
     /// As written.
     pub etag: String,
     /// Bytes; `None` for folders.
@@ -87,6 +89,8 @@ impl Model {
             Place::Gone if answers_purged => (Some(TRASH_ROOT.to_owned()), None),
             Place::Root | Place::Gone => (None, None),
         };
+        let (folders, dots) = (self.switches.folder_ext, self.switches.leading_dot);
+        let (stem, extension) = names::shown(&item.name, item.kind.is_folder(), folders, dots);
         View {
             ix,
             kind: item.kind,
@@ -96,6 +100,7 @@ impl Model {
             parent,
             parent_doc,
             name: item.name.to_string(),
+            parts: (stem.to_owned(), extension.to_owned()),
             etag: self.etag(ix),
             size: item.folder.is_none().then(|| self.size(ix)),
             created_ms: item.created_ms,

@@ -1,4 +1,4 @@
-//! A complete look at iCloud: the walk, the trash, and what became of the items that the walk did
+//! A complete look at iCloud: the walk, and what became of the items that the walk did
 //! not show (`docs/sync.md` §7, P2).
 //!
 //! A listing proves what is there, never what is not: it may be short, late, or torn by a move

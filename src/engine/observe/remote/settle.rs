@@ -12,6 +12,15 @@ use crate::model::{BaseEntry, BaseTree, ItemId, Node, Presence, RemoteKind};
 /// How long a listing may lag behind our own writes (`docs/sync.md` §7).
 const LATE_SECS: u64 = 30;
 
+/// Which of the items that no listing shows are asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Missing {
+    /// Those whose folder is there.
+    Tops,
+    /// Each.
+    All,
+}
+
 pub(super) struct Settling<'a> {
     remote: &'a dyn Remote,
     clock: &'a dyn Clock,
@@ -46,13 +55,19 @@ impl<'a> Settling<'a> {
     /// Asks what must be asked, and puts the view together.
     pub fn settle(mut self) -> Result<RemoteView, RemoteError> {
         let mut seen = self.walk.reachable();
-        self.read_trash(&seen)?;
-        let gone_once = self.ask(self.questions(&seen), &seen)?;
+        // What a folder held went its way with it, so the folder is asked for first.
+        let mut gone_once = self.ask(self.questions(&seen, Missing::Tops), &seen)?;
+        self.walk.descend()?;
+        seen = self.walk.reachable();
+        let trashed = self.trash.iter().cloned().collect();
+        self.read_trashed(trashed, &seen)?;
+        gone_once.extend(self.ask(self.questions(&seen, Missing::All), &seen)?);
         if !gone_once.is_empty() {
             self.clock.pause(SECOND_LOOK)?;
             let gone_twice = self.ask(gone_once, &seen)?;
             self.gone.extend(gone_twice.into_iter().map(|(id, _)| id));
         }
+        self.read_trash_of_unknown(&seen)?;
         for _ in 0..DEEPEST {
             self.walk.descend()?;
             seen = self.walk.reachable();
@@ -65,43 +80,70 @@ impl<'a> Settling<'a> {
         self.view(&seen)
     }
 
-    /// Lists the trash, and inside it the folders of the base that are missing.
-    fn read_trash(&mut self, seen: &HashSet<ItemId>) -> Result<(), RemoteError> {
-        let listing = match self.remote.list_trash() {
-            Ok(listing) => listing,
-            Err(error) if error.ends_pass() => return Err(error),
+    /// Lists the trash for what look-ups did not answer. It is the last resort: on a large account each listing of it takes
+    /// half a minute (`docs/protocol.md` §9), and a look-up says the same of one item.
+    fn read_trash_of_unknown(&mut self, seen: &HashSet<ItemId>) -> Result<(), RemoteError> {
+        let is_unknown = |node: Node| {
+            let entry = self.base.get(node);
+            entry.presence != Presence::LocalOnly
+                && !seen.contains(&entry.id)
+                && self.asked.contains(&entry.id)
+                && !self.found.contains_key(&entry.id)
+                && !self.gone.contains(&entry.id)
+                && !self.trash.contains(&entry.id)
+        };
+        if !self.base.walk(Node::ROOT).any(is_unknown) {
+            return Ok(());
+        }
+        match self.remote.list_trash() {
+            Ok(listing) => {
+                let ids = listing.items.into_iter().map(|item| item.entry.id);
+                let trashed = ids.filter(|id| self.trash.insert(id.clone())).collect();
+                self.read_trashed(trashed, seen)
+            }
+            Err(error) if error.ends_pass() => Err(error),
             Err(error) => {
                 log::debug!("the trash cannot be listed: {error}");
-                return Ok(());
+                Ok(())
             }
-        };
-        let mut items = listing.items;
+        }
+    }
+
+    /// Lists folders that are in the trash, and those in them, as far as the base knows something below them.
+    fn read_trashed(&mut self, mut folders: Vec<ItemId>, seen: &HashSet<ItemId>) -> Result<(), RemoteError> {
+        let base = self.base;
+        let holds_more = |id: &ItemId| base.by_id(id).is_some_and(|node| !base.children(node).is_empty());
         for _ in 0..DEEPEST {
-            let mut folders = Vec::new();
-            for item in items.drain(..) {
-                let id = item.entry.id;
-                let holds_more = self.base.by_id(&id).is_some_and(|node| self.base.get(node).folder);
-                if self.trash.insert(id.clone()) && holds_more && !seen.contains(&id) {
-                    folders.push(id);
-                }
-            }
+            folders.retain(|id| !seen.contains(id) && holds_more(id));
             if folders.is_empty() {
-                return Ok(());
+                break;
             }
+            // What is asked for depends on what is there alone, so that a seed means one history.
+            folders.sort_unstable();
+            let mut inside = Vec::new();
             for listing in self.remote.list(&folders, false) {
                 match listing {
-                    Ok(listing) => items.extend(listing.items),
+                    Ok(listing) => inside.extend(listing.items.into_iter().map(|item| item.entry.id)),
                     Err(error) if error.ends_pass() => return Err(error),
                     // Each item is asked for by itself then.
                     Err(_) => {}
                 }
             }
+            folders = inside.into_iter().filter(|id| self.trash.insert(id.clone())).collect();
         }
         Ok(())
     }
 
-    /// Everything that the listings leave open, with whether it is a folder.
-    fn questions(&self, seen: &HashSet<ItemId>) -> Vec<(ItemId, bool)> {
+    /// Whether the folder that held it is missing as well.
+    fn is_below_missing(&self, node: Node, seen: &HashSet<ItemId>) -> bool {
+        self.base.parent(node).filter(|parent| *parent != Node::ROOT).is_some_and(|parent| {
+            let parent = self.base.get(parent);
+            parent.presence != Presence::LocalOnly && !seen.contains(&parent.id)
+        })
+    }
+
+    /// Everything that the listings leave open and that was not asked yet, with whether it is a folder.
+    fn questions(&self, seen: &HashSet<ItemId>, missing: Missing) -> Vec<(ItemId, bool)> {
         let mut questions = Vec::new();
         for node in self.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
             let entry = self.base.get(node);
@@ -120,6 +162,7 @@ impl<'a> Settling<'a> {
                     entry.presence != Presence::LocalOnly
                         && (self.is_recent(entry) || !self.trash.contains(&entry.id))
                         && !self.is_below_failed(node)
+                        && (missing == Missing::All || !self.is_below_missing(node, seen))
                 }
             };
             if open {
@@ -147,6 +190,7 @@ impl<'a> Settling<'a> {
                 questions.push((id.clone(), placed.entry.is_folder()));
             }
         }
+        questions.retain(|(id, _)| !self.asked.contains(id));
         // The same input asks the same.
         questions.sort();
         questions

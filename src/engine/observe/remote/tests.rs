@@ -249,7 +249,7 @@ fn a_quiet_drive_is_read_once_and_nothing_is_asked() {
     let view = observe(&fake, &base(&TREE));
     assert_eq!(paths(&view), ["a", "d", "d/b", "d/e", "d/e/c"]);
     assert!(view.complete && view.absent.is_empty());
-    assert_eq!((fake.calls("list"), fake.calls("look")), (4, 0));
+    assert_eq!((fake.calls("list"), fake.calls("look")), (3, 0));
 }
 
 #[test]
@@ -288,7 +288,33 @@ fn what_became_of_missing_items_is_found_out() {
         assert_eq!(view.absent.get(&id(name)), Some(&expected), "{name}");
     }
     assert_eq!(fake.calls("look purged"), 2);
+    assert_eq!(fake.calls("look in"), 0, "its folder was listed in the trash");
     assert_eq!(*clock.0.lock().unwrap(), [SECOND_LOOK]);
+}
+
+#[test]
+fn the_trash_is_listed_only_for_what_look_ups_leave_open() {
+    let mut fake = Fake::new(&TREE);
+    fake.trash_it("a");
+    fake.trash_it("d");
+    let view = observe(&fake, &base(&TREE));
+    assert!(view.absent.values().all(|absence| *absence == Absence::Trashed), "{:?}", view.absent);
+    assert_eq!(view.absent.len(), TREE.len());
+    assert_eq!((fake.calls("list TRASH"), fake.calls("look")), (0, 2));
+
+    let mut fake = Fake { silent: HashSet::from(["a".to_owned(), "d".to_owned()]), ..Fake::new(&TREE) };
+    fake.trash_it("a");
+    fake.trash_it("d");
+    let view = observe(&fake, &base(&TREE));
+    assert!(view.absent.values().all(|absence| *absence == Absence::Trashed), "{:?}", view.absent);
+    assert_eq!(fake.calls("list TRASH"), 1);
+
+    // A trash that cannot be listed leaves them open, and nothing is deleted for it.
+    let busy = RemoteError::Busy { message: "slow".to_owned(), retry_after: None };
+    fake.failing.insert("TRASH".to_owned(), busy);
+    let view = observe(&fake, &base(&TREE));
+    assert_eq!(view.absent.get(&id("a")), Some(&Absence::Unknown));
+    assert_eq!(view.absent.get(&id("d")), Some(&Absence::Unknown));
 }
 
 #[test]

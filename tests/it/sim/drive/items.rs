@@ -306,7 +306,8 @@ impl Items {
         but: Option<&ItemId>,
         switches: &Switches,
     ) -> String {
-        let (stem, extension) = if is_folder { (name, None) } else { name::split_extension(name) };
+        let is_whole = is_folder && !switches.folder_ext;
+        let (stem, extension) = if is_whole { (name, None) } else { name::split_extension(name) };
         (1..)
             .map(|number| match (number, extension) {
                 (1, _) => name.to_owned(),

@@ -50,6 +50,8 @@ pub enum NameLimit {
 /// What putting back does (12).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutBack {
+    /// The id as before, and the name that it bears in the trash, where names are unique.
+    NumberedInTrash,
     /// Id and name as before.
     Same,
     /// Another name.
@@ -129,6 +131,8 @@ pub struct Switches {
     pub taken: Taken,
     /// Storage of names (10).
     pub names: NameStorage,
+    /// Whether a folder's number goes before its extension, as a file's does (10).
+    pub folder_ext: bool,
     /// Longest name (11).
     pub name_limit: NameLimit,
     /// Characters that no name can hold (11).
@@ -173,10 +177,11 @@ impl Default for Switches {
             cas_delete: false,
             cas_subtree: false,
             taken: Taken::Rename,
-            names: NameStorage::Nfd,
+            names: NameStorage::AsSent,
+            folder_ext: true,
             name_limit: NameLimit::Bytes(255),
             forbidden: vec!['/', '\0'],
-            put_back: PutBack::Same,
+            put_back: PutBack::NumberedInTrash,
             signatures: Signatures::Formula,
             look_up_signs: false,
             zero_size_untold: false,

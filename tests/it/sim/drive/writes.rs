@@ -162,10 +162,35 @@ impl Drive {
         }
         match item.place.clone() {
             Place::Nowhere => return Err(RemoteError::Refused("the root stays".into())),
-            Place::Folder(folder) => self.hang(at, &version.id, Place::Trash(folder), name),
+            Place::Folder(folder) => {
+                let name = self.name_in_trash(name, item.is_folder());
+                self.hang(at, &version.id, Place::Trash(folder), name);
+            }
             Place::Trash(_) => {}
         }
         self.shown(&version.id, Detail::Listed)
+    }
+
+    /// The name in the trash, which holds each name once.
+    fn name_in_trash(&self, name: String, is_folder: bool) -> String {
+        if self.switches.put_back != PutBack::NumberedInTrash {
+            return name;
+        }
+        let map = self.items.now();
+        let is_taken =
+            |name: &str| map.values().any(|item| matches!(item.place, Place::Trash(_)) && item.name == name);
+        let (stem, extension) = match is_folder && !self.switches.folder_ext {
+            true => (name.as_str(), None),
+            false => icloudds::model::name::split_extension(&name),
+        };
+        let numbered = (2..).map(|number| match extension {
+            Some(extension) => format!("{stem} {number}.{extension}"),
+            None => format!("{stem} {number}"),
+        });
+        std::iter::once(name.clone())
+            .chain(numbered)
+            .find(|name| !is_taken(name))
+            .expect("some number is free")
     }
 
     pub(super) fn delete(&mut self, at: i64, version: &ItemVersion) -> Result<(), RemoteError> {
