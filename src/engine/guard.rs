@@ -290,6 +290,7 @@ fn parent(action: &Action) -> Option<&Parent> {
     match action {
         Action::MakeRemoteFolder { parent, .. }
         | Action::MoveRemote { parent, .. }
+        | Action::Keep { place: Some((parent, _)), .. }
         | Action::Upload { target: UploadTarget::New { parent, .. }, .. } => Some(parent),
         _ => None,
     }
@@ -298,6 +299,7 @@ fn parent(action: &Action) -> Option<&Parent> {
 fn remake(action: &mut Action, place: &impl Fn(usize) -> Option<usize>) {
     if let Action::MakeRemoteFolder { parent, .. }
     | Action::MoveRemote { parent, .. }
+    | Action::Keep { place: Some((parent, _)), .. }
     | Action::Upload { target: UploadTarget::New { parent, .. }, .. } = action
         && let Parent::Made(index) = parent
         && let Some(new) = place(*index)

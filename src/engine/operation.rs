@@ -124,6 +124,8 @@ pub enum Action {
         id: ItemId,
         /// Where it stands.
         presence: Presence,
+        /// The folder and the name that it has there, where the base knows others.
+        place: Option<(Parent, Box<str>)>,
     },
     /// Makes a folder here.
     MakeLocalFolder {
@@ -390,6 +392,7 @@ impl Plan {
                     operation.after = after;
                     if let Action::MakeRemoteFolder { parent, .. }
                     | Action::MoveRemote { parent, .. }
+                    | Action::Keep { place: Some((parent, _)), .. }
                     | Action::Upload { target: UploadTarget::New { parent, .. }, .. } =
                         &mut operation.action
                         && let Parent::Made(before) = parent

@@ -3,6 +3,7 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
+mod evidence;
 mod here;
 mod settle;
 mod walk;
@@ -17,15 +18,16 @@ use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute};
 use super::guard::{self, GuardLimits};
 use super::learn::Recorder;
-use super::observe::local::{doubt, signatures};
+use super::observe::local::doubt;
 use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
-use super::recognise::{Recognition, recognise};
+use super::recognise::Recognition;
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::{Change, Etag, ItemId, RelPath, Side, State, Zone, state::GuardState};
+use evidence::{recognised, twins};
 use here::look_here;
 
 /// So long, in seconds, what somebody modified goes before what is older.
@@ -336,11 +338,17 @@ impl Engine {
         let now = ports.clock.now().whole_seconds();
         let settled = (options.is_settled_here)();
         doubt(&mut local.tree, ports.clock);
-        let mut recognition = recognise(&self.state.base, &local.tree);
-        if !recognition.unsigned.is_empty() {
-            signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
-            recognition = recognise(&self.state.base, &local.tree);
-        }
+        let recognition = match recognised(&self.state.base, local, ports, settings) {
+            Ok(recognition) => recognition,
+            Err(error) => {
+                // What was seen of the drive here is not to be trusted any more: the next look reads all of it.
+                self.local = None;
+                let kind = NoteKind::Unsettled(format!("a second look at the folders here failed: {error}"));
+                let notes = vec![Note { path: RelPath::root(), kind }];
+                let plan = Plan { notes, ..Plan::default() };
+                return Planned { plan, guard: self.state.guard.clone(), left_out: true };
+            }
+        };
         let mut plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
         let whole = plan.operations.len();
         if !settled {
@@ -415,8 +423,11 @@ impl Engine {
         }
         let conflict = |path: &RelPath, nth: u32| beside(path, options.conflict_mark, nth);
         let junk = |name: &str| is_junk(&settings.filter, name);
+        let twins = self.remote.as_ref().map(|view| twins(&plan, view)).unwrap_or_default();
+        let has_twin = |id: &ItemId| twins.contains(id);
         let execution = ExecuteOptions {
             workers: settings.workers,
+            has_twin: &has_twin,
             remote_delete_permanent: settings.remote_delete_permanent,
             in_place: settings.replacement == Replacement::InPlace
                 && !self.state.calibration.in_place_refused,

@@ -60,13 +60,23 @@ pub struct Recognition {
 
 /// Finds each item of `base` in `local`.
 pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
-    let mut finder =
-        Finder { base, local, at: NodeMap::new(base, None), of_local: NodeMap::new(local, None) };
+    let unread = |node: Node| {
+        let entry = local.get(node);
+        entry.kind == LocalKind::Folder && entry.state == FolderState::Incomplete
+    };
+    let mut finder = Finder {
+        base,
+        local,
+        at: NodeMap::new(base, None),
+        of_local: NodeMap::new(local, None),
+        is_complete: !local.walk(Node::ROOT).any(unread),
+    };
     finder.claim(Node::ROOT, Node::ROOT);
     finder.match_in_place(Node::ROOT, Node::ROOT);
     finder.match_moved();
     finder.match_replaced();
-    while finder.match_moved_over() {
+    // What is nowhere in an incomplete look may be where nobody could look: then nothing was moved over it.
+    while finder.is_complete && finder.match_moved_over() {
         // Who lost its find to the item it was moved over may have been written anew at its old place.
         finder.match_replaced();
     }
@@ -78,6 +88,8 @@ struct Finder<'a> {
     local: &'a LocalTree,
     at: NodeMap<Option<Node>>,
     of_local: NodeMap<Option<Node>>,
+    /// Whether every folder could be read.
+    is_complete: bool,
 }
 
 impl Finder<'_> {
@@ -268,6 +280,13 @@ impl Finder<'_> {
         (self.of_local[node].is_none() && is_kind(self.base.get(item), self.local.get(node))).then_some(node)
     }
 
+    /// Whether another item of the base stands at the place of `item`, in the folder `at`: somebody moved it there, and may
+    /// have moved `item` away before.
+    fn has_given_way(&self, item: Node, at: Node) -> bool {
+        let there = self.local.child(at, &self.base.get(item).local_name);
+        there.is_some_and(|there| self.of_local[there].is_some_and(|other| other != item))
+    }
+
     /// Whether not finding `item` means that it was deleted (promise P2).
     fn absence(&self, item: Node, of_base: &NodeMap<LocalFate>) -> LocalFate {
         let Some(folder) = self.base.parent(item) else { return LocalFate::Unknown };
@@ -287,6 +306,8 @@ impl Finder<'_> {
                     .is_some_and(|there| self.local.get(there).kind == LocalKind::Special);
                 if held {
                     LocalFate::Held
+                } else if !self.is_complete && self.has_given_way(item, node) {
+                    LocalFate::Unknown
                 } else if found.state == FolderState::Complete && same_volume {
                     LocalFate::Deleted
                 } else {

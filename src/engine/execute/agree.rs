@@ -1,9 +1,9 @@
 //! What the base learns: the only place where its entries are made.
 
-use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
+use crate::engine::operation::{LocalSeen, Operation, Parent, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::{
-    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Signature,
+    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Signature, name,
 };
 
 use super::lane::Lane;
@@ -142,10 +142,46 @@ impl Lane<'_> {
         self.told(effect(operation, EffectKind::Forget, None));
     }
 
-    /// The base remembers on which side a folder stands.
-    pub(super) fn keep_presence(&mut self, operation: &Operation, id: &ItemId, presence: Presence) {
-        self.ledger.push(Change::Presence(id.clone(), presence));
+    /// The base remembers on which side a folder stands, and where: the folder that held it may be forgotten next, with all
+    /// that the base knows in it.
+    pub(super) fn keep_presence(
+        &mut self,
+        operation: &Operation,
+        id: &ItemId,
+        presence: Presence,
+        place: Option<&(Parent, Box<str>)>,
+    ) -> Result<(), StepFailure> {
+        let Some((_, mut entry)) = self.ledger.entry(id).filter(|_| !self.ledger.is_forgotten(id)) else {
+            return Err(StepFailure::replan("the base does not know it any more"));
+        };
+        match place {
+            None => self.ledger.push(Change::Presence(id.clone(), presence)),
+            Some((parent, name)) => {
+                let parent = self.parent(parent)?;
+                if self.ledger.is_within(&parent, id) {
+                    return Err(StepFailure::replan("the folder it is in has yet to leave it"));
+                }
+                entry.presence = presence;
+                if presence == Presence::LocalOnly {
+                    entry.local_name = name.clone();
+                } else {
+                    entry.remote_name = name.clone();
+                    entry.local_name = self.free_local_name(&parent, name, id);
+                }
+                self.ledger.put(&parent, entry)?;
+            }
+        }
         self.told(effect(operation, EffectKind::Forget, None));
+        Ok(())
+    }
+
+    /// What a folder that does not stand here would be called here; another name where somebody has that one.
+    fn free_local_name(&self, parent: &ItemId, remote_name: &str, id: &ItemId) -> Box<str> {
+        let wanted = name::held_here(remote_name);
+        let others = (0..).map(|number| name::aside_name(&wanted, number).into());
+        let mut names = std::iter::once(wanted.clone()).chain(others);
+        let free = names.find(|name| self.ledger.at_path(parent, name, Some(id)).is_none());
+        free.unwrap_or(wanted)
     }
 }
 

@@ -1,7 +1,5 @@
 //! Making folders, here and on iCloud.
 
-use std::time::Duration;
-
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, ItemId, LocalKind, name};
@@ -11,9 +9,6 @@ use super::lane::Lane;
 use super::relocate::rename;
 use super::report::{EffectKind, StepFailure};
 use super::verified_calls;
-
-/// Listings show own changes after this at the latest (`docs/sync.md` §7).
-const LISTINGS_LAG: Duration = Duration::from_secs(31);
 
 impl Lane<'_> {
     /// Makes a folder here.
@@ -116,14 +111,14 @@ impl Lane<'_> {
             // folder's id is unknown and listings may lag, so it is made again only when they must show it.
             Err(RemoteError::Uncertain(why)) if *parent == ItemId::drive_root() => {
                 // Listing the root right after a write takes half a minute; the next look at iCloud shows it as well.
-                return Err(StepFailure::Again { why, after: Some(LISTINGS_LAG) });
+                return Err(StepFailure::Again { why, after: Some(verified_calls::LISTINGS_LAG) });
             }
             Err(RemoteError::Uncertain(why)) => {
                 return match verified_calls::holder(remote, parent, wanted, None) {
                     Ok(Some(item)) => Ok(item),
                     // Of a parent that is new itself there may be no listing yet.
                     Ok(None) | Err(StepFailure::Replan(_)) => {
-                        Err(StepFailure::Again { why, after: Some(LISTINGS_LAG) })
+                        Err(StepFailure::Again { why, after: Some(verified_calls::LISTINGS_LAG) })
                     }
                     Err(failure) => Err(failure),
                 };

@@ -10,6 +10,7 @@ use crate::engine::retry;
 use crate::model::{Change, DiskTime, ItemId, LocalStamp, RelPath, SetAside, State};
 
 use super::ledger::Ledger;
+use super::remove::Doomed;
 use super::report::{Effect, End, Event, Outcome, Progress, Skipped, StepFailure};
 use super::schedule::{Class, Schedule, class, class_of};
 use super::transfer::Arrived;
@@ -64,6 +65,8 @@ pub(super) struct Lane<'a> {
     pub(super) temporary: HashMap<ItemId, u64>,
     /// Moves of this pass that leave something at a temporary name, or came of one that did: those that build on them are owed.
     pub(super) unfinished_temporary_moves: HashSet<usize>,
+    /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
+    pub(super) doomed: Vec<Doomed>,
     pub(super) outcome: Outcome,
     /// What own moves made of stamps: by the new path, before and after.
     pub(super) own_stamps: HashMap<RelPath, (LocalStamp, LocalStamp)>,
@@ -104,6 +107,7 @@ impl<'a> Lane<'a> {
             announcement_intents: Vec::new(),
             temporary: HashMap::new(),
             unfinished_temporary_moves: HashSet::new(),
+            doomed: Vec::new(),
             outcome: Outcome::default(),
             own_stamps: HashMap::new(),
             events,
@@ -137,6 +141,7 @@ impl<'a> Lane<'a> {
         self.look_back();
         let last = self.ledger.close();
         self.stored(last);
+        self.delete_for_good();
         for (index, operation) in self.plan.operations.iter().enumerate() {
             if self.outcome.ended.is_none() && !self.outcome.cut_short && !self.schedule.is_over(index) {
                 // Its dependencies do not add up: the planner has to say anew what it wants.
@@ -207,7 +212,9 @@ impl<'a> Lane<'a> {
         match (&operation.action, arrived) {
             (Action::Agree { remote, local }, _) => self.agree(operation, remote, local)?,
             (Action::Forget { id }, _) => self.forget(operation, id),
-            (Action::Keep { id, presence }, _) => self.keep_presence(operation, id, *presence),
+            (Action::Keep { id, presence, place }, _) => {
+                self.keep_presence(operation, id, *presence, place.as_ref())?;
+            }
             (Action::MakeLocalFolder { remote }, _) => self.make_local_folder(operation, remote)?,
             (Action::MoveLocal { remote, local }, _) => {
                 self.move_local(operation, remote.as_ref(), local)?;

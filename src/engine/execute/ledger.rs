@@ -172,8 +172,14 @@ impl<'a> Ledger<'a> {
         }
     }
 
+    /// Whether `id` is that folder or lies within it once all pending is stored.
+    pub(super) fn is_within(&self, id: &ItemId, folder: &ItemId) -> bool {
+        let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
+        std::iter::successors(Some(id.clone()), above).take(DEEPEST).any(|at| at == *folder)
+    }
+
     /// Whether an item, or a folder above it, is out of the base once all pending is stored.
-    fn is_forgotten(&self, id: &ItemId) -> bool {
+    pub(super) fn is_forgotten(&self, id: &ItemId) -> bool {
         let mut at = Some(id.clone());
         // While folders change places what is pending may go round in a circle.
         for _ in 0..DEEPEST {

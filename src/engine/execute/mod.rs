@@ -24,7 +24,7 @@ mod verified_calls;
 
 use std::time::Duration;
 
-use crate::model::{RelPath, State};
+use crate::model::{ItemId, RelPath, State};
 
 use super::operation::Plan;
 use super::ports::{Clock, Disk, Remote, Store};
@@ -72,6 +72,8 @@ pub struct ExecuteOptions<'a> {
     pub retry_budget: Duration,
     /// Whether set-aside items are tried before their time.
     pub ignore_next_try: bool,
+    /// Whether another item beside that one on iCloud has the same name. A replacement by way of the trash gives the name up.
+    pub has_twin: &'a dyn Fn(&ItemId) -> bool,
     /// The path of a conflict copy of a file, the n-th (from 0) when earlier ones are taken.
     pub conflict_name: &'a dyn Fn(&RelPath, u32) -> RelPath,
     /// Whether a name is built-in junk that keeps no folder alive.
@@ -96,6 +98,7 @@ impl<'a> ExecuteOptions<'a> {
             packages: Packages::Zip,
             retry_budget: Duration::from_secs(60),
             ignore_next_try: false,
+            has_twin: &|_| false,
             conflict_name,
             is_junk,
             should_yield: &|| false,

@@ -3,14 +3,13 @@
 //! Nobody knows whether the service refuses to put items into a folder that lies in the trash
 //! (`docs/protocol-open-questions.md`). Where it does not, what a person made here would look deleted there.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap};
 
 use crate::engine::ports::{LookUp, RemoteParent};
 use crate::model::{ItemId, Node, RelPath};
 
 use super::lane::Lane;
 use super::report::StepFailure;
-use super::verified_calls::hangs_in;
 
 /// So many folders above an item are looked at; a base that is deeper is none that we wrote.
 const MOST_ABOVE: usize = 200;
@@ -40,16 +39,10 @@ impl Lane<'_> {
         if folders.is_empty() || self.seen_alive.get(folder).is_some_and(is_fresh) {
             return Ok(());
         }
-        let asked: Vec<_> = folders.iter().map(|folder| (folder.clone(), true)).collect();
-        let answers = self.ports.remote.look_up(&asked)?;
-        for (number, (folder, answer)) in folders.iter().zip(&answers).enumerate() {
-            // A look-up may be late for what we have just made.
-            let is_new = || self.made.values().any(|made| made == folder);
-            if is_lost(answer, folders.get(number + 1), is_new) {
-                return Err(StepFailure::replan(
-                    "the folder it goes to was moved or deleted on iCloud meanwhile",
-                ));
-            }
+        if self.is_lost(folder, &mut HashMap::new())? {
+            return Err(StepFailure::replan(
+                "the folder it goes to was moved or deleted on iCloud meanwhile",
+            ));
         }
         for folder in folders {
             self.added_to.remove(&folder);
@@ -69,28 +62,20 @@ impl Lane<'_> {
     /// went into it, that is not agreed on: who deleted the folder had not seen it, and the next plan brings it back.
     pub(super) fn look_back(&mut self) {
         let added_to = std::mem::take(&mut self.added_to);
-        let chains: Vec<_> = added_to.keys().map(|folder| self.folders_of(folder)).collect();
-        let asked: BTreeSet<_> = chains.iter().flatten().cloned().collect();
+        let asked: BTreeSet<_> = added_to.keys().flat_map(|folder| self.folders_of(folder)).collect();
         let asked: Vec<_> = asked.into_iter().map(|folder| (folder, true)).collect();
         if asked.is_empty() || self.outcome.ended.is_some() {
             return;
         }
-        let answers = match self.ports.remote.look_up(&asked) {
-            Ok(answers) => answers,
+        let mut seen: HashMap<ItemId, LookUp> = match self.ports.remote.look_up(&asked) {
+            Ok(answers) => asked.into_iter().map(|(folder, _)| folder).zip(answers).collect(),
             // Best effort: without an answer it stays agreed on, after the look of at most 20 s before. If iCloud is away the
             // next pass tells so.
             Err(_) => return,
         };
-        let answers: HashMap<_, _> = asked.iter().map(|(folder, _)| folder).zip(&answers).collect();
-        let made: HashSet<_> = self.made.values().collect();
         let mut lost = Vec::new();
-        for (chain, items) in chains.iter().zip(added_to.into_values()) {
-            let is_gone = chain.iter().enumerate().any(|(number, folder)| {
-                answers
-                    .get(folder)
-                    .is_some_and(|answer| is_lost(answer, chain.get(number + 1), || made.contains(folder)))
-            });
-            if is_gone {
+        for (folder, items) in added_to {
+            if self.is_lost(&folder, &mut seen).unwrap_or(false) {
                 lost.extend(items);
             }
         }
@@ -102,17 +87,39 @@ impl Lane<'_> {
             self.outcome.plan_again.push((path, why.into()));
         }
     }
-}
 
-/// Whether a folder on iCloud is in the trash, or may be with the folder that it was moved to. `above` is the folder that the base
-/// knows above it, and `is_new` says whether we made it in this pass.
-fn is_lost(answer: &LookUp, above: Option<&ItemId>, is_new: impl FnOnce() -> bool) -> bool {
-    match answer {
-        LookUp::Found(found) => {
-            let elsewhere = above.is_some_and(|above| !hangs_in(found, above));
-            found.parent == RemoteParent::Trash || elsewhere
+    /// Whether a folder on iCloud is in the trash or gone, with a folder above it perhaps, or outside what is synced. What
+    /// stands elsewhere than the base knows is followed to where it stands: its move may have been set aside. `seen`
+    /// holds the look-ups so far.
+    fn is_lost(&self, folder: &ItemId, seen: &mut HashMap<ItemId, LookUp>) -> Result<bool, StepFailure> {
+        let top = self.ledger.state().base.get(Node::ROOT).id.clone();
+        let mut at = folder.clone();
+        for _ in 0..MOST_ABOVE {
+            if at == top || at.doc() == "documents" {
+                return Ok(false);
+            }
+            if at == ItemId::drive_root() {
+                return Ok(true);
+            }
+            if !seen.contains_key(&at) {
+                let asked: Vec<_> = self.folders_of(&at).into_iter().map(|folder| (folder, true)).collect();
+                let answers = self.ports.remote.look_up(&asked)?;
+                seen.extend(asked.into_iter().map(|(folder, _)| folder).zip(answers));
+            }
+            let agreed = || self.ledger.entry(&at).map(|(parent, _)| parent);
+            let above = match seen.get(&at) {
+                Some(LookUp::Found(found)) => match &found.parent {
+                    RemoteParent::Trash => return Ok(true),
+                    RemoteParent::Folder(parent) => Some(parent.clone()),
+                    RemoteParent::Untold => agreed(),
+                },
+                // A look-up may be late for what we have just made.
+                Some(LookUp::Gone) if !self.made.values().any(|made| *made == at) => return Ok(true),
+                Some(LookUp::Gone | LookUp::Unknown) | None => agreed(),
+            };
+            let Some(above) = above else { return Ok(false) };
+            at = above;
         }
-        LookUp::Gone => !is_new(),
-        LookUp::Unknown => false,
+        Ok(true)
     }
 }

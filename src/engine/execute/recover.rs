@@ -131,8 +131,8 @@ fn settle_replacement(
 ) -> Result<bool, StepFailure> {
     let document = ItemId::new(intent.parent.zone().clone(), intent.document);
     let remote = ports.remote;
-    let old = verified_calls::look_surely(ports, intent.old, false)?;
-    let new = match verified_calls::look_surely(ports, &document, false)? {
+    let old = verified_calls::look_everywhere(ports, intent.old, false, &[intent.parent])?;
+    let new = match verified_calls::look_everywhere(ports, &document, false, &[intent.parent])? {
         LookUp::Found(item) => Some(item),
         // A look-up may be late for what was committed a moment ago; its folder's listing says it too.
         LookUp::Gone => {
@@ -206,8 +206,8 @@ fn finish_replacement(
         return Ok(());
     }
     // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
-    let mtime = ServerTime(intent.stamp.mtime.whole_seconds());
-    let as_sent = shows_content(&new, intent.stamp.size, mtime, &intent.signature);
+    let times = (ServerTime(intent.stamp.mtime.whole_seconds()), intent.stamp.ctime);
+    let as_sent = shows_content(ports, &new, intent.stamp.size, times, &intent.signature);
     let entry = BaseEntry {
         id: new.entry.id.clone(),
         folder: false,
@@ -255,7 +255,7 @@ fn settle_place(
     temporary: Option<&str>,
 ) -> Result<bool, StepFailure> {
     let remote = ports.remote;
-    let item = match verified_calls::look_surely(ports, id, folder)? {
+    let item = match verified_calls::look_everywhere(ports, id, folder, &[&from.0, &to.0])? {
         LookUp::Found(item) => item,
         LookUp::Gone => return Ok(false),
         LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say where a moved item is")),
@@ -320,7 +320,7 @@ fn settle_trash(
     planned: &[ItemId],
 ) -> Result<bool, StepFailure> {
     let remote = ports.remote;
-    match verified_calls::look_surely(ports, id, true)? {
+    match verified_calls::look_everywhere(ports, id, true, &[&from.0])? {
         LookUp::Unknown => Err(StepFailure::replan("iCloud does not say what became of a deleted folder")),
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
             // What is planned to go is as agreed; an edit in the last moment is not.
@@ -356,9 +356,17 @@ fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) ->
     let mut finished = false;
     for (id, answer) in ids.iter().zip(ports.remote.look_up(&asked)?) {
         let is_there = match answer {
-            // In the end the base forgets them, and nothing is deleted for it.
             LookUp::Unknown => {
-                return Err(StepFailure::replan("iCloud does not say what became of a deleted file"));
+                let folder = ledger.entry(id).map(|(parent, _)| parent);
+                let places: Vec<_> = folder.iter().collect();
+                match verified_calls::look_everywhere(ports, id, false, &places)? {
+                    LookUp::Found(item) => item.parent != RemoteParent::Trash,
+                    LookUp::Gone => false,
+                    // In the end the base forgets them, and nothing is deleted for it.
+                    LookUp::Unknown => {
+                        return Err(StepFailure::replan("iCloud does not say what became of a deleted file"));
+                    }
+                }
             }
             LookUp::Found(item) => item.parent != RemoteParent::Trash,
             LookUp::Gone => matches!(verified_calls::look_surely(ports, id, false)?, LookUp::Found(_)),

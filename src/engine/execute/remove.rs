@@ -1,10 +1,11 @@
 //! Deletions: to the trash of either side.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
 use crate::engine::ports::{DiskError, ItemVersion, RemoteItem, RemoteParent};
-use crate::model::{Etag, Intent, ItemId, RelPath, Side};
+use crate::model::{DiskTime, Etag, Intent, ItemId, RelPath, Side};
 
 use super::agree::effect;
 use super::lane::Lane;
@@ -121,7 +122,7 @@ impl Lane<'_> {
                 Err(crate::engine::ports::RemoteError::Uncertain("the answer names no item".into()))
             });
             let trashed = verified_calls::trashed(self.ports.remote, &version, answer);
-            results.push((index, trashed.map(|item| self.deleted(index, seen, &item))));
+            results.push((index, trashed.map(|item| self.deleted(index, seen, &item, &[]))));
         }
         // What did not go is tried again with a note of its own; only where the pass ends nobody looked what went.
         if !results.iter().any(|(_, result)| matches!(result, Err(StepFailure::End(_)))) {
@@ -210,23 +211,66 @@ impl Lane<'_> {
             // Unsure what went with it: the intent stays and is settled at the next start.
             Err(failure) => return Err(failure),
         }
-        self.deleted(index, seen, &trashed);
+        self.deleted(index, seen, &trashed, &planned);
         self.ledger.end(number);
         Ok(())
     }
 
     /// An item is in iCloud's trash: the base forgets it, and where it is so configured it goes for good.
-    fn deleted(&mut self, index: usize, seen: &RemoteSeen, trashed: &RemoteItem) {
+    fn deleted(&mut self, index: usize, seen: &RemoteSeen, trashed: &RemoteItem, planned: &[ItemId]) {
         let operation = &self.plan.operations[index];
         if self.options.remote_delete_permanent && trashed.parent == RemoteParent::Trash {
             let version =
                 ItemVersion { id: seen.id.clone(), folder: seen.folder, etag: trashed.entry.etag.clone() };
-            // The trash call was the guard (§10.6). A refusal leaves it in the trash, which is deleted too.
-            drop(self.ports.remote.delete_trashed(&[version]));
+            if seen.folder {
+                let since = self.ports.clock.now();
+                self.doomed.push(Doomed { index, version, planned: planned.to_vec(), since });
+            } else {
+                // The trash call was the guard (§10.6). A refusal leaves it in the trash, which is deleted too.
+                drop(self.ports.remote.delete_trashed(&[version]));
+            }
         }
         self.ledger.count_deletions(Side::Remote, &seen.id);
         self.ledger.forget(&seen.id);
         self.outcome.counts.deleted_remote += 1;
         self.told(effect(operation, EffectKind::Delete, None));
     }
+
+    /// Deletes for good the folders that went to the trash in this pass, once listings must show all that came into them
+    /// before: what was not planned to go keeps its folder in the trash. Where the pass ends before that they stay there too.
+    pub(super) fn delete_for_good(&mut self) {
+        let doomed = std::mem::take(&mut self.doomed);
+        let Some(last) = doomed.iter().map(|doomed| doomed.since).max() else { return };
+        let due = DiskTime(last.0.saturating_add(nanos(verified_calls::LISTINGS_LAG)));
+        if self.outcome.ended.is_some() || self.ports.clock.pause(self.until(due)).is_err() {
+            return;
+        }
+        for Doomed { index, version, planned, .. } in doomed {
+            let Action::TrashRemote { subtree, .. } = &self.plan.operations[index].action else { continue };
+            let known: HashMap<_, _> = subtree.iter().map(|(id, etag)| (id, etag)).collect();
+            let fits = |item: &RemoteItem| {
+                let (id, etag) = (&item.entry.id, &item.entry.etag);
+                let was = |was: &&Etag| was.same_content(etag) || self.versions.is(id, was, etag);
+                item.entry.is_folder() || known.get(id).is_none_or(was)
+            };
+            if let Ok(false) = recover::holds_unplanned(self.ports.remote, &version.id, &planned, &fits) {
+                drop(self.ports.remote.delete_trashed(&[version]));
+            }
+        }
+    }
+}
+
+fn nanos(time: Duration) -> i64 {
+    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
+}
+
+/// A folder in iCloud's trash that is to be deleted for good.
+pub(super) struct Doomed {
+    /// The operation that deleted it.
+    index: usize,
+    version: ItemVersion,
+    /// What was to go with it.
+    planned: Vec<ItemId>,
+    /// When it went to the trash.
+    since: DiskTime,
 }

@@ -54,16 +54,36 @@ impl Sent {
 
     /// The same of an item that a later look shows: a person may have edited it since it came, and what the base takes for
     /// agreed is never fetched. In doubt both sides are compared.
-    fn is_shown_by(&self, item: &RemoteItem) -> bool {
-        shows_content(item, self.staged.size, self.mtime(), &self.signature)
+    fn is_shown_by(&self, ports: &Ports<'_>, item: &RemoteItem) -> bool {
+        shows_content(ports, item, self.staged.size, (self.mtime(), self.read_at), &self.signature)
     }
 }
 
-/// Whether a look at an item shows that it still is the version that we made of it.
-pub(super) fn shows_content(item: &RemoteItem, size: u64, mtime: ServerTime, signature: &Signature) -> bool {
-    item.entry.size.is_none_or(|told| told == size)
-        && item.entry.mtime == Some(mtime)
-        && item.entry.signature.is_none_or(|told| told == *signature)
+/// Devices' clocks lie no further apart, in seconds: who edits a file so long after it was modified here gives it another
+/// modification time.
+const CLOCKS_APART: i64 = 60;
+
+/// Whether a look at an item shows that it still is the version that we made of it, not before `at`. Size and modification
+/// time alone do not tell it from an edit in the same second; then the signature of what would be fetched has to.
+pub(super) fn shows_content(
+    ports: &Ports<'_>,
+    item: &RemoteItem,
+    size: u64,
+    (mtime, at): (ServerTime, DiskTime),
+    signature: &Signature,
+) -> bool {
+    if item.entry.size.is_some_and(|told| told != size) || item.entry.mtime != Some(mtime) {
+        return false;
+    }
+    if let Some(told) = item.entry.signature {
+        return told == *signature;
+    }
+    let age = at.whole_seconds().saturating_sub(mtime.0);
+    if age > CLOCKS_APART || size == 0 && item.entry.size == Some(0) {
+        return true;
+    }
+    let offer = verified_calls::only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));
+    offer.is_ok_and(|offer| offer.etag == item.entry.etag && offer.signature == Some(*signature))
 }
 
 impl Lane<'_> {
@@ -202,7 +222,7 @@ impl Lane<'_> {
                     LookUp::Found(now) if now.entry.etag == before.entry.etag => {
                         return Err(StepFailure::again(why));
                     }
-                    LookUp::Found(now) if sent.is_shown_by(&now) => now,
+                    LookUp::Found(now) if sent.is_shown_by(&self.ports, &now) => now,
                     LookUp::Found(_) | LookUp::Gone => {
                         return Err(StepFailure::replan("it changed on iCloud meanwhile"));
                     }
@@ -239,7 +259,7 @@ impl Lane<'_> {
             return Ok(item);
         }
         match verified_calls::look(self.ports.remote, &item.entry.id, false)? {
-            LookUp::Found(now) if sent.is_shown_by(&now) => Ok(now),
+            LookUp::Found(now) if sent.is_shown_by(&self.ports, &now) => Ok(now),
             _ => Err(StepFailure::replan("iCloud does not show what was sent")),
         }
     }
@@ -286,6 +306,11 @@ impl Lane<'_> {
     /// The old version goes to the trash under guard of its etag, then the new one takes the name.
     fn by_trash(&mut self, operation: &Operation, old: &RemoteSeen, sent: &Sent) -> Result<(), StepFailure> {
         let remote = self.ports.remote;
+        if (self.options.has_twin)(&old.id) {
+            let why = "another item beside it on iCloud has the same name, so that the version there cannot be replaced: \
+                       rename one of them";
+            return Err(StepFailure::Aside(why.to_owned()));
+        }
         let before = self.read_again(old)?;
         let name = before.entry.name.clone();
         let number = self.begin_replacement(old, &before, &sent.staged.document, sent)?;
@@ -311,9 +336,20 @@ impl Lane<'_> {
             // The intent stays: the next start finishes or undoes it.
             Err(failure @ StepFailure::End(_)) => Err(failure),
             Err(failure @ StepFailure::Replan(_)) => {
-                // Somebody else made an item of that name. Ours meets it as new; the old version is in the trash.
+                // Somebody else made an item of that name in this moment, and nobody deleted the old version: it comes back
+                // under a name that the service gives it. Where it does not it is in the trash, and what is here is new.
+                let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
+                let has_come = !matches!(verified_calls::look(remote, &document, false), Ok(LookUp::Gone));
+                let put_back =
+                    || verified_calls::put_back(&self.ports, &trashed, false, (&old.parent, &name));
+                match Some(put_back).filter(|_| !has_come).and_then(|put_back| put_back().ok()) {
+                    Some(back) => {
+                        recover::came_back(&mut self.ledger, &old.id, &back);
+                        self.versions.renew(&old.etag, &back);
+                    }
+                    None => self.ledger.forget(&old.id),
+                }
                 self.ledger.end(number);
-                self.ledger.forget(&old.id);
                 Err(failure)
             }
             Err(failure) => {
@@ -397,7 +433,7 @@ fn commit_new(
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
             match verified_calls::look(remote, &document, false)? {
                 LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
-                    shown(item, sent)?
+                    shown(ports, item, sent)?
                 }
                 LookUp::Found(_) => {
                     return Err(StepFailure::replan("it was moved on iCloud right after it came"));
@@ -406,7 +442,7 @@ fn commit_new(
                     // Also an id that is not the announced one: whoever has the name now is met by the next plan.
                     return match verified_calls::holder(remote, parent, wanted, None)? {
                         Some(item) if item.entry.id == document => {
-                            verified(ports, shown(item, sent)?, sent, parent, wanted)
+                            verified(ports, shown(ports, item, sent)?, sent, parent, wanted)
                         }
                         Some(_) => Err(StepFailure::replan("another item on iCloud has this name")),
                         // A name that nobody is seen to have: the listing lags, or the service cannot hold two
@@ -433,7 +469,7 @@ fn verified(
     let remote = ports.remote;
     let item = if item.entry.etag.as_str().is_empty() {
         match verified_calls::look(remote, &item.entry.id, false)? {
-            LookUp::Found(now) => shown(now, sent)?,
+            LookUp::Found(now) => shown(ports, now, sent)?,
             LookUp::Gone | LookUp::Unknown => {
                 return Err(StepFailure::replan("iCloud does not show what was sent"));
             }
@@ -460,8 +496,8 @@ fn verified(
 }
 
 /// What a look shows instead of an answer must be the version that was sent.
-fn shown(item: RemoteItem, sent: &Sent) -> Result<RemoteItem, StepFailure> {
-    if sent.is_shown_by(&item) { Ok(item) } else { Err(edited_since()) }
+fn shown(ports: &Ports<'_>, item: RemoteItem, sent: &Sent) -> Result<RemoteItem, StepFailure> {
+    if sent.is_shown_by(ports, &item) { Ok(item) } else { Err(edited_since()) }
 }
 
 fn edited_since() -> StepFailure {

@@ -15,6 +15,8 @@ use super::report::StepFailure;
 
 /// So often a step that puts something right is repeated.
 const PATIENCE: u32 = 4;
+/// Listings show own changes after this at the latest (`docs/sync.md` §7).
+pub(super) const LISTINGS_LAG: Duration = Duration::from_secs(31);
 /// Two looks at an item that is said to be gone lie this far apart.
 const GONE_LOOKS_APART: Duration = Duration::from_secs(5);
 
@@ -99,6 +101,42 @@ pub(super) fn look_surely(ports: &Ports<'_>, id: &ItemId, folder: bool) -> Resul
         }
         told => Ok(told),
     }
+}
+
+/// As [`look_surely`]. Where a look-up does not say what became of the item, the listings of the folders that it can be in,
+/// and the trash, say whether it is there; that it is in none of them counts once they must show it.
+pub(super) fn look_everywhere(
+    ports: &Ports<'_>,
+    id: &ItemId,
+    folder: bool,
+    places: &[&ItemId],
+) -> Result<LookUp, StepFailure> {
+    let is_it = |item: &RemoteItem| item.entry.id == *id;
+    for is_last in [false, true] {
+        match look_surely(ports, id, folder)? {
+            LookUp::Unknown => {}
+            told => return Ok(told),
+        }
+        for place in places {
+            let listing = list_if_there(ports.remote, place)?;
+            if let Some(mut found) = listing.and_then(|listing| listing.items.into_iter().find(is_it)) {
+                found.parent = RemoteParent::Folder((*place).clone());
+                return Ok(LookUp::Found(found));
+            }
+        }
+        let trash = ports.remote.list_trash()?;
+        if let Some(mut found) = trash.items.into_iter().find(is_it) {
+            found.parent = RemoteParent::Trash;
+            return Ok(LookUp::Found(found));
+        }
+        if trash.folder.state == FolderState::Incomplete {
+            return Err(StepFailure::again("the listing of the trash does not add up"));
+        }
+        if !is_last {
+            ports.clock.pause(LISTINGS_LAG).map_err(|_| RemoteError::Stopped)?;
+        }
+    }
+    Ok(LookUp::Gone)
 }
 
 /// Repeats what puts a wrong result right: left to a later try, the wrong result would stay.

@@ -94,16 +94,16 @@ pub fn rescan(
 }
 
 /// The wall clock before and after a folder was read.
-type Times = (DiskTime, DiskTime);
+pub(super) type Times = (DiskTime, DiskTime);
 
-struct Scan<'a> {
-    disk: &'a dyn Disk,
-    clock: &'a dyn Clock,
-    may_skip: &'a dyn Fn(&RelPath) -> bool,
-    view: &'a mut LocalView,
+pub(super) struct Scan<'a> {
+    pub(super) disk: &'a dyn Disk,
+    pub(super) clock: &'a dyn Clock,
+    pub(super) may_skip: &'a dyn Fn(&RelPath) -> bool,
+    pub(super) view: &'a mut LocalView,
 }
 
-fn is_racy(stamp: &LocalStamp, (before, after): Times) -> bool {
+pub(super) fn is_racy(stamp: &LocalStamp, (before, after): Times) -> bool {
     let close = |time: DiskTime| {
         time.is_within(RACY_SECONDS, before)
             || time.is_within(RACY_SECONDS, after)
@@ -113,7 +113,7 @@ fn is_racy(stamp: &LocalStamp, (before, after): Times) -> bool {
 }
 
 impl Scan<'_> {
-    fn read(&self, folder: &RelPath) -> Result<(FolderReading, Times), DiskError> {
+    pub(super) fn read(&self, folder: &RelPath) -> Result<(FolderReading, Times), DiskError> {
         let before = self.clock.now();
         let reading = self.disk.read_folder(folder)?;
         Ok((reading, (before, self.clock.now())))
@@ -157,7 +157,7 @@ impl Scan<'_> {
     }
 
     /// Takes a reading of a folder into the tree. Says which folders in it are to be read.
-    fn fill(
+    pub(super) fn fill(
         &mut self,
         folder: Node,
         path: &RelPath,
@@ -209,6 +209,9 @@ impl Scan<'_> {
                 if same_item && old.stamp.on_root_fs == entry.stamp.on_root_fs {
                     entry.state = old.state;
                     entry.holds_unnameable = old.holds_unnameable;
+                    // Its times stay those from before it was read: by them a second look knows whether it has changed since.
+                    (entry.stamp.mtime, entry.stamp.ctime) = (old.stamp.mtime, old.stamp.ctime);
+                    entry.racy = old.racy;
                     let unknown = entry.state != FolderState::Complete;
                     *self.view.tree.get_mut(node) = entry;
                     return unknown.then_some(node);
@@ -230,7 +233,7 @@ impl Scan<'_> {
     }
 
     /// Reads these folders and all below them.
-    fn descend(&mut self, mut folders: Vec<(Node, RelPath)>) {
+    pub(super) fn descend(&mut self, mut folders: Vec<(Node, RelPath)>) {
         while let Some((node, path)) = folders.pop() {
             match self.read(&path) {
                 Ok((reading, times)) => folders.extend(self.fill(node, &path, reading, times)),
@@ -244,7 +247,7 @@ impl Scan<'_> {
     }
 
     /// Nothing is known of what the folder holds now; that something is missing proves nothing.
-    fn fail(&mut self, node: Node, path: RelPath, error: &DiskError) {
+    pub(super) fn fail(&mut self, node: Node, path: RelPath, error: &DiskError) {
         for child in self.view.tree.children(node).to_vec() {
             self.forget(child);
         }

@@ -1,4 +1,5 @@
 //! Looks at both sides through the ports; decides nothing.
 
 pub mod local;
+pub mod recheck;
 pub mod remote;

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Key};
 use super::order::Emitter;
 use super::tasks::{DEEPEST, Kind};
@@ -73,6 +74,17 @@ impl Emitter<'_, '_> {
         Some(Parent::Known(id))
     }
 
+    /// The folder as the base knows it when the operation's turn comes.
+    fn parent_in_base(&self, folder: Key) -> Option<Parent> {
+        match (self.made.get(&folder), folder) {
+            (Some(&index), _) => Some(Parent::Made(index)),
+            (None, Key::Base(node)) if !self.items.all.get(&folder).is_some_and(|item| item.succeeded) => {
+                Some(Parent::Known(self.world.base.get(node).id.clone()))
+            }
+            _ => self.parent_there(folder),
+        }
+    }
+
     /// The operation of a task, its path and its reason.
     pub fn action(
         &mut self,
@@ -92,7 +104,10 @@ impl Emitter<'_, '_> {
             Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
                 let local = kind == Kind::KeepLocalOnly;
                 let presence = if local { Presence::LocalOnly } else { Presence::RemoteOnly };
-                return Some((Action::Keep { id: base_id()?, presence }, shown(), Reason::HoldsForeign));
+                let place = kept_place(self.world, self.items, item, presence);
+                let place = place.and_then(|(folder, name)| Some((self.parent_in_base(folder)?, name)));
+                let action = Action::Keep { id: base_id()?, presence, place };
+                return Some((action, shown(), Reason::HoldsForeign));
             }
             _ => {}
         }

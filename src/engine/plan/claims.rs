@@ -42,6 +42,11 @@ fn stay_outside(world: &World<'_>, items: &mut Items) {
             let item = &items.all[&key];
             let (Fate::Keep, Some(place)) = (item.fate, &item.place) else { continue };
             if !can_host(items, place.parent, &mut hosts) {
+                if item.base.is_some() && item.here.is_there() && item.there.is_there() {
+                    let text = "the folder that it was moved to is not synced now".to_owned();
+                    let note = note(shown_path(world, item), NoteKind::SetAside(text));
+                    items.notes.push(note);
+                }
                 set_aside(items, key);
             } else if would_hold_itself(world, items, key) {
                 set_aside(items, key);
@@ -224,7 +229,10 @@ impl Folder {
         let (Some(node), Some(place)) = (item.local.filter(|_| item.here.is_there()), &item.place) else {
             return false;
         };
-        items.local_parent(world, node) == self.key && world.local.tree.name(node) == &*place.local_name
+        let folds = world.policy.local_folds_case;
+        let name = |name: &str| if folds { name::key(name, true) } else { name.into() };
+        items.local_parent(world, node) == self.key
+            && name(world.local.tree.name(node)) == name(&place.local_name)
     }
 
     /// Whether something that stays without taking part has the name on a side where the item has yet to arrive.

@@ -315,10 +315,23 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         LocalFate::Held => Change::Unknown(Doubt::Held(
             "a link, socket, device or FIFO has its name here, or that of its folder",
         )),
+        LocalFate::Unknown if is_in_unread_folder(world, node) => Change::Unknown(Doubt::Held(
+            "its folder here was moved to where nothing is synced, and nothing is read",
+        )),
         LocalFate::Unknown => {
             Change::Unknown(Doubt::ForNow("its folder here could not be read, or is on another volume"))
         }
     };
+}
+
+/// Whether the nearest folder above an item of the base that is found here is one that the filter leaves unread.
+fn is_in_unread_folder(world: &World<'_>, node: Node) -> bool {
+    let above = std::iter::successors(world.base.parent(node), |folder| world.base.parent(*folder));
+    let found = above.filter_map(|folder| match world.recognition.of_base[folder] {
+        LocalFate::There { node, .. } => Some(world.local.tree.get(node).state),
+        _ => None,
+    });
+    found.take(1).any(|state| state == FolderState::Unread)
 }
 
 fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {

@@ -272,6 +272,47 @@ impl Folders<'_, '_> {
     }
 }
 
+/// Where a folder that stands on one side only stands there, if the base knows another place and is about to forget what is
+/// there. `None` too where the base will not know the folder that holds it now.
+pub(super) fn kept_place(
+    world: &World<'_>,
+    items: &Items,
+    item: &Item,
+    presence: Presence,
+) -> Option<(Key, Box<str>)> {
+    let node = item.base?;
+    let entry = world.base.get(node);
+    let (parent, name, known) = if presence == Presence::LocalOnly {
+        let found = item.local?;
+        (items.local_parent(world, found), world.local.tree.name(found), &entry.local_name)
+    } else {
+        let found = item.remote?;
+        (items.remote_parent(world, found), &*world.remote.tree.get(found).name, &entry.remote_name)
+    };
+    let is_made_anew = |folder: &Item| {
+        let there = folder.remote.filter(|_| folder.there.is_there());
+        folder.succeeded || folder.base.is_some() && folder.fate == Fate::Keep && there.is_none()
+    };
+    let folder = items.all.get(&parent);
+    let mut above = std::iter::successors(world.base.parent(node), |folder| world.base.parent(*folder));
+    let is_forgotten = above.any(|folder| {
+        let goes = |folder: &Item| {
+            matches!(folder.fate, Fate::DropLocal | Fate::DropRemote | Fate::Forget) || is_made_anew(folder)
+        };
+        items.all.get(&Key::Base(folder)).is_some_and(goes)
+    });
+    let is_as_known = !is_forgotten
+        || world.base.parent(node).map(Key::Base) == Some(parent)
+            && **known == *name
+            && !folder.is_some_and(is_made_anew);
+    let is_in_base = folder.is_none_or(|folder| match folder.fate {
+        Fate::Keep => true,
+        Fate::Pin | Fate::OneSided(_) => folder.base.is_some() && !folder.succeeded,
+        Fate::DropLocal | Fate::DropRemote | Fate::Forget | Fate::Open => false,
+    });
+    (!is_as_known && is_in_base).then(|| (parent, name.into()))
+}
+
 /// Whether an item is left alone only until more is known of it, or of something in it.
 fn is_unknown(item: &Item) -> bool {
     matches!(item.here, Change::Unknown(_))

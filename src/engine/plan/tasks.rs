@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
 use crate::engine::recognise::LocalFate;
 use crate::model::name::key as name_key;
@@ -134,7 +135,8 @@ fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key,
         Fate::Forget if item.base.is_some() => vec![Kind::Forget],
         Fate::Forget => Vec::new(),
         Fate::OneSided(presence)
-            if item.base.is_some_and(|node| world.base.get(node).presence == presence) =>
+            if item.base.is_some_and(|node| world.base.get(node).presence == presence)
+                && kept_place(world, items, item, presence).is_none() =>
         {
             Vec::new()
         }
@@ -269,6 +271,13 @@ impl Connector<'_, '_> {
                 self.wait_for_place(index, item, kind, &leaving);
             }
             match kind {
+                Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
+                    let is_local = kind == Kind::KeepLocalOnly;
+                    let presence = if is_local { Presence::LocalOnly } else { Presence::RemoteOnly };
+                    if let Some((parent, _)) = kept_place(self.world, self.items, item, presence) {
+                        self.wait_for_arrival(index, parent);
+                    }
+                }
                 Kind::TrashLocal => {
                     self.wait_for_contents_here(index, item.local);
                     self.wait_for_known_below(index, item.base);
@@ -315,14 +324,7 @@ impl Connector<'_, '_> {
     /// Waits for the folder in which the item ends, and for its name there.
     fn wait_for_place(&mut self, index: usize, item: &Item, kind: Kind, leaving: &HashMap<Name, Vec<usize>>) {
         let Some(place) = &item.place else { return };
-        if let Some(folder) = self.arriving(place.parent) {
-            for at in 0..self.tasks.of(folder).len() {
-                let before = self.tasks.of(folder)[at];
-                if self.tasks.all[before].kind.is_arrival() {
-                    self.wait(index, before, For::Done);
-                }
-            }
-        }
+        self.wait_for_arrival(index, place.parent);
         let folds = self.world.policy.local_folds_case;
         let here = item.local.is_some() && item.here.is_there();
         let there = item.remote.is_some() && item.there.is_there();
@@ -341,6 +343,17 @@ impl Connector<'_, '_> {
         for &before in leaving.get(&(side, place.parent, name)).into_iter().flatten() {
             if self.tasks.all[before].key != key {
                 self.wait(index, before, For::Name);
+            }
+        }
+    }
+
+    /// Waits until a folder, and all above it, stands where it will stand.
+    fn wait_for_arrival(&mut self, index: usize, folder: Key) {
+        let Some(folder) = self.arriving(folder) else { return };
+        for at in 0..self.tasks.of(folder).len() {
+            let before = self.tasks.of(folder)[at];
+            if self.tasks.all[before].kind.is_arrival() {
+                self.wait(index, before, For::Done);
             }
         }
     }
@@ -420,7 +433,9 @@ impl Connector<'_, '_> {
             for before in self.tasks.of(Key::Base(node)).to_vec() {
                 match self.tasks.all[before].kind {
                     Kind::MoveLocal | Kind::MoveRemote => self.wait(index, before, For::Leave),
-                    Kind::Agree => self.wait(index, before, For::Courtesy),
+                    Kind::Agree | Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
+                        self.wait(index, before, For::Courtesy);
+                    }
                     Kind::TrashLocal | Kind::TrashRemote => {
                         goes_itself = true;
                         self.wait(index, before, For::Courtesy);

@@ -10,6 +10,7 @@
 
 mod broken;
 mod crashes;
+mod found;
 mod history;
 mod meanwhile;
 mod oracle;
@@ -30,6 +31,9 @@ use rigged::Sabotage;
 const SEEDS: u64 = 2000;
 /// Operations of a history, about.
 const STEPS: usize = 24;
+/// Operations of a long history, and how many of these are tried.
+const LONG_STEPS: usize = 80;
+const LONG_SEEDS: u64 = 160;
 /// Failures after which the rest is not tried: each is shrunk and printed.
 const MOST_FAILURES: usize = 6;
 
@@ -43,20 +47,27 @@ fn steps() -> usize {
 }
 
 /// Why a seed failed, at length.
-fn failure(seed: u64, apart: bool, sabotage: Option<Sabotage>) -> Option<String> {
-    let history = History { apart, ..History::new(seed, steps()) };
+fn failure(seed: u64, steps: usize, apart: bool, sabotage: Option<Sabotage>) -> Option<String> {
+    let history = History { apart, ..History::new(seed, steps) };
     let broken = shrink::trial(&history, sabotage, false).0.err()?;
     let small = shrink::shrink(&history, sabotage, broken.promise);
     let (result, told) = shrink::trial(&small, sabotage, true);
     let again = result.err().unwrap_or(broken);
     Some(format!(
-        "seed {seed}: {again}\nSIM_SEED={seed} runs it again. Shrunk:\n{small:?}\nWhat happened:\n{told}\n"
+        "seed {seed}: {again}\nSIM_SEED={seed} SIM_STEPS={steps} runs it again. Shrunk:\n{small:?}\nWhat happened:\n{told}\n"
     ))
 }
 
 #[test]
 fn histories() {
     try_histories(false, 0, SEEDS);
+}
+
+/// Longer ones, which find what takes more than one thing to go wrong.
+#[test]
+fn long_histories() {
+    try_histories_of(LONG_STEPS, false, 500_000, LONG_SEEDS);
+    try_histories_of(LONG_STEPS, true, 600_000, LONG_SEEDS / 2);
 }
 
 /// The same with passes that ask iCloud nothing in between: `SIM_SEED=7 cargo test --test it random::apart`.
@@ -66,6 +77,10 @@ fn apart() {
 }
 
 fn try_histories(apart: bool, first: u64, seeds: u64) {
+    try_histories_of(steps(), apart, first, seeds);
+}
+
+fn try_histories_of(steps: usize, apart: bool, first: u64, seeds: u64) {
     let seeds = match number("SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => {
@@ -86,7 +101,7 @@ fn try_histories(apart: bool, first: u64, seeds: u64) {
                     if seed >= seeds.end || enough {
                         break;
                     }
-                    if let Some(failure) = failure(seed, apart, None) {
+                    if let Some(failure) = failure(seed, steps, apart, None) {
                         failures.lock().expect("nobody panics with it").push(failure);
                     }
                 }

@@ -23,7 +23,7 @@ pub fn wait(run: &Run) {
 }
 
 /// A whole pass, which comes to its end.
-fn pass(run: &mut Run) {
+pub fn pass(run: &mut Run) {
     wait(run);
     assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
     wait(run);

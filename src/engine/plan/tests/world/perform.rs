@@ -49,9 +49,18 @@ impl World {
                 }
             }
             Action::Forget { id } => drop(self.state.apply(&Change::Remove(id.clone()))),
-            Action::Keep { id, presence } => {
+            Action::Keep { id, presence, place } => {
                 // Another item that got its path in this plan may have taken its place in the base.
                 self.state.apply(&Change::Presence(id.clone(), *presence));
+                if let (Some((parent, name)), Some(node)) = (place, self.state.base.by_id(id)) {
+                    let parent = super::id(parent_of(parent, made));
+                    let mut entry = self.state.base.get(node).clone();
+                    entry.local_name = name.clone();
+                    entry.remote_name = name.clone();
+                    for change in self.state.put_changes(&parent, entry) {
+                        assert!(self.state.apply(&change), "{change:?}");
+                    }
+                }
             }
             Action::MakeLocalFolder { remote } => {
                 let there = self.check_remote(remote);

@@ -1,0 +1,60 @@
+//! What a plan is made from beyond the two looks: the base found on the disk, and names that two items share on iCloud.
+
+use std::collections::HashSet;
+
+use super::Settings;
+use crate::engine::execute::Ports;
+use crate::engine::observe::local::signatures;
+use crate::engine::observe::recheck::{MOST_LOOKS, may_have_missed_a_move, recheck};
+use crate::engine::operation::{Action, Plan, UploadTarget};
+use crate::engine::ports::DiskError;
+use crate::engine::recognise::{Recognition, recognise};
+use crate::engine::view::{LocalView, RemoteView};
+use crate::model::{BaseTree, ItemId, RelPath, name};
+
+/// The files that the plan replaces on iCloud and beside which another item has the same name there.
+pub(super) fn twins(plan: &Plan, view: &RemoteView) -> HashSet<ItemId> {
+    let tree = &view.tree;
+    let is_twin = |id: &ItemId| {
+        let node = tree.by_id(id)?;
+        let mut beside = tree.children(tree.parent(node)?).iter().filter(|other| **other != node);
+        beside.any(|other| name::same(&tree.get(*other).name, &tree.get(node).name)).then(|| id.clone())
+    };
+    let replaced = plan.operations.iter().filter_map(|operation| match &operation.action {
+        Action::Upload { target: UploadTarget::Over { remote, .. }, .. }
+        | Action::Settle { remote, .. }
+        | Action::Compare { remote, .. } => Some(&remote.id),
+        _ => None,
+    });
+    replaced.filter_map(is_twin).collect()
+}
+
+/// Finds the base in what was seen here. Where that look may have missed a move, it is looked again first.
+///
+/// # Errors
+///
+/// When the second look fails as a whole: the view is not to be used then.
+pub(super) fn recognised(
+    base: &BaseTree,
+    local: &mut LocalView,
+    ports: &Ports<'_>,
+    settings: &Settings,
+) -> Result<Recognition, DiskError> {
+    let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+    let mut recognition = recognise(base, &local.tree);
+    for _ in 0..MOST_LOOKS {
+        if !may_have_missed_a_move(base, &local.tree, &recognition) {
+            break;
+        }
+        let has_changed = recheck(ports.disk, ports.clock, local, &may_skip)?;
+        recognition = recognise(base, &local.tree);
+        if !has_changed {
+            break;
+        }
+    }
+    if !recognition.unsigned.is_empty() {
+        signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
+        recognition = recognise(base, &local.tree);
+    }
+    Ok(recognition)
+}
