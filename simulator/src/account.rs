@@ -71,6 +71,8 @@ pub enum StateForm {
     Nested,
     /// An HTML page with the members in its `boot_args` script.
     Html,
+    /// The same with the telephones in the bridge's part only; answers to the password name none.
+    Bridge,
 }
 
 /// Whether password sign-in ends in 412 (docs/protocol.md §3.5).

@@ -1,6 +1,8 @@
 //! What stands before every drivews and docws call: cookies, PCS cookies, session trouble and throttling.
 
-use serde_json::json;
+use std::time::{Duration, SystemTime};
+
+use serde_json::{Value, json};
 
 use crate::account::{Readiness, WebAccess};
 use crate::http::{Request, Response};
@@ -34,11 +36,20 @@ pub struct ServiceState {
     misrouted_up_to: u64,
     /// The newest connection that a request came on.
     pub last_connection: u64,
+    /// A client was told to ask for nothing between these times.
+    rest: Option<(SystemTime, SystemTime)>,
 }
 
 impl Default for ServiceState {
     fn default() -> Self {
-        Self { armed: false, calls: 0, partition: FIRST_PARTITION, misrouted_up_to: 0, last_connection: 0 }
+        Self {
+            armed: false,
+            calls: 0,
+            partition: FIRST_PARTITION,
+            misrouted_up_to: 0,
+            last_connection: 0,
+            rest: None,
+        }
     }
 }
 
@@ -163,16 +174,42 @@ fn check(
     Ok(Session { dsid: state.account.dsid.clone(), upload_token: login.upload_token.clone() })
 }
 
-fn throttled(state: &State) -> Option<Response> {
+/// Requests that were under way when a rest began still arrive for this long.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// Notes a request that comes while the client was told to ask for nothing.
+pub fn check_rest(state: &mut State, kind: &str) {
+    let now = state.now();
+    if state.service.rest.is_some_and(|(from, until)| from <= now && now < until) {
+        state.violation(format!("{kind}: asked during the rest that the service wants"));
+    }
+}
+
+fn throttled(state: &mut State) -> Option<Response> {
     let every = state.switches.throttle_every.max(1);
     if !state.service.calls.is_multiple_of(every) {
         return None;
     }
+    let span = state.switches.throttle_for;
+    let for_now = |state: &mut State, status, code: &str, in_body| {
+        let now = state.now();
+        state.service.rest = Some((now + UNDER_WAY, now + span));
+        let seconds = span.as_secs();
+        if in_body {
+            let mut body = service_error_body(code, "Try again later");
+            body["retryAfter"] = json!(seconds);
+            Some(Response::json(status, &body))
+        } else {
+            let answer = service_error(status, code, "Too many requests");
+            Some(answer.header("Retry-After", seconds.to_string()))
+        }
+    };
     match state.switches.throttle {
         Throttle::None => None,
-        Throttle::Status429 => {
-            Some(service_error(429, "TOO_MANY_REQUESTS", "Too many requests").header("Retry-After", "1"))
-        }
+        Throttle::Status429 => for_now(state, 429, "TOO_MANY_REQUESTS", false),
+        Throttle::Throttled503 => for_now(state, 503, "THROTTLED", true),
+        Throttle::TryAgainLater503 => for_now(state, 503, "TRY_AGAIN_LATER", true),
+        Throttle::RetryLater400 => for_now(state, 400, "RETRY_LATER", true),
         Throttle::Html503 => {
             Some(Response::html(503, "<html><body><h1>503 Service Unavailable</h1></body></html>"))
         }
@@ -183,16 +220,17 @@ fn throttled(state: &State) -> Option<Response> {
 /// An error body of docs/protocol.md §16.2.
 #[must_use]
 pub fn service_error(status: u16, code: &str, reason: &str) -> Response {
-    Response::json(
-        status,
-        &json!({
-            "uuid": "1f7b6c0e-40a8-4d35-9a53-0c8d5b1f2e77",
-            "messageForDeveloper": reason,
-            "error_code": code,
-            "serverErrorCode": code,
-            "reason": reason,
-        }),
-    )
+    Response::json(status, &service_error_body(code, reason))
+}
+
+fn service_error_body(code: &str, reason: &str) -> Value {
+    json!({
+        "uuid": "1f7b6c0e-40a8-4d35-9a53-0c8d5b1f2e77",
+        "messageForDeveloper": reason,
+        "error_code": code,
+        "serverErrorCode": code,
+        "reason": reason,
+    })
 }
 
 /// A cookie's value without the quotes around it: clients may send either.

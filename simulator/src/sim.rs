@@ -186,6 +186,7 @@ impl Handler for Core {
             let state = &mut *state;
             *state.counts.entry(route.kind.to_owned()).or_insert(0) += 1;
             state.service.last_connection = state.service.last_connection.max(request.connection);
+            crate::service::check_rest(state, route.kind);
             invariants::check_url(state, &route, &request);
             if let Some(refusal) = invariants::check_headers(state, &route, &request) {
                 return refusal;
@@ -321,6 +322,11 @@ impl Simulator {
     /// Gives the account another password; every session and token is void then.
     pub fn change_password(&self, password: &str) {
         control::change_password(&mut self.core.state(), password);
+    }
+
+    /// The client has another network address from now on; see `S-trust-ip`.
+    pub fn move_client(&self) {
+        self.core.state().auth.address += 1;
     }
 
     /// A person typed another password, so the next proof does not repeat a rejected one.

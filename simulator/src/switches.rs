@@ -128,6 +128,9 @@ pub struct Switches {
     /// Throttling of service calls.
     #[serde(rename = "S-throttle")]
     pub throttle: Throttle,
+    /// How long it asks to be left alone.
+    #[serde(rename = "throttle-for", with = "duration")]
+    pub throttle_for: Duration,
     /// One service call in so many is throttled; 1 means all.
     #[serde(rename = "throttle-every")]
     pub throttle_every: u64,
@@ -152,12 +155,27 @@ pub struct Switches {
     /// Repeated trust.
     #[serde(rename = "S-retrust")]
     pub retrust: Retrust,
+    /// Half a session.
+    #[serde(rename = "S-partial")]
+    pub partial: Partial,
+    /// Where trust tokens are accepted.
+    #[serde(rename = "S-trust-ip")]
+    pub trust_ip: TrustIp,
+    /// What renews the trust.
+    #[serde(rename = "S-trust-roll")]
+    pub trust_roll: TrustRoll,
     /// Hashcash.
     #[serde(rename = "S-hc")]
     pub hashcash: Hashcash,
     /// Codes on devices.
     #[serde(rename = "S-push")]
     pub push: Push,
+    /// `nonFTEU` in a submit.
+    #[serde(rename = "S-fteu")]
+    pub fteu: Fteu,
+    /// 409 that is no refusal.
+    #[serde(rename = "S-409-ok")]
+    pub conflict_ok: ConflictOk,
     /// Region.
     #[serde(rename = "S-region")]
     pub region: Region,
@@ -238,6 +256,7 @@ impl Default for Switches {
             mtime: Mtime::default(),
             busy: Busy::default(),
             throttle: Throttle::default(),
+            throttle_for: Duration::from_secs(1),
             throttle_every: 10,
             srp: Srp::default(),
             srp_name: SrpName::default(),
@@ -246,8 +265,13 @@ impl Default for Switches {
             escrow_header: EscrowHeader::default(),
             escrow_token: EscrowToken::default(),
             retrust: Retrust::default(),
+            partial: Partial::default(),
+            trust_ip: TrustIp::default(),
+            trust_roll: TrustRoll::default(),
             hashcash: Hashcash::default(),
             push: Push::default(),
+            fteu: Fteu::default(),
+            conflict_ok: ConflictOk::default(),
             region: Region::default(),
             session: SessionTrouble::default(),
             package: Package::default(),

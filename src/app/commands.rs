@@ -22,14 +22,17 @@ use crate::model::{Change, Presence, RelPath, Side, State};
 use crate::status::text::plain;
 use crate::store;
 
-/// `login`: signs in interactively and stores the session.
+/// `login`: signs in interactively and stores the session; with `now` also while iCloud asks to be left alone.
 ///
 /// # Errors
 ///
 /// [`AppError::SignIn`].
-pub fn login(config: &Config) -> Result<ExitCode, AppError> {
+pub fn login(config: &Config, now: bool) -> Result<ExitCode, AppError> {
     let clock = SystemClock::new(Arc::<Stop>::default());
     let service = service(config, &clock)?;
+    if now {
+        service.account().end_rest()?;
+    }
     login_here(&service)?;
     service.account().flush()?;
     Ok(ExitCode::Success)

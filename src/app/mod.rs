@@ -8,6 +8,7 @@ pub mod drive;
 pub mod once;
 pub mod open;
 pub mod report;
+pub mod session;
 
 use crate::disk::{LockError, OpenError};
 use crate::engine::pass::PassError;

@@ -176,6 +176,18 @@ pub fn sign_in(service: &Service) -> Result<(), AppError> {
     }
 }
 
+/// Renews the trust of this machine where that is due, and tells when it ends soon. A failure is no reason not to sync.
+pub fn keep_trust(service: &Service) {
+    match service.prolong_trust() {
+        Ok(true) => log::info!("the trust of this machine was renewed"),
+        Ok(false) => {}
+        Err(error) => log::warn!("the trust of this machine could not be renewed: {error}"),
+    }
+    if let Some(days) = service.account().state().trust_days_left {
+        log::warn!("the trust of this machine ends in {days} days: run `icloudds login` before then");
+    }
+}
+
 /// What of the configuration concerns passes.
 pub fn settings(config: &Config) -> Settings {
     let sync = &config.sync;
@@ -225,6 +237,9 @@ impl Opened {
         let mut drive = Drive::open(&config, &home.engine.state, purpose)?;
         let service = service(&config, &clock)?;
         sign_in(&service)?;
+        if purpose == Purpose::Sync {
+            keep_trust(&service);
+        }
         let connected = drive.connect(&config, &service, &clock, &mut home.engine, purpose)?;
         if purpose == Purpose::Sync {
             drive.clean_up(&home.engine.state, &conflict_mark(&zone))?;

@@ -32,8 +32,8 @@ pub enum Command {
         /// For programs.
         json: bool,
     },
-    /// Signs in interactively.
-    Login,
+    /// Signs in, or takes or gives a session.
+    Login(LoginHow),
     /// Gives or asks for a second-factor code.
     Code(CodeRequest),
     /// What the daemon is doing.
@@ -76,6 +76,20 @@ pub enum Command {
     Help(Option<&'static str>),
 }
 
+/// What `login` is to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LoginHow {
+    /// Sign in interactively.
+    Ask {
+        /// Also while iCloud asks to be left alone.
+        now: bool,
+    },
+    /// Take the session of a browser, or of another machine, from this file; `-` is the standard input.
+    Import(PathBuf),
+    /// Give the session to this file; `-` is the standard output.
+    Export(PathBuf),
+}
+
 /// What `code` is to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CodeRequest {
@@ -96,6 +110,8 @@ pub enum SendWay {
     Device,
     /// By SMS to the listed number of this place, from 1; the first where none is given.
     Sms(Option<usize>),
+    /// By a call to the listed number of this place, from 1; the first where none is given.
+    Voice(Option<usize>),
 }
 
 /// What `trash` is to do.
@@ -194,7 +210,7 @@ impl Command {
             Self::Run => "run",
             Self::Once => "once",
             Self::Plan { .. } => "plan",
-            Self::Login => "login",
+            Self::Login(_) => "login",
             Self::Code(_) => "code",
             Self::Status { .. } => "status",
             Self::Health { .. } => "health",
@@ -235,6 +251,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Invocation
             "-h" | "--help" => given.help = true,
             "-V" | "--version" => given.version = true,
             "--config" => given.config(&mut parser)?,
+            "--import-session" | "--export-session" if given.command == Some("login") => {
+                given.file(&option, &mut parser)?;
+            }
             _ => given.option(&option)?,
         }
     }
@@ -248,6 +267,7 @@ struct Given {
     command: Option<&'static str>,
     words: Vec<OsString>,
     flags: Vec<String>,
+    file: Option<PathBuf>,
     help: bool,
     version: bool,
 }
@@ -277,6 +297,17 @@ impl Given {
         Ok(())
     }
 
+    /// The option of a command that names a file.
+    fn file(&mut self, option: &str, parser: &mut Parser) -> Result<(), UsageError> {
+        let file = parser.value().ok().filter(|file| !file.is_empty());
+        let file = file.ok_or_else(|| self.wrong(format!("{option} needs a FILE, or - for a pipe")))?;
+        self.flags.push(option.to_owned());
+        if self.file.replace(PathBuf::from(file)).is_some() {
+            return Err(self.wrong("a session is either taken or given, once"));
+        }
+        Ok(())
+    }
+
     /// A command's own option; its meaning is checked at the end.
     fn option(&mut self, option: &str) -> Result<(), UsageError> {
         if let Some((_, replacement)) = REPLACED.iter().find(|(known, _)| *known == option) {
@@ -287,6 +318,7 @@ impl Given {
             Some("health") => option == "--ready",
             Some("approve") => option == "--reject",
             Some("code") => option == "--send",
+            Some("login") => option == "--now",
             _ => false,
         };
         if !known {
@@ -329,7 +361,7 @@ impl Given {
         let command = match self.command.unwrap_or("run") {
             "once" => Command::Once,
             "plan" => Command::Plan { json: flag },
-            "login" => Command::Login,
+            "login" => Command::Login(self.login()?),
             "code" => Command::Code(self.code(flag)?),
             "status" => Command::Status { json: flag },
             "health" => Command::Health { ready: flag },
@@ -370,6 +402,19 @@ impl Given {
         }
     }
 
+    fn login(&mut self) -> Result<LoginHow, UsageError> {
+        let has = |flags: &[String], name: &str| flags.iter().any(|flag| flag == name);
+        let now = has(&self.flags, "--now");
+        match self.file.take() {
+            None => Ok(LoginHow::Ask { now }),
+            Some(_) if now => {
+                Err(self.wrong("--now goes with neither --import-session nor --export-session"))
+            }
+            Some(file) if has(&self.flags, "--import-session") => Ok(LoginHow::Import(file)),
+            Some(file) => Ok(LoginHow::Export(file)),
+        }
+    }
+
     fn code(&mut self, send: bool) -> Result<CodeRequest, UsageError> {
         let word = self.next_word().map(|word| word.to_string_lossy().into_owned());
         if !send {
@@ -383,15 +428,20 @@ impl Given {
         let way = match word.as_deref() {
             None => SendWay::Usual,
             Some("device") => SendWay::Device,
-            Some("sms") => {
-                let number = self.next_word().map(|word| word.to_str().and_then(|word| word.parse().ok()));
-                match number {
-                    None => SendWay::Sms(None),
-                    Some(Some(number)) if number > 0 => SendWay::Sms(Some(number)),
-                    Some(_) => return Err(self.wrong("sms takes the place of a listed number, from 1")),
-                }
+            Some(name @ ("sms" | "voice")) => {
+                let place = match self
+                    .next_word()
+                    .map(|word| word.to_str().and_then(|word| word.parse().ok()))
+                {
+                    None => None,
+                    Some(Some(number)) if number > 0 => Some(number),
+                    Some(_) => {
+                        return Err(self.wrong(format!("{name} takes the place of a listed number, from 1")));
+                    }
+                };
+                if name == "sms" { SendWay::Sms(place) } else { SendWay::Voice(place) }
             }
-            Some(_) => return Err(self.wrong("--send takes `device` or `sms [N]`")),
+            Some(_) => return Err(self.wrong("--send takes `device`, `sms [N]` or `voice [N]`")),
         };
         Ok(CodeRequest::Send(way))
     }

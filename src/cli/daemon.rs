@@ -305,6 +305,7 @@ fn code_text(config: &Config, request: CodeRequest) -> Outcome {
                 SendWay::Usual => SendHow::Usual,
                 SendWay::Device => SendHow::Device,
                 SendWay::Sms(number) => SendHow::Sms { number },
+                SendWay::Voice(number) => SendHow::Voice { number },
             };
             done(ask(config, &ControlRequest::CodeSend { how })?)
         }
@@ -319,9 +320,16 @@ fn ways_text(ways: &CodeWays) -> String {
     if ways.device {
         text.push_str("  icloudds code --send device   shown on the trusted devices\n");
     }
-    let to = if ways.two_step { "to the device" } else { "by SMS to" };
-    for (at, number) in ways.numbers.iter().enumerate() {
-        text.push_str(&format!("  icloudds code --send sms {:<5} {to} {}\n", at + 1, plain(number)));
+    for (at, number) in (1..).zip(&ways.numbers) {
+        let to = match () {
+            () if ways.two_step => "to the device",
+            () if ways.voice.contains(&at) => "by a call to",
+            () => "by SMS to",
+        };
+        text.push_str(&format!("  icloudds code --send sms {at:<5} {to} {}\n", plain(number)));
+    }
+    if !ways.two_step && !ways.numbers.is_empty() {
+        text.push_str("  icloudds code --send voice N  by a call to the N-th number\n");
     }
     text.push_str("then: icloudds code CODE\n");
     text

@@ -159,17 +159,20 @@ fn deletions_are_shown_before_they_are_decided_on() {
 
 #[test]
 fn ways_are_listed_as_commands_to_type() {
-    let ways =
-        CodeWays {
-            device: true, numbers: vec!["•••• 12".to_owned(), "•••• 34".to_owned()], two_step: false
-        };
+    let ways = CodeWays {
+        device: true,
+        numbers: vec!["•••• 12".to_owned(), "•••• 34".to_owned()],
+        voice: vec![2],
+        two_step: false,
+    };
     assert_eq!(
         ways_text(&ways),
         "\
 ways to get a code:
   icloudds code --send device   shown on the trusted devices
   icloudds code --send sms 1     by SMS to •••• 12
-  icloudds code --send sms 2     by SMS to •••• 34
+  icloudds code --send sms 2     by a call to •••• 34
+  icloudds code --send voice N  by a call to the N-th number
 then: icloudds code CODE
 "
     );

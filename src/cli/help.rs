@@ -79,21 +79,34 @@ options:
 ";
 
 pub(super) const LOGIN: &str = "\
-usage: icloudds [--config FILE] login
+usage: icloudds [--config FILE] login [--now]
+       icloudds [--config FILE] login --import-session FILE
+       icloudds [--config FILE] login --export-session FILE
 
 Signs in: asks for the password unless it is configured, then for the second
 factor, and stores the session. A daemon that waits goes on by itself. Answers
 are also read from a pipe, a line each.
+
+options:
+  --now            also while iCloud asks to be left alone, which may make it
+                   longer
+  --import-session FILE
+                   takes a session from a browser's cookie file, from a line
+                   copied as cURL, or from --export-session; - is a pipe
+  --export-session FILE
+                   gives the session for another machine; whoever has the file
+                   has the account's Drive; - is a pipe
 ";
 
 pub(super) const CODE: &str = "\
 usage: icloudds [--config FILE] code
        icloudds [--config FILE] code CODE
-       icloudds [--config FILE] code --send [device | sms [N]]
+       icloudds [--config FILE] code --send [device | sms [N] | voice [N]]
 
 Alone, lists the ways to get a second-factor code. With CODE, hands it to the
 daemon that waits for it. With --send, asks for a code: on the trusted devices,
-or by SMS to the N-th listed number (two-step accounts: the N-th device).
+by SMS or a call to the N-th listed number (two-step accounts: the N-th device).
+Devices may already show one: asking makes that one void.
 ";
 
 pub(super) const STATUS: &str = "\

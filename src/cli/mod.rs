@@ -9,7 +9,7 @@ mod print;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-pub use args::{CodeRequest, Command, Invocation, SendWay, TrashCommand, UsageError, parse};
+pub use args::{CodeRequest, Command, Invocation, LoginHow, SendWay, TrashCommand, UsageError, parse};
 pub use print::{PrintError, print};
 
 use crate::app::once::once;
@@ -129,8 +129,12 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
             Some(exit) => return Ok(exit),
             None => commands::plan(loaded.config, zone, stop, json)?,
         },
-        Command::Login => {
-            let exit = commands::login(&loaded.config)?;
+        Command::Login(how) => {
+            let exit = match how {
+                LoginHow::Ask { now } => commands::login(&loaded.config, now)?,
+                LoginHow::Import(file) => crate::app::session::take(&loaded.config, &file)?,
+                LoginHow::Export(file) => return Ok(crate::app::session::give(&loaded.config, &file)?),
+            };
             tell_daemon(&loaded.config);
             (exit, String::new())
         }

@@ -80,6 +80,12 @@ pub enum SendHow {
         #[serde(default)]
         number: Option<usize>,
     },
+    /// By a call to the listed number of this place, from 1.
+    Voice {
+        /// The place; the first where none is given.
+        #[serde(default)]
+        number: Option<usize>,
+    },
 }
 
 /// A code crosses the socket, and nothing else, as text.
@@ -157,6 +163,9 @@ pub struct CodeWays {
     pub device: bool,
     /// Phone numbers as the service shows them, or the devices of a two-step account.
     pub numbers: Vec<String>,
+    /// The places, from 1, of numbers that get a call where others get a message.
+    #[serde(default)]
+    pub voice: Vec<usize>,
     /// Whether the account uses the older two-step verification.
     pub two_step: bool,
 }

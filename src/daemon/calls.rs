@@ -246,6 +246,7 @@ fn send(service: &crate::icloud::service::Service, how: SendHow) -> Result<Contr
         SendHow::Device => SendTo::Device,
         SendHow::Usual => SendTo::Number(1),
         SendHow::Sms { number } => SendTo::Number(number.unwrap_or(1)),
+        SendHow::Voice { number } => SendTo::Voice(number.unwrap_or(1)),
     };
     account.send_code(to)?;
     Ok(ControlReply::done("the code was sent: run `icloudds code CODE` with it"))
@@ -255,6 +256,7 @@ fn ways_of(ways: &Ways) -> CodeWays {
     CodeWays {
         device: ways.device,
         numbers: ways.numbers.clone(),
+        voice: ways.voice.clone(),
         two_step: ways.kind == FactorKind::TwoStep,
     }
 }

@@ -75,6 +75,7 @@ impl Loop {
                     Some(RemoteError::Busy { retry_after, .. }) => *retry_after,
                     _ => self.there.as_ref().and_then(|there| there.remote.rest()),
                 };
+                let asked = self.service.account().rest_left().or(asked);
                 (DaemonState::Offline, Some(self.schedule.failed_there(asked, chance, now)))
             }
         };

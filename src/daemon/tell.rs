@@ -55,11 +55,7 @@ impl Loop {
                 Ok(_) => {}
                 Err(error) => log::warn!("{error}"),
             }
-            match service.account().prolong_trust() {
-                Ok(true) => log::debug!("the trust of this machine was prolonged"),
-                Ok(false) => {}
-                Err(error) => log::debug!("the trust of this machine could not be prolonged: {error}"),
-            }
+            crate::app::open::keep_trust(&service);
         });
         if let Err(error) = started {
             log::warn!("cannot start a thread: {error}");

@@ -55,8 +55,8 @@ pub(super) struct Verdict {
 
 /// The least wait after `ACCESS_DENIED` (§16.1).
 const DENIED_WAIT: Duration = Duration::from_secs(300);
-/// The longest wait that is believed (open question 20).
-pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// The longest wait that is believed (open question 20): the account's rest is no longer either.
+pub(super) const LONGEST_WAIT: Duration = Duration::from_secs(2 * 86_400);
 /// An error text longer than this tells nobody more.
 const LONGEST_WORDS: usize = 300;
 
@@ -164,6 +164,7 @@ fn by_word(word: &str) -> Option<Class> {
         "ZONE_BUSY" => Class::ZoneBusy,
         "VALIDATING_REFERENCE_ERROR" => Class::Parent,
         "ACCESS_DENIED" => Class::Denied,
+        "THROTTLED" | "TRY_AGAIN_LATER" | "RETRY_LATER" => Class::Throttled,
         "ZONE_NOT_FOUND" | "AUTHENTICATION_FAILED" => Class::NeverSetUp,
         "421" | "450" => Class::Session,
         "423" => Class::Keys,
@@ -291,6 +292,9 @@ mod tests {
             (503, none.clone(), Failing),
             (504, json!({"reason": "NOT_FOUND"}), Failing),
             (429, json!({"status": "ID_INVALID"}), Throttled),
+            (503, json!({"serverErrorCode": "THROTTLED", "retryAfter": 30}), Throttled),
+            (200, json!({"status": "TRY_AGAIN_LATER"}), Throttled),
+            (400, json!({"error_code": "RETRY_LATER"}), Throttled),
             (413, none.clone(), Quota),
             (507, none.clone(), Quota),
             (200, json!({"status": {"status_code": 21, "error_message": "Quota exceeded"}}), Quota),
@@ -321,7 +325,7 @@ mod tests {
             retry_after: secs.map(Duration::from_secs),
         };
         assert_eq!(error(Class::Failing, false, Some(7)), busy(Some(7)));
-        assert_eq!(error(Class::Throttled, true, Some(86_400)), busy(Some(600)));
+        assert_eq!(error(Class::Throttled, true, Some(864_000)), busy(Some(172_800)));
         assert_eq!(error(Class::Denied, false, Some(1)), busy(Some(300)));
         assert_eq!(error(Class::Denied, false, None), busy(Some(300)));
         assert!(matches!(error(Class::NeverSetUp, false, None), RemoteError::Account { exit_code: 7, .. }));

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::http::Head;
+use super::signin::foreign::ForeignCookie;
 use crate::secret;
 
 /// Shorter cookie values are language codes and the like; masking them would only harm logs.
@@ -42,6 +43,53 @@ impl Cookies {
         changed
     }
 
+    /// Puts in a cookie from elsewhere, as if `url` had set it: for the whole domain of iCloud's hosts, else for the host. One
+    /// that has expired, or cannot be a cookie, is passed over.
+    pub fn put(&mut self, url: &Url, name: &str, value: &str, expires: Option<i64>) {
+        let domain = match url.host_str() {
+            Some(host)
+                if url.scheme() == "https"
+                    && host.parse::<std::net::IpAddr>().is_err()
+                    && host != "localhost" =>
+            {
+                format!("; Domain={host}; Secure")
+            }
+            _ => String::new(),
+        };
+        let date = expires
+            .and_then(|at| jiff::Timestamp::from_second(at).ok())
+            .and_then(|at| jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&at).ok());
+        let expires = date.map(|date| format!("; Expires={date}")).unwrap_or_default();
+        let text = format!("{name}={value}; Path=/{domain}{expires}");
+        // A value with a semicolon or a line end would be read as something else.
+        if [name, value].iter().any(|part| part.contains([';', '\r', '\n'])) || name.is_empty() {
+            return;
+        }
+        if let Ok(cookie) = Cookie::parse(text.as_str(), url) {
+            keep_secret(value);
+            let _ = self.0.insert(cookie.into_owned(), url);
+        }
+    }
+
+    /// Every live cookie, for another machine.
+    pub fn all(&self) -> Vec<ForeignCookie> {
+        let mut cookies: Vec<_> = self
+            .0
+            .iter_unexpired()
+            .map(|cookie| ForeignCookie {
+                name: cookie.name().to_owned(),
+                value: cookie.value().to_owned(),
+                domain: String::from(&cookie.domain),
+                expires: match &cookie.expires {
+                    CookieExpiration::AtUtc(at) => Some(at.unix_timestamp()),
+                    CookieExpiration::SessionEnd => None,
+                },
+            })
+            .collect();
+        cookies.sort_by(|one, other| (&one.domain, &one.name).cmp(&(&other.domain, &other.name)));
+        cookies
+    }
+
     /// The `Cookie` header for a request to `url`, when any cookie belongs there.
     pub fn header(&self, url: &Url) -> Option<String> {
         let mut cookies = self.0.matches(url);
@@ -66,6 +114,16 @@ impl Cookies {
             CookieExpiration::SessionEnd => None,
         }
     }
+}
+
+/// The end that an answer gives to the cookie of that name, in seconds since 1970; `now` is what an age counts from.
+pub(super) fn end_of(name: &str, url: &Url, head: &Head, now: i64) -> Option<i64> {
+    let set = head.header_all("set-cookie").filter_map(|text| Cookie::parse(text, url).ok());
+    // Of two cookies of one name the last one stays.
+    let cookie =
+        set.filter(|cookie| cookie.name() == name && !cookie.value().trim_matches('"').is_empty()).last()?;
+    let age = cookie.max_age().map(|age| now.saturating_add(age.whole_seconds()));
+    age.or_else(|| Some(cookie.expires_datetime()?.unix_timestamp()))
 }
 
 /// A value and the tokens in it: some cookies are lists like `"v=1:t=TOKEN"`.

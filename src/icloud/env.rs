@@ -1,12 +1,35 @@
 //! Time, waiting and chance, brought in from outside so that tests decide them.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// The wall clock.
 pub trait Clock: Send + Sync {
     /// Seconds since 1970, UTC.
     fn now(&self) -> i64;
+
+    /// The time since the machine started, which nobody sets; `None` where it is not known.
+    fn uptime(&self) -> Option<Uptime> {
+        None
+    }
+}
+
+/// A point on the clock that runs since the machine started, asleep or not.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Uptime {
+    /// Tells this start of the machine from others.
+    pub boot: String,
+    /// Milliseconds since.
+    pub millis: u64,
+}
+
+/// Now, on both clocks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Seconds since 1970, UTC; people and networks set it.
+    pub wall: i64,
+    /// The clock that nobody sets.
+    pub up: Option<Uptime>,
 }
 
 /// Waiting that can be cancelled.
@@ -47,6 +70,11 @@ impl Env {
         Self { clock: Arc::new(SystemClock), wait: stop, chance: Arc::new(SystemChance) }
     }
 
+    /// Now, on both clocks.
+    pub fn moment(&self) -> Moment {
+        Moment { wall: self.clock.now(), up: self.clock.uptime() }
+    }
+
     /// `N` random bytes.
     pub fn random<const N: usize>(&self) -> [u8; N] {
         let mut bytes = [0; N];
@@ -74,6 +102,15 @@ struct SystemClock;
 impl Clock for SystemClock {
     fn now(&self) -> i64 {
         jiff::Timestamp::now().as_second()
+    }
+
+    fn uptime(&self) -> Option<Uptime> {
+        static BOOT: OnceLock<Option<String>> = OnceLock::new();
+        let read = || std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
+        let boot = BOOT.get_or_init(|| read().map(|id| id.trim().to_owned())).clone()?;
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        let millis = u64::try_from(time.tv_sec).ok()?.checked_mul(1000)?;
+        Some(Uptime { boot, millis: millis + u64::try_from(time.tv_nsec / 1_000_000).ok()? })
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::io::{self, Read};
 use std::path::PathBuf;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use ureq::Agent;
@@ -197,7 +197,12 @@ pub struct Http {
     from_environment: bool,
     /// Replaced as a whole by [`Http::fresh_connections`]; held only to clone a handle.
     agent: RwLock<Agent>,
+    /// Says how long nothing may be sent; see [`Http::rests`].
+    rest: OnceLock<Box<RestLeft>>,
 }
+
+/// How long nothing may be sent any more.
+type RestLeft = dyn Fn() -> Option<Duration> + Send + Sync;
 
 impl Http {
     /// Builds the client.
@@ -231,7 +236,7 @@ impl Http {
             .output_buffer_size(BUFFER)
             .build();
         let agent = RwLock::new(agent(&config));
-        Ok(Http { config, from_environment, agent })
+        Ok(Http { config, from_environment, agent, rest: OnceLock::new() })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -263,6 +268,9 @@ impl Http {
     ///
     /// As [`Http::call`].
     pub fn open(&self, call: Call<'_>) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
+        if let Some(left) = self.rest.get().and_then(|left| left()) {
+            return Err(HttpError::Resting { left });
+        }
         let started = Instant::now();
         let host = host_of(&call.url);
         let method = call.method;
@@ -276,6 +284,12 @@ impl Http {
             Err(error) => log::trace!("{} {host} {kind}: {error} after {millis} ms", method.name()),
         }
         result
+    }
+
+    /// From now on nothing is sent, to whichever host, while `left` gives a time. Only the first call counts.
+    pub fn rests(&self, left: impl Fn() -> Option<Duration> + Send + Sync + 'static) {
+        // A second account over one client would be a fault of the program, and would rest with the first.
+        let _ = self.rest.set(Box::new(left));
     }
 
     /// Forgets every open connection, so that the next call makes a new one: the cure for

@@ -80,6 +80,12 @@ pub enum HttpError {
         /// What was wrong.
         reason: String,
     },
+    /// The account rests, so nothing was sent.
+    #[error("iCloud asks for fewer requests; none is sent {}", super::throttle::told(*.left))]
+    Resting {
+        /// The time left.
+        left: std::time::Duration,
+    },
     /// The caller's reader failed or ended early while its content was sent.
     #[error("reading the content to send: {0}")]
     Payload(#[source] io::Error),
@@ -93,7 +99,7 @@ impl HttpError {
                 true
             }
             // A captive portal or an inspecting proxy comes and goes with the network.
-            Self::Tls { .. } | Self::Proxy { .. } => true,
+            Self::Tls { .. } | Self::Proxy { .. } | Self::Resting { .. } => true,
             Self::TooLarge { .. } | Self::CaFile { .. } | Self::Unsendable { .. } | Self::Payload(_) => false,
         }
     }
@@ -105,6 +111,7 @@ impl HttpError {
             | Self::Tls { .. }
             | Self::Proxy { .. }
             | Self::CaFile { .. }
+            | Self::Resting { .. }
             | Self::Unsendable { .. } => true,
             Self::Timeout { what, .. } => *what == CONNECTING,
             Self::Lost { .. } | Self::TooLarge { .. } | Self::Malformed { .. } | Self::Payload(_) => false,

@@ -22,6 +22,7 @@ mod srp;
 mod test_clock;
 #[cfg(test)]
 mod testing;
+pub mod throttle;
 mod wire;
 mod wire_docs;
 mod wire_send;

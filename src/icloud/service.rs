@@ -15,6 +15,7 @@ use super::options::{IcloudOptions, is_below, is_loopback};
 use super::session::AccountInfo;
 use super::signin::error::SignInError;
 use super::signin::{Account, Initiative, Rung};
+use super::throttle;
 
 /// Which service a call goes to (`docs/protocol.md` §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -172,9 +173,16 @@ impl Service {
                 continue;
             };
             let answer = self.send(&info, root, method, path, query, content_type, payload, limits, kind)?;
+            if let Some((cause, asked)) = throttle::read(&answer) {
+                self.account.rest(cause, asked);
+                return Ok(answer);
+            }
             let sign = sign(&answer);
             if sign == Sign::Fine {
                 self.lock().refused = None;
+                if answer.is_success() {
+                    self.account.answered();
+                }
                 return Ok(answer);
             }
             if sign == Sign::Misrouted && !rerouted {
@@ -200,6 +208,31 @@ impl Service {
                 })?,
             }
         }
+    }
+
+    /// Renews the trust of this machine where that is due; see [`Account::prolong_trust`]. Nobody else signs in meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Account::prolong_trust`].
+    pub fn prolong_trust(&self) -> Result<bool, SignInError> {
+        let mut renewed = false;
+        let generation = self.generation();
+        self.renew(Asked::Explicitly, generation, |account| {
+            renewed = account.prolong_trust()?;
+            Ok(())
+        })?;
+        Ok(renewed)
+    }
+
+    /// Signs in with the password although the session holds, because a person wants its trust renewed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::sign_in`].
+    pub fn sign_in_anew(&self) -> Result<(), SignInError> {
+        let generation = self.generation();
+        self.renew(Asked::Explicitly, generation, |account| account.climb(Rung::Password, Initiative::Person))
     }
 
     /// Makes a new session from the session token, without asking whether the old one holds:

@@ -52,7 +52,8 @@ fn each_sign_of_a_lost_session_is_cured_once_and_the_call_repeated() {
 #[test]
 fn other_answers_are_the_callers() {
     let (bench, service) = signed_in();
-    for status in [200, 400, 403, 404, 409, 412, 429, 500, 503, 507] {
+    // The last one begins a rest.
+    for status in [200, 400, 403, 404, 409, 412, 500, 503, 507, 429] {
         bench.server.on(LIST, [Reply::json(status, json!({"error_code": "ZONE_BUSY"}))]);
         assert_eq!(list(&service).expect("an answer").head.status, status);
     }

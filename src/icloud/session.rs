@@ -5,30 +5,35 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::cookies::Cookies;
-use super::env::Env;
+use super::cookies::{Cookies, end_of};
+use super::env::{Env, Moment};
 use super::http::Head;
 use super::signin::error::FactorKind;
 use super::signin::factor::{Phone, SentBy, StepDevice};
 use super::srp::stretch;
+use super::throttle::{Cause, Rest};
 use crate::secret::Secret;
 
 /// The version of the stored form.
 pub const SESSION_VERSION: u32 = 1;
 /// The cookie that proves the session to the services.
 pub const SESSION_COOKIE: &str = "X-APPLE-WEBAUTH-TOKEN";
+/// The cookie of a session that a person must complete first.
+pub const REPAIR_COOKIE: &str = "X-APPLE-WEBAUTH-REPAIR";
 /// The cookie whose expiry is the trust's expiry.
 pub const TRUST_COOKIE: &str = "X-APPLE-WEBAUTH-HSA-TRUST";
 const UPLOAD_COOKIE: &str = "X-APPLE-WEBAUTH-VALIDATE";
 /// How long trust lasts when the cookie does not say it.
-const USUAL_TRUST: Duration = Duration::from_secs(30 * 86_400);
+const USUAL_TRUST_SECS: i64 = 30 * 86_400;
+/// The trust is renewed at most this often.
+const RENEWAL_PAUSE_SECS: u64 = 86_400;
+/// No renewal follows another sign-in within this time.
+const PROOF_PAUSE_SECS: u64 = 900;
+/// From so many days before its end on, a person is told.
+pub const TRUST_TOLD_DAYS: i64 = 14;
 
 /// So many refused passwords are remembered.
 const MOST_REFUSED: usize = 8;
-/// The first wait after a throttled sign-in.
-const FIRST_BACK_OFF: Duration = Duration::from_secs(60);
-/// The longest wait after a throttled sign-in.
-const LONGEST_BACK_OFF: Duration = Duration::from_secs(3600);
 /// Enough to make guessing a short password from the stored hash slow.
 const REJECTED_ROUNDS: u32 = 20_000;
 
@@ -143,13 +148,35 @@ impl Rejected {
     }
 }
 
-/// When the next sign-in may be tried after a throttled one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BackOff {
-    /// Seconds since 1970.
-    pub until: i64,
-    /// How many refusals came in a row.
-    pub refusals: u32,
+/// The trust that a second factor gave this machine. All times in seconds since 1970.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Trust {
+    /// When it was last given.
+    pub trusted_at: Option<i64>,
+    /// Its end, as its cookie last said.
+    pub trust_ends: Option<i64>,
+    /// When that end was first told.
+    pub trust_began: Option<i64>,
+    /// When renewing it was last tried.
+    pub retrust_tried_at: Option<i64>,
+    /// When the password was last proven.
+    pub proven_at: Option<i64>,
+}
+
+impl Trust {
+    /// Takes the end that a cookie tells at `now`. The same trust may be told again with the same end, or a moment later where
+    /// the cookie tells its age.
+    pub fn learn(&mut self, end: i64, now: i64) {
+        const SAME_SECS: u64 = 3600;
+        if end <= now {
+            return;
+        }
+        if self.trust_ends.is_none_or(|old| old.abs_diff(end) > SAME_SECS) {
+            self.trust_began = Some(now);
+        }
+        self.trust_ends = Some(end);
+    }
 }
 
 /// Everything of one session; `session.json` is its stored form.
@@ -172,21 +199,18 @@ pub struct Session {
     /// The account, once signed in.
     #[serde(default)]
     pub info: Option<AccountInfo>,
-    /// When trust was last given, in seconds since 1970.
-    #[serde(default)]
-    pub trusted_at: Option<i64>,
-    /// When prolonging the trust was last tried, in seconds since 1970.
-    #[serde(default)]
-    pub retrust_tried_at: Option<i64>,
+    /// The trust of this machine.
+    #[serde(flatten)]
+    pub trust: Trust,
     /// A sign-in that waits for a second factor.
     #[serde(default)]
     pub half_open: Option<HalfOpen>,
     /// The passwords that were refused, the last one at the end.
     #[serde(default)]
     pub refused_passwords: Vec<Rejected>,
-    /// The wait after a throttled sign-in.
+    /// The rest of the account, or the last one, while refusals in a row are counted.
     #[serde(default)]
-    pub back_off: Option<BackOff>,
+    pub back_off: Option<Rest>,
     /// The `{auth}` root that worked, where the region has several.
     #[serde(default)]
     pub auth_root: Option<String>,
@@ -210,8 +234,7 @@ impl Session {
             tokens: Tokens::default(),
             cookies: Cookies::default(),
             info: None,
-            trusted_at: None,
-            retrust_tried_at: None,
+            trust: Trust::default(),
             half_open: None,
             refused_passwords: Vec::new(),
             back_off: None,
@@ -240,10 +263,34 @@ impl Session {
 
     /// When the trust runs out, in seconds since 1970, and whether that is only estimated.
     pub fn trust_expires(&self) -> Option<(i64, bool)> {
-        if let Some(at) = self.cookies.expires(TRUST_COOKIE) {
+        if let Some(at) = self.trust.trust_ends.or_else(|| self.cookies.expires(TRUST_COOKIE)) {
             return Some((at, false));
         }
-        self.trusted_at.map(|at| (at.saturating_add_unsigned(USUAL_TRUST.as_secs()), true))
+        self.trust.trusted_at.map(|at| (at.saturating_add(USUAL_TRUST_SECS), true))
+    }
+
+    /// Whether the trust is to be renewed by now: at half of its life, or of what was left at the last try. A sign-in is never
+    /// right behind another one, and never twice in a day.
+    pub fn is_trust_due(&self, now: i64) -> bool {
+        let Some((end, _)) = self.trust_expires() else { return false };
+        let trust = &self.trust;
+        let began = trust.trust_began.or(trust.trusted_at).filter(|at| *at <= now);
+        let began = began
+            .unwrap_or(end.saturating_sub(USUAL_TRUST_SECS))
+            .max(trust.retrust_tried_at.unwrap_or(i64::MIN));
+        let half = began.saturating_add(end.saturating_sub(began) / 2);
+        // Either way from now: a time that lies ahead was noted by a wrong clock.
+        let rested = |at: Option<i64>, secs: u64| at.is_none_or(|at| now.abs_diff(at) >= secs);
+        (half..end).contains(&now)
+            && rested(trust.retrust_tried_at, RENEWAL_PAUSE_SECS)
+            && rested(trust.proven_at, PROOF_PAUSE_SECS)
+    }
+
+    /// The whole days that the trust still lasts, once a person must be told.
+    pub fn trust_days_left(&self, now: i64) -> Option<i64> {
+        let (end, _) = self.trust_expires()?;
+        let days = end.saturating_sub(now).div_euclid(86_400);
+        (0..=TRUST_TOLD_DAYS).contains(&days).then_some(days)
     }
 
     /// Remembers that `password` was refused. A mistyped one must not make the configured one forgotten: two refused proofs
@@ -273,28 +320,24 @@ impl Session {
         self.refused_passwords.last().is_some_and(|old| old.is(&self.account, password))
     }
 
-    /// The time left of a back-off. A clock that was set back never makes it longer than its most.
-    pub fn back_off_left(&self, now: i64) -> Option<Duration> {
-        let left = self.back_off?.until.saturating_sub(now);
-        let left = u64::try_from(left).ok().filter(|left| *left > 0)?;
-        Some(Duration::from_secs(left).min(LONGEST_BACK_OFF))
+    /// How long nothing may be sent any more.
+    pub fn back_off_left(&self, now: &Moment) -> Option<Duration> {
+        self.back_off.as_ref()?.left(now)
     }
 
-    /// Begins or prolongs the back-off: one minute, doubling to an hour, never less than the
-    /// service asks for (up to an hour).
-    pub fn back_off_more(&mut self, now: i64, asked: Option<Duration>) -> Duration {
-        let refusals = self.back_off.map_or(0, |old| old.refusals);
-        let grown = FIRST_BACK_OFF.saturating_mul(1 << refusals.min(6));
-        let span = grown.max(asked.unwrap_or_default()).min(LONGEST_BACK_OFF);
-        self.back_off = Some(BackOff {
-            until: now.saturating_add_unsigned(span.as_secs()),
-            refusals: refusals.saturating_add(1),
-        });
-        span
+    /// Begins or prolongs the rest; gives its length.
+    pub fn back_off_more(&mut self, now: &Moment, cause: Cause, asked: Option<Duration>) -> Duration {
+        let rest = Rest::after(self.back_off.as_ref(), now, cause, asked);
+        let left = rest.left(now).unwrap_or_default();
+        self.back_off = Some(rest);
+        left
     }
 
-    /// Takes cookies and, from sign-in answers, tokens; tells whether anything changed.
-    pub fn absorb(&mut self, url: &Url, head: &Head, with_tokens: bool) -> bool {
+    /// Takes cookies and, from sign-in answers, tokens, at `now` in seconds since 1970; tells whether anything changed.
+    pub fn absorb(&mut self, url: &Url, head: &Head, with_tokens: bool, now: i64) -> bool {
+        if let Some(end) = end_of(TRUST_COOKIE, url, head, now) {
+            self.trust.learn(end, now);
+        }
         let tokens = with_tokens && self.tokens.absorb(head);
         self.cookies.absorb(url, head) || tokens
     }
@@ -346,19 +389,6 @@ mod tests {
     }
 
     #[test]
-    fn the_back_off_doubles_from_a_minute_to_an_hour_and_honours_the_service() {
-        let (mut session, _) = session();
-        let spans: Vec<u64> = (0..8).map(|_| session.back_off_more(1000, None).as_secs()).collect();
-        assert_eq!(spans, [60, 120, 240, 480, 960, 1920, 3600, 3600]);
-        session.back_off = None;
-        assert_eq!(session.back_off_more(1000, Some(Duration::from_secs(600))).as_secs(), 600);
-        assert_eq!(session.back_off_left(1500), Some(Duration::from_secs(100)));
-        assert_eq!(session.back_off_left(1600), None);
-        // The clock went back by a year: the wait stays bounded.
-        assert_eq!(session.back_off_left(-31_000_000), Some(LONGEST_BACK_OFF));
-    }
-
-    #[test]
     fn tokens_rotate_and_absent_headers_leave_them() {
         let (mut session, _) = session();
         let url = Url::parse("https://idmsa.apple.com/appleauth/auth").expect("URL");
@@ -366,13 +396,51 @@ mod tests {
         headers.insert("scnt", HeaderValue::from_static("first-scnt"));
         headers.insert("x-apple-session-token", HeaderValue::from_static("token-1"));
         let mut head = Head { status: 200, headers };
-        assert!(session.absorb(&url, &head, true));
+        assert!(session.absorb(&url, &head, true, 0));
         head.headers.remove("x-apple-session-token");
         head.headers.insert("scnt", HeaderValue::from_static("second-scnt"));
-        assert!(session.absorb(&url, &head, true));
+        assert!(session.absorb(&url, &head, true, 0));
         assert_eq!(session.tokens.scnt.as_ref().map(Secret::expose), Some("second-scnt"));
         assert_eq!(session.tokens.session_token.as_ref().map(Secret::expose), Some("token-1"));
-        assert!(!session.absorb(&url, &head, true));
+        assert!(!session.absorb(&url, &head, true, 0));
+    }
+
+    #[test]
+    fn the_trust_ends_when_its_cookie_says_and_is_due_at_half_of_its_life() {
+        const DAY: i64 = 86_400;
+        let url = Url::parse("https://setup.icloud.com/setup/ws/1/accountLogin").expect("URL");
+        let told = |session: &mut Session, attribute: &str, now: i64| {
+            let mut headers = HeaderMap::new();
+            let text =
+                format!("X-APPLE-WEBAUTH-HSA-TRUST=abcdefghij; Domain=icloud.com; Path=/; {attribute}");
+            headers.insert("set-cookie", HeaderValue::from_str(&text).expect("a header"));
+            session.absorb(&url, &Head { status: 200, headers }, false, now);
+        };
+        let (mut session, _) = session();
+        let now = 1_800_000_000;
+        // A relative age is a date from now on; where both are given it counts (RFC 6265).
+        told(&mut session, "Max-Age=5184000; Expires=Tue, 01 Jan 2080 00:00:00 GMT", now);
+        assert_eq!(session.trust_expires(), Some((now + 60 * DAY, false)));
+        told(&mut session, "Expires=Fri, 15 Jan 2027 08:00:00 GMT", now - 60 * DAY);
+        assert_eq!(session.trust_expires(), Some((now, false)));
+        for life in [30, 60, 90] {
+            let (mut session, _) = self::session();
+            assert!(!session.is_trust_due(now), "nothing is known of a trust");
+            told(&mut session, &format!("Max-Age={}", life * DAY), now);
+            let due: Vec<i64> = (0..=life).filter(|day| session.is_trust_due(now + day * DAY)).collect();
+            assert_eq!(due, (life / 2..life).collect::<Vec<_>>(), "{life}");
+            // A try that brought nothing: the next one at half of what is left, never within a day.
+            let tried = now + life / 2 * DAY;
+            session.trust.retrust_tried_at = Some(tried);
+            assert!(!session.is_trust_due(tried + DAY) && session.is_trust_due(tried + (life / 4 + 1) * DAY));
+            // Not right after another sign-in either.
+            let later = now + (life - 1) * DAY;
+            session.trust.proven_at = Some(later - 899);
+            assert!(!session.is_trust_due(later) && session.is_trust_due(later + 1));
+            let told: Vec<i64> =
+                (0..=life).filter_map(|day| session.trust_days_left(now + day * DAY)).collect();
+            assert_eq!(told, (0..=14).rev().collect::<Vec<_>>());
+        }
     }
 
     #[test]
@@ -386,7 +454,7 @@ mod tests {
                 "X-APPLE-WEBAUTH-VALIDATE=\"v=1:t=UPLOAD-TOKEN=:x=2\"; Domain=icloud.com; Path=/",
             ),
         );
-        session.absorb(&url, &Head { status: 200, headers }, false);
+        session.absorb(&url, &Head { status: 200, headers }, false, 0);
         assert_eq!(session.upload_token().as_deref(), Some("UPLOAD-TOKEN="));
     }
 }

@@ -85,6 +85,9 @@ pub fn ready(status: &StatusDocument, facts: &ReadyFacts) -> Verdict {
 /// The state, and what waits for a person.
 fn sentence(status: &StatusDocument) -> String {
     let mut line = status.state.sentence().to_owned();
+    if let (DaemonState::Offline, Some(why)) = (status.state, &status.last_error) {
+        line.push_str(&format!(": {why}"));
+    }
     if status.held_deletes > 0 && status.state != DaemonState::Guarded {
         line.push_str(&format!("; deletions held: {}", status.held_deletes));
     }

@@ -265,6 +265,9 @@ fn side(side: &SideCounts) -> String {
     )
 }
 
+/// A trust that is renewed in time never comes so near to its end.
+const TRUST_SOON_SECS: i64 = 15 * 86_400;
+
 fn session(status: &StatusDocument, now: i64) -> String {
     if matches!(status.state, DaemonState::NeedsCode | DaemonState::NeedsPassword) {
         return "not signed in".to_owned();
@@ -277,7 +280,9 @@ fn session(status: &StatusDocument, now: i64) -> String {
     };
     let estimated = if status.session_expires_estimated { ", estimated" } else { "" };
     let what = if at.seconds() > now { "trusted until" } else { "trust ran out" };
-    format!("{what} {}{estimated}", moment(at, now))
+    let soon = (0..=TRUST_SOON_SECS).contains(&at.seconds().saturating_sub(now));
+    let advice = if soon { ": run `icloudds login` before then" } else { "" };
+    format!("{what} {}{estimated}{advice}", moment(at, now))
 }
 
 #[cfg(test)]

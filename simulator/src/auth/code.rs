@@ -2,21 +2,35 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Message, WRONG_CODE, error, escrow};
-use crate::account::{Phone, StateForm};
+use super::{Channel, Message, SignIn, WRONG_CODE, error, escrow};
+use crate::account::{Account, Phone, StateForm};
 use crate::http::{Request, Response};
 use crate::sim::State;
-use crate::switches::{Push, Retrust, TwoFactor};
+use crate::switches::{Fteu, Push, Retrust, TwoFactor};
 
 /// Wrong codes that lock code entry.
 const CODES_TO_LOCK: u32 = 5;
 /// Codes that are sent for one sign-in.
 const MOST_CODES: u32 = 5;
 
+/// What a page of the bridge has of them.
+fn bridge(state: &State, at: usize) -> Value {
+    let mut account = state.account.clone();
+    account.state_form = StateForm::Top;
+    json!({"direct": {
+        "authInitialRoute": "auth/bridge/step",
+        "hasTrustedDevices": state.account.trusted_devices,
+        "twoSV": {"bridgeInitiateData": {"phoneNumberVerification": members(&account, &state.auth.signins[at])}},
+    }})
+}
+
 /// The members of the sign-in state.
 pub fn description(state: &State, at: usize) -> Value {
-    let signin = &state.auth.signins[at];
-    let phones: Vec<Value> = state.account.phones.iter().map(phone_json).collect();
+    members(&state.account, &state.auth.signins[at])
+}
+
+fn members(account: &Account, signin: &SignIn) -> Value {
+    let phones: Vec<Value> = account.phones.iter().map(phone_json).collect();
     let locked = signin.wrong_codes >= CODES_TO_LOCK;
     let mut inner = json!({
         "trustedPhoneNumbers": phones,
@@ -27,27 +41,28 @@ pub fn description(state: &State, at: usize) -> Value {
             "securityCodeLocked": locked,
             "securityCodeCooldown": false,
         },
-        "authenticationType": if state.account.hsa_version == 1 { "hsa" } else { "hsa2" },
-        "hsa2Account": state.account.hsa_version == 2,
-        "noTrustedDevices": !state.account.trusted_devices,
+        "authenticationType": if account.hsa_version == 1 { "hsa" } else { "hsa2" },
+        "hsa2Account": account.hsa_version == 2,
+        "noTrustedDevices": !account.trusted_devices,
         "managedAccount": false,
         "supportsRecovery": true,
         "recoveryUrl": "https://iforgot.apple.com/phone/add?prs_account_nm=",
     });
-    if let Some(first) = state.account.phones.first() {
+    if let Some(first) = account.phones.first() {
         inner["trustedPhoneNumber"] = phone_json(first);
     }
-    match state.account.state_form {
+    match account.state_form {
+        StateForm::Bridge => json!({"authenticationType": inner_type(account)}),
         StateForm::Top => inner,
         StateForm::Nested | StateForm::Html => json!({
             "phoneNumberVerification": inner,
-            "authenticationType": inner_type(state),
+            "authenticationType": inner_type(account),
         }),
     }
 }
 
-fn inner_type(state: &State) -> &'static str {
-    if state.account.hsa_version == 1 { "hsa" } else { "hsa2" }
+fn inner_type(account: &Account) -> &'static str {
+    if account.hsa_version == 1 { "hsa" } else { "hsa2" }
 }
 
 fn phone_json(phone: &Phone) -> Value {
@@ -100,6 +115,7 @@ pub fn state(state: &mut State, request: &Request) -> Response {
         show_device_code(state, at);
     }
     let body = description(state, at);
+    let status = state.switches.conflict_ok.status();
     let response = if !state.account.security_keys.is_empty() {
         let challenge = state.ids.hex(44);
         Response::json(
@@ -112,25 +128,31 @@ pub fn state(state: &mut State, request: &Request) -> Response {
         )
     } else if state.account.state_form == StateForm::Html {
         let boot = json!({"direct": {"twoSV": body}});
-        Response::html(
-            200,
-            &format!(
-                "<html><body><script type=\"application/json\" class=\"boot_args\">{boot}</script></body></html>"
-            ),
-        )
+        page(status, &boot)
+    } else if state.account.state_form == StateForm::Bridge {
+        page(status, &bridge(state, at))
     } else {
-        Response::json(200, &body)
+        Response::json(status, &body)
     };
     state.carry(at, response)
 }
 
+fn page(status: u16, boot: &Value) -> Response {
+    Response::html(
+        status,
+        &format!(
+            "<html><body><script type=\"application/json\" class=\"boot_args\">{boot}</script></body></html>"
+        ),
+    )
+}
+
 /// Makes a new device code, which voids any earlier one, and shows it unless `S-push` keeps it from arriving.
-fn show_device_code(state: &mut State, at: usize) {
+pub(super) fn show_device_code(state: &mut State, at: usize) {
     let code = state.ids.digits(6);
     let signin = &mut state.auth.signins[at];
     signin.codes_sent += 1;
     signin.code = Some((code.clone(), Channel::Device));
-    state.auth.device_code = (state.switches.push == Push::Works).then_some(code);
+    state.auth.device_code = (state.switches.push != Push::NeverArrives).then_some(code);
 }
 
 /// `PUT verify/trusteddevice/securitycode`.
@@ -150,7 +172,12 @@ pub fn request_device_code(state: &mut State, request: &Request) -> Response {
         let response = error(412, "-21668", "There is no trusted device.");
         return state.carry(at, response);
     }
-    show_device_code(state, at);
+    if state.switches.push == Push::CancelledByPut {
+        state.auth.signins[at].code = None;
+        state.auth.device_code = None;
+    } else {
+        show_device_code(state, at);
+    }
     state.carry(at, Response::empty(202))
 }
 
@@ -167,7 +194,8 @@ pub fn request_message(state: &mut State, request: &Request, body: &Value) -> Re
     let Some(phone) = state.account.phones.iter().find(|known| Some(known.id) == phone).cloned() else {
         return error(400, "-28248", "no such telephone");
     };
-    if body["mode"].as_str() != Some(phone.mode.as_str()) {
+    let mode = body["mode"].as_str().unwrap_or_default();
+    if mode != phone.mode && mode != "voice" {
         return error(400, "-28248", "the telephone does not take this mode");
     }
     let wrong_flag = body["phoneNumber"].get("nonFTEU").is_some_and(|sent| sent.as_bool() != phone.non_fteu);
@@ -183,9 +211,10 @@ pub fn request_message(state: &mut State, request: &Request, body: &Value) -> Re
     signin.codes_sent += 1;
     signin.code = Some((code.clone(), Channel::Phone(phone.id)));
     state.auth.device_code = None;
-    state.auth.messages.push(Message { phone: phone.id, code });
+    state.auth.messages.push(Message { phone: phone.id, code, voice: mode == "voice" });
     let body = description(state, at);
-    state.carry(at, Response::json(200, &body))
+    let status = state.switches.conflict_ok.status();
+    state.carry(at, Response::json(status, &body))
 }
 
 /// `POST verify/trusteddevice/securitycode`, or with `by_phone` `POST verify/phone/securitycode`.
@@ -208,6 +237,14 @@ pub fn submit(state: &mut State, request: &Request, body: &Value, by_phone: bool
     } else {
         Channel::Device
     };
+    if let Channel::Phone(id) = channel
+        && state.switches.fteu == Fteu::Echo
+    {
+        let known = state.account.phones.iter().find(|phone| phone.id == id).and_then(|phone| phone.non_fteu);
+        if known.is_some() && body["phoneNumber"]["nonFTEU"].as_bool() != known {
+            return error(400, "-28248", "nonFTEU is not the telephone's");
+        }
+    }
     let signin = &mut state.auth.signins[at];
     if signin.code.as_ref() != Some(&(code.to_owned(), channel)) {
         signin.wrong_codes += 1;
@@ -244,7 +281,7 @@ pub fn trust(state: &mut State, request: &Request) -> Response {
         return state.carry(at, response);
     }
     let refused = if signin.trusted {
-        state.switches.retrust == Retrust::Status4xx
+        state.switches.retrust != Retrust::NewToken
     } else {
         state.switches.two_factor == TwoFactor::Status409TrustFails
     };

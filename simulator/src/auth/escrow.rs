@@ -118,7 +118,10 @@ pub fn complete(state: &mut State, request: &Request, body: &Value) -> Response 
     signin.escrow.due = false;
     signin.trusted |= signin.escrow.then_trusted;
     let trusted = signin.trusted;
-    let response = state.carry(at, Response::json(200, &json!({})));
+    let mut response = state.carry(at, Response::json(200, &json!({})));
+    if state.auth.signins[at].escrow.then_trusted {
+        response = state.roll_trust(response);
+    }
     if state.switches.escrow_token == EscrowToken::New || state.auth.signins[at].session_token.is_none() {
         return state.give_session_token(at, trusted, true, response);
     }

@@ -15,7 +15,7 @@ use crate::http::{Request, Response};
 use crate::route::{Route, is_public_name};
 use crate::sim::{Core, State};
 use crate::srp::Exchange;
-use crate::switches::Region;
+use crate::switches::{Region, TrustIp, TrustRoll};
 
 /// The public widget key of icloud.com (docs/protocol.md §3.1).
 pub const WIDGET_KEY: &str = "d39ba9916b7251055b22c7f910e2ea796ee65e98b2ddecea8f5dde8d9d1a815d";
@@ -33,6 +33,8 @@ pub struct Message {
     pub phone: u64,
     /// The code.
     pub code: String,
+    /// Whether it was a call.
+    pub voice: bool,
 }
 
 /// What a session token is worth.
@@ -88,6 +90,10 @@ pub struct AuthState {
     pub session_tokens: BTreeMap<String, SessionToken>,
     /// Live trust tokens with the time they were given.
     pub trust_tokens: BTreeMap<String, SystemTime>,
+    /// Where the trust tokens were given, as [`AuthState::address`] was then.
+    pub trust_from: BTreeMap<String, u64>,
+    /// The client's network address; see `S-trust-ip`.
+    pub address: u64,
     /// The code that the trusted devices show.
     pub device_code: Option<String>,
     /// Messages sent.
@@ -261,17 +267,30 @@ impl State {
         let token = format!("HSARMTKNSRVXWFla{}", self.ids.hex(80));
         let issued = self.now();
         self.auth.trust_tokens.insert(token.clone(), issued);
+        self.auth.trust_from.insert(token.clone(), self.auth.address);
         response.header("X-Apple-TwoSV-Trust-Token", token)
     }
 
     /// Whether this trust token is known and not expired.
     #[must_use]
     pub fn is_trusted_token(&self, token: &str) -> bool {
-        let life = self.account.trust_life;
-        self.auth
-            .trust_tokens
-            .get(token)
-            .is_some_and(|issued| self.now().duration_since(*issued).is_ok_and(|age| age < life))
+        let here = self.auth.trust_from.get(token) == Some(&self.auth.address);
+        (here || self.switches.trust_ip == TrustIp::Any) && self.trust_end(token).is_some()
+    }
+
+    /// When a trust token that has not expired does.
+    #[must_use]
+    pub fn trust_end(&self, token: &str) -> Option<SystemTime> {
+        let end = *self.auth.trust_tokens.get(token)? + self.account.trust_life;
+        (self.now() < end).then_some(end)
+    }
+
+    /// Renews the trust behind an accepted trust token, where the switch says so.
+    fn roll_trust(&mut self, response: Response) -> Response {
+        match self.switches.trust_roll {
+            TrustRoll::OnPassword => self.give_trust_token(response),
+            TrustRoll::Never => response,
+        }
     }
 
     /// Marks the sign-in behind a session token, and the token, as trusted; two-step verification does this at `{setup}`.

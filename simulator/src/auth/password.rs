@@ -9,7 +9,7 @@ use crate::account::{Repair, WrongProof};
 use crate::http::{Request, Response};
 use crate::sim::State;
 use crate::srp::{self, Exchange};
-use crate::switches::SrpName;
+use crate::switches::{Push, SrpName};
 
 /// Wrong proofs that lock the account.
 const PROOFS_TO_LOCK: u32 = 3;
@@ -133,6 +133,9 @@ fn finish(state: &mut State, at: usize, trusted: bool, with_token: bool) -> Resp
         return state.give_session_token(at, false, true, response);
     }
     if state.account.hsa_version >= 1 && !trusted {
+        if state.switches.push == Push::CancelledByPut && state.account.trusted_devices {
+            code::show_device_code(state, at);
+        }
         let mut body = code::description(state, at);
         body["authType"] = json!(if state.account.hsa_version == 2 { "hsa2" } else { "hsa" });
         let mut response = state.carry(at, Response::json(409, &body));
@@ -156,6 +159,7 @@ fn finish(state: &mut State, at: usize, trusted: bool, with_token: bool) -> Resp
         return state.give_session_token(at, true, false, response);
     }
     let response = state.carry(at, Response::json(200, &json!({"authType": "hsa2"})));
+    let response = if trusted { state.roll_trust(response) } else { response };
     state.give_session_token(at, true, true, response)
 }
 

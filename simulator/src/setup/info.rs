@@ -6,6 +6,7 @@ use crate::account::WebAccess;
 use crate::http::Request;
 use crate::route::{self, Service};
 use crate::sim::State;
+use crate::switches::Partial;
 
 /// What accountLogin and validate answer. `trusted` says whether the second factor stands behind the session.
 pub fn account_info(state: &State, request: &Request, trusted: bool) -> Value {
@@ -42,12 +43,14 @@ pub fn account_info(state: &State, request: &Request, trusted: bool) -> Value {
             "locked": account.locked,
             "statusCode": 2,
             "isManagedAppleID": false,
+            "isWebAccessAllowed": state.switches.partial != Partial::WebOff,
             "hasICloudQualifyingDevice": true,
         },
         "hsaTrustedBrowser": trusted,
         "hsaChallengeRequired": account.hsa_version > 0 && !trusted,
         "isExtendedLogin": true,
-        "termsUpdateNeeded": account.terms_pending,
+        "termsUpdateNeeded": account.terms_pending || state.switches.partial == Partial::Terms,
+        "isRepairNeeded": state.switches.partial == Partial::RepairFlag,
         "pcsEnabled": true,
         "pcsServiceIdentitiesIncluded": false,
         "iCDPEnabled": account.adp.is_some(),

@@ -41,7 +41,12 @@ pub fn account_login(state: &mut State, request: &Request, body: &Value) -> Resp
         || known.trusted
         || body["trustToken"].as_str().is_some_and(|token| state.is_trusted_token(token));
     state.service.rotate(state.switches.session);
-    let pending = state.account.terms_pending;
+    let pending = state.account.terms_pending || state.switches.partial.is_half();
+    let newest =
+        state.auth.trust_tokens.iter().max_by_key(|(_, issued)| **issued).map(|(token, _)| token.clone());
+    let sent = body["trustToken"].as_str().unwrap_or_default();
+    let trust_end =
+        state.trust_end(sent).or_else(|| state.trust_end(&newest?)).unwrap_or(now + state.account.trust_life);
     let login = Login {
         token: format!("\"v=2:t={}\"", state.ids.hex(80)),
         ds_token: format!("\"{}\"", state.ids.hex(120)),
@@ -50,6 +55,7 @@ pub fn account_login(state: &mut State, request: &Request, body: &Value) -> Resp
         pcs_cookie: None,
         session_token: token.to_owned(),
         issued: now,
+        trust_end,
         trusted,
         void: false,
     };
@@ -103,13 +109,12 @@ fn give_cookies(
         .cookie(set(DS_COOKIE, &login.ds_token))
         .cookie(set(VALIDATE_COOKIE, &validate_value(&login.upload_token)));
     if login.trusted && state.account.hsa_version > 0 {
-        let trust_end = login.issued + state.account.trust_life;
         response = response.cookie(cookies::set(
             request,
             Realm::ICloud,
             TRUST_COOKIE,
             &format!("\"v=1:t={}\"", state.ids.hex(60)),
-            Some(trust_end),
+            Some(login.trust_end),
         ));
     }
     response

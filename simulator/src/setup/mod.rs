@@ -47,6 +47,8 @@ pub struct Login {
     pub session_token: String,
     /// When it was made.
     pub issued: SystemTime,
+    /// When the trust behind it ends.
+    pub trust_end: SystemTime,
     /// Whether the second factor stands behind it.
     pub trusted: bool,
     /// Whether it was ended before its time.

@@ -50,7 +50,7 @@ pub fn send(state: &mut State, request: &Request, body: &Value) -> Response {
     };
     let code = state.ids.digits(4);
     state.setup.two_step_code = Some((device, code.clone()));
-    state.auth.messages.push(Message { phone, code });
+    state.auth.messages.push(Message { phone, code, voice: false });
     Response::json(200, &json!({"success": true}))
 }
 

@@ -43,6 +43,78 @@ switch! {
     }
 }
 
+switch! {
+    /// `S-fteu`: `nonFTEU` in the submit of a code that went to a telephone (docs/protocol.md §4.4).
+    Fteu {
+        /// Wanted where the telephone's entry has it.
+        Echo = "echo",
+        /// Not looked at.
+        Off = "off",
+    }
+}
+switch! {
+    /// `S-409-ok`: the status of `GET {auth}` and `PUT verify/phone` when they do what is asked (docs/protocol.md §4.1).
+    ConflictOk {
+        /// 200.
+        Off = "off",
+        /// 409.
+        On = "on",
+    }
+}
+
+switch! {
+    /// `S-partial`: what makes accountLogin give half a session (docs/protocol.md §6.4).
+    Partial {
+        /// Nothing.
+        None = "none",
+        /// `termsUpdateNeeded`.
+        Terms = "terms",
+        /// `isRepairNeeded`.
+        RepairFlag = "repair-flag",
+        /// Only the repair cookie tells.
+        RepairCookie = "repair-cookie",
+        /// `dsInfo.isWebAccessAllowed` is false.
+        WebOff = "web-off",
+    }
+}
+switch! {
+    /// `S-trust-ip`: from where a trust token is accepted (question 35).
+    TrustIp {
+        /// From everywhere.
+        Any = "any",
+        /// From the address that it was given to, see `Simulator::move_client`.
+        Bound = "bound",
+    }
+}
+switch! {
+    /// `S-trust-roll`: whether the password with an accepted trust token renews the trust (question 23).
+    TrustRoll {
+        /// It does.
+        OnPassword = "on-password",
+        /// The old one runs out.
+        Never = "never",
+    }
+}
+
+impl Partial {
+    /// Whether the session lacks its main cookies.
+    #[must_use]
+    pub fn is_half(self) -> bool {
+        matches!(self, Self::Terms | Self::RepairFlag | Self::RepairCookie)
+    }
+}
+
+impl ConflictOk {
+    /// That status.
+    #[must_use]
+    pub fn status(self) -> u16 {
+        match self {
+            Self::Off => 200,
+            Self::On => 409,
+        }
+    }
+}
+
 impl Escrow {
     /// Whether a right code brings the demand.
     #[must_use]

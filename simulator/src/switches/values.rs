@@ -310,6 +310,12 @@ switch! {
         Html503 = "503-html",
         /// 403 `ACCESS_DENIED`.
         AccessDenied = "403-access-denied",
+        /// 503 `THROTTLED` with `retryAfter` in the body.
+        Throttled503 = "503-throttled",
+        /// 503 `TRY_AGAIN_LATER` with `retryAfter` in the body.
+        TryAgainLater503 = "503-try-again-later",
+        /// 400 `RETRY_LATER` with `retryAfter` in the body.
+        RetryLater400 = "400-retry-later",
     }
 }
 switch! {
@@ -341,6 +347,8 @@ switch! {
     Retrust {
         /// A fresh trust token.
         NewToken = "new-token",
+        /// Refused unless a code was given in this sign-in.
+        OnlyAfterFactor = "only-after-factor",
         /// Refused.
         Status4xx = "4xx",
     }
@@ -363,6 +371,8 @@ switch! {
         Works = "works",
         /// The request is accepted, no code ever appears.
         NeverArrives = "never-arrives",
+        /// Devices show a code with the password; a request cancels it, and no other appears.
+        CancelledByPut = "cancelled-by-put",
     }
 }
 switch! {

@@ -16,7 +16,11 @@ fn submit_message(client: &mut Client, phone: u64, code: &str) -> Answer {
     client.auth(
         "POST",
         "/verify/phone/securitycode",
-        Some(&json!({"securityCode": {"code": code}, "phoneNumber": {"id": phone}, "mode": "sms"})),
+        Some(&if phone == 1 {
+            json!({"securityCode": {"code": code}, "phoneNumber": {"id": 1, "nonFTEU": false}, "mode": "sms"})
+        } else {
+            json!({"securityCode": {"code": code}, "phoneNumber": {"id": phone}, "mode": "sms"})
+        }),
     )
 }
 
@@ -120,8 +124,8 @@ fn a_push_may_never_arrive_and_devices_may_be_missing() {
 }
 
 #[test]
-fn the_state_has_three_forms() {
-    for form in [StateForm::Top, StateForm::Nested, StateForm::Html] {
+fn the_state_has_four_forms() {
+    for form in [StateForm::Top, StateForm::Nested, StateForm::Html, StateForm::Bridge] {
         let sim = simulator(|config| config.account.state_form = form);
         let mut client = Client::new(&sim);
         let conflict = client.sign_in(PASSWORD).json();
@@ -137,6 +141,7 @@ fn the_state_has_three_forms() {
                 assert!(state.json()["phoneNumberVerification"]["trustedPhoneNumbers"].is_array());
             }
             StateForm::Html => assert!(text.contains("boot_args")),
+            StateForm::Bridge => assert!(text.contains("bridgeInitiateData")),
         }
     }
 }

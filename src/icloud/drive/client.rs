@@ -14,6 +14,7 @@ use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method};
 use crate::icloud::retry::{BUDGET, Backoff, Pace};
 use crate::icloud::service::{Root, Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
+use crate::icloud::throttle::wait_asked;
 use crate::model::DiskTime;
 
 /// One authenticated call.
@@ -56,6 +57,11 @@ pub trait Api: Send + Sync {
 
     /// Whether content may be exchanged with that address (§11.3).
     fn allows(&self, url: &str) -> bool;
+
+    /// How long nothing may be sent any more.
+    fn rest(&self) -> Option<Duration> {
+        None
+    }
 }
 
 impl Api for Service {
@@ -84,6 +90,10 @@ impl Api for Service {
 
     fn allows(&self, url: &str) -> bool {
         self.allowed_content_host(url)
+    }
+
+    fn rest(&self) -> Option<Duration> {
+        self.account().rest_left()
     }
 }
 
@@ -234,6 +244,14 @@ impl Client {
             let answer = match self.api.call(ask) {
                 Ok(answer) => answer,
                 Err(ServiceError::SignIn(error)) => return Err(sign_in_error(&error).into()),
+                Err(ServiceError::Http(HttpError::Resting { left })) => {
+                    let error = HttpError::Resting { left };
+                    self.reach.failed(clock.now(), &error.to_string(), Some(left))?;
+                    if backoff.wait(clock, Some(left))? {
+                        continue;
+                    }
+                    return Err(http_error(&error).into());
+                }
                 Err(ServiceError::Http(error)) if changes && !error.is_before_sending() => {
                     // What became of it is open, whatever this says of the service.
                     drop(self.reach.failed(clock.now(), &error.to_string(), None));
@@ -278,7 +296,7 @@ impl Client {
             } else {
                 self.pace.answered();
             }
-            let retry_after = answer.head.retry_after();
+            let retry_after = self.api.rest().or(wait_asked(&answer));
             // A plain 500 is often about one item; the others mean the service.
             if matches!(verdict.class, Class::Throttled | Class::Failing) && answer.head.status != 500 {
                 let said = self.reach.failed(clock.now(), &verdict.words, retry_after);
@@ -395,6 +413,7 @@ fn sign_in_error(error: &SignInError) -> RemoteError {
         SignInError::Network(network) if network.is_transient() => {
             RemoteError::Unreachable(network.to_string())
         }
+        SignInError::Throttled { .. } => RemoteError::Unreachable(error.to_string()),
         _ => {
             let advice = error.advice();
             let message = if advice.is_empty() { error.to_string() } else { format!("{error}; {advice}") };

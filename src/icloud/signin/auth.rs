@@ -12,6 +12,7 @@ use super::{Account, json, service_error, status_of};
 use crate::icloud::http::{Answer, HttpError, Method, USER_AGENT};
 use crate::icloud::session::HalfOpen;
 use crate::icloud::srp::{Challenge, Exchange, SrpError};
+use crate::icloud::throttle::{self, Cause};
 
 /// The public widget key of icloud.com, the same in all clients (§3.1).
 const WIDGET_KEY: &str = "d39ba9916b7251055b22c7f910e2ea796ee65e98b2ddecea8f5dde8d9d1a815d";
@@ -59,7 +60,7 @@ impl Account {
                     continue;
                 }
                 Init::Refused(answer) => {
-                    self.back_off(answer.head.retry_after())?;
+                    self.back_off(Some(&answer))?;
                     return Err(service_error(INIT, &answer));
                 }
             };
@@ -104,7 +105,7 @@ impl Account {
             match self.exchange(Method::Get, &url, self.auth_headers(&url), None, AUTHORIZE) {
                 Ok(answer) if status_of(&answer) == 200 => return Ok(Hashcash::of(&answer.head)),
                 Ok(answer) if matches!(answer.head.status, 404 | 503) => failure = Some(Ok(answer)),
-                Ok(answer) if answer.head.status == 429 => return Err(self.throttled(&answer.head)),
+                Ok(answer) if answer.head.status == 429 => return Err(self.throttled(&answer, Cause::SignIn)),
                 Ok(answer) => return Err(service_error(AUTHORIZE, &answer)),
                 Err(error) if error.is_before_sending() => failure = Some(Err(error)),
                 Err(error) => return Err(error.into()),
@@ -113,7 +114,7 @@ impl Account {
         // None of them is worth remembering.
         self.session().auth_root = remembered;
         match failure {
-            Some(Ok(answer)) if answer.head.status == 503 => Err(self.throttled(&answer.head)),
+            Some(Ok(answer)) if answer.head.status == 503 => Err(self.throttled(&answer, Cause::Overload)),
             Some(Ok(answer)) => Err(service_error(AUTHORIZE, &answer)),
             Some(Err(error)) => Err(error.into()),
             None => Err(SignInError::Unreadable { step: AUTHORIZE, reason: "no host to ask".to_owned() }),
@@ -138,12 +139,12 @@ impl Account {
             },
             401 => Ok(Init::Stale),
             status @ 403 => {
-                self.back_off(answer.head.retry_after())?;
+                self.back_off(Some(&answer))?;
                 Err(refused(INIT, status, problem(&answer.body)))
             }
             400..=499 => Ok(Init::Refused(answer)),
             _ => {
-                self.back_off(answer.head.retry_after())?;
+                self.back_off(Some(&answer))?;
                 Err(service_error(INIT, &answer))
             }
         }
@@ -176,6 +177,8 @@ impl Account {
         let solved = hashcash.map(|task| ("X-Apple-HC", task.solve(self.now())));
         let extra: Vec<_> = solved.iter().map(|(name, value)| (*name, value.as_str())).collect();
         let path = "signin/complete?isRememberMeEnabled=true";
+        let now = self.now();
+        self.session().trust.proven_at = Some(now);
         let mut answer = self.auth_call(Method::Post, path, Some(&body), &extra)?;
         if answer.head.status == 421 {
             // Routed to the wrong partition: the proof was not looked at (§3.5).
@@ -200,7 +203,7 @@ impl Account {
             status @ (401 | 403) => Err(self.reject(COMPLETE, password, status, problem(&answer.body))?),
             _ => {
                 // Whatever it was, the next proof must not follow at once.
-                self.back_off(answer.head.retry_after())?;
+                self.back_off(Some(&answer))?;
                 Err(service_error(COMPLETE, &answer))
             }
         }
@@ -230,7 +233,7 @@ impl Account {
             state = auth_state(&asked.body);
         }
         if !state.is_factor() {
-            self.back_off(answer.head.retry_after())?;
+            self.back_off(Some(answer))?;
             return Err(service_error(COMPLETE, answer));
         }
         Ok(Some(self.half_open(state.kind.unwrap_or(FactorKind::TwoFactor), state)))
@@ -290,8 +293,9 @@ impl Account {
         extra: &[(&str, &str)],
     ) -> Result<Answer, SignInError> {
         let answer = self.auth_call_raw(method, path, body, extra)?;
-        match answer.head.status {
-            429 | 503 => Err(self.throttled(&answer.head)),
+        match (answer.head.status, throttle::read(&answer)) {
+            (503, _) => Err(self.throttled(&answer, Cause::Overload)),
+            (429, _) | (_, Some(_)) => Err(self.throttled(&answer, Cause::SignIn)),
             _ => Ok(answer),
         }
     }
@@ -348,6 +352,7 @@ impl Account {
             ("X-Apple-OAuth-State", &frame),
             ("X-Apple-Frame-Id", &frame),
             ("X-Requested-With", "XMLHttpRequest"),
+            ("X-Apple-Domain-Id", "3"),
             ("X-Apple-Mandate-Security-Upgrade", "0"),
             ("X-Apple-I-Require-UE", "true"),
             ("X-Apple-I-FD-Client-Info", &client_info),
@@ -355,9 +360,11 @@ impl Account {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
+        // Older answers name no session; the token stands for it then, and calls to phones want one (§4.4).
+        let session_id = session.tokens.session_id.as_ref().or(session.tokens.session_token.as_ref());
         for (name, token) in [
             ("scnt", &session.tokens.scnt),
-            ("X-Apple-ID-Session-Id", &session.tokens.session_id),
+            ("X-Apple-ID-Session-Id", &session_id.cloned()),
             ("X-Apple-Auth-Attributes", &session.tokens.auth_attributes),
         ] {
             headers.extend(token.as_ref().map(|token| (name.to_owned(), token.expose().to_owned())));

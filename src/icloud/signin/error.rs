@@ -58,7 +58,7 @@ pub enum SignInError {
         message: String,
     },
     /// Throttled; nothing is sent until the wait is over, also after a restart.
-    #[error("iCloud asks for fewer sign-ins; waiting {} more", minutes(.left))]
+    #[error("iCloud asks for fewer requests; none is sent {}", crate::icloud::throttle::told(*.left))]
     Throttled {
         /// The time left.
         left: Duration,
@@ -82,6 +82,9 @@ pub enum SignInError {
     /// The account wants to be finished or repaired in a browser (HTTP 412).
     #[error("Apple wants something about this account to be completed first")]
     Repair,
+    /// Access to iCloud data on the web is off for this account.
+    #[error("access to iCloud data on the web is switched off for this account")]
+    WebAccessOff,
     /// Advanced Data Protection: the keys for web access were not released.
     #[error("iCloud did not release the encrypted data: {reason}")]
     WebAccess {
@@ -101,7 +104,7 @@ pub enum SignInError {
     #[error("the sign-in had expired before the code came, and a new one was started")]
     CodeExpired,
     /// The account uses security keys.
-    #[error("this account uses security keys, which icloudds cannot use")]
+    #[error("this account wants a security key, which icloudds cannot ask for")]
     SecurityKeys,
     /// A code could not be sent.
     #[error("the code could not be sent: {message}")]
@@ -126,6 +129,15 @@ pub enum SignInError {
     /// The code was accepted, but the session still is not trusted.
     #[error("iCloud took the code but does not trust this session")]
     NotTrusted,
+    /// A session from elsewhere was not taken.
+    #[error("the session was not taken: {reason}")]
+    Import {
+        /// Why, without a word of it.
+        reason: String,
+    },
+    /// There is no session to give.
+    #[error("nobody is signed in here")]
+    NotSignedIn,
     /// The service failed, or answered what no rule covers.
     #[error("iCloud failed ({step}, HTTP {status}): {message}")]
     Service {
@@ -176,7 +188,10 @@ pub enum SignInError {
 
 impl From<HttpError> for SignInError {
     fn from(error: HttpError) -> Self {
-        Self::Network(Arc::new(error))
+        match error {
+            HttpError::Resting { left } => Self::Throttled { left },
+            error => Self::Network(Arc::new(error)),
+        }
     }
 }
 
@@ -185,9 +200,10 @@ impl SignInError {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Root(_) => 3,
-            Self::MissingUsername | Self::MissingPassword => 5,
+            Self::MissingUsername | Self::MissingPassword | Self::NotSignedIn => 5,
             Self::WrongPassword { .. }
             | Self::RejectedBefore
+            | Self::Import { .. }
             | Self::Locked { .. }
             | Self::Refused { .. } => 6,
             Self::Throttled { .. }
@@ -195,6 +211,7 @@ impl SignInError {
             | Self::Terms
             | Self::NoDrive
             | Self::Repair
+            | Self::WebAccessOff
             | Self::WebAccess { .. }
             | Self::Service { .. }
             | Self::Unreadable { .. }
@@ -223,8 +240,13 @@ impl SignInError {
             }
             Self::RejectedBefore => "change the password in the configuration, or run `icloudds login`".to_owned(),
             Self::Locked { .. } => "unlock the account at iforgot.apple.com, then run `icloudds login`".to_owned(),
+            Self::Refused { step: "signin/complete", status: 403, .. } => {
+                "check account.username, which iCloud may not know, and sign in at icloud.com to see whether the account is locked; then run `icloudds login`".to_owned()
+            }
             Self::Refused { .. } => "sign in at icloud.com to see what Apple wants, wait an hour, then run `icloudds login`".to_owned(),
-            Self::Throttled { .. } => "wait; trying more often makes the wait longer".to_owned(),
+            Self::Throttled { .. } => {
+                "wait: trying more often makes it longer (`icloudds login --now` tries all the same)".to_owned()
+            }
             Self::WrongRegion { region: Some(region), .. } => format!("set account.region = \"{region}\""),
             Self::WrongRegion { region: None, .. } => "set account.region to the other region".to_owned(),
             Self::Terms => "sign in at icloud.com in a browser and accept them there".to_owned(),
@@ -232,6 +254,9 @@ impl SignInError {
                 "open icloud.com once and finish setting up iCloud Drive; in the device's settings, 'Access iCloud Data on the Web' must be on".to_owned()
             }
             Self::Repair => "sign in at icloud.com in a browser and finish what it asks for".to_owned(),
+            Self::WebAccessOff => {
+                "turn on 'Access iCloud Data on the Web' in the iCloud settings of a device".to_owned()
+            }
             Self::WebAccess { .. } => {
                 "turn on 'Access iCloud Data on the Web' in the iCloud settings of a device, and allow the request that it shows".to_owned()
             }
@@ -242,12 +267,16 @@ impl SignInError {
             Self::NoCodeExpected => "`icloudds status` tells what is needed, if anything is".to_owned(),
             Self::CodeExpired => "ask for a new code with `icloudds code --send`".to_owned(),
             Self::SecurityKeys => {
-                "remove the security keys from the Apple Account, or use another account; Apple offers no other way for this kind of client".to_owned()
+                "sign in at icloud.com in a browser with the key and \"Keep me signed in\", and take that session with `icloudds login --import-session FILE`; the security keys stay as they are".to_owned()
             }
             Self::CodeNotSent { .. } => "choose another way, for example `icloudds code --send sms`".to_owned(),
             Self::WrongCode { .. } => "check the newest code and try again; a code is valid for one way of sending only".to_owned(),
             Self::CodesLocked { .. } => "wait some hours before the next try".to_owned(),
             Self::NotTrusted => "run `icloudds login` and use a new code".to_owned(),
+            Self::Import { .. } => {
+                "sign in at icloud.com in a browser with \"Keep me signed in\", and take its cookies anew".to_owned()
+            }
+            Self::NotSignedIn => "run `icloudds login` first".to_owned(),
             Self::Service { .. } | Self::Unreadable { .. } => "try again later".to_owned(),
             Self::SessionRefused { .. } => {
                 "open icloud.com once in a browser; if iCloud Drive works there, run `icloudds logout` and `icloudds login`".to_owned()
@@ -279,13 +308,6 @@ impl SignInError {
     /// Whether a person must give a password.
     pub fn needs_password(&self) -> bool {
         matches!(self, Self::MissingPassword | Self::WrongPassword { .. } | Self::RejectedBefore)
-    }
-}
-
-fn minutes(left: &Duration) -> String {
-    match left.as_secs() {
-        secs @ 0..=119 => format!("{secs} seconds"),
-        secs => format!("{} minutes", secs.div_ceil(60)),
     }
 }
 

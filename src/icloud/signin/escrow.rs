@@ -73,7 +73,7 @@ impl Account {
             // Nothing is wanted here; what comes next tells whether that is so.
             400..=499 => Ok(Init::Over(Escrow::Done)),
             _ => {
-                self.back_off(answer.head.retry_after())?;
+                self.back_off(Some(&answer))?;
                 Err(service_error(INIT, &answer))
             }
         }
@@ -103,7 +103,7 @@ impl Account {
             200..=299 | 409 => Ok(Escrow::Done),
             _ => {
                 // Whatever it was, the next proof must not follow at once.
-                self.back_off(answer.head.retry_after())?;
+                self.back_off(Some(&answer))?;
                 Err(service_error(COMPLETE, &answer))
             }
         }

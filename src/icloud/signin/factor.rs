@@ -14,6 +14,7 @@ use super::wire::{
 use super::{Account, Initiative, Login, json, parsed, service_error, status_of};
 use crate::icloud::http::{Answer, Head, Method};
 use crate::icloud::session::{Accepted, HalfOpen};
+use crate::icloud::throttle::Cause;
 
 const DEVICE_CODE: &str = "verify/trusteddevice/securitycode";
 const SEND_PHONE: &str = "verify/phone";
@@ -22,8 +23,8 @@ const LIST_DEVICES: &str = "listDevices";
 const SEND_STEP_CODE: &str = "sendVerificationCode";
 const STEP_CODE: &str = "validateVerificationCode";
 
-/// Trust is prolonged at most this often (open question 23).
-const RETRUST_SECS: i64 = 7 * 86_400;
+/// The mode of a phone that is called.
+const VOICE: &str = "voice";
 
 /// A phone that can receive codes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +68,8 @@ pub struct Ways {
     pub device: bool,
     /// What [`SendTo::Number`] counts: phones, or the devices of a two-step account.
     pub numbers: Vec<String>,
+    /// The places in it, from 1, of phones that get a call where others get a message.
+    pub voice: Vec<usize>,
 }
 
 /// Where a code shall be sent.
@@ -74,8 +77,10 @@ pub struct Ways {
 pub enum SendTo {
     /// On the trusted devices.
     Device,
-    /// To the N-th of [`Ways::numbers`], from 1.
+    /// To the N-th of [`Ways::numbers`], from 1, as the service usually does it.
     Number(usize),
+    /// By a call to the N-th of [`Ways::numbers`], from 1.
+    Voice(usize),
 }
 
 /// What became of a submitted code.
@@ -103,12 +108,14 @@ impl Account {
             FactorKind::TwoStep => {
                 let devices = self.two_step_devices(&half_open)?;
                 let numbers = devices.into_iter().map(|device| device.name).collect();
-                Ok(Ways { kind: FactorKind::TwoStep, device: false, numbers })
+                Ok(Ways { kind: FactorKind::TwoStep, device: false, numbers, voice: Vec::new() })
             }
             FactorKind::TwoFactor => {
                 let (phones, device) = self.phones(&half_open)?;
+                let voice =
+                    (1..).zip(&phones).filter(|(_, phone)| phone.mode == VOICE).map(|(at, _)| at).collect();
                 let numbers = phones.into_iter().map(|phone| phone.number).collect();
-                Ok(Ways { kind: FactorKind::TwoFactor, device, numbers })
+                Ok(Ways { kind: FactorKind::TwoFactor, device, numbers, voice })
             }
         }
     }
@@ -162,7 +169,8 @@ impl Account {
             }
             Judged::Wrong(message) => Err(SignInError::WrongCode { kind, message }),
             Judged::Locked => Err(SignInError::CodesLocked { sending: false }),
-            Judged::Throttled => Err(self.throttled(&answer.head)),
+            Judged::Throttled if status_of(&answer) == 503 => Err(self.throttled(&answer, Cause::Overload)),
+            Judged::Throttled => Err(self.throttled(&answer, Cause::SignIn)),
             Judged::Failed => Err(service_error("code", &answer)),
             Judged::Expired => match self.reopen()? {
                 Some(_) => Err(SignInError::CodeExpired),
@@ -184,7 +192,7 @@ impl Account {
                 self.setup_call(Method::Post, STEP_CODE, Some(&json(&body)))
             }
             (Some(SentBy::Phone(phone)), _) => {
-                let phone_body = PhoneBody { id: phone.id, non_fteu: None };
+                let phone_body = PhoneBody { id: phone.id, non_fteu: phone.non_fteu };
                 let body = PhoneCodeBody { code: Code { code }, phone: phone_body, mode: &phone.mode };
                 self.auth_call_raw(Method::Post, PHONE_CODE, Some(&json(&body)), &[])
             }
@@ -248,7 +256,7 @@ impl Account {
         let now = self.now();
         self.change(|_| ())?;
         match self.account_login()? {
-            Login::Ready => self.change(|session| session.trusted_at = Some(now)),
+            Login::Ready => self.change(|session| session.trust.trusted_at = Some(now)),
             Login::Factor(_) | Login::Gone => {
                 // Another code may fare better than this one did.
                 self.accepted(None)?;
@@ -257,46 +265,15 @@ impl Account {
         }
     }
 
-    /// Asks for fresh trust on a live session, at most once a week; tells whether it came.
-    /// Whether the service grants it is unknown, so a refusal changes nothing
-    /// (`docs/protocol.md` §4.5, open question 23).
-    ///
-    /// # Errors
-    ///
-    /// [`SignInError`] when the new trust could not be turned into a session or stored.
-    pub fn prolong_trust(&self) -> Result<bool, SignInError> {
-        let now = self.now();
-        let due = {
-            let session = self.session();
-            let last = session.retrust_tried_at.max(session.trusted_at);
-            session.half_open.is_none()
-                && session.has_cookies()
-                && session.back_off_left(now).is_none()
-                && last.is_none_or(|last| now.saturating_sub(last) >= RETRUST_SECS)
-        };
-        if !due {
-            return Ok(false);
-        }
-        self.change(|session| session.retrust_tried_at = Some(now))?;
-        let answer = self.auth_call_raw(Method::Get, "2sv/trust", None, &[])?;
-        if !matches!(status_of(&answer), 200..=299)
-            || answer.head.header("x-apple-twosv-trust-token").is_none()
-        {
-            log::debug!("the trust was not prolonged: HTTP {}", status_of(&answer));
-            return Ok(false);
-        }
-        match self.account_login()? {
-            Login::Ready => self.change(|session| session.trusted_at = Some(now)).map(|()| true),
-            Login::Factor(_) | Login::Gone => Ok(false),
-        }
-    }
-
     fn send_code_once(&self, half_open: &HalfOpen, to: SendTo) -> Result<(), SignInError> {
         let not_sent = |message: String| SignInError::CodeNotSent { message };
         let sent_by = match (half_open.kind, to) {
             (FactorKind::SecurityKey, _) => return Err(SignInError::SecurityKeys),
             (FactorKind::TwoStep, to) => {
-                let number = if let SendTo::Number(number) = to { number } else { 1 };
+                let number = match to {
+                    SendTo::Number(number) | SendTo::Voice(number) => number,
+                    SendTo::Device => 1,
+                };
                 let device = self.two_step_device(half_open, number)?;
                 let answer = self.setup_call(Method::Post, SEND_STEP_CODE, Some(&json(&device.raw)))?;
                 let value = serde_json::from_slice(&answer.body).unwrap_or(Value::Null);
@@ -310,14 +287,17 @@ impl Account {
                 self.check_sent(&answer)?;
                 SentBy::Device
             }
-            (FactorKind::TwoFactor, SendTo::Number(number)) => {
+            (FactorKind::TwoFactor, SendTo::Number(number) | SendTo::Voice(number)) => {
                 let (phones, _) = self.phones(half_open)?;
                 let count = phones.len();
-                let Some(phone) = number.checked_sub(1).and_then(|at| phones.into_iter().nth(at)) else {
+                let Some(mut phone) = number.checked_sub(1).and_then(|at| phones.into_iter().nth(at)) else {
                     return Err(not_sent(format!(
                         "there is no phone number {number}, the account lists {count}"
                     )));
                 };
+                if matches!(to, SendTo::Voice(_)) {
+                    VOICE.clone_into(&mut phone.mode);
+                }
                 let phone_body = PhoneBody { id: phone.id, non_fteu: phone.non_fteu };
                 let body = json(&SendSmsBody { phone: phone_body, mode: &phone.mode });
                 let answer = self.auth_call_raw(Method::Put, SEND_PHONE, Some(&body), &[])?;
@@ -341,7 +321,7 @@ impl Account {
             // A 409 that names no fault did what was asked (§4.4).
             200 | 202 | 204 | 409 if !has_error(&value) => Ok(()),
             401 | 403 | 421 => Err(SignInError::CodeExpired),
-            503 => Err(self.throttled(&answer.head)),
+            503 => Err(self.throttled(answer, Cause::Overload)),
             _ => Err(SignInError::CodeNotSent { message: problem(&answer.body).message }),
         }
     }
@@ -350,7 +330,7 @@ impl Account {
     fn expected(&self) -> Result<HalfOpen, SignInError> {
         self.reload()?;
         let session = self.session();
-        if let Some(left) = session.back_off_left(self.now()) {
+        if let Some(left) = session.back_off_left(&self.env.moment()) {
             return Err(SignInError::Throttled { left });
         }
         session.half_open.clone().ok_or(SignInError::NoCodeExpected)
@@ -468,9 +448,20 @@ fn has_session_token(head: &Head) -> bool {
     head.header("x-apple-session-token").is_some_and(|token| !token.is_empty())
 }
 
+/// A typed code without what people put between its digits.
+fn bare(typed: &str) -> String {
+    typed.nfkc().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '‑' | '–')).collect()
+}
+
+/// Whether what was typed is meant as a code; any other word is not.
+pub(super) fn is_code_like(typed: &str) -> bool {
+    let code = bare(typed);
+    code.len() >= 4 && code.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The typed code as ASCII digits: six of them, or four to six for two-step accounts.
 fn digits(kind: FactorKind, typed: &str) -> Result<String, SignInError> {
-    let code: String = typed.nfkc().filter(|c| !c.is_whitespace() && !matches!(c, '-' | '‑' | '–')).collect();
+    let code = bare(typed);
     let lengths = if kind == FactorKind::TwoStep { 4..=6 } else { 6..=6 };
     if lengths.contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(code);

@@ -1,3 +1,4 @@
+use super::super::Rung;
 use super::*;
 use crate::icloud::env::Cancelled;
 use crate::icloud::service::Service;
@@ -58,6 +59,7 @@ fn another_process_asks_for_a_code_and_submits_it_and_the_daemon_goes_on() {
     by_hand.account().set_password(None);
     let ways = by_hand.account().ways().expect("ways");
     assert_eq!(ways.numbers, ["+1 (•••) •••-••34", "•••-••99"]);
+    assert_eq!(ways.voice, [2]);
     by_hand.account().send_code(SendTo::Device).expect("sent");
     bench.open().account().submit_code(" 123-456 ").expect("accepted");
     let seen = bench.server.take();
@@ -81,12 +83,66 @@ fn a_phone_code_goes_back_to_the_phone_endpoint() {
     service.account().submit_code("１２３４５６").expect("full-width digits are");
     let seen = bench.server.take();
     assert_eq!(seen[0].body, r#"{"phoneNumber":{"id":1,"nonFTEU":false},"mode":"sms"}"#);
-    assert_eq!(seen[1].body, r#"{"securityCode":{"code":"123456"},"phoneNumber":{"id":1},"mode":"sms"}"#);
+    assert_eq!(
+        seen[1].body,
+        r#"{"securityCode":{"code":"123456"},"phoneNumber":{"id":1,"nonFTEU":false},"mode":"sms"}"#
+    );
     let (bench, service) = half_open();
     service.account().send_code(SendTo::Number(2)).expect("sent");
     assert_eq!(bench.server.take()[0].body, r#"{"phoneNumber":{"id":7},"mode":"voice"}"#);
     let error = service.account().send_code(SendTo::Number(3)).expect_err("not listed");
     assert_eq!(error.exit_code(), 9);
+    service.account().send_code(SendTo::Voice(1)).expect("called");
+    service.account().submit_code("123456").expect("accepted");
+    let seen = bench.server.take();
+    assert_eq!(seen[0].body, r#"{"phoneNumber":{"id":1,"nonFTEU":false},"mode":"voice"}"#);
+    assert!(seen[1].body.ends_with(r#""phoneNumber":{"id":1,"nonFTEU":false},"mode":"voice"}"#));
+}
+
+#[test]
+fn a_409_that_did_what_was_asked_is_no_refusal() {
+    let state = json!({"authType": "hsa2", "trustedPhoneNumbers": phones()});
+    let (bench, service) = half_open();
+    bench.server.on(PHONE, [Reply::json(409, state)]).on(DEVICE, [Reply::new(409)]);
+    service.account().send_code(SendTo::Number(1)).expect("sent");
+    service.account().send_code(SendTo::Device).expect("sent");
+    bench.server.on(PHONE, [Reply::refusal(409, "-28248")]);
+    let error = service.account().send_code(SendTo::Number(1)).expect_err("an error is one");
+    assert_eq!(error.exit_code(), 9, "{error:?}");
+    let locked = json!({"securityCode": {"tooManyCodesSent": true}});
+    bench.server.on(PHONE, [Reply::json(409, locked)]);
+    let error = service.account().send_code(SendTo::Number(1)).expect_err("locked");
+    assert!(matches!(error, SignInError::CodesLocked { sending: true }), "{error:?}");
+}
+
+#[test]
+fn phones_are_found_wherever_the_service_puts_them() {
+    let inner = json!({"trustedPhoneNumbers": phones(), "hasTrustedDevices": false});
+    let bridge = json!({"direct": {
+        "authInitialRoute": "auth/bridge/step",
+        "twoSV": {
+            "phoneNumberVerification": {"trustedPhoneNumbers": []},
+            "bridgeInitiateData": {"phoneNumberVerification": inner.clone()},
+        },
+    }});
+    let page =
+        format!("<html><script type=\"application/json\" class=\"boot_args\">{bridge}</script></html>");
+    for body in [
+        inner.to_string(),
+        json!({"phoneNumberVerification": inner}).to_string(),
+        json!({"twoSV": {"bridgeInitiateData": {"phoneNumberVerification": inner}}}).to_string(),
+        bridge.to_string(),
+        page,
+    ] {
+        for status in [200, 409] {
+            let (bench, service) = half_open();
+            bench.server.on(COMPLETE, [complete_reply(409).body(r#"{"authType":"hsa2"}"#)]);
+            bench.server.on("GET /appleauth/auth", [Reply::new(status).body(&body)]);
+            service.account().climb(Rung::Password, Initiative::Person).expect_err("a code is needed");
+            let ways = service.account().ways().expect("ways");
+            assert_eq!((ways.numbers.len(), ways.device), (2, false), "{status} {body}");
+        }
+    }
 }
 
 #[test]
@@ -308,19 +364,50 @@ fn a_partial_session_is_renewed_once_before_the_keys_are_asked_for_again() {
 }
 
 #[test]
-fn trust_is_prolonged_once_a_week_and_a_refusal_changes_nothing() {
+fn trust_is_renewed_with_the_password_and_what_fails_leaves_the_session_as_it_was() {
+    const DAY: i64 = 86_400;
     let (bench, service) = half_open();
+    let cookie = |days: i64| {
+        login_reply(bench.info()).header(
+            "Set-Cookie",
+            &format!("X-APPLE-WEBAUTH-HSA-TRUST=trust-cookie-2; Path=/; Secure; Max-Age={}", days * DAY),
+        )
+    };
+    bench.server.on(LOGIN, [cookie(60)]);
     service.account().submit_code("123456").expect("accepted");
     bench.server.take();
+    bench.world.advance(29 * DAY);
     assert!(!service.account().prolong_trust().expect("too early"));
     assert_eq!(bench.server.take().len(), 0);
-    bench.world.advance(RETRUST_SECS);
-    assert!(service.account().prolong_trust().expect("prolonged"));
-    assert_eq!(bench.server.routes(), ["GET 2sv/trust", "POST accountLogin"]);
-    bench.world.advance(RETRUST_SECS);
-    bench.server.on(TRUST, [Reply::new(401)]);
-    assert!(!service.account().prolong_trust().expect("only logged"));
-    assert!(!service.account().prolong_trust().expect("not tried again"));
-    assert_eq!(bench.server.routes(), ["GET 2sv/trust"]);
+    bench.world.advance(DAY + 1);
+    let stored = bench.stored();
+    let pick = |text: &str, name: &str| serde_json::from_str::<Value>(text).expect("JSON")[name].clone();
+    // The trust token is not accepted any more: nobody is asked for a code while the session holds.
+    assert!(!service.account().prolong_trust().expect("no failure"));
+    assert!(bench.server.routes().ends_with(&["POST signin/complete".to_owned()]));
+    for name in ["tokens", "cookies", "info", "half_open"] {
+        assert_eq!(pick(&bench.stored(), name), pick(&stored, name), "{name}");
+    }
     assert!(service.account().state().signed_in);
+    bench.world.advance(DAY);
+    assert!(!service.account().prolong_trust().expect("not tried again so soon"));
+    assert_eq!(bench.server.routes(), [""; 0]);
+    bench.server.on(COMPLETE, [complete_reply(200)]);
+    bench.world.advance(15 * DAY);
+    assert!(service.account().prolong_trust().expect("renewed"));
+    let routes = bench.server.routes();
+    assert!(
+        routes.contains(&"POST signin/complete".to_owned())
+            && routes.ends_with(&["POST accountLogin".to_owned()])
+    );
+    assert!(
+        !routes.iter().any(|route| route.contains("2sv/trust") || route.contains("verify")),
+        "{routes:?}"
+    );
+    // Without a password nothing is sent, and a person is told in time.
+    service.account().set_password(None);
+    bench.world.advance(50 * DAY);
+    assert!(!service.account().prolong_trust().expect("nothing to renew it with"));
+    assert_eq!(bench.server.routes(), [""; 0]);
+    assert_eq!(service.account().state().trust_days_left, Some(10));
 }

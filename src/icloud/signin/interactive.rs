@@ -5,9 +5,9 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use super::Initiative;
 use super::error::{FactorKind, SignInError};
-use super::factor::{SendTo, Ways};
+use super::factor::{SendTo, Ways, is_code_like};
+use super::{Initiative, SessionState};
 use crate::icloud::service::Service;
 use crate::secret::Secret;
 
@@ -61,6 +61,9 @@ pub fn login<R: BufRead, W: Write>(
         account.set_password(Some(dialogue.password()?));
         asked += 1;
     }
+    let signed_in_before = account.state().signed_in;
+    let mut helped = asked > 0;
+    let mut anew = false;
     loop {
         let state = account.state();
         // Where the code was accepted already, the ladder goes on from there.
@@ -70,13 +73,37 @@ pub fn login<R: BufRead, W: Write>(
             // Another process opened this sign-in; a right code may want the password again (§3.10).
             Some(FactorKind::TwoFactor) if !state.has_password => Err(SignInError::MissingPassword),
             Some(kind) => Err(SignInError::CodeNeeded { kind }),
-            None => service.sign_in(Initiative::Person),
+            None if anew => service.sign_in_anew(),
+            None => {
+                if state.has_password || state.signed_in {
+                    dialogue.say("Signing in …")?;
+                }
+                service.sign_in(Initiative::Person)
+            }
         };
         let outcome = match outcome {
-            Err(SignInError::CodeNeeded { .. } | SignInError::CodeExpired) => factor(service, dialogue),
+            Err(SignInError::CodeNeeded { .. } | SignInError::CodeExpired) => {
+                helped = true;
+                factor(service, dialogue)
+            }
             other => other,
         };
         match outcome {
+            Ok(()) if signed_in_before && !helped && !anew && state.trust_days_left.is_some() => {
+                anew = true;
+                dialogue.say("The trust of this machine ends soon; signing in anew renews it.")?;
+                if !state.has_password {
+                    match dialogue.password() {
+                        Ok(password) => account.set_password(Some(password)),
+                        // Nobody is there to type it, and the session holds.
+                        Err(_) => return dialogue.say(&already(&account.state())),
+                    }
+                }
+                continue;
+            }
+            Ok(()) if signed_in_before && !helped && !anew => {
+                return dialogue.say(&already(&account.state()));
+            }
             Ok(()) => return dialogue.say("Signed in."),
             Err(SignInError::MissingPassword) => {}
             Err(error @ SignInError::WrongPassword { .. }) => {
@@ -89,11 +116,21 @@ pub fn login<R: BufRead, W: Write>(
             Err(error) => return Err(error),
         }
         let password = dialogue.password()?;
+        helped = true;
         account.set_password(Some(password));
         // A person may know that an older one is right again.
         if account.password_rejected(true) {
             return Err(SignInError::RejectedBefore);
         }
+    }
+}
+
+/// What is said of a session that was good before.
+fn already(state: &SessionState) -> String {
+    let until = state.trust_expires.and_then(|(at, _)| jiff::Timestamp::from_second(at).ok());
+    match until {
+        Some(at) => format!("Already signed in; trusted until {}.", at.strftime("%Y-%m-%d")),
+        None => "Already signed in.".to_owned(),
     }
 }
 
@@ -105,64 +142,75 @@ fn factor<R: BufRead, W: Write>(
     let account = service.account();
     let mut wrong = 0;
     let mut sends = 0;
+    let mut ways = account.ways()?;
     let mut chosen: Option<SendTo> = None;
     loop {
-        let answer = match chosen {
-            None => match dialogue.choose(&account.ways()?)? {
-                Choice::Code(code) => Some(code),
-                Choice::Send(to) => {
-                    chosen = Some(to);
-                    None
-                }
+        let choice = match chosen {
+            None => dialogue.choose(&ways)?,
+            Some(to) => dialogue.code(&ways, to)?,
+        };
+        let outcome = match choice {
+            Choice::OtherWay => {
+                chosen = None;
+                ways = account.ways()?;
+                continue;
+            }
+            Choice::Code(code) => match account.submit_code(&code) {
+                Ok(()) => return Ok(()),
+                Err(error) => Err(error),
             },
-            Some(_) => {
-                match dialogue.ask("Code (Enter sends a new one, w chooses another way): ")?.as_str() {
-                    "" => None,
-                    "w" | "W" => {
-                        chosen = None;
-                        continue;
-                    }
-                    code => Some(code.to_owned()),
-                }
-            }
-        };
-        let outcome = match (&answer, chosen) {
-            (Some(code), _) => account.submit_code(code),
-            (None, Some(to)) if sends < MOST_SENDS => {
+            Choice::Send(_) if sends >= MOST_SENDS => Err(SignInError::CodesLocked { sending: true }),
+            Choice::Send(to) => {
                 sends += 1;
-                match account.send_code(to) {
-                    // The sign-in was opened again and needed no code after all.
-                    Ok(()) if account.state().signed_in => return Ok(()),
-                    other => other,
-                }
+                chosen = Some(to);
+                account.send_code(to).map(|()| to)
             }
-            (None, _) => Err(SignInError::CodesLocked { sending: true }),
         };
-        match (outcome, answer) {
-            (Ok(()), Some(_)) => return Ok(()),
-            (Ok(()), None) => dialogue.say("The code was sent.")?,
-            (Err(error @ SignInError::WrongCode { .. }), _) => {
+        match outcome {
+            // The sign-in was opened again and needed no code after all.
+            Ok(_) if account.state().signed_in => return Ok(()),
+            Ok(to) => dialogue.say(&sent(&ways, to))?,
+            Err(SignInError::WrongCode { kind, message }) => {
                 wrong += 1;
                 if wrong >= MOST_WRONG_CODES {
-                    return Err(error);
+                    return Err(SignInError::WrongCode { kind, message });
                 }
-                dialogue.say(&format!("{error}; {}.", error.advice()))?;
+                dialogue
+                    .say(&format!("Wrong code: {message}. Use the newest one, sent the way you chose."))?;
             }
-            (Err(error @ (SignInError::CodeNotSent { .. } | SignInError::CodeExpired)), _)
+            Err(error @ (SignInError::CodeNotSent { .. } | SignInError::CodeExpired))
                 if sends < MOST_SENDS =>
             {
                 dialogue.say(&format!("{error}."))?;
                 chosen = None;
+                ways = account.ways()?;
             }
-            (Err(error), _) => return Err(error),
+            Err(error) => return Err(error),
         }
     }
 }
 
+/// Where a code was sent.
+fn sent(ways: &Ways, to: SendTo) -> String {
+    let name = |number: usize| {
+        number.checked_sub(1).and_then(|at| ways.numbers.get(at)).map_or("it", String::as_str)
+    };
+    match to {
+        SendTo::Device => "Sent to your trusted devices.".to_owned(),
+        SendTo::Number(number) if ways.kind == FactorKind::TwoStep => format!("Sent to {}.", name(number)),
+        SendTo::Number(number) if !ways.voice.contains(&number) => {
+            format!("Sent by SMS to {}.", name(number))
+        }
+        SendTo::Number(number) | SendTo::Voice(number) => format!("Apple calls {}.", name(number)),
+    }
+}
+
+/// What a person wants next.
 enum Choice {
     Send(SendTo),
     /// A person who already sees a code may type it at once.
     Code(String),
+    OtherWay,
 }
 
 impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
@@ -173,29 +221,51 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
             });
         }
         let two_step = ways.kind == FactorKind::TwoStep;
-        self.say("iCloud wants a code. It can be sent:")?;
         if ways.device {
+            // Asking for one would make a code that shows already void (§4.2).
+            self.say("iCloud wants a code. If your devices show one, type it; else have one sent:")?;
             self.say("  0  to your trusted devices")?;
+        } else {
+            self.say("iCloud wants a code. It can be sent:")?;
         }
-        for (at, name) in ways.numbers.iter().enumerate() {
-            let to = if two_step { "to" } else { "by SMS to" };
-            self.say(&format!("  {}  {to} {name}", at + 1))?;
+        for (at, name) in (1..).zip(&ways.numbers) {
+            let how = match () {
+                () if two_step => "to",
+                () if ways.voice.contains(&at) => "by a call to",
+                () => "by SMS to",
+            };
+            self.say(&format!("  {at}  {how} {name}"))?;
         }
         let first = if ways.device { 0 } else { 1 };
+        let prompt = match (ways.device, ways.numbers.is_empty()) {
+            (true, true) => "Code, or Enter to have one sent to your devices: ",
+            (true, false) => "Code, or Enter to have one sent to your devices, s for SMS, v for a call: ",
+            (false, _) => "Code, or the number of a way [1]: ",
+        };
         loop {
-            let answer = self.ask(&format!("Which? [{first}] "))?;
+            let answer = self.ask(prompt)?;
             if answer.is_empty() {
                 return Ok(Choice::Send(send_to(first)));
             }
-            if answer.len() >= 4 {
-                return Ok(Choice::Code(answer));
+            match choice(ways, &answer) {
+                Some(choice) => return Ok(choice),
+                None => self.say("Please type one of the listed numbers, or the code that you see.")?,
             }
-            match answer.parse::<usize>() {
-                Ok(0) if ways.device => return Ok(Choice::Send(SendTo::Device)),
-                Ok(number) if (1..=ways.numbers.len()).contains(&number) => {
-                    return Ok(Choice::Send(SendTo::Number(number)));
-                }
-                _ => self.say("Please type one of the listed numbers, or the code that you see.")?,
+        }
+    }
+
+    /// Asks for the code that was sent to `last`.
+    fn code(&mut self, ways: &Ways, last: SendTo) -> Result<Choice, SignInError> {
+        loop {
+            let answer = self.ask("Code (Enter sends a new one, w chooses another way): ")?;
+            match answer.as_str() {
+                "" => return Ok(Choice::Send(last)),
+                "w" | "W" => return Ok(Choice::OtherWay),
+                word if is_code_like(word) => return Ok(Choice::Code(answer)),
+                word => match lettered(ways, word) {
+                    Some(to) => return Ok(Choice::Send(to)),
+                    None => self.say("Please type the code, Enter or w.")?,
+                },
             }
         }
     }
@@ -234,6 +304,42 @@ impl<R: BufRead, W: Write> Dialogue<'_, R, W> {
 
     fn say(&mut self, text: &str) -> Result<(), SignInError> {
         writeln!(self.output, "{text}").map_err(|error| no_answer(&error))
+    }
+}
+
+/// What an answer to the list of ways means, if anything.
+fn choice(ways: &Ways, answer: &str) -> Option<Choice> {
+    if is_code_like(answer) {
+        return Some(Choice::Code(answer.to_owned()));
+    }
+    match answer.parse::<usize>() {
+        Ok(0) if ways.device => Some(Choice::Send(SendTo::Device)),
+        Ok(number) if (1..=ways.numbers.len()).contains(&number) => {
+            Some(Choice::Send(SendTo::Number(number)))
+        }
+        Ok(_) => None,
+        Err(_) => lettered(ways, answer).map(Choice::Send),
+    }
+}
+
+/// `s`, `s2`, `v`, `v 2`: by SMS, by a call, to the first number or to this one.
+fn lettered(ways: &Ways, answer: &str) -> Option<SendTo> {
+    let mut characters = answer.chars();
+    let letter = characters.next()?.to_ascii_lowercase();
+    let place = characters.as_str().trim();
+    let of_sms = || (1..=ways.numbers.len()).find(|at| !ways.voice.contains(at)).unwrap_or(1);
+    let number = match (place, letter) {
+        ("", 's') => of_sms(),
+        ("", _) => 1,
+        (place, _) => place.parse().ok()?,
+    };
+    if !(1..=ways.numbers.len()).contains(&number) || ways.kind == FactorKind::TwoStep {
+        return None;
+    }
+    match letter {
+        's' => Some(SendTo::Number(number)),
+        'v' => Some(SendTo::Voice(number)),
+        _ => None,
     }
 }
 

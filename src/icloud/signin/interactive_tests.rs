@@ -37,7 +37,9 @@ fn a_password_and_a_device_code_sign_in() {
     assert!(!said.contains("Tr0ub4dor"), "{said}");
     // The stored session is enough from now on.
     bench.server.take();
-    run(&bench, None, "").0.expect("still signed in");
+    let (outcome, said) = run(&bench, None, "");
+    outcome.expect("still signed in");
+    assert!(said.ends_with("Already signed in; trusted until 2080-01-01.\n"), "{said}");
     assert_eq!(bench.server.routes(), ["POST validate"]);
 }
 
@@ -47,7 +49,7 @@ fn a_wrong_code_is_told_and_asked_again_three_times_at_most() {
     bench.server.on(DEVICE_CODE_ROUTE, [Reply::refusal(400, "-21669"), Reply::new(204)]);
     let (outcome, said) = run(&bench, Some(PASSWORD), "0\n111111\n123456\n");
     outcome.expect("signed in");
-    assert!(said.contains("the code was not accepted"), "{said}");
+    assert!(said.contains("Wrong code: ") && said.contains("the newest one"), "{said}");
     let bench = two_factor();
     bench.server.on(DEVICE_CODE_ROUTE, [Reply::refusal(400, "-21669")]);
     let (outcome, _) = run(&bench, Some(PASSWORD), "0\n111111\n222222\n333333\n444444\n");
@@ -59,8 +61,12 @@ fn a_wrong_code_is_told_and_asked_again_three_times_at_most() {
 #[test]
 fn a_person_may_change_the_way_ask_again_or_type_a_code_at_once() {
     let bench = two_factor();
-    let (outcome, _) = run(&bench, Some(PASSWORD), "0\n\nw\n9\n1\n123456\n");
+    let (outcome, said) = run(&bench, Some(PASSWORD), "0\n\nw\n9\n1\n123456\n");
     outcome.expect("signed in");
+    assert!(
+        said.contains("Sent to your trusted devices.") && said.contains("Sent by SMS to +1 •••34."),
+        "{said}"
+    );
     let routes = bench.server.routes();
     let count = |part: &str| routes.iter().filter(|route| route.starts_with(part)).count();
     assert_eq!(count("PUT verify/trusteddevice"), 2, "{routes:?}");
@@ -68,6 +74,20 @@ fn a_person_may_change_the_way_ask_again_or_type_a_code_at_once() {
     let bench = two_factor();
     run(&bench, Some(PASSWORD), "123456\n").0.expect("signed in");
     assert!(!bench.server.routes().iter().any(|route| route.starts_with("PUT")), "nothing was asked for");
+}
+
+#[test]
+fn words_are_no_codes_and_letters_choose_a_phone() {
+    let bench = two_factor();
+    let (outcome, said) = run(&bench, Some(PASSWORD), "help\nsure\n12\ns\nwhat?\nv\n123 456\n");
+    outcome.expect("signed in");
+    assert!(said.contains("Apple calls +1 •••34."), "{said}");
+    let seen = bench.server.take();
+    let of = |route: &str| seen.iter().filter(|seen| seen.route == route).collect::<Vec<_>>();
+    assert_eq!(of(DEVICE).len(), 0, "the devices were not asked");
+    let modes: Vec<_> = of(PHONE).iter().map(|seen| seen.json()["mode"].clone()).collect();
+    assert_eq!(modes, ["sms", "voice"]);
+    assert_eq!(of(PHONE_CODE_ROUTE).len(), 1, "no word was sent as a code");
 }
 
 #[test]

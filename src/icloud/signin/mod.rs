@@ -5,14 +5,19 @@ mod auth;
 pub mod error;
 mod escrow;
 pub mod factor;
+pub mod foreign;
 mod hashcash;
+mod import;
 pub mod interactive;
 mod pcs;
+mod renew;
+mod rest;
 mod setup;
+mod state;
 mod wire;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -20,6 +25,7 @@ use serde_json::Value;
 use url::Url;
 
 use self::error::{FactorKind, SignInError};
+pub use self::state::SessionState;
 use super::env::Env;
 use super::http::{Answer, Call, Head, Http, HttpError, Limits, Method, Payload};
 use super::options::{IcloudOptions, Roots, is_loopback};
@@ -62,25 +68,6 @@ enum Login {
     Gone,
 }
 
-/// What is known of the session without asking anybody.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SessionState {
-    /// Whether the services would be shown a session.
-    pub signed_in: bool,
-    /// The second factor that is waited for.
-    pub needs_code: Option<FactorKind>,
-    /// Whether a code was accepted already, and only what follows it is missing.
-    pub code_accepted: bool,
-    /// Whether a password was given.
-    pub has_password: bool,
-    /// The time left of a back-off.
-    pub back_off: Option<Duration>,
-    /// When the trust runs out, in seconds since 1970, and whether that is only estimated.
-    pub trust_expires: Option<(i64, bool)>,
-    /// When the service last confirmed the session, in seconds since 1970.
-    pub confirmed_at: Option<i64>,
-}
-
 /// How far the stored form is behind.
 #[derive(Clone, Copy, Debug, Default)]
 struct Saved {
@@ -95,8 +82,8 @@ pub struct Account {
     http: Http,
     env: Env,
     password: Mutex<Option<Secret>>,
-    /// Held to read or change values only, never while anything is sent.
-    session: Mutex<Session>,
+    /// Held to read or change values only, never while anything is sent. Shared with the gate of the HTTP client.
+    session: Arc<Mutex<Session>>,
     /// The one writer of `session.json`. Locked before `session`, never after.
     file: Mutex<SessionFile>,
     saved: Mutex<Saved>,
@@ -128,13 +115,19 @@ impl Account {
                 Session::new(&account, &roots.setup, &env)
             }
         };
+        let session = Arc::new(Mutex::new(session));
+        let (resting, clock) = (Arc::clone(&session), env.clone());
+        http.rests(move || {
+            let rest = locked(&resting).back_off.clone()?;
+            rest.left(&clock.moment())
+        });
         Ok(Account {
             options,
             roots,
             http,
             env,
             password: Mutex::default(),
-            session: Mutex::new(session),
+            session,
             file: Mutex::new(file),
             saved: Mutex::default(),
             epoch: AtomicU64::new(0),
@@ -145,29 +138,6 @@ impl Account {
     pub fn set_password(&self, password: Option<Secret>) {
         *locked(&self.password) = password.filter(|text| !text.is_empty());
         self.next_epoch();
-    }
-
-    /// What is known of the session without asking anybody.
-    pub fn state(&self) -> SessionState {
-        let password = locked(&self.password).clone();
-        let session = self.session();
-        SessionState {
-            signed_in: session.info.is_some() && session.has_cookies() && session.half_open.is_none(),
-            needs_code: session.half_open.as_ref().map(|half| half.kind),
-            code_accepted: session.half_open.as_ref().is_some_and(|half| half.accepted.is_some()),
-            has_password: password.is_some(),
-            back_off: session.back_off_left(self.now()),
-            trust_expires: session.trust_expires(),
-            confirmed_at: session.info.as_ref().map(|info| info.confirmed_at),
-        }
-    }
-
-    /// Whether the password at hand was refused before; `last`: whether it is the one that was refused last. This takes a
-    /// moment: what is stored of refused passwords is slow to compare with on purpose.
-    pub fn password_rejected(&self, last: bool) -> bool {
-        let Some(password) = locked(&self.password).clone() else { return false };
-        let session = self.session().clone();
-        if last { session.rejected_last(password.expose()) } else { session.rejects(password.expose()) }
     }
 
     /// What accountLogin or validate last said of the account.
@@ -215,7 +185,7 @@ impl Account {
         self.save()
     }
 
-    /// Forgets tokens, cookies and everything else of the session on this machine. The
+    /// Forgets tokens, cookies and everything else of the session on this machine but a rest of the account. The
     /// service is not told: that could end other sessions (§5.5).
     ///
     /// # Errors
@@ -223,8 +193,13 @@ impl Account {
     /// [`SignInError::SessionFile`] when the file cannot be removed.
     pub fn logout(&self) -> Result<(), SignInError> {
         locked(&self.file).remove()?;
+        let rest = self.session().back_off.take().filter(|rest| rest.left(&self.env.moment()).is_some());
         *self.session() = Session::new(&self.options.account(), &self.roots.setup, &self.env);
         self.set_password(None);
+        if rest.is_some() {
+            // Forgetting the session is no way around it.
+            self.change(|session| session.back_off = rest)?;
+        }
         Ok(())
     }
 
@@ -252,7 +227,7 @@ impl Account {
         let from = if self.reload()? { Rung::Validate } else { from };
         let (half_open, has_cookies, has_token) = {
             let session = self.session();
-            if let Some(left) = session.back_off_left(self.now()) {
+            if let Some(left) = session.back_off_left(&self.env.moment()) {
                 return Err(SignInError::Throttled { left });
             }
             let half_open = session.half_open.as_ref().map(|half| (half.kind, half.accepted.is_some()));
@@ -313,7 +288,11 @@ impl Account {
             }
             other => other?,
         };
-        log::info!("signing in with the password");
+        match initiative {
+            Initiative::Unattended => log::info!("signing in with the password"),
+            // The dialogue says it in its own words.
+            Initiative::Person => log::debug!("signing in with the password"),
+        }
         self.change(|session| {
             // The trust token and the client id stay: they spare the second factor (§5.1).
             session.tokens.forget_context();
@@ -386,7 +365,7 @@ impl Account {
 
     /// Takes the cookies of a drive call; they are stored now and then only.
     pub(super) fn absorb_service(&self, url: &Url, head: &Head) {
-        if !self.session().absorb(url, head, false) {
+        if !self.session().absorb(url, head, false, self.now()) {
             return;
         }
         let now = self.now();
@@ -423,21 +402,6 @@ impl Account {
         Ok(())
     }
 
-    /// Begins or prolongs the back-off, stores it and says how long it is.
-    fn back_off(&self, asked: Option<Duration>) -> Result<Duration, SignInError> {
-        let now = self.now();
-        let span = self.session().back_off_more(now, asked);
-        self.save()?;
-        Ok(span)
-    }
-
-    fn throttled(&self, head: &Head) -> SignInError {
-        match self.back_off(head.retry_after()) {
-            Ok(left) => SignInError::Throttled { left },
-            Err(error) => error,
-        }
-    }
-
     /// Sends one call of `{auth}` or `{setup}` and takes its tokens and cookies.
     fn exchange(
         &self,
@@ -450,7 +414,7 @@ impl Account {
         let payload = body.map_or(Payload::None, Payload::Bytes);
         let call = Call { method, url: url.to_string(), headers, payload, limits: Limits::SIGN_IN, kind };
         let answer = self.http.call(call)?;
-        self.session().absorb(url, &answer.head, true);
+        self.session().absorb(url, &answer.head, true, self.now());
         Ok(answer)
     }
 

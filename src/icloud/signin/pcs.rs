@@ -52,6 +52,10 @@ impl Account {
     }
 
     fn request_keys(&self) -> Result<(), SignInError> {
+        if !self.session().has_cookies() {
+            // Half a session: the keys come with a whole one only (§6.4).
+            return Err(SignInError::Repair);
+        }
         let Some(consented) = self.web_access_state()? else { return Ok(()) };
         if !consented {
             self.ask_consent()?;

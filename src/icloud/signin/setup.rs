@@ -6,12 +6,29 @@ use url::Url;
 use super::error::SignInError;
 use super::wire::{LoginBody, Verdict, verdict};
 use super::{Account, Login, json, parsed, service_error, status_of};
-use crate::icloud::http::{Answer, HttpError, Method};
+use crate::icloud::http::{Answer, Head, HttpError, Method};
 use crate::icloud::options::Region;
-use crate::icloud::session::AccountInfo;
+use crate::icloud::session::{AccountInfo, REPAIR_COOKIE, SESSION_COOKIE};
+use crate::icloud::throttle::{self, Cause};
 
 const ACCOUNT_LOGIN: &str = "accountLogin";
 const VALIDATE: &str = "validate";
+/// What a 500 says after many sign-ins; asking again within minutes does not help (§6.4).
+const ARMING: &[u8] = b"requesting IDMS for arming";
+
+/// Whether a good answer brought only half a session: the cookie that asks for a repair, and not the one that proves the
+/// session (§6.4).
+fn is_half(head: &Head, has_cookies: bool) -> bool {
+    let given = |name: &str| {
+        head.header_all("set-cookie").any(|text| {
+            let value = text.strip_prefix(name).and_then(|rest| rest.strip_prefix('='));
+            value.is_some_and(|value| {
+                !value.split(';').next().unwrap_or_default().trim_matches('"').is_empty()
+            })
+        })
+    };
+    !has_cookies || (given(REPAIR_COOKIE) && !given(SESSION_COOKIE))
+}
 
 impl Account {
     /// Asks whether the cookies still hold.
@@ -42,11 +59,18 @@ impl Account {
         });
         let answer = self.patiently(|| self.setup_call(Method::Post, ACCOUNT_LOGIN, Some(&body)))?;
         match status_of(&answer) {
-            200 => self.judge(ACCOUNT_LOGIN, &parsed(ACCOUNT_LOGIN, &answer.body)?),
+            200 => {
+                let outcome = self.judge(ACCOUNT_LOGIN, &parsed(ACCOUNT_LOGIN, &answer.body)?)?;
+                if outcome == Login::Ready && is_half(&answer.head, self.session().has_cookies()) {
+                    self.change(|session| session.info = None)?;
+                    return Err(SignInError::Repair);
+                }
+                Ok(outcome)
+            }
             300..=399 => Err(self.wrong_region("another region".to_owned(), Some(self.other_region()))),
             400 | 401 | 403 | 421 | 450 => Ok(Login::Gone),
             500..=599 => {
-                self.back_off(answer.head.retry_after())?;
+                self.back_off(Some(&answer))?;
                 Err(service_error(ACCOUNT_LOGIN, &answer))
             }
             _ => Err(service_error(ACCOUNT_LOGIN, &answer)),
@@ -63,6 +87,8 @@ impl Account {
                 Err(SignInError::Service { step, status: 200, message: problem.message })
             }
             Verdict::Terms => Err(SignInError::Terms),
+            Verdict::Repair => Err(SignInError::Repair),
+            Verdict::WebOff => Err(SignInError::WebAccessOff),
             Verdict::NoDrive => Err(SignInError::NoDrive),
             Verdict::Unreadable(reason) => Err(SignInError::Unreadable { step, reason: reason.to_owned() }),
             Verdict::Unavailable(message) => Err(SignInError::Service { step, status: 200, message }),
@@ -78,7 +104,10 @@ impl Account {
             }
             session.info = Some(info);
             session.half_open = None;
-            session.back_off = None;
+            // What the drive complained of is not over because the session holds.
+            if session.back_off.as_ref().is_some_and(|rest| !rest.ends_with_drive()) {
+                session.back_off = None;
+            }
         })
     }
 
@@ -110,8 +139,11 @@ impl Account {
             self.http.fresh_connections();
             answer = self.setup_call_once(method, path, body)?;
         }
-        match answer.head.status {
-            429 | 503 => Err(self.throttled(&answer.head)),
+        if answer.head.status == 500 && answer.body.windows(ARMING.len()).any(|part| part == ARMING) {
+            return Err(self.throttled(&answer, Cause::Overload));
+        }
+        match (answer.head.status, throttle::read(&answer)) {
+            (429 | 503, _) | (_, Some(_)) => Err(self.throttled(&answer, Cause::SignIn)),
             _ => Ok(answer),
         }
     }

@@ -209,17 +209,25 @@ fn throttling_ends_everything_is_stored_and_grows() {
         for status in [429, 503] {
             let bench = Bench::new();
             bench.server.on(route, [Reply::new(status).body("<html>busy</html>")]);
+            // The sign-in host's own 503 lasts, and longer with each try.
+            let first = if status == 503 && route != LOGIN { 1800 } else { 60 };
             let error = sign_in(&bench.open()).expect_err("throttled");
-            assert!(matches!(&error, SignInError::Throttled { left } if left.as_secs() == 60), "{error:?}");
+            assert!(
+                matches!(&error, SignInError::Throttled { left } if left.as_secs() == first),
+                "{error:?}"
+            );
             assert_eq!(error.exit_code(), 7);
             let last = bench.server.take().pop().expect("asked");
             assert_eq!(last.route, route, "nothing came after the throttle");
-            bench.world.advance(59);
+            bench.world.advance(i64::try_from(first).expect("small") - 1);
             assert!(matches!(sign_in(&bench.open()), Err(SignInError::Throttled { .. })));
             assert_eq!(bench.server.routes(), [""; 0], "a restart does not reset it");
             bench.world.advance(2);
             let error = sign_in(&bench.open()).expect_err("throttled again");
-            assert!(matches!(&error, SignInError::Throttled { left } if left.as_secs() == 120), "{error:?}");
+            assert!(
+                matches!(&error, SignInError::Throttled { left } if left.as_secs() == 2 * first),
+                "{error:?}"
+            );
         }
     }
 }
@@ -274,7 +282,7 @@ fn answers_of_account_login_lead_where_the_table_says() {
         bench.server.on(LOGIN, [Reply::json(200, info)]);
         bench
     };
-    let rows: [(&str, Bench, u8, Check); 9] = [
+    let rows: [(&str, Bench, u8, Check); 13] = [
         ("other region", with(|v| *v = json!({"domainToUse": "iCloud.com.cn"})), 7, |e| {
             matches!(e, SignInError::WrongRegion { region: Some("china"), .. })
                 && e.advice().contains("\"china\"")
@@ -293,6 +301,34 @@ fn answers_of_account_login_lead_where_the_table_says() {
             matches!(e, SignInError::Service { .. })
         }),
         ("terms", with(|v| v["termsUpdateNeeded"] = json!(true)), 7, |e| matches!(e, SignInError::Terms)),
+        ("repair", with(|v| v["isRepairNeeded"] = json!(true)), 7, |e| {
+            matches!(e, SignInError::Repair) && e.advice().contains("icloud.com")
+        }),
+        ("web access off", with(|v| v["dsInfo"]["isWebAccessAllowed"] = json!(false)), 7, |e| {
+            matches!(e, SignInError::WebAccessOff) && e.advice().contains("Access iCloud Data on the Web")
+        }),
+        (
+            "repair cookie",
+            {
+                let bench = Bench::new();
+                let cookie = "X-APPLE-WEBAUTH-REPAIR=abcdef; Path=/";
+                bench.server.on(LOGIN, [Reply::json(200, bench.info()).header("Set-Cookie", cookie)]);
+                bench
+            },
+            7,
+            |e| matches!(e, SignInError::Repair),
+        ),
+        (
+            "arming",
+            {
+                let bench = Bench::new();
+                let error = json!({"success": false, "error": "Issue requesting IDMS for arming"});
+                bench.server.on(LOGIN, [Reply::json(500, error)]);
+                bench
+            },
+            7,
+            |e| matches!(e, SignInError::Throttled { left } if left.as_secs() == 1800),
+        ),
         ("not trusted", with(|v| v["hsaTrustedBrowser"] = json!(false)), 8, |e| {
             matches!(e, SignInError::CodeNeeded { kind: FactorKind::TwoFactor })
         }),

@@ -11,6 +11,8 @@ use crate::secret;
 
 /// Texts of the service are cut to this many characters before they are shown.
 const LONGEST_MESSAGE: usize = 200;
+/// Members of the sign-in state are looked for this far below its top.
+const DEEPEST: usize = 8;
 
 /// Body of `signin/init`.
 #[derive(Serialize)]
@@ -176,6 +178,8 @@ pub(super) enum Verdict {
     },
     Failed(Problem),
     Terms,
+    Repair,
+    WebOff,
     Factor(FactorKind),
     NoDrive,
     /// Not account information at all.
@@ -202,11 +206,18 @@ pub(super) fn verdict(value: &Value, now: i64, loopback: bool, configured_setup:
         return Verdict::Terms;
     }
     let ds_info = value.get("dsInfo").unwrap_or(&Value::Null);
+    let either = |name: &str| flag(name).or_else(|| ds_info.get(name).and_then(Value::as_bool));
+    if either("isRepairNeeded") == Some(true) {
+        return Verdict::Repair;
+    }
     let version = ds_info.get("hsaVersion").and_then(Value::as_i64).unwrap_or(0);
     if flag("hsaChallengeRequired") == Some(true)
         || (version >= 1 && flag("hsaTrustedBrowser") == Some(false))
     {
         return Verdict::Factor(if version == 1 { FactorKind::TwoStep } else { FactorKind::TwoFactor });
+    }
+    if either("isWebAccessAllowed") == Some(false) {
+        return Verdict::WebOff;
     }
     let Some(dsid) = ds_info.get("dsid").and_then(text) else {
         return Verdict::Unreadable("it names no account (dsInfo.dsid)");
@@ -269,11 +280,8 @@ impl AuthState {
 /// Reads the state from JSON, or from the JSON inside the HTML variant.
 pub(super) fn auth_state(body: &[u8]) -> AuthState {
     let value = serde_json::from_slice::<Value>(body).ok().or_else(|| boot_args(body)).unwrap_or(Value::Null);
-    // Top level first, then the nested forms.
-    let nested = ["/phoneNumberVerification", "/direct/twoSV/phoneNumberVerification", "/direct/twoSV"];
-    let places: Vec<&Value> =
-        std::iter::once(&value).chain(nested.iter().filter_map(|path| value.pointer(path))).collect();
-    let find = |name: &str| places.iter().find_map(|place| place.get(name).filter(|found| !found.is_null()));
+    // The service nests them in several ways (§4.1); whatever lies nearest to the top counts.
+    let find = |name: &str| nearest(&value, name);
     let keys = find("fsaChallenge").is_some()
         || find("keyNames").and_then(Value::as_array).is_some_and(|names| !names.is_empty());
     let kind = if keys {
@@ -285,7 +293,8 @@ pub(super) fn auth_state(body: &[u8]) -> AuthState {
             _ => FactorKind::TwoStep,
         })
     };
-    let mut phones: Vec<Phone> = find("trustedPhoneNumbers")
+    let listed = |value: &Value| value.as_array().is_some_and(|list| !list.is_empty());
+    let mut phones: Vec<Phone> = nearest_where(&value, "trustedPhoneNumbers", listed)
         .and_then(Value::as_array)
         .into_iter()
         .flatten()
@@ -300,8 +309,26 @@ pub(super) fn auth_state(body: &[u8]) -> AuthState {
         kind,
         phones,
         locked: ["tooManyCodesSent", "tooManyCodesValidated", "securityCodeLocked"].into_iter().any(flag),
-        no_devices: find("noTrustedDevices").and_then(Value::as_bool) == Some(true),
+        no_devices: find("noTrustedDevices").and_then(Value::as_bool) == Some(true)
+            || find("hasTrustedDevices").and_then(Value::as_bool) == Some(false),
     }
+}
+
+/// The member of that name that lies nearest to the top of `value` and is not null.
+fn nearest<'a>(value: &'a Value, name: &str) -> Option<&'a Value> {
+    nearest_where(value, name, |found| !found.is_null())
+}
+
+fn nearest_where<'a>(value: &'a Value, name: &str, fits: impl Fn(&Value) -> bool) -> Option<&'a Value> {
+    let mut level = vec![value];
+    for _ in 0..DEEPEST {
+        if let Some(found) = level.iter().filter_map(|place| place.get(name)).find(|found| fits(found)) {
+            return Some(found);
+        }
+        level = level.into_iter().filter_map(Value::as_object).flat_map(|object| object.values()).collect();
+        level.retain(|value| value.is_object());
+    }
+    None
 }
 
 fn phone(value: &Value) -> Option<Phone> {

@@ -194,7 +194,7 @@ fn throttling_is_waited_out_within_bounds() {
     world.fault("listing", 1000, answer(429, None, Some(7200)));
     let error = world.drive.list(&[root()], false).pop().unwrap().unwrap_err();
     assert!(
-        matches!(error, RemoteError::Busy { retry_after: Some(wait), .. } if wait == Duration::from_secs(600))
+        matches!(error, RemoteError::Busy { retry_after: Some(wait), .. } if wait == Duration::from_secs(7200))
     );
     world.fault("listing", 1000, answer(503, None, None));
     let before = world.clock.waited();

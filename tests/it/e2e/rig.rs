@@ -318,7 +318,7 @@ impl Rig {
         // A child that ended before it asked no longer reads; what it said tells why.
         let mut answer = |text: &str| drop(writeln!(answers, "{text}"));
         first.iter().for_each(|line| answer(line));
-        while !stderr.contains("The code was sent.") {
+        while !stderr.contains("Sent to your trusted devices.") {
             if said.read_line(&mut stderr).expect("UTF-8") == 0 {
                 break;
             }

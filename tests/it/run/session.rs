@@ -299,7 +299,7 @@ fn a_login_without_a_daemon_does_not_take_a_lost_session_for_a_good_one() {
         rig.sim.expire(what);
     }
     let ran = rig.try_login(|_| {}).expect(0);
-    assert!(ran.stderr.contains("The code was sent."), "{}", ran.stderr);
+    assert!(ran.stderr.contains("Sent to your trusted devices."), "{}", ran.stderr);
     rig.once();
 }
 

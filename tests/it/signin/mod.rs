@@ -2,6 +2,9 @@
 //! cookies, under every switch that concerns it.
 
 mod escrow;
+mod import;
+mod rest;
+mod trust;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +19,7 @@ use icloudds::icloud::signin::factor::SendTo;
 use icloudds::secret::Secret;
 use icloudds_simulator::account::{Adp, Protocol, Repair, StateForm, WebAccess, WrongProof};
 use icloudds_simulator::control::Expire;
-use icloudds_simulator::switches::{Hashcash, Region, Retrust, SessionTrouble, Srp, SrpName, TwoFactor};
+use icloudds_simulator::switches::{Hashcash, Region, SessionTrouble, Srp, SrpName, TwoFactor};
 use icloudds_simulator::{Account, SimConfig, Simulator};
 
 /// Waits take no time; what is waited for happens at the simulator's side.
@@ -68,11 +71,15 @@ impl World {
         }
     }
 
+    /// No waits, and a clock so many seconds ahead.
+    fn env(&self, later_secs: i64) -> Env {
+        let clock = Arc::new(Ahead(later_secs));
+        Env { wait: Arc::new(NoTime), clock, ..Env::system(Arc::new(Stop::default())) }
+    }
+
     /// The program, started anew so many seconds later.
     fn start_at(&self, later_secs: i64) -> Service {
-        let clock = Arc::new(Ahead(later_secs));
-        let env = Env { wait: Arc::new(NoTime), clock, ..Env::system(Arc::new(Stop::default())) };
-        let service = Service::open(self.options(), env).expect("opened");
+        let service = Service::open(self.options(), self.env(later_secs)).expect("opened");
         service.account().set_password(Some(Secret::new(self.password.as_str())));
         service
     }
@@ -144,7 +151,7 @@ fn a_code_by_sms_works_and_a_wrong_one_may_be_corrected() {
 
 #[test]
 fn every_form_of_the_state_and_every_answer_to_a_code_is_understood() {
-    for form in [StateForm::Top, StateForm::Nested, StateForm::Html] {
+    for form in [StateForm::Top, StateForm::Nested, StateForm::Html, StateForm::Bridge] {
         let world = World::new(|account| account.state_form = form);
         let service = world.start();
         unattended(&service).expect_err("a code is needed");
@@ -376,20 +383,6 @@ fn a_two_step_account_signs_in() {
     service.account().submit_code(&message.code).expect("accepted");
     list(&service).expect("through");
     world.check();
-}
-
-#[test]
-fn trust_that_the_service_prolongs_or_not_leaves_a_session_that_works() {
-    for answer in Retrust::ALL {
-        let world = World::new(|_| {});
-        world.signed_in();
-        world.sim.switches(|switches| switches.retrust = *answer);
-        let later = world.start_at(8 * 86_400);
-        let prolonged = later.account().prolong_trust().expect("no failure");
-        assert_eq!(prolonged, *answer == Retrust::NewToken);
-        list(&later).expect("through");
-        world.check();
-    }
 }
 
 #[test]
