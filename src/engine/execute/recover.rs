@@ -16,7 +16,6 @@ use super::Ports;
 use super::ledger::Ledger;
 use super::relocate::{is_numbered, relocate, rename};
 use super::report::{End, StepFailure};
-use super::upload::shows_content;
 use super::verified_calls;
 
 /// What a recovery did.
@@ -207,7 +206,7 @@ fn finish_replacement(
     }
     // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
     let times = (ServerTime(intent.stamp.mtime.whole_seconds()), intent.stamp.ctime);
-    let as_sent = shows_content(ports, &new, intent.stamp.size, times, &intent.signature);
+    let as_sent = verified_calls::shows_content(ports, &new, intent.stamp.size, times, &intent.signature);
     let entry = BaseEntry {
         id: new.entry.id.clone(),
         folder: false,

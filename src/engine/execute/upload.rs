@@ -55,35 +55,14 @@ impl Sent {
     /// The same of an item that a later look shows: a person may have edited it since it came, and what the base takes for
     /// agreed is never fetched. In doubt both sides are compared.
     fn is_shown_by(&self, ports: &Ports<'_>, item: &RemoteItem) -> bool {
-        shows_content(ports, item, self.staged.size, (self.mtime(), self.read_at), &self.signature)
+        verified_calls::shows_content(
+            ports,
+            item,
+            self.staged.size,
+            (self.mtime(), self.read_at),
+            &self.signature,
+        )
     }
-}
-
-/// Devices' clocks lie no further apart, in seconds: who edits a file so long after it was modified here gives it another
-/// modification time.
-const CLOCKS_APART: i64 = 60;
-
-/// Whether a look at an item shows that it still is the version that we made of it, not before `at`. Size and modification
-/// time alone do not tell it from an edit in the same second; then the signature of what would be fetched has to.
-pub(super) fn shows_content(
-    ports: &Ports<'_>,
-    item: &RemoteItem,
-    size: u64,
-    (mtime, at): (ServerTime, DiskTime),
-    signature: &Signature,
-) -> bool {
-    if item.entry.size.is_some_and(|told| told != size) || item.entry.mtime != Some(mtime) {
-        return false;
-    }
-    if let Some(told) = item.entry.signature {
-        return told == *signature;
-    }
-    let age = at.whole_seconds().saturating_sub(mtime.0);
-    if age > CLOCKS_APART || size == 0 && item.entry.size == Some(0) {
-        return true;
-    }
-    let offer = verified_calls::only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));
-    offer.is_ok_and(|offer| offer.etag == item.entry.etag && offer.signature == Some(*signature))
 }
 
 impl Lane<'_> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::operation::RemoteSeen;
 use crate::engine::ports::{ItemVersion, Listing, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::retry;
-use crate::model::{Etag, FolderState, ItemId, name};
+use crate::model::{DiskTime, Etag, FolderState, ItemId, ServerTime, Signature, name};
 
 use super::Ports;
 use super::relocate::{is_numbered, relocate};
@@ -137,6 +137,33 @@ pub(super) fn look_everywhere(
         }
     }
     Ok(LookUp::Gone)
+}
+
+/// Devices' clocks lie no further apart, in seconds: who edits a file so long after it was modified here gives it another
+/// modification time.
+const CLOCKS_APART: i64 = 60;
+
+/// Whether a look at an item shows that it still is the version that we made of it, not before `at`. Size and modification
+/// time alone do not tell it from an edit in the same second; then the signature of what would be fetched has to.
+pub(super) fn shows_content(
+    ports: &Ports<'_>,
+    item: &RemoteItem,
+    size: u64,
+    (mtime, at): (ServerTime, DiskTime),
+    signature: &Signature,
+) -> bool {
+    if item.entry.size.is_some_and(|told| told != size) || item.entry.mtime != Some(mtime) {
+        return false;
+    }
+    if let Some(told) = item.entry.signature {
+        return told == *signature;
+    }
+    let age = at.whole_seconds().saturating_sub(mtime.0);
+    if age > CLOCKS_APART || size == 0 && item.entry.size == Some(0) {
+        return true;
+    }
+    let offer = only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));
+    offer.is_ok_and(|offer| offer.etag == item.entry.etag && offer.signature == Some(*signature))
 }
 
 /// Repeats what puts a wrong result right: left to a later try, the wrong result would stay.
