@@ -77,6 +77,8 @@ pub fn check_headers(state: &mut State, route: &Route, request: &Request) -> Opt
         Service::Home | Service::Control => &[],
         // A content URL carries its own authorisation (docs/protocol.md §11.3).
         Service::Content => &["User-Agent"],
+        // A browser opens this one as a page (docs/protocol.md §3.2).
+        Service::Auth if route.kind == "signin.start" => &["User-Agent"],
         Service::Auth | Service::Setup | Service::Drivews | Service::Docws => {
             &["User-Agent", "Origin", "Referer"]
         }

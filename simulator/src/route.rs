@@ -130,6 +130,7 @@ fn kind(service: Service, method: &str, rest: &str) -> &'static str {
             (_, "/2sv/trust") => "trust",
             ("PUT", "/verify/trusteddevice/securitycode") => "code.request",
             (_, "/verify/trusteddevice/securitycode") => "code.submit",
+            (_, "/verify/trusteddevice") => "code.state",
             (_, "/verify/phone") => "sms.request",
             (_, "/verify/phone/securitycode") => "sms.submit",
             (_, "/") => "signin.state",

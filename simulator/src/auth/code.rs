@@ -54,10 +54,7 @@ fn members(account: &Account, signin: &SignIn) -> Value {
     match account.state_form {
         StateForm::Bridge => json!({"authenticationType": inner_type(account)}),
         StateForm::Top => inner,
-        StateForm::Nested | StateForm::Html => json!({
-            "phoneNumberVerification": inner,
-            "authenticationType": inner_type(account),
-        }),
+        StateForm::Nested | StateForm::Html => json!({"phoneNumberVerification": inner}),
     }
 }
 
@@ -146,12 +143,23 @@ fn page(status: u16, boot: &Value) -> Response {
     )
 }
 
+/// `GET verify/trusteddevice`: how it stands with the code on the devices.
+pub fn device_state(state: &mut State, request: &Request) -> Response {
+    let at = match half_open(state, request) {
+        Ok(at) => at,
+        Err(refusal) => return refusal,
+    };
+    let body = description(state, at);
+    state.carry(at, Response::json(200, &body))
+}
+
 /// Makes a new device code, which voids any earlier one, and shows it unless `S-push` keeps it from arriving.
 pub(super) fn show_device_code(state: &mut State, at: usize) {
     let code = state.ids.digits(6);
     let signin = &mut state.auth.signins[at];
     signin.codes_sent += 1;
-    signin.code = Some((code.clone(), Channel::Device));
+    signin.code.retain(|(_, channel)| *channel != Channel::Device);
+    signin.code.push((code.clone(), Channel::Device));
     state.auth.device_code = (state.switches.push != Push::NeverArrives).then_some(code);
 }
 
@@ -173,7 +181,7 @@ pub fn request_device_code(state: &mut State, request: &Request) -> Response {
         return state.carry(at, response);
     }
     if state.switches.push == Push::CancelledByPut {
-        state.auth.signins[at].code = None;
+        state.auth.signins[at].code.retain(|(_, channel)| *channel != Channel::Device);
         state.auth.device_code = None;
     } else {
         show_device_code(state, at);
@@ -209,8 +217,8 @@ pub fn request_message(state: &mut State, request: &Request, body: &Value) -> Re
     let code = state.ids.digits(6);
     let signin = &mut state.auth.signins[at];
     signin.codes_sent += 1;
-    signin.code = Some((code.clone(), Channel::Phone(phone.id)));
-    state.auth.device_code = None;
+    signin.code.retain(|(_, channel)| *channel == Channel::Device);
+    signin.code.push((code.clone(), Channel::Phone(phone.id)));
     state.auth.messages.push(Message { phone: phone.id, code, voice: mode == "voice" });
     let body = description(state, at);
     let status = state.switches.conflict_ok.status();
@@ -246,12 +254,12 @@ pub fn submit(state: &mut State, request: &Request, body: &Value, by_phone: bool
         }
     }
     let signin = &mut state.auth.signins[at];
-    if signin.code.as_ref() != Some(&(code.to_owned(), channel)) {
+    if !signin.code.contains(&(code.to_owned(), channel)) {
         signin.wrong_codes += 1;
         let response = error(400, WRONG_CODE, "Incorrect verification code.");
         return state.carry(at, response);
     }
-    signin.code = None;
+    signin.code.clear();
     signin.code_accepted = true;
     state.auth.device_code = None;
     let accepted = json!({"securityCode": {"code": code, "valid": true}});

@@ -70,7 +70,8 @@ pub struct SignIn {
     password_right: bool,
     trusted: bool,
     session_token: Option<String>,
-    code: Option<(String, Channel)>,
+    /// The codes that are good now: at most one on the devices, and one on a telephone.
+    code: Vec<(String, Channel)>,
     code_accepted: bool,
     wrong_codes: u32,
     codes_sent: u32,
@@ -127,6 +128,7 @@ pub fn handle(core: &Core, route: &Route, mut request: Request) -> Response {
         ("POST", "signin.complete") => password::complete(state, &request, &body),
         ("POST", "escrow.init") => escrow::init(state, &request, &body),
         ("POST", "escrow.complete") => escrow::complete(state, &request, &body),
+        ("GET", "code.state") => code::device_state(state, &request),
         ("POST", "signin.repair") => password::repair(state, &request),
         ("GET", "signin.state") => code::state(state, &request),
         ("PUT", "code.request") => code::request_device_code(state, &request),
@@ -194,7 +196,7 @@ impl State {
             password_right: false,
             trusted: false,
             session_token: None,
-            code: None,
+            code: Vec::new(),
             code_accepted: false,
             wrong_codes: 0,
             codes_sent: 0,
@@ -213,7 +215,8 @@ impl State {
         let now = self.now();
         let stale = || error(401, "-20528", "Your session has expired. Sign in again.");
         let scnt = request.header("scnt").ok_or_else(stale)?;
-        let id = request.header("X-Apple-ID-Session-Id");
+        // The answer to authorize/signin tells no session id, so at init a client may still send that of the sign-in before.
+        let id = request.header("X-Apple-ID-Session-Id").filter(|_| !request.path.ends_with("/signin/init"));
         let (signin_life, session_life) = (self.account.signin_life, self.account.session_life);
         let at = self
             .auth

@@ -206,7 +206,10 @@ fn look_up_path(mut call: Call, zone: &str) -> Response {
             .try_fold(top?, |at, part| drive.model.taken_by(at, part, None))
     });
     match found {
-        Some(ix) => document(&call, ix),
+        // Not the document: an array of items as listings show them (docs/protocol.md §8.3).
+        Some(ix) => {
+            with_drive(call.core, |drive, _| Response::json(200, &json!([wire::item(&drive.model.view(ix))])))
+        }
         None => not_found(),
     }
 }

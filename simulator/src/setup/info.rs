@@ -11,8 +11,10 @@ use crate::switches::Partial;
 /// What accountLogin and validate answer. `trusted` says whether the second factor stands behind the session.
 pub fn account_info(state: &State, request: &Request, trusted: bool) -> Value {
     let account = &state.account;
+    // Only what the device alone can unlock needs its cookies (docs/protocol.md §6.3).
+    let needs_pcs = account.adp.is_some();
     let root = |service| route::root(request, service, state.service.partition);
-    let service = |service| json!({"pcsRequired": true, "url": root(service), "status": "active"});
+    let service = |service| json!({"pcsRequired": needs_pcs, "url": root(service), "status": "active"});
     let webservices = if account.web_access == WebAccess::EmptyWebservices {
         json!({})
     } else {
@@ -20,7 +22,7 @@ pub fn account_info(state: &State, request: &Request, trusted: bool) -> Value {
             "drivews": service(Service::Drivews),
             "docws": service(Service::Docws),
             "ckdatabasews": {
-                "pcsRequired": true,
+                "pcsRequired": needs_pcs,
                 "url": root(Service::Drivews).replace("drivews", "ckdatabasews"),
                 "status": "active",
             },

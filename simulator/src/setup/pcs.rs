@@ -20,6 +20,16 @@ pub struct PcsState {
     requests: u32,
 }
 
+impl PcsState {
+    /// Somebody looks whether the device consented, which it does after so many looks.
+    fn poll(&mut self, consent_after: Option<u32>) {
+        if self.asked && !self.consented {
+            self.polls += 1;
+            self.consented = consent_after.is_some_and(|n| self.polls >= n);
+        }
+    }
+}
+
 /// `POST requestWebAccessState`.
 pub fn web_access_state(state: &mut State, request: &Request) -> Response {
     if let Err(name) = find_login(state, request) {
@@ -29,10 +39,7 @@ pub fn web_access_state(state: &mut State, request: &Request) -> Response {
         return Response::json(200, &json!({"isICDRSDisabled": false, "isDeviceConsentedForPCS": true}));
     };
     let pcs = &mut state.setup.pcs;
-    if pcs.asked && !pcs.consented {
-        pcs.polls += 1;
-        pcs.consented = adp.consent_after_polls.is_some_and(|n| pcs.polls >= n);
-    }
+    pcs.poll(adp.consent_after_polls);
     Response::json(200, &json!({"isICDRSDisabled": true, "isDeviceConsentedForPCS": pcs.consented}))
 }
 
@@ -68,7 +75,9 @@ pub fn request(state: &mut State, request: &Request, body: &Value) -> Response {
         return Response::json(200, &json!({"status": "success"}));
     };
     if !state.setup.pcs.consented {
-        state.violation("pcs.request: asked before the device consented");
+        // This call asks the device as well, and some clients know no other way to it.
+        state.setup.pcs.poll(adp.consent_after_polls);
+        state.setup.pcs.asked = true;
         return Response::json(
             200,
             &json!({"status": "failure", "message": "Requested the device to upload cookies."}),

@@ -185,8 +185,9 @@ fn documents_are_found_by_path_and_by_opaque_id() {
     let (sim, client) = open_simulator(|_| {});
     sim.drive().write("a/b.txt", "1").unwrap();
     let path = "/docws/ws/com.apple.CloudDocs/list/lookup_by_path?unified_format=true";
-    let document = client.post(path, &json!("a/b.txt")).json();
-    assert_eq!(document["name"], "b.txt");
+    let found = client.post(path, &json!("a/b.txt")).json();
+    let document = &found[0];
+    assert_eq!((&document["name"], &document["extension"]), (&json!("b"), &json!("txt")));
     assert_eq!(client.post(path, &json!("a/c.txt")).status, 404);
     let raw = client.get(&format!("/docws/v1/item/{}", document["item_id"].as_str().unwrap())).json();
     assert_eq!((&raw["item_info"]["size"], &raw["item_info"]["extension"]), (&json!("1"), &json!("txt")));
