@@ -1,5 +1,7 @@
 //! The fault plan: which requests fail, and how.
 
+use std::io::Read;
+
 use serde::{Deserialize, Serialize};
 
 use crate::http::{Response, WireFault};
@@ -85,6 +87,12 @@ pub enum FaultBody {
     Json,
     /// JSON that breaks off.
     TruncatedJson,
+    /// A listing of the root with so many empty items that it has 60 MB.
+    EmptyItems,
+    /// 60 MB of brackets that open.
+    DeepJson,
+    /// A listing of the root whose name has 60 MB.
+    LongText,
     /// Nothing.
     Empty,
 }
@@ -206,7 +214,51 @@ fn fault_answer(status: u16, body: FaultBody, code: Option<&str>) -> Response {
             text.truncate(text.len() / 2);
             Response::bytes(status, "application/json;charset=UTF-8", text.into_bytes())
         }
+        FaultBody::EmptyItems => hostile(status, &format!("[{{{ROOT},\"items\":["), "{},", "{}]}]"),
+        FaultBody::DeepJson => hostile(status, &format!("[{{{ROOT},\"icons\":"), "[", "]}]"),
+        FaultBody::LongText => hostile(status, &format!("[{{{ROOT},\"name\":\""), "x", "\"}]"),
         FaultBody::Empty => Response::empty(status),
+    }
+}
+
+/// What a listing of the root says of the root.
+const ROOT: &str =
+    r#""drivewsid":"FOLDER::com.apple.CloudDocs::root","type":"FOLDER","etag":"1","numberOfItems":1"#;
+
+/// A JSON body of 60 MB that is nothing but one thing again and again.
+fn hostile(status: u16, head: &str, unit: &str, tail: &str) -> Response {
+    const BYTES: usize = 60_000_000;
+    let times = BYTES / unit.len();
+    let piece = unit.repeat(1 << 16);
+    let pieces = times >> 16;
+    let rest = unit.repeat(times & 0xffff);
+    let len = (head.len() + pieces * piece.len() + rest.len() + tail.len()) as u64;
+    let repeated = Repeated { piece: piece.into_bytes(), at: 0, left: pieces };
+    let body = std::io::Cursor::new(head.to_owned().into_bytes())
+        .chain(repeated)
+        .chain(std::io::Cursor::new([rest.as_bytes(), tail.as_bytes()].concat()));
+    Response::stream(status, len, Box::new(body)).header("Content-Type", "application/json;charset=UTF-8")
+}
+
+/// The same piece again and again.
+struct Repeated {
+    piece: Vec<u8>,
+    at: usize,
+    left: usize,
+}
+
+impl Read for Repeated {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.left == 0 {
+            return Ok(0);
+        }
+        let count = buffer.len().min(self.piece.len() - self.at);
+        buffer[..count].copy_from_slice(&self.piece[self.at..self.at + count]);
+        self.at += count;
+        if self.at == self.piece.len() {
+            (self.at, self.left) = (0, self.left - 1);
+        }
+        Ok(count)
     }
 }
 

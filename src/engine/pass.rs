@@ -432,6 +432,7 @@ impl Engine {
             in_place: settings.replacement == Replacement::InPlace
                 && !self.state.calibration.in_place_refused,
             packages: settings.packages,
+            max_file_size: settings.max_file_size,
             ignore_next_try: options.ignore_next_try,
             should_yield: options.should_yield,
             ..ExecuteOptions::new(&conflict, &junk)

@@ -16,6 +16,7 @@ use ureq::unversioned::resolver::DefaultResolver;
 use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 use ureq::{AsSendBody, Body, SendBody};
 
+use super::bounded::{Bounded, is_too_much};
 pub use super::http_error::HttpError;
 use super::http_route::{proxy, proxy_of_environment, roots, serves_environment_proxy};
 
@@ -86,6 +87,9 @@ pub enum Payload<'a> {
     },
 }
 
+/// Takes an answer as it comes; it may be called again when the call is repeated. An error of the reader must come back.
+pub type Reading<'a> = &'a mut dyn FnMut(&mut dyn Read) -> io::Result<()>;
+
 /// Time and size limits of one call.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
@@ -100,19 +104,20 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Limits of a call with a JSON answer: 2 minutes, 64 MiB.
+    /// Limits of a call with a JSON answer: 2 minutes, 2 MiB. The largest of them name some dozen items. What they become in
+    /// memory is many times as much where they hold nothing but brackets.
     pub const JSON: Limits = Limits {
         connect: Duration::from_secs(20),
         whole: Some(Duration::from_secs(120)),
         stall: Duration::from_secs(60),
-        max_body: 64 << 20,
+        max_body: 2 << 20,
     };
-    /// Limits of a sign-in call: 1 minute, 4 MiB.
+    /// Limits of a sign-in call: 1 minute, 2 MiB.
     pub const SIGN_IN: Limits = Limits {
         connect: Duration::from_secs(20),
         whole: Some(Duration::from_secs(60)),
         stall: Duration::from_secs(60),
-        max_body: 4 << 20,
+        max_body: 2 << 20,
     };
     /// Limits of a transfer: no limit on the whole, 2 minutes without progress.
     pub const TRANSFER: Limits = Limits {
@@ -254,6 +259,35 @@ impl Http {
             .take(limit.saturating_add(1))
             .read_to_end(&mut body)
             .map_err(|error| HttpError::from_read(&host, error))?;
+        if body.len() as u64 > limit {
+            return Err(HttpError::TooLarge { host, limit });
+        }
+        Ok(Answer { head, body })
+    }
+
+    /// As [`Http::call`], but a JSON array that a success answers with goes to `read` as it comes, within the bounds of
+    /// [`Bounded`](super::bounded::Bounded), and the answer's body is empty then.
+    ///
+    /// # Errors
+    ///
+    /// As [`Http::call`].
+    pub fn call_reading(&self, call: Call<'_>, read: Reading<'_>) -> Result<Answer, HttpError> {
+        let limit = call.limits.max_body;
+        let host = host_of(&call.url);
+        let (head, reader) = self.open(call)?;
+        let mut reader = Bounded::new(reader, limit);
+        let failed = |error: io::Error| match is_too_much(&error) {
+            true => HttpError::TooLarge { host: host.clone(), limit },
+            false => HttpError::from_read(&host, error),
+        };
+        let start = beginning(&mut reader).map_err(failed)?;
+        if (200..300).contains(&head.status) && start.trim_ascii_start().starts_with(b"[") {
+            read(&mut start.as_slice().chain(reader)).map_err(failed)?;
+            return Ok(Answer { head, body: Vec::new() });
+        }
+        let mut body = start;
+        let limit = limit.min(Limits::JSON.max_body);
+        reader.take(limit.saturating_add(1)).read_to_end(&mut body).map_err(failed)?;
         if body.len() as u64 > limit {
             return Err(HttpError::TooLarge { host, limit });
         }
@@ -405,6 +439,22 @@ impl Read for ExactReader<'_> {
         self.failure = Some(failure);
         Err(told)
     }
+}
+
+/// What an answer begins with, at least to the first byte that is no space.
+fn beginning(reader: &mut impl Read) -> io::Result<Vec<u8>> {
+    let mut start = vec![0; 4096];
+    let mut held = 0;
+    while held < start.len() && start[..held].trim_ascii_start().is_empty() {
+        match reader.read(&mut start[held..]) {
+            Ok(0) => break,
+            Ok(count) => held += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    start.truncate(held);
+    Ok(start)
 }
 
 /// The host of a URL, for messages; `?` when there is none.

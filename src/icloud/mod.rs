@@ -4,6 +4,7 @@
 //! they need. Protocol: `docs/protocol.md`.
 
 mod away;
+pub mod bounded;
 mod classify;
 mod cookies;
 pub mod drive;

@@ -10,7 +10,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::env::Env;
-use super::http::{Answer, Call, Http, HttpError, Limits, Method, Payload};
+use super::http::{Answer, Call, Http, HttpError, Limits, Method, Payload, Reading};
 use super::options::{IcloudOptions, is_below, is_loopback};
 use super::session::AccountInfo;
 use super::signin::error::SignInError;
@@ -157,6 +157,28 @@ impl Service {
         limits: Limits,
         kind: &'static str,
     ) -> Result<Answer, ServiceError> {
+        self.call_reading(root, method, path, query, content_type, payload, limits, kind, None)
+    }
+
+    /// As [`Service::call`], but a whole array goes to `read`, where there is one, and the answer's body is empty then
+    /// ([`Http::call_reading`](super::http::Http::call_reading)).
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::call`].
+    #[allow(clippy::too_many_arguments)] // As above.
+    pub fn call_reading(
+        &self,
+        root: Root,
+        method: Method,
+        path: &str,
+        query: &[(&str, &str)],
+        content_type: Option<&str>,
+        payload: &[u8],
+        limits: Limits,
+        kind: &'static str,
+        mut read: Option<Reading<'_>>,
+    ) -> Result<Answer, ServiceError> {
         // Confirmed sessions can still be stale for the services, so the second renewal
         // starts higher; a third is never tried.
         let mut cures = [Rung::Validate, Rung::AccountLogin].into_iter();
@@ -172,7 +194,9 @@ impl Service {
                 }
                 continue;
             };
-            let answer = self.send(&info, root, method, path, query, content_type, payload, limits, kind)?;
+            let reading = read.as_mut().map(|read| &mut **read as Reading<'_>);
+            let answer =
+                self.send(&info, root, method, path, query, content_type, payload, limits, kind, reading)?;
             if let Some((cause, asked)) = throttle::read(&answer) {
                 self.account.rest(cause, asked);
                 return Ok(answer);
@@ -287,6 +311,7 @@ impl Service {
         payload: &[u8],
         limits: Limits,
         kind: &'static str,
+        read: Option<Reading<'_>>,
     ) -> Result<Answer, ServiceError> {
         let base = match root {
             Root::Drivews => &info.drivews,
@@ -311,7 +336,10 @@ impl Service {
         }
         let payload = if payload.is_empty() { Payload::None } else { Payload::Bytes(payload) };
         let call = Call { method, url: url.to_string(), headers, payload, limits, kind };
-        let answer = self.account.http().call(call)?;
+        let answer = match read {
+            Some(read) => self.account.http().call_reading(call, read)?,
+            None => self.account.http().call(call)?,
+        };
         self.account.absorb_service(&url, &answer.head);
         Ok(answer)
     }

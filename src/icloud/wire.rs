@@ -3,10 +3,14 @@
 //! Absent, unknown and oddly typed members are taken as they come (`docs/protocol.md` §7.3);
 //! what is required is checked where an item becomes a [`RemoteEntry`].
 
+use std::cell::Cell;
+use std::io::{self, Read};
+
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::Value;
 
+use super::bounded::too_much;
 use crate::engine::ports::{Listing, RemoteItem, RemoteParent};
 use crate::model::path::check_name;
 use crate::model::{Etag, FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Zone};
@@ -64,7 +68,7 @@ pub(super) struct Item {
     server_error: Option<String>,
     #[serde(rename = "error_code", deserialize_with = "text")]
     error_code: Option<String>,
-    pub items: Option<Vec<Item>>,
+    items: Option<Children>,
     #[serde(rename = "numberOfItems", deserialize_with = "number")]
     number_of_items: Option<u64>,
 }
@@ -165,35 +169,146 @@ impl Item {
         };
         let announced = self.number_of_items;
         let mut adds_up = self.refusal().is_none() && self.items.is_some();
-        let children = self.items.unwrap_or_default();
-        adds_up &= announced == Some(children.len() as u64);
-        let mut items = Vec::with_capacity(children.len());
+        let Children { mut items, without_id, count } = self.items.unwrap_or_default();
+        adds_up &= announced == Some(count);
         let mut unusable = Vec::new();
-        let mut seen = std::collections::HashSet::new();
-        for child in children {
-            match child.entry() {
-                None => unusable.push((child.full_name(), "iCloud gave it no id".to_owned())),
-                Some(entry) => {
-                    // One item twice means that another one is missing from the count.
-                    adds_up &= seen.insert(entry.id.clone());
-                    match check_name(&entry.name) {
-                        Err(error) if !brief => unusable.push((entry.name.into(), error.to_string())),
-                        _ => items.push(RemoteItem { entry, parent: parent.clone() }),
-                    }
-                }
-            }
+        {
+            let mut seen = std::collections::HashSet::with_capacity(items.len());
+            // One item twice means that another one is missing from the count.
+            adds_up &= items.iter().all(|item| seen.insert(&item.entry.id));
         }
+        items.retain_mut(|item| {
+            item.parent = parent.clone();
+            match check_name(&item.entry.name) {
+                Err(error) if !brief => {
+                    unusable.push((std::mem::take(&mut item.entry.name).into(), error.to_string()));
+                    false
+                }
+                _ => true,
+            }
+        });
+        unusable.extend(without_id.into_iter().map(|name| (name, "iCloud gave it no id".to_owned())));
         folder.state = if adds_up { FolderState::Complete } else { FolderState::Incomplete };
         Some(Listing { folder, items, unusable })
     }
 }
 
-/// An array of entries, or a single one.
-pub(super) fn parse_entries(body: &[u8]) -> Option<Vec<Item>> {
-    if body.trim_ascii_start().starts_with(b"[") {
-        serde_json::from_slice(body).ok()
-    } else {
-        serde_json::from_slice(body).ok().map(|entry| vec![entry])
+/// What a listed folder holds. It is kept in the form in which it stays: a folder may have a hundred thousand children, and
+/// their texts as they come are several times as large.
+#[derive(Debug, Default)]
+struct Children {
+    /// Their place is not told yet, and their names are unchecked.
+    items: Vec<RemoteItem>,
+    /// The names of those that have no id.
+    without_id: Vec<String>,
+    /// How many there are.
+    count: u64,
+}
+
+/// What the children of one answer may cost in memory, in bytes: a hundred thousand of them fit.
+const CHILDREN_COST: usize = 56 << 20;
+
+thread_local! {
+    /// What is left of [`CHILDREN_COST`] for the answer that this thread reads. The reader of JSON hands no context down.
+    static COST_LEFT: Cell<usize> = const { Cell::new(CHILDREN_COST) };
+}
+
+impl Children {
+    /// Takes one more child in; `false` when there are too many.
+    fn take(&mut self, child: &Item) -> bool {
+        let entry = child.entry();
+        let texts = entry.as_ref().map_or(0, |entry| entry.name.len() + entry.etag.as_str().len());
+        // A list that grows has up to as much room again, and the look for twins has its own.
+        let cost = 2 * size_of::<RemoteItem>() + 64 + texts;
+        let left = COST_LEFT.get();
+        COST_LEFT.set(left.saturating_sub(cost));
+        self.count += 1;
+        match entry {
+            Some(entry) => self.items.push(RemoteItem { entry, parent: RemoteParent::Untold }),
+            None => self.without_id.push(child.full_name()),
+        }
+        left > cost
+    }
+}
+
+impl<'de> Deserialize<'de> for Children {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_seq(ChildrenVisitor)
+    }
+}
+
+struct ChildrenVisitor;
+
+impl<'de> Visitor<'de> for ChildrenVisitor {
+    type Value = Children;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Children, A::Error> {
+        let mut children = Children::default();
+        while let Some(child) = members.next_element::<Item>()? {
+            if !children.take(&child) {
+                return Err(serde::de::Error::custom("too many items"));
+            }
+        }
+        Ok(children)
+    }
+}
+
+/// Reads an array of entries, or a single one, as it comes; `None` for what is neither.
+///
+/// # Errors
+///
+/// What the reader reports, and [`too_much`] for more items than a program should keep.
+pub(super) fn read_entries(body: impl Read) -> io::Result<Option<Vec<Item>>> {
+    COST_LEFT.set(CHILDREN_COST);
+    let mut json = serde_json::Deserializer::from_reader(io::BufReader::with_capacity(64 << 10, body));
+    let read = Entries::deserialize(&mut json).and_then(|entries| json.end().map(|()| entries.0));
+    match read {
+        Ok(entries) => Ok(Some(entries)),
+        Err(_) if COST_LEFT.get() == 0 => Err(too_much()),
+        Err(error) if error.is_io() => Err(error.into()),
+        Err(_) => Ok(None),
+    }
+}
+
+/// The entries of a listing: an array of them, or one alone.
+struct Entries(Vec<Item>);
+
+impl<'de> Deserialize<'de> for Entries {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(EntriesVisitor)
+    }
+}
+
+struct EntriesVisitor;
+
+impl<'de> Visitor<'de> for EntriesVisitor {
+    type Value = Entries;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("an array of listed folders")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut members: A) -> Result<Entries, A::Error> {
+        let mut entries = Vec::new();
+        while let Some(entry) = members.next_element::<Item>()? {
+            let cost = 2 * size_of::<Item>() + 256;
+            let left = COST_LEFT.get();
+            COST_LEFT.set(left.saturating_sub(cost));
+            if left <= cost {
+                return Err(serde::de::Error::custom("too many entries"));
+            }
+            entries.push(entry);
+        }
+        Ok(Entries(entries))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Entries, A::Error> {
+        Item::deserialize(serde::de::value::MapAccessDeserializer::new(members))
+            .map(|entry| Entries(vec![entry]))
     }
 }
 

@@ -160,3 +160,59 @@ fn the_trash_lists_without_an_id_of_its_own() {
     assert_eq!(shown.items[0].parent, RemoteParent::Trash);
     assert_eq!(shown.folder.state, FolderState::Complete);
 }
+
+/// `unit` again and again between two texts.
+fn repeated(head: &str, unit: &str, times: usize, tail: &str) -> impl Read {
+    struct Units(String, usize, usize);
+    impl Read for Units {
+        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+            let count = if self.2 == 0 { 0 } else { buffer.len().min(self.0.len() - self.1) };
+            buffer[..count].copy_from_slice(&self.0.as_bytes()[self.1..self.1 + count]);
+            self.1 += count;
+            if count > 0 && self.1 == self.0.len() {
+                (self.1, self.2) = (0, self.2 - 1);
+            }
+            Ok(count)
+        }
+    }
+    let text = |text: &str| io::Cursor::new(text.to_owned().into_bytes());
+    text(head).chain(Units(unit.to_owned(), 0, times)).chain(text(tail))
+}
+
+const ROOT: &str =
+    r#"[{"drivewsid":"FOLDER::com.apple.CloudDocs::root","type":"FOLDER","name":"","etag":"1","items":["#;
+
+#[test]
+fn a_folder_of_eighty_thousand_is_read_and_one_of_too_many_is_refused() {
+    let child = r#"{"drivewsid":"FILE::com.apple.CloudDocs::3C8E0B1D-5A4F-4B0C-9D5E-6F7A8B9C0D1E","docwsid":"x","zone":"com.apple.CloudDocs",
+        "parentId":"FOLDER::com.apple.CloudDocs::root","name":"IMG_00001","extension":"jpg","type":"FILE","etag":"32::2x","size":20480},"#;
+    let read =
+        |times| read_entries(repeated(ROOT, child, times, &format!("{}]}}]", child.trim_end_matches(','))));
+    let entries = read(80_000).unwrap().unwrap();
+    assert_eq!(entries[0].items.as_ref().unwrap().count, 80_001);
+    assert!(super::super::bounded::is_too_much(&read(400_000).unwrap_err()));
+    // The next answer has its own allowance.
+    assert!(read(10).unwrap().is_some());
+    for (unit, tail) in [("{},", "{}]}]"), (r#"{"items":[{}]},"#, "{}]}]"), (r#"{"name":"x"},"#, "{}]}]")] {
+        let refused = read_entries(repeated(ROOT, unit, 20_000_000, tail)).unwrap_err();
+        assert!(super::super::bounded::is_too_much(&refused), "{unit}");
+    }
+    let entries = read_entries(repeated("[", "{},", 20_000_000, "{}]")).unwrap_err();
+    assert!(super::super::bounded::is_too_much(&entries));
+}
+
+#[test]
+fn what_is_no_listing_is_none_and_a_broken_stream_is_an_error() {
+    for text in ["", "nonsense", "[1,2]", "[{\"items\":7}]", "[{}", "[]x"] {
+        assert!(read_entries(text.as_bytes()).is_ok_and(|read| read.is_none()), "{text}");
+    }
+    assert_eq!(read_entries(&b"{\"status\":\"OK\"}"[..]).unwrap().unwrap().len(), 1);
+    struct Broken;
+    impl Read for Broken {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Err(io::ErrorKind::ConnectionReset.into())
+        }
+    }
+    let error = read_entries((&b"[{\"items\":["[..]).chain(Broken)).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}

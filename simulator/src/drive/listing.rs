@@ -190,8 +190,15 @@ fn find_live(drive: &Drive, switches: &Switches, drivewsid: &str) -> Option<Ix> 
 }
 
 fn with_items(drive: &mut Drive, mut folder: Value, views: &[View], partial: bool) -> Value {
-    let items: Vec<Value> =
+    let mut items: Vec<Value> =
         views.iter().map(|view| if partial { wire::partial_item(view) } else { wire::item(view) }).collect();
+    if let Some(size) = drive.package_size.filter(|_| !partial) {
+        for (item, view) in items.iter_mut().zip(views) {
+            if view.kind == Kind::Package {
+                item["size"] = json!(size);
+            }
+        }
+    }
     for view in views {
         // Only what the listing really shows counts as seen: it may be an older state.
         if view.etag == drive.model.etag(view.ix) {

@@ -40,6 +40,8 @@ pub struct Drive {
     refusals: Refusals,
     /// So many createFolders calls still answer `UNKNOWN` though they work (`docs/protocol.md §10.1`).
     pub unknown_creates: u32,
+    /// Listings give packages this size instead of their own.
+    pub package_size: Option<u64>,
     /// Broken invariants that wait to be recorded: the drive cannot reach the record while it is locked.
     broken: Vec<String>,
     /// Ids that already answered "gone" once (S-flap).
@@ -62,6 +64,7 @@ impl Drive {
             staging: Staging::new(seed),
             refusals: Refusals::new(seed),
             unknown_creates: 0,
+            package_size: None,
             broken: Vec::new(),
             flapped: HashSet::new(),
             asked: Asked::default(),

@@ -190,6 +190,11 @@ impl<'a> Person<'a> {
         with_drive(self.core, |drive, _| drive.model.add_shared_folder(name));
     }
 
+    /// Gives packages this size in listings instead of their own, or no longer.
+    pub fn lie_about_size(&self, size: Option<u64>) {
+        with_drive(self.core, |drive, _| drive.package_size = size);
+    }
+
     /// How often the root and the trash were listed so far.
     pub fn asked(&self) -> Asked {
         with_drive(self.core, |drive, _| drive.asked)
@@ -350,7 +355,11 @@ fn make_folders(model: &mut Model, path: &str) -> Result<Ix, PersonError> {
 /// A name as another device writes it: Apple's give the decomposed form (`docs/protocol.md` §7.4).
 fn typed(model: &Model, name: &str) -> String {
     match model.switches().names {
-        Names::AsSent => name.nfd().collect(),
+        Names::AsSent => {
+            // A name that is too long in that form was never made by a device.
+            let decomposed: String = name.nfd().collect();
+            if model.check_name(&decomposed).is_ok() { decomposed } else { name.to_owned() }
+        }
         Names::NfdCaseSensitive | Names::Nfc | Names::CaseInsensitive => name.to_owned(),
     }
 }

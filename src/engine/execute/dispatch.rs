@@ -21,6 +21,7 @@ impl<'a> Lane<'a> {
         Context {
             ports: self.ports,
             packages: self.options.packages,
+            max_file_size: self.options.max_file_size,
             abort: &self.shared.abort,
             bytes: &self.shared.bytes,
         }

@@ -68,6 +68,8 @@ pub struct ExecuteOptions<'a> {
     pub group_age: Duration,
     /// What becomes of packages.
     pub packages: Packages,
+    /// `limits.max_file_size`, in bytes: holds for what arrives, too, where the service could not say its size before.
+    pub max_file_size: Option<u64>,
     /// How long one item is tried again within one pass.
     pub retry_budget: Duration,
     /// Whether set-aside items are tried before their time.
@@ -96,6 +98,7 @@ impl<'a> ExecuteOptions<'a> {
             group_items: 64,
             group_age: Duration::from_secs(1),
             packages: Packages::Zip,
+            max_file_size: None,
             retry_budget: Duration::from_secs(60),
             ignore_next_try: false,
             has_twin: &|_| false,

@@ -22,6 +22,8 @@ const EMPTY_LOOKS_APART: Duration = Duration::from_secs(10);
 pub(super) struct Context<'a> {
     pub(super) ports: Ports<'a>,
     pub(super) packages: Packages,
+    /// No file that is larger comes here, whatever was announced.
+    pub(super) max_file_size: Option<u64>,
     /// Set when the pass has ended: transfers give up at the next piece.
     pub(super) abort: &'a AtomicBool,
     /// Bytes transferred in this pass; a counter that only grows.
@@ -263,11 +265,11 @@ impl Context<'_> {
     ) -> Result<Content, StepFailure> {
         let size = if offer.package { None } else { remote.size };
         let download = self.ports.disk.download(&key(job, remote, &offer.signature_text, size))?;
-        let mut counted = Counted { inner: download, context: self, failed: None };
-        let mut from = counted.inner.offset();
+        let mut from = download.offset();
+        let mut counted = Counted { inner: download, context: self, failed: None, held: from };
         // A package is made on demand and cannot be resumed (§11.4); more than the whole is no part of it.
         if from > 0 && (from_start || offer.package || size.is_none_or(|size| from > size)) {
-            counted.inner.restart().map_err(|error| io_failure(&error))?;
+            counted.restart().map_err(|error| io_failure(&error))?;
             from = 0;
         }
         if size != Some(from) {
@@ -352,7 +354,7 @@ fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> R
     let read_at = context.ports.clock.now();
     let source = context.ports.disk.open(&local.path, &local.stamp)?;
     let size = local.stamp.size;
-    let mut counted = Counted { inner: source, context, failed: None };
+    let mut counted = Counted { inner: source, context, failed: None, held: 0 };
     let staged = match context.ports.remote.stage(zone, name, size, &mut counted) {
         Ok(staged) => staged,
         Err(error) => {
@@ -392,6 +394,8 @@ struct Counted<'a, T> {
     inner: T,
     context: &'a Context<'a>,
     failed: Option<StepFailure>,
+    /// Bytes that a download holds.
+    held: u64,
 }
 
 impl<T> Counted<'_, T> {
@@ -418,7 +422,19 @@ impl<T> Counted<'_, T> {
 impl Write for Counted<'_, Box<dyn Download>> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         self.may_go_on()?;
+        // A package is pressed together on its way, so only what arrives tells its size.
+        if let Some(limit) =
+            self.context.max_file_size.filter(|limit| self.held + bytes.len() as u64 > *limit)
+        {
+            let why = format!("larger than limits.max_file_size: more than {limit} bytes on iCloud");
+            self.inner.restart()?;
+            self.failed = Some(StepFailure::Skip(why.clone()));
+            return Err(io::Error::other(why));
+        }
         let result = self.inner.write(bytes);
+        if let Ok(count) = &result {
+            self.held += *count as u64;
+        }
         self.passed(result)
     }
 
@@ -429,6 +445,7 @@ impl Write for Counted<'_, Box<dyn Download>> {
 
 impl Sink for Counted<'_, Box<dyn Download>> {
     fn restart(&mut self) -> io::Result<()> {
+        self.held = 0;
         self.inner.restart()
     }
 }

@@ -1,6 +1,6 @@
 //! One call of the drive services with its retries, and what all calls share.
 
-use std::io::Read;
+use std::io::{self, Read};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::engine::ports::{Clock, RemoteError};
 use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
-use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method};
+use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method, Reading};
 use crate::icloud::retry::{BUDGET, Backoff, Pace};
 use crate::icloud::service::{Root, Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
@@ -45,6 +45,23 @@ pub trait Api: Send + Sync {
     /// [`ServiceError`] when there is no answer to judge.
     fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError>;
 
+    /// As [`Api::call`], but a whole array goes to `read` as it comes, and the answer's body is empty then. It may be read
+    /// more than once, when the call has to be repeated.
+    ///
+    /// # Errors
+    ///
+    /// As [`Api::call`].
+    fn stream(&self, ask: &Ask<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
+        let answer = self.call(ask)?;
+        if answer.is_success() && answer.body.trim_ascii_start().starts_with(b"[") {
+            let host = String::new();
+            read(&mut answer.body.as_slice())
+                .map_err(|_| HttpError::TooLarge { host, limit: ask.limits.max_body })?;
+            return Ok(Answer { body: Vec::new(), ..answer });
+        }
+        Ok(answer)
+    }
+
     /// Exchanges content with a content host, without the session's cookies.
     ///
     /// # Errors
@@ -77,6 +94,22 @@ impl Api for Service {
             ask.body,
             ask.limits,
             ask.kind,
+        )
+    }
+
+    fn stream(&self, ask: &Ask<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
+        let content_type = (!ask.body.is_empty()).then_some("text/plain");
+        Service::call_reading(
+            self,
+            ask.root,
+            ask.method,
+            ask.path,
+            ask.query,
+            content_type,
+            ask.body,
+            ask.limits,
+            ask.kind,
+            Some(read),
         )
     }
 
@@ -232,6 +265,39 @@ impl Client {
         treat: Treat,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<T, Failure> {
+        self.attempt(ask, treat, || {
+            let answer = self.api.call(ask)?;
+            let value = if judge(&answer).is_none() { parse(&answer.body) } else { None };
+            Ok((answer, value))
+        })
+    }
+
+    /// As [`Client::call`] of a reading call, with an answer that is read as it comes.
+    pub fn stream<T>(
+        &self,
+        ask: &Ask<'_>,
+        treat: Treat,
+        parse: impl Fn(&mut dyn Read) -> io::Result<Option<T>>,
+    ) -> Result<T, Failure> {
+        self.attempt(ask, treat, || {
+            let mut value = None;
+            let answer = self.api.stream(ask, &mut |body| {
+                value = parse(body)?;
+                Ok(())
+            })?;
+            if !answer.body.is_empty() && judge(&answer).is_none() {
+                value = parse(&mut answer.body.as_slice()).ok().flatten();
+            }
+            Ok((answer, value))
+        })
+    }
+
+    fn attempt<T>(
+        &self,
+        ask: &Ask<'_>,
+        treat: Treat,
+        exchange: impl Fn() -> Result<(Answer, Option<T>), ServiceError>,
+    ) -> Result<T, Failure> {
         let clock = &*self.clock;
         let changes = treat == Treat::Change;
         let mut backoff = self.backoff();
@@ -241,8 +307,8 @@ impl Client {
             if !self.reach.is_failing() {
                 self.pace.before(clock)?;
             }
-            let answer = match self.api.call(ask) {
-                Ok(answer) => answer,
+            let (answer, value) = match exchange() {
+                Ok(exchanged) => exchanged,
                 Err(ServiceError::SignIn(error)) => return Err(sign_in_error(&error).into()),
                 Err(ServiceError::Http(HttpError::Resting { left })) => {
                     let error = HttpError::Resting { left };
@@ -271,7 +337,7 @@ impl Client {
                 }
             };
             let Some(verdict) = judge(&answer) else {
-                match parse(&answer.body) {
+                match value {
                     Some(value) => {
                         self.answered();
                         return Ok(value);

@@ -10,7 +10,7 @@ use super::slow::SlowListing;
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
-use crate::icloud::wire::{Item, TRASH, drivewsid, parse_entries};
+use crate::icloud::wire::{Item, TRASH, drivewsid, read_entries};
 use crate::icloud::wire_send;
 use crate::model::name::same;
 use crate::model::{Etag, FolderState, ItemId, RemoteKind};
@@ -190,7 +190,8 @@ impl ICloudDrive {
 
     fn learn_single(&self, failure: &Failure) {
         // "No such id" blames one folder, not their number.
-        if failure.class() != Some(Class::Gone) {
+        // Too much in one answer is no refusal of their number.
+        if failure.class().is_some_and(|class| class != Class::Gone) {
             learn(&self.lists_singly, "iCloud takes one folder per listing; listing singly from now on");
         }
     }
@@ -243,7 +244,7 @@ impl ICloudDrive {
     fn request(&self, ids: &[String], brief: bool, treat: Treat) -> Result<Vec<Item>, Failure> {
         let body = wire_send::listing(ids, brief);
         let ask = Ask { limits: LISTING, ..drivews(PATH, body.as_bytes(), KIND) };
-        self.client.call(&ask, treat, parse_entries)
+        self.client.stream(&ask, treat, |body| read_entries(body))
     }
 }
 
