@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::AppError;
 use super::open::{Opened, conflict_mark};
 use super::report::{Teller, tell_notes, tell_unsettled};
+use super::trash::Kept;
 use crate::engine::pass::{Look, PassError, PassOptions, Report};
 use crate::engine::ports::{Clock, RemoteError};
 use crate::exit::ExitCode;
@@ -25,6 +26,20 @@ const SETTLING_PAUSE: Duration = Duration::from_secs(5);
 ///
 /// [`AppError`] when a pass could not come to its end.
 pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
+    let result = passes(opened);
+    prune(opened);
+    result
+}
+
+/// Removes from the local trash what the configuration does not keep, as a daemon does once a day.
+fn prune(opened: &Opened) {
+    let kept = Kept::of(&opened.home.engine.state);
+    if let Err(error) = kept.prune(&opened.disk, &opened.config.trash, opened.clock.reading()) {
+        log::warn!("{error}");
+    }
+}
+
+fn passes(opened: &mut Opened) -> Result<ExitCode, AppError> {
     let mut told = BTreeSet::new();
     let mut idle = 0;
     for round in 1..=MOST_PASSES {

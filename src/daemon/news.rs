@@ -183,7 +183,8 @@ impl Loop {
         if let Some(engine) = self.engine.as_mut()
             && let Some(view) = self.fresh.take()
         {
-            engine.saw_there(*view, self.clock.now().whole_seconds());
+            let now = engine.state.seconds(self.clock.reading());
+            engine.saw_there(*view, now);
             self.tracker.counts = super::tell::counts(engine);
         }
     }

@@ -1,17 +1,17 @@
 //! What the loop tells: status, states, counts; and what it does once a day.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::jobs;
 use super::main_loop::{Lent, Loop, Running};
+use crate::app::trash::Kept;
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, Operation};
 use crate::engine::pass::{Engine, Phase};
 use crate::engine::ports::Clock as _;
 use crate::engine::view::LocalView;
-use crate::model::{LocalKind, Node, RelPath, Side, State};
+use crate::model::{LocalKind, Node, Side, State};
 use crate::status::{Counts, Pending, Progress, SideCounts, StatusDocument};
 
 impl Loop {
@@ -39,21 +39,12 @@ impl Loop {
         self.housekeeping_at = now + Duration::from_secs(24 * 60 * 60);
         let (Some(here), service) = (self.here.clone(), Arc::clone(&self.service)) else { return };
         let trash = self.config().trash;
-        let protected: BTreeSet<RelPath> = self.engine.as_ref().map_or_else(BTreeSet::new, |engine| {
-            let held = engine.state.guard.held.iter().filter_map(|held| RelPath::parse(&held.path).ok());
-            engine.state.set_aside.keys().cloned().chain(held).collect()
-        });
+        let Some((state, now)) = self.stored().map(|state| (Kept::of(state), self.clock.reading())) else {
+            return;
+        };
         let started = jobs::errand("icloudds-housekeeping", move || {
-            let keep_days =
-                trash.keep.map_or(0, |keep| u32::try_from(keep.as_secs() / 86_400).unwrap_or(u32::MAX));
-            let now = jiff::Timestamp::now();
-            let keep = |item: &crate::disk::TrashItem| protected.contains(&item.path);
-            match here.disk.prune(now, keep_days, trash.max_size.unwrap_or(0), &keep) {
-                Ok(pruned) if pruned.files > 0 => {
-                    log::info!(files = pruned.files, bytes = pruned.bytes; "removed old versions from the local trash");
-                }
-                Ok(_) => {}
-                Err(error) => log::warn!("{error}"),
+            if let Err(error) = state.prune(&here.disk, &trash, now) {
+                log::warn!("{error}");
             }
             crate::app::open::keep_trust(&service);
         });
@@ -172,6 +163,7 @@ impl Loop {
                 local_only: state.local_only.clone(),
                 guard: state.guard.clone(),
                 last_sync: state.last_sync,
+                time: state.time.clone(),
                 ..State::empty()
             },
             // A pass changes the view of iCloud with what it does there, and no walk begins beside it.

@@ -75,6 +75,11 @@ impl Seen {
     }
 
     /// Its size in bytes; 0 for folders.
+    /// When its inode changed last.
+    pub fn changed(&self) -> jiff::Timestamp {
+        jiff::Timestamp::new(self.ctime.whole_seconds(), 0).unwrap_or_default()
+    }
+
     pub fn size(&self) -> u64 {
         self.size
     }

@@ -17,6 +17,9 @@ use super::trash::{SLOT_TIME, inside_trash};
 /// The length of [`SLOT_TIME`] as text.
 const TIME_LENGTH: usize = "2026-11-22 10-00-00+0000".len();
 
+/// Younger versions, in seconds, do not go for want of room: what was overwritten wholesale can be brought back that long.
+const DAY: i64 = 24 * 60 * 60;
+
 /// One file in the local trash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TrashItem {
@@ -24,8 +27,10 @@ pub struct TrashItem {
     pub path: RelPath,
     /// What names this version of it: time, and a number where one second saw several.
     pub version: String,
-    /// When it came into the trash.
+    /// When it came into the trash, as its name says.
     pub when: Timestamp,
+    /// When it came there, or was changed there, as the disk says.
+    pub changed: Timestamp,
     /// Bytes.
     pub size: u64,
     /// Opaque name, for [`Disk::rescue`].
@@ -102,14 +107,15 @@ impl LocalDisk {
     }
 
     /// Removes what is older than `keep_days`, then the oldest versions until the rest is within `max_size` bytes; 0 is
-    /// without limit. What `protected` names stays, and counts.
+    /// without limit. What `protected` names stays, and counts; so does what is younger than a day, but for what `keep_days`
+    /// says. `age` tells how old a version is at least, in seconds.
     ///
     /// # Errors
     ///
     /// When the disk refuses.
     pub fn prune(
         &self,
-        now: Timestamp,
+        age: &dyn Fn(&TrashItem) -> i64,
         keep_days: u32,
         max_size: u64,
         protected: &dyn Fn(&TrashItem) -> bool,
@@ -118,9 +124,9 @@ impl LocalDisk {
         let mut total: u64 = items.iter().map(|item| item.size).sum();
         let mut pruned = Pruned::default();
         for item in items {
-            let age_seconds = now.as_second().saturating_sub(item.when.as_second());
-            let old = keep_days > 0 && age_seconds > i64::from(keep_days) * 24 * 60 * 60;
-            let too_much = max_size > 0 && total > max_size;
+            let age = age(&item);
+            let old = keep_days > 0 && age > i64::from(keep_days) * DAY;
+            let too_much = max_size > 0 && total > max_size && age > DAY;
             if !(old || too_much) || protected(&item) {
                 continue;
             }
@@ -168,6 +174,7 @@ fn list_area(area: &Area, items: &mut Vec<TrashItem>) -> Result<(), Errno> {
                     path,
                     version: version.clone(),
                     when,
+                    changed: seen.changed(),
                     size: seen.size(),
                     slot: format!("{}//{}", area.top.as_str(), inner.as_str()),
                 }),

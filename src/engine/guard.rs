@@ -42,11 +42,14 @@ pub fn is_exempt(entry: &BaseEntry, on: Side, now: i64) -> bool {
         Side::Local => Side::Remote,
         Side::Remote => Side::Local,
     };
-    entry.created_on.is_some_and(|(side, at)| side == deleted_on && now.saturating_sub(at) < DELETION_WINDOW)
+    entry.created_on.is_some_and(|(side, at)| {
+        // What was made in the future, by another clock, is as good as made long ago.
+        side == deleted_on && (0..DELETION_WINDOW).contains(&now.saturating_sub(at))
+    })
 }
 
 /// Takes out of `plan` what must wait for a person, carries out what a person said, and turns overwriting
-/// beyond the limits into the trash way. `now` in Unix seconds.
+/// beyond the limits into the trash way. `now` in lived seconds ([`crate::model::LivedTime`]).
 ///
 /// Store the returned state before the plan is executed; the executor adds to it what it carries out. A
 /// verdict stays until no deletion that it was about is planned any more, so that an interrupted pass does
@@ -60,6 +63,9 @@ pub fn apply(
 ) -> (Plan, GuardState, Vec<Note>) {
     let mut guard = guard.clone();
     let mut notes = Vec::new();
+    // What another clock puts into the future counts from now on.
+    guard.recent.iter_mut().for_each(|deletion| deletion.at = deletion.at.min(now));
+    guard.overwrites.iter_mut().for_each(|at| *at = (*at).min(now));
     guard.recent.retain(|deletion| now.saturating_sub(deletion.at) < DELETION_WINDOW);
     guard.overwrites.retain(|at| now.saturating_sub(*at) < OVERWRITE_WINDOW);
 

@@ -6,6 +6,7 @@
 mod evidence;
 mod here;
 mod settle;
+mod time;
 mod walk;
 
 pub use here::HereReport;
@@ -26,7 +27,7 @@ use super::recognise::Recognition;
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, Etag, ItemId, RelPath, Side, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, Reading, RelPath, SetAside, Side, State, Zone, state::GuardState};
 use evidence::{recognised, twins};
 use here::look_here;
 
@@ -228,6 +229,8 @@ pub struct Engine {
     untold: HashMap<ItemId, u32>,
     /// How often it was tried in vain to settle an operation that was cut short.
     refused: HashMap<u64, u32>,
+    /// What the clocks showed last.
+    clocks: Option<Reading>,
 }
 
 impl Engine {
@@ -242,6 +245,7 @@ impl Engine {
             sizeless: HashMap::new(),
             untold: HashMap::new(),
             refused: HashMap::new(),
+            clocks: None,
         }
     }
 
@@ -271,6 +275,7 @@ impl Engine {
         options: &PassOptions<'_>,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
+        self.keep_time(ports.clock)?;
         self.recover(ports)?;
         (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
         self.look(ports, settings, look)?;
@@ -278,11 +283,12 @@ impl Engine {
         let left_out = planned.left_out;
         // What was set aside and is not due is nothing to do, and no reason to plan again. The planner knows an item by
         // the place that it has, an operation by the one that it is to get.
-        let now = ports.clock.now().whole_seconds();
+        let now = self.state.seconds(ports.clock.reading());
         let set_aside = &self.state.set_aside;
         let is_later = |operation: &Operation| {
-            let next = set_aside.get(&operation.path).and_then(|aside| aside.next_try);
-            !options.ignore_next_try && next.is_some_and(|next| next > now)
+            let aside = set_aside.get(&operation.path);
+            let waits = |aside: &SetAside| aside.next_try.is_some() && !aside.is_due(now);
+            !options.ignore_next_try && aside.is_some_and(waits)
         };
         planned.plan = planned.plan.without(&is_later);
         if !planned.plan.is_quiet() {
@@ -324,7 +330,7 @@ impl Engine {
         let here = here.map(|view| self.local = Some(view));
         drop(walk);
         if let Some(view) = there? {
-            self.saw_there(view, ports.clock.now().whole_seconds());
+            self.saw_there(view, self.state.seconds(ports.clock.reading()));
         }
         here
     }
@@ -335,7 +341,7 @@ impl Engine {
         let (Some(local), Some(_)) = (self.local.as_mut(), self.remote.as_ref()) else {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
-        let now = ports.clock.now().whole_seconds();
+        let now = self.state.seconds(ports.clock.reading());
         let settled = (options.is_settled_here)();
         doubt(&mut local.tree, ports.clock);
         let recognition = match recognised(&self.state.base, local, ports, settings) {
@@ -349,7 +355,7 @@ impl Engine {
                 return Planned { plan, guard: self.state.guard.clone(), left_out: true };
             }
         };
-        let mut plan = self.planned(settings, options, &recognition, ports.disk.folds_case(), now);
+        let mut plan = self.planned(settings, options, &recognition, ports);
         let whole = plan.operations.len();
         if !settled {
             plan = plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
@@ -369,9 +375,9 @@ impl Engine {
         settings: &Settings,
         options: &PassOptions<'_>,
         recognition: &Recognition,
-        local_folds_case: bool,
-        now: i64,
+        ports: &Ports<'_>,
     ) -> Plan {
+        let now = self.state.seconds(ports.clock.reading());
         let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Plan::default() };
         let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
@@ -379,8 +385,7 @@ impl Engine {
             let set_aside = &self.state.set_aside;
             // An item that is only on iCloud is known here by the name that it would get.
             let item = set_aside.get(path).or_else(|| set_aside.get(&*path.composed()));
-            let is_later = !options.ignore_next_try
-                && item.is_some_and(|item| item.next_try.is_none_or(|next| next > now));
+            let is_later = !options.ignore_next_try && item.is_some_and(|item| !item.is_due(now));
             is_later || self.skipped.holds(path, remote)
         };
         let policy = Policy {
@@ -396,8 +401,9 @@ impl Engine {
             is_waiting: &is_waiting,
             local_only: &self.state.local_only,
             conflict_mark: options.conflict_mark,
-            local_folds_case,
-            recent_since: now.saturating_sub(RECENT_SECONDS),
+            local_folds_case: ports.disk.folds_case(),
+            // Files bear the wall clock's times.
+            recent_since: ports.clock.now().whole_seconds().saturating_sub(RECENT_SECONDS),
         };
         let mut plan = plan(&self.state.base, local, remote, recognition, &policy);
         plan.notes.extend(self.skipped.notes(&self.state.base, local, remote));
@@ -437,7 +443,7 @@ impl Engine {
             should_yield: options.should_yield,
             ..ExecuteOptions::new(&conflict, &junk)
         };
-        self.clear_set_aside(&plan, options, ports.clock.now().whole_seconds())?;
+        self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;
         let mut store =
             Recorder { inner: &mut *self.store, view: self.remote.as_mut(), forgotten: Vec::new() };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);

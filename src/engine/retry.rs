@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::model::SetAside;
+
 /// The wait before try number `attempt` (0 for the first repetition): exponential with full jitter.
 ///
 /// `chance` lies in `[0, 1)`; the wait lies between nothing and `first · 2^attempt`, at most `most`.
@@ -13,8 +15,8 @@ pub fn backoff(attempt: u32, first: Duration, most: Duration, chance: f64) -> Du
 /// Seconds until a set-aside item is tried again after its `attempts`-th failure (1 for the first):
 /// a minute, doubling to six hours.
 pub fn aside_seconds(attempts: u32) -> i64 {
-    const LONGEST: i64 = 6 * 3600;
-    60i64.checked_shl(attempts.saturating_sub(1).min(16)).map_or(LONGEST, |wait| wait.min(LONGEST))
+    let most = SetAside::LONGEST_WAIT;
+    60i64.checked_shl(attempts.saturating_sub(1).min(16)).map_or(most, |wait| wait.min(most))
 }
 
 #[cfg(test)]

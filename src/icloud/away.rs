@@ -4,7 +4,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::engine::ports::RemoteError;
-use crate::model::DiskTime;
 
 /// Watches how calls fare. Without a patience it never gives up before they do.
 pub(super) struct Reach {
@@ -14,14 +13,14 @@ pub(super) struct Reach {
 
 #[derive(Default)]
 struct State {
-    /// Since when no call succeeded, and why the last one did not.
-    failing: Option<(DiskTime, String)>,
+    /// Since when no call succeeded, by the time since the boot, and why the last one did not.
+    failing: Option<(Duration, String)>,
     /// Nobody is asked any more until somebody tries.
     away: bool,
     /// Calls use up their own retries for now.
     patient: bool,
-    /// When the service wants to be asked again.
-    rest: Option<DiskTime>,
+    /// When the service wants to be asked again, by the time since the boot.
+    rest: Option<Duration>,
 }
 
 impl Reach {
@@ -65,17 +64,16 @@ impl Reach {
     }
 
     /// It did not: no connection, no whole answer, or one that means all of it; `asked` is how long it wants to be left
-    /// alone. Whether the call may be repeated after a wait; no when everybody had better wait together.
-    pub fn failed(&self, now: DiskTime, why: &str, asked: Option<Duration>) -> Result<(), RemoteError> {
+    /// alone. Whether the call may be repeated after a wait; no when everybody had better wait together. `now` is the time since the boot.
+    pub fn failed(&self, now: Duration, why: &str, asked: Option<Duration>) -> Result<(), RemoteError> {
         let mut state = self.lock();
         let since = state.failing.as_ref().map_or(now, |(since, _)| *since);
         state.failing = Some((since, why.to_owned()));
         let Some(patience) = self.patience.filter(|_| !state.patient) else { return Ok(()) };
         if let Some(asked) = asked {
-            let until = DiskTime(now.0.saturating_add(nanoseconds(asked)));
-            state.rest = state.rest.max(Some(until));
+            state.rest = state.rest.max(Some(now.saturating_add(asked)));
         }
-        let long = now.0.saturating_sub(since.0) >= nanoseconds(patience);
+        let long = now.saturating_sub(since) >= patience;
         if long || asked.is_some_and(|asked| asked > patience) {
             state.away = true;
             return Err(state.error());
@@ -92,10 +90,10 @@ impl Reach {
         state.patient = patient;
     }
 
-    /// How long from `now` on the service wants to be left alone.
-    pub fn rest(&self, now: DiskTime) -> Option<Duration> {
-        let left = self.lock().rest?.0.saturating_sub(now.0);
-        u64::try_from(left).ok().filter(|left| *left > 0).map(Duration::from_nanos)
+    /// How long from `now` on, a time since the boot, the service wants to be left alone.
+    pub fn rest(&self, now: Duration) -> Option<Duration> {
+        let left = self.lock().rest?.saturating_sub(now);
+        (!left.is_zero()).then_some(left)
     }
 }
 
@@ -105,18 +103,14 @@ impl State {
     }
 }
 
-fn nanoseconds(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const PATIENCE: Duration = Duration::from_secs(10);
 
-    fn at(seconds: i64) -> DiskTime {
-        DiskTime::new(seconds, 0)
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
     }
 
     #[test]

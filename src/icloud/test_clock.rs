@@ -32,6 +32,14 @@ impl Clock for TestClock {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
+    fn uptime(&self) -> Duration {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.iter().sum()
+    }
+
+    fn boot(&self) -> u64 {
+        1
+    }
+
     fn pause(&self, time: Duration) -> Result<(), Stopped> {
         if self.stopped {
             return Err(Stopped);

@@ -148,10 +148,10 @@ pub struct BaseEntry {
     pub racy: bool,
     /// Signature of the agreed content; `None` for folders.
     pub signature: Option<Signature>,
-    /// The side on which a person created it, and when we first saw it there, in Unix seconds (`docs/sync.md` §8,
+    /// The side on which a person created it, and when we first saw it there, in lived seconds (`docs/sync.md` §8,
     /// many deletions); `None` where nobody knows.
     pub created_on: Option<(super::Side, i64)>,
-    /// When our own write to iCloud was answered, in Unix seconds; listings that contradict it soon
+    /// When our own write to iCloud was answered, in lived seconds; listings that contradict it soon
     /// after are settled by a look-up (`docs/sync.md` §7).
     pub written_at: Option<i64>,
 }

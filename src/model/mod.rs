@@ -6,6 +6,7 @@
 pub mod entry;
 pub mod filter;
 pub mod id;
+pub mod lived;
 pub mod name;
 pub mod path;
 pub mod state;
@@ -17,6 +18,7 @@ pub use entry::{
     Signature,
 };
 pub use id::{Etag, ItemId, Zone};
+pub use lived::{LivedTime, Reading};
 pub use path::{PathError, RelPath};
 pub use state::{Change, Intent, Owner, SetAside, Side, State};
 pub use time::{DiskTime, ServerTime};

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::name::aside_name;
-use super::{BaseEntry, BaseTree, Etag, ItemId, LocalStamp, Presence, RelPath, Signature};
+use super::{
+    BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
+};
 
 /// One of the two sides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -109,10 +111,21 @@ pub struct SetAside {
     pub reason: String,
     /// How often it was tried.
     pub attempts: u32,
-    /// When it is tried again, in Unix seconds; `None` when only a change of the item can help.
+    /// When it is tried again, in lived seconds; `None` when only a change of the item can help.
     pub next_try: Option<i64>,
-    /// When it was first set aside, in Unix seconds.
+    /// When it was first set aside, in lived seconds.
     pub since: i64,
+}
+
+impl SetAside {
+    /// The longest that an item waits for its next try, in seconds.
+    pub const LONGEST_WAIT: i64 = 6 * 3600;
+
+    /// Whether its next try has come at `now` (lived seconds). One that lies further away than any wait is from another
+    /// clock, and has come too.
+    pub fn is_due(&self, now: i64) -> bool {
+        self.next_try.is_some_and(|next| next <= now || next.saturating_sub(now) > Self::LONGEST_WAIT)
+    }
 }
 
 /// A deletion that waits for a person, or that counted for the guard.
@@ -124,7 +137,7 @@ pub struct Deletion {
     pub id: String,
     /// The path that the owner knows.
     pub path: String,
-    /// When it was held, or carried out, in Unix seconds.
+    /// When it was held, in lived seconds.
     pub at: i64,
 }
 
@@ -133,7 +146,7 @@ pub struct Deletion {
 pub struct CarriedOut {
     /// The side on which they were.
     pub on: Side,
-    /// When, in Unix seconds.
+    /// When, in lived seconds.
     pub at: i64,
     /// How many.
     #[serde(default = "one")]
@@ -164,7 +177,7 @@ pub struct GuardState {
     pub verdict: Option<Verdict>,
     /// Deletions carried out within the last 24 hours, oldest first.
     pub recent: Vec<CarriedOut>,
-    /// Unix seconds of each replacement on iCloud within the last hour.
+    /// Lived seconds of each replacement on iCloud within the last hour.
     pub overwrites: Vec<i64>,
 }
 
@@ -221,6 +234,8 @@ pub struct State {
     pub calibration: Calibration,
     /// When the last pass that found both sides equal ended, in Unix seconds.
     pub last_sync: Option<i64>,
+    /// The time that this state has lived through; `None` until it was first looked at the clock.
+    pub time: Option<LivedTime>,
 }
 
 /// One change of the stored state. Changes of one group become durable together or not at all.
@@ -253,6 +268,8 @@ pub enum Change {
     Calibration(Calibration),
     /// Both sides were equal at that time (Unix seconds).
     Synced(i64),
+    /// The time that was lived through.
+    Time(LivedTime),
 }
 
 impl State {
@@ -267,7 +284,20 @@ impl State {
             guard: GuardState::default(),
             calibration: Calibration::default(),
             last_sync: None,
+            time: None,
         }
+    }
+
+    /// The seconds that this state has lived through: every time that it stores, but for that of the last sync, is one of
+    /// those. A state that is not old enough to know goes by the wall clock.
+    pub fn seconds(&self, now: Reading) -> i64 {
+        self.time.as_ref().map_or(now.wall, |time| time.seconds(now))
+    }
+
+    /// What the wall clock shows, or showed, in Unix seconds, when so many seconds have been lived through.
+    pub fn shown(&self, seconds: i64) -> i64 {
+        let ahead = self.time.as_ref().map_or(0, |time| time.wall.saturating_sub(time.lived));
+        seconds.saturating_add(ahead)
     }
 
     /// Applies one change. What cannot apply (a parent that is not in the base) changes nothing
@@ -280,6 +310,7 @@ impl State {
                 *self = Self {
                     owner: Some(owner.clone()),
                     base: Arc::new(BaseTree::new(BaseEntry::root(root))),
+                    time: self.time.take(),
                     ..Self::empty()
                 };
             }
@@ -301,6 +332,7 @@ impl State {
             Change::Guard(guard) => self.guard = guard.clone(),
             Change::Calibration(calibration) => self.calibration = *calibration,
             Change::Synced(at) => self.last_sync = Some(*at),
+            Change::Time(time) => self.time = Some(time.clone()),
         }
         true
     }

@@ -191,7 +191,7 @@ impl Tracker {
         let tried = stored.set_aside.iter().map(|(path, item)| SetAsideItem {
             path: path.to_string(),
             reason: safe(&item.reason),
-            next_try: item.next_try.map(when),
+            next_try: item.next_try.map(|at| when(stored.shown(at))),
         });
         let unfit = self.unfit.iter().filter(|(path, _)| !stored.set_aside.contains_key(path));
         let unfit = unfit.map(|(path, reason)| SetAsideItem {

@@ -32,6 +32,7 @@ pub(super) mod meta {
     pub const GUARD: &str = "guard";
     pub const CALIBRATION: &str = "calibration";
     pub const SYNCED: &str = "last_sync";
+    pub const TIME: &str = "time";
 }
 
 /// The key of a record whose key is a text.

@@ -1,6 +1,7 @@
 //! The integration tests: one binary.
 
 mod cli;
+mod clocks;
 mod config;
 mod drive;
 mod e2e;

@@ -25,6 +25,14 @@ impl Clock for Hand {
         DiskTime(self.0.load(Ordering::Relaxed))
     }
 
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    fn boot(&self) -> u64 {
+        1
+    }
+
     fn pause(&self, _: Duration) -> Result<(), Stopped> {
         Ok(())
     }

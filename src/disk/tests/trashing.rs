@@ -1,10 +1,12 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use jiff::{Timestamp, ToSpan};
+use jiff::Timestamp;
 
 use super::*;
+use crate::disk::TrashItem;
 use crate::engine::ports::DiskError;
+use crate::model::{LivedTime, Reading};
 
 #[test]
 fn a_file_goes_to_the_trash_with_its_path() {
@@ -89,22 +91,59 @@ fn retention_takes_the_oldest_first_and_spares_the_protected() {
     aged(&drive, "2026-01-29 00-00-00+0000", "d", "0123456789");
     aged(&drive, "what somebody put here", "e", "0123456789");
     let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+    let age = |item: &TrashItem| now.as_second() - item.when.as_second();
     let left = || drive.trash().into_iter().map(|(at, _)| at).collect::<Vec<_>>();
     let order: Vec<_> =
         drive.disk.list_trash().unwrap().iter().map(|item| item.path.as_str().to_owned()).collect();
     assert_eq!(order, ["a", "f/b", "c", "d"]);
-    drive.disk.prune(now, 0, 0, &|_| false).unwrap();
+    drive.disk.prune(&age, 0, 0, &|_| false).unwrap();
     assert_eq!(left().len(), 4, "0 is without limit");
-    let pruned = drive.disk.prune(now, 30, 0, &|item| item.path == path("a")).unwrap();
+    let pruned = drive.disk.prune(&age, 30, 0, &|item| item.path == path("a")).unwrap();
     assert_eq!(pruned.files, 0);
-    let pruned = drive.disk.prune(now, 30, 0, &|_| false).unwrap();
+    let pruned = drive.disk.prune(&age, 30, 0, &|_| false).unwrap();
     assert_eq!((pruned.files, pruned.bytes), (1, 10));
     assert_eq!(left(), ["c", "d", "f/b"]);
-    let pruned = drive.disk.prune(now, 30, 15, &|item| item.path == path("f/b")).unwrap();
+    let pruned = drive.disk.prune(&age, 30, 15, &|item| item.path == path("f/b")).unwrap();
     assert_eq!((pruned.files, left()), (2, vec!["f/b".to_owned()]));
-    drive.disk.prune(now + 2000.hours(), 1, 0, &|_| false).unwrap();
+    drive.disk.prune(&|item| age(item) + 2000 * 3600, 1, 0, &|_| false).unwrap();
     let slots: Vec<_> = fs::read_dir(drive.full(".icloudds/trash")).unwrap().collect();
     assert_eq!(slots.len(), 1, "empty slots go, foreign things stay: {slots:?}");
+}
+
+#[test]
+fn what_was_overwritten_within_a_day_never_goes_for_want_of_room() {
+    let drive = Drive::new();
+    aged(&drive, "2026-01-30 00-00-00+0000", "old", "0123456789");
+    for number in 0..60 {
+        aged(&drive, "2026-01-31 23-50-00+0000", &format!("f{number}"), "0123456789");
+    }
+    let now: Timestamp = "2026-02-01T00:00:00Z".parse().unwrap();
+    let age = |item: &TrashItem| now.as_second() - item.when.as_second();
+    let pruned = drive.disk.prune(&age, 30, 15, &|_| false).unwrap();
+    assert_eq!((pruned.files, drive.trash().len()), (1, 60), "only what is older than a day");
+    let later = |item: &TrashItem| age(item) + 24 * 3600;
+    let pruned = drive.disk.prune(&later, 30, 15, &|_| false).unwrap();
+    assert_eq!((pruned.files, drive.trash().len()), (59, 1));
+}
+
+#[test]
+fn a_board_that_boots_in_1970_keeps_its_trash_when_it_gets_the_right_time() {
+    let drive = Drive::new();
+    aged(&drive, "1970-01-01 00-10-00+0000", "gone.txt", "0123456789");
+    let reading = |wall, uptime| Reading { wall, boot: 1, uptime };
+    let right = 1_800_000_000;
+    let time = LivedTime::begin(reading(300, 20)).at(reading(900, 620)).at(reading(right, 630));
+    let prune = |days: i64| {
+        let now = reading(right + days * 86_400, 630 + days * 86_400);
+        let age = |item: &TrashItem| time.least_age(item.when.as_second(), now);
+        drive.disk.prune(&age, 30, 5, &|_| false).unwrap().files
+    };
+    assert_eq!((prune(0), drive.trash().len()), (0, 1));
+    // Without the limit of size, whose day is over, it would stay for the whole thirty.
+    let age =
+        |item: &TrashItem| time.least_age(item.when.as_second(), reading(right + 29 * 86_400, 29 * 86_400));
+    assert_eq!(drive.disk.prune(&age, 30, 0, &|_| false).unwrap().files, 0);
+    assert_eq!((prune(31), drive.trash().len()), (1, 0));
 }
 
 #[test]

@@ -31,7 +31,7 @@ impl<'a> Lane<'a> {
     pub(super) fn alone(&mut self) {
         let context = self.context();
         while self.goes_on() {
-            let due = self.schedule.wake(self.ports.clock.now());
+            let due = self.schedule.wake(self.ports.clock.uptime());
             if self.outcome.cut_short {
                 match self.next_on_lane() {
                     Some(index) => self.lane_step(index),
@@ -79,7 +79,7 @@ impl<'a> Lane<'a> {
                     under_way -= 1;
                     self.arrive(index, result);
                 }
-                let due = self.schedule.wake(self.ports.clock.now());
+                let due = self.schedule.wake(self.ports.clock.uptime());
                 // Nobody else sends, so a channel that is not full takes a group at once.
                 while self.outcome.ended.is_none() && !self.outcome.cut_short && !job_sender.is_full() {
                     let Some(jobs) = self.next_group(workers) else { break };

@@ -185,13 +185,13 @@ impl Lane<'_> {
         let racy = local.racy || is_racy(&local.stamp, now);
         let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: None };
         let agreed = BaseEntry {
-            written_at: Some(now.whole_seconds()),
+            written_at: Some(self.ledger.now_seconds()),
             ..self.agreed(operation.reason, &remote, &here)
         };
         self.ensure_durable(&remote.id, local);
         self.added_into(parent, &remote.id);
         self.ledger.put(parent, agreed)?;
-        self.seen_alive.insert(remote.id.clone(), now.whole_seconds());
+        self.seen_alive.insert(remote.id.clone(), self.ledger.now_seconds());
         self.made.insert(index, remote.id);
         self.outcome.counts.folders_remote += 1;
         self.told(effect(operation, EffectKind::MakeFolder, None));

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::operation::{Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen};
 use crate::engine::ports::{RemoteError, Store};
 use crate::engine::retry;
-use crate::model::{Change, DiskTime, ItemId, LocalStamp, RelPath, SetAside, State};
+use crate::model::{Change, ItemId, LocalStamp, RelPath, SetAside, State};
 
 use super::ledger::Ledger;
 use super::remove::Doomed;
@@ -42,7 +42,7 @@ pub(super) enum Step {
 
 struct Tries {
     count: u32,
-    since: DiskTime,
+    since: Duration,
 }
 
 /// The lane.
@@ -54,7 +54,7 @@ pub(super) struct Lane<'a> {
     pub(super) versions: Versions,
     /// Folders that operations of this plan made on iCloud.
     pub(super) made: HashMap<usize, ItemId>,
-    /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
+    /// Folders on iCloud that were seen outside the trash, and when, in lived seconds.
     pub(super) seen_alive: HashMap<ItemId, i64>,
     /// What went into folders on iCloud since they were seen outside the trash.
     pub(super) added_to: BTreeMap<ItemId, Vec<ItemId>>,
@@ -159,7 +159,7 @@ impl<'a> Lane<'a> {
         let now = self.ledger.now_seconds();
         for (index, operation) in self.plan.operations.iter().enumerate() {
             let aside = self.ledger.state().set_aside.get(&operation.path);
-            let not_due = aside.and_then(|aside| aside.next_try).is_some_and(|next| next > now);
+            let not_due = aside.is_some_and(|aside| aside.next_try.is_some() && !aside.is_due(now));
             if not_due && !self.schedule.is_over(index) {
                 self.outcome.waiting += 1 + self.schedule.failed(index).len() as u64;
             }
@@ -331,18 +331,18 @@ impl<'a> Lane<'a> {
 
     /// Tries again in this pass while the item's budget lasts.
     fn again(&mut self, index: usize, path: RelPath, why: String, after: Option<Duration>) {
-        let now = self.ports.clock.now();
+        let now = self.ports.clock.uptime();
         let tries = self.tries.entry(index).or_insert(Tries { count: 0, since: now });
         let wait = retry::backoff(tries.count, FIRST_WAIT, LONGEST_WAIT, self.ports.clock.unit_random())
             .max(after.unwrap_or_default());
         tries.count += 1;
-        let spent = Duration::from_nanos(u64::try_from(now.0.saturating_sub(tries.since.0)).unwrap_or(0));
+        let spent = now.saturating_sub(tries.since);
         if spent.saturating_add(wait) > self.options.retry_budget {
             self.set_aside(index, path, why, after);
             return self.tell_progress();
         }
         let class = if self.arrived.contains_key(&index) { Class::Lane } else { self.class_now(index) };
-        self.schedule.delay(index, class, plus(now, wait));
+        self.schedule.delay(index, class, now.saturating_add(wait));
         self.emit(&Event::Retry { path, why, wait });
     }
 
@@ -353,7 +353,8 @@ impl<'a> Lane<'a> {
         let before = self.ledger.state().set_aside.get(&path);
         let attempts = before.map_or(0, |before| before.attempts).saturating_add(1);
         let wished = after.map_or(0, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
-        let next_try = Some(now.saturating_add(retry::aside_seconds(attempts).max(wished)));
+        let wait = retry::aside_seconds(attempts).max(wished).min(SetAside::LONGEST_WAIT);
+        let next_try = Some(now.saturating_add(wait));
         let since = before.map_or(now, |before| before.since);
         let aside = SetAside { reason: reason.clone(), attempts, next_try, since };
         self.ledger.push(Change::SetAside(path.clone(), Some(aside)));
@@ -387,11 +388,12 @@ impl<'a> Lane<'a> {
         }
     }
 
-    pub(super) fn until(&self, due: DiskTime) -> Duration {
-        Duration::from_nanos(u64::try_from(due.0.saturating_sub(self.ports.clock.now().0)).unwrap_or(0))
+    /// How long it is, from now, until the machine has been up for `due`.
+    pub(super) fn until(&self, due: Duration) -> Duration {
+        due.saturating_sub(self.ports.clock.uptime())
     }
 
-    pub(super) fn wait_until(&mut self, due: DiskTime) {
+    pub(super) fn wait_until(&mut self, due: Duration) {
         let result = self.ledger.flush();
         self.stored(result);
         if self.outcome.ended.is_some() {
@@ -431,11 +433,6 @@ impl<'a> Lane<'a> {
 
 fn undecided() -> StepFailure {
     StepFailure::Aside("it differs on both sides, and nothing decides between the versions".into())
-}
-
-/// A point of time some while later.
-fn plus(time: DiskTime, wait: Duration) -> DiskTime {
-    DiskTime(time.0.saturating_add(i64::try_from(wait.as_nanos()).unwrap_or(i64::MAX)))
 }
 
 /// The remote version that an operation's content is of.

@@ -9,9 +9,7 @@ use std::time::Duration;
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, Store};
 use crate::model::state::{Calibration, CarriedOut, succeed};
-use crate::model::{
-    BaseEntry, Change, DiskTime, Identity, Intent, ItemId, LocalStamp, Node, RelPath, Side, State,
-};
+use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
 
 use super::report::{End, StepFailure};
 
@@ -33,7 +31,8 @@ pub(super) struct Ledger<'a> {
     written: HashSet<ItemId>,
     /// What `changes` say of base items: `None` for those that go.
     overlay: HashMap<ItemId, Option<(ItemId, BaseEntry)>>,
-    since: Option<DiskTime>,
+    /// When the first of `changes` came, by the time since the boot.
+    since: Option<Duration>,
     calibration: Option<Calibration>,
     deletions: Vec<CarriedOut>,
     /// Ids whose deletion a person approved, which does not count again.
@@ -297,13 +296,13 @@ impl<'a> Ledger<'a> {
         self.overwrites.push(now);
     }
 
-    /// Unix seconds.
+    /// The seconds that the state has lived through.
     pub(super) fn now_seconds(&self) -> i64 {
-        self.clock.now().whole_seconds()
+        self.state.seconds(self.clock.reading())
     }
 
     fn started(&mut self) {
-        let now = self.clock.now();
+        let now = self.clock.uptime();
         self.since.get_or_insert(now);
     }
 
@@ -314,8 +313,7 @@ impl<'a> Ledger<'a> {
     /// As [`Ledger::flush`].
     pub(super) fn flush_if_due(&mut self) -> Result<(), StepFailure> {
         let Some(since) = self.since else { return Ok(()) };
-        let age = self.clock.now().0.saturating_sub(since.0);
-        let old = u128::try_from(age).is_ok_and(|age| age >= self.most_age.as_nanos());
+        let old = self.clock.uptime().saturating_sub(since) >= self.most_age;
         if old || self.changes.len() >= self.most_items { self.flush() } else { Ok(()) }
     }
 
@@ -377,6 +375,7 @@ impl<'a> Ledger<'a> {
         if changes.is_empty() {
             return Ok(());
         }
+        changes.extend(self.state.time.as_ref().map(|time| Change::Time(time.at(self.clock.reading()))));
         self.store.commit(&changes).map_err(|error| {
             self.lost = true;
             StepFailure::End(End::Store(error))

@@ -1,9 +1,9 @@
 //! Which operation may run next: in plan order, after those it builds on, or when its next try is due.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use crate::engine::operation::{Action, Conflict, Operation};
-use crate::model::DiskTime;
 
 /// Where an operation runs first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,8 @@ pub(super) struct Schedule {
     lane: BTreeSet<usize>,
     fetch: BTreeSet<usize>,
     stage: BTreeSet<usize>,
-    delayed: BTreeSet<(DiskTime, usize, u8)>,
+    /// By the time since the boot at which they are due.
+    delayed: BTreeSet<(Duration, usize, u8)>,
 }
 
 impl Schedule {
@@ -138,13 +139,13 @@ impl Schedule {
             .min_by_key(|(index, _)| *index)
     }
 
-    /// Queues an operation again at a time.
-    pub(super) fn delay(&mut self, index: usize, class: Class, due: DiskTime) {
+    /// Queues an operation again at a time since the boot.
+    pub(super) fn delay(&mut self, index: usize, class: Class, due: Duration) {
         self.delayed.insert((due, index, class as u8));
     }
 
     /// Queues what is due by now and returns when the next one is.
-    pub(super) fn wake(&mut self, now: DiskTime) -> Option<DiskTime> {
+    pub(super) fn wake(&mut self, now: Duration) -> Option<Duration> {
         while let Some((due, index, class)) = self.delayed.first().copied() {
             if due > now {
                 return Some(due);

@@ -229,7 +229,7 @@ impl Context<'_> {
         };
         let mut repeated = false;
         loop {
-            let began = self.ports.clock.now();
+            let began = self.ports.clock.uptime();
             let content = self.fetch_once(job, remote, offer, repeated)?;
             let wrong =
                 !content.package && offer.signature.is_some_and(|told| told != content.ready.signature);
@@ -244,8 +244,7 @@ impl Context<'_> {
                 repeated = true;
                 continue;
             }
-            let took = self.ports.clock.now().0.saturating_sub(began.0);
-            if u128::try_from(took).is_ok_and(|took| took >= LONG_FETCH.as_nanos()) {
+            if self.ports.clock.uptime().saturating_sub(began) >= LONG_FETCH {
                 let now = verified_calls::only(self.ports.remote.offers(std::slice::from_ref(&remote.id)))?;
                 if now.etag != remote.etag {
                     self.ports.disk.discard(&content.ready);

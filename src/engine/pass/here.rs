@@ -71,6 +71,7 @@ impl Engine {
         options: &PassOptions<'_>,
         events: &mut dyn FnMut(&Event),
     ) -> Result<HereReport, PassError> {
+        self.keep_time(clock)?;
         let ports = Ports { remote: &Away, disk, clock };
         (options.on_phase)(Phase::Looking(false));
         let known = self.local.take();

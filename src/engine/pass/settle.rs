@@ -79,7 +79,7 @@ impl Engine {
                 || self.state.base.find(path).is_some()
         };
         let settled = |(path, item): &(&RelPath, &SetAside)| {
-            let waits = !options.ignore_next_try && item.next_try.is_none_or(|next| next > now);
+            let waits = !options.ignore_next_try && !item.is_due(now);
             !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
         };
         let changes: Vec<_> =

@@ -6,13 +6,14 @@ use super::{Engine, PassError, Settings};
 use crate::engine::observe::remote::{Scope, observe_remote};
 use crate::engine::ports::{Clock, Remote, RemoteError};
 use crate::engine::view::RemoteView;
-use crate::model::{BaseTree, Node, RelPath};
+use crate::model::{BaseTree, LivedTime, Node, RelPath};
 
 /// What a walk through iCloud starts from. It may run beside a pass that leaves iCloud alone, but never beside one that
 /// changes it: such a look would be older than the base.
 #[derive(Clone)]
 pub struct Walk {
     base: Arc<BaseTree>,
+    time: Option<LivedTime>,
     previous: Option<Arc<RemoteView>>,
 }
 
@@ -50,11 +51,13 @@ impl Walk {
         settings: &Settings,
     ) -> Result<RemoteView, PassError> {
         let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+        let now = clock.reading();
         let scope = Scope {
             root: self.base.get(Node::ROOT).id.clone(),
             root_is_library: settings.root_is_library,
             app_libraries: settings.app_libraries.clone(),
             may_skip: &may_skip,
+            now: self.time.as_ref().map_or(now.wall, |time| time.seconds(now)),
         };
         match observe_remote(remote, clock, &self.base, &scope, self.previous()) {
             Ok(view) => Ok(view),
@@ -71,10 +74,14 @@ impl Walk {
 impl Engine {
     /// What a walk through iCloud that begins now starts from.
     pub fn walk(&self) -> Walk {
-        Walk { base: Arc::clone(&self.state.base), previous: self.remote.clone() }
+        Walk {
+            base: Arc::clone(&self.state.base),
+            time: self.state.time.clone(),
+            previous: self.remote.clone(),
+        }
     }
 
-    /// Takes over what a walk saw, at `now` (Unix seconds).
+    /// Takes over what a walk saw, at `now` (lived seconds).
     pub fn saw_there(&mut self, view: RemoteView, now: i64) {
         self.remote = Some(Arc::new(view));
         self.settle_sizes(now);

@@ -17,7 +17,7 @@ pub use remote::{
     Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteItem, RemoteParent, Sink, Staged,
 };
 
-use crate::model::{Change, DiskTime};
+use crate::model::{Change, DiskTime, Reading};
 
 /// Why the state could not be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -46,10 +46,26 @@ pub struct Stopped;
 
 /// Time and chance, from outside.
 pub trait Clock: Sync {
-    /// Wall-clock time, nanoseconds since 1970.
+    /// Wall-clock time, nanoseconds since 1970. It may leap either way at any moment: it is for what the disk stamps, for
+    /// what is sent and for what people read, never for how long something takes.
     fn now(&self) -> DiskTime;
 
-    /// Waits that long.
+    /// Time since the machine booted, suspends included. It never goes back and never leaps.
+    fn uptime(&self) -> Duration;
+
+    /// Which boot that is; another number for each.
+    fn boot(&self) -> u64;
+
+    /// Both clocks in one moment.
+    fn reading(&self) -> Reading {
+        Reading {
+            wall: self.now().whole_seconds(),
+            boot: self.boot(),
+            uptime: i64::try_from(self.uptime().as_secs()).unwrap_or(i64::MAX),
+        }
+    }
+
+    /// Waits that long, by the clock of [`Clock::uptime`].
     ///
     /// # Errors
     ///

@@ -15,7 +15,6 @@ use crate::icloud::retry::{BUDGET, Backoff, Pace};
 use crate::icloud::service::{Root, Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::throttle::wait_asked;
-use crate::model::DiskTime;
 
 /// One authenticated call.
 #[derive(Clone, Debug)]
@@ -137,7 +136,7 @@ const SPURIOUS_ATTEMPTS: u32 = 3;
 /// Attempts while no connection can be made; the caller waits longer than a call should.
 const CONNECT_ATTEMPTS: u32 = 3;
 /// Access denied for so long is no throttling any more (§16.1).
-const DENIED_FOR_GOOD_SECS: i64 = 15 * 60;
+const DENIED_FOR_GOOD: Duration = Duration::from_secs(15 * 60);
 
 /// Why a call came to nothing.
 pub(super) enum Failure {
@@ -208,7 +207,7 @@ pub(super) struct Client {
     budget: Duration,
     pace: Pace,
     lane: Mutex<()>,
-    denied_since: Mutex<Option<DiskTime>>,
+    denied_since: Mutex<Option<Duration>>,
     /// Set once the drive has answered: from then on a plain 400 is no sign of a first use.
     pub has_answered: AtomicBool,
 }
@@ -312,7 +311,7 @@ impl Client {
                 Err(ServiceError::SignIn(error)) => return Err(sign_in_error(&error).into()),
                 Err(ServiceError::Http(HttpError::Resting { left })) => {
                     let error = HttpError::Resting { left };
-                    self.reach.failed(clock.now(), &error.to_string(), Some(left))?;
+                    self.reach.failed(clock.uptime(), &error.to_string(), Some(left))?;
                     if backoff.wait(clock, Some(left))? {
                         continue;
                     }
@@ -320,12 +319,12 @@ impl Client {
                 }
                 Err(ServiceError::Http(error)) if changes && !error.is_before_sending() => {
                     // What became of it is open, whatever this says of the service.
-                    drop(self.reach.failed(clock.now(), &error.to_string(), None));
+                    drop(self.reach.failed(clock.uptime(), &error.to_string(), None));
                     return Err(RemoteError::Uncertain(error.to_string()).into());
                 }
                 Err(ServiceError::Http(error)) => {
                     if error.is_transient() {
-                        self.reach.failed(clock.now(), &error.to_string(), None)?;
+                        self.reach.failed(clock.uptime(), &error.to_string(), None)?;
                     }
                     // Each attempt that timed out has taken minutes already.
                     let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
@@ -347,7 +346,7 @@ impl Client {
                         return Err(RemoteError::Uncertain(words).into());
                     }
                     None => {
-                        self.reach.failed(clock.now(), "its answers cannot be read", None)?;
+                        self.reach.failed(clock.uptime(), "its answers cannot be read", None)?;
                         if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS && backoff.wait(clock, None)? {
                             continue;
                         }
@@ -365,7 +364,7 @@ impl Client {
             let retry_after = self.api.rest().or(wait_asked(&answer));
             // A plain 500 is often about one item; the others mean the service.
             if matches!(verdict.class, Class::Throttled | Class::Failing) && answer.head.status != 500 {
-                let said = self.reach.failed(clock.now(), &verdict.words, retry_after);
+                let said = self.reach.failed(clock.uptime(), &verdict.words, retry_after);
                 // A change that may have been carried out must say so.
                 if !(changes && verdict.class == Class::Failing) {
                     said?;
@@ -406,10 +405,10 @@ impl Client {
 
     /// Tells the owner when access stays denied.
     fn check_denied(&self) -> Result<(), RemoteError> {
-        let now = self.clock.now();
+        let now = self.clock.uptime();
         let mut since = self.denied_since.lock().unwrap_or_else(PoisonError::into_inner);
         let first = *since.get_or_insert(now);
-        if now.whole_seconds().saturating_sub(first.whole_seconds()) < DENIED_FOR_GOOD_SECS {
+        if now.saturating_sub(first) < DENIED_FOR_GOOD {
             return Ok(());
         }
         Err(RemoteError::Account {

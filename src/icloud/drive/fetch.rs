@@ -96,7 +96,7 @@ impl ICloudDrive {
                     offer = self.renew(&offer, &mut job)?;
                 }
                 Outcome::Busy(status, retry_after) => {
-                    self.client.reach.failed(clock.now(), &format!("HTTP {status}"), retry_after)?;
+                    self.client.reach.failed(clock.uptime(), &format!("HTTP {status}"), retry_after)?;
                     if !backoff.wait(clock, retry_after)? {
                         let message = format!("the content server is busy: HTTP {status}");
                         return Err(RemoteError::Busy { message, retry_after });
@@ -108,7 +108,7 @@ impl ICloudDrive {
                 }
                 Outcome::Unreached(error) => {
                     if error.is_transient() {
-                        self.client.reach.failed(clock.now(), &error.to_string(), None)?;
+                        self.client.reach.failed(clock.uptime(), &error.to_string(), None)?;
                     }
                     failures += 1;
                     if !error.is_transient() || failures > 2 || !backoff.wait(clock, None)? {

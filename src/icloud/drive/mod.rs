@@ -134,7 +134,7 @@ impl ICloudDrive {
 
     /// How long the service wants to be left alone, when it said so in an answer that told it to be away.
     pub fn rest(&self) -> Option<Duration> {
-        self.client.reach.rest(self.client.clock.now())
+        self.client.reach.rest(self.client.clock.uptime())
     }
 }
 

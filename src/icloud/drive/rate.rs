@@ -4,24 +4,21 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::engine::ports::{Clock, Stopped};
-use crate::model::DiskTime;
 
-/// A longer debt than this can only come from a clock that was set back.
-const LONGEST_DEBT: i64 = 60_000_000_000;
 /// The largest piece that is moved between two looks at the clock.
 pub(super) const LARGEST_PIECE: usize = 64 << 10;
 
 /// A bucket that all transfers of one direction share.
 pub(super) struct Rate {
     bytes_per_second: u64,
-    /// When everything that was allowed so far will have been moved.
-    free_at: Mutex<DiskTime>,
+    /// When everything that was allowed so far will have been moved, by the time since the boot.
+    free_at: Mutex<Duration>,
 }
 
 impl Rate {
     /// `bytes_per_second` = 0 is no limit.
     pub fn new(bytes_per_second: u64) -> Self {
-        Self { bytes_per_second, free_at: Mutex::new(DiskTime(i64::MIN)) }
+        Self { bytes_per_second, free_at: Mutex::default() }
     }
 
     /// How much to move at once: about a tenth of a second's worth.
@@ -42,18 +39,16 @@ impl Rate {
             // A long transfer must notice that the program ends.
             return clock.pause(Duration::ZERO);
         }
-        let cost = (bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second)) as i64;
+        let cost = bytes as u128 * 1_000_000_000 / u128::from(self.bytes_per_second);
+        let cost = Duration::from_nanos(u64::try_from(cost).unwrap_or(u64::MAX));
         let wait = {
             let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
-            let now = clock.now().0;
-            let start = if free_at.0.saturating_sub(now) > LONGEST_DEBT { now } else { free_at.0.max(now) };
-            *free_at = DiskTime(start.saturating_add(cost));
+            let now = clock.uptime();
+            let start = (*free_at).max(now);
+            *free_at = start.saturating_add(cost);
             start.saturating_sub(now)
         };
-        match u64::try_from(wait) {
-            Ok(wait) if wait > 0 => clock.pause(Duration::from_nanos(wait)),
-            _ => Ok(()),
-        }
+        if wait.is_zero() { Ok(()) } else { clock.pause(wait) }
     }
 }
 

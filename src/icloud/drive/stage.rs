@@ -22,7 +22,7 @@ const REPEATABLE: u64 = 256 << 10;
 /// Attempts with a new slot each.
 const SLOT_ATTEMPTS: u32 = 3;
 /// Older staged content is not committed (open question 16).
-const OLDEST_SLOT_SECS: i64 = 3600;
+const OLDEST_SLOT_SECS: u64 = 3600;
 /// How long a folder that was just made may need before it can hold a file (§12.6).
 const PARENT_WAIT: Duration = Duration::from_secs(2);
 
@@ -59,7 +59,7 @@ impl ICloudDrive {
                 Err(refusal) => refusal,
             };
             if matches!(verdict.class, Class::Failing | Class::Throttled) {
-                self.client.reach.failed(self.client.clock.now(), &verdict.words, wait)?;
+                self.client.reach.failed(self.client.clock.uptime(), &verdict.words, wait)?;
             }
             let lasting = matches!(verdict.class, Class::Quota);
             let again = match verdict.class {
@@ -172,7 +172,7 @@ impl ICloudDrive {
             signature: stored.checksum.as_deref().and_then(signature),
             receipt: json!({
                 "data": stored.commit_data(size),
-                "staged_at": self.client.clock.now().whole_seconds(),
+                "staged_at": self.client.clock.uptime().as_secs(),
             }),
         })
     }
@@ -184,8 +184,8 @@ impl ICloudDrive {
             let words = "the content was staged in another zone than its folder's".to_owned();
             return Err(RemoteError::Damaged(words));
         }
-        let staged_at = commit.staged.receipt.get("staged_at").and_then(Value::as_i64).unwrap_or(0);
-        let now = self.client.clock.now().whole_seconds();
+        let staged_at = commit.staged.receipt.get("staged_at").and_then(Value::as_u64).unwrap_or(0);
+        let now = self.client.clock.uptime().as_secs();
         if now.saturating_sub(staged_at) > OLDEST_SLOT_SECS {
             return Err(RemoteError::Damaged(
                 "the content was staged too long ago; send it again".to_owned(),

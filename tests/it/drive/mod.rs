@@ -81,6 +81,14 @@ impl Clock for SimClock {
         DiskTime(i64::try_from(now.as_nanos()).unwrap())
     }
 
+    fn uptime(&self) -> Duration {
+        Duration::from_nanos(u64::try_from(self.now().0).unwrap())
+    }
+
+    fn boot(&self) -> u64 {
+        1
+    }
+
     fn pause(&self, time: Duration) -> Result<(), Stopped> {
         self.sim.advance(time);
         *self.ahead.lock().unwrap() += time;

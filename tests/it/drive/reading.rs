@@ -113,7 +113,8 @@ fn view_base(world: &World, paths: &[&str]) -> BaseTree {
 
 fn observe(world: &World, base: &BaseTree) -> icloudds::engine::view::RemoteView {
     let skip = |_: &RelPath| false;
-    let scope = Scope { root: root(), root_is_library: false, app_libraries: Vec::new(), may_skip: &skip };
+    let scope =
+        Scope { root: root(), root_is_library: false, app_libraries: Vec::new(), may_skip: &skip, now: 0 };
     observe_remote(&world.drive, &*world.clock, base, &scope, None).unwrap()
 }
 
@@ -309,7 +310,8 @@ fn an_empty_library_that_does_not_resolve_is_unknown_not_empty() {
     world.sim.drive().library("iCloud.md.obsidian", "Obsidian", false);
     let skip = |_: &RelPath| false;
     let libraries = vec!["Obsidian".to_owned()];
-    let scope = Scope { root: root(), root_is_library: false, app_libraries: libraries, may_skip: &skip };
+    let scope =
+        Scope { root: root(), root_is_library: false, app_libraries: libraries, may_skip: &skip, now: 0 };
     let base = BaseTree::new(BaseEntry::root(root()));
     let view = observe_remote(&world.drive, &*world.clock, &base, &scope, None).unwrap();
     let library = view.tree.find(&RelPath::parse("Obsidian").unwrap()).unwrap();

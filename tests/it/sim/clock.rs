@@ -1,6 +1,6 @@
-//! Virtual time: it stands still but for pauses and explicit steps.
+//! Virtual time: it stands still but for pauses and explicit steps. The wall clock may leap beside it.
 
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -12,10 +12,17 @@ use super::rng::Rng;
 
 /// When every world begins: in Unix seconds, a quarter past a second.
 pub const BEGIN: i64 = 1_800_000_000;
+const SECOND: i64 = 1_000_000_000;
 
 /// Time and chance from a seed.
 pub struct SimClock {
-    now: AtomicI64,
+    /// What time it is, whatever the wall clock shows, in nanoseconds since 1970.
+    truth: AtomicI64,
+    /// By how many nanoseconds the wall clock is ahead of it.
+    ahead: AtomicI64,
+    /// When the machine booted, as `truth`, and how often it did.
+    booted: AtomicI64,
+    boots: AtomicU64,
     stop: AtomicBool,
     chance: Mutex<Rng>,
     fuse: Arc<Fuse>,
@@ -24,8 +31,13 @@ pub struct SimClock {
 impl SimClock {
     /// A clock that shows [`BEGIN`].
     pub fn new(seed: u64, fuse: Arc<Fuse>) -> Self {
+        let begin = BEGIN * SECOND + 250_000_000;
         Self {
-            now: AtomicI64::new(BEGIN * 1_000_000_000 + 250_000_000),
+            truth: AtomicI64::new(begin),
+            ahead: AtomicI64::new(0),
+            // It has been up for an hour.
+            booted: AtomicI64::new(begin - 3600 * SECOND),
+            boots: AtomicU64::new(1),
             stop: AtomicBool::new(false),
             chance: Mutex::new(Rng::new(seed)),
             fuse,
@@ -35,7 +47,29 @@ impl SimClock {
     /// Lets time pass.
     pub fn advance(&self, time: Duration) {
         let nanos = i64::try_from(time.as_nanos()).unwrap_or(i64::MAX / 4);
-        self.now.fetch_add(nanos, Ordering::SeqCst);
+        self.truth.fetch_add(nanos, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock forwards, or back, by so many seconds.
+    pub fn leap(&self, seconds: i64) {
+        self.ahead.fetch_add(seconds * SECOND, Ordering::SeqCst);
+    }
+
+    /// Somebody sets the wall clock to that Unix time.
+    pub fn set(&self, seconds: i64) {
+        self.leap(seconds - self.seconds());
+    }
+
+    /// The machine is off for `time`, and boots.
+    pub fn reboot(&self, time: Duration) {
+        self.advance(time);
+        self.booted.store(self.truth.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.boots.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// What time it is, whatever the wall clock shows: what the service goes by.
+    pub fn truth(&self) -> DiskTime {
+        DiskTime(self.truth.load(Ordering::SeqCst))
     }
 
     /// Whether pauses end at once because the program is to stop.
@@ -43,7 +77,7 @@ impl SimClock {
         self.stop.store(stop, Ordering::SeqCst);
     }
 
-    /// The time in whole Unix seconds.
+    /// What the wall clock shows, in whole Unix seconds.
     pub fn seconds(&self) -> i64 {
         self.now().whole_seconds()
     }
@@ -51,7 +85,16 @@ impl SimClock {
 
 impl Clock for SimClock {
     fn now(&self) -> DiskTime {
-        DiskTime(self.now.load(Ordering::SeqCst))
+        DiskTime(self.truth.load(Ordering::SeqCst) + self.ahead.load(Ordering::SeqCst))
+    }
+
+    fn uptime(&self) -> Duration {
+        let nanos = self.truth.load(Ordering::SeqCst) - self.booted.load(Ordering::SeqCst);
+        Duration::from_nanos(u64::try_from(nanos).unwrap())
+    }
+
+    fn boot(&self) -> u64 {
+        self.boots.load(Ordering::SeqCst)
     }
 
     fn pause(&self, time: Duration) -> Result<(), Stopped> {

@@ -33,6 +33,8 @@ pub struct Scope<'a> {
     pub app_libraries: Vec<String>,
     /// Whether the folder of that path may stay unread with all it can hold.
     pub may_skip: &'a (dyn Fn(&RelPath) -> bool + 'a),
+    /// Now, in the seconds that the state has lived through: what tells how long ago own writes were.
+    pub now: i64,
 }
 
 /// Looks at everything in scope. `previous`, the last look, saves reading folders in full whose children all
@@ -60,7 +62,7 @@ pub fn observe_remote(
         other => other?,
     }
     walk.descend()?;
-    Settling::new(remote, clock, base, walk).settle()
+    Settling::new(remote, clock, base, walk, scope.now).settle()
 }
 
 /// Makes sure that the root hangs below the drive's root: a trashed folder can still be listed by its id.

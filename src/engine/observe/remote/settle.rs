@@ -37,8 +37,14 @@ pub(super) struct Settling<'a> {
 }
 
 impl<'a> Settling<'a> {
-    pub fn new(remote: &'a dyn Remote, clock: &'a dyn Clock, base: &'a BaseTree, walk: Walk<'a>) -> Self {
-        let now_secs = clock.now().whole_seconds();
+    /// `now_secs` in lived seconds.
+    pub fn new(
+        remote: &'a dyn Remote,
+        clock: &'a dyn Clock,
+        base: &'a BaseTree,
+        walk: Walk<'a>,
+        now_secs: i64,
+    ) -> Self {
         Self {
             remote,
             clock,

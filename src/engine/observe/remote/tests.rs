@@ -192,6 +192,12 @@ impl Clock for Still {
     fn now(&self) -> DiskTime {
         DiskTime::new(NOW, 0)
     }
+    fn uptime(&self) -> Duration {
+        Duration::ZERO
+    }
+    fn boot(&self) -> u64 {
+        1
+    }
     fn pause(&self, time: Duration) -> Result<(), Stopped> {
         self.0.lock().unwrap().push(time);
         Ok(())
@@ -230,7 +236,13 @@ fn written(base: &mut BaseTree, name: &str, etag: &str) {
 }
 
 fn scope(may_skip: &dyn Fn(&RelPath) -> bool) -> Scope<'_> {
-    Scope { root: ItemId::drive_root(), root_is_library: false, app_libraries: Vec::new(), may_skip }
+    Scope {
+        root: ItemId::drive_root(),
+        root_is_library: false,
+        app_libraries: Vec::new(),
+        may_skip,
+        now: NOW,
+    }
 }
 
 fn observe(fake: &Fake, base: &BaseTree) -> RemoteView {

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use icloudds::engine::ports::{Clock, RemoteError, RemoteItem, RemoteParent};
+use icloudds::engine::ports::{RemoteError, RemoteItem, RemoteParent};
 use icloudds::model::{FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone, name};
 
 use super::clock::SimClock;
@@ -193,7 +193,7 @@ impl SimDrive {
     }
 
     fn now(&self) -> i64 {
-        self.clock.now().0
+        self.clock.truth().0
     }
 }
 

@@ -1,0 +1,68 @@
+//! Noting what the clocks show, so that a wall clock that is set is noticed, and nothing else comes of it.
+
+use super::Engine;
+use crate::engine::ports::{Clock, StoreError};
+use crate::model::{Change, LivedTime};
+
+/// So much may pass, in seconds, until it is stored that it passed, where nothing else is stored.
+const NOTED_EVERY: i64 = 3600;
+
+impl Engine {
+    /// Notes what the clocks show: comes before whatever goes by the time. Where somebody set the wall clock since
+    /// the last time, that is logged, and the seconds are returned: positive where it was set forwards.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot; then nothing is noted.
+    pub fn keep_time(&mut self, clock: &dyn Clock) -> Result<Option<i64>, StoreError> {
+        let now = clock.reading();
+        let Some(known) = &self.state.time else {
+            // It is stored with the first thing that is.
+            self.state.time = Some(LivedTime::begin(now));
+            self.clocks = Some(now);
+            return Ok(None);
+        };
+        // What is stored goes on with each group, so that a leap in a pass does not show in it any more.
+        let leap = now.leap_since(self.clocks.replace(now).unwrap_or_else(|| known.reading()));
+        let noted = known.at(now);
+        let is_new = leap.is_some() || known.boot != now.boot;
+        if !is_new && noted.lived.saturating_sub(known.lived) < NOTED_EVERY {
+            return Ok(None);
+        }
+        if let Some(leap) = leap {
+            let way = if leap > 0 { "forwards" } else { "back" };
+            log::warn!(
+                seconds = leap;
+                "the system's clock was set {way} by {}: nothing is removed, and nothing waits, for that",
+                span_text(leap.unsigned_abs())
+            );
+        }
+        self.commit(&[Change::Time(noted)])?;
+        Ok(leap)
+    }
+}
+
+/// A span of time in words, in its largest unit.
+fn span_text(seconds: u64) -> String {
+    let units = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
+    let fits = units.into_iter().find(|(unit, _)| seconds >= unit * 2);
+    fits.map_or_else(|| format!("{seconds} seconds"), |(unit, name)| format!("{} {name}", seconds / unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_span_is_told_in_its_largest_unit() {
+        for (seconds, text) in [
+            (61, "61 seconds"),
+            (120, "2 minutes"),
+            (7199, "119 minutes"),
+            (86_400, "24 hours"),
+            (5 * 86_400 + 7, "5 days"),
+        ] {
+            assert_eq!(span_text(seconds), text);
+        }
+    }
+}
