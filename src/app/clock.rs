@@ -3,10 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::engine::ports::{Clock, Stopped};
-use crate::icloud::env::{Env, Stop, Wait};
+use crate::icloud::env::{Env, Stop, Wait, since_boot};
 use crate::model::DiskTime;
 
 /// The engine's clock; every wait ends at once when the program is to stop.
@@ -35,12 +33,6 @@ impl SystemClock {
     pub fn env(&self) -> Env {
         self.env.clone()
     }
-}
-
-fn since_boot() -> Duration {
-    let time = clock_gettime(ClockId::Boottime);
-    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
-    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanos)
 }
 
 /// The boot, from the kernel's name for it: a random UUID.

@@ -10,6 +10,7 @@ use super::AppError;
 use super::clock::SystemClock;
 use super::open::{Home, Opened, Purpose, conflict_mark, path_of, service};
 use crate::config::Config;
+use crate::control::Held;
 use crate::disk::{self, LocalDisk};
 use crate::engine::operation::NoteKind;
 use crate::engine::pass::{Look, PassOptions};
@@ -104,39 +105,42 @@ pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
     told.to_string()
 }
 
-/// `approve` without a daemon: the decision is stored, and the next pass carries it out.
+/// The deletions that the stored state holds.
 ///
 /// # Errors
 ///
 /// [`AppError::Locked`] beside a running instance, which is asked instead.
-pub fn approve(config: &Config, reject: bool) -> Result<(ExitCode, String), AppError> {
-    let mut home = Home::open(config)?;
-    let mut guard = home.engine.state.guard.clone();
-    if guard.held.is_empty() {
-        return Ok((ExitCode::Success, "no deletion is held\n".to_owned()));
-    }
-    let mut text = held_text(&home.engine.state);
-    guard.verdict = Some(if reject { Verdict::Rejected } else { Verdict::Approved });
-    home.engine.commit(&[Change::Guard(guard)])?;
-    text.push_str(if reject {
-        "rejected: the next pass restores them\n"
-    } else {
-        "approved: the next pass carries them out\n"
-    });
-    Ok((ExitCode::Success, text))
+pub fn held(config: &Config) -> Result<Held, AppError> {
+    let home = Home::open(config)?;
+    let guard = &home.engine.state.guard;
+    Ok(Held { deletions: guard.held.clone(), ..Held::of(guard, 0) })
 }
 
-/// The held deletions, one a line.
-pub fn held_text(state: &State) -> String {
-    let mut text = format!("{} deletions are held:\n", state.guard.held.len());
-    for held in &state.guard.held {
-        let side = match held.on {
-            Side::Local => "here",
-            Side::Remote => "on iCloud",
-        };
-        let _ = writeln!(text, "  {side}  {}", held.path);
+/// `approve` without a daemon: the decision on the list of that name is stored, and the next pass carries it out.
+///
+/// # Errors
+///
+/// [`AppError::Locked`] beside a running instance, and when another list is held by now.
+pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppError> {
+    let mut home = Home::open(config)?;
+    let mut guard = home.engine.state.guard.clone();
+    if guard.list_name() != list {
+        return Err(AppError::Refused {
+            message:
+                "what is held has changed since it was shown, so nothing was decided; look at it again with \
+                      `icloudds approve`"
+                    .to_owned(),
+            exit: ExitCode::Unfinished,
+        });
     }
-    text
+    let shown = guard.held.clone();
+    guard.decide(if reject { Verdict::Rejected } else { Verdict::Approved }, &shown);
+    home.engine.commit(&[Change::Guard(guard)])?;
+    Ok(if reject {
+        "rejected: the next pass restores them\n".to_owned()
+    } else {
+        "approved: the next pass carries them out\n".to_owned()
+    })
 }
 
 /// `why PATH` from the stored state.

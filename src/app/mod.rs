@@ -9,6 +9,7 @@ pub mod once;
 pub mod open;
 pub mod report;
 pub mod session;
+pub mod told;
 pub mod trash;
 
 use crate::disk::{LockError, OpenError};

@@ -1,16 +1,22 @@
 //! `once`: passes until one plans nothing and nothing is pending.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
+
 use super::AppError;
-use super::open::{Opened, conflict_mark};
+use super::open::{Opened, conflict_mark, root_path};
 use super::report::{Teller, tell_notes, tell_unsettled};
+use super::told::{counts, follow, left_alone, state_after};
 use super::trash::Kept;
+use crate::config::Config;
 use crate::engine::pass::{Look, PassError, PassOptions, Report};
 use crate::engine::ports::{Clock, RemoteError};
 use crate::exit::ExitCode;
-use crate::model::Change;
+use crate::model::{Change, State};
+use crate::status::{DaemonState, Facts, StatusDocument, Tracker, file};
 
 /// Passes beyond which a world that never comes to rest is left to the next run.
 const MOST_PASSES: u32 = 50;
@@ -20,89 +26,166 @@ const MOST_IDLE_PASSES: u32 = 3;
 /// How long a run waits before it tries again to settle what was cut short before.
 const SETTLING_PAUSE: Duration = Duration::from_secs(5);
 
-/// Syncs until nothing is left to do.
+/// A run that syncs until nothing is left to do, and what it tells.
+struct Once<'a> {
+    opened: &'a mut Opened,
+    tracker: Tracker,
+    told: BTreeSet<String>,
+}
+
+/// Syncs until nothing is left to do, and leaves behind what `status` tells of it.
 ///
 /// # Errors
 ///
 /// [`AppError`] when a pass could not come to its end.
 pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
-    let result = passes(opened);
-    prune(opened);
+    let tracker = Tracker::new(facts(&opened.config), opened.clock.now().whole_seconds());
+    let mut run = Once { opened, tracker, told: BTreeSet::new() };
+    let result = run.passes();
+    run.prune();
+    run.leave_status(result.as_ref().err());
     result
 }
 
-/// Removes from the local trash what the configuration does not keep, as a daemon does once a day.
-fn prune(opened: &Opened) {
-    let kept = Kept::of(&opened.home.engine.state);
-    if let Err(error) = kept.prune(&opened.disk, &opened.config.trash, opened.clock.reading()) {
-        log::warn!("{error}");
+/// Leaves behind, for `status`, that a run failed before it could begin. Beside another instance nothing is left: that one
+/// tells of itself.
+pub fn leave_failure(config: &Config, zone: &TimeZone, error: &AppError) {
+    if matches!(error, AppError::Locked(_) | AppError::State(_)) || error.exit_code() == ExitCode::Busy {
+        return;
+    }
+    let now = jiff::Timestamp::now().as_second();
+    let directory = &config.sync.state_directory;
+    let mut tracker = Tracker::new(facts(config), now);
+    tracker.set_state(state_after(error), now);
+    tracker.failed(error.to_string());
+    let new = tracker.document(&State::empty(), zone);
+    // What the run before left alone is so still, as far as anybody knows.
+    let document = match file::stored(directory) {
+        Ok(Some((known, _))) => StatusDocument {
+            state: new.state,
+            since: new.since,
+            in_sync: false,
+            last_error: new.last_error,
+            started: new.started,
+            ..known
+        },
+        _ => new,
+    };
+    store(directory, &document);
+}
+
+fn store(directory: &Path, document: &StatusDocument) {
+    if let Err(error) = file::store(directory, document) {
+        log::warn!("cannot write the status file: {error}");
     }
 }
 
-fn passes(opened: &mut Opened) -> Result<ExitCode, AppError> {
-    let mut told = BTreeSet::new();
-    let mut idle = 0;
-    for round in 1..=MOST_PASSES {
-        let report = match one_pass(opened, true, &mut told) {
-            // Only this run counts how often that was tried, and gives it up in the end.
-            Err(AppError::Pass(PassError::Remote(RemoteError::Busy { message, .. })))
-                if opened.home.engine.is_settling() =>
-            {
-                log::info!("{message}: trying again");
-                opened.clock.pause(SETTLING_PAUSE).map_err(|_| AppError::Remote(RemoteError::Stopped))?;
-                continue;
-            }
-            other => other?,
-        };
-        let done = report.outcome.counts;
-        let rests = report.rests();
-        if rests || (report.quiet && idle >= MOST_IDLE_PASSES) {
-            return conclude(opened, &report, rests);
-        }
-        let moved = done
-            != crate::engine::execute::Counts {
-                adopted: done.adopted,
-                set_aside: done.set_aside,
-                ..Default::default()
+fn facts(config: &Config) -> Facts {
+    Facts {
+        username: config.account.username.clone(),
+        directory: config.sync.directory.display().to_string(),
+        remote_root: root_path(config),
+        watch: String::new(),
+        pid: std::process::id(),
+    }
+}
+
+impl Once<'_> {
+    fn passes(&mut self) -> Result<ExitCode, AppError> {
+        let mut idle = 0;
+        for round in 1..=MOST_PASSES {
+            let report = match self.pass() {
+                // Only this run counts how often that was tried, and gives it up in the end.
+                Err(AppError::Pass(PassError::Remote(RemoteError::Busy { message, .. })))
+                    if self.opened.home.engine.is_settling() =>
+                {
+                    log::info!("{message}: trying again");
+                    let pause = self.opened.clock.pause(SETTLING_PAUSE);
+                    pause.map_err(|_| AppError::Remote(RemoteError::Stopped))?;
+                    continue;
+                }
+                other => other?,
             };
-        idle = if moved { 0 } else { idle + 1 };
-        if idle > MOST_IDLE_PASSES || round == MOST_PASSES {
-            return conclude(opened, &report, false);
+            let done = report.outcome.counts;
+            let rests = report.rests();
+            if rests || (report.quiet && idle >= MOST_IDLE_PASSES) {
+                return self.conclude(&report, rests);
+            }
+            let moved = done
+                != crate::engine::execute::Counts {
+                    adopted: done.adopted,
+                    set_aside: done.set_aside,
+                    ..Default::default()
+                };
+            idle = if moved { 0 } else { idle + 1 };
+            if idle > MOST_IDLE_PASSES || round == MOST_PASSES {
+                return self.conclude(&report, false);
+            }
+        }
+        Ok(ExitCode::Unfinished)
+    }
+
+    /// One whole pass, told as it goes.
+    fn pass(&mut self) -> Result<Report, AppError> {
+        let mark = conflict_mark(&self.opened.zone);
+        let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
+        let mut teller = Teller::default();
+        let clock = self.opened.clock.clone();
+        let tracker = &mut self.tracker;
+        let (engine, ports, settings) = self.opened.parts();
+        let report = engine.pass(&ports, settings, &Look::whole(), &options, &mut |event| {
+            teller.tell(event);
+            follow(tracker, event, clock.now().whole_seconds(), None);
+        })?;
+        teller.end(&report);
+        tell_notes(&report, &mut self.told);
+        self.tracker.passed();
+        self.tracker.last_pass_quiet = report.rests();
+        left_alone(&mut self.tracker, &report);
+        Ok(report)
+    }
+
+    fn conclude(&mut self, report: &Report, rests: bool) -> Result<ExitCode, AppError> {
+        let engine = &mut self.opened.home.engine;
+        let set_aside = engine.state.set_aside.len() + report.set_aside().count();
+        if rests && set_aside == 0 && report.held == 0 {
+            let now = self.opened.clock.now().whole_seconds();
+            engine.commit(&[Change::Synced(now)])?;
+            log::info!("in sync: both sides are equal");
+            return Ok(ExitCode::Success);
+        }
+        tell_unsettled(report);
+        log::warn!(set_aside, held = report.held; "finished, but not everything is in sync");
+        Ok(ExitCode::Unfinished)
+    }
+
+    /// Removes from the local trash what the configuration does not keep, as a daemon does once a day.
+    fn prune(&self) {
+        let opened = &self.opened;
+        let kept = Kept::of(&opened.home.engine.state);
+        if let Err(error) = kept.prune(&opened.disk, &opened.config.trash, opened.clock.reading()) {
+            log::warn!("{error}");
         }
     }
-    Ok(ExitCode::Unfinished)
-}
 
-/// One whole pass, told as it goes.
-///
-/// # Errors
-///
-/// [`AppError::Pass`].
-pub fn one_pass(
-    opened: &mut Opened,
-    by_person: bool,
-    told: &mut BTreeSet<String>,
-) -> Result<Report, AppError> {
-    let mark = conflict_mark(&opened.zone);
-    let options = PassOptions { ignore_next_try: by_person, ..PassOptions::new(&mark) };
-    let mut teller = Teller::default();
-    let (engine, ports, settings) = opened.parts();
-    let report = engine.pass(&ports, settings, &Look::whole(), &options, &mut |event| teller.tell(event))?;
-    teller.end(&report);
-    tell_notes(&report, told);
-    Ok(report)
-}
-
-fn conclude(opened: &mut Opened, report: &Report, rests: bool) -> Result<ExitCode, AppError> {
-    let engine = &mut opened.home.engine;
-    let set_aside = engine.state.set_aside.len() + report.set_aside().count();
-    if rests && set_aside == 0 && report.held == 0 {
-        let now = opened.clock.now().whole_seconds();
-        engine.commit(&[Change::Synced(now)])?;
-        log::info!("in sync: both sides are equal");
-        return Ok(ExitCode::Success);
+    /// Leaves behind how the run ended, for `status`.
+    fn leave_status(&mut self, failure: Option<&AppError>) {
+        let opened = &self.opened;
+        let engine = &opened.home.engine;
+        let holds = !engine.state.guard.held.is_empty();
+        let state = match failure {
+            Some(error) => state_after(error),
+            None if holds => DaemonState::Guarded,
+            None => DaemonState::Idle,
+        };
+        self.tracker.set_state(state, opened.clock.now().whole_seconds());
+        if let Some(error) = failure {
+            self.tracker.last_pass_quiet = false;
+            self.tracker.failed(error.to_string());
+        }
+        self.tracker.counts = counts(engine);
+        self.tracker.session_expires = opened.service.account().state().trust_expires;
+        let document = self.tracker.document(&engine.state, &opened.zone);
+        store(&opened.config.sync.state_directory, &document);
     }
-    tell_unsettled(report);
-    log::warn!(set_aside, held = report.held; "finished, but not everything is in sync");
-    Ok(ExitCode::Unfinished)
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::engine::execute::{Effect, EffectKind, Event, Progress};
-use crate::engine::operation::NoteKind;
+use crate::engine::operation::{NoteKind, Reason};
 use crate::engine::pass::Report;
 use crate::model::Side;
 
@@ -136,6 +136,9 @@ pub fn effect_text(effect: &Effect) -> String {
     };
     match (kind, other) {
         (EffectKind::Download, _) => format!("downloaded {path}"),
+        (EffectKind::Upload, _) if effect.reason == Reason::WentBack => {
+            format!("uploaded {path}: older than the version that it replaces, which is in Recently Deleted")
+        }
         (EffectKind::Upload, _) => format!("uploaded {path}"),
         (EffectKind::MakeFolder, _) => format!("made folder {on} {path}"),
         (EffectKind::Rename, Some(from)) => format!("renamed {on} {from} to {path}"),

@@ -54,10 +54,7 @@ pub enum Command {
     /// A full pass now.
     SyncNow,
     /// Decides on held deletions.
-    Approve {
-        /// Restores instead.
-        reject: bool,
-    },
+    Approve(Approve),
     /// Stops syncing.
     Pause,
     /// Starts syncing again.
@@ -88,6 +85,17 @@ pub enum LoginHow {
     Import(PathBuf),
     /// Give the session to this file; `-` is the standard output.
     Export(PathBuf),
+}
+
+/// How `approve` decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Approve {
+    /// Restores instead.
+    pub reject: bool,
+    /// Without a question.
+    pub yes: bool,
+    /// Shows all of them, and decides nothing.
+    pub list: bool,
 }
 
 /// What `code` is to do.
@@ -216,7 +224,7 @@ impl Command {
             Self::Health { .. } => "health",
             Self::Why { .. } => "why",
             Self::SyncNow => "sync-now",
-            Self::Approve { .. } => "approve",
+            Self::Approve(_) => "approve",
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Trash(_) => "trash",
@@ -316,7 +324,7 @@ impl Given {
         let known = match self.command {
             Some("plan" | "status") => option == "--json",
             Some("health") => option == "--ready",
-            Some("approve") => option == "--reject",
+            Some("approve") => matches!(option, "--reject" | "--yes" | "--list"),
             Some("code") => option == "--send",
             Some("login") => option == "--now",
             _ => false,
@@ -367,7 +375,7 @@ impl Given {
             "health" => Command::Health { ready: flag },
             "why" => Command::Why { path: self.path()? },
             "sync-now" => Command::SyncNow,
-            "approve" => Command::Approve { reject: flag },
+            "approve" => Command::Approve(self.approve()?),
             "pause" => Command::Pause,
             "resume" => Command::Resume,
             "trash" => Command::Trash(self.trash()?),
@@ -413,6 +421,15 @@ impl Given {
             Some(file) if has(&self.flags, "--import-session") => Ok(LoginHow::Import(file)),
             Some(file) => Ok(LoginHow::Export(file)),
         }
+    }
+
+    fn approve(&self) -> Result<Approve, UsageError> {
+        let has = |flag: &str| self.flags.iter().any(|given| given == flag);
+        let approve = Approve { reject: has("--reject"), yes: has("--yes"), list: has("--list") };
+        if approve.list && (approve.reject || approve.yes) {
+            return Err(self.wrong("--list decides nothing, so it goes with no other option"));
+        }
+        Ok(approve)
     }
 
     fn code(&mut self, send: bool) -> Result<CodeRequest, UsageError> {

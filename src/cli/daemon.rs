@@ -12,12 +12,9 @@ use crate::control::{
     CodeWays, ControlClient, ControlError, ControlReply, ControlRequest, Held, Refusal, SendHow,
 };
 use crate::exit::ExitCode;
-use crate::model::{RelPath, Side};
+use crate::model::RelPath;
 use crate::status::text::{Source, plain, render};
 use crate::status::{StatusDocument, file};
-
-/// How many held deletions are shown before they are decided on.
-const HELD_SHOWN: usize = 20;
 
 /// Why a command that asks the daemon did not get what it wanted.
 #[derive(Debug, thiserror::Error)]
@@ -244,44 +241,27 @@ fn path_in(directory: &Path, given: &OsStr) -> Result<RelPath, DaemonError> {
     RelPath::parse(&clean.join("/")).map_err(|_| refused())
 }
 
-/// `approve`: shows what is held, then decides. `None` when there is no daemon: then the decision is stored by others.
+/// The held deletions without the first `skip`, from the daemon; `None` when there is none.
 ///
 /// # Errors
 ///
 /// As [`steer`].
-pub fn approve(config: &Config, reject: bool) -> Result<Option<ExitCode>, CliError> {
-    let held = match try_ask(config, &ControlRequest::Held)? {
-        Some(ControlReply::Held { held }) => held,
-        Some(_) => return Err(DaemonError::Answer.into()),
-        None => return Ok(None),
-    };
-    // Shown before it is decided, also when the deciding fails.
-    print(held_text(&held))?;
-    if held.count == 0 {
-        return Ok(Some(ExitCode::Success));
+pub(super) fn held(config: &Config, skip: u64) -> Result<Option<Held>, DaemonError> {
+    match try_ask(config, &ControlRequest::Held { skip })? {
+        Some(ControlReply::Held { held }) => Ok(Some(held)),
+        Some(_) => Err(DaemonError::Answer),
+        None => Ok(None),
     }
-    show(done(ask(config, &ControlRequest::Approve { reject })?)).map(Some)
 }
 
-/// The held deletions, for reading before they are decided on.
-pub fn held_text(held: &Held) -> String {
-    if held.count == 0 {
-        return "no deletions are held\n".to_owned();
-    }
-    let mut text = format!("deletions held: {}\n", held.count);
-    let shown = held.deletions.iter().take(HELD_SHOWN);
-    for deletion in shown.clone() {
-        let side = match deletion.on {
-            Side::Local => "here",
-            Side::Remote => "on iCloud",
-        };
-        text.push_str(&format!("  {side}: {}\n", plain(&deletion.path)));
-    }
-    let more = held.count.saturating_sub(shown.count() as u64);
-    if more > 0 {
-        text.push_str(&format!("  … and {more} more\n"));
-    }
-    text
+/// Has the daemon decide on the list of that name; `None` when there is none. Says what it said to it.
+///
+/// # Errors
+///
+/// As [`steer`]; also when another list is held by now.
+pub(super) fn decide(config: &Config, reject: bool, list: &str) -> Result<Option<String>, DaemonError> {
+    let request = ControlRequest::Approve { reject, list: Some(list.to_owned()) };
+    try_ask(config, &request)?.map(|reply| done(reply).map(|(text, _)| text)).transpose()
 }
 
 /// `code`: lists the ways, gives a code, or asks for one.

@@ -9,7 +9,6 @@ use super::*;
 use crate::config::{self, Sources};
 use crate::control::ControlServer;
 use crate::model::State;
-use crate::model::state::Deletion;
 use crate::secret::Secret;
 use crate::status::file::StatusFile;
 use crate::status::{Facts, Tracker};
@@ -79,7 +78,7 @@ fn without_a_daemon_commands_end_with_their_codes() {
     assert_eq!(code(status(&world.config, false)), ExitCode::NoDaemon);
     assert_eq!(code(health(&world.config, false)), ExitCode::Busy);
     assert!(plan(&world.config, false).expect("no failure").is_none());
-    assert!(approve(&world.config, false).expect("no failure").is_none());
+    assert!(held(&world.config, 0).expect("no failure").is_none());
     assert!(!tell(&world.config, &ControlRequest::SessionChanged).expect("no failure"));
     let mut asked = None;
     let stored = |path: &RelPath| {
@@ -135,26 +134,26 @@ fn health_says_what_the_daemon_says() {
 }
 
 #[test]
-fn deletions_are_shown_before_they_are_decided_on() {
+fn an_answer_names_the_list_that_was_shown() {
     let world = world();
-    let deletion =
-        |n: u64| Deletion { on: Side::Remote, id: format!("z::{n}"), path: format!("old\n{n}"), at: 0 };
-    let held = Held { count: 25, deletions: (0..25).map(deletion).collect() };
-    let text = held_text(&held);
-    assert!(text.starts_with("deletions held: 25\n  on iCloud: old\\n0\n"), "{text}");
-    assert!(text.ends_with("  … and 5 more\n"), "{text}");
     let (asked, requests) = bounded(4);
     let answer = move |request: &ControlRequest| {
         asked.send(request.clone()).expect("room for all");
         match request {
-            ControlRequest::Held => ControlReply::Held { held: held.clone() },
+            ControlRequest::Held { .. } => ControlReply::Held {
+                held: Held { count: 25, deletions: Vec::new(), list: "0f1e".to_owned() },
+            },
             _ => ControlReply::done("25 deletions are restored"),
         }
     };
-    let exit = with_daemon(&world, answer, || approve(&world.config, true)).expect("an answer");
-    assert_eq!(exit, Some(ExitCode::Success));
+    let said = with_daemon(&world, answer, || {
+        let held = held(&world.config, 7).expect("an answer").expect("a daemon");
+        decide(&world.config, true, &held.list).expect("an answer")
+    });
+    assert_eq!(said.as_deref(), Some("25 deletions are restored\n"));
     let asked: Vec<ControlRequest> = requests.try_iter().collect();
-    assert_eq!(asked, [ControlRequest::Held, ControlRequest::Approve { reject: true }]);
+    let list = Some("0f1e".to_owned());
+    assert_eq!(asked, [ControlRequest::Held { skip: 7 }, ControlRequest::Approve { reject: true, list }]);
 }
 
 #[test]

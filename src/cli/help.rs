@@ -143,13 +143,17 @@ Asks the daemon for a full pass now.
 ";
 
 pub(super) const APPROVE: &str = "\
-usage: icloudds [--config FILE] approve [--reject]
+usage: icloudds [--config FILE] approve [--reject] [--yes]
+       icloudds [--config FILE] approve --list
 
-Shows the deletions that are held and lets them go ahead. Without a daemon the
-next sync carries the decision out.
+Shows the deletions that are held and lets them go ahead, on a terminal after a
+question. That covers what was shown, and nothing that comes later. Without a
+daemon the next sync carries the decision out.
 
 options:
+  --list           show all of them, and decide nothing
   --reject         restore what was deleted instead
+  --yes            do not ask
 ";
 
 pub(super) const PAUSE: &str = "\

@@ -1,5 +1,6 @@
 //! The command line: from arguments to a command, from a command to an exit code.
 
+mod approve;
 mod args;
 mod check_config;
 pub mod daemon;
@@ -9,10 +10,12 @@ mod print;
 use std::ffi::OsString;
 use std::sync::Arc;
 
-pub use args::{CodeRequest, Command, Invocation, LoginHow, SendWay, TrashCommand, UsageError, parse};
+pub use args::{
+    Approve, CodeRequest, Command, Invocation, LoginHow, SendWay, TrashCommand, UsageError, parse,
+};
 pub use print::{PrintError, print};
 
-use crate::app::once::once;
+use crate::app::once::{leave_failure, once};
 use crate::app::open::{Opened, Purpose};
 use crate::app::{AppError, commands};
 use crate::config::{self, ConfigError, Sources};
@@ -120,7 +123,9 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
         Command::Once => {
             tell_start(&loaded);
             let _listening = stop_on_signal(&stop)?;
-            let mut opened = Opened::open(loaded.config, zone, Arc::clone(&stop), Purpose::Sync)?;
+            let config = loaded.config.clone();
+            let mut opened = Opened::open(loaded.config, zone.clone(), Arc::clone(&stop), Purpose::Sync)
+                .inspect_err(|error| leave_failure(&config, &zone, error))?;
             let result = once(&mut opened);
             opened.service.account().flush().map_err(AppError::from)?;
             (result?, String::new())
@@ -144,10 +149,7 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
             outcome
         }
         Command::ResetState => commands::reset_state(&loaded.config)?,
-        Command::Approve { reject } => match daemon::approve(&loaded.config, reject)? {
-            Some(exit) => return Ok(exit),
-            None => commands::approve(&loaded.config, reject)?,
-        },
+        Command::Approve(how) => return approve::run(&loaded.config, how),
         Command::Trash(TrashCommand::List) => commands::trash_list(&loaded.config, &zone)?,
         Command::Trash(TrashCommand::Restore { path }) => commands::trash_restore(&loaded.config, &path)?,
         // What only asks never comes here.

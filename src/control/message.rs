@@ -6,7 +6,7 @@ use crossbeam::channel::{Receiver, SendTimeoutError, Sender, bounded};
 use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitCode;
-use crate::model::state::Deletion;
+use crate::model::state::{Deletion, GuardState};
 use crate::secret::Secret;
 use crate::status::StatusDocument;
 
@@ -36,12 +36,20 @@ pub enum ControlRequest {
     /// A full pass now.
     SyncNow,
     /// The deletions that are held.
-    Held,
+    Held {
+        /// So many of the first are left out, for lists longer than an answer.
+        #[serde(default)]
+        skip: u64,
+    },
     /// Decides on them.
     Approve {
         /// Restores instead.
         #[serde(default)]
         reject: bool,
+        /// The name of the list that was shown ([`Held::list`]); the answer holds for no other one. Without it the answer
+        /// is about what is held now.
+        #[serde(default)]
+        list: Option<String>,
     },
     /// Stops syncing.
     Pause,
@@ -152,8 +160,26 @@ pub enum ControlReply {
 pub struct Held {
     /// How many there are.
     pub count: u64,
-    /// The first of them.
+    /// Some of them, in order.
     pub deletions: Vec<Deletion>,
+    /// The name of the whole list, for the answer.
+    #[serde(default)]
+    pub list: String,
+}
+
+impl Held {
+    /// How many deletions one answer names.
+    pub const NAMED: usize = 1000;
+
+    /// The held deletions of a state, without the first `skip`, as many as one answer names.
+    pub fn of(guard: &GuardState, skip: u64) -> Self {
+        let skip = usize::try_from(skip).unwrap_or(usize::MAX);
+        Self {
+            count: guard.held.len() as u64,
+            deletions: guard.held.iter().skip(skip).take(Self::NAMED).cloned().collect(),
+            list: guard.list_name(),
+        }
+    }
 }
 
 /// The ways in which a code can come.
@@ -228,7 +254,7 @@ pub fn limit_of(request: &ControlRequest) -> Duration {
         | ControlRequest::Resume
         | ControlRequest::SessionChanged
         | ControlRequest::StateChanged => 5,
-        ControlRequest::Why { .. } | ControlRequest::Held | ControlRequest::Approve { .. } => 15,
+        ControlRequest::Why { .. } | ControlRequest::Held { .. } | ControlRequest::Approve { .. } => 15,
         // These wait for iCloud.
         ControlRequest::Code { .. } | ControlRequest::CodeWays | ControlRequest::CodeSend { .. } => 120,
         // A complete listing of a large drive.

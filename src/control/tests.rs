@@ -72,7 +72,7 @@ fn requests_reach_the_loop_and_answers_come_back() {
         ControlRequest::Health { ready: true },
         ControlRequest::Why { path: "a/ü \"b\"\n.txt".to_owned() },
         ControlRequest::Plan { json: true },
-        ControlRequest::Approve { reject: true },
+        ControlRequest::Approve { reject: true, list: Some("0f1e".to_owned()) },
         ControlRequest::Code { code: Secret::new("739154") },
         ControlRequest::CodeSend { how: SendHow::Sms { number: Some(2) } },
         ControlRequest::SessionChanged,

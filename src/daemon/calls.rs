@@ -13,13 +13,10 @@ use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
 use crate::icloud::signin::error::{FactorKind, SignInError};
 use crate::icloud::signin::factor::{SendTo, Ways};
-use crate::model::state::{GuardState, Verdict};
+use crate::model::state::{Deletion, Verdict};
 use crate::model::{LocalKind, RelPath, State};
 use crate::status::health::{self, ReadyFacts};
 use crate::status::text::plain;
-
-/// How many held deletions one answer names.
-const HELD_NAMED: usize = 1000;
 
 impl Loop {
     /// Answers at once what can be answered at once; the rest waits for the engine, or is done beside the loop.
@@ -75,8 +72,11 @@ impl Loop {
                 let reply = self.why(&path);
                 call.answer(reply);
             }
-            ControlRequest::Held => call.answer(ControlReply::Held { held: self.held() }),
-            ControlRequest::Approve { reject } => self.approve(call, reject),
+            ControlRequest::Held { skip } => {
+                let held = self.stored().map_or_else(Held::default, |state| Held::of(&state.guard, skip));
+                call.answer(ControlReply::Held { held });
+            }
+            ControlRequest::Approve { reject, list } => self.approve(call, reject, list.as_deref()),
             ControlRequest::CodeWays | ControlRequest::CodeSend { .. } | ControlRequest::Code { .. } => {
                 self.code(call)
             }
@@ -154,17 +154,29 @@ impl Loop {
         ControlReply::Text { text }
     }
 
-    fn held(&self) -> Held {
-        self.stored().map_or_else(Held::default, |state| held_of(&state.guard))
-    }
-
-    fn approve(&mut self, call: ControlCall, reject: bool) {
-        let count = self.held().count;
+    /// A person's answer covers the list that they were shown, and the items of that alone: what a running pass finds
+    /// meanwhile waits for another answer.
+    fn approve(&mut self, call: ControlCall, reject: bool, list: Option<&str>) {
+        let guard = self.stored().map(|state| state.guard.clone()).unwrap_or_default();
+        let count = guard.held.len();
         if count == 0 {
             return call.answer(ControlReply::done("no deletion is held"));
         }
+        if list.is_some_and(|list| list != guard.list_name()) {
+            return call.answer(ControlReply::refused(
+                ExitCode::Unfinished,
+                "what is held has changed since it was shown, so nothing was decided",
+                "look at it again with `icloudds approve`",
+            ));
+        }
+        let verdict = if reject { Verdict::Rejected } else { Verdict::Approved };
+        let answer = (verdict, guard.held);
         if self.engine.is_none() {
-            self.verdict = Some(reject);
+            // What is told until the pass is over.
+            if let Some(lent) = &mut self.lent {
+                lent.state.guard.decide(verdict, &answer.1);
+            }
+            self.answers.push(answer);
             let what = if reject { "rejected" } else { "approved" };
             return call.answer(ControlReply::done(format!(
                 "{count} held deletions are {what}: carried out when the running pass is over"
@@ -175,27 +187,34 @@ impl Loop {
             true => format!("{count} held deletions are rejected; the items are restored {when}"),
             false => format!("{count} held deletions are approved; they are carried out {when}"),
         };
-        self.decide(reject, Some((call, said)));
+        self.decide(&[answer], Some((call, said)));
     }
 
-    /// Carries out a decision that came while the engine was lent; says whether that takes a job.
+    /// Carries out decisions that came while the engine was lent; says whether that takes a job.
     pub(super) fn decide_if_asked(&mut self) -> bool {
-        match self.verdict.take() {
-            Some(reject) if self.holds_deletions() => {
-                self.decide(reject, None);
-                true
-            }
-            _ => false,
+        let answers = std::mem::take(&mut self.answers);
+        if answers.is_empty() {
+            return false;
         }
+        self.decide(&answers, None)
     }
 
-    fn decide(&mut self, reject: bool, told: Option<(ControlCall, String)>) {
-        let Some(engine) = self.lend(Running::Chore) else { return };
-        let mut guard = engine.state.guard.clone();
-        guard.verdict = Some(if reject { Verdict::Rejected } else { Verdict::Approved });
+    fn decide(&mut self, answers: &[(Verdict, Vec<Deletion>)], told: Option<(ControlCall, String)>) -> bool {
+        let Some(mut guard) = self.engine.as_ref().map(|engine| engine.state.guard.clone()) else {
+            return false;
+        };
+        let decided: usize = answers.iter().map(|(verdict, shown)| guard.decide(*verdict, shown)).sum();
+        if decided == 0 && told.is_none() {
+            return false;
+        }
+        let Some(engine) = self.lend(Running::Chore) else { return false };
+        if let Some(lent) = &mut self.lent {
+            lent.state.guard = guard.clone();
+        }
         let thread = jobs::decide(engine, guard, told, self.news_in.clone());
         self.started(Running::Chore, thread);
         self.sync_now();
+        true
     }
 
     /// What has to do with codes goes to iCloud, so it is done beside the loop.
@@ -232,10 +251,6 @@ impl Loop {
             log::warn!("cannot start a thread: {error}");
         }
     }
-}
-
-fn held_of(guard: &GuardState) -> Held {
-    Held { count: guard.held.len() as u64, deletions: guard.held.iter().take(HELD_NAMED).cloned().collect() }
 }
 
 fn send(service: &crate::icloud::service::Service, how: SendHow) -> Result<ControlReply, SignInError> {

@@ -7,8 +7,9 @@ use crossbeam::channel::never;
 use super::main_loop::{Loop, Trouble};
 use super::news::SESSION_LOOK;
 use crate::app::AppError;
+use crate::app::told::state_here;
 use crate::engine::pass::PassError;
-use crate::engine::ports::{Clock as _, DiskError, RemoteError, StoreError};
+use crate::engine::ports::{Clock as _, RemoteError};
 use crate::exit::ExitCode;
 use crate::status::DaemonState;
 
@@ -29,17 +30,6 @@ fn of_icloud(error: &AppError) -> Option<&RemoteError> {
     match error {
         AppError::Remote(error) | AppError::Pass(PassError::Remote(error)) => Some(error),
         _ => None,
-    }
-}
-
-/// What a failure of the folder, its disk or the store is: full, or, as when it is mounted read-only, not permitted or
-/// broken, a folder that cannot be used as it is.
-fn state_here(error: &AppError) -> DaemonState {
-    match error {
-        AppError::Pass(PassError::Full(_) | PassError::Store(StoreError::Full(_)))
-        | AppError::Store(StoreError::Full(_))
-        | AppError::Disk(DiskError::Full { .. }) => DaemonState::DiskFull,
-        _ => DaemonState::WrongFolder,
     }
 }
 
@@ -141,6 +131,7 @@ mod tests {
     use std::path::PathBuf;
 
     use super::*;
+    use crate::engine::ports::{DiskError, StoreError};
     use crate::model::RelPath;
 
     fn io_error(kind: io::ErrorKind) -> DiskError {

@@ -10,12 +10,13 @@ use crossbeam::channel::Sender;
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::tell::{counts_here, pending};
+use super::tell::pending;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
 use crate::app::drive::{Drive, Found, Whose, find};
 use crate::app::open::{Purpose, conflict_mark};
 use crate::app::report::Teller;
+use crate::app::told::counts_here;
 use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
 use crate::disk::{LocalDisk, Lock};

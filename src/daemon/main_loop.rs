@@ -29,6 +29,7 @@ use crate::exit::ExitCode;
 use crate::icloud::drive::Pulse;
 use crate::icloud::env::Stop;
 use crate::icloud::service::Service;
+use crate::model::state::{Deletion, Verdict};
 use crate::model::{Owner, State};
 use crate::notify_systemd::Systemd;
 use crate::signals::SignalEvents;
@@ -163,8 +164,8 @@ pub(super) struct Loop {
     pub(super) watch_again: bool,
     /// The state files were asked for.
     pub(super) dump_due: bool,
-    /// A person decided on the held deletions while a job had the engine; `true` rejects.
-    pub(super) verdict: Option<bool>,
+    /// What a person said while a job had the engine, and of which held deletions.
+    pub(super) answers: Vec<(Verdict, Vec<Deletion>)>,
     /// What keeps each side from syncing.
     pub(super) trouble_here: Trouble,
     pub(super) trouble_there: Trouble,
@@ -264,7 +265,7 @@ impl Loop {
             scans_all: false,
             watch_again: false,
             dump_due: false,
-            verdict: None,
+            answers: Vec::new(),
             trouble_here: Trouble::default(),
             trouble_there: Trouble::default(),
             paused: false,

@@ -8,7 +8,7 @@ use super::main_loop::{Loop, Running, Trouble};
 use crate::app::AppError;
 use crate::app::drive::Drive;
 use crate::app::report::{tell_notes, tell_unsettled};
-use crate::engine::operation::NoteKind;
+use crate::app::told;
 use crate::engine::pass::{HereReport, PassError, Phase, Report, Settings};
 use crate::engine::ports::{Clock as _, RemoteError};
 use crate::icloud::drive::{Pulse, TrashPulse};
@@ -185,7 +185,7 @@ impl Loop {
         {
             let now = engine.state.seconds(self.clock.reading());
             engine.saw_there(*view, now);
-            self.tracker.counts = super::tell::counts(engine);
+            self.tracker.counts = told::counts(engine);
         }
     }
 
@@ -230,19 +230,14 @@ impl Loop {
         self.tracker.last_pass_quiet = rests;
         self.tracker.pending = Pending::default();
         self.waiting.clear();
-        let told = |kind: fn(&NoteKind) -> Option<&str>| {
-            report.notes.iter().filter_map(move |note| kind(&note.kind).map(|why| (&note.path, why)))
-        };
-        self.tracker.set_skipped(told(NoteKind::skipped));
-        self.tracker.set_unfit(told(NoteKind::set_aside));
-        self.tracker.set_unsettled(told(NoteKind::unsettled));
+        told::left_alone(&mut self.tracker, &report);
         self.unsettled_rounds = if report.quiet && report.pending { self.unsettled_rounds + 1 } else { 0 };
         if self.unsettled_rounds == UNSETTLED_TOLD {
             tell_unsettled(&report);
         }
         self.notes = report.notes;
         if let Some(engine) = &self.engine {
-            self.tracker.counts = super::tell::counts(engine);
+            self.tracker.counts = told::counts(engine);
         }
         if rests && !self.initial_done {
             self.initial_done = true;
@@ -284,7 +279,7 @@ impl Loop {
                 self.tracker.pending = super::tell::pending(&report.waiting);
                 self.waiting = report.waiting;
                 if let Some(engine) = &self.engine {
-                    self.tracker.counts = super::tell::counts(engine);
+                    self.tracker.counts = told::counts(engine);
                 }
                 if !report.outcome.plan_again.is_empty() {
                     log::debug!("{} items are planned again later", report.outcome.plan_again.len());

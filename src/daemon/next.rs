@@ -436,7 +436,12 @@ impl Loop {
         if self.cut_short {
             return S::Syncing;
         }
-        if self.holds_deletions() { S::Guarded } else { S::Idle }
+        if self.holds_deletions() {
+            return S::Guarded;
+        }
+        // What was approved a moment ago is carried out by the next pass.
+        let is_decided = self.stored().is_some_and(|state| !state.guard.decided.is_empty());
+        if is_decided && (self.asked || self.engine.is_none()) { S::Syncing } else { S::Idle }
     }
 
     /// When the state changes although nothing happens: a look that takes longer is a state of its own.

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use super::jobs;
 use super::main_loop::{Lent, Loop, Running};
+use crate::app::told;
 use crate::app::trash::Kept;
-use crate::engine::execute::{EffectKind, Event};
+use crate::engine::execute::Event;
 use crate::engine::operation::{Action, Operation};
 use crate::engine::pass::{Engine, Phase};
 use crate::engine::ports::Clock as _;
-use crate::engine::view::LocalView;
-use crate::model::{LocalKind, Node, Side, State};
-use crate::status::{Counts, Pending, Progress, SideCounts, StatusDocument};
+use crate::model::State;
+use crate::status::{Pending, StatusDocument};
 
 impl Loop {
     pub(super) fn begin_to_stop(&mut self) {
@@ -55,62 +55,9 @@ impl Loop {
 
     pub(super) fn track(&mut self, event: &Event) {
         let now = self.clock.now().whole_seconds();
-        match event {
-            Event::Done(effect) => {
-                let pending = &mut self.tracker.pending;
-                let left = match effect.kind {
-                    EffectKind::Upload => Some(&mut pending.uploads),
-                    EffectKind::Download => Some(&mut pending.downloads),
-                    EffectKind::Move | EffectKind::Rename => Some(&mut pending.moves),
-                    EffectKind::Delete => Some(&mut pending.deletes),
-                    EffectKind::MakeFolder => Some(&mut pending.folders),
-                    EffectKind::Conflict => Some(&mut pending.other),
-                    EffectKind::Adopt | EffectKind::Forget => None,
-                };
-                if let Some(left) = left {
-                    *left = left.saturating_sub(1);
-                }
-                let totals = &mut self.tracker.totals;
-                match (effect.kind, effect.side) {
-                    (EffectKind::Upload, _) => {
-                        totals.uploads += 1;
-                        totals.bytes += effect.bytes;
-                    }
-                    (EffectKind::Download, _) => {
-                        totals.downloads += 1;
-                        totals.bytes += effect.bytes;
-                    }
-                    (EffectKind::Move | EffectKind::Rename, Some(Side::Local)) => totals.moved_local += 1,
-                    (EffectKind::Move | EffectKind::Rename, _) => totals.moved_remote += 1,
-                    (EffectKind::Delete, Some(Side::Local)) => totals.deleted_local += 1,
-                    (EffectKind::Delete, _) => totals.deleted_remote += 1,
-                    (EffectKind::MakeFolder, Some(Side::Local)) => totals.folders_local += 1,
-                    (EffectKind::MakeFolder, _) => totals.folders_remote += 1,
-                    (EffectKind::Conflict | EffectKind::Adopt | EffectKind::Forget, _) => {}
-                }
-                if effect.kind == EffectKind::Conflict {
-                    self.tracker.conflict(&effect.path, effect.other.as_ref(), now);
-                }
-                if !matches!(effect.kind, EffectKind::Adopt | EffectKind::Forget) {
-                    self.tracker.activity(crate::app::report::effect_text(effect), now);
-                }
-            }
-            Event::SetAside { path, reason, .. } => {
-                self.tracker.activity(format!("set aside {path}: {reason}"), now)
-            }
-            // A pass that only compares has nothing to show.
-            Event::Progress(progress) if self.phase == Some(Phase::Working) => self.tracker.progress(
-                Progress {
-                    items_done: progress.items_done,
-                    items_total: progress.items_total,
-                    bytes_done: progress.bytes_done,
-                    bytes_total: progress.bytes_total,
-                    ..Progress::default()
-                },
-                Instant::now(),
-            ),
-            _ => {}
-        }
+        // A pass that only compares has nothing to show.
+        let shows = self.phase == Some(Phase::Working);
+        told::follow(&mut self.tracker, event, now, shows.then(Instant::now));
     }
 
     /// Tells the state where it is another one now.
@@ -190,39 +137,4 @@ pub(super) fn pending(operations: &[Operation]) -> Pending {
         *count += 1;
     }
     pending
-}
-
-/// What each side holds, as last seen.
-pub(super) fn counts(engine: &Engine) -> Counts {
-    let local = engine.local.as_ref().map(counts_here).unwrap_or_default();
-    let mut counts = Counts { local, ..Counts::default() };
-    if let Some(view) = &engine.remote {
-        for node in view.tree.walk(Node::ROOT).skip(1) {
-            let entry = view.tree.get(node);
-            count(&mut counts.remote, entry.is_folder(), entry.size.unwrap_or(0));
-        }
-    }
-    counts
-}
-
-/// What this side holds.
-pub(super) fn counts_here(view: &LocalView) -> SideCounts {
-    let mut counts = SideCounts::default();
-    for node in view.tree.walk(Node::ROOT).skip(1) {
-        let entry = view.tree.get(node);
-        match entry.kind {
-            LocalKind::Special => {}
-            kind => count(&mut counts, kind == LocalKind::Folder, entry.stamp.size),
-        }
-    }
-    counts
-}
-
-fn count(side: &mut SideCounts, folder: bool, size: u64) {
-    if folder {
-        side.folders += 1;
-    } else {
-        side.files += 1;
-        side.bytes += size;
-    }
 }

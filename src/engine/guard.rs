@@ -51,9 +51,9 @@ pub fn is_exempt(entry: &BaseEntry, on: Side, now: i64) -> bool {
 /// Takes out of `plan` what must wait for a person, carries out what a person said, and turns overwriting
 /// beyond the limits into the trash way. `now` in lived seconds ([`crate::model::LivedTime`]).
 ///
-/// Store the returned state before the plan is executed; the executor adds to it what it carries out. A
-/// verdict stays until no deletion that it was about is planned any more, so that an interrupted pass does
-/// not ask the person again.
+/// Store the returned state before the plan is executed; the executor adds to it what it carries out. What a person
+/// said of a deletion stays until that one is planned no more, so that an interrupted pass does not ask again. It covers
+/// what they were shown, in the version that they were shown: what came to it since, waits for another answer.
 pub fn apply(
     mut plan: Plan,
     guard: &GuardState,
@@ -69,41 +69,86 @@ pub fn apply(
     guard.recent.retain(|deletion| now.saturating_sub(deletion.at) < DELETION_WINDOW);
     guard.overwrites.retain(|at| now.saturating_sub(*at) < OVERWRITE_WINDOW);
 
+    guard.settle_verdict();
+
     let base_len = base.len() - 1;
-    let mut removed = vec![false; plan.operations.len()];
-    let mut restored = vec![false; plan.operations.len()];
+    let mut ruling = Ruling::of(plan.operations.len());
     let mut held = Vec::new();
+    let mut still_planned = HashSet::new();
     for on in [Side::Local, Side::Remote] {
         let planned = planned(&plan, base, on, now);
         let mut side = OneSide { on, limits, base_len, now, notes: &mut notes };
-        held.extend(side.judge(&guard, &planned, &mut removed, &mut restored));
-        if guard.verdict == Some(Verdict::Approved) {
-            let asked = guard.held.iter().filter(|held| held.on == on).map(|held| held.at).max();
-            guard.recent.retain(|deletion| deletion.on != on || Some(deletion.at) > asked);
+        held.extend(side.judge(&guard, &planned, &mut ruling));
+        if let Some(asked) = asked_at(&guard, on) {
+            guard.recent.retain(|deletion| deletion.on != on || deletion.at > asked);
         }
+        let items = planned.into_iter().flat_map(|deletion| deletion.items);
+        still_planned.extend(items.map(|item| (on, item.text)));
     }
-    if held.is_empty() || guard.held.is_empty() {
-        guard.verdict = None;
-    }
+    guard.decided.retain(|known| still_planned.contains(&(known.deletion.on, known.deletion.id.clone())));
     guard.held = held;
     soften_overwrites(&mut plan, &guard, limits, base_len, &mut notes);
-    (without(plan, removed, &restored, &mut notes), guard, notes)
+    (ruling.carried_out(plan, &mut notes), guard, notes)
 }
 
-/// Deletions on a side that could not be judged now: those that waited go on waiting, with what a person said of them.
+/// Deletions on a side that could not be judged now: those that waited go on waiting, and what a person said of others holds.
 pub fn goes_on_waiting(guard: &mut GuardState, before: &GuardState, on: Side) {
+    let mut before = before.clone();
+    before.settle_verdict();
     guard.held.retain(|held| held.on != on);
-    guard.held.extend(before.held.iter().filter(|held| held.on == on).cloned());
-    guard.verdict = before.verdict;
+    guard.held.extend(before.held.into_iter().filter(|held| held.on == on));
+    guard.decided.retain(|known| known.deletion.on != on);
+    guard.decided.extend(before.decided.into_iter().filter(|known| known.deletion.on == on));
+}
+
+/// When a person was asked about what they approved last on a side: a reset window no longer counts what was carried out
+/// before that.
+fn asked_at(guard: &GuardState, on: Side) -> Option<i64> {
+    let approved = guard.decided.iter().filter(|known| known.verdict == Verdict::Approved);
+    approved.filter(|known| known.deletion.on == on).map(|known| known.deletion.at).max()
+}
+
+/// What becomes of the operations of a plan.
+struct Ruling {
+    /// Those that are taken out.
+    removed: Vec<bool>,
+    /// Those in whose place the base forgets the item.
+    restored: Vec<bool>,
+    /// Items that the base forgets, by the operation that would have taken them away with others.
+    forgotten: Vec<(usize, ItemId, String)>,
+}
+
+impl Ruling {
+    fn of(operations: usize) -> Self {
+        Self { removed: vec![false; operations], restored: vec![false; operations], forgotten: Vec::new() }
+    }
+
+    fn carried_out(self, plan: Plan, notes: &mut Vec<Note>) -> Plan {
+        let forget = |(index, id, path): (usize, ItemId, String)| {
+            let operation: &Operation = &plan.operations[index];
+            let path = RelPath::parse(&path).unwrap_or_else(|_| operation.path.clone());
+            Operation { action: Action::Forget { id }, path, reason: operation.reason, after: Vec::new() }
+        };
+        let forgotten: Vec<_> = self.forgotten.into_iter().map(forget).collect();
+        let mut plan = without(plan, self.removed, &self.restored, notes);
+        plan.operations.extend(forgotten);
+        plan
+    }
 }
 
 /// A planned deletion: the operation, and what it takes away that counts.
 struct Planned {
     operation: usize,
     path: RelPath,
-    /// All ids, counting or not.
-    main: String,
-    items: Vec<(String, String)>,
+    items: Vec<Counted>,
+}
+
+/// An item whose deletion counts.
+struct Counted {
+    id: ItemId,
+    text: String,
+    path: String,
+    version: String,
 }
 
 fn planned(plan: &Plan, base: &BaseTree, on: Side, now: i64) -> Vec<Planned> {
@@ -116,16 +161,18 @@ fn planned(plan: &Plan, base: &BaseTree, on: Side, now: i64) -> Vec<Planned> {
             }
             _ => continue,
         };
-        let main = ids[0].to_string();
         let counting = ids.into_iter().filter_map(|id| {
-            let Some(node) = base.by_id(id) else {
-                return Some((id.to_string(), operation.path.as_str().to_owned()));
-            };
-            let exempt = is_exempt(base.get(node), on, now);
-            (!exempt).then(|| (id.to_string(), base.path(node).as_str().to_owned()))
+            let known = base.by_id(id).map(|node| (node, base.get(node)));
+            if known.is_some_and(|(_, entry)| is_exempt(entry, on, now)) {
+                return None;
+            }
+            let path = known.map_or_else(|| operation.path.clone(), |(node, _)| base.path(node));
+            let file = known.filter(|(_, entry)| !entry.folder);
+            let version = file.map_or_else(String::new, |(_, entry)| entry.etag.content().to_owned());
+            Some(Counted { id: id.clone(), text: id.to_string(), path: path.as_str().to_owned(), version })
         });
         let items: Vec<_> = counting.collect();
-        found.push(Planned { operation: index, path: operation.path.clone(), main, items });
+        found.push(Planned { operation: index, path: operation.path.clone(), items });
     }
     found
 }
@@ -139,76 +186,65 @@ struct OneSide<'a> {
 }
 
 impl OneSide<'_> {
-    /// Decides about the deletions on one side and returns those that wait, or that a verdict is about.
-    fn judge(
-        &mut self,
-        guard: &GuardState,
-        planned: &[Planned],
-        removed: &mut [bool],
-        restored: &mut [bool],
-    ) -> Vec<Deletion> {
+    /// Decides about the deletions on one side and returns those that wait.
+    fn judge(&mut self, guard: &GuardState, planned: &[Planned], ruling: &mut Ruling) -> Vec<Deletion> {
         let before: HashMap<&str, &Deletion> =
             guard.held.iter().filter(|held| held.on == self.on).map(|held| (&*held.id, held)).collect();
-        let was_held = |deletion: &&Planned| {
-            before.contains_key(&*deletion.main)
-                || deletion.items.iter().any(|(id, _)| before.contains_key(&**id))
-        };
-        let (asked, fresh): (Vec<_>, Vec<_>) = planned.iter().partition(was_held);
-        let count = |of: &[&Planned]| of.iter().map(|deletion| deletion.items.len()).sum::<usize>();
-        // A reset window no longer counts what was carried out before the person was asked.
-        let asked_at = match guard.verdict {
-            Some(Verdict::Approved) => before.values().map(|held| held.at).max(),
-            _ => None,
-        };
-        let recent = guard.recent.iter().filter(|done| done.on == self.on && Some(done.at) > asked_at);
-        let recent = usize::try_from(recent.map(|done| done.count).sum::<u64>()).unwrap_or(usize::MAX);
+        let decided: HashMap<(&str, &str), Verdict> = guard
+            .decided
+            .iter()
+            .filter(|known| known.deletion.on == self.on)
+            .map(|known| ((&*known.deletion.id, &*known.deletion.version), known.verdict))
+            .collect();
+        let word = |item: &Counted| decided.get(&(&*item.text, &*item.version)).copied();
 
+        let mut open = Vec::new();
+        for deletion in planned.iter().filter(|deletion| !deletion.items.is_empty()) {
+            let all = |verdict| deletion.items.iter().all(|item| word(item) == Some(verdict));
+            if all(Verdict::Approved) {
+                continue;
+            }
+            if all(Verdict::Rejected) {
+                ruling.restored[deletion.operation] = true;
+                continue;
+            }
+            // Of what goes with others that nobody was asked about, the rest is restored first.
+            let rejected = deletion.items.iter().filter(|item| word(item) == Some(Verdict::Rejected));
+            let rejected: Vec<_> =
+                rejected.map(|item| (deletion.operation, item.id.clone(), item.path.clone())).collect();
+            if !rejected.is_empty() {
+                ruling.forgotten.extend(rejected);
+                ruling.removed[deletion.operation] = true;
+                let kind = NoteKind::Unsettled("some of what it holds is restored first".into());
+                self.notes.push(Note { path: deletion.path.clone(), kind });
+                continue;
+            }
+            open.push(deletion);
+        }
+
+        let recent = guard.recent.iter().filter(|done| {
+            done.on == self.on && asked_at(guard, self.on).is_none_or(|asked| done.at > asked)
+        });
+        let recent = usize::try_from(recent.map(|done| done.count).sum::<u64>()).unwrap_or(usize::MAX);
+        let items = || open.iter().flat_map(|deletion| &deletion.items);
+        let unasked = items().filter(|item| word(item).is_none()).count();
+        let was_held = items().any(|item| before.contains_key(&*item.text));
+        if !was_held && !self.limits.are_exceeded_by(recent.saturating_add(unasked), self.base_len) {
+            return Vec::new();
+        }
         let mut held = Vec::new();
-        match guard.verdict {
-            Some(verdict) if !before.is_empty() => {
-                for deletion in &asked {
-                    if verdict == Verdict::Rejected {
-                        restored[deletion.operation] = true;
-                    }
-                    held.extend(self.remember(deletion, &before));
-                }
-                // What nobody was asked about is judged by itself, and asked about once the verdict is done.
-                if self.limits.are_exceeded_by(recent.saturating_add(count(&fresh)), self.base_len) {
-                    self.hold(&fresh, removed);
-                }
-            }
-            _ => {
-                let all: Vec<_> = planned.iter().collect();
-                let total = recent.saturating_add(count(&all));
-                if !asked.is_empty() || self.limits.are_exceeded_by(total, self.base_len) {
-                    for deletion in self.hold(&all, removed) {
-                        held.extend(self.remember(deletion, &before));
-                    }
-                }
-            }
+        for deletion in open {
+            ruling.removed[deletion.operation] = true;
+            self.notes.push(Note { path: deletion.path.clone(), kind: NoteKind::Held(self.on) });
+            held.extend(deletion.items.iter().map(|item| Deletion {
+                on: self.on,
+                id: item.text.clone(),
+                path: item.path.clone(),
+                at: before.get(&*item.text).map_or(self.now, |held| held.at),
+                version: item.version.clone(),
+            }));
         }
         held
-    }
-
-    /// Takes deletions out of the plan, but for those that do not count at all.
-    fn hold<'p>(&mut self, deletions: &[&'p Planned], removed: &mut [bool]) -> Vec<&'p Planned> {
-        let counting: Vec<_> =
-            deletions.iter().copied().filter(|deletion| !deletion.items.is_empty()).collect();
-        for deletion in &counting {
-            removed[deletion.operation] = true;
-            self.notes.push(Note { path: deletion.path.clone(), kind: NoteKind::Held(self.on) });
-        }
-        counting
-    }
-
-    fn remember(&self, deletion: &Planned, before: &HashMap<&str, &Deletion>) -> Vec<Deletion> {
-        let remembered = deletion.items.iter().map(|(id, path)| Deletion {
-            on: self.on,
-            id: id.clone(),
-            path: path.clone(),
-            at: before.get(&**id).map_or(self.now, |held| held.at),
-        });
-        remembered.collect()
     }
 }
 
@@ -325,8 +361,8 @@ fn forgotten(action: Action) -> Action {
 
 /// The ids of deletions that a person approved: carrying them out does not count against the window.
 pub fn approved(guard: &GuardState) -> HashSet<String> {
-    match guard.verdict {
-        Some(Verdict::Approved) => guard.held.iter().map(|held| held.id.clone()).collect(),
-        _ => HashSet::new(),
-    }
+    let mut guard = guard.clone();
+    guard.settle_verdict();
+    let approved = guard.decided.into_iter().filter(|known| known.verdict == Verdict::Approved);
+    approved.map(|known| known.deletion.id).collect()
 }

@@ -245,6 +245,8 @@ pub enum Reason {
     New(Side),
     /// Was edited on that side.
     Edited(Side),
+    /// An older version came back here, as from a backup: who put it there may not have seen the one that it replaces.
+    WentBack,
     /// Was moved or renamed on that side.
     Moved(Side),
     /// Was moved on both sides; the place on iCloud counts.
@@ -286,6 +288,7 @@ impl fmt::Display for Reason {
         match self {
             Self::New(on) => write!(f, "new {}", side(on)),
             Self::Edited(on) => write!(f, "edited {}", side(on)),
+            Self::WentBack => f.write_str("older than the version that it replaces"),
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
             Self::Deleted(on) => write!(f, "deleted {}", side(on)),

@@ -3,14 +3,23 @@
 use std::sync::{Arc, Condvar, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
+use rustix::time::{ClockId, clock_gettime};
+
 /// The wall clock.
 pub trait Clock: Send + Sync {
-    /// Seconds since 1970, UTC.
+    /// Seconds since 1970, UTC. It may leap.
     fn now(&self) -> i64;
 
     /// The time since the machine started, which nobody sets; `None` where it is not known.
     fn uptime(&self) -> Option<Uptime> {
         None
+    }
+
+    /// Seconds since some moment, which nobody can set: for how long something takes. Where there is but one clock it is
+    /// that.
+    fn steady(&self) -> i64 {
+        let millis = self.uptime().map(|up| i64::try_from(up.millis).unwrap_or(i64::MAX));
+        millis.map_or_else(|| self.now(), |millis| millis / 1000)
     }
 }
 
@@ -108,10 +117,15 @@ impl Clock for SystemClock {
         static BOOT: OnceLock<Option<String>> = OnceLock::new();
         let read = || std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok();
         let boot = BOOT.get_or_init(|| read().map(|id| id.trim().to_owned())).clone()?;
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
-        let millis = u64::try_from(time.tv_sec).ok()?.checked_mul(1000)?;
-        Some(Uptime { boot, millis: millis + u64::try_from(time.tv_nsec / 1_000_000).ok()? })
+        Some(Uptime { boot, millis: u64::try_from(since_boot().as_millis()).ok()? })
     }
+}
+
+/// Time since the machine booted, suspends included.
+pub fn since_boot() -> Duration {
+    let time = clock_gettime(ClockId::Boottime);
+    let nanos = u32::try_from(time.tv_nsec).unwrap_or_default();
+    Duration::new(u64::try_from(time.tv_sec).unwrap_or_default(), nanos)
 }
 
 struct SystemChance;

@@ -216,7 +216,7 @@ impl Service {
             }
             if answer.head.status == 400
                 && sign == Sign::Session
-                && self.account.now() < self.lock().unready_until
+                && self.account.steady() < self.lock().unready_until
             {
                 return Ok(answer);
             }
@@ -351,11 +351,11 @@ impl Service {
         }
         if answer.head.status == 400 {
             // "Never set up" looks the same; what to say of it is the caller's business (§16.1).
-            self.lock().unready_until = self.account.now().saturating_add(UNREADY_PAUSE_SECS);
+            self.lock().unready_until = self.account.steady().saturating_add(UNREADY_PAUSE_SECS);
             return Ok(answer);
         }
         let status = answer.head.status;
-        let until = self.account.now().saturating_add(REFUSED_PAUSE_SECS);
+        let until = self.account.steady().saturating_add(REFUSED_PAUSE_SECS);
         self.lock().refused = Some((until, status));
         Err(SignInError::SessionRefused { status }.into())
     }
@@ -364,7 +364,7 @@ impl Service {
     fn check_refused(&self) -> Result<(), SignInError> {
         let refused = self.lock().refused;
         match refused {
-            Some((until, status)) if self.account.now() < until => {
+            Some((until, status)) if self.account.steady() < until => {
                 Err(SignInError::SessionRefused { status })
             }
             _ => Ok(()),
@@ -396,7 +396,7 @@ impl Service {
         }
         if let (Asked::ByCall, Some(failure)) = (asked, &renewal.failure) {
             let (until, epoch) = renewal.shared;
-            if self.account.now() < until && self.account.epoch() == epoch {
+            if self.account.steady() < until && self.account.epoch() == epoch {
                 return Err(failure.clone());
             }
         }
@@ -432,7 +432,7 @@ impl Drop for Turn<'_> {
             Some(Err(failure)) => {
                 renewal.failure = Some(failure);
                 let account = &self.service.account;
-                renewal.shared = (account.now().saturating_add(SHARED_FAILURE_SECS), account.epoch());
+                renewal.shared = (account.steady().saturating_add(SHARED_FAILURE_SECS), account.epoch());
             }
             None => renewal.failure = None,
         }

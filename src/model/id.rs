@@ -137,7 +137,8 @@ impl Etag {
         self.content() == other.content()
     }
 
-    fn content(&self) -> &str {
+    /// The content half: the same for versions of one content.
+    pub fn content(&self) -> &str {
         self.0.split_once("::").map_or(&*self.0, |(_, content)| content)
     }
 }

@@ -65,6 +65,8 @@ impl LivedTime {
     pub const LONGEST_GAP: i64 = 12 * 3600;
     /// A wall clock that differs by less, in seconds, was only put right.
     pub const TOLERANCE: i64 = 60;
+    /// What is done is noted with its time within so many seconds.
+    const NOTED_WITHIN: i64 = 10;
     /// No right clock has shown an earlier time than this, in Unix seconds, since there is this program.
     const FIRST_RIGHT: i64 = 1_700_000_000;
     /// More stretches than this are told apart no longer.
@@ -105,7 +107,13 @@ impl LivedTime {
                 last.least = last.least.min(ahead);
                 last.most = last.most.max(ahead);
             }
-            _ => spans.push(Span { from: lived, to: lived, least: ahead, most: ahead }),
+            last => {
+                // Nobody noted when it was set: until now it may have gone as before.
+                if let Some(last) = last {
+                    last.to = lived;
+                }
+                spans.push(Span { from: lived, to: lived, least: ahead, most: ahead });
+            }
         }
         while spans.len() > Self::MOST_SPANS {
             let first = spans.remove(0);
@@ -129,9 +137,9 @@ impl LivedTime {
         let at = self.at(now);
         let latest = |span: &Span| {
             let (early, late) = (made.saturating_sub(span.most), made.saturating_sub(span.least));
-            let slack = Self::TOLERANCE;
-            (late >= span.from.saturating_sub(slack) && early <= span.to.saturating_add(slack))
-                .then(|| late.min(span.to))
+            (late >= span.from.saturating_sub(Self::NOTED_WITHIN)
+                && early <= span.to.saturating_add(Self::NOTED_WITHIN))
+            .then(|| late.min(span.to))
         };
         let shown = at.spans.iter().filter_map(latest).max();
         let is_wrong = made < Self::FIRST_RIGHT || made > now.wall;
@@ -214,6 +222,11 @@ mod tests {
         // Older than the state: no older than the state can vouch for.
         assert_eq!(ahead.least_age(BEGIN - 400 * DAY, now), 2 * DAY);
         assert_eq!(ahead.least_age(1_750_000_000, now), 2 * DAY);
+        // Made in the hour before a leap that was noticed only after it.
+        let quiet = LivedTime::begin(reading(BEGIN, 1, 0)).at(reading(BEGIN + 100 * DAY, 1, 100 * DAY));
+        let leapt = quiet.at(reading(BEGIN + 3600 - 9 * DAY, 1, 100 * DAY + 3600));
+        let later = reading(BEGIN + 7200 - 9 * DAY, 1, 100 * DAY + 7200);
+        assert_eq!(leapt.least_age(BEGIN + 100 * DAY + 1800, later), 5400);
         // From a time that nobody noted: it may have been made just now.
         for made in [700, BEGIN + 30 * DAY] {
             assert_eq!(ahead.least_age(made, now), 0, "{made}");

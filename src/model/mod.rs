@@ -5,6 +5,7 @@
 
 pub mod entry;
 pub mod filter;
+pub mod held;
 pub mod id;
 pub mod lived;
 pub mod name;

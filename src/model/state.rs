@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
 use super::name::aside_name;
 use super::{
     BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
@@ -128,74 +129,6 @@ impl SetAside {
     }
 }
 
-/// A deletion that waits for a person, or that counted for the guard.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deletion {
-    /// The side that it would be carried out on.
-    pub on: Side,
-    /// The item, `zone::docwsid`.
-    pub id: String,
-    /// The path that the owner knows.
-    pub path: String,
-    /// When it was held, in lived seconds.
-    pub at: i64,
-}
-
-/// Deletions that were carried out in one second.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CarriedOut {
-    /// The side on which they were.
-    pub on: Side,
-    /// When, in lived seconds.
-    pub at: i64,
-    /// How many.
-    #[serde(default = "one")]
-    pub count: u64,
-}
-
-/// A record that names no number is one of a single deletion.
-fn one() -> u64 {
-    1
-}
-
-/// What a person said of the held deletions, until a pass has carried it out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Verdict {
-    /// Go ahead.
-    Approved,
-    /// Restore.
-    Rejected,
-}
-
-/// What the guards remember (`docs/sync.md` §8).
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GuardState {
-    /// Deletions that wait.
-    pub held: Vec<Deletion>,
-    /// What a person said of them.
-    pub verdict: Option<Verdict>,
-    /// Deletions carried out within the last 24 hours, oldest first.
-    pub recent: Vec<CarriedOut>,
-    /// Lived seconds of each replacement on iCloud within the last hour.
-    pub overwrites: Vec<i64>,
-}
-
-impl GuardState {
-    /// Remembers that so many deletions were carried out.
-    pub fn remember(&mut self, done: CarriedOut) {
-        match self.recent.iter_mut().rev().find(|known| known.on == done.on) {
-            Some(known) if known.at == done.at => known.count += done.count,
-            _ => self.recent.push(done),
-        }
-    }
-
-    /// How many deletions on a side were carried out within the last 24 hours.
-    pub fn carried_out(&self, on: Side) -> u64 {
-        self.recent.iter().filter(|done| done.on == on).map(|done| done.count).sum()
-    }
-}
-
 /// What own uploads showed of the service's signatures (`docs/protocol.md` §13).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Calibration {
@@ -234,6 +167,8 @@ pub struct State {
     pub calibration: Calibration,
     /// When the last pass that found both sides equal ended, in Unix seconds.
     pub last_sync: Option<i64>,
+    /// Contents that items had before, the oldest first: one that comes back was hardly made from the present one.
+    pub former: BTreeMap<ItemId, Vec<Signature>>,
     /// The time that this state has lived through; `None` until it was first looked at the clock.
     pub time: Option<LivedTime>,
 }
@@ -284,6 +219,7 @@ impl State {
             guard: GuardState::default(),
             calibration: Calibration::default(),
             last_sync: None,
+            former: BTreeMap::new(),
             time: None,
         }
     }
@@ -316,7 +252,13 @@ impl State {
             }
             Change::Put { parent, entry } => return self.put(parent, entry),
             Change::Remove(id) => match self.base.by_id(id) {
-                Some(node) if node != super::Node::ROOT => drop(Arc::make_mut(&mut self.base).remove(node)),
+                Some(node) if node != super::Node::ROOT => {
+                    if !self.former.is_empty() {
+                        let gone: Vec<_> = self.base.walk(node).collect();
+                        gone.into_iter().for_each(|node| drop(self.former.remove(&self.base.get(node).id)));
+                    }
+                    drop(Arc::make_mut(&mut self.base).remove(node));
+                }
                 _ => return false,
             },
             Change::Presence(id, presence) => match self.base.by_id(id) {
@@ -358,6 +300,11 @@ impl State {
         match self.base.by_id(&entry.id) {
             Some(node) if node == super::Node::ROOT || self.base.is_within(folder, node) => false,
             Some(node) => {
+                let before = self.base.get(node).signature;
+                if let Some(before) = before.filter(|_| before != entry.signature) {
+                    let former = self.former.entry(entry.id.clone()).or_default();
+                    *former = with_former(std::mem::take(former), before);
+                }
                 let base = Arc::make_mut(&mut self.base);
                 base.relink(node, folder, &entry.local_name);
                 base.replace(node, entry.clone())
@@ -368,6 +315,15 @@ impl State {
             }
         }
     }
+}
+
+/// What an item had before, with one content more that it has no longer.
+pub fn with_former(mut former: Vec<Signature>, before: Signature) -> Vec<Signature> {
+    const MOST: usize = 8;
+    former.retain(|known| *known != before);
+    former.push(before);
+    former.drain(..former.len().saturating_sub(MOST));
+    former
 }
 
 /// The changes that put `entry` into the folder `parent` where `elder`, which holds `children`, has its local path: see

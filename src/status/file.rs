@@ -90,6 +90,15 @@ impl Drop for StatusFile {
     }
 }
 
+/// Stores the document in `state_directory`: for a run that ends.
+///
+/// # Errors
+///
+/// When it cannot be written; the old one stays.
+pub fn store(state_directory: &Path, status: &StatusDocument) -> io::Result<()> {
+    write(&state_directory.join(STATUS_NAME), status)
+}
+
 /// Replaces the file; the old one stays after an error.
 fn write(path: &Path, status: &StatusDocument) -> io::Result<()> {
     let mut file = PrivateFile::create(path)?;

@@ -204,7 +204,8 @@ impl Tracker {
         // What was trusted once says nothing while somebody has to sign in.
         let signed_out = matches!(self.state, DaemonState::NeedsCode | DaemonState::NeedsPassword);
         let session_expires = self.session_expires.filter(|_| !signed_out);
-        let settled = self.pending.total() == 0 && held_deletes == 0 && set_aside.is_empty();
+        let is_decided = stored.guard.decided.is_empty();
+        let settled = self.pending.total() == 0 && held_deletes == 0 && is_decided && set_aside.is_empty();
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state,
@@ -335,6 +336,7 @@ mod tests {
             id: "z::1".to_owned(),
             path: "gone".to_owned(),
             at: NOW,
+            version: String::new(),
         });
         let document = tracker.document(&stored, &TimeZone::UTC);
         assert!(!document.in_sync);

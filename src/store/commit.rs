@@ -6,13 +6,14 @@ use redb::{Database, ReadableDatabase};
 use serde::Serialize;
 
 use crate::engine::ports::{Store, StoreError};
+use crate::model::state::with_former;
 use crate::model::{BaseEntry, Change, ItemId, Owner, Zone};
 
 use super::intent::write_intent;
 use super::load::Loaded;
 use super::record::{
-    base_key, child_key, children_prefix, intent_key, kind, meta, read_base, read_child_key, text_key,
-    write_base,
+    base_key, child_key, children_prefix, former_key, intent_key, kind, meta, read_base, read_child_key,
+    read_former, text_key, write_base, write_former,
 };
 use super::table::{Records, TABLE, Tally, read_head};
 use super::{Trouble, database};
@@ -155,14 +156,18 @@ fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEn
     if id == root || parent != root && records.get(&base_key(parent))?.is_none() {
         return Ok(());
     }
-    match stored(records, id)? {
-        Some((old_parent, _)) if old_parent != *parent => {
+    if let Some((old_parent, old)) = stored(records, id)? {
+        if old_parent != *parent {
             if holds(records, id, parent)? {
                 return Ok(());
             }
             records.remove(&child_key(&old_parent, id))?;
         }
-        _ => {}
+        if let Some(before) = old.signature.filter(|_| old.signature != entry.signature) {
+            let key = former_key(id);
+            let former = records.get(&key)?.map(|payload| read_former(&payload)).transpose()?;
+            records.put(&key, &write_former(&with_former(former.unwrap_or_default(), before)))?;
+        }
     }
     records.put(&base_key(id), &write_base(parent, entry))?;
     records.put(&child_key(parent, id), &[])
@@ -187,6 +192,7 @@ pub(super) fn remove(records: &mut Records<'_>, id: &ItemId) -> Result<(), Troub
     let mut doomed = vec![id.clone()];
     while let Some(id) = doomed.pop() {
         records.remove(&base_key(&id))?;
+        records.remove(&former_key(&id))?;
         for key in records.keys(&children_prefix(&id))? {
             doomed.push(read_child_key(&key)?.1);
             records.remove(&key)?;

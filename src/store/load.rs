@@ -12,7 +12,7 @@ use super::Trouble;
 use super::bytes::malformed;
 use super::commit::{remove, root_of};
 use super::intent::read_intent;
-use super::record::{kind, meta, read_base, read_child_key};
+use super::record::{kind, meta, read_base, read_child_key, read_former, read_id_key};
 use super::table::{Count, Records, TABLE, check, read_head};
 
 /// The state and what was odd about it.
@@ -68,6 +68,7 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
                 state.intents.insert(number, read_intent(payload)?);
             }
             kind::SET_ASIDE => drop(state.set_aside.insert(path(rest)?, json(payload)?)),
+            kind::FORMER => drop(state.former.insert(read_id_key(key)?, read_former(payload)?)),
             kind::LOCAL_ONLY => drop(state.local_only.insert(path(rest)?)),
             kind::META => single(&mut state, rest, payload)?,
             _ => return Err(malformed()),

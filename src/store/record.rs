@@ -1,7 +1,7 @@
 //! Keys, and the records of the base.
 
 use crate::model::path::check_name;
-use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side};
+use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side, Signature};
 
 use super::Trouble;
 use super::bytes::{Reader, Writer, malformed};
@@ -24,6 +24,8 @@ pub(super) mod kind {
     pub const SET_ASIDE: u8 = b's';
     /// A local file that never goes up.
     pub const LOCAL_ONLY: u8 = b'l';
+    /// Contents that an item had before.
+    pub const FORMER: u8 = b'h';
 }
 
 /// The names of the single values.
@@ -50,6 +52,34 @@ pub(super) fn base_key(id: &ItemId) -> Vec<u8> {
     let mut writer = Writer(vec![kind::BASE]);
     writer.id(id);
     writer.0
+}
+
+/// The key of what an item had before.
+pub(super) fn former_key(id: &ItemId) -> Vec<u8> {
+    let mut writer = Writer(vec![kind::FORMER]);
+    writer.id(id);
+    writer.0
+}
+
+/// What an item had before, as it is stored.
+pub(super) fn write_former(former: &[Signature]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    former.iter().for_each(|signature| writer.signature(signature));
+    writer.0
+}
+
+/// Reads such a record.
+pub(super) fn read_former(payload: &[u8]) -> Result<Vec<Signature>, Trouble> {
+    let (parts, rest) = payload.as_chunks::<20>();
+    if rest.is_empty() { Ok(parts.iter().map(|part| Signature(*part)).collect()) } else { Err(malformed()) }
+}
+
+/// The item of a key that holds nothing but its id.
+pub(super) fn read_id_key(key: &[u8]) -> Result<ItemId, Trouble> {
+    let mut reader = Reader::new(key.get(1..).unwrap_or_default());
+    let id = reader.id()?;
+    reader.end()?;
+    Ok(id)
 }
 
 /// What the keys of all children of a folder begin with.
@@ -133,9 +163,7 @@ pub(super) fn write_base(parent: &ItemId, entry: &BaseEntry) -> Vec<u8> {
 
 /// Reads such a record with its key.
 pub(super) fn read_base(key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry), Trouble> {
-    let mut reader = Reader::new(key.get(1..).unwrap_or_default());
-    let id = reader.id()?;
-    reader.end()?;
+    let id = read_id_key(key)?;
     let mut reader = Reader::new(payload);
     let flags = reader.number()?;
     let has = |bit| flags & bit != 0;

@@ -2,112 +2,15 @@
 
 use std::time::Duration;
 
-use icloudds::engine::execute::{Packages, Ports};
-use icloudds::engine::guard::GuardLimits;
-use icloudds::engine::operation::Replacement;
-use icloudds::engine::pass::{Engine, Look, PassOptions, Report, Settings};
-use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::engine::ports::Clock;
-use icloudds::model::filter::Filter;
 use icloudds::model::{Change, SetAside};
 
-use crate::sim::{Call, Fault, World};
+use crate::passes::Bench;
+use crate::sim::{Call, Fault};
 
 const DAY: i64 = 86_400;
 /// By how much the wall clock is set, in seconds.
 const LEAPS: [i64; 6] = [-56 * 365 * DAY, -5 * DAY, -4000, 4000, 5 * DAY, 40 * 365 * DAY];
-
-fn settings() -> Settings {
-    Settings {
-        mode: Mode::TwoWay,
-        conflict: ConflictPolicy::KeepBoth,
-        replacement: Replacement::InPlace,
-        packages: Packages::Zip,
-        max_file_size: None,
-        filter: Filter::compile(&[], &[]).unwrap(),
-        app_libraries: Vec::new(),
-        root_is_library: false,
-        remote_delete_permanent: false,
-        workers: 1,
-        guard: GuardLimits { max_deletes: 100, max_delete_percent: 25 },
-    }
-}
-
-/// A world and a process in it that may start again.
-struct Bench {
-    world: World,
-    engine: Engine,
-}
-
-impl Bench {
-    fn new(seed: u64) -> Self {
-        let world = World::new(seed);
-        let engine = Self::engine(&world);
-        Self { world, engine }
-    }
-
-    fn engine(world: &World) -> Engine {
-        Engine::new(world.store.durable(), Box::new(world.store.clone()))
-    }
-
-    fn restart(&mut self) {
-        self.engine = Self::engine(&self.world);
-    }
-
-    fn wait(&self, seconds: u64) {
-        self.world.clock.advance(Duration::from_secs(seconds));
-    }
-
-    fn pass(&mut self) -> Report {
-        let world = &self.world;
-        let ports = Ports { remote: &*world.drive, disk: &*world.disk, clock: &*world.clock };
-        let options = PassOptions::new("mark");
-        let report =
-            self.engine.pass(&ports, &settings(), &Look::whole(), &options, &mut |_| {}).expect("a pass");
-        self.wait(100);
-        report
-    }
-
-    /// Passes until one has nothing to do.
-    fn settle(&mut self) {
-        for _ in 0..8 {
-            if self.pass().rests() {
-                return;
-            }
-        }
-        panic!("it does not come to rest");
-    }
-
-    /// Files that were there before the first sync, so that nobody made them today.
-    fn with_files(seed: u64, count: usize) -> Self {
-        let mut bench = Self::new(seed);
-        bench.write(0..count);
-        bench.wait(100);
-        bench.settle();
-        bench.engine.commit(&[Change::Synced(1)]).expect("it is stored");
-        bench
-    }
-
-    fn write(&self, numbers: std::ops::Range<usize>) {
-        for number in numbers {
-            assert!(self.world.disk.write(&format!("f{number}"), format!("content {number}").as_bytes()));
-        }
-    }
-
-    fn delete(&self, numbers: std::ops::Range<usize>) {
-        for number in numbers {
-            assert!(self.world.disk.delete(&format!("f{number}")));
-        }
-    }
-
-    fn on_icloud(&self) -> usize {
-        self.world.drive.tree().len()
-    }
-
-    fn elapsed(&self, since: i64) -> i64 {
-        self.world.clock.truth().whole_seconds() - since
-    }
-}
 
 #[test]
 fn a_clock_that_is_set_during_a_pass_makes_nobody_wait_for_it() {

@@ -208,13 +208,13 @@ fn an_approval_lets_go_and_resets_the_window_until_all_is_carried_out() {
         let (plan, guard, notes) = apply(deletes(on, 0..101), &guard, &LIMITS, &base, NOW + 10);
         assert_eq!((plan.operations.len(), notes.len()), (101, 0));
         assert!(guard.recent.is_empty(), "the window begins anew");
-        assert_eq!((guard.verdict, guard.held.len()), (Some(Verdict::Approved), 101));
+        assert_eq!((guard.decided.len(), guard.held.len()), (101, 0));
         // A pass that was interrupted asks nobody again.
         let (plan, guard, _) = apply(deletes(on, 40..101), &guard, &LIMITS, &base, NOW + 20);
-        assert_eq!((plan.operations.len(), guard.held.len()), (61, 61));
-        // Others are judged by themselves meanwhile.
+        assert_eq!((plan.operations.len(), guard.decided.len()), (61, 61));
+        // Others are judged, and asked about, by themselves meanwhile.
         let (plan, guard, _) = apply(deletes(on, 100..250), &guard, &LIMITS, &base, NOW + 25);
-        assert_eq!((plan.operations.len(), guard.held.len()), (1, 1));
+        assert_eq!((plan.operations.len(), guard.decided.len(), guard.held.len()), (1, 1, 149));
         let (_, guard, _) = apply(deletes(on, 0..0), &guard, &LIMITS, &base, NOW + 30);
         assert_eq!(guard, GuardState::default());
     }
@@ -232,7 +232,8 @@ fn a_rejection_makes_the_base_forget() {
             .filter(|operation| matches!(operation.action, Action::Forget { .. }))
             .count();
         assert_eq!((forgotten, plan.operations.len()), (101, 102), "one that nobody was asked about goes on");
-        assert_eq!(guard.verdict, Some(Verdict::Rejected));
+        assert!(guard.decided.iter().all(|known| known.verdict == Verdict::Rejected));
+        assert_eq!((guard.decided.len(), guard.verdict), (101, None));
         let (_, guard, _) = apply(Plan::default(), &guard, &LIMITS, &base, NOW + 20);
         assert_eq!(guard, GuardState::default());
     }
@@ -261,4 +262,126 @@ fn many_overwrites_go_by_way_of_the_trash_and_are_told() {
         assert_eq!(notes.len(), usize::from(softened));
         assert_eq!(guard.overwrites.len(), if at > NOW - 3600 { before } else { 0 });
     }
+}
+
+/// A deletion of the folder `d` on iCloud with some of the files in it.
+fn folder(numbers: std::ops::Range<usize>) -> Plan {
+    let subtree = numbers.map(|number| (id(&format!("f{number}")), Etag::default())).collect();
+    let action = Action::TrashRemote { remote: remote("d", true), subtree, absent: None };
+    Plan { operations: vec![op(action, "d")], notes: Vec::new() }
+}
+
+fn shown_and(verdict: Verdict, plan: Plan, base: &BaseTree) -> GuardState {
+    let (_, mut guard, _) = apply(plan, &GuardState::default(), &LIMITS, base, NOW);
+    let shown = guard.held.clone();
+    assert_eq!(guard.decide(verdict, &shown), shown.len());
+    guard
+}
+
+#[test]
+fn an_approval_covers_no_more_of_a_folder_than_was_shown() {
+    let base = base(100, None);
+    // 26 files of a folder are shown and approved; then all of the folder is deleted.
+    let guard = shown_and(Verdict::Approved, deletes(Side::Remote, 0..26), &base);
+    let (plan, guard, notes) = apply(folder(0..100), &guard, &LIMITS, &base, NOW + 5);
+    assert!(plan.operations.is_empty());
+    assert_eq!((guard.held.len(), guard.decided.len()), (101, 26));
+    assert!(notes.iter().any(|note| note.kind == NoteKind::Held(Side::Remote)));
+    // Asked anew, all of it goes.
+    let mut guard = guard;
+    let shown = guard.held.clone();
+    guard.decide(Verdict::Approved, &shown);
+    let (plan, guard, _) = apply(folder(0..100), &guard, &LIMITS, &base, NOW + 9);
+    assert_eq!((plan.operations.len(), guard.held.len(), guard.decided.len()), (1, 0, 101));
+}
+
+#[test]
+fn a_few_more_in_a_folder_that_was_approved_are_no_question() {
+    let base = base(400, None);
+    let guard = shown_and(Verdict::Approved, deletes(Side::Remote, 0..101), &base);
+    let (plan, guard, _) = apply(folder(0..104), &guard, &LIMITS, &base, NOW + 5);
+    assert_eq!((plan.operations.len(), guard.held.len()), (1, 0), "three files and the folder are no many");
+}
+
+#[test]
+fn what_joins_the_held_ones_after_they_were_shown_goes_on_waiting() {
+    for verdict in [Verdict::Approved, Verdict::Rejected] {
+        for on in [Side::Local, Side::Remote] {
+            let base = base(1000, None);
+            let (_, shown, _) = apply(deletes(on, 0..101), &GuardState::default(), &LIMITS, &base, NOW);
+            // A pass that runs while the person reads takes in two more.
+            let (_, mut guard, _) = apply(deletes(on, 0..103), &shown, &LIMITS, &base, NOW + 3);
+            assert_ne!(shown.list_name(), guard.list_name());
+            assert_eq!(guard.decide(verdict, &shown.held), 101);
+            assert_eq!(guard.held.len(), 2);
+            let (plan, guard, _) = apply(deletes(on, 0..103), &guard, &LIMITS, &base, NOW + 6);
+            assert_eq!((plan.operations.len(), guard.held.len(), guard.decided.len()), (101, 2, 101));
+            let forgets = |operation: &&Operation| matches!(operation.action, Action::Forget { .. });
+            let forgotten = plan.operations.iter().filter(forgets).count();
+            assert_eq!(forgotten, if verdict == Verdict::Rejected { 101 } else { 0 });
+        }
+    }
+}
+
+#[test]
+fn a_part_of_the_list_is_decided_alone() {
+    let base = base(1000, None);
+    let on = Side::Local;
+    let (_, mut guard, _) = apply(deletes(on, 0..150), &GuardState::default(), &LIMITS, &base, NOW);
+    let part = guard.held[..30].to_vec();
+    assert_eq!(guard.decide(Verdict::Approved, &part), 30);
+    let (plan, guard, _) = apply(deletes(on, 0..150), &guard, &LIMITS, &base, NOW + 1);
+    assert_eq!((plan.operations.len(), guard.held.len()), (30, 120));
+}
+
+#[test]
+fn a_newer_version_at_the_same_path_is_asked_about_anew() {
+    for on in [Side::Local, Side::Remote] {
+        let old = base(1000, None);
+        let guard = shown_and(Verdict::Approved, deletes(on, 0..101), &old);
+        let mut new = base(1000, None);
+        for number in 0..101 {
+            let node = new.by_id(&id(&format!("f{number}"))).unwrap();
+            new.update(node, |entry| entry.etag = Etag::new("7::another"));
+        }
+        let (plan, guard, _) = apply(deletes(on, 0..101), &guard, &LIMITS, &new, NOW + 5);
+        assert_eq!((plan.operations.len(), guard.held.len()), (0, 101));
+        // A new name alone is no new version.
+        let guard = shown_and(Verdict::Approved, deletes(on, 0..101), &old);
+        let mut renamed = base(1000, None);
+        for number in 0..101 {
+            let node = renamed.by_id(&id(&format!("f{number}"))).unwrap();
+            renamed.update(node, |entry| entry.etag = Etag::new("99::"));
+        }
+        let (plan, ..) = apply(deletes(on, 0..101), &guard, &LIMITS, &renamed, NOW + 5);
+        assert_eq!(plan.operations.len(), 101);
+    }
+}
+
+#[test]
+fn of_a_folder_only_what_was_rejected_is_restored() {
+    let base = base(100, None);
+    let guard = shown_and(Verdict::Rejected, deletes(Side::Remote, 0..26), &base);
+    let (plan, guard, _) = apply(folder(0..100), &guard, &LIMITS, &base, NOW + 5);
+    assert_eq!(plan.operations.len(), 26);
+    assert!(plan.operations.iter().all(|operation| matches!(operation.action, Action::Forget { .. })));
+    assert_eq!((guard.held.len(), guard.decided.len()), (0, 26));
+}
+
+#[test]
+fn what_was_decided_holds_only_while_it_is_planned() {
+    let base = base(1000, None);
+    let on = Side::Remote;
+    let guard = shown_and(Verdict::Approved, deletes(on, 0..101), &base);
+    // They came back, and nothing is to be deleted; later they go again.
+    let (_, guard, _) = apply(Plan::default(), &guard, &LIMITS, &base, NOW + 5);
+    assert_eq!(guard, GuardState::default());
+    let (plan, guard, _) = apply(deletes(on, 0..101), &guard, &LIMITS, &base, NOW + 9);
+    assert_eq!((plan.operations.len(), guard.held.len()), (0, 101));
+    // While something changes here nobody can say: it holds on.
+    let mut guard = shown_and(Verdict::Approved, deletes(on, 0..101), &base);
+    let before = guard.clone();
+    guard.decided.clear();
+    icloudds::engine::guard::goes_on_waiting(&mut guard, &before, on);
+    assert_eq!(guard, before);
 }

@@ -421,10 +421,13 @@ impl<'a> Lane<'a> {
 
     pub(super) fn tell_progress(&mut self) {
         let total = self.plan.operations.len();
+        // What is sent or fetched again, or turns out larger, was not announced.
+        let bytes_done = self.shared.bytes.load(Ordering::Relaxed);
+        self.bytes_total = self.bytes_total.max(bytes_done);
         let progress = Progress {
             items_done: (total - self.schedule.open()) as u64,
             items_total: total as u64,
-            bytes_done: self.shared.bytes.load(Ordering::Relaxed),
+            bytes_done,
             bytes_total: self.bytes_total,
         };
         self.emit(&Event::Progress(progress));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
 use crate::engine::ports::{DiskError, ItemVersion, RemoteItem, RemoteParent};
-use crate::model::{DiskTime, Etag, Intent, ItemId, RelPath, Side};
+use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
 use super::agree::effect;
 use super::lane::Lane;
@@ -223,7 +223,7 @@ impl Lane<'_> {
             let version =
                 ItemVersion { id: seen.id.clone(), folder: seen.folder, etag: trashed.entry.etag.clone() };
             if seen.folder {
-                let since = self.ports.clock.now();
+                let since = self.ports.clock.uptime();
                 self.doomed.push(Doomed { index, version, planned: planned.to_vec(), since });
             } else {
                 // The trash call was the guard (§10.6). A refusal leaves it in the trash, which is deleted too.
@@ -241,7 +241,7 @@ impl Lane<'_> {
     pub(super) fn delete_for_good(&mut self) {
         let doomed = std::mem::take(&mut self.doomed);
         let Some(last) = doomed.iter().map(|doomed| doomed.since).max() else { return };
-        let due = DiskTime(last.0.saturating_add(nanos(verified_calls::LISTINGS_LAG)));
+        let due = last.saturating_add(verified_calls::LISTINGS_LAG);
         if self.outcome.ended.is_some() || self.ports.clock.pause(self.until(due)).is_err() {
             return;
         }
@@ -260,10 +260,6 @@ impl Lane<'_> {
     }
 }
 
-fn nanos(time: Duration) -> i64 {
-    i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)
-}
-
 /// A folder in iCloud's trash that is to be deleted for good.
 pub(super) struct Doomed {
     /// The operation that deleted it.
@@ -271,6 +267,6 @@ pub(super) struct Doomed {
     version: ItemVersion,
     /// What was to go with it.
     planned: Vec<ItemId>,
-    /// When it went to the trash.
-    since: DiskTime,
+    /// When it went to the trash, by the time since the boot.
+    since: Duration,
 }

@@ -56,7 +56,7 @@ pub struct Progress {
     pub items_total: u64,
     /// Bytes transferred so far, repeated ones included.
     pub bytes_done: u64,
-    /// Bytes that the plan announced.
+    /// Bytes that the plan announced, or that were transferred where those are more.
     pub bytes_total: u64,
 }
 

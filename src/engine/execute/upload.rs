@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::engine::operation::{LocalSeen, Operation, RemoteSeen, Replacement, UploadTarget};
+use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement, UploadTarget};
 use crate::engine::ports::{Commit, LookUp, RemoteError, RemoteItem, RemoteParent, Staged};
 use crate::engine::retry;
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
@@ -76,6 +76,7 @@ impl Lane<'_> {
         arrived: Arrived,
     ) -> Result<(), StepFailure> {
         let sent = self.sent(local, arrived)?;
+        let mut reason = operation.reason;
         let result = match target {
             UploadTarget::New { parent, name } => {
                 let parent = self.parent(parent)?;
@@ -83,12 +84,20 @@ impl Lane<'_> {
                     .and_then(|()| commit_new(&self.ports, &sent, &parent, name))
                     .and_then(|item| self.agree_on_upload(operation, &sent, &parent, &item))
             }
-            UploadTarget::Over { remote, way } => self.replace(operation, remote, *way, &sent),
+            UploadTarget::Over { remote, way } => {
+                let former = self.ledger.state().former.get(&remote.id);
+                let is_former = former.is_some_and(|former| former.contains(&sent.signature));
+                let way = if is_former { Replacement::Trash } else { *way };
+                if is_former {
+                    reason = Reason::WentBack;
+                }
+                self.replace(operation, remote, way, &sent)
+            }
         };
         self.kept_for_later(index, &sent, result)?;
         self.outcome.counts.uploads += 1;
         let mut done = effect(operation, EffectKind::Upload, None);
-        done.bytes = sent.staged.size;
+        (done.bytes, done.reason) = (sent.staged.size, reason);
         self.told(done);
         Ok(())
     }

@@ -42,11 +42,14 @@ impl Engine {
     }
 }
 
-/// A span of time in words, in its largest unit.
+/// About how long a span of time is, in its largest unit.
 fn span_text(seconds: u64) -> String {
     let units = [(86_400, "days"), (3600, "hours"), (60, "minutes")];
     let fits = units.into_iter().find(|(unit, _)| seconds >= unit * 2);
-    fits.map_or_else(|| format!("{seconds} seconds"), |(unit, name)| format!("{} {name}", seconds / unit))
+    fits.map_or_else(
+        || format!("{seconds} seconds"),
+        |(unit, name)| format!("{} {name}", (seconds + unit / 2) / unit),
+    )
 }
 
 #[cfg(test)]
@@ -58,9 +61,10 @@ mod tests {
         for (seconds, text) in [
             (61, "61 seconds"),
             (120, "2 minutes"),
-            (7199, "119 minutes"),
+            (7199, "120 minutes"),
             (86_400, "24 hours"),
             (5 * 86_400 + 7, "5 days"),
+            (20 * 86_400 - 2, "20 days"),
         ] {
             assert_eq!(span_text(seconds), text);
         }

@@ -8,7 +8,9 @@ use super::order::Emitter;
 use super::tasks::{DEEPEST, Kind};
 use super::{ConflictPolicy, Mode};
 use crate::engine::conflict::conflict_name;
-use crate::engine::operation::{Action, Conflict, LocalSeen, Parent, Reason, RemoteSeen, UploadTarget};
+use crate::engine::operation::{
+    Action, Conflict, LocalSeen, Parent, Reason, RemoteSeen, Replacement, UploadTarget,
+};
 use crate::engine::recognise::LocalFate;
 use crate::model::name::{aside_name, key as name_key};
 use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
@@ -163,7 +165,11 @@ impl Emitter<'_, '_> {
             Kind::Download => (Action::Download { remote: there?, over: here }, end, item.reason),
             Kind::Upload => {
                 let target = match there.filter(|_| item.there.is_there()) {
-                    Some(remote) => UploadTarget::Over { remote, way: self.world.policy.replacement },
+                    Some(remote) => {
+                        let went_back = item.reason == Reason::WentBack;
+                        let way = if went_back { Replacement::Trash } else { self.world.policy.replacement };
+                        UploadTarget::Over { remote, way }
+                    }
                     None => UploadTarget::New {
                         parent: self.parent_there(place.parent)?,
                         name: place.remote_name.clone(),

@@ -19,6 +19,7 @@ mod decide;
 mod folders;
 mod items;
 mod names;
+mod older;
 mod order;
 mod place;
 pub mod print;
@@ -96,6 +97,7 @@ pub fn plan(
     place::place(&world, &mut items);
     names::set_aside(&world, &mut items);
     claims::settle(&world, &mut items);
+    older::find(&world, &mut items);
     skipped(&world, &mut items.notes);
     items.notes.sort_by(|a, b| a.path.cmp(&b.path));
     order::emit(&world, items)

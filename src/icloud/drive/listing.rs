@@ -152,9 +152,9 @@ impl ICloudDrive {
 
     /// Notes what a listing cost, whatever came of it.
     fn measured<T>(&self, cost: &SlowListing, listing: impl FnOnce() -> T) -> T {
-        let began = self.client.clock.now();
+        let began = self.client.clock.uptime();
         let answer = listing();
-        cost.over(began, self.client.clock.now());
+        cost.over(began, self.client.clock.uptime());
         answer
     }
 

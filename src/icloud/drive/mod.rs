@@ -124,12 +124,12 @@ impl ICloudDrive {
 
     /// How long the drive's root should not be listed again: ten times what its last answer took (`docs/protocol.md` §8.1).
     pub fn root_rest(&self) -> Duration {
-        self.root_cost.rest(self.client.clock.now())
+        self.root_cost.rest(self.client.clock.uptime())
     }
 
     /// As [`ICloudDrive::root_rest`], of the trash (`docs/protocol.md` §9).
     pub fn trash_rest(&self) -> Duration {
-        self.trash_cost.rest(self.client.clock.now())
+        self.trash_cost.rest(self.client.clock.uptime())
     }
 
     /// How long the service wants to be left alone, when it said so in an answer that told it to be away.

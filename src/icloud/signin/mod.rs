@@ -329,6 +329,11 @@ impl Account {
         self.env.clock.now()
     }
 
+    /// Seconds that nobody can set.
+    pub(super) fn steady(&self) -> i64 {
+        self.env.clock.steady()
+    }
+
     /// Changes whenever a password, a code or another process's session came, so that an older
     /// failure says nothing any more.
     pub(super) fn epoch(&self) -> u64 {

@@ -11,6 +11,7 @@ mod deletions;
 mod dotted;
 mod failures;
 mod first;
+mod guarded;
 mod hostile;
 mod items;
 mod moves;

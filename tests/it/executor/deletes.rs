@@ -197,7 +197,13 @@ fn approved_deletions_do_not_count_again() {
     bench.file("f", b"content");
     assert!(bench.world.disk.delete("f"));
     let id = bench.base("f").unwrap().id.to_string();
-    bench.state.guard.held.push(Deletion { on: Side::Remote, id, path: "f".into(), at: 0 });
+    bench.state.guard.held.push(Deletion {
+        on: Side::Remote,
+        id,
+        path: "f".into(),
+        at: 0,
+        version: String::new(),
+    });
     bench.state.guard.verdict = Some(Verdict::Approved);
     let operation = doomed(&bench, "f", &[]);
     assert_clean(&bench.run(&plan(vec![operation])));

@@ -158,7 +158,9 @@ fn questions_are_answered_while_a_long_transfer_runs() {
     assert_eq!(pending.downloads, 1, "{pending:?}");
     let text = why(&daemon, "known/a.txt");
     assert!(text.contains("both sides agreed on it") && text.contains("a pass is running"), "{text}");
-    for request in [ControlRequest::Held, ControlRequest::Status, ControlRequest::Health { ready: true }] {
+    for request in
+        [ControlRequest::Held { skip: 0 }, ControlRequest::Status, ControlRequest::Health { ready: true }]
+    {
         let begun = Instant::now();
         daemon.ask(&request);
         assert!(begun.elapsed() < AT_ONCE, "{request:?}: {:?}", begun.elapsed());

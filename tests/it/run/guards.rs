@@ -17,14 +17,14 @@ fn files(rig: &Rig, count: u64) {
 }
 
 fn held(daemon: &Daemon<'_>) -> u64 {
-    match daemon.ask(&ControlRequest::Held) {
+    match daemon.ask(&ControlRequest::Held { skip: 0 }) {
         ControlReply::Held { held } => held.count,
         other => panic!("{other:?}"),
     }
 }
 
 fn approve(daemon: &Daemon<'_>, reject: bool) -> String {
-    daemon.done(&ControlRequest::Approve { reject })
+    daemon.done(&ControlRequest::Approve { reject, list: None })
 }
 
 /// The drive's folder goes away and comes back under the running daemon; `swap` may put something else there.

@@ -1,6 +1,6 @@
 //! States for the tests of the store: random ones, and the one of the sample file.
 
-use icloudds::model::state::{Calibration, CarriedOut, Deletion, GuardState, Verdict};
+use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence, RelPath,
     ServerTime, SetAside, Side, Signature, Zone,
@@ -113,6 +113,7 @@ fn deletion(rng: &mut Rng) -> Deletion {
         id: id(rng.below(9)).to_string(),
         path: path(rng).to_string(),
         at: time(rng),
+        version: ["", "v1"][rng.below(2)].into(),
     }
 }
 
@@ -138,6 +139,9 @@ pub fn change(rng: &mut Rng) -> Change {
         4 => Change::Guard(GuardState {
             held: (0..rng.below(3)).map(|_| deletion(rng)).collect(),
             verdict: rng.chance(0.5).then_some(Verdict::Approved),
+            decided: (0..rng.below(3))
+                .map(|_| Decided { verdict: Verdict::Rejected, deletion: deletion(rng) })
+                .collect(),
             recent: (0..rng.below(3)).map(|_| carried_out(rng)).collect(),
             overwrites: (0..rng.below(3)).map(|_| time(rng)).collect(),
         }),
@@ -197,7 +201,13 @@ pub fn sample() -> Vec<Change> {
     let path = |text| RelPath::parse(text).unwrap();
     let (old, parent) = (full.id.clone(), library.clone());
     let set_aside = SetAside { reason: "too large".into(), attempts: 2, next_try: Some(9), since: 1 };
-    let held = Deletion { on: Side::Local, id: "zone::doc".into(), path: "a/b".into(), at: 4 };
+    let held = Deletion {
+        on: Side::Local,
+        id: "zone::doc".into(),
+        path: "a/b".into(),
+        at: 4,
+        version: String::new(),
+    };
     vec![
         Change::Owner(owner()),
         put(&root, BaseEntry { id: library.clone(), ..plain("", "Pages") }),
@@ -247,6 +257,7 @@ pub fn sample() -> Vec<Change> {
             held: vec![held],
             verdict: Some(Verdict::Rejected),
             overwrites: vec![5, 6],
+            ..GuardState::default()
         }),
         Change::Calibration(Calibration { matches: 3, mismatches: 1, in_place_refused: true }),
         Change::Synced(1_800_000_002),

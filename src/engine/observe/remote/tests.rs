@@ -1,5 +1,9 @@
+mod still;
+
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Mutex;
+
+use still::Still;
 
 use super::*;
 use crate::engine::ports::*;
@@ -184,28 +188,6 @@ impl Remote for Fake {
 }
 
 const NOW: i64 = 1_700_000_000;
-
-#[derive(Default)]
-struct Still(Mutex<Vec<Duration>>);
-
-impl Clock for Still {
-    fn now(&self) -> DiskTime {
-        DiskTime::new(NOW, 0)
-    }
-    fn uptime(&self) -> Duration {
-        Duration::ZERO
-    }
-    fn boot(&self) -> u64 {
-        1
-    }
-    fn pause(&self, time: Duration) -> Result<(), Stopped> {
-        self.0.lock().unwrap().push(time);
-        Ok(())
-    }
-    fn unit_random(&self) -> f64 {
-        0.5
-    }
-}
 
 /// The base that agreed on all of `items`.
 fn base(items: &[(&str, &str)]) -> BaseTree {

@@ -10,7 +10,10 @@ const RECOGNISED: &[Case<'static>] = &[
         "a b",
         "over a b",
         "",
-        &["here -> iCloud upload over b (edited here)", "here -> iCloud trash a (deleted here)"],
+        &[
+            "here -> iCloud upload over b (older than the version that it replaces)",
+            "here -> iCloud trash a (deleted here)",
+        ],
     ),
     (
         "a chain of such moves",
@@ -18,8 +21,8 @@ const RECOGNISED: &[Case<'static>] = &[
         "over b c; move a b",
         "",
         &[
-            "here -> iCloud upload over b (edited here)",
-            "here -> iCloud upload over c (edited here)",
+            "here -> iCloud upload over b (older than the version that it replaces)",
+            "here -> iCloud upload over c (older than the version that it replaces)",
             "here -> iCloud trash a (deleted here)",
         ],
     ),
