@@ -48,6 +48,7 @@ impl Teller {
                 log::debug!("tried again in {:.1} s {path}: {why}", wait.as_secs_f64());
             }
             Event::Progress(progress) => self.progress(*progress),
+            Event::Stored(_) => {}
         }
     }
 

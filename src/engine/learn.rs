@@ -6,7 +6,6 @@ use super::execute::Ports;
 use super::observe::local::rescan;
 use super::operation::{Action, Plan};
 use super::pass::{Engine, Settings};
-use super::ports::{Store, StoreError};
 use super::view::RemoteView;
 use crate::model::{BaseEntry, Change, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind};
 
@@ -54,25 +53,31 @@ impl Engine {
     }
 }
 
-/// Passes changes on to the store, and brings what we did ourselves into what is known of iCloud as soon as it is stored, so
-/// that the next plan needs no walk. A long pass keeps nothing of its changes but what was forgotten.
-pub(super) struct Recorder<'a> {
-    pub inner: &'a mut dyn Store,
-    pub view: Option<&'a mut Arc<RemoteView>>,
-    pub forgotten: Vec<ItemId>,
+/// Brings what we did ourselves into what is known of iCloud as soon as it is stored, so that the next plan needs no walk. A long
+/// pass keeps nothing of its changes but what was forgotten.
+pub(super) struct OwnWrites<'a> {
+    view: Option<&'a mut Arc<RemoteView>>,
+    forgotten: Vec<ItemId>,
 }
 
-impl Store for Recorder<'_> {
-    fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        self.inner.commit(changes)?;
-        for change in changes {
-            match (change, self.view.as_deref_mut()) {
-                (Change::Put { parent, entry }, Some(view)) => see(Arc::make_mut(view), parent, entry),
-                (Change::Remove(id), _) => self.forgotten.push(id.clone()),
-                _ => {}
-            }
+impl<'a> OwnWrites<'a> {
+    /// Writes that `view`, what was last seen of iCloud, is to learn of.
+    pub fn new(view: Option<&'a mut Arc<RemoteView>>) -> Self {
+        Self { view, forgotten: Vec::new() }
+    }
+
+    /// A change is stored.
+    pub fn stored(&mut self, change: &Change) {
+        match (change, self.view.as_deref_mut()) {
+            (Change::Put { parent, entry }, Some(view)) => see(Arc::make_mut(view), parent, entry),
+            (Change::Remove(id), _) => self.forgotten.push(id.clone()),
+            _ => {}
         }
-        Ok(())
+    }
+
+    /// What the base forgot.
+    pub fn forgotten(self) -> Vec<ItemId> {
+        self.forgotten
     }
 }
 

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::model::name::aside_origin;
 use crate::model::{Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature};
 
 /// An ordered list of operations, and what else the owner should know.
@@ -382,33 +383,87 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Whether it brings an item to a temporary name, from which a later one takes it.
+    pub fn lends_name(&self) -> bool {
+        match &self.action {
+            Action::MoveRemote { temporary, .. } => *temporary,
+            Action::MoveLocal { .. } => aside_origin(self.path.name()).is_some(),
+            _ => false,
+        }
+    }
+
+    /// Whether it moves the item that `earlier` moved, on the same side.
+    fn goes_on_from(&self, earlier: &Self) -> bool {
+        match (&self.action, &earlier.action) {
+            (Action::MoveRemote { remote, .. }, Action::MoveRemote { remote: before, .. }) => {
+                remote.id == before.id
+            }
+            (Action::MoveLocal { local, .. }, Action::MoveLocal { local: before, .. }) => {
+                local.stamp.identity == before.stamp.identity
+            }
+            _ => false,
+        }
+    }
+}
+
 impl Plan {
-    /// The plan without the operations that `drops` names, and without all that build on one of them.
+    /// The plan without the operations that `drops` names, without all that build on one of them, and without what would lend
+    /// a name to an item that nothing gives another one any more.
     #[must_use]
     pub fn without(self, drops: &dyn Fn(&Operation) -> bool) -> Self {
-        let mut place = Vec::with_capacity(self.operations.len());
-        let mut operations: Vec<Operation> = Vec::new();
-        for mut operation in self.operations {
-            let after: Option<Vec<usize>> = operation.after.iter().map(|before| place[*before]).collect();
-            match after {
-                Some(after) if !drops(&operation) => {
-                    operation.after = after;
-                    if let Action::MakeRemoteFolder { parent, .. }
-                    | Action::MoveRemote { parent, .. }
-                    | Action::Keep { place: Some((parent, _)), .. }
-                    | Action::Upload { target: UploadTarget::New { parent, .. }, .. } =
-                        &mut operation.action
-                        && let Parent::Made(before) = parent
-                        && let Some(at) = place[*before]
-                    {
-                        *parent = Parent::Made(at);
-                    }
-                    place.push(Some(operations.len()));
-                    operations.push(operation);
-                }
-                _ => place.push(None),
+        let mut dropped: Vec<bool> = self.operations.iter().map(drops).collect();
+        loop {
+            for (index, operation) in self.operations.iter().enumerate() {
+                dropped[index] |= operation.after.iter().any(|earlier| dropped.get(*earlier) != Some(&false));
             }
+            let kept = |index: &usize| !dropped[*index];
+            let stranded: Vec<_> = (0..dropped.len())
+                .filter(kept)
+                .filter(|index| {
+                    let mut later = (index + 1..dropped.len()).filter(kept);
+                    let operation = &self.operations[*index];
+                    operation.lends_name() && !later.any(|next| self.operations[next].goes_on_from(operation))
+                })
+                .collect();
+            if stranded.is_empty() {
+                break;
+            }
+            stranded.into_iter().for_each(|index| dropped[index] = true);
+        }
+        self.renumbered(&dropped)
+    }
+
+    /// The operations that are not dropped, under their new numbers.
+    fn renumbered(self, dropped: &[bool]) -> Self {
+        let mut kept = 0;
+        let number = |is_dropped: &bool| {
+            kept += usize::from(!is_dropped);
+            kept.checked_sub(1).filter(|_| !is_dropped)
+        };
+        let places: Vec<Option<usize>> = dropped.iter().map(number).collect();
+        let place = |index: usize| places.get(index).copied().flatten();
+        let mut operations = Vec::with_capacity(kept);
+        for (index, mut operation) in self.operations.into_iter().enumerate() {
+            if dropped[index] {
+                continue;
+            }
+            operation.after = operation.after.into_iter().filter_map(place).collect();
+            if let Action::MakeRemoteFolder { parent, .. }
+            | Action::MoveRemote { parent, .. }
+            | Action::Keep { place: Some((parent, _)), .. }
+            | Action::Upload { target: UploadTarget::New { parent, .. }, .. } = &mut operation.action
+                && let Parent::Made(before) = parent
+                && let Some(at) = place(*before)
+            {
+                *parent = Parent::Made(at);
+            }
+            operations.push(operation);
         }
         Self { operations, notes: self.notes }
     }
 }
+
+#[cfg(test)]
+#[path = "operation_tests.rs"]
+mod tests;

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute};
 use super::guard::{self, GuardLimits};
-use super::learn::Recorder;
+use super::learn::OwnWrites;
 use super::observe::local::doubt;
 use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
@@ -33,6 +33,9 @@ use here::look_here;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
+
+/// So long, in seconds, a temporary name on iCloud is left alone (`docs/sync.md` §6).
+const LENT_SECONDS: i64 = 300;
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -227,6 +230,8 @@ pub struct Engine {
     sizeless: HashMap<ItemId, (Etag, i64)>,
     /// How many complete looks in a row left open what became of an item.
     untold: HashMap<ItemId, u32>,
+    /// Items that bear a temporary name on iCloud, and since when, in Unix seconds, that was seen.
+    lent: HashMap<ItemId, (Box<str>, i64)>,
     /// How often it was tried in vain to settle an operation that was cut short.
     refused: HashMap<u64, u32>,
     /// What the clocks showed last.
@@ -244,6 +249,7 @@ impl Engine {
             skipped: SkippedItems::default(),
             sizeless: HashMap::new(),
             untold: HashMap::new(),
+            lent: HashMap::new(),
             refused: HashMap::new(),
             clocks: None,
         }
@@ -388,6 +394,11 @@ impl Engine {
             let is_later = !options.ignore_next_try && item.is_some_and(|item| !item.is_due(now));
             is_later || self.skipped.holds(path, remote)
         };
+        let is_lent = |id: &ItemId| {
+            // A clock that was set back makes nothing wait longer.
+            let age = self.lent.get(id).map(|(_, since)| now.saturating_sub(*since));
+            age.is_some_and(|age| (0..LENT_SECONDS).contains(&age))
+        };
         let policy = Policy {
             mode: settings.mode,
             conflict: settings.conflict,
@@ -399,6 +410,7 @@ impl Engine {
             takes_part: &takes_part,
             is_junk: &is_junk,
             is_waiting: &is_waiting,
+            is_lent: &is_lent,
             local_only: &self.state.local_only,
             conflict_mark: options.conflict_mark,
             local_folds_case: ports.disk.folds_case(),
@@ -444,10 +456,13 @@ impl Engine {
             ..ExecuteOptions::new(&conflict, &junk)
         };
         self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;
-        let mut store =
-            Recorder { inner: &mut *self.store, view: self.remote.as_mut(), forgotten: Vec::new() };
-        let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut store, events);
-        let forgotten = store.forgotten;
+        let mut own = OwnWrites::new(self.remote.as_mut());
+        let mut on_event = |event: &Event| match event {
+            Event::Stored(change) => own.stored(change),
+            other => events(other),
+        };
+        let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut *self.store, &mut on_event);
+        let forgotten = own.forgotten();
         self.learn(&forgotten);
         self.skipped.learn(&outcome.skipped);
         self.look_again(ports, settings, &plan);

@@ -217,6 +217,10 @@ impl Verdict {
             Class::ZoneBusy | Class::Throttled | Class::Failing => {
                 RemoteError::Busy { message: words, retry_after }
             }
+            // Refused without a reason: of a change this is the first attempt, since nobody repeats it but the caller.
+            Class::Spurious if changes && !words.contains(": ") => {
+                RemoteError::Busy { message: words, retry_after }
+            }
             Class::Denied => RemoteError::Busy {
                 message: words,
                 retry_after: Some(retry_after.unwrap_or(DENIED_WAIT).max(DENIED_WAIT)),

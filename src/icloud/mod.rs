@@ -13,6 +13,7 @@ pub mod http;
 mod http_error;
 mod http_route;
 pub mod options;
+pub mod request;
 mod retry;
 pub mod service;
 mod session;

@@ -10,8 +10,9 @@ use serde_json::Value;
 use url::Url;
 
 use super::env::Env;
-use super::http::{Answer, Call, Http, HttpError, Limits, Method, Payload, Reading};
+use super::http::{Answer, Call, Http, HttpError, Payload, Reading};
 use super::options::{IcloudOptions, is_below, is_loopback};
+use super::request::Request;
 use super::session::AccountInfo;
 use super::signin::error::SignInError;
 use super::signin::{Account, Initiative, Rung};
@@ -35,6 +36,9 @@ pub enum ServiceError {
     /// The session is gone and could not be renewed.
     #[error(transparent)]
     SignIn(#[from] SignInError),
+    /// The session was renewed, or another way to the service taken, and the call was not made again, since it changes the drive.
+    #[error("the session had to be renewed first")]
+    Renewed,
 }
 
 /// After the service refused a session that signing in had just renewed, nobody renews again
@@ -139,46 +143,29 @@ impl Service {
     /// `dsid`. Signs of a lost session (401, 421, 423, 450, missing keys) run the session
     /// ladder once for all threads together, then the call is repeated.
     ///
-    /// Every other answer comes back as it is, whatever its status.
+    /// Every other answer comes back as it is, whatever its status. A call that changes the drive is not repeated: time has
+    /// passed meanwhile, and who made it must look again.
     ///
     /// # Errors
     ///
     /// [`ServiceError::Http`] when no whole answer came (the call may have had its effect);
-    /// [`ServiceError::SignIn`] when the session could not be renewed (it had none).
-    #[allow(clippy::too_many_arguments)] // One argument for each part of a call; a struct would only repeat their names.
-    pub fn call(
-        &self,
-        root: Root,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        content_type: Option<&str>,
-        payload: &[u8],
-        limits: Limits,
-        kind: &'static str,
-    ) -> Result<Answer, ServiceError> {
-        self.call_reading(root, method, path, query, content_type, payload, limits, kind, None)
+    /// [`ServiceError::SignIn`] when the session could not be renewed (it had none); [`ServiceError::Renewed`] when it was, and
+    /// the call changes the drive (it had none either).
+    pub fn call(&self, request: &Request<'_>) -> Result<Answer, ServiceError> {
+        self.exchange(request, None)
     }
 
-    /// As [`Service::call`], but a whole array goes to `read`, where there is one, and the answer's body is empty then
+    /// As [`Service::call`], but a whole array goes to `read`, and the answer's body is empty then
     /// ([`Http::call_reading`](super::http::Http::call_reading)).
     ///
     /// # Errors
     ///
     /// As [`Service::call`].
-    #[allow(clippy::too_many_arguments)] // As above.
-    pub fn call_reading(
-        &self,
-        root: Root,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        content_type: Option<&str>,
-        payload: &[u8],
-        limits: Limits,
-        kind: &'static str,
-        mut read: Option<Reading<'_>>,
-    ) -> Result<Answer, ServiceError> {
+    pub fn call_reading(&self, request: &Request<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
+        self.exchange(request, Some(read))
+    }
+
+    fn exchange(&self, request: &Request<'_>, mut read: Option<Reading<'_>>) -> Result<Answer, ServiceError> {
         // Confirmed sessions can still be stale for the services, so the second renewal
         // starts higher; a third is never tried.
         let mut cures = [Rung::Validate, Rung::AccountLogin].into_iter();
@@ -192,11 +179,13 @@ impl Service {
                 if self.account.info().is_none() {
                     return Err(SignInError::SessionRefused { status: 401 }.into());
                 }
+                if request.changes {
+                    return Err(ServiceError::Renewed);
+                }
                 continue;
             };
             let reading = read.as_mut().map(|read| &mut **read as Reading<'_>);
-            let answer =
-                self.send(&info, root, method, path, query, content_type, payload, limits, kind, reading)?;
+            let answer = self.send(&info, request, reading)?;
             if let Some((cause, asked)) = throttle::read(&answer) {
                 self.account.rest(cause, asked);
                 return Ok(answer);
@@ -212,6 +201,9 @@ impl Service {
             if sign == Sign::Misrouted && !rerouted {
                 rerouted = true;
                 self.account.http().fresh_connections();
+                if request.changes {
+                    return Err(ServiceError::Renewed);
+                }
                 continue;
             }
             if answer.head.status == 400
@@ -224,12 +216,15 @@ impl Service {
             let Some(rung) = cures.next() else {
                 return self.give_up(answer, sign);
             };
-            log::debug!("{kind}: HTTP {}, the session must be renewed", answer.head.status);
+            log::debug!("{}: HTTP {}, the session must be renewed", request.kind, answer.head.status);
             match sign {
                 Sign::Keys => self.renew(Asked::ByCall, generation, Account::unlock_web_access)?,
                 _ => self.renew(Asked::ByCall, generation, |account| {
                     account.climb(rung, Initiative::Unattended)
                 })?,
+            }
+            if request.changes {
+                return Err(ServiceError::Renewed);
             }
         }
     }
@@ -299,30 +294,22 @@ impl Service {
         self.account.info().map(|info| info.dsid).unwrap_or_default()
     }
 
-    #[allow(clippy::too_many_arguments)] // As `call`.
     fn send(
         &self,
         info: &AccountInfo,
-        root: Root,
-        method: Method,
-        path: &str,
-        query: &[(&str, &str)],
-        content_type: Option<&str>,
-        payload: &[u8],
-        limits: Limits,
-        kind: &'static str,
+        request: &Request<'_>,
         read: Option<Reading<'_>>,
     ) -> Result<Answer, ServiceError> {
-        let base = match root {
+        let base = match request.root {
             Root::Drivews => &info.drivews,
             Root::Docws => &info.docws,
         };
-        let mut url = Url::parse(&format!("{base}/{}", path.trim_start_matches('/')))
+        let mut url = Url::parse(&format!("{base}/{}", request.path.trim_start_matches('/')))
             .map_err(|error| HttpError::Unsendable { host: base.clone(), reason: error.to_string() })?;
         let client_id = self.account.client_id();
         // Renewing the session may have brought another upload token than the caller knew.
         let token = self.account.upload_token();
-        let current = query.iter().map(|(name, value)| match &token {
+        let current = request.query.iter().map(|(name, value)| match &token {
             Some(token) if *name == UPLOAD_TOKEN => (*name, token.as_str()),
             _ => (*name, *value),
         });
@@ -331,10 +318,13 @@ impl Service {
             .append_pair("clientId", &client_id)
             .append_pair("dsid", &info.dsid);
         let mut headers = self.account.service_headers(&url);
-        if let Some(content_type) = content_type {
-            headers.push(("Content-Type".to_owned(), content_type.to_owned()));
-        }
-        let payload = if payload.is_empty() { Payload::None } else { Payload::Bytes(payload) };
+        let payload = if request.body.is_empty() {
+            Payload::None
+        } else {
+            headers.push(("Content-Type".to_owned(), "text/plain".to_owned()));
+            Payload::Bytes(request.body)
+        };
+        let Request { method, limits, kind, .. } = *request;
         let call = Call { method, url: url.to_string(), headers, payload, limits, kind };
         let answer = match read {
             Some(read) => self.account.http().call_reading(call, read)?,

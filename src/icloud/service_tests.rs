@@ -1,4 +1,5 @@
 use super::*;
+use crate::icloud::http::{Limits, Method};
 use crate::icloud::testing::*;
 use serde_json::json;
 
@@ -13,7 +14,38 @@ fn signed_in() -> (Bench, Service) {
 fn list(service: &Service) -> Result<Answer, ServiceError> {
     let path = "/retrieveItemDetailsInFolders";
     let query = [("appIdentifier", "iclouddrive")];
-    service.call(Root::Drivews, Method::Post, path, &query, Some("text/plain"), b"[{}]", Limits::JSON, "list")
+    service.call(&request(path, &query, false))
+}
+
+fn request<'a>(path: &'a str, query: &'a [(&'a str, &'a str)], changes: bool) -> Request<'a> {
+    Request {
+        root: Root::Drivews,
+        method: Method::Post,
+        path,
+        query,
+        body: b"[{}]",
+        limits: Limits::JSON,
+        kind: "list",
+        changes,
+    }
+}
+
+#[test]
+fn a_call_that_changes_the_drive_is_not_repeated_after_a_renewal() {
+    for reply in [
+        Reply::new(401),
+        Reply::new(421).body("Misdirected Request"),
+        Reply::json(200, json!({"errorCode": 421, "errorReason": "x"})),
+    ] {
+        let (bench, service) = signed_in();
+        bench.server.on(LIST, [reply.clone(), Reply::json(200, json!([]))]);
+        let change = request("/retrieveItemDetailsInFolders", &[], true);
+        let error = service.call(&change).expect_err("it is not made again");
+        assert!(matches!(error, ServiceError::Renewed), "{error:?}");
+        let made = bench.server.routes().iter().filter(|route| *route == LIST).count();
+        assert_eq!(made, 1, "{reply:?}");
+        service.call(&change).expect("the session is well again");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@ pub mod entry;
 pub mod filter;
 pub mod held;
 pub mod id;
+mod intent;
 pub mod lived;
 pub mod name;
 pub mod path;
@@ -19,8 +20,9 @@ pub use entry::{
     Signature,
 };
 pub use id::{Etag, ItemId, Zone};
+pub use intent::{Intent, Upload};
 pub use lived::{LivedTime, Reading};
 pub use path::{PathError, RelPath};
-pub use state::{Change, Intent, Owner, SetAside, Side, State};
+pub use state::{Change, Owner, SetAside, Side, State};
 pub use time::{DiskTime, ServerTime};
 pub use tree::{BaseTree, LocalTree, Node, NodeMap, RemoteTree, Tree};

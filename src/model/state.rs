@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
+use super::intent::Intent;
 use super::name::aside_name;
 use super::{
     BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
@@ -34,75 +35,6 @@ pub struct Owner {
     pub remote_root: String,
     /// Zone and `docwsid` of that folder, `zone::docwsid`.
     pub root_id: String,
-}
-
-/// An operation of more than one effect on iCloud, stored before its first call and cleared
-/// after its last (`docs/sync.md` §6, Intents).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Intent {
-    /// Replace `old` by trashing it and committing `document` under the name. If the new one
-    /// cannot come, the old one is put back.
-    ReplaceByTrash {
-        /// The item that goes to the trash.
-        old: ItemId,
-        /// Its etag before.
-        old_etag: Etag,
-        /// The folder of both.
-        parent: ItemId,
-        /// The name of both.
-        name: Box<str>,
-        /// `docwsid` that the new item gets.
-        document: String,
-        /// Where the new content lies here, and its fingerprint.
-        path: RelPath,
-        /// Fingerprint of the content that goes up.
-        stamp: LocalStamp,
-        /// Signature of the content that goes up.
-        signature: Signature,
-    },
-    /// Bring an item to a folder and a name in several calls, perhaps through a temporary name.
-    Place {
-        /// The item.
-        id: ItemId,
-        /// Whether it is a folder.
-        folder: bool,
-        /// Where it was: folder and name.
-        from: (ItemId, Box<str>),
-        /// Where it goes: folder and name.
-        to: (ItemId, Box<str>),
-        /// A name that it may bear in between.
-        temporary: Option<Box<str>>,
-    },
-    /// A folder went to the trash; what it held beyond the plan is to be put back.
-    TrashFolder {
-        /// The folder.
-        id: ItemId,
-        /// The folder it was in, and its name.
-        from: (ItemId, Box<str>),
-        /// The items that were planned to go with it.
-        planned: Vec<ItemId>,
-    },
-    /// Files went to the trash: after that they are no more, wherever a person may have moved what is here meanwhile.
-    Trash {
-        /// The files.
-        ids: Vec<ItemId>,
-    },
-    /// Items go to the trash here, since they went on iCloud: where one does not stand any more that was us, and no person's
-    /// deletion.
-    TrashHere {
-        /// The items, where they stand and what they are known by.
-        items: Vec<(ItemId, RelPath, LocalStamp)>,
-    },
-    /// The file here that was `old`'s gives its place to the content of another item. Once that has happened what stands
-    /// there is no edit of `old`.
-    TakeOver {
-        /// The item that had the place.
-        old: ItemId,
-        /// The place.
-        path: RelPath,
-        /// Its file.
-        stamp: LocalStamp,
-    },
 }
 
 /// An item that cannot be synced for now, or for good, and why.

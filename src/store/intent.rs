@@ -1,6 +1,6 @@
 //! The records of unfinished operations.
 
-use crate::model::{Etag, Intent, ItemId, RelPath};
+use crate::model::{Etag, Intent, ItemId, RelPath, Upload};
 
 use super::Trouble;
 use super::bytes::{Reader, Writer, malformed};
@@ -11,6 +11,8 @@ const TRASH_FOLDER: u8 = 3;
 const TAKE_OVER: u8 = 4;
 const TRASH: u8 = 5;
 const TRASH_HERE: u8 = 6;
+const UPLOAD: u8 = 7;
+const MAKE_FOLDERS: u8 = 8;
 
 /// An intent as it is stored.
 pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
@@ -27,17 +29,16 @@ pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
             writer.stamp(stamp);
             writer.signature(signature);
         }
-        Intent::Place { id, folder, from, to, temporary } => {
+        Intent::Place { id, folder, from, to, temporary, here } => {
             writer.byte(PLACE);
             writer.id(id);
-            writer.byte(u8::from(*folder) | u8::from(temporary.is_some()) << 1);
+            let flags = [*folder, temporary.is_some(), here.is_some()];
+            writer.byte(flags.iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(*flag)));
             for (place, name) in [from, to] {
                 writer.id(place);
                 writer.text(name);
             }
-            if let Some(name) = temporary {
-                writer.text(name);
-            }
+            [temporary, here].into_iter().flatten().for_each(|name| writer.text(name));
         }
         Intent::TrashFolder { id, from, planned } => {
             writer.byte(TRASH_FOLDER);
@@ -57,6 +58,23 @@ pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
             writer.number(items.len() as u64);
             for (id, path, stamp) in items {
                 writer.id(id);
+                writer.text(path.as_str());
+                writer.stamp(stamp);
+            }
+        }
+        Intent::Upload { files } => {
+            writer.byte(UPLOAD);
+            writer.number(files.len() as u64);
+            files.iter().for_each(|file| write_upload(&mut writer, file));
+        }
+        Intent::MakeFolders { parent, strangers, folders } => {
+            writer.byte(MAKE_FOLDERS);
+            writer.id(parent);
+            writer.number(strangers.len() as u64);
+            strangers.iter().for_each(|id| writer.id(id));
+            writer.number(folders.len() as u64);
+            for (name, path, stamp) in folders {
+                writer.text(name);
                 writer.text(path.as_str());
                 writer.stamp(stamp);
             }
@@ -88,7 +106,7 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
         PLACE => {
             let id = reader.id()?;
             let flags = reader.byte()?;
-            if flags > 3 {
+            if flags > 7 {
                 return Err(malformed());
             }
             Intent::Place {
@@ -97,6 +115,7 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
                 from: place(&mut reader)?,
                 to: place(&mut reader)?,
                 temporary: if flags & 2 == 0 { None } else { Some(reader.text()?.into()) },
+                here: if flags & 4 == 0 { None } else { Some(reader.text()?.into()) },
             }
         }
         TRASH_FOLDER => {
@@ -115,11 +134,57 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
             let item = |_| Ok((reader.id()?, path(&mut reader)?, reader.stamp()?));
             Intent::TrashHere { items: (0..count).map(item).collect::<Result<_, Trouble>>()? }
         }
+        UPLOAD => {
+            let count = reader.number()?;
+            let files = (0..count).map(|_| read_upload(&mut reader)).collect::<Result<_, Trouble>>()?;
+            Intent::Upload { files }
+        }
+        MAKE_FOLDERS => {
+            let parent = reader.id()?;
+            let count = reader.number()?;
+            let strangers = (0..count).map(|_| reader.id()).collect::<Result<_, _>>()?;
+            let count = reader.number()?;
+            let folder = |_| Ok((reader.text()?.into(), path(&mut reader)?, reader.stamp()?));
+            let folders = (0..count).map(folder).collect::<Result<_, Trouble>>()?;
+            Intent::MakeFolders { parent, strangers, folders }
+        }
         TAKE_OVER => Intent::TakeOver { old: reader.id()?, path: path(&mut reader)?, stamp: reader.stamp()? },
         _ => return Err(malformed()),
     };
     reader.end()?;
     Ok(intent)
+}
+
+fn write_upload(writer: &mut Writer, file: &Upload) {
+    writer.text(&file.document);
+    writer.byte(u8::from(file.over.is_some()));
+    if let Some((id, etag)) = &file.over {
+        writer.id(id);
+        writer.text(etag.as_str());
+    }
+    writer.id(&file.parent);
+    writer.text(&file.name);
+    writer.text(file.path.as_str());
+    writer.stamp(&file.stamp);
+    writer.signature(&file.signature);
+}
+
+fn read_upload(reader: &mut Reader<'_>) -> Result<Upload, Trouble> {
+    let document = reader.text()?.into();
+    let over = match reader.byte()? {
+        0 => None,
+        1 => Some((reader.id()?, Etag::new(reader.text()?))),
+        _ => return Err(malformed()),
+    };
+    Ok(Upload {
+        document,
+        over,
+        parent: reader.id()?,
+        name: reader.text()?.into(),
+        path: path(reader)?,
+        stamp: reader.stamp()?,
+        signature: reader.signature()?,
+    })
 }
 
 fn path(reader: &mut Reader<'_>) -> Result<RelPath, Trouble> {

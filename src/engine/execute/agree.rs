@@ -86,7 +86,7 @@ impl Lane<'_> {
         remote: &RemoteSeen,
         local: &LocalSeen,
     ) -> Result<(), StepFailure> {
-        let (remote, local) = (self.versions.current(remote), self.local_now(local));
+        let (remote, local) = (self.own.remote(remote), self.own.local(local));
         let known = self.ledger.entry(&remote.id).and_then(|(_, before)| {
             let same = before.stamp == local.stamp && before.etag.same_content(&remote.etag);
             before.signature.filter(|_| same)
@@ -109,9 +109,9 @@ impl Lane<'_> {
         signature: Signature,
         package: bool,
     ) -> Result<(), StepFailure> {
-        let mut remote = self.versions.current(remote);
+        let mut remote = self.own.remote(remote);
         remote.package |= package;
-        let local = self.local_now(local);
+        let local = self.own.local(local);
         // It was read just now, so what the scan could not tell is settled unless it changed just now.
         let racy = is_racy(&local.stamp, self.ports.clock.now());
         let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: Some(signature) };
@@ -157,7 +157,7 @@ impl Lane<'_> {
         match place {
             None => self.ledger.push(Change::Presence(id.clone(), presence)),
             Some((parent, name)) => {
-                let parent = self.parent(parent)?;
+                let parent = self.own.parent(parent)?;
                 if self.ledger.is_within(&parent, id) {
                     return Err(StepFailure::replan("the folder it is in has yet to leave it"));
                 }
@@ -192,4 +192,26 @@ pub(super) fn effect(operation: &Operation, kind: EffectKind, other: Option<RelP
         _ => operation.side(),
     };
     Effect { kind, side, path: operation.path.clone(), other, bytes: 0, reason: operation.reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_within_two_seconds_of_the_look_cannot_be_trusted_alone() {
+        let at = |seconds, nanos| DiskTime::new(seconds, nanos);
+        let stamp = |mtime, ctime| LocalStamp { mtime, ctime, ..LocalStamp::default() };
+        for (mtime, ctime, expected) in [
+            (at(100, 0), at(100, 0), true),
+            (at(98, 0), at(50, 0), true),
+            (at(50, 0), at(98, 0), true),
+            (at(102, 0), at(50, 0), true),
+            (at(50, 0), at(50, 0), false),
+            (at(97, 0), at(97, 0), false),
+            (at(1000, 0), at(50, 0), false),
+        ] {
+            assert_eq!(is_racy(&stamp(mtime, ctime), at(100, 0)), expected, "{mtime:?} {ctime:?}");
+        }
+    }
 }

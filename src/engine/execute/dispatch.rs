@@ -173,7 +173,7 @@ impl<'a> Lane<'a> {
         let operation = &self.plan.operations[index];
         let (remote, work) = match (&operation.action, self.decided.get(&index)) {
             (Action::Compare { remote, local, .. }, None) => {
-                (Some(remote), Work::Compare { local: self.local_now(local) })
+                (Some(remote), Work::Compare { local: self.own.local(local) })
             }
             (Action::Download { remote, over }, _) => {
                 let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0);
@@ -185,7 +185,7 @@ impl<'a> Lane<'a> {
                 _ => (Some(remote), Work::Fetch { over_content: local.stamp.size > 0 }),
             },
             (Action::Upload { local, target: UploadTarget::New { parent, name } }, _) => {
-                let zone = self.parent(parent)?.zone().clone();
+                let zone = self.own.parent(parent)?.zone().clone();
                 (None, self.stage_work(local, &zone, name))
             }
             (Action::Upload { local, target: UploadTarget::Over { remote, .. } }, _) => {
@@ -195,7 +195,7 @@ impl<'a> Lane<'a> {
         };
         Ok(Job {
             index,
-            remote: remote.map(|remote| self.versions.current(remote)),
+            remote: remote.map(|remote| self.own.remote(remote)),
             path: operation.path.clone(),
             work,
             proves_difference: self.ledger.calibration().proves_difference(),
@@ -203,7 +203,7 @@ impl<'a> Lane<'a> {
     }
 
     fn stage_work(&self, local: &LocalSeen, zone: &Zone, name: &str) -> Work {
-        Work::Stage { local: self.local_now(local), zone: zone.clone(), name: name.into() }
+        Work::Stage { local: self.own.local(local), zone: zone.clone(), name: name.into() }
     }
 
     fn arrive(&mut self, index: usize, result: Result<Arrived, StepFailure>) {
@@ -226,7 +226,10 @@ impl<'a> Lane<'a> {
     fn lane_step(&mut self, index: usize) {
         self.schedule.take(Class::Lane, index);
         let alike = |lane: &Self, next: usize| {
+            // One that failed is asked for alone: it may be the reason for which all of a group were refused.
             lane.schedule.is_ready(Class::Lane, next)
+                && !lane.was_tried(index)
+                && !lane.was_tried(next)
                 && alike(&lane.plan.operations[index].action, &lane.plan.operations[next].action)
         };
         let mut group = vec![index];

@@ -2,9 +2,10 @@
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
-use crate::model::{BaseEntry, ItemId, LocalKind, name};
+use crate::model::{BaseEntry, Intent, ItemId, LocalKind, name};
 
 use super::agree::{Here, as_seen, effect, is_racy};
+use super::done::Done;
 use super::lane::Lane;
 use super::relocate::rename;
 use super::report::{EffectKind, StepFailure};
@@ -17,7 +18,7 @@ impl Lane<'_> {
         operation: &Operation,
         remote: &RemoteSeen,
     ) -> Result<(), StepFailure> {
-        let remote = self.versions.current(remote);
+        let remote = self.own.remote(remote);
         let entry = self.ports.disk.make_folder(&operation.path)?;
         self.ledger.touched(operation.path.parent());
         let here = self.here(operation.path.name(), &entry, None);
@@ -35,7 +36,7 @@ impl Lane<'_> {
         group: &[usize],
     ) -> Vec<(usize, Result<(), StepFailure>)> {
         let all = |failure: StepFailure| group.iter().map(|index| (*index, Err(failure.clone()))).collect();
-        let folder = match self.parent(parent) {
+        let folder = match self.own.parent(parent) {
             Ok(folder) => folder,
             Err(failure) => return all(failure),
         };
@@ -72,8 +73,31 @@ impl Lane<'_> {
         if wanted.is_empty() {
             return results;
         }
+        let is_stranger = |item: &&RemoteItem| self.ledger.entry(&item.entry.id).is_none();
+        let strangers = there.iter().filter(is_stranger).map(|item| item.entry.id.clone()).collect();
+        let note =
+            |(_, local, name): &(usize, &LocalSeen, &str)| ((*name).into(), local.path.clone(), local.stamp);
+        let folders = wanted.iter().map(note).collect();
+        let intent = Intent::MakeFolders { parent: folder.clone(), strangers, folders };
+        let number = match self.ledger.begin(intent) {
+            Ok(number) => number,
+            Err(failure) => {
+                results.extend(wanted.iter().map(|(index, ..)| (*index, Err(failure.clone()))));
+                return results;
+            }
+        };
+        // Storing that may have taken a while.
+        wanted.retain(|(index, local, _)| match self.is_folder_here(local) {
+            Ok(()) => true,
+            Err(failure) => {
+                results.push((*index, Err(failure)));
+                false
+            }
+        });
         let names: Vec<_> = wanted.iter().map(|(_, _, name)| *name).collect();
-        let mut answers = self.ports.remote.create_folders(&folder, &names).into_iter();
+        let answers =
+            if names.is_empty() { Vec::new() } else { self.ports.remote.create_folders(&folder, &names) };
+        let mut answers = answers.into_iter();
         for (index, local, name) in wanted {
             let answer = answers
                 .next()
@@ -81,6 +105,17 @@ impl Lane<'_> {
             let made = self.verify_folder(&folder, name, answer);
             let result = made.and_then(|item| self.adopt_folder(index, local, &folder, item));
             results.push((index, result));
+        }
+        let is = |kind: fn(&StepFailure) -> bool| {
+            results.iter().any(|(_, result)| result.as_ref().is_err_and(kind))
+        };
+        if is(|failure| matches!(failure, StepFailure::End(_))) {
+            // The next recovery finds out what was made.
+        } else if is(|failure| matches!(failure, StepFailure::Again { .. })) {
+            // One may have been made and not be shown yet: the note stays until it is tried again, or the pass ends.
+            self.own.learn(Done::Announced { ids: Vec::new(), intent: number });
+        } else {
+            self.ledger.end(number);
         }
         results
     }
@@ -135,17 +170,17 @@ impl Lane<'_> {
         if name::same(&made.entry.name, wanted) {
             return Ok(made);
         }
-        verified_calls::patiently(&self.ports, || {
+        verified_calls::patiently(&self.ports, &made, true, |made| {
             match verified_calls::holder(remote, parent, wanted, Some(&made.entry.id))? {
-                None => match rename(&self.ports, &made, true, wanted) {
+                None => match rename(&self.ports, made, true, wanted) {
                     Err(failure @ (StepFailure::Replan(_) | StepFailure::Aside(_))) => {
-                        self.take_back(&made)?;
+                        self.take_back(made)?;
                         Err(failure)
                     }
                     renamed => renamed,
                 },
                 Some(existing) => {
-                    self.take_back(&made)?;
+                    self.take_back(made)?;
                     Ok(existing)
                 }
             }
@@ -191,8 +226,8 @@ impl Lane<'_> {
         self.ensure_durable(&remote.id, local);
         self.added_into(parent, &remote.id);
         self.ledger.put(parent, agreed)?;
-        self.seen_alive.insert(remote.id.clone(), self.ledger.now_seconds());
-        self.made.insert(index, remote.id);
+        let at = self.ledger.now_seconds();
+        self.own.learn(Done::MadeRemoteFolder { operation: index, id: remote.id, at });
         self.outcome.counts.folders_remote += 1;
         self.told(effect(operation, EffectKind::MakeFolder, None));
         Ok(())

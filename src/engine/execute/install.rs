@@ -50,7 +50,7 @@ impl Lane<'_> {
         let entry = match over {
             None => self.ports.disk.place(&content.ready, path)?,
             Some(over) => {
-                let stamp = self.local_now(over).stamp;
+                let stamp = self.own.local(over).stamp;
                 let taken_over = self.take_over(operation, remote, over)?;
                 // Where this fails the next recovery finds out who has the place.
                 let (entry, displaced) = self.ports.disk.replace(&content.ready, path, &stamp)?;
@@ -78,7 +78,7 @@ impl Lane<'_> {
         remote: &RemoteSeen,
         over: &LocalSeen,
     ) -> Result<Option<(u64, ItemId)>, StepFailure> {
-        let parent = self.versions.current(remote).parent;
+        let parent = self.own.remote(remote).parent;
         let elder = self.ledger.at_path(&parent, operation.path.name(), Some(&remote.id));
         let Some(elder) = elder.filter(|elder| elder.stamp.identity == over.stamp.identity) else {
             return Ok(None);
@@ -98,7 +98,7 @@ impl Lane<'_> {
         if content.matched {
             self.ledger.calibrate(true);
         }
-        let mut remote = self.versions.current(remote);
+        let mut remote = self.own.remote(remote);
         remote.package |= content.package;
         let here = self.here(operation.path.name(), entry, Some(content.ready.signature));
         let agreed = self.agreed(operation.reason, &remote, &here);
@@ -186,7 +186,7 @@ impl Lane<'_> {
         copy: &RelPath,
         local_only: bool,
     ) -> Result<(), StepFailure> {
-        let local = self.local_now(local);
+        let local = self.own.local(local);
         if self.ports.disk.look(copy)?.is_some() {
             return Err(StepFailure::replan("the conflict copy's name is taken here"));
         }

@@ -1,20 +1,20 @@
 //! The one lane: picks what is next, runs it, and decides what follows from how it ended.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
-use crate::engine::operation::{Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen};
+use crate::engine::operation::{Action, Conflict, Operation, Plan, RemoteSeen};
 use crate::engine::ports::{RemoteError, Store};
 use crate::engine::retry;
-use crate::model::{Change, ItemId, LocalStamp, RelPath, SetAside, State};
+use crate::model::{Change, RelPath, SetAside, State};
 
+use super::known::OwnChanges;
 use super::ledger::Ledger;
 use super::remove::Doomed;
 use super::report::{Effect, End, Event, Outcome, Progress, Skipped, StepFailure};
 use super::schedule::{Class, Schedule, class, class_of};
 use super::transfer::Arrived;
-use super::verified_calls::Versions;
 use super::{ExecuteOptions, Ports};
 
 /// Items in one request of those that take several (`docs/protocol.md` §8.1).
@@ -51,25 +51,11 @@ pub(super) struct Lane<'a> {
     pub(super) ports: Ports<'a>,
     pub(super) options: &'a ExecuteOptions<'a>,
     pub(super) ledger: Ledger<'a>,
-    pub(super) versions: Versions,
-    /// Folders that operations of this plan made on iCloud.
-    pub(super) made: HashMap<usize, ItemId>,
-    /// Folders on iCloud that were seen outside the trash, and when, in lived seconds.
-    pub(super) seen_alive: HashMap<ItemId, i64>,
-    /// What went into folders on iCloud since they were seen outside the trash.
-    pub(super) added_to: BTreeMap<ItemId, Vec<ItemId>>,
-    /// Items whose deletion here is noted, and the intents that note them.
-    pub(super) announced_deletions: HashSet<ItemId>,
-    pub(super) announcement_intents: Vec<u64>,
-    /// Intents of items that bear a temporary name.
-    pub(super) temporary: HashMap<ItemId, u64>,
-    /// Moves of this pass that leave something at a temporary name, or came of one that did: those that build on them are owed.
-    pub(super) unfinished_temporary_moves: HashSet<usize>,
     /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
     pub(super) doomed: Vec<Doomed>,
+    /// What this pass changed itself.
+    pub(super) own: OwnChanges,
     pub(super) outcome: Outcome,
-    /// What own moves made of stamps: by the new path, before and after.
-    pub(super) own_stamps: HashMap<RelPath, (LocalStamp, LocalStamp)>,
     events: &'a mut dyn FnMut(&Event),
     pub(super) schedule: Schedule,
     pub(super) arrived: HashMap<usize, Arrived>,
@@ -99,17 +85,9 @@ impl<'a> Lane<'a> {
             ports,
             options,
             ledger,
-            versions: Versions::default(),
-            made: HashMap::new(),
-            seen_alive: HashMap::new(),
-            added_to: BTreeMap::new(),
-            announced_deletions: HashSet::new(),
-            announcement_intents: Vec::new(),
-            temporary: HashMap::new(),
-            unfinished_temporary_moves: HashSet::new(),
             doomed: Vec::new(),
+            own: OwnChanges::default(),
             outcome: Outcome::default(),
-            own_stamps: HashMap::new(),
             events,
             schedule: Schedule::new(&plan.operations),
             arrived: HashMap::new(),
@@ -122,7 +100,6 @@ impl<'a> Lane<'a> {
     }
 
     pub(super) fn run(mut self) -> Outcome {
-        self.leave_what_is_not_due();
         let transfers =
             self.plan.operations.iter().filter(|operation| class(&operation.action) != Class::Lane).count();
         let workers = self.options.workers.min(transfers);
@@ -134,8 +111,11 @@ impl<'a> Lane<'a> {
         }
         // Where something that was done could not be stored, the notes tell the next recovery what it was.
         if !self.ledger.has_lost() {
-            for number in std::mem::take(&mut self.announcement_intents) {
-                self.ledger.end(number);
+            let uploads = self.own.open_uploads();
+            // An end that came over iCloud leaves open what became of them.
+            let uploads = uploads.iter().filter(|_| self.outcome.ended.is_none());
+            for number in self.own.announcements().iter().chain(uploads) {
+                self.ledger.end(*number);
             }
         }
         self.look_back();
@@ -149,42 +129,6 @@ impl<'a> Lane<'a> {
             }
         }
         self.outcome
-    }
-
-    /// Items that were set aside wait until their next try, and what builds on them with them.
-    fn leave_what_is_not_due(&mut self) {
-        if self.options.ignore_next_try {
-            return;
-        }
-        let now = self.ledger.now_seconds();
-        for (index, operation) in self.plan.operations.iter().enumerate() {
-            let aside = self.ledger.state().set_aside.get(&operation.path);
-            let not_due = aside.is_some_and(|aside| aside.next_try.is_some() && !aside.is_due(now));
-            if not_due && !self.schedule.is_over(index) {
-                self.outcome.waiting += 1 + self.schedule.failed(index).len() as u64;
-            }
-        }
-    }
-
-    /// The folder on iCloud that an operation names.
-    pub(super) fn parent(&self, parent: &Parent) -> Result<ItemId, StepFailure> {
-        match parent {
-            Parent::Known(id) => Ok(id.clone()),
-            Parent::Made(index) => {
-                self.made.get(index).cloned().ok_or_else(|| StepFailure::replan("its folder is not made yet"))
-            }
-        }
-    }
-
-    /// The local item as planned, with the stamp that our own move gave it.
-    pub(super) fn local_now(&self, seen: &LocalSeen) -> LocalSeen {
-        let mut now = seen.clone();
-        if let Some((before, after)) = self.own_stamps.get(&seen.path)
-            && *before == seen.stamp
-        {
-            now.stamp = *after;
-        }
-        now
     }
 
     /// Where the operation's next transfer runs.
@@ -288,6 +232,9 @@ impl<'a> Lane<'a> {
     pub(super) fn finish(&mut self, index: usize, result: Result<Step, StepFailure>) {
         let operation = &self.plan.operations[index];
         let path = operation.path.clone();
+        if !matches!(result, Ok(Step::Later) | Err(StepFailure::Again { .. } | StepFailure::End(_))) {
+            self.close_announcement(index);
+        }
         match result {
             Ok(Step::Later) => return,
             Ok(Step::Done) => {
@@ -313,7 +260,7 @@ impl<'a> Lane<'a> {
             Err(StepFailure::Skip(reason)) => {
                 self.emit(&Event::Skipped { path: path.clone(), reason: reason.clone() });
                 if let Some(remote) = seen(&operation.action) {
-                    let RemoteSeen { id, etag, .. } = self.versions.current(remote);
+                    let RemoteSeen { id, etag, .. } = self.own.remote(remote);
                     self.outcome.skipped.push(Skipped { path, id, etag, reason });
                 }
                 self.lose(index);
@@ -381,6 +328,9 @@ impl<'a> Lane<'a> {
 
     /// Draws the consequence of storing a group.
     fn stored(&mut self, result: Result<(), StepFailure>) {
+        for change in self.ledger.take_stored() {
+            self.emit(&Event::Stored(change));
+        }
         match result {
             Ok(()) => {}
             Err(StepFailure::End(end)) => self.end(end),

@@ -39,6 +39,8 @@ pub(super) struct Ledger<'a> {
     approved: HashSet<String>,
     overwrites: Vec<i64>,
     next_intent: u64,
+    /// What was stored since [`Ledger::take_stored`].
+    stored: Vec<Change>,
     /// Whether a group could not be stored.
     lost: bool,
     most_items: usize,
@@ -72,6 +74,7 @@ impl<'a> Ledger<'a> {
             approved,
             overwrites: Vec::new(),
             next_intent,
+            stored: Vec::new(),
             lost: false,
             most_items: most_items.max(1),
             most_age,
@@ -383,7 +386,13 @@ impl<'a> Ledger<'a> {
         for change in &changes {
             self.state.apply(change);
         }
+        self.stored.append(&mut changes);
         Ok(())
+    }
+
+    /// Hands over what was stored since the last time, in its order.
+    pub(super) fn take_stored(&mut self) -> Vec<Change> {
+        std::mem::take(&mut self.stored)
     }
 
     /// Stores an intent, with all that is pending, before its first call.

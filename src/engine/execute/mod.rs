@@ -5,9 +5,12 @@
 //! move on worker threads, which change nothing that anybody sees.
 
 mod agree;
+mod announce;
 mod dispatch;
+mod done;
 mod folders;
 mod install;
+mod known;
 mod lane;
 mod ledger;
 mod moves;
@@ -22,11 +25,12 @@ mod transfer;
 mod upload;
 mod verified_calls;
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::model::{ItemId, RelPath, State};
 
-use super::operation::Plan;
+use super::operation::{Operation, Plan};
 use super::ports::{Clock, Disk, Remote, Store};
 
 pub use recover::{Recovered, give_up, recover};
@@ -122,5 +126,27 @@ pub fn execute(
     events: &mut dyn FnMut(&Event),
 ) -> Outcome {
     let shared = lane::Shared::default();
-    lane::Lane::new(plan, *ports, options, state, store, events, &shared).run()
+    let due = what_is_due(plan, ports, options, state);
+    let left_out = plan.operations.len() - due.operations.len();
+    let mut outcome = lane::Lane::new(&due, *ports, options, state, store, events, &shared).run();
+    outcome.waiting += left_out as u64;
+    outcome
+}
+
+/// Items that were set aside wait until their next try, and what builds on them with them.
+fn what_is_due<'p>(
+    plan: &'p Plan,
+    ports: &Ports<'_>,
+    options: &ExecuteOptions<'_>,
+    state: &State,
+) -> Cow<'p, Plan> {
+    let now = state.seconds(ports.clock.reading());
+    let is_later = |operation: &Operation| {
+        let aside = state.set_aside.get(&operation.path);
+        aside.is_some_and(|aside| aside.next_try.is_some() && !aside.is_due(now))
+    };
+    if options.ignore_next_try || !plan.operations.iter().any(is_later) {
+        return Cow::Borrowed(plan);
+    }
+    Cow::Owned(plan.clone().without(&is_later))
 }

@@ -1,15 +1,20 @@
 //! Moves and renames, here and on iCloud.
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
-use crate::engine::ports::{LookUp, RemoteItem};
-use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp, RelPath, name};
+use crate::engine::ports::RemoteItem;
+use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp};
 
 use super::agree::{effect, is_racy};
+use super::done::Done;
+use super::known::moved;
 use super::lane::Lane;
 use super::recover;
 use super::relocate::relocate;
 use super::report::{EffectKind, StepFailure};
 use super::verified_calls;
+
+/// A folder on iCloud, and a name in it.
+type Place = (ItemId, Box<str>);
 
 impl Lane<'_> {
     /// Moves or renames here, to the operation's path.
@@ -20,7 +25,7 @@ impl Lane<'_> {
         local: &LocalSeen,
     ) -> Result<(), StepFailure> {
         let (from, to) = (local.path.clone(), &operation.path);
-        let local = self.local_now(local);
+        let local = self.own.local(local);
         let owner = remote.and_then(|remote| self.ledger.entry(&remote.id));
         if let Some((_, owner)) = owner
             && owner.stamp.identity != local.stamp.identity
@@ -30,17 +35,20 @@ impl Lane<'_> {
         }
         let after = self.ports.disk.rename(&from, to, &local.stamp)?;
         if after.kind == LocalKind::Folder {
-            self.moved_paths(&from, to);
+            self.ledger.moved_folder(&|path| moved(path, &from, to));
         }
         self.ledger.touched(from.parent());
         self.ledger.touched(to.parent());
         let old = remote.and_then(|remote| self.ledger.entry(&remote.id));
-        // What comes after it in the plan names the stamp that it had before all of its moves.
-        let moved_before = self.own_stamps.remove(if after.kind == LocalKind::Folder { to } else { &from });
-        let planned = moved_before.filter(|(_, now)| *now == local.stamp).map(|(before, _)| before);
-        self.own_stamps.insert(to.clone(), (planned.unwrap_or(local.stamp), after.stamp));
+        self.own.learn(Done::MovedLocal {
+            from: from.clone(),
+            to: to.clone(),
+            before: local.stamp,
+            after: after.stamp,
+            kind: after.kind,
+        });
         if let (Some(remote), Some((_, before))) = (remote, old) {
-            let remote = self.versions.current(remote);
+            let remote = self.own.remote(remote);
             let entry = self.moved(before, &remote, &local, &after.stamp, to.name());
             self.ledger.put(&remote.parent, entry)?;
         }
@@ -48,20 +56,6 @@ impl Lane<'_> {
         let kind = if from.parent() == to.parent() { EffectKind::Rename } else { EffectKind::Move };
         self.told(effect(operation, kind, Some(from)));
         Ok(())
-    }
-
-    /// What is remembered of paths below a folder is found under its new path.
-    fn moved_paths(&mut self, from: &RelPath, to: &RelPath) {
-        let moved = |path: &RelPath| {
-            if !path.is_within(from) {
-                return path.clone();
-            }
-            let rest = path.as_str().get(from.as_str().len()..).unwrap_or("");
-            RelPath::parse(&format!("{}{rest}", to.as_str())).unwrap_or_else(|_| path.clone())
-        };
-        let known = std::mem::take(&mut self.own_stamps);
-        self.own_stamps = known.into_iter().map(|(path, stamps)| (moved(&path), stamps)).collect();
-        self.ledger.moved_folder(&moved);
     }
 
     /// The base entry at its new place. Where content differs from what was agreed the old marks stay, so
@@ -102,45 +96,47 @@ impl Lane<'_> {
         (parent, wanted): (&Parent, &str),
         temporary: bool,
     ) -> Result<(), StepFailure> {
-        let seen = self.versions.current(remote);
-        let target = self.parent(parent)?;
-        let local = local.map(|local| self.local_now(local));
-        if let Some(local) = &local {
-            let there = self.ports.disk.look(&local.path)?;
-            if there.is_none_or(|entry| entry.stamp.identity != local.stamp.identity) {
-                return Err(StepFailure::replan("it moved on here meanwhile"));
-            }
-        }
+        let seen = self.own.remote(remote);
+        let target = self.own.parent(parent)?;
+        let local = local.map(|local| self.own.local(local));
+        self.is_still_here(local.as_ref())?;
         if verified_calls::holder(self.ports.remote, &target, wanted, Some(&seen.id))?.is_some() {
             return Err(StepFailure::replan("another item on iCloud has this name"));
         }
         let from = (seen.parent.clone(), seen.name.clone());
-        let several = seen.parent != target && *seen.name != *wanted;
-        let intent = match self.temporary.get(&seen.id) {
-            Some(number) => Some(*number),
-            None if temporary || several => {
-                let to = if temporary { self.destination(index, &seen.id) } else { None };
-                Some(self.ledger.begin(Intent::Place {
+        let lent = self.own.temporary(&seen.id);
+        let intent = match lent {
+            Some(number) => number,
+            None => {
+                let last = if temporary { self.destination(index, &seen.id) } else { None };
+                let (to, here) = match (temporary, last) {
+                    (false, _) => {
+                        ((target.clone(), wanted.into()), local.as_ref().map(|local| local.path.name()))
+                    }
+                    (true, Some((to, here))) => (to, here),
+                    // Where it shall go is not made yet: after a crash it goes back.
+                    (true, None) => (from.clone(), None),
+                };
+                self.ledger.begin(Intent::Place {
                     id: seen.id.clone(),
                     folder: seen.folder,
                     from: from.clone(),
-                    to: match (temporary, to) {
-                        (false, _) => (target.clone(), wanted.into()),
-                        (true, Some(to)) => to,
-                        // Where it shall go is not made yet: after a crash it goes back.
-                        (true, None) => from.clone(),
-                    },
+                    to,
                     temporary: temporary.then(|| wanted.into()),
-                })?)
+                    here: here.map(Into::into),
+                })?
             }
-            None => None,
         };
-        // The last thing before the first call: the service renames whatever the item is by then.
-        let item = match verified_calls::check_into(self.ports.remote, &seen, &self.folders_of(&target)) {
+        // The last thing before the first call: the service renames whatever the item is by then, and storing the intent took
+        // its time.
+        let checked = self
+            .is_still_here(local.as_ref())
+            .and_then(|()| verified_calls::check_into(self.ports.remote, &seen, &self.folders_of(&target)));
+        let item = match checked {
             Ok(item) => item,
             Err(failure) => {
-                if let Some(number) = intent.filter(|_| !self.temporary.contains_key(&seen.id)) {
-                    self.ledger.end(number);
+                if lent.is_none() {
+                    self.ledger.end(intent);
                 }
                 return Err(failure);
             }
@@ -150,23 +146,19 @@ impl Lane<'_> {
         let moved = match relocate(&self.ports, item, seen.folder, (&target, wanted)) {
             Ok(moved) => moved,
             Err(failure) => {
-                return Err(self.undo_move(&seen, intent, &from, &(target, wanted.into()), failure));
+                return Err(self.undo_move(&seen, intent, lent.is_none(), failure));
             }
         };
         // Between two calls of one move a person may have edited it: then the version is not our own.
         if seen.folder || moved.entry.etag.same_content(&seen.etag) {
-            self.versions.renew(&remote.etag, &moved);
+            self.own.learn(Done::ChangedRemote { before: remote.etag.clone(), after: moved.clone() });
         }
         if temporary {
-            if let Some(number) = intent {
-                self.temporary.insert(seen.id, number);
-            }
+            self.own.learn(Done::Parked { id: seen.id, intent });
         } else {
             self.moved_on_icloud(&seen, local.as_ref(), &moved, &target)?;
-            if let Some(number) = intent {
-                self.temporary.remove(&seen.id);
-                self.ledger.end(number);
-            }
+            self.own.learn(Done::Unparked(seen.id.clone()));
+            self.ledger.end(intent);
             self.outcome.counts.moved_remote += 1;
         }
         let renamed = seen.parent == target;
@@ -195,52 +187,43 @@ impl Lane<'_> {
         self.ledger.put(target, entry)
     }
 
-    /// Puts a move right that did not come to its end.
+    /// What is to be moved on iCloud must still stand here.
+    fn is_still_here(&self, local: Option<&LocalSeen>) -> Result<(), StepFailure> {
+        let Some(local) = local else { return Ok(()) };
+        let there = self.ports.disk.look(&local.path)?;
+        if there.is_none_or(|entry| entry.stamp.identity != local.stamp.identity) {
+            return Err(StepFailure::replan("it moved on here meanwhile"));
+        }
+        Ok(())
+    }
+
+    /// Puts a move right that did not come to its end. `is_first` says that the item bore no temporary name before it.
     fn undo_move(
         &mut self,
         seen: &RemoteSeen,
-        intent: Option<u64>,
-        from: &(ItemId, Box<str>),
-        to: &(ItemId, Box<str>),
+        intent: u64,
+        is_first: bool,
         failure: StepFailure,
     ) -> StepFailure {
         if matches!(failure, StepFailure::End(_)) {
             return failure;
         }
-        let remote = self.ports.remote;
-        match intent {
-            Some(number) => {
-                self.temporary.remove(&seen.id);
-                match recover::settle_stored(&self.ports, &mut self.ledger, number) {
-                    Err(end @ StepFailure::End(_)) => end,
-                    // What cannot be settled now stays stored for the next recovery.
-                    Ok(_) | Err(_) => replanned(failure),
-                }
-            }
-            None => match verified_calls::look(remote, &seen.id, seen.folder) {
-                Ok(LookUp::Found(now))
-                    if recover::is_our_doing(&now, from, to, None)
-                        && !(verified_calls::hangs_in(&now, &from.0)
-                            && name::same(&now.entry.name, &from.1)) =>
-                {
-                    let back = || relocate(&self.ports, now.clone(), seen.folder, (&from.0, &from.1));
-                    match verified_calls::patiently(&self.ports, back) {
-                        Err(end @ StepFailure::End(_)) => end,
-                        Ok(_) | Err(_) => replanned(failure),
-                    }
-                }
-                Ok(_) => failure,
-                Err(end @ StepFailure::End(_)) => end,
-                Err(_) => failure,
-            },
+        self.own.learn(Done::Unparked(seen.id.clone()));
+        match recover::settle_stored(&self.ports, &mut self.ledger, intent) {
+            Err(end @ StepFailure::End(_)) => end,
+            // It stands where it did: the move itself may be tried again.
+            Ok(false) if is_first => failure,
+            // What cannot be settled now stays stored for the next recovery.
+            Ok(_) | Err(_) => replanned(failure),
         }
     }
 
-    /// Where a later operation brings the item for good.
-    fn destination(&self, index: usize, id: &ItemId) -> Option<(ItemId, Box<str>)> {
+    /// Where a later operation brings the item for good: folder and name, and its name here.
+    fn destination(&self, index: usize, id: &ItemId) -> Option<(Place, Option<&str>)> {
         self.plan.operations.iter().skip(index + 1).find_map(|operation| match &operation.action {
-            Action::MoveRemote { remote, parent, name, temporary: false, .. } if remote.id == *id => {
-                self.parent(parent).ok().map(|folder| (folder, name.clone()))
+            Action::MoveRemote { remote, local, parent, name, temporary: false } if remote.id == *id => {
+                let here = local.as_ref().map(|local| local.path.name());
+                self.own.parent(parent).ok().map(|folder| ((folder, name.clone()), here))
             }
             _ => None,
         })

@@ -8,14 +8,12 @@ use std::collections::{BTreeSet, HashMap};
 use crate::engine::ports::{LookUp, RemoteParent};
 use crate::model::{ItemId, Node, RelPath};
 
+use super::done::Done;
 use super::lane::Lane;
 use super::report::StepFailure;
 
 /// So many folders above an item are looked at; a base that is deeper is none that we wrote.
 const MOST_ABOVE: usize = 200;
-
-/// So long what was just seen counts, in seconds.
-const FRESH_SECONDS: i64 = 20;
 
 impl Lane<'_> {
     /// A folder and those above it, as the base knows them, without the top.
@@ -34,19 +32,25 @@ impl Lane<'_> {
     /// [`StepFailure::Replan`] when one of them is: then nothing goes into it.
     pub(super) fn require_alive(&mut self, folder: &ItemId) -> Result<(), StepFailure> {
         let now = self.ledger.now_seconds();
-        let is_fresh = |seen: &i64| now.saturating_sub(*seen) < FRESH_SECONDS;
         let folders = self.folders_of(folder);
-        if folders.is_empty() || self.seen_alive.get(folder).is_some_and(is_fresh) {
+        if folders.is_empty() || self.own.is_alive(folder, now) {
             return Ok(());
         }
+        self.is_outside_trash(folder)?;
+        self.own.learn(Done::SeenAlive { folders, at: now });
+        Ok(())
+    }
+
+    /// Looks whether a folder, or one above it, is in the trash, however short ago it was seen outside.
+    ///
+    /// # Errors
+    ///
+    /// As [`Lane::require_alive`].
+    pub(super) fn is_outside_trash(&self, folder: &ItemId) -> Result<(), StepFailure> {
         if self.is_lost(folder, &mut HashMap::new())? {
             return Err(StepFailure::replan(
                 "the folder it goes to was moved or deleted on iCloud meanwhile",
             ));
-        }
-        for folder in folders {
-            self.added_to.remove(&folder);
-            self.seen_alive.insert(folder, now);
         }
         Ok(())
     }
@@ -54,14 +58,14 @@ impl Lane<'_> {
     /// Remembers that something of ours went into a folder on iCloud.
     pub(super) fn added_into(&mut self, folder: &ItemId, id: &ItemId) {
         if !self.folders_of(folder).is_empty() {
-            self.added_to.entry(folder.clone()).or_default().push(id.clone());
+            self.own.learn(Done::AddedTo { folder: folder.clone(), id: id.clone() });
         }
     }
 
     /// Looks once more at the folders into which something went. Where one was deleted between the look before and what
     /// went into it, that is not agreed on: who deleted the folder had not seen it, and the next plan brings it back.
     pub(super) fn look_back(&mut self) {
-        let added_to = std::mem::take(&mut self.added_to);
+        let added_to = self.own.added_to().clone();
         let asked: BTreeSet<_> = added_to.keys().flat_map(|folder| self.folders_of(folder)).collect();
         let asked: Vec<_> = asked.into_iter().map(|folder| (folder, true)).collect();
         if asked.is_empty() || self.outcome.ended.is_some() {
@@ -114,7 +118,7 @@ impl Lane<'_> {
                     RemoteParent::Untold => agreed(),
                 },
                 // A look-up may be late for what we have just made.
-                Some(LookUp::Gone) if !self.made.values().any(|made| *made == at) => return Ok(true),
+                Some(LookUp::Gone) if !self.own.is_made(&at) => return Ok(true),
                 Some(LookUp::Gone | LookUp::Unknown) | None => agreed(),
             };
             let Some(above) = above else { return Ok(false) };

@@ -1,8 +1,8 @@
 //! The early end of a pass that has much to do: nothing new is begun, what is under way is finished, and no name stays lent.
 
 use crate::engine::operation::{Action, Operation};
-use crate::model::name;
 
+use super::done::Done;
 use super::lane::Lane;
 use super::schedule::Class;
 
@@ -16,8 +16,8 @@ impl Lane<'_> {
     /// Remembers a move that was done and leaves something at a temporary name, or builds on one that did.
     pub(super) fn note_temporary_move(&mut self, index: usize) {
         let operation = &self.plan.operations[index];
-        if is_parking(operation) || self.builds_on_unfinished(operation) {
-            self.unfinished_temporary_moves.insert(index);
+        if operation.lends_name() || self.builds_on_unfinished(operation) {
+            self.own.learn(Done::LeftUnfinished { operation: index });
         }
     }
 
@@ -27,26 +27,13 @@ impl Lane<'_> {
             return self.schedule.peek(Class::Lane);
         }
         let is_owed = |index: &usize| self.builds_on_unfinished(&self.plan.operations[*index]);
-        let owed = if self.unfinished_temporary_moves.is_empty() {
-            None
-        } else {
-            self.schedule.on_lane().find(is_owed)
-        };
+        let owed = if self.own.has_unfinished() { self.schedule.on_lane().find(is_owed) } else { None };
         let is_ready = |index: &&usize| self.schedule.is_ready(Class::Lane, **index);
         owed.or_else(|| self.arrived.keys().filter(is_ready).min().copied())
     }
 
     fn builds_on_unfinished(&self, operation: &Operation) -> bool {
         matches!(operation.action, Action::MoveLocal { .. } | Action::MoveRemote { .. })
-            && operation.after.iter().any(|earlier| self.unfinished_temporary_moves.contains(earlier))
-    }
-}
-
-/// Whether it brings an item to a temporary name, from which a later one takes it.
-fn is_parking(operation: &Operation) -> bool {
-    match &operation.action {
-        Action::MoveRemote { temporary, .. } => *temporary,
-        Action::MoveLocal { .. } => name::aside_origin(operation.path.name()).is_some(),
-        _ => false,
+            && operation.after.iter().any(|earlier| self.own.is_unfinished(*earlier))
     }
 }

@@ -3,6 +3,8 @@
 //! Each step looks at iCloud first and is right to repeat, so that a crash in here is met the same way. That it never says what
 //! became of an item is as good as a refusal.
 
+mod arrivals;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
@@ -70,6 +72,11 @@ pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<
         Some(Intent::Place { id, .. } | Intent::TrashFolder { id, .. }) => vec![id],
         Some(Intent::Trash { ids }) => ids.iter().collect(),
         Some(Intent::TrashHere { items }) => items.iter().map(|(id, ..)| id).collect(),
+        Some(Intent::Upload { files }) => {
+            files.iter().filter_map(|file| file.over.as_ref()).map(|(old, _)| old).collect()
+        }
+        // What was to be made is in no base.
+        Some(Intent::MakeFolders { .. }) => Vec::new(),
         None => return Ok(()),
     };
     let known = ids.into_iter().filter(|id| state.base.by_id(id).is_some());
@@ -99,8 +106,16 @@ pub(super) fn settle_stored(
                 Replacement { old, old_etag, parent, name, document, path, stamp, signature: *signature };
             settle_replacement(ports, ledger, &replacement)?
         }
-        Intent::Place { id, folder, from, to, temporary } => {
-            settle_place(ports, (id, *folder), from, to, temporary.as_deref())?
+        Intent::Place { id, folder, from, to, temporary, here } => {
+            let placed = settle_place(ports, (id, *folder), from, to, temporary.as_deref())?;
+            if let (Some(item), Some(here)) = (&placed, here) {
+                arrivals::agree_on_place(ledger, item, &to.0, here)?;
+            }
+            placed.is_some() && from != to
+        }
+        Intent::Upload { files } => arrivals::settle_uploads(ports, ledger, files)?,
+        Intent::MakeFolders { parent, strangers, folders } => {
+            arrivals::settle_folders(ports, ledger, parent, strangers, folders)?
         }
         Intent::TrashFolder { id, from, planned } => settle_trash(ports, ledger, id, from, planned)?,
         Intent::Trash { ids } => settle_trashed(ports, ledger, ids)?,
@@ -246,44 +261,49 @@ pub(super) fn came_back(ledger: &mut Ledger<'_>, id: &ItemId, back: &RemoteItem)
     ledger.push(Change::Put { parent, entry: Box::new(entry) });
 }
 
+/// Where a move ends; the item, if it stands where it was to go.
 fn settle_place(
     ports: &Ports<'_>,
     (id, folder): (&ItemId, bool),
     from: &(ItemId, Box<str>),
     to: &(ItemId, Box<str>),
     temporary: Option<&str>,
-) -> Result<bool, StepFailure> {
+) -> Result<Option<RemoteItem>, StepFailure> {
     let remote = ports.remote;
     let item = match verified_calls::look_everywhere(ports, id, folder, &[&from.0, &to.0])? {
         LookUp::Found(item) => item,
-        LookUp::Gone => return Ok(false),
+        LookUp::Gone => return Ok(None),
         LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say where a moved item is")),
     };
     let stands = |place: &(ItemId, Box<str>)| {
         item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
     };
     if stands(to) {
-        return Ok(from != to);
+        return Ok(Some(item));
     }
-    if stands(from) {
-        return Ok(false);
+    if stands(from) || !is_our_doing(&item, from, to, temporary) {
+        return Ok(None);
     }
-    if !is_our_doing(&item, from, to, temporary) {
-        return Ok(false);
-    }
+    let mut refused = None;
     for place in [to, from] {
         if !is_free(remote, (&place.0, &place.1), id)? {
             continue;
         }
         match relocate(ports, item.clone(), folder, (&place.0, &place.1)) {
-            Ok(_) => return Ok(place == to && from != to),
+            Ok(placed) => return Ok((place == to).then_some(placed)),
             // Somebody was quicker, or the service takes the name for another one's.
-            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => {}
+            Err(failure @ (StepFailure::Replan(_) | StepFailure::Aside(_))) => refused = Some(failure),
             Err(failure) => return Err(failure),
         }
     }
+    // A name of ours is nobody's: it is given back as long as that is not given up.
+    if let Some(failure @ StepFailure::Aside(_)) = refused
+        && temporary.is_some_and(|name| name::same(&item.entry.name, name))
+    {
+        return Err(failure);
+    }
     // No place is free: it lives on under the name it has, and both sides learn that.
-    Ok(false)
+    Ok(None)
 }
 
 /// Whether our own calls of a move can have brought the item where it is. What a person made of it meanwhile is not ours to
@@ -467,3 +487,6 @@ pub(super) fn holds_unplanned(
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests;

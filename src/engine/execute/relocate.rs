@@ -34,10 +34,10 @@ pub(super) fn rename(
         if name::same(&again.entry.name, wanted) {
             return Ok(again);
         }
-        patiently(ports, || rename_once(remote, &again, folder, &item.entry.name))?;
+        patiently(ports, &again, folder, |now| rename_once(remote, now, folder, &item.entry.name))?;
         return Err(StepFailure::Aside(format!("iCloud does not take the name {wanted:?}")));
     }
-    patiently(ports, || rename_once(remote, &renamed, folder, &item.entry.name))?;
+    patiently(ports, &renamed, folder, |now| rename_once(remote, now, folder, &item.entry.name))?;
     let parent = match &renamed.parent {
         RemoteParent::Folder(parent) => Some(parent),
         _ => None,
@@ -125,7 +125,10 @@ pub(super) fn relocate(
 ) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
     let mut now = item;
+    // How it stood before each call.
+    let mut before = Vec::new();
     if now.parent != RemoteParent::Folder(target.clone()) {
+        before.push(now.clone());
         now = match move_into(remote, &now, folder, target) {
             Err(StepFailure::Replan(_)) if !name::same(&now.entry.name, wanted) => {
                 // Its name is taken there, or somebody was quicker.
@@ -157,13 +160,43 @@ pub(super) fn relocate(
         };
     }
     if *now.entry.name != *wanted {
+        before.push(now.clone());
         now = rename(ports, &now, folder, wanted)?;
     }
     // Renaming takes no heed of a move that a person makes in the same moment.
-    if hangs_in(&now, target) {
-        Ok(now)
-    } else {
-        Err(StepFailure::replan("it was moved on iCloud meanwhile"))
+    if !hangs_in(&now, target) {
+        return Err(StepFailure::replan("it was moved on iCloud meanwhile"));
+    }
+    if !before.is_empty() {
+        stands_there(remote, &now, folder, &before)?;
+    }
+    Ok(now)
+}
+
+/// An answer can come without an effect, so the item is looked at once more. One that stands as it did `before` one of the calls
+/// was not moved, and nobody moved it back; the base still has it there.
+fn stands_there(
+    remote: &dyn Remote,
+    moved: &RemoteItem,
+    folder: bool,
+    before: &[RemoteItem],
+) -> Result<(), StepFailure> {
+    let stands = |found: &RemoteItem, place: &RemoteItem| {
+        stays_in(found, place) && name::same(&found.entry.name, &place.entry.name)
+    };
+    let is_undone = |found: &RemoteItem| {
+        let is_as =
+            |place: &RemoteItem| stands(found, place) && (folder || found.entry.etag == place.entry.etag);
+        before.iter().any(is_as)
+    };
+    match look(remote, &moved.entry.id, folder)? {
+        LookUp::Found(found) if stands(&found, moved) => Ok(()),
+        LookUp::Found(found) if is_undone(&found) => {
+            Err(StepFailure::again("iCloud confirmed a move that it did not do"))
+        }
+        LookUp::Found(_) => Err(StepFailure::replan("it was moved on iCloud meanwhile")),
+        LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
+        LookUp::Unknown => Ok(()),
     }
 }
 
@@ -181,4 +214,39 @@ pub(super) fn is_numbered(shown: &str, asked: &str) -> bool {
     let ((stem, extension), (asked_stem, asked_extension)) =
         (name::split_extension(&shown), name::split_extension(&asked));
     extension == asked_extension && numbered(asked_stem, stem)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{comes_of, is_numbered};
+
+    #[test]
+    fn the_services_own_names_are_known() {
+        for (shown, asked, expected) in [
+            ("Report 2.pdf", "Report.pdf", true),
+            ("Report 13", "Report", true),
+            ("Photos.d 2", "Photos.d", true),
+            ("Report 2.txt", "Report.pdf", false),
+            ("Report two.pdf", "Report.pdf", false),
+            ("Report.pdf.pdf", "Report.pdf", false),
+            ("Report.pdf", "Report.pdf", false),
+        ] {
+            assert_eq!(is_numbered(shown, asked), expected, "{shown} for {asked}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_the_service_can_have_made_is_told_from_a_persons() {
+        for (shown, asked, expected) in [
+            ("a.txt", "a.txt", true),
+            ("a 2.txt", "a.txt", true),
+            ("a.txt.txt", "a.txt", true),
+            ("a", "a.txt", true),
+            ("b.txt", "a.txt", false),
+            ("a.txt", "a", false),
+            ("a two.txt", "a.txt", false),
+        ] {
+            assert_eq!(comes_of(shown, asked), expected, "{shown} for {asked}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use crate::engine::ports::{DiskError, ItemVersion, RemoteItem, RemoteParent};
 use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
 use super::agree::effect;
+use super::done::Done;
 use super::lane::Lane;
 use super::recover;
 use super::report::{EffectKind, StepFailure};
@@ -24,7 +25,7 @@ impl Lane<'_> {
         id: Option<&ItemId>,
         local: &LocalSeen,
     ) -> Result<(), StepFailure> {
-        let local = self.local_now(local);
+        let local = self.own.local(local);
         self.note_deletions(id, &local)?;
         self.ports.disk.trash(&local.path, &local.stamp)?;
         self.ledger.removed_folder(&local.path);
@@ -41,21 +42,20 @@ impl Lane<'_> {
     /// Stores, before the first of them goes, which items go to the local trash, many at a time: after a crash one that is
     /// gone here must not look like one that a person deleted.
     fn note_deletions(&mut self, id: Option<&ItemId>, local: &LocalSeen) -> Result<(), StepFailure> {
-        let Some(id) = id.filter(|id| !self.announced_deletions.contains(*id)) else { return Ok(()) };
+        let Some(id) = id.filter(|id| !self.own.is_announced(id)) else { return Ok(()) };
         let mut items = vec![(id.clone(), local.path.clone(), local.stamp)];
         for operation in &self.plan.operations {
             if let Action::TrashLocal { id: Some(other), local, .. } = &operation.action
                 && items.len() < NOTED_AT_ONCE
                 && other != id
-                && !self.announced_deletions.contains(other)
+                && !self.own.is_announced(other)
             {
-                items.push((other.clone(), local.path.clone(), self.local_now(local).stamp));
+                items.push((other.clone(), local.path.clone(), self.own.local(local).stamp));
             }
         }
         let ids: Vec<_> = items.iter().map(|(id, ..)| id.clone()).collect();
         let number = self.ledger.begin(Intent::TrashHere { items })?;
-        self.announced_deletions.extend(ids);
-        self.announcement_intents.push(number);
+        self.own.learn(Done::Announced { ids, intent: number });
         Ok(())
     }
 
@@ -73,7 +73,7 @@ impl Lane<'_> {
                 continue;
             };
             match self.is_absent(absent.as_ref()) {
-                Ok(()) => doomed.push((*index, self.versions.current(remote), subtree, absent.as_ref())),
+                Ok(()) => doomed.push((*index, self.own.remote(remote), subtree, absent.as_ref())),
                 Err(failure) => results.push((*index, Err(failure))),
             }
         }
@@ -116,12 +116,21 @@ impl Lane<'_> {
                 return results;
             }
         };
-        let mut answers = self.ports.remote.trash(&versions).into_iter();
-        for (index, seen, version) in asked {
-            let answer = answers.next().unwrap_or_else(|| {
-                Err(crate::engine::ports::RemoteError::Uncertain("the answer names no item".into()))
-            });
-            let trashed = verified_calls::trashed(self.ports.remote, &version, answer);
+        // Storing that may have taken a while: nothing lies between this look here and the call.
+        asked.retain(|(index, ..)| match self.is_absent(absent_of(&self.plan.operations[*index])) {
+            Ok(()) => true,
+            Err(failure) => {
+                results.push((*index, Err(failure)));
+                false
+            }
+        });
+        let versions: Vec<_> = asked.iter().map(|(_, _, version)| version.clone()).collect();
+        let trashed = if versions.is_empty() {
+            Vec::new()
+        } else {
+            verified_calls::trash_all(self.ports.remote, &versions)
+        };
+        for ((index, seen, _), trashed) in asked.into_iter().zip(trashed) {
             results.push((index, trashed.map(|item| self.deleted(index, seen, &item, &[]))));
         }
         // What did not go is tried again with a note of its own; only where the pass ends nobody looked what went.
@@ -166,9 +175,9 @@ impl Lane<'_> {
                 continue;
             }
             // A folder's etag follows what is in it, and that is compared item by item.
-            let fits = known
-                .get(id)
-                .is_some_and(|etag| item.entry.is_folder() || self.versions.is(id, etag, &item.entry.etag));
+            let fits = known.get(id).is_some_and(|etag| {
+                item.entry.is_folder() || self.own.is_version(id, etag, &item.entry.etag)
+            });
             if !fits {
                 return Err(StepFailure::Replan(format!(
                     "it holds {:?}, which was not planned for",
@@ -185,6 +194,10 @@ impl Lane<'_> {
             from: (seen.parent.clone(), seen.name.clone()),
             planned: planned.clone(),
         })?;
+        if let Err(failure) = self.is_absent(absent) {
+            self.ledger.end(number);
+            return Err(failure);
+        }
         let trashed = match verified_calls::trash(remote, &item, true) {
             Ok(trashed) => trashed,
             Err(failure @ StepFailure::End(_)) => return Err(failure),
@@ -196,7 +209,7 @@ impl Lane<'_> {
         };
         let fits = |item: &RemoteItem| {
             let (id, etag) = (&item.entry.id, &item.entry.etag);
-            let was = |was: &&Etag| was.same_content(etag) || self.versions.is(id, was, etag);
+            let was = |was: &&Etag| was.same_content(etag) || self.own.is_version(id, was, etag);
             item.entry.is_folder() || known.get(id).is_none_or(was)
         };
         match recover::holds_unplanned(remote, &seen.id, &planned, &fits) {
@@ -220,14 +233,12 @@ impl Lane<'_> {
     fn deleted(&mut self, index: usize, seen: &RemoteSeen, trashed: &RemoteItem, planned: &[ItemId]) {
         let operation = &self.plan.operations[index];
         if self.options.remote_delete_permanent && trashed.parent == RemoteParent::Trash {
-            let version =
-                ItemVersion { id: seen.id.clone(), folder: seen.folder, etag: trashed.entry.etag.clone() };
             if seen.folder {
-                let since = self.ports.clock.uptime();
+                let (since, etag) = (self.ports.clock.uptime(), trashed.entry.etag.clone());
+                let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
                 self.doomed.push(Doomed { index, version, planned: planned.to_vec(), since });
             } else {
-                // The trash call was the guard (§10.6). A refusal leaves it in the trash, which is deleted too.
-                drop(self.ports.remote.delete_trashed(&[version]));
+                verified_calls::delete_for_good(&self.ports, trashed, false);
             }
         }
         self.ledger.count_deletions(Side::Remote, &seen.id);
@@ -250,7 +261,7 @@ impl Lane<'_> {
             let known: HashMap<_, _> = subtree.iter().map(|(id, etag)| (id, etag)).collect();
             let fits = |item: &RemoteItem| {
                 let (id, etag) = (&item.entry.id, &item.entry.etag);
-                let was = |was: &&Etag| was.same_content(etag) || self.versions.is(id, was, etag);
+                let was = |was: &&Etag| was.same_content(etag) || self.own.is_version(id, was, etag);
                 item.entry.is_folder() || known.get(id).is_none_or(was)
             };
             if let Ok(false) = recover::holds_unplanned(self.ports.remote, &version.id, &planned, &fits) {
@@ -269,4 +280,12 @@ pub(super) struct Doomed {
     planned: Vec<ItemId>,
     /// When it went to the trash, by the time since the boot.
     since: Duration,
+}
+
+/// The path here that must still be free when an item goes to iCloud's trash.
+fn absent_of(operation: &Operation) -> Option<&RelPath> {
+    match &operation.action {
+        Action::TrashRemote { absent, .. } => absent.as_ref(),
+        _ => None,
+    }
 }

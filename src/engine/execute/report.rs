@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::engine::operation::Reason;
 use crate::engine::ports::{DiskError, RemoteError, StoreError};
-use crate::model::{Etag, ItemId, RelPath, Side};
+use crate::model::{Change, Etag, ItemId, RelPath, Side};
 
 /// What was done to one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -61,7 +61,7 @@ pub struct Progress {
 }
 
 /// Something worth a log line or a step of a progress bar.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// An effect was carried out and verified.
     Done(Effect),
@@ -99,6 +99,8 @@ pub enum Event {
     },
     /// How far the pass is.
     Progress(Progress),
+    /// A change of the state is stored, and applied: what was looked at before may learn it.
+    Stored(Change),
 }
 
 /// Why a pass ended before its plan did.
@@ -272,3 +274,6 @@ impl From<DiskError> for StepFailure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

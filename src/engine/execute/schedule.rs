@@ -208,3 +208,6 @@ impl Schedule {
         self.over[index]
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,20 +1,20 @@
 //! Making staged content a file: as a new one, in place, or by way of the trash (`docs/sync.md` §6).
 
-use std::time::Duration;
+mod commit;
 
 use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement, UploadTarget};
-use crate::engine::ports::{Commit, LookUp, RemoteError, RemoteItem, RemoteParent, Staged};
-use crate::engine::retry;
+use crate::engine::ports::{Commit, LookUp, RemoteError, RemoteItem, Staged};
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
 
 use super::Ports;
 use super::agree::{Here, as_seen, effect, is_racy};
+use super::done::Done;
 use super::lane::Lane;
 use super::recover;
-use super::relocate::{is_numbered, not_to_be_had, rename};
 use super::report::{EffectKind, StepFailure};
 use super::transfer::Arrived;
 use super::verified_calls;
+use commit::commit_new;
 
 /// Tries of a commit while the replaced version is already in the trash.
 const COMMIT_TRIES: u32 = 4;
@@ -75,11 +75,12 @@ impl Lane<'_> {
         target: &UploadTarget,
         arrived: Arrived,
     ) -> Result<(), StepFailure> {
+        self.announce_uploads(index, &arrived)?;
         let sent = self.sent(local, arrived)?;
         let mut reason = operation.reason;
         let result = match target {
             UploadTarget::New { parent, name } => {
-                let parent = self.parent(parent)?;
+                let parent = self.own.parent(parent)?;
                 self.require_alive(&parent)
                     .and_then(|()| commit_new(&self.ports, &sent, &parent, name))
                     .and_then(|item| self.agree_on_upload(operation, &sent, &parent, &item))
@@ -129,7 +130,7 @@ impl Lane<'_> {
         if let Some(told) = staged.signature {
             self.ledger.calibrate(told == signature);
         }
-        let local = self.local_now(local);
+        let local = self.own.local(local);
         match self.ports.disk.look(&local.path)? {
             Some(entry) if entry.stamp == local.stamp => Ok(Sent { staged, signature, read_at, local }),
             _ => Err(StepFailure::replan("it changed here after it was read")),
@@ -185,12 +186,18 @@ impl Lane<'_> {
         way: Replacement,
         sent: &Sent,
     ) -> Result<(), StepFailure> {
-        let old = self.versions.current(remote);
+        let old = self.own.remote(remote);
         self.require_alive(&old.parent)?;
-        let in_place = way == Replacement::InPlace
-            && self.options.in_place
-            && !self.ledger.calibration().in_place_refused;
-        if in_place { self.in_place(operation, &old, sent) } else { self.by_trash(operation, &old, sent) }
+        if self.is_in_place(way) {
+            self.in_place(operation, &old, sent)
+        } else {
+            self.by_trash(operation, &old, sent)
+        }
+    }
+
+    /// Whether that replacement is done in place.
+    pub(super) fn is_in_place(&self, way: Replacement) -> bool {
+        way == Replacement::InPlace && self.options.in_place && !self.ledger.calibration().in_place_refused
     }
 
     fn read_again(&self, old: &RemoteSeen) -> Result<RemoteItem, StepFailure> {
@@ -235,7 +242,7 @@ impl Lane<'_> {
         {
             return Err(StepFailure::replan("iCloud shows something else than what was sent"));
         }
-        self.versions.renew(&old.etag, &item);
+        self.own.learn(Done::ChangedRemote { before: old.etag.clone(), after: item.clone() });
         self.ledger.count_overwrite();
         self.agree_on_upload(operation, sent, &old.parent, &item)
     }
@@ -333,7 +340,7 @@ impl Lane<'_> {
                 match Some(put_back).filter(|_| !has_come).and_then(|put_back| put_back().ok()) {
                     Some(back) => {
                         recover::came_back(&mut self.ledger, &old.id, &back);
-                        self.versions.renew(&old.etag, &back);
+                        self.own.learn(Done::ChangedRemote { before: old.etag.clone(), after: back });
                     }
                     None => self.ledger.forget(&old.id),
                 }
@@ -347,7 +354,7 @@ impl Lane<'_> {
                 } else {
                     verified_calls::put_back(&self.ports, &trashed, false, (&old.parent, &name)).map(|back| {
                         recover::came_back(&mut self.ledger, &old.id, &back);
-                        self.versions.renew(&old.etag, &back);
+                        self.own.learn(Done::ChangedRemote { before: old.etag.clone(), after: back });
                         self.ledger.end(number);
                         false
                     })
@@ -377,24 +384,31 @@ impl Lane<'_> {
         parent: &ItemId,
         name: &str,
     ) -> (Result<RemoteItem, StepFailure>, bool) {
-        let clock = self.ports.clock;
         let mut attempt = 0;
         loop {
             let asked = match commit_new(&self.ports, sent, parent, name) {
-                Err(StepFailure::Again { after, .. }) if attempt + 1 < COMMIT_TRIES => {
-                    after.unwrap_or_default()
-                }
+                Err(StepFailure::Again { after, .. }) if attempt + 1 < COMMIT_TRIES => after,
                 other => {
                     let again = matches!(other, Err(StepFailure::Again { .. }));
                     return (other, attempt > 0 || again);
                 }
             };
-            let (first, most) = (Duration::from_secs(1), Duration::from_secs(8));
-            let wait = retry::backoff(attempt, first, most, clock.unit_random()).max(asked.min(most));
-            if clock.pause(wait).is_err() {
-                return (Err(RemoteError::Stopped.into()), true);
+            let looked = verified_calls::wait(&self.ports, attempt, asked)
+                .and_then(|()| self.is_as_read(sent))
+                .and_then(|()| self.is_outside_trash(parent));
+            if let Err(failure) = looked {
+                return (Err(failure), true);
             }
             attempt += 1;
+        }
+    }
+
+    /// The file must still be the one that was read.
+    fn is_as_read(&self, sent: &Sent) -> Result<(), StepFailure> {
+        match self.ports.disk.look(&sent.local.path)? {
+            Some(entry) if entry.stamp == sent.local.stamp => Ok(()),
+            // Not "planned again": the version that was replaced goes back to its name first.
+            _ => Err(StepFailure::Resend("it changed here while iCloud was busy".into())),
         }
     }
 
@@ -405,89 +419,4 @@ impl Lane<'_> {
             self.ledger.push(Change::Put { parent, entry: Box::new(entry) });
         }
     }
-}
-
-/// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
-fn commit_new(
-    ports: &Ports<'_>,
-    sent: &Sent,
-    parent: &ItemId,
-    wanted: &str,
-) -> Result<RemoteItem, StepFailure> {
-    let remote = ports.remote;
-    let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
-    let item = match remote.commit(&sent.commit(parent, wanted, None)) {
-        Ok(item) => item,
-        Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
-            match verified_calls::look(remote, &document, false)? {
-                LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
-                    shown(ports, item, sent)?
-                }
-                LookUp::Found(_) => {
-                    return Err(StepFailure::replan("it was moved on iCloud right after it came"));
-                }
-                LookUp::Gone | LookUp::Unknown => {
-                    // Also an id that is not the announced one: whoever has the name now is met by the next plan.
-                    return match verified_calls::holder(remote, parent, wanted, None)? {
-                        Some(item) if item.entry.id == document => {
-                            verified(ports, shown(ports, item, sent)?, sent, parent, wanted)
-                        }
-                        Some(_) => Err(StepFailure::replan("another item on iCloud has this name")),
-                        // A name that nobody is seen to have: the listing lags, or the service cannot hold two
-                        // names apart that differ only in case. To plan again would ask the same for ever.
-                        None => Err(StepFailure::again(error.to_string())),
-                    };
-                }
-            }
-        }
-        // Staged content lives for a while only (§12.1).
-        Err(RemoteError::Damaged(why)) => return Err(StepFailure::Resend(why)),
-        Err(error) => return Err(error.into()),
-    };
-    verified(ports, item, sent, parent, wanted)
-}
-
-fn verified(
-    ports: &Ports<'_>,
-    item: RemoteItem,
-    sent: &Sent,
-    parent: &ItemId,
-    wanted: &str,
-) -> Result<RemoteItem, StepFailure> {
-    let remote = ports.remote;
-    let item = if item.entry.etag.as_str().is_empty() {
-        match verified_calls::look(remote, &item.entry.id, false)? {
-            LookUp::Found(now) => shown(ports, now, sent)?,
-            LookUp::Gone | LookUp::Unknown => {
-                return Err(StepFailure::replan("iCloud does not show what was sent"));
-            }
-        }
-    } else {
-        item
-    };
-    if !verified_calls::hangs_in(&item, parent) || !sent.is_held_by(&item) {
-        return Err(StepFailure::replan("iCloud shows something else than what was sent"));
-    }
-    if !name::same(&item.entry.name, wanted) {
-        // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
-        if is_numbered(&item.entry.name, wanted) {
-            verified_calls::patiently(ports, || verified_calls::trash(remote, &item, false))?;
-            return Err(not_to_be_had(remote, Some(parent), wanted));
-        }
-        let renamed = rename(ports, &item, false, wanted)?;
-        return match renamed.entry.etag.same_content(&item.entry.etag) {
-            true => Ok(renamed),
-            false => Err(edited_since()),
-        };
-    }
-    Ok(item)
-}
-
-/// What a look shows instead of an answer must be the version that was sent.
-fn shown(ports: &Ports<'_>, item: RemoteItem, sent: &Sent) -> Result<RemoteItem, StepFailure> {
-    if sent.is_shown_by(ports, &item) { Ok(item) } else { Err(edited_since()) }
-}
-
-fn edited_since() -> StepFailure {
-    StepFailure::replan("it may have been edited on iCloud right after it came")
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use crate::engine::operation::RemoteSeen;
 use crate::engine::ports::{ItemVersion, Listing, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::retry;
-use crate::model::{DiskTime, Etag, FolderState, ItemId, ServerTime, Signature, name};
+use crate::model::{DiskTime, FolderState, ItemId, ServerTime, Signature, name};
 
 use super::Ports;
 use super::relocate::{is_numbered, relocate};
@@ -19,53 +19,6 @@ const PATIENCE: u32 = 4;
 pub(super) const LISTINGS_LAG: Duration = Duration::from_secs(31);
 /// Two looks at an item that is said to be gone lie this far apart.
 const GONE_LOOKS_APART: Duration = Duration::from_secs(5);
-
-/// What our own calls of this pass made of items that were planned against in an earlier version.
-#[derive(Default)]
-pub(super) struct Versions {
-    own: HashMap<ItemId, Own>,
-}
-
-struct Own {
-    was: Etag,
-    now: Etag,
-    place: Option<(ItemId, Box<str>)>,
-}
-
-impl Versions {
-    /// The item as planned, brought up to our own changes of it.
-    pub(super) fn current(&self, seen: &RemoteSeen) -> RemoteSeen {
-        let mut current = seen.clone();
-        if let Some(own) = self.own.get(&seen.id).filter(|own| own.was == seen.etag || own.now == seen.etag) {
-            current.etag = own.now.clone();
-            if let Some((parent, name)) = &own.place {
-                (current.parent, current.name) = (parent.clone(), name.clone());
-            }
-        }
-        current
-    }
-
-    /// Whether `etag` is the version `planned`, or what our own calls made of that.
-    pub(super) fn is(&self, id: &ItemId, planned: &Etag, etag: &Etag) -> bool {
-        planned == etag || self.own.get(id).is_some_and(|own| own.was == *planned && own.now == *etag)
-    }
-
-    /// Our own call changed it.
-    pub(super) fn renew(&mut self, before: &Etag, after: &RemoteItem) {
-        let place = match &after.parent {
-            RemoteParent::Folder(parent) => Some((parent.clone(), after.entry.name.clone())),
-            _ => None,
-        };
-        let now = after.entry.etag.clone();
-        let own = self.own.entry(after.entry.id.clone()).or_insert_with(|| Own {
-            was: before.clone(),
-            now: now.clone(),
-            place: None,
-        });
-        own.now = now;
-        own.place = place.or_else(|| own.place.take());
-    }
-}
 
 /// The version to name in a call.
 pub(super) fn version(item: &RemoteItem, folder: bool) -> ItemVersion {
@@ -166,21 +119,81 @@ pub(super) fn shows_content(
     offer.is_ok_and(|offer| offer.etag == item.entry.etag && offer.signature == Some(*signature))
 }
 
-/// Repeats what puts a wrong result right: left to a later try, the wrong result would stay.
+/// As [`look_surely`] of many items in two calls at most.
+pub(super) fn look_all_surely(
+    ports: &Ports<'_>,
+    asked: &[(ItemId, bool)],
+) -> Result<HashMap<ItemId, LookUp>, StepFailure> {
+    let look_up = |asked: &[(ItemId, bool)]| -> Result<Vec<(ItemId, LookUp)>, StepFailure> {
+        let answers = ports.remote.look_up(asked)?.into_iter().chain(std::iter::repeat(LookUp::Unknown));
+        Ok(asked.iter().map(|(id, _)| id.clone()).zip(answers).collect())
+    };
+    let mut told: HashMap<_, _> = look_up(asked)?.into_iter().collect();
+    let is_gone = |(id, _): &&(ItemId, bool)| told.get(id) == Some(&LookUp::Gone);
+    let gone: Vec<_> = asked.iter().filter(is_gone).cloned().collect();
+    if !gone.is_empty() {
+        ports.clock.pause(GONE_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
+        told.extend(look_up(&gone)?);
+    }
+    Ok(told)
+}
+
+/// Repeats what puts a wrong result right: left to a later try, the wrong result would stay. After each wait the item is looked
+/// at again, and what somebody else changed meanwhile is left as it is.
 pub(super) fn patiently<T>(
     ports: &Ports<'_>,
-    mut step: impl FnMut() -> Result<T, StepFailure>,
+    item: &RemoteItem,
+    folder: bool,
+    mut step: impl FnMut(&RemoteItem) -> Result<T, StepFailure>,
 ) -> Result<T, StepFailure> {
+    let mut now = item.clone();
     for attempt in 0..PATIENCE {
-        match step() {
-            Err(StepFailure::Again { .. }) => {}
+        match step(&now) {
+            Err(StepFailure::Again { after, .. }) => wait(ports, attempt, after)?,
             other => return other,
         }
-        let chance = ports.clock.unit_random();
-        let wait = retry::backoff(attempt, Duration::from_secs(1), Duration::from_secs(4), chance);
-        ports.clock.pause(wait).map_err(|_| RemoteError::Stopped)?;
+        now = match look(ports.remote, &item.entry.id, folder)? {
+            LookUp::Found(found) if is_as_left(&found, item, folder) => found,
+            LookUp::Found(_) | LookUp::Gone => {
+                return Err(StepFailure::replan("it was changed on iCloud meanwhile"));
+            }
+            // So new that it is not told yet, or the look failed: its etag still guards what can be guarded.
+            LookUp::Unknown => now,
+        };
     }
-    step()
+    step(&now)
+}
+
+/// Waits before a repetition, as long as was asked for, if that is not long.
+pub(super) fn wait(ports: &Ports<'_>, attempt: u32, asked: Option<Duration>) -> Result<(), StepFailure> {
+    let (first, most) = (Duration::from_secs(1), Duration::from_secs(8));
+    let chance = ports.clock.unit_random();
+    let wait = retry::backoff(attempt, first, most, chance).max(asked.unwrap_or_default().min(most));
+    ports.clock.pause(wait).map_err(|_| RemoteError::Stopped)?;
+    Ok(())
+}
+
+/// Whether a later look shows an item in the place, under the name and, for a file, with the content that it had.
+fn is_as_left(now: &RemoteItem, before: &RemoteItem, folder: bool) -> bool {
+    let stays = match &before.parent {
+        RemoteParent::Folder(parent) => hangs_in(now, parent),
+        RemoteParent::Trash => now.parent == RemoteParent::Trash,
+        RemoteParent::Untold => now.parent != RemoteParent::Trash,
+    };
+    stays
+        && name::same(&now.entry.name, &before.entry.name)
+        && (folder || now.entry.etag.same_content(&before.entry.etag))
+}
+
+/// Deletes for good what lies in the trash, best effort: where it is refused, or was changed meanwhile, it stays there, which is
+/// deleted too. The call that trashed it was the guard (`docs/protocol.md` §10.6).
+pub(super) fn delete_for_good(ports: &Ports<'_>, trashed: &RemoteItem, folder: bool) {
+    let deleted = patiently(ports, trashed, folder, |now| {
+        Ok(only(ports.remote.delete_trashed(&[version(now, folder)]))?)
+    });
+    if let Err(failure) = deleted {
+        log::debug!("{}: it stays in iCloud's trash: {failure}", trashed.entry.name);
+    }
 }
 
 /// Reads items again right before they are changed and compares them with what was planned. A folder's
@@ -277,27 +290,51 @@ pub(super) fn holder(
     Ok(None)
 }
 
-/// Moves an item to the trash if it still is the version that was just read; a lost reply leads to a look.
+/// Moves an item to the trash if it still is the version that was just read.
 pub(super) fn trash(remote: &dyn Remote, item: &RemoteItem, folder: bool) -> Result<RemoteItem, StepFailure> {
-    trashed(remote, &version(item, folder), only(remote.trash(&[version(item, folder)])))
+    let mut trashed = trash_all(remote, &[version(item, folder)]);
+    trashed.pop().unwrap_or_else(|| Err(StepFailure::again("the answer names no item")))
 }
 
-/// Judges the answer of a trash call for one item.
-pub(super) fn trashed(
+/// Moves items to the trash that still are those versions. A lost reply leads to a look, and so does one that says it was done:
+/// an answer can come without an effect.
+pub(super) fn trash_all(
     remote: &dyn Remote,
-    asked: &ItemVersion,
-    answer: Result<RemoteItem, RemoteError>,
-) -> Result<RemoteItem, StepFailure> {
-    match answer {
-        Ok(item) if item.parent == RemoteParent::Trash && item.entry.id == asked.id => Ok(item),
-        Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, &asked.id, asked.folder)? {
-            LookUp::Found(now) if now.parent == RemoteParent::Trash => Ok(now),
-            LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
-            LookUp::Found(_) | LookUp::Unknown => {
-                Err(StepFailure::again("iCloud did not confirm a deletion"))
-            }
-        },
+    versions: &[ItemVersion],
+) -> Vec<Result<RemoteItem, StepFailure>> {
+    let mut answers = remote.trash(versions);
+    answers.resize_with(versions.len(), || Err(RemoteError::Uncertain("the answer names no item".into())));
+    let is_open =
+        |answer: &Result<RemoteItem, RemoteError>| matches!(answer, Ok(_) | Err(RemoteError::Uncertain(_)));
+    let open = versions.iter().zip(&answers).filter(|(_, answer)| is_open(answer));
+    let asked: Vec<_> = open.map(|(version, _)| (version.id.clone(), version.folder)).collect();
+    // Without an answer to the look the one to the call counts.
+    let looks = if asked.is_empty() { Ok(Vec::new()) } else { remote.look_up(&asked) };
+    let mut looks = looks.unwrap_or_default().into_iter();
+    let judge = |(version, answer): (&ItemVersion, Result<RemoteItem, RemoteError>)| match answer {
+        Ok(_) | Err(RemoteError::Uncertain(_)) => {
+            trashed(version, answer.ok(), looks.next().unwrap_or(LookUp::Unknown))
+        }
         Err(error) => Err(error.into()),
+    };
+    versions.iter().zip(answers).map(judge).collect()
+}
+
+/// Judges what a call and the look after it say of an item that was to go to the trash. `said` is what the call showed.
+fn trashed(asked: &ItemVersion, said: Option<RemoteItem>, look: LookUp) -> Result<RemoteItem, StepFailure> {
+    let said = said.filter(|item| item.parent == RemoteParent::Trash && item.entry.id == asked.id);
+    match (said, look) {
+        (_, LookUp::Found(now)) if now.parent == RemoteParent::Trash => Ok(now),
+        // It stands as it did before the call.
+        (_, LookUp::Found(now)) if now.entry.etag == asked.etag => {
+            Err(StepFailure::again("iCloud did not do what was deleted here"))
+        }
+        // What went to the trash and does not lie there any more was put back by a person.
+        (Some(item), _) => Ok(item),
+        (None, LookUp::Gone) => Err(StepFailure::replan("it is gone from iCloud")),
+        (None, LookUp::Found(_) | LookUp::Unknown) => {
+            Err(StepFailure::again("iCloud did not confirm a deletion"))
+        }
     }
 }
 
@@ -386,21 +423,4 @@ pub(super) fn below(remote: &dyn Remote, folder: &ItemId) -> Result<Vec<RemoteIt
 }
 
 #[cfg(test)]
-mod tests {
-    use super::is_numbered;
-
-    #[test]
-    fn the_services_own_names_are_known() {
-        for (shown, asked, expected) in [
-            ("Report 2.pdf", "Report.pdf", true),
-            ("Report 13", "Report", true),
-            ("Photos.d 2", "Photos.d", true),
-            ("Report 2.txt", "Report.pdf", false),
-            ("Report two.pdf", "Report.pdf", false),
-            ("Report.pdf.pdf", "Report.pdf", false),
-            ("Report.pdf", "Report.pdf", false),
-        ] {
-            assert_eq!(is_numbered(shown, asked), expected, "{shown} for {asked}");
-        }
-    }
-}
+mod tests;

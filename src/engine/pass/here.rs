@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, Ports, execute};
-use crate::engine::learn::Recorder;
+use crate::engine::learn::OwnWrites;
 use crate::engine::observe::local::{observe_local, rescan};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::ports::{Away, Clock, Disk};
@@ -113,10 +113,13 @@ impl Engine {
         let conflict = |path: &RelPath, nth: u32| super::beside(path, options.conflict_mark, nth);
         let junk = |name: &str| super::is_junk(&settings.filter, name);
         let execution = ExecuteOptions { workers: settings.workers, ..ExecuteOptions::new(&conflict, &junk) };
-        let mut store =
-            Recorder { inner: &mut *self.store, view: self.remote.as_mut(), forgotten: Vec::new() };
-        let mut outcome = execute(plan, ports, &execution, &mut self.state, &mut store, events);
-        let forgotten = store.forgotten;
+        let mut own = OwnWrites::new(self.remote.as_mut());
+        let mut on_event = |event: &Event| match event {
+            Event::Stored(change) => own.stored(change),
+            other => events(other),
+        };
+        let mut outcome = execute(plan, ports, &execution, &mut self.state, &mut *self.store, &mut on_event);
+        let forgotten = own.forgotten();
         self.learn(&forgotten);
         self.look_again(ports, settings, plan);
         match outcome.ended.take() {

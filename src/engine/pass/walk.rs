@@ -6,7 +6,8 @@ use super::{Engine, PassError, Settings};
 use crate::engine::observe::remote::{Scope, observe_remote};
 use crate::engine::ports::{Clock, Remote, RemoteError};
 use crate::engine::view::RemoteView;
-use crate::model::{BaseTree, LivedTime, Node, RelPath};
+use crate::model::name::aside_origin;
+use crate::model::{BaseTree, LivedTime, Node, RelPath, RemoteEntry};
 
 /// What a walk through iCloud starts from. It may run beside a pass that leaves iCloud alone, but never beside one that
 /// changes it: such a look would be older than the base.
@@ -86,5 +87,21 @@ impl Engine {
         self.remote = Some(Arc::new(view));
         self.settle_sizes(now);
         self.settle_absences();
+        self.note_lent_names(now);
+    }
+
+    /// Remembers since when which items bear a temporary name on iCloud. One that got another meanwhile begins anew.
+    fn note_lent_names(&mut self, now: i64) {
+        let Some(view) = &self.remote else { return };
+        let tree = &view.tree;
+        let lent = tree
+            .walk(Node::ROOT)
+            .map(|node| tree.get(node))
+            .filter(|entry| aside_origin(&entry.name).is_some());
+        let since = |entry: &RemoteEntry| {
+            let known = self.lent.get(&entry.id).filter(|(name, _)| *name == entry.name);
+            known.map_or(now, |(_, since)| (*since).min(now))
+        };
+        self.lent = lent.map(|entry| (entry.id.clone(), (entry.name.clone(), since(entry)))).collect();
     }
 }

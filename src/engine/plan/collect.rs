@@ -81,7 +81,10 @@ impl Items {
             let item = Item {
                 remote: Some(node),
                 folder: entry.is_folder(),
-                there: Change::Edited,
+                there: match (world.policy.is_lent)(&entry.id) {
+                    true => Change::Unknown(Doubt::ForNow(LENT)),
+                    false => Change::Edited,
+                },
                 accepted,
                 accepted_there: accepted,
                 ..Item::unknown(Reason::New(Side::Remote))
@@ -202,6 +205,9 @@ impl Items {
         places
     }
 }
+
+/// Why nothing is done now about what bears a temporary name.
+const LENT: &str = "it bears a temporary name on iCloud, which another machine may be about to change";
 
 /// What the folders above an item mean for it.
 #[derive(Clone, Copy, Debug, Default)]
@@ -337,6 +343,7 @@ fn is_in_unread_folder(world: &World<'_>, node: Node) -> bool {
 fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
     let (entry, tree) = (world.base.get(node), &world.remote.tree);
     item.there = match tree.by_id(&entry.id) {
+        Some(_) if (world.policy.is_lent)(&entry.id) => Change::Unknown(Doubt::ForNow(LENT)),
         Some(found) if world.is_ours(found) => {
             item.remote = Some(found);
             let now = tree.get(found);

@@ -33,7 +33,7 @@ use std::collections::BTreeSet;
 use super::operation::{Note, NoteKind, Plan, Replacement};
 use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
-use crate::model::{BaseTree, LocalKind, Node, RelPath, RemoteKind};
+use crate::model::{BaseTree, ItemId, LocalKind, Node, RelPath, RemoteKind};
 
 /// Which sides may change (`docs/sync.md` §4, Modes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -73,6 +73,9 @@ pub struct Policy<'a> {
     pub is_junk: &'a dyn Fn(&RelPath) -> bool,
     /// Whether an item is set aside and its next try is not due.
     pub is_waiting: &'a dyn Fn(&RelPath) -> bool,
+    /// Whether an item on iCloud bears a temporary name of ours that was first seen a moment ago: whoever gave it, on another
+    /// machine of this account perhaps, is about to take it back.
+    pub is_lent: &'a dyn Fn(&ItemId) -> bool,
     /// Files here that never go up.
     pub local_only: &'a BTreeSet<RelPath>,
     /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.

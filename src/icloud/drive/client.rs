@@ -10,30 +10,12 @@ use serde_json::Value;
 use crate::engine::ports::{Clock, RemoteError};
 use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
-use crate::icloud::http::{Answer, Call, Head, HttpError, Limits, Method, Reading};
+use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
+use crate::icloud::request::Request;
 use crate::icloud::retry::{BUDGET, Backoff, Pace};
-use crate::icloud::service::{Root, Service, ServiceError};
+use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::throttle::wait_asked;
-
-/// One authenticated call.
-#[derive(Clone, Debug)]
-pub struct Ask<'a> {
-    /// The service.
-    pub root: Root,
-    /// The method.
-    pub method: Method,
-    /// The path below the service's root.
-    pub path: &'a str,
-    /// The query, unencoded.
-    pub query: &'a [(&'a str, &'a str)],
-    /// The body; empty for none.
-    pub body: &'a [u8],
-    /// Time and size limits.
-    pub limits: Limits,
-    /// The endpoint's name for the log.
-    pub kind: &'static str,
-}
 
 /// The signed-in session as the drive client needs it; [`Service`] is the real one.
 pub trait Api: Send + Sync {
@@ -42,7 +24,7 @@ pub trait Api: Send + Sync {
     /// # Errors
     ///
     /// [`ServiceError`] when there is no answer to judge.
-    fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError>;
+    fn call(&self, request: &Request<'_>) -> Result<Answer, ServiceError>;
 
     /// As [`Api::call`], but a whole array goes to `read` as it comes, and the answer's body is empty then. It may be read
     /// more than once, when the call has to be repeated.
@@ -50,12 +32,12 @@ pub trait Api: Send + Sync {
     /// # Errors
     ///
     /// As [`Api::call`].
-    fn stream(&self, ask: &Ask<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
-        let answer = self.call(ask)?;
+    fn stream(&self, request: &Request<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
+        let answer = self.call(request)?;
         if answer.is_success() && answer.body.trim_ascii_start().starts_with(b"[") {
             let host = String::new();
             read(&mut answer.body.as_slice())
-                .map_err(|_| HttpError::TooLarge { host, limit: ask.limits.max_body })?;
+                .map_err(|_| HttpError::TooLarge { host, limit: request.limits.max_body })?;
             return Ok(Answer { body: Vec::new(), ..answer });
         }
         Ok(answer)
@@ -81,35 +63,12 @@ pub trait Api: Send + Sync {
 }
 
 impl Api for Service {
-    fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError> {
-        let content_type = (!ask.body.is_empty()).then_some("text/plain");
-        Service::call(
-            self,
-            ask.root,
-            ask.method,
-            ask.path,
-            ask.query,
-            content_type,
-            ask.body,
-            ask.limits,
-            ask.kind,
-        )
+    fn call(&self, request: &Request<'_>) -> Result<Answer, ServiceError> {
+        Service::call(self, request)
     }
 
-    fn stream(&self, ask: &Ask<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
-        let content_type = (!ask.body.is_empty()).then_some("text/plain");
-        Service::call_reading(
-            self,
-            ask.root,
-            ask.method,
-            ask.path,
-            ask.query,
-            content_type,
-            ask.body,
-            ask.limits,
-            ask.kind,
-            Some(read),
-        )
+    fn stream(&self, request: &Request<'_>, read: Reading<'_>) -> Result<Answer, ServiceError> {
+        Service::call_reading(self, request, read)
     }
 
     fn open(&self, call: Call<'_>) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
@@ -212,14 +171,15 @@ pub(super) struct Client {
     pub has_answered: AtomicBool,
 }
 
-/// How a call is treated.
+/// How a call is treated. One that changes the drive is made once, however it is treated.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Treat {
     /// It only reads; every failure may be tried again.
     Read,
     /// It only reads, and the caller knows another way when it is refused.
     ReadOnce,
-    /// It may change the drive: an attempt whose fate is unknown is the last one.
+    /// It may change the drive: there is one attempt. Whatever waits looks again before it asks again, and only who called
+    /// knows at what (`docs/sync.md` §6).
     Change,
 }
 
@@ -260,12 +220,12 @@ impl Client {
     /// Makes a call and reads its answer with `parse`, which gives `None` for what is not the protocol.
     pub fn call<T>(
         &self,
-        ask: &Ask<'_>,
+        request: &Request<'_>,
         treat: Treat,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<T, Failure> {
-        self.attempt(ask, treat, || {
-            let answer = self.api.call(ask)?;
+        self.attempt(request, treat, || {
+            let answer = self.api.call(request)?;
             let value = if judge(&answer).is_none() { parse(&answer.body) } else { None };
             Ok((answer, value))
         })
@@ -274,13 +234,13 @@ impl Client {
     /// As [`Client::call`] of a reading call, with an answer that is read as it comes.
     pub fn stream<T>(
         &self,
-        ask: &Ask<'_>,
+        request: &Request<'_>,
         treat: Treat,
         parse: impl Fn(&mut dyn Read) -> io::Result<Option<T>>,
     ) -> Result<T, Failure> {
-        self.attempt(ask, treat, || {
+        self.attempt(request, treat, || {
             let mut value = None;
-            let answer = self.api.stream(ask, &mut |body| {
+            let answer = self.api.stream(request, &mut |body| {
                 value = parse(body)?;
                 Ok(())
             })?;
@@ -293,17 +253,19 @@ impl Client {
 
     fn attempt<T>(
         &self,
-        ask: &Ask<'_>,
+        request: &Request<'_>,
         treat: Treat,
         exchange: impl Fn() -> Result<(Answer, Option<T>), ServiceError>,
     ) -> Result<T, Failure> {
         let clock = &*self.clock;
         let changes = treat == Treat::Change;
+        debug_assert_eq!(changes, request.changes, "{}", request.kind);
         let mut backoff = self.backoff();
         loop {
             self.reach.before()?;
-            // While nobody is answered, back-off alone decides; the pace is for a service that does answer.
-            if !self.reach.is_failing() {
+            // While nobody is answered, back-off alone decides; the pace is for a service that does answer. The look that comes
+            // right before a change has kept it, and no wait may come between the two.
+            if !changes && !self.reach.is_failing() {
                 self.pace.before(clock)?;
             }
             let (answer, value) = match exchange() {
@@ -312,10 +274,14 @@ impl Client {
                 Err(ServiceError::Http(HttpError::Resting { left })) => {
                     let error = HttpError::Resting { left };
                     self.reach.failed(clock.uptime(), &error.to_string(), Some(left))?;
-                    if backoff.wait(clock, Some(left))? {
+                    if !changes && backoff.wait(clock, Some(left))? {
                         continue;
                     }
                     return Err(http_error(&error).into());
+                }
+                Err(error @ ServiceError::Renewed) => {
+                    let message = error.to_string();
+                    return Err(RemoteError::Busy { message, retry_after: None }.into());
                 }
                 Err(ServiceError::Http(error)) if changes && !error.is_before_sending() => {
                     // What became of it is open, whatever this says of the service.
@@ -328,7 +294,7 @@ impl Client {
                     }
                     // Each attempt that timed out has taken minutes already.
                     let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
-                    let again = error.is_transient() && backoff.attempts() + 1 < most;
+                    let again = !changes && error.is_transient() && backoff.attempts() + 1 < most;
                     if again && backoff.wait(clock, None)? {
                         continue;
                     }
@@ -342,7 +308,7 @@ impl Client {
                         return Ok(value);
                     }
                     None if changes => {
-                        let words = format!("the answer to {} cannot be read", ask.kind);
+                        let words = format!("the answer to {} cannot be read", request.kind);
                         return Err(RemoteError::Uncertain(words).into());
                     }
                     None => {
@@ -350,12 +316,12 @@ impl Client {
                         if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS && backoff.wait(clock, None)? {
                             continue;
                         }
-                        let words = format!("the answer to {} cannot be read", ask.kind);
+                        let words = format!("the answer to {} cannot be read", request.kind);
                         return Err(RemoteError::Damaged(words).into());
                     }
                 }
             };
-            log::debug!("{}: {:?}, {}", ask.kind, verdict.class, verdict.words);
+            log::debug!("{}: {:?}, {}", request.kind, verdict.class, verdict.words);
             if matches!(answer.head.status, 429 | 503) || verdict.class == Class::Denied {
                 self.pace.throttled();
             } else {
@@ -373,8 +339,8 @@ impl Client {
                 self.reach.answered();
             }
             let again = match verdict.class {
+                _ if changes => false,
                 Class::ZoneBusy | Class::Throttled => true,
-                Class::Failing if changes => false,
                 Class::Failing if answer.head.status == 500 => backoff.attempts() < SPURIOUS_ATTEMPTS,
                 Class::Failing => true,
                 Class::Spurious => treat != Treat::ReadOnce && backoff.attempts() + 1 < SPURIOUS_ATTEMPTS,
@@ -392,8 +358,8 @@ impl Client {
     }
 
     /// As [`Client::call`], with the answer as plain JSON.
-    pub fn json(&self, ask: &Ask<'_>, treat: Treat) -> Result<Value, Failure> {
-        self.call(ask, treat, |body| serde_json::from_slice(body).ok())
+    pub fn json(&self, request: &Request<'_>, treat: Treat) -> Result<Value, Failure> {
+        self.call(request, treat, |body| serde_json::from_slice(body).ok())
     }
 
     fn answered(&self) {

@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::client::{Ask, Failure, Treat, in_parallel};
+use super::client::{Failure, Treat, in_parallel};
 use super::slow::SlowListing;
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
+use crate::icloud::request::Request;
 use crate::icloud::wire::{Item, TRASH, drivewsid, read_entries};
 use crate::icloud::wire_send;
 use crate::model::name::same;
@@ -243,7 +244,7 @@ impl ICloudDrive {
 
     fn request(&self, ids: &[String], brief: bool, treat: Treat) -> Result<Vec<Item>, Failure> {
         let body = wire_send::listing(ids, brief);
-        let ask = Ask { limits: LISTING, ..drivews(PATH, body.as_bytes(), KIND) };
+        let ask = Request { limits: LISTING, ..drivews(PATH, body.as_bytes(), KIND) };
         self.client.stream(&ask, treat, |body| read_entries(body))
     }
 }

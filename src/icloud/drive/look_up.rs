@@ -6,11 +6,12 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use super::client::{Ask, Failure, Treat, in_parallel};
+use super::client::{Failure, Treat, in_parallel};
 use super::{ICloudDrive, drivews, zone_in_path};
 use crate::engine::ports::{LookUp, RemoteError};
 use crate::icloud::classify::{Class, classify_result};
 use crate::icloud::http::{Limits, Method};
+use crate::icloud::request::Request;
 use crate::icloud::service::Root;
 use crate::icloud::wire::{Item, parse_details};
 use crate::icloud::wire_docs::Document;
@@ -96,7 +97,7 @@ impl ICloudDrive {
     /// Asks `{docws}` for a document.
     fn look_up_document(&self, (id, _): &(ItemId, bool)) -> Result<LookUp, RemoteError> {
         let path = format!("/ws/{}/list/lookup_by_id", zone_in_path(id.zone()));
-        let ask = Ask {
+        let ask = Request {
             root: Root::Docws,
             method: Method::Get,
             path: &path,
@@ -104,6 +105,7 @@ impl ICloudDrive {
             body: &[],
             limits: Limits::JSON,
             kind: "lookup_by_id",
+            changes: false,
         };
         match self.client.call(&ask, Treat::ReadOnce, |body| serde_json::from_slice::<Document>(body).ok()) {
             // Whether "deleted" means trashed or gone is not known here, so it proves neither.

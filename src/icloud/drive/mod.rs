@@ -27,7 +27,8 @@ use crate::icloud::http::{Limits, Method};
 use crate::icloud::service::Root;
 use crate::model::{ItemId, Zone};
 
-pub use client::{Api, Ask};
+pub use crate::icloud::request::Request;
+pub use client::Api;
 pub use listing::{Pulse, TrashPulse};
 
 use client::Client;
@@ -139,8 +140,17 @@ impl ICloudDrive {
 }
 
 /// A POST to `{drivews}`.
-fn drivews<'a>(path: &'a str, body: &'a [u8], kind: &'static str) -> Ask<'a> {
-    Ask { root: Root::Drivews, method: Method::Post, path, query: &[], body, limits: Limits::JSON, kind }
+fn drivews<'a>(path: &'a str, body: &'a [u8], kind: &'static str) -> Request<'a> {
+    Request {
+        root: Root::Drivews,
+        method: Method::Post,
+        path,
+        query: &[],
+        body,
+        limits: Limits::JSON,
+        kind,
+        changes: false,
+    }
 }
 
 /// A zone as a part of a URL's path.

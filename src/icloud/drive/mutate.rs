@@ -1,5 +1,5 @@
 //! Calls that change the drive (`docs/protocol.md` §10): one at a time, each result judged by itself,
-//! nothing repeated whose fate is unknown.
+//! and none of them repeated here: whatever waited must look again, and only the engine knows at what.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::client::Treat;
-use super::{ICloudDrive, drivews};
+use super::{ICloudDrive, Request, drivews};
 use crate::engine::ports::{ItemVersion, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
 use crate::icloud::wire::{Item, drivewsid};
@@ -29,8 +29,6 @@ struct Change<'a> {
     /// What each item is known by in the answer: `drivewsid` or `clientId`.
     keys: Vec<String>,
     entries: Vec<Value>,
-    /// Whether a refusal of the whole call is answered by asking for each item alone.
-    splits: bool,
 }
 
 impl ICloudDrive {
@@ -38,20 +36,6 @@ impl ICloudDrive {
     /// before, and two folders of one name are one folder.
     pub(super) fn create(&self, parent: &ItemId, names: &[&str]) -> Vec<Result<RemoteItem, RemoteError>> {
         let mut results = self.create_at_once(parent, names);
-        let refused = |result: &Result<RemoteItem, RemoteError>| {
-            matches!(result, Err(RemoteError::Refused(_) | RemoteError::NameTaken | RemoteError::Quota(_)))
-        };
-        if names.len() > 1 && results.iter().all(refused) {
-            // One bad name may have spoilt the call; what was made nevertheless is adopted below.
-            let known = self.list_alone(parent, false).ok();
-            for (result, name) in results.iter_mut().zip(names) {
-                let made = known.as_ref().and_then(|listing| folder_named(&listing.items, name));
-                *result = match made {
-                    Some(item) => Ok(item),
-                    None => self.create_at_once(parent, &[name]).pop().unwrap_or_else(|| Err(unanswered())),
-                };
-            }
-        }
         // The root is never listed to confirm a write: right after one that takes half a minute (§8.1).
         if *parent != ItemId::drive_root()
             && results.iter().any(|result| matches!(result, Err(RemoteError::Uncertain(_))))
@@ -79,7 +63,6 @@ impl ICloudDrive {
             destination: Some(drivewsid(parent, true)),
             keys,
             entries,
-            splits: false,
         };
         let made = self.change(&change).into_iter().map(|result| {
             let mut item = shown(&result?)?;
@@ -124,7 +107,6 @@ impl ICloudDrive {
             destination: None,
             keys: vec![id],
             entries: vec![entry],
-            splits: true,
         };
         shown(&self.change(&change).pop().unwrap_or_else(|| Err(unanswered()))?)
     }
@@ -194,7 +176,7 @@ impl ICloudDrive {
     ) -> Change<'a> {
         let keys: Vec<_> = items.iter().map(|item| drivewsid(&item.id, item.folder)).collect();
         let entries = items.iter().map(wire_send::changed).collect();
-        Change { path, kind, member: "items", destination, keys, entries, splits: true }
+        Change { path, kind, member: "items", destination, keys, entries }
     }
 
     /// Carries a change out, in calls of a bearable size. What the answer says of each item comes back
@@ -217,61 +199,27 @@ impl ICloudDrive {
     }
 
     fn change_part(&self, change: &Change<'_>, part: &[usize]) -> Vec<Result<Value, RemoteError>> {
-        let mut results: Vec<_> = part.iter().map(|_| Err(unanswered())).collect();
-        let mut pending: Vec<usize> = (0..part.len()).collect();
-        let mut backoff = self.client.backoff();
-        while !pending.is_empty() {
-            let wanted: Vec<usize> = pending.iter().map(|at| part[*at]).collect();
-            let answer = match self.change_call(change, &wanted) {
-                Ok(answer) => answer,
-                // A refusal means that nothing was done; "undecided" does not.
-                Err(failure)
-                    if change.splits
-                        && pending.len() > 1
-                        && failure.may_blame_batch()
-                        && failure.class() != Some(Class::Undecided) =>
-                {
-                    for at in pending {
-                        let alone = self.change_part(change, &[part[at]]).pop();
-                        results[at] = alone.unwrap_or_else(|| Err(unanswered()));
+        let answer = match self.change_call(change, part) {
+            Ok(answer) => answer,
+            Err(failure) => {
+                // One item of several, or their number, may be the reason, and nothing was done; "undecided" is not sure of that.
+                let is_for_all =
+                    part.len() > 1 && failure.may_blame_batch() && failure.class() != Some(Class::Undecided);
+                let error = match RemoteError::from(failure) {
+                    error if is_for_all => {
+                        RemoteError::Busy { message: format!("{error}, asked together"), retry_after: None }
                     }
-                    return results;
-                }
-                Err(failure) => {
-                    let error = RemoteError::from(failure);
-                    for at in pending {
-                        results[at] = Err(error.clone());
-                    }
-                    return results;
-                }
-            };
-            let mut busy = Vec::new();
-            for (position, at) in pending.iter().enumerate() {
-                let Some(result) = result_of(&answer, change, &wanted, position) else { continue };
-                let verdict = classify_result(result);
-                if verdict.class == Class::ZoneBusy {
-                    busy.push(*at);
-                }
-                results[*at] = match verdict.class {
-                    Class::Ok => Ok(result.clone()),
-                    _ => Err(verdict.into_error(true, None)),
+                    error => error,
                 };
+                return part.iter().map(|_| Err(error.clone())).collect();
             }
-            if busy.is_empty() {
-                break;
-            }
-            match backoff.wait(&*self.client.clock, None) {
-                Ok(true) => pending = busy,
-                Ok(false) => break,
-                Err(error) => {
-                    for at in busy {
-                        results[at] = Err(error.clone());
-                    }
-                    break;
-                }
-            }
-        }
-        results
+        };
+        let result = |position| {
+            let result = result_of(&answer, change, part, position).ok_or_else(unanswered)?;
+            let verdict = classify_result(result);
+            if verdict.class == Class::Ok { Ok(result.clone()) } else { Err(verdict.into_error(true, None)) }
+        };
+        (0..part.len()).map(result).collect()
     }
 
     /// One call; gives the results that the answer holds.
@@ -282,7 +230,7 @@ impl ICloudDrive {
     ) -> Result<Vec<Value>, super::client::Failure> {
         let entries: Vec<_> = wanted.iter().map(|at| change.entries[*at].clone()).collect();
         let body = wire_send::change(change.member, &entries, change.destination.as_deref());
-        let ask = drivews(change.path, body.as_bytes(), change.kind);
+        let ask = Request { changes: true, ..drivews(change.path, body.as_bytes(), change.kind) };
         let answer = self.client.json(&ask, Treat::Change)?;
         Ok(wire_send::change_results(answer, change.member))
     }

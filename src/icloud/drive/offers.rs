@@ -5,11 +5,12 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use super::client::{Ask, Treat, in_parallel};
+use super::client::{Treat, in_parallel};
 use super::{ICloudDrive, learn, zone_in_path};
 use crate::engine::ports::{Offer, RemoteError};
 use crate::icloud::classify::Class;
 use crate::icloud::http::{Limits, Method};
+use crate::icloud::request::Request;
 use crate::icloud::service::Root;
 use crate::icloud::wire::part;
 use crate::icloud::wire_docs::Download;
@@ -49,7 +50,7 @@ impl ICloudDrive {
         }
         let path = format!("/ws/{}/download/batch", zone_in_path(items[batch[0]].zone()));
         let body = wire_send::downloads(batch.iter().map(|at| &items[*at]));
-        let ask = Ask {
+        let ask = Request {
             root: Root::Docws,
             method: Method::Post,
             path: &path,
@@ -57,6 +58,7 @@ impl ICloudDrive {
             body: body.as_bytes(),
             limits: Limits::JSON,
             kind: "download/batch",
+            changes: false,
         };
         let parse = |body: &[u8]| serde_json::from_slice::<Vec<Value>>(body).ok();
         let answer = match self.client.call(&ask, Treat::ReadOnce, parse) {
@@ -83,7 +85,7 @@ impl ICloudDrive {
 
     pub(super) fn offer_alone(&self, id: &ItemId) -> Result<Offer, RemoteError> {
         let path = format!("/ws/{}/download/by_id", zone_in_path(id.zone()));
-        let ask = Ask {
+        let ask = Request {
             root: Root::Docws,
             method: Method::Get,
             path: &path,
@@ -91,6 +93,7 @@ impl ICloudDrive {
             body: &[],
             limits: Limits::JSON,
             kind: "download/by_id",
+            changes: false,
         };
         let parse = |body: &[u8]| serde_json::from_slice::<Download>(body).ok();
         self.client.call(&ask, Treat::Read, parse)?.offer(id).ok_or_else(no_address)

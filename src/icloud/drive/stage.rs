@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Ask, Failure, Treat, http_error};
+use super::client::{Failure, Treat, http_error};
 use super::rate::Rate;
 use super::{ICloudDrive, zone_in_path};
-use crate::engine::ports::{Clock, Commit, RemoteError, RemoteItem, Staged};
+use crate::engine::ports::{Clock, Commit, LookUp, RemoteError, RemoteItem, Staged};
 use crate::icloud::classify::{Class, Verdict, classify, classify_result};
 use crate::icloud::http::{Call, Limits, Method, Payload};
+use crate::icloud::request::Request;
 use crate::icloud::service::{Root, UPLOAD_TOKEN};
 use crate::icloud::wire::part;
 use crate::icloud::wire_docs::{Document, Slot, Stored, signature};
@@ -78,7 +79,7 @@ impl ICloudDrive {
         let body = wire_send::slot(name, &content_type(name), size);
         let token = self.client.api.upload_token();
         let query: Vec<(&str, &str)> = token.iter().map(|token| (UPLOAD_TOKEN, token.as_str())).collect();
-        let ask = Ask {
+        let ask = Request {
             root: Root::Docws,
             method: Method::Post,
             path: &path,
@@ -86,6 +87,7 @@ impl ICloudDrive {
             body: body.as_bytes(),
             limits: Limits::JSON,
             kind: "upload/web",
+            changes: false,
         };
         let parse = |body: &[u8]| {
             let mut slots: Vec<Slot> = match body.trim_ascii_start().first() {
@@ -200,15 +202,18 @@ impl ICloudDrive {
         if failure.class() != Some(Class::Parent) {
             return Err(failure.into());
         }
-        // The folder may have been made moments ago: look at it, then once more (§12.6).
-        self.client.clock.pause(PARENT_WAIT)?;
-        self.look_up_items(&[(commit.parent.clone(), true)])?;
-        Ok(self.commit_once(zone, &body)?)
+        // The folder may have been made moments ago: if it is there, the caller may ask again soon (§12.6).
+        let looks = self.look_up_items(&[(commit.parent.clone(), true)])?;
+        if !matches!(looks.first(), Some(LookUp::Found(_))) {
+            return Err(failure.into());
+        }
+        let message = RemoteError::from(failure).to_string();
+        Err(RemoteError::Busy { message, retry_after: Some(PARENT_WAIT) })
     }
 
     fn commit_once(&self, zone: &Zone, body: &str) -> Result<RemoteItem, Failure> {
         let path = format!("/ws/{}/update/documents", zone_in_path(zone));
-        let ask = Ask {
+        let ask = Request {
             root: Root::Docws,
             method: Method::Post,
             path: &path,
@@ -216,33 +221,25 @@ impl ICloudDrive {
             body: body.as_bytes(),
             limits: Limits::JSON,
             kind: "update/documents",
+            changes: true,
         };
-        let mut backoff = self.client.backoff();
         let _turn = self.client.turn();
-        loop {
-            let answer = self.client.json(&ask, Treat::Change)?;
-            let Some((result, document)) = wire_send::commit_result(&answer) else {
-                let words = "the answer to the commit does not show one document".to_owned();
-                return Err(RemoteError::Uncertain(words).into());
-            };
-            let verdict = Some(classify_result(result))
-                .into_iter()
-                .chain(document.map(classify_result))
-                .find(|verdict| verdict.class != Class::Ok);
-            let Some(verdict) = verdict else {
-                return document
-                    .and_then(part::<Document>)
-                    .and_then(|document| document.to_remote(zone))
-                    .ok_or_else(|| {
-                        RemoteError::Uncertain("the answer to the commit does not show the file".to_owned())
-                            .into()
-                    });
-            };
-            if verdict.class == Class::ZoneBusy && backoff.wait(&*self.client.clock, None)? {
-                continue;
-            }
+        let answer = self.client.json(&ask, Treat::Change)?;
+        let Some((result, document)) = wire_send::commit_result(&answer) else {
+            let words = "the answer to the commit does not show one document".to_owned();
+            return Err(RemoteError::Uncertain(words).into());
+        };
+        let verdict = Some(classify_result(result))
+            .into_iter()
+            .chain(document.map(classify_result))
+            .find(|verdict| verdict.class != Class::Ok);
+        if let Some(verdict) = verdict {
             return Err(Failure::Refused { verdict, retry_after: None, changes: true });
         }
+        let item = document.and_then(part::<Document>).and_then(|document| document.to_remote(zone));
+        item.ok_or_else(|| {
+            RemoteError::Uncertain("the answer to the commit does not show the file".to_owned()).into()
+        })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::icloud::options::Region;
+use crate::icloud::request::Request;
 use crate::icloud::service::{Root, Service, ServiceError};
 use crate::icloud::testing::*;
 use serde_json::json;
@@ -448,6 +449,15 @@ fn a_network_failure_says_so_and_spends_nothing() {
     let error = sign_in(&service).expect_err("nobody there");
     assert!(matches!(error, SignInError::Network(_)) && error.exit_code() == 7, "{error:?}");
     assert_eq!(service.account().state().back_off, None);
-    let called = service.call(Root::Drivews, Method::Post, "/x", &[], None, b"{}", Limits::JSON, "x");
+    let called = service.call(&Request {
+        root: Root::Drivews,
+        method: Method::Post,
+        path: "/x",
+        query: &[],
+        body: b"{}",
+        limits: Limits::JSON,
+        kind: "x",
+        changes: false,
+    });
     assert!(matches!(called, Err(ServiceError::SignIn(SignInError::Network(_)))));
 }

@@ -4,6 +4,7 @@
 mod content;
 mod reading;
 mod session;
+mod waiting;
 mod writing;
 
 use std::io::{self, Read, Write};
@@ -13,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use icloudds::engine::ports::{
     Clock, Commit, ItemVersion, LookUp, Remote, RemoteError, RemoteItem, Sink, Staged, Stopped,
 };
-use icloudds::icloud::drive::{Api, Ask, DriveOptions, ICloudDrive};
+use icloudds::icloud::drive::{Api, DriveOptions, ICloudDrive, Request};
 use icloudds::icloud::http::{Answer, Call, Head, Http, HttpError, HttpOptions, Payload};
 use icloudds::icloud::service::{Root, ServiceError};
 use icloudds::model::{DiskTime, ItemId, RemoteEntry, ServerTime, Zone};
@@ -28,7 +29,7 @@ struct Direct {
 }
 
 impl Api for Direct {
-    fn call(&self, ask: &Ask<'_>) -> Result<Answer, ServiceError> {
+    fn call(&self, ask: &Request<'_>) -> Result<Answer, ServiceError> {
         let service = match ask.root {
             Root::Drivews => "drivews",
             Root::Docws => "docws",

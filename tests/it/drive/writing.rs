@@ -3,7 +3,7 @@
 use super::*;
 use icloudds::engine::ports::RemoteParent;
 use icloudds::model::{Etag, RemoteKind};
-use icloudds_simulator::switches::{Busy, CasMove, NameBad, NameBadAnswer, NameTaken, Putback};
+use icloudds_simulator::switches::{CasMove, NameBad, NameBadAnswer, NameTaken, Putback};
 
 #[test]
 fn folders_are_made_several_at_once() {
@@ -68,6 +68,12 @@ fn one_bad_name_does_not_spoil_the_others() {
             (switches.name_bad, switches.name_bad_answer) = (NameBad::AlsoColonBackslash, *answer);
         });
         let made = world.drive.create_folders(&root(), &["good", "b:ad", "fine"]);
+        // Where all were refused together the caller looks, and asks for each alone.
+        let alone = |(made, name): (Result<RemoteItem, RemoteError>, &str)| match made {
+            Err(RemoteError::Busy { .. }) => world.drive.create_folders(&root(), &[name]).pop().unwrap(),
+            other => other,
+        };
+        let made: Vec<_> = made.into_iter().zip(["good", "b:ad", "fine"]).map(alone).collect();
         assert!(made[0].is_ok() && made[2].is_ok(), "{answer:?} {made:?}");
         assert!(matches!(made[1], Err(RemoteError::Refused(_))), "{answer:?} {made:?}");
         assert_eq!(world.names(&root()), ["fine", "good"], "{answer:?}");
@@ -169,26 +175,52 @@ fn put_back_tells_new_ids_and_names_or_that_nobody_knows() {
 }
 
 #[test]
-fn a_busy_zone_is_waited_for() {
-    let world = World::new(|switches| switches.busy = Busy::Random(0.4));
-    for at in 0..8 {
-        let item = world.drive.create_folders(&root(), &[&format!("d{at}")]).pop().unwrap();
-        assert!(item.is_ok(), "{item:?}");
-        world.upload(&root(), &format!("f{at}"), b"x").unwrap();
-    }
-    assert_eq!(world.names(&root()).len(), 16);
-    let overlap = World::new(|switches| switches.busy = Busy::OnOverlapWithUpload);
-    std::thread::scope(|scope| {
-        for at in 0..6 {
-            let world = &overlap;
-            scope.spawn(move || {
-                world.upload(&root(), &format!("f{at}"), b"x").unwrap();
-                world.drive.create_folders(&root(), &[&format!("d{at}")]).pop().unwrap().unwrap();
-            });
+fn no_change_that_a_busy_service_refuses_is_repeated() {
+    let refusals = [
+        answer(409, Some("ZONE_BUSY"), None),
+        answer(429, None, Some(5)),
+        answer(503, None, Some(5)),
+        answer(500, None, None),
+        answer(400, None, None),
+        answer(403, None, None),
+    ];
+    for effect in refusals {
+        let world = World::new(|_| {});
+        world.sim.drive().folder("d").unwrap();
+        world.write("a", "x");
+        let version = world.version("a", false);
+        let one = std::slice::from_ref(&version);
+        let staged = world.stage("n", b"new").unwrap();
+        for kind in ["create", "rename", "move", "trash", "commit"] {
+            let before = (world.sim.count(kind), world.clock.waited());
+            world.fault(kind, 1, effect.clone());
+            let error = match kind {
+                "create" => world.drive.create_folders(&root(), &["e"]).pop().unwrap().unwrap_err(),
+                "rename" => world.drive.rename(&version, "b").unwrap_err(),
+                "move" => world.drive.move_into(&world.id("d"), one).pop().unwrap().unwrap_err(),
+                "trash" => world.drive.trash(one).pop().unwrap().unwrap_err(),
+                _ => world.commit(&staged, &root(), "a", Some(&version.id)).unwrap_err(),
+            };
+            let told = matches!(error, RemoteError::Busy { .. } | RemoteError::Uncertain(_));
+            assert!(told, "{kind} {effect:?}: {error:?}");
+            assert_eq!(world.sim.count(kind), before.0 + 1, "{kind} {effect:?}");
+            // What may have been made is looked for after a second; nothing else waits.
+            assert!(world.clock.waited() - before.1 <= Duration::from_secs(1), "{kind} {effect:?}");
         }
-    });
-    assert_eq!(overlap.names(&root()).len(), 12);
-    overlap.check();
+        assert_eq!(world.names(&root()), ["a", "d"], "{effect:?}");
+    }
+}
+
+#[test]
+fn the_wait_that_the_service_asks_for_is_told() {
+    let world = World::new(|_| {});
+    world.write("a", "x");
+    world.fault("rename", 1, answer(429, None, Some(5)));
+    let version = world.version("a", false);
+    let error = world.drive.rename(&version, "b").unwrap_err();
+    let five = Some(Duration::from_secs(5));
+    assert!(matches!(error, RemoteError::Busy { retry_after, .. } if retry_after == five), "{error:?}");
+    assert_eq!(&*world.drive.rename(&version, "b").unwrap().entry.name, "b");
 }
 
 #[test]
@@ -217,13 +249,4 @@ fn a_change_whose_reply_is_lost_is_not_repeated() {
             assert_eq!(world.sim.count(kind), before + 1, "{kind} {effect:?}");
         }
     }
-}
-
-#[test]
-fn throttled_changes_were_not_done_and_are_done_later() {
-    let world = World::new(|_| {});
-    world.write("a", "x");
-    world.fault("rename", 2, answer(429, None, Some(5)));
-    assert_eq!(&*world.drive.rename(&world.version("a", false), "b").unwrap().entry.name, "b");
-    assert!(world.clock.waited() >= Duration::from_secs(10));
 }

@@ -461,7 +461,7 @@ fn faults_of_every_kind_lose_nothing_and_leave_nothing_half_done() {
         let outcome = bench.run(&plan);
         bench.world.fuse.calm();
         bench.later();
-        let at = format!("seed {seed}: {outcome:?}");
+        let at = format!("seed {seed}: {outcome:?}, {:?}", bench.state.intents);
         let recovered = bench.recover();
         assert!(recovered.waiting.is_empty() && bench.state.intents.is_empty(), "{at}: {recovered:?}");
         bench.world.assert_nothing_lost();

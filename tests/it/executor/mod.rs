@@ -147,7 +147,12 @@ impl Bench {
         let (world, events) = (&self.world, &mut self.events);
         let mut store = world.store.clone();
         let ports = Self::ports(world);
-        execute(plan, &ports, options, &mut self.state, &mut store, &mut |event| events.push(event.clone()))
+        execute(plan, &ports, options, &mut self.state, &mut store, &mut |event| {
+            // What is stored is asked of the store.
+            if !matches!(event, Event::Stored(_)) {
+                events.push(event.clone());
+            }
+        })
     }
 
     fn one(&mut self, action: Action, at: &str) -> Outcome {

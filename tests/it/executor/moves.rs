@@ -92,7 +92,9 @@ fn an_item_that_moved_on_is_planned_again_on_either_side() {
         }
         bench.world.fuse.forget_calls();
         assert_planned_again(&bench.run(&plan(vec![operation])));
-        assert!(bench.world.fuse.calls().into_keys().all(|call| !call.changes()));
+        // That it was about to be done is noted; nothing else is.
+        let mut calls = bench.world.fuse.calls().into_keys();
+        assert!(calls.all(|call| !call.changes() || call == Call::Store));
     }
 }
 

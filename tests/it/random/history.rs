@@ -256,6 +256,7 @@ impl History {
             ops.push(draw.op());
         }
         cut_some_short(seed, &mut ops);
+        leave_some_undone(seed, &mut ops);
         let mut history = Self { seed, twists, odd, apart: false, ops };
         history.lose_some_contents();
         history
@@ -273,6 +274,21 @@ impl History {
     /// Whether that was drawn.
     pub fn has(&self, twist: Twist) -> bool {
         self.twists.contains(&twist)
+    }
+}
+
+/// In some passes the service says that it did what it did not do. Drawn apart too.
+fn leave_some_undone(seed: u64, ops: &mut [Op]) {
+    let mut rng = Rng::new(crate::sim::rng::mix(seed ^ 0x0eff));
+    if rng.chance(0.8) {
+        return;
+    }
+    for op in ops {
+        if let Op::Pass(pass) = op
+            && rng.chance(0.4)
+        {
+            pass.faults.push((Fault::NoEffect, [0.1, 0.5][rng.below(2)]));
+        }
     }
 }
 

@@ -16,8 +16,8 @@ type Deed = fn(&SimDisk, &SimDrive) -> bool;
 #[derive(Default)]
 struct Trouble {
     twists: Vec<Twist>,
-    /// The answer to the first call of that kind is lost.
-    lost: Option<Call>,
+    /// What the first call of that kind meets.
+    fault: Option<(Call, Fault)>,
     /// The program crashes so many steps after the person's deed.
     crash: Option<(u64, Crash)>,
     /// So many passes may end early after that.
@@ -39,8 +39,8 @@ fn at_each_step(trouble: &Trouble, before: Deed, meanwhile: Deed, mut check: imp
         let done = Arc::new(AtomicBool::new(false));
         let (here, there, tell) = (disk.clone(), drive.clone(), done.clone());
         run.world.fuse.interject(step, move || tell.store(meanwhile(&here, &there), Ordering::Relaxed));
-        if let Some(call) = trouble.lost {
-            run.world.fuse.script(call, 0, Fault::LostAnswer);
+        if let Some((call, fault)) = trouble.fault {
+            run.world.fuse.script(call, 0, fault);
         }
         if let Some((steps, _)) = trouble.crash {
             run.world.fuse.crash_after(step + steps);
@@ -117,7 +117,7 @@ fn what_is_renamed_on_icloud_is_looked_at_in_the_call_before() {
 
 #[test]
 fn a_name_that_a_person_gives_after_ours_whose_answer_was_lost_stays() {
-    let lost = Trouble { lost: Some(Call::RenameRemote), ..Trouble::default() };
+    let lost = Trouble { fault: Some((Call::RenameRemote, Fault::LostAnswer)), ..Trouble::default() };
     let rename: Deed = |_, drive| drive.person_rename("b", "z");
     at_each_step(
         &lost,
@@ -146,7 +146,11 @@ fn a_version_that_came_a_moment_ago_and_was_edited_is_not_taken_for_ours() {
             for trouble in crashes(twists) {
                 at_each_step(&trouble, before, edit_there, |_, _| ());
             }
-            let lost = Trouble { twists: twists.to_vec(), lost: Some(Call::Commit), ..Trouble::default() };
+            let lost = Trouble {
+                twists: twists.to_vec(),
+                fault: Some((Call::Commit, Fault::LostAnswer)),
+                ..Trouble::default()
+            };
             at_each_step(&lost, before, edit_there, |_, _| ());
         }
     }
@@ -154,7 +158,7 @@ fn a_version_that_came_a_moment_ago_and_was_edited_is_not_taken_for_ours() {
 
 #[test]
 fn a_new_file_whose_answer_is_lost_and_that_was_edited_is_not_taken_for_ours() {
-    let lost = Trouble { lost: Some(Call::Commit), ..Trouble::default() };
+    let lost = Trouble { fault: Some((Call::Commit, Fault::LostAnswer)), ..Trouble::default() };
     at_each_step(&lost, |disk, _| disk.write("b", b"edited here"), edit_there, |_, _| ());
 }
 
@@ -198,5 +202,60 @@ fn what_the_service_never_admits_to_be_gone_keeps_nothing_waiting() {
             };
             at_each_step(&Trouble { patience: 4, ..trouble }, before, purge, |_, _| ());
         }
+    }
+}
+
+#[test]
+fn what_is_edited_on_icloud_while_a_busy_service_is_waited_for_is_kept() {
+    let edits_here: [Deed; 3] = [
+        |disk, _| disk.write("a", b"edited here"),
+        |disk, _| disk.mv("a", "d/b") && disk.write("d/b", b"edited here"),
+        |disk, _| disk.delete("a") && disk.mv("c", "a"),
+    ];
+    for before in edits_here {
+        for call in [Call::Commit, Call::MoveRemote, Call::RenameRemote, Call::TrashRemote] {
+            for twists in [&[Twist::TrashWay][..], &[]] {
+                let fault = Some((call, Fault::Busy));
+                let busy = Trouble { twists: twists.to_vec(), fault, ..Trouble::default() };
+                at_each_step(&busy, before, edit_there, |_, _| ());
+            }
+        }
+    }
+}
+
+#[test]
+fn a_file_that_comes_back_while_a_busy_service_is_waited_for_is_not_deleted() {
+    let busy = Trouble { fault: Some((Call::TrashRemote, Fault::Busy)), ..Trouble::default() };
+    let mut unchanged = Vec::new();
+    let come_back: Deed = |disk, drive| drive.find("a").is_some() && disk.write("a", b"content of a");
+    at_each_step(
+        &busy,
+        |disk, _| disk.delete("a"),
+        come_back,
+        |drive, step| {
+            assert!(drive.find("a").is_some(), "step {step}");
+            unchanged.extend(drive.trashed().is_empty().then_some(step));
+        },
+    );
+    // All but the call itself: before it, while it is waited for, and between the looks.
+    assert!(unchanged.len() > 10, "{unchanged:?}");
+}
+
+#[test]
+fn a_file_that_changes_here_while_the_replaced_version_lies_in_the_trash_goes_up_as_it_is() {
+    let fault = Some((Call::Commit, Fault::Busy));
+    let busy = Trouble { twists: vec![Twist::TrashWay], fault, ..Trouble::default() };
+    let edits_here: [Deed; 2] =
+        [|disk, _| disk.write("a", b"edited once more"), |disk, _| disk.mv("a", "d/b")];
+    for edit in edits_here {
+        at_each_step(
+            &busy,
+            |disk, _| disk.write("a", b"edited here"),
+            edit,
+            |drive, step| {
+                let copies = drive.tree().into_keys().filter(|name| name.contains("conflict")).count();
+                assert_eq!(copies, 0, "step {step}: {:?}", drive.tree());
+            },
+        );
     }
 }

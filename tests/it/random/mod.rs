@@ -8,10 +8,13 @@
 //! - `SIM_SEED=7 cargo test --test it random::histories` runs one seed again.
 //! - `SIM_STEPS=80` makes longer histories; a seed means another history then.
 
+mod answers;
 mod broken;
 mod crashes;
 mod found;
+mod gaps;
 mod history;
+mod machines;
 mod meanwhile;
 mod oracle;
 mod person;

@@ -146,6 +146,11 @@ impl Run {
         self.told.join("\n")
     }
 
+    /// From now on what happens is written down.
+    pub fn tell_all(&mut self) {
+        self.telling = true;
+    }
+
     /// Passes that repeat themselves tell nothing new.
     pub fn tell_no_more(&mut self, no_more: bool) {
         self.telling &= !no_more;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use icloudds::icloud::env::{Cancelled, Chance, Clock, Env, Stop, Wait};
 use icloudds::icloud::http::{Answer, Limits, Method};
 use icloudds::icloud::options::IcloudOptions;
+use icloudds::icloud::request::Request;
 use icloudds::icloud::service::{Root, Service, ServiceError};
 use icloudds::icloud::signin::Initiative;
 use icloudds::icloud::signin::error::{FactorKind, SignInError};
@@ -107,9 +108,16 @@ fn unattended(service: &Service) -> Result<(), SignInError> {
 /// A call that only a session gets through to.
 fn list(service: &Service) -> Result<Answer, ServiceError> {
     let body = br#"[{"drivewsid":"FOLDER::com.apple.CloudDocs::root","partialData":false}]"#;
-    let path = "/retrieveItemDetailsInFolders";
-    let text = Some("text/plain");
-    let answer = service.call(Root::Drivews, Method::Post, path, &[], text, body, Limits::JSON, "list")?;
+    let answer = service.call(&Request {
+        root: Root::Drivews,
+        method: Method::Post,
+        path: "/retrieveItemDetailsInFolders",
+        query: &[],
+        body,
+        limits: Limits::JSON,
+        kind: "list",
+        changes: false,
+    })?;
     assert_eq!(answer.head.status, 200, "the root was listed");
     Ok(answer)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use icloudds::icloud::http::{Limits, Method};
+use icloudds::icloud::request::Request;
 use icloudds::icloud::service::{Root, Service, ServiceError};
 use icloudds::icloud::signin::Initiative;
 use icloudds::icloud::signin::error::SignInError;
@@ -15,17 +16,16 @@ const HOUR: i64 = 3600;
 /// A listing, whatever comes of it; the status of the answer.
 fn ask(service: &Service) -> Result<u16, ServiceError> {
     let body = br#"[{"drivewsid":"FOLDER::com.apple.CloudDocs::root","partialData":false}]"#;
-    let path = "/retrieveItemDetailsInFolders";
-    let answer = service.call(
-        Root::Drivews,
-        Method::Post,
-        path,
-        &[],
-        Some("text/plain"),
+    let answer = service.call(&Request {
+        root: Root::Drivews,
+        method: Method::Post,
+        path: "/retrieveItemDetailsInFolders",
+        query: &[],
         body,
-        Limits::JSON,
-        "list",
-    )?;
+        limits: Limits::JSON,
+        kind: "list",
+        changes: false,
+    })?;
     Ok(answer.head.status)
 }
 

@@ -86,6 +86,8 @@ pub enum Fault {
     LostRequest,
     /// The item's metadata changes just before: the call is refused as stale.
     Stale,
+    /// It is answered as done, and nothing is done.
+    NoEffect,
     /// The account's storage is full.
     Quota,
     /// Refused for good.

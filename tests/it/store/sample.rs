@@ -3,7 +3,7 @@
 use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence, RelPath,
-    ServerTime, SetAside, Side, Signature, Zone,
+    ServerTime, SetAside, Side, Signature, Upload, Zone,
 };
 
 use crate::sim::rng::Rng;
@@ -76,7 +76,7 @@ pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
 
 fn intent(rng: &mut Rng) -> Intent {
     let place = |rng: &mut Rng| (id(rng.below(9)), "name".into());
-    match rng.below(6) {
+    match rng.below(8) {
         0 => Intent::ReplaceByTrash {
             old: id(rng.below(9)),
             old_etag: Etag::new("a::b"),
@@ -93,6 +93,7 @@ fn intent(rng: &mut Rng) -> Intent {
             from: place(rng),
             to: place(rng),
             temporary: rng.chance(0.5).then(|| "temporary".into()),
+            here: rng.chance(0.5).then(|| "here".into()),
         },
         2 => Intent::TrashFolder {
             id: id(rng.below(9)),
@@ -103,7 +104,25 @@ fn intent(rng: &mut Rng) -> Intent {
         4 => Intent::TrashHere {
             items: (0..rng.below(5)).map(|number| (id(number), path(rng), stamp(rng))).collect(),
         },
+        5 => Intent::Upload { files: (0..rng.below(5)).map(|_| upload(rng)).collect() },
+        6 => Intent::MakeFolders {
+            parent: id(rng.below(9)),
+            strangers: (0..rng.below(5)).map(id).collect(),
+            folders: (0..rng.below(5)).map(|_| ("name".into(), path(rng), stamp(rng))).collect(),
+        },
         _ => Intent::TakeOver { old: id(rng.below(9)), path: path(rng), stamp: stamp(rng) },
+    }
+}
+
+fn upload(rng: &mut Rng) -> Upload {
+    Upload {
+        document: "D".into(),
+        over: rng.chance(0.5).then(|| (id(rng.below(9)), Etag::new("a::b"))),
+        parent: id(rng.below(9)),
+        name: "x.txt".into(),
+        path: path(rng),
+        stamp: stamp(rng),
+        signature: signature(rng),
     }
 }
 
@@ -239,6 +258,7 @@ pub fn sample() -> Vec<Change> {
                 from: (root.clone(), "from".into()),
                 to: (library.clone(), "to".into()),
                 temporary: Some("between".into()),
+                here: None,
             },
         ),
         Change::Begin(

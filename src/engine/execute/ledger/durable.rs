@@ -45,9 +45,12 @@ impl Ledger<'_> {
         };
         let put = puts.filter_map(|(parent, entry)| Some((path(parent, &entry.local_name)?, entry.stamp)));
         // After a crash an intent becomes the base, as it was stored.
-        let intents = self.changes.iter().filter_map(|change| match change {
-            Change::Begin(_, Intent::ReplaceByTrash { path, stamp, .. }) => Some((path.clone(), *stamp)),
-            _ => None,
+        let intents = self.changes.iter().flat_map(|change| match change {
+            Change::Begin(_, Intent::ReplaceByTrash { path, stamp, .. }) => vec![(path.clone(), *stamp)],
+            Change::Begin(_, Intent::Upload { files }) => {
+                files.iter().map(|file| (file.path.clone(), file.stamp)).collect()
+            }
+            _ => Vec::new(),
         });
         let mut files: Vec<_> = put.chain(intents).collect();
         files.append(&mut self.beside);

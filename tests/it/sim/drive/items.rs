@@ -79,6 +79,7 @@ impl Item {
 /// All items by id.
 pub type Map = BTreeMap<ItemId, Item>;
 
+#[derive(Clone)]
 struct Undo {
     at: i64,
     id: ItemId,
@@ -86,6 +87,7 @@ struct Undo {
 }
 
 /// The drive's items with one change counter and a memory of the last minute.
+#[derive(Clone)]
 pub struct Items {
     map: Map,
     counter: u64,

@@ -40,8 +40,8 @@ struct Drive {
     shown: HashMap<ItemId, u64>,
     /// Calls that change the drive so far.
     mutations: u64,
-    /// The number of mutations and the content half when an item was last looked up.
-    looked: HashMap<ItemId, (u64, u64)>,
+    /// The number of mutations, the content half and the time when an item was last looked up.
+    looked: HashMap<ItemId, (u64, u64, i64)>,
 }
 
 /// Content that was sent ahead.

@@ -107,7 +107,7 @@ impl SimDrive {
                 _ => match drive.shown(id, detail) {
                     Ok(found) => {
                         let content = drive.items.get(id).map_or(0, |item| item.content);
-                        drive.looked.insert(id.clone(), (mutations, content));
+                        drive.looked.insert(id.clone(), (mutations, content, self.now()));
                         LookUp::Found(found)
                     }
                     Err(_) if drive.switches.gone => LookUp::Gone,

@@ -17,8 +17,17 @@ use crate::sim::fuse::{Call, Fault, lock};
 const WRITE: [Fault; 6] =
     [Fault::Unreachable, Fault::Busy, Fault::LostAnswer, Fault::LostRequest, Fault::Refused, Fault::Account];
 /// The same, of a call that names etags.
-const GUARDED: [Fault; 6] =
-    [Fault::Unreachable, Fault::Busy, Fault::LostAnswer, Fault::LostRequest, Fault::Stale, Fault::Account];
+const GUARDED: [Fault; 7] = [
+    Fault::Unreachable,
+    Fault::Busy,
+    Fault::LostAnswer,
+    Fault::LostRequest,
+    Fault::Stale,
+    Fault::Account,
+    Fault::NoEffect,
+];
+/// The faults of a call that changes a name.
+const RENAME: [Fault; 7] = [WRITE[0], WRITE[1], WRITE[2], WRITE[3], WRITE[4], WRITE[5], Fault::NoEffect];
 /// The faults of sending content ahead.
 const STAGE: [Fault; 5] = [Fault::Unreachable, Fault::Busy, Fault::Quota, Fault::Short, Fault::Account];
 
@@ -60,7 +69,12 @@ impl SimDrive {
                 return Err(RemoteError::Stale);
             }
             drive.mutations += 1;
-            effect(&mut drive, at)
+            let before = (fault == Some(Fault::NoEffect)).then(|| drive.items.clone());
+            let done = effect(&mut drive, at);
+            if let Some(before) = before {
+                drive.items = before;
+            }
+            done
         };
         self.fuse.step()?;
         if fault == Some(Fault::LostAnswer) {
@@ -93,7 +107,7 @@ impl Remote for SimDrive {
     }
 
     fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
-        self.change(Call::RenameRemote, &item.id, &WRITE, |drive, at| drive.rename(at, item, name))
+        self.change(Call::RenameRemote, &item.id, &RENAME, |drive, at| drive.rename(at, item, name))
     }
 
     fn move_into(&self, folder: &ItemId, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {

@@ -8,6 +8,9 @@ use super::switches::{CommitTwice, PutBack, QuotaAt, Taken, Times};
 use super::{Detail, Drive, Item, Kind, Place};
 use crate::sim::journal::{Bytes, Journal};
 
+/// A replacement in place comes so soon after the look before it, in nanoseconds; who waits in between looks again.
+const LONGEST_WINDOW: i64 = 500_000_000;
+
 type Answer = Result<RemoteItem, RemoteError>;
 
 impl Drive {
@@ -260,9 +263,11 @@ impl Drive {
             Some(old) if self.switches.in_place => {
                 let item = self.items.get(old).ok_or(RemoteError::Gone)?;
                 let (content, overwritten) = (item.content, item.body.clone());
-                // The one documented exception to P1: edited between the last look and this call.
-                let seen = self.looked.get(old).filter(|(mutations, _)| mutations + 1 == self.mutations);
-                if seen.is_some_and(|(_, looked)| *looked != content) {
+                // The one documented exception to P1: edited between the last look and this call, which follows at once.
+                let seen = self.looked.get(old).filter(|(mutations, _, looked_at)| {
+                    mutations + 1 == self.mutations && at - looked_at < LONGEST_WINDOW
+                });
+                if seen.is_some_and(|(_, looked, _)| *looked != content) {
                     journal.excuse(&overwritten, "overwritten within the window of an in-place replacement");
                 }
                 self.put_content(at, old, body, mtime);

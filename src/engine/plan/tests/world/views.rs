@@ -144,6 +144,7 @@ impl World {
             takes_part: &|path| self.takes_part(path.as_str()),
             is_junk: &|path| path.name() == ".DS_Store",
             is_waiting: &|path| self.waiting.contains(path.as_str()),
+            is_lent: &|_| false,
             local_only: &self.state.local_only,
             conflict_mark: MARK,
             local_folds_case: self.folds,

@@ -1,0 +1,226 @@
+//! The one memory of what this pass changed itself, so that a plan that was made before can still be carried out.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use crate::engine::operation::{LocalSeen, Parent, RemoteSeen};
+use crate::engine::ports::{RemoteItem, RemoteParent};
+use crate::model::{Etag, ItemId, LocalKind, LocalStamp, RelPath};
+
+use super::done::Done;
+use super::report::StepFailure;
+
+/// So long what was just seen counts, in seconds.
+const FRESH_SECONDS: i64 = 20;
+
+/// What our own calls of this pass did. Only [`OwnChanges::learn`] changes it.
+#[derive(Default)]
+pub(super) struct OwnChanges {
+    /// What our calls made of items that were planned against in an earlier version.
+    versions: HashMap<ItemId, Version>,
+    /// What our moves made of stamps: by the path that the item has now, before all of them and after.
+    stamps: HashMap<RelPath, (LocalStamp, LocalStamp)>,
+    /// Folders that operations of this plan made on iCloud.
+    made: HashMap<usize, ItemId>,
+    /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
+    seen_alive: HashMap<ItemId, i64>,
+    /// What went into folders on iCloud since they were last seen outside the trash.
+    added_to: BTreeMap<ItemId, Vec<ItemId>>,
+    /// Intents of items that bear a temporary name.
+    temporary: HashMap<ItemId, u64>,
+    /// Items whose deletion here is noted.
+    announced: HashSet<ItemId>,
+    /// The intents that note them.
+    announcements: Vec<u64>,
+    /// Uploads whose commit is noted and not over: the `docwsid` of the content, and the intent.
+    uploads: HashMap<usize, (Box<str>, u64)>,
+    /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
+    unfinished: HashSet<usize>,
+}
+
+/// An item on iCloud that our calls changed.
+struct Version {
+    was: Etag,
+    now: Etag,
+    place: Option<(ItemId, Box<str>)>,
+}
+
+impl OwnChanges {
+    /// The item on iCloud as planned, brought up to our own changes of it.
+    pub(super) fn remote(&self, planned: &RemoteSeen) -> RemoteSeen {
+        let mut current = planned.clone();
+        let fits = |own: &&Version| own.was == planned.etag || own.now == planned.etag;
+        if let Some(own) = self.versions.get(&planned.id).filter(fits) {
+            current.etag = own.now.clone();
+            if let Some((parent, name)) = &own.place {
+                (current.parent, current.name) = (parent.clone(), name.clone());
+            }
+        }
+        current
+    }
+
+    /// Whether `etag` is the version `planned`, or what our own calls made of that.
+    pub(super) fn is_version(&self, id: &ItemId, planned: &Etag, etag: &Etag) -> bool {
+        planned == etag || self.versions.get(id).is_some_and(|own| own.was == *planned && own.now == *etag)
+    }
+
+    /// The item here as planned, with the stamp that our own moves gave it.
+    pub(super) fn local(&self, planned: &LocalSeen) -> LocalSeen {
+        let mut current = planned.clone();
+        if let Some((before, after)) = self.stamps.get(&planned.path)
+            && *before == planned.stamp
+        {
+            current.stamp = *after;
+        }
+        current
+    }
+
+    /// The folder on iCloud that an operation names.
+    ///
+    /// # Errors
+    ///
+    /// [`StepFailure::Replan`] while the operation that makes it has not done so.
+    pub(super) fn parent(&self, parent: &Parent) -> Result<ItemId, StepFailure> {
+        match parent {
+            Parent::Known(id) => Ok(id.clone()),
+            Parent::Made(index) => {
+                let made = self.made.get(index).cloned();
+                made.ok_or_else(|| StepFailure::replan("its folder is not made yet"))
+            }
+        }
+    }
+
+    /// Whether an operation of this pass made that folder.
+    pub(super) fn is_made(&self, folder: &ItemId) -> bool {
+        self.made.values().any(|made| made == folder)
+    }
+
+    /// Whether a folder on iCloud was seen outside the trash a moment before `now`, in Unix seconds.
+    pub(super) fn is_alive(&self, folder: &ItemId, now: i64) -> bool {
+        self.seen_alive.get(folder).is_some_and(|seen| now.saturating_sub(*seen) < FRESH_SECONDS)
+    }
+
+    /// What went into which folders on iCloud since they were last seen outside the trash.
+    pub(super) fn added_to(&self) -> &BTreeMap<ItemId, Vec<ItemId>> {
+        &self.added_to
+    }
+
+    /// The intent of an item that bears a temporary name.
+    pub(super) fn temporary(&self, id: &ItemId) -> Option<u64> {
+        self.temporary.get(id).copied()
+    }
+
+    /// Whether the deletion of that item here is noted.
+    pub(super) fn is_announced(&self, id: &ItemId) -> bool {
+        self.announced.contains(id)
+    }
+
+    /// The intents that note deletions here.
+    pub(super) fn announcements(&self) -> &[u64] {
+        &self.announcements
+    }
+
+    /// The intent that notes the commit of that content by that operation.
+    pub(super) fn announced_upload(&self, operation: usize, document: &str) -> Option<u64> {
+        self.uploads.get(&operation).filter(|(noted, _)| **noted == *document).map(|(_, intent)| *intent)
+    }
+
+    /// The intent that notes the commit of that operation's content, whatever that is.
+    pub(super) fn upload_intent(&self, operation: usize) -> Option<u64> {
+        self.uploads.get(&operation).map(|(_, intent)| *intent)
+    }
+
+    /// Whether an upload that this intent notes is not over.
+    pub(super) fn has_open_uploads(&self, intent: u64) -> bool {
+        self.uploads.values().any(|(_, noted)| *noted == intent)
+    }
+
+    /// All intents that note uploads which are not over.
+    pub(super) fn open_uploads(&self) -> BTreeSet<u64> {
+        self.uploads.values().map(|(_, intent)| *intent).collect()
+    }
+
+    /// Whether that operation left something at a temporary name, or came of one that did.
+    pub(super) fn is_unfinished(&self, operation: usize) -> bool {
+        self.unfinished.contains(&operation)
+    }
+
+    /// Whether any operation did.
+    pub(super) fn has_unfinished(&self) -> bool {
+        !self.unfinished.is_empty()
+    }
+
+    /// Remembers what was done.
+    pub(super) fn learn(&mut self, done: Done) {
+        match done {
+            Done::MovedLocal { from, to, before, after, kind } => {
+                self.moved_local(&from, to, (before, after), kind);
+            }
+            Done::ChangedRemote { before, after } => self.changed_remote(before, &after),
+            Done::MadeRemoteFolder { operation, id, at } => {
+                self.seen_alive.insert(id.clone(), at);
+                self.made.insert(operation, id);
+            }
+            Done::SeenAlive { folders, at } => {
+                for folder in folders {
+                    self.added_to.remove(&folder);
+                    self.seen_alive.insert(folder, at);
+                }
+            }
+            Done::AddedTo { folder, id } => self.added_to.entry(folder).or_default().push(id),
+            Done::Parked { id, intent } => drop(self.temporary.insert(id, intent)),
+            Done::Unparked(id) => drop(self.temporary.remove(&id)),
+            Done::Announced { ids, intent } => {
+                self.announced.extend(ids);
+                self.announcements.push(intent);
+            }
+            Done::AnnouncedUploads { documents, intent } => {
+                let noted =
+                    documents.into_iter().map(|(operation, document)| (operation, (document, intent)));
+                self.uploads.extend(noted);
+            }
+            Done::UploadOver { operation } => drop(self.uploads.remove(&operation)),
+            Done::LeftUnfinished { operation } => drop(self.unfinished.insert(operation)),
+        }
+    }
+
+    fn moved_local(
+        &mut self,
+        from: &RelPath,
+        to: RelPath,
+        (before, after): (LocalStamp, LocalStamp),
+        kind: LocalKind,
+    ) {
+        if kind == LocalKind::Folder {
+            let known = std::mem::take(&mut self.stamps);
+            self.stamps = known.into_iter().map(|(path, stamps)| (moved(&path, from, &to), stamps)).collect();
+        }
+        // What comes after it in the plan names the stamp that it had before all of its moves.
+        let earlier = self.stamps.remove(if kind == LocalKind::Folder { &to } else { from });
+        let planned = earlier.filter(|(_, now)| *now == before).map_or(before, |(planned, _)| planned);
+        self.stamps.insert(to, (planned, after));
+    }
+
+    fn changed_remote(&mut self, before: Etag, after: &RemoteItem) {
+        let place = match &after.parent {
+            RemoteParent::Folder(parent) => Some((parent.clone(), after.entry.name.clone())),
+            RemoteParent::Trash | RemoteParent::Untold => None,
+        };
+        let now = after.entry.etag.clone();
+        let fresh = || Version { was: before, now: now.clone(), place: None };
+        let own = self.versions.entry(after.entry.id.clone()).or_insert_with(fresh);
+        own.now = now;
+        own.place = place.or_else(|| own.place.take());
+    }
+}
+
+/// Where `path` is once the folder `from` has become `to`.
+pub(super) fn moved(path: &RelPath, from: &RelPath, to: &RelPath) -> RelPath {
+    if !path.is_within(from) {
+        return path.clone();
+    }
+    let rest = path.as_str().get(from.as_str().len()..).unwrap_or("");
+    RelPath::parse(&format!("{}{rest}", to.as_str())).unwrap_or_else(|_| path.clone())
+}
+
+#[cfg(test)]
+mod tests;

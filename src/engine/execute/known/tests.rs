@@ -1,0 +1,252 @@
+//! Each fact, and what the memory answers after it.
+
+use super::*;
+use crate::model::{DiskTime, FolderState, Identity, RemoteEntry, RemoteKind};
+
+fn id(text: &str) -> ItemId {
+    ItemId::new(ItemId::drive_root().zone().clone(), text)
+}
+
+fn path(text: &str) -> RelPath {
+    RelPath::parse(text).unwrap()
+}
+
+fn stamp(inode: u64, ctime: i64) -> LocalStamp {
+    LocalStamp { ctime: DiskTime(ctime), identity: Identity { inode, birth: None }, ..LocalStamp::default() }
+}
+
+fn local(at: &str, stamp: LocalStamp) -> LocalSeen {
+    LocalSeen { path: path(at), stamp, racy: false, signature: None }
+}
+
+fn remote(etag: &str) -> RemoteSeen {
+    RemoteSeen {
+        id: id("item"),
+        folder: false,
+        package: false,
+        etag: Etag::new(etag),
+        parent: id("planned folder"),
+        name: "planned".into(),
+        size: None,
+        mtime: None,
+        signature: None,
+    }
+}
+
+fn item(etag: &str, name: &str, parent: RemoteParent) -> RemoteItem {
+    let entry = RemoteEntry {
+        id: id("item"),
+        kind: RemoteKind::File,
+        name: name.into(),
+        etag: Etag::new(etag),
+        size: None,
+        mtime: None,
+        signature: None,
+        state: FolderState::Unread,
+        file_count: None,
+    };
+    RemoteItem { entry, parent }
+}
+
+fn after(facts: impl IntoIterator<Item = Done>) -> OwnChanges {
+    let mut own = OwnChanges::default();
+    facts.into_iter().for_each(|done| own.learn(done));
+    own
+}
+
+fn changed(before: &str, etag: &str, name: &str, folder: &str) -> Done {
+    let after = item(etag, name, RemoteParent::Folder(id(folder)));
+    Done::ChangedRemote { before: Etag::new(before), after }
+}
+
+fn moved_file(from: &str, to: &str, before: LocalStamp, after: LocalStamp) -> Done {
+    Done::MovedLocal { from: path(from), to: path(to), before, after, kind: LocalKind::File }
+}
+
+fn moved_folder(from: &str, to: &str, inode: u64) -> Done {
+    let (before, after) = (stamp(inode, 1), stamp(inode, 2));
+    Done::MovedLocal { from: path(from), to: path(to), before, after, kind: LocalKind::Folder }
+}
+
+#[test]
+fn nothing_is_changed_where_nothing_was_done() {
+    let own = OwnChanges::default();
+    assert_eq!(own.remote(&remote("1::1")), remote("1::1"));
+    assert_eq!(own.local(&local("a", stamp(1, 1))), local("a", stamp(1, 1)));
+    assert!(!own.has_unfinished() && own.announcements().is_empty() && own.added_to().is_empty());
+}
+
+#[test]
+fn a_version_of_ours_stands_for_the_planned_one() {
+    for (planned, facts, expected) in [
+        ("1::1", vec![changed("1::1", "2::1", "new", "f")], ("2::1", "f", "new")),
+        // The plan may name the version that an earlier operation of it makes.
+        ("2::1", vec![changed("1::1", "2::1", "new", "f")], ("2::1", "f", "new")),
+        // Two changes of ours are one, from the first version to the last.
+        (
+            "1::1",
+            vec![changed("1::1", "2::1", "x", "f"), changed("2::1", "3::1", "new", "g")],
+            ("3::1", "g", "new"),
+        ),
+        // A version that is neither is not ours to renew.
+        ("9::9", vec![changed("1::1", "2::1", "new", "f")], ("9::9", "planned folder", "planned")),
+    ] {
+        let current = after(facts.clone()).remote(&remote(planned));
+        let (etag, parent, name) = expected;
+        assert_eq!(
+            (current.etag.as_str(), current.parent, &*current.name),
+            (etag, id(parent), name),
+            "{planned} after {facts:?}"
+        );
+    }
+}
+
+#[test]
+fn an_answer_that_tells_no_folder_leaves_the_place_as_it_was() {
+    let untold = |parent| Done::ChangedRemote { before: Etag::new("2::1"), after: item("3::1", "y", parent) };
+    for parent in [RemoteParent::Untold, RemoteParent::Trash] {
+        let own = after([changed("1::1", "2::1", "x", "f"), untold(parent.clone())]);
+        let current = own.remote(&remote("1::1"));
+        assert_eq!(
+            (current.etag.as_str(), current.parent, &*current.name),
+            ("3::1", id("f"), "x"),
+            "{parent:?}"
+        );
+        let current = after([untold(parent)]).remote(&remote("2::1"));
+        assert_eq!((current.parent, &*current.name), (id("planned folder"), "planned"));
+    }
+}
+
+#[test]
+fn a_version_is_the_planned_one_or_what_we_made_of_it() {
+    let own = after([changed("1::1", "2::1", "new", "f")]);
+    for (planned, etag, expected) in [
+        ("1::1", "1::1", true),
+        ("1::1", "2::1", true),
+        ("2::1", "2::1", true),
+        ("2::1", "1::1", false),
+        ("1::1", "3::1", false),
+    ] {
+        let is = own.is_version(&id("item"), &Etag::new(planned), &Etag::new(etag));
+        assert_eq!(is, expected, "{etag} for {planned}");
+    }
+    assert!(!own.is_version(&id("other"), &Etag::new("1::1"), &Etag::new("2::1")));
+}
+
+#[test]
+fn a_moved_file_has_the_stamp_that_the_move_gave_it() {
+    let own = after([moved_file("a", "b", stamp(1, 1), stamp(1, 2))]);
+    assert_eq!(own.local(&local("b", stamp(1, 1))).stamp, stamp(1, 2));
+    assert_eq!(own.local(&local("a", stamp(1, 1))).stamp, stamp(1, 1), "nothing is known of the old path");
+    assert_eq!(own.local(&local("b", stamp(7, 1))).stamp, stamp(7, 1), "another file is not ours");
+}
+
+#[test]
+fn what_was_moved_twice_is_known_by_its_first_stamp() {
+    let own = after([
+        moved_file("a", "t", stamp(1, 1), stamp(1, 2)),
+        moved_file("t", "b", stamp(1, 2), stamp(1, 3)),
+    ]);
+    assert_eq!(own.local(&local("b", stamp(1, 1))).stamp, stamp(1, 3));
+    assert_eq!(own.local(&local("t", stamp(1, 1))).stamp, stamp(1, 1), "the temporary name is forgotten");
+}
+
+#[test]
+fn another_file_at_a_path_that_was_moved_to_before_does_not_inherit() {
+    let own = after([
+        moved_file("a", "t", stamp(1, 1), stamp(1, 2)),
+        moved_file("t", "b", stamp(5, 1), stamp(5, 2)),
+    ]);
+    assert_eq!(own.local(&local("b", stamp(5, 1))).stamp, stamp(5, 2));
+    assert_eq!(own.local(&local("b", stamp(1, 1))).stamp, stamp(1, 1));
+}
+
+#[test]
+fn a_moved_folder_takes_with_it_what_is_known_of_the_paths_in_it() {
+    for (from, to, inside) in [("d", "e", "e/sub/b"), ("d", "x/y/d", "x/y/d/sub/b"), ("d/sub", "s", "s/b")] {
+        let own = after([moved_file("a", "d/sub/b", stamp(1, 1), stamp(1, 2)), moved_folder(from, to, 2)]);
+        assert_eq!(own.local(&local(inside, stamp(1, 1))).stamp, stamp(1, 2), "{from} to {to}");
+        assert_eq!(own.local(&local("d/sub/b", stamp(1, 1))).stamp, stamp(1, 1), "{from} to {to}");
+        assert_eq!(own.local(&local(to, stamp(2, 1))).stamp, stamp(2, 2), "the folder itself");
+    }
+}
+
+#[test]
+fn paths_beside_a_moved_folder_stay() {
+    for (path_before, expected) in
+        [("d", "e"), ("d/a", "e/a"), ("d/a/b", "e/a/b"), ("d2/a", "d2/a"), ("x/d/a", "x/d/a"), ("", "")]
+    {
+        assert_eq!(moved(&path(path_before), &path("d"), &path("e")), path(expected), "{path_before}");
+    }
+}
+
+#[test]
+fn a_made_folder_is_the_parent_that_the_plan_names() {
+    let own = after([Done::MadeRemoteFolder { operation: 3, id: id("made"), at: 100 }]);
+    assert_eq!(own.parent(&Parent::Made(3)), Ok(id("made")));
+    assert_eq!(own.parent(&Parent::Known(id("k"))), Ok(id("k")));
+    assert!(matches!(own.parent(&Parent::Made(4)), Err(StepFailure::Replan(_))));
+    assert!(own.is_made(&id("made")) && !own.is_made(&id("k")));
+    assert!(own.is_alive(&id("made"), 100), "who made it has seen it");
+}
+
+#[test]
+fn what_was_seen_alive_counts_for_twenty_seconds() {
+    let own = after([Done::SeenAlive { folders: vec![id("f")], at: 100 }]);
+    for (now, expected) in [(100, true), (119, true), (120, false), (100_000, false), (90, true)] {
+        assert_eq!(own.is_alive(&id("f"), now), expected, "{now}");
+    }
+    assert!(!own.is_alive(&id("g"), 100));
+}
+
+#[test]
+fn what_went_into_a_folder_is_remembered_until_the_folder_is_seen_again() {
+    let added = |folder: &str, item: &str| Done::AddedTo { folder: id(folder), id: id(item) };
+    let own = after([added("f", "1"), added("g", "2"), added("f", "3")]);
+    assert_eq!(own.added_to()[&id("f")], [id("1"), id("3")]);
+    let seen = Done::SeenAlive { folders: vec![id("f")], at: 100 };
+    let own = after([added("f", "1"), added("g", "2"), seen, added("f", "3")]);
+    assert_eq!(own.added_to()[&id("f")], [id("3")]);
+    assert_eq!(own.added_to()[&id("g")], [id("2")], "another folder was not seen");
+}
+
+#[test]
+fn a_temporary_name_is_remembered_until_it_is_given_back() {
+    let parked = || Done::Parked { id: id("a"), intent: 7 };
+    assert_eq!(after([parked()]).temporary(&id("a")), Some(7));
+    assert_eq!(after([parked()]).temporary(&id("b")), None);
+    assert_eq!(after([parked(), Done::Unparked(id("a"))]).temporary(&id("a")), None);
+}
+
+#[test]
+fn announced_deletions_are_remembered_with_all_their_intents() {
+    let announced = |item: &str, intent| Done::Announced { ids: vec![id(item)], intent };
+    let own = after([announced("a", 1), announced("b", 2)]);
+    assert!(own.is_announced(&id("a")) && own.is_announced(&id("b")) && !own.is_announced(&id("c")));
+    assert_eq!(own.announcements(), [1, 2]);
+}
+
+#[test]
+fn what_is_left_unfinished_is_remembered_by_its_operation() {
+    let own = after([Done::LeftUnfinished { operation: 2 }]);
+    assert!(own.is_unfinished(2) && !own.is_unfinished(1) && own.has_unfinished());
+}
+
+#[test]
+fn an_announced_upload_is_known_by_operation_and_content_until_it_is_over() {
+    let announced = |documents: &[(usize, &str)], intent| {
+        let documents = documents.iter().map(|(operation, document)| (*operation, (*document).into()));
+        Done::AnnouncedUploads { documents: documents.collect(), intent }
+    };
+    let mut own = after([announced(&[(1, "A"), (2, "B")], 7), announced(&[(3, "C")], 8)]);
+    assert_eq!(own.announced_upload(1, "A"), Some(7));
+    assert_eq!(own.announced_upload(1, "B"), None, "another content");
+    assert_eq!(own.upload_intent(2), Some(7));
+    assert_eq!(own.open_uploads(), BTreeSet::from([7, 8]));
+    own.learn(Done::UploadOver { operation: 1 });
+    assert!(own.has_open_uploads(7), "one of two is open");
+    own.learn(Done::UploadOver { operation: 2 });
+    assert!(!own.has_open_uploads(7) && own.has_open_uploads(8));
+    own.learn(announced(&[(3, "D")], 9));
+    assert_eq!((own.announced_upload(3, "C"), own.announced_upload(3, "D")), (None, Some(9)));
+}

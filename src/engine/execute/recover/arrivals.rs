@@ -1,0 +1,244 @@
+//! What was about to come to iCloud when the process ended: files and folders of ours whose answers the base never learnt of.
+//!
+//! Whatever a person made of them since, on either side, is judged by the next plan against what was sent.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::engine::ports::{Listing, LookUp, RemoteItem, RemoteParent};
+use crate::model::{BaseEntry, Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Upload, name};
+
+use super::super::Ports;
+use super::super::ledger::Ledger;
+use super::super::relocate::is_numbered;
+use super::super::report::StepFailure;
+use super::super::verified_calls;
+use super::{Replacement, settle_replacement};
+
+/// Files that were about to be committed: `true` when one of them came.
+///
+/// # Errors
+///
+/// While iCloud cannot be asked; asking again is right then.
+pub(super) fn settle_uploads(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    files: &[Upload],
+) -> Result<bool, StepFailure> {
+    let replaced = files.iter().filter_map(|file| file.over.as_ref()).map(|(old, _)| old.clone());
+    let asked: Vec<_> = files.iter().map(new_id).chain(replaced).map(|id| (id, false)).collect();
+    let answers = verified_calls::look_all_surely(ports, &asked)?;
+    let mut listings = HashMap::new();
+    let mut finished = false;
+    for file in files {
+        let id = new_id(file);
+        let new = match answers.get(&id) {
+            Some(LookUp::Found(item)) => Some(item.clone()),
+            _ => listed(ports, &mut listings, file, &id)?,
+        };
+        finished |= match (new, &file.over) {
+            (Some(new), None) => came(ports, ledger, file, &new)?,
+            (Some(new), Some((old, etag))) if new.parent != RemoteParent::Trash => {
+                // The service made another item of a replacement in place.
+                let replacement = Replacement {
+                    old,
+                    old_etag: etag,
+                    parent: &file.parent,
+                    name: &file.name,
+                    document: &file.document,
+                    path: &file.path,
+                    stamp: &file.stamp,
+                    signature: file.signature,
+                };
+                settle_replacement(ports, ledger, &replacement)?
+            }
+            (_, Some((old, etag))) => match answers.get(old) {
+                Some(LookUp::Found(now)) => replaced_in_place(ports, ledger, file, (old, etag), now)?,
+                _ => false,
+            },
+            (None, None) => false,
+        };
+    }
+    Ok(finished)
+}
+
+/// The id that the file gets as a new one.
+fn new_id(file: &Upload) -> ItemId {
+    ItemId::new(file.parent.zone().clone(), &file.document)
+}
+
+/// A look-up may be late for what was committed a moment ago; its folder's listing says it too.
+fn listed(
+    ports: &Ports<'_>,
+    listings: &mut HashMap<ItemId, Option<Listing>>,
+    file: &Upload,
+    id: &ItemId,
+) -> Result<Option<RemoteItem>, StepFailure> {
+    if !listings.contains_key(&file.parent) {
+        let listing = verified_calls::list_if_there(ports.remote, &file.parent)?;
+        listings.insert(file.parent.clone(), listing);
+    }
+    let listing = listings.get(&file.parent).and_then(Option::as_ref);
+    let mut items = listing.into_iter().flat_map(|listing| &listing.items);
+    Ok(items.find(|item| item.entry.id == *id).cloned())
+}
+
+/// A new file came: the base learns it as it was sent, so that what a person made of it since is seen as that.
+fn came(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    file: &Upload,
+    item: &RemoteItem,
+) -> Result<bool, StepFailure> {
+    let is_ours = shows(ports, file, item);
+    if is_numbered(&item.entry.name, &file.name) {
+        // It came beside an item that has the name, and goes again, as it would have without the crash.
+        if is_ours && item.parent != RemoteParent::Trash {
+            verified_calls::patiently(ports, item, false, |now| {
+                verified_calls::trash(ports.remote, now, false)
+            })?;
+        }
+        return Ok(false);
+    }
+    if ledger.entry(&item.entry.id).is_some() {
+        return Ok(true);
+    }
+    let is_named = name::same(&item.entry.name, &file.name);
+    let entry = BaseEntry {
+        id: item.entry.id.clone(),
+        folder: false,
+        package: false,
+        presence: Presence::Both,
+        local_name: file.path.name().into(),
+        remote_name: if is_named { item.entry.name.clone() } else { file.name.clone() },
+        // Of one that was edited since only the content that was sent is agreed, and no version.
+        etag: if is_ours { item.entry.etag.clone() } else { Etag::default() },
+        remote_size: if is_ours { item.entry.size.or(Some(file.stamp.size)) } else { Some(file.stamp.size) },
+        remote_mtime: if is_ours { item.entry.mtime } else { Some(mtime(&file.stamp)) },
+        stamp: file.stamp,
+        racy: true,
+        signature: Some(file.signature),
+        created_on: None,
+        written_at: Some(ledger.now_seconds()),
+    };
+    put(ledger, &file.parent, entry)
+}
+
+/// An item whose content was about to be replaced in place, as it is now.
+fn replaced_in_place(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    file: &Upload,
+    (old, etag): (&ItemId, &Etag),
+    now: &RemoteItem,
+) -> Result<bool, StepFailure> {
+    let Some((parent, before)) = ledger.entry(old) else { return Ok(false) };
+    let is_untouched = etag.same_content(&now.entry.etag) || before.etag.same_content(&now.entry.etag);
+    if is_untouched || !shows(ports, file, now) {
+        return Ok(false);
+    }
+    ledger.count_overwrite();
+    let entry = BaseEntry {
+        etag: now.entry.etag.clone(),
+        remote_size: now.entry.size.or(Some(file.stamp.size)),
+        remote_mtime: now.entry.mtime,
+        stamp: file.stamp,
+        racy: true,
+        signature: Some(file.signature),
+        written_at: Some(ledger.now_seconds()),
+        ..before
+    };
+    put(ledger, &parent, entry)
+}
+
+fn shows(ports: &Ports<'_>, file: &Upload, item: &RemoteItem) -> bool {
+    let times = (mtime(&file.stamp), file.stamp.ctime);
+    verified_calls::shows_content(ports, item, file.stamp.size, times, &file.signature)
+}
+
+fn mtime(stamp: &LocalStamp) -> ServerTime {
+    ServerTime(stamp.mtime.whole_seconds())
+}
+
+/// A base that lacks the folder meets the item as new on both sides and compares.
+fn put(ledger: &mut Ledger<'_>, parent: &ItemId, entry: BaseEntry) -> Result<bool, StepFailure> {
+    match ledger.put(parent, entry) {
+        Ok(()) | Err(StepFailure::Replan(_)) => Ok(true),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Folders that were about to be made in `parent`: `true` when one of them came. A folder's id is unknown before it is made, so
+/// it is told by its name among what the folder did not hold before, or by being the only one.
+///
+/// # Errors
+///
+/// While iCloud cannot be asked.
+pub(super) fn settle_folders(
+    ports: &Ports<'_>,
+    ledger: &mut Ledger<'_>,
+    parent: &ItemId,
+    strangers: &[ItemId],
+    folders: &[(Box<str>, RelPath, LocalStamp)],
+) -> Result<bool, StepFailure> {
+    let Some(listing) = verified_calls::list_if_there(ports.remote, parent)? else { return Ok(false) };
+    let strangers: HashSet<_> = strangers.iter().collect();
+    let is_new = |item: &RemoteItem| {
+        let id = &item.entry.id;
+        item.entry.is_folder() && !strangers.contains(id) && ledger.entry(id).is_none()
+    };
+    let mut new: Vec<_> = listing.items.into_iter().filter(is_new).collect();
+    let (mut pairs, mut unseen) = (Vec::new(), Vec::new());
+    for folder in folders {
+        match new.iter().position(|item| name::same(&item.entry.name, &folder.0)) {
+            Some(at) => pairs.push((folder, new.swap_remove(at))),
+            None => unseen.push(folder),
+        }
+    }
+    // A person may have given it another name since.
+    if let ([folder], [_]) = (&unseen[..], &new[..]) {
+        pairs.extend(new.pop().map(|item| (*folder, item)));
+    }
+    let finished = !pairs.is_empty();
+    for ((wanted, path, stamp), item) in pairs {
+        let is_named = name::same(&item.entry.name, wanted);
+        let entry = BaseEntry {
+            id: item.entry.id.clone(),
+            folder: true,
+            package: false,
+            presence: Presence::Both,
+            local_name: path.name().into(),
+            remote_name: if is_named { item.entry.name.clone() } else { wanted.clone() },
+            etag: item.entry.etag.clone(),
+            remote_size: None,
+            remote_mtime: None,
+            stamp: *stamp,
+            racy: true,
+            signature: None,
+            created_on: None,
+            written_at: Some(ledger.now_seconds()),
+        };
+        put(ledger, parent, entry)?;
+    }
+    Ok(finished)
+}
+
+/// The base learns where an item stands that a person had moved here before we moved it on iCloud: what that person, or another
+/// one, did with it since is judged by that. Who edited it is told by the version, so only a version of the same content is learnt.
+pub(super) fn agree_on_place(
+    ledger: &mut Ledger<'_>,
+    item: &RemoteItem,
+    folder: &ItemId,
+    here: &str,
+) -> Result<(), StepFailure> {
+    let Some((_, mut entry)) = ledger.entry(&item.entry.id) else { return Ok(()) };
+    if entry.folder || entry.etag.same_content(&item.entry.etag) {
+        entry.etag = item.entry.etag.clone();
+    }
+    entry.local_name = here.into();
+    entry.remote_name = item.entry.name.clone();
+    entry.written_at = Some(ledger.now_seconds());
+    match ledger.put(folder, entry) {
+        Ok(()) | Err(StepFailure::Replan(_)) => Ok(()),
+        Err(failure) => Err(failure),
+    }
+}

@@ -1,0 +1,95 @@
+//! The commit of a new file, whatever is answered.
+
+use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
+use crate::model::{ItemId, name};
+
+use super::Sent;
+use crate::engine::execute::Ports;
+use crate::engine::execute::relocate::{is_numbered, not_to_be_had, rename};
+use crate::engine::execute::report::StepFailure;
+use crate::engine::execute::verified_calls;
+
+/// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
+pub(super) fn commit_new(
+    ports: &Ports<'_>,
+    sent: &Sent,
+    parent: &ItemId,
+    wanted: &str,
+) -> Result<RemoteItem, StepFailure> {
+    let remote = ports.remote;
+    let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
+    let item = match remote.commit(&sent.commit(parent, wanted, None)) {
+        Ok(item) => item,
+        Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
+            match verified_calls::look(remote, &document, false)? {
+                LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
+                    shown(ports, item, sent)?
+                }
+                LookUp::Found(_) => {
+                    return Err(StepFailure::replan("it was moved on iCloud right after it came"));
+                }
+                LookUp::Gone | LookUp::Unknown => {
+                    // Also an id that is not the announced one: whoever has the name now is met by the next plan.
+                    return match verified_calls::holder(remote, parent, wanted, None)? {
+                        Some(item) if item.entry.id == document => {
+                            verified(ports, shown(ports, item, sent)?, sent, parent, wanted)
+                        }
+                        Some(_) => Err(StepFailure::replan("another item on iCloud has this name")),
+                        // A name that nobody is seen to have: the listing lags, or the service cannot hold two
+                        // names apart that differ only in case. To plan again would ask the same for ever.
+                        None => Err(StepFailure::again(error.to_string())),
+                    };
+                }
+            }
+        }
+        // Staged content lives for a while only (§12.1).
+        Err(RemoteError::Damaged(why)) => return Err(StepFailure::Resend(why)),
+        Err(error) => return Err(error.into()),
+    };
+    verified(ports, item, sent, parent, wanted)
+}
+
+fn verified(
+    ports: &Ports<'_>,
+    item: RemoteItem,
+    sent: &Sent,
+    parent: &ItemId,
+    wanted: &str,
+) -> Result<RemoteItem, StepFailure> {
+    let remote = ports.remote;
+    let item = if item.entry.etag.as_str().is_empty() {
+        match verified_calls::look(remote, &item.entry.id, false)? {
+            LookUp::Found(now) => shown(ports, now, sent)?,
+            LookUp::Gone | LookUp::Unknown => {
+                return Err(StepFailure::replan("iCloud does not show what was sent"));
+            }
+        }
+    } else {
+        item
+    };
+    if !verified_calls::hangs_in(&item, parent) || !sent.is_held_by(&item) {
+        return Err(StepFailure::replan("iCloud shows something else than what was sent"));
+    }
+    if !name::same(&item.entry.name, wanted) {
+        // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
+        if is_numbered(&item.entry.name, wanted) {
+            verified_calls::patiently(ports, &item, false, |now| verified_calls::trash(remote, now, false))?;
+            return Err(not_to_be_had(remote, Some(parent), wanted));
+        }
+        let renamed = rename(ports, &item, false, wanted)?;
+        return match renamed.entry.etag.same_content(&item.entry.etag) {
+            true => Ok(renamed),
+            false => Err(edited_since()),
+        };
+    }
+    Ok(item)
+}
+
+/// What a look shows instead of an answer must be the version that was sent.
+fn shown(ports: &Ports<'_>, item: RemoteItem, sent: &Sent) -> Result<RemoteItem, StepFailure> {
+    if sent.is_shown_by(ports, &item) { Ok(item) } else { Err(edited_since()) }
+}
+
+fn edited_since() -> StepFailure {
+    StepFailure::replan("it may have been edited on iCloud right after it came")
+}

@@ -1,0 +1,26 @@
+//! One authenticated call of the drive services, before it is sent.
+
+use super::http::{Limits, Method};
+use super::service::Root;
+
+/// One authenticated call.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// The service.
+    pub root: Root,
+    /// The method.
+    pub method: Method,
+    /// The path below the service's root.
+    pub path: &'a str,
+    /// The query, unencoded.
+    pub query: &'a [(&'a str, &'a str)],
+    /// The body, sent as `text/plain` (`docs/protocol.md` §6.2); empty for none.
+    pub body: &'a [u8],
+    /// Time and size limits.
+    pub limits: Limits,
+    /// The endpoint's name for the log.
+    pub kind: &'static str,
+    /// Whether it changes the drive. Such a call is sent at most once: who made it looks again before it is made again
+    /// (`docs/sync.md` §6).
+    pub changes: bool,
+}

@@ -1,0 +1,107 @@
+//! What is under way, as it survives a crash.
+
+use super::{Etag, ItemId, LocalStamp, RelPath, Signature};
+
+/// What is about to be done, stored before its first call and cleared with what the base learns of it (`docs/sync.md` §6,
+/// Intents): after a crash in between it is finished, undone or agreed on, and never taken for a person's change.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// Replace `old` by trashing it and committing `document` under the name. If the new one
+    /// cannot come, the old one is put back.
+    ReplaceByTrash {
+        /// The item that goes to the trash.
+        old: ItemId,
+        /// Its etag before.
+        old_etag: Etag,
+        /// The folder of both.
+        parent: ItemId,
+        /// The name of both.
+        name: Box<str>,
+        /// `docwsid` that the new item gets.
+        document: String,
+        /// Where the new content lies here, and its fingerprint.
+        path: RelPath,
+        /// Fingerprint of the content that goes up.
+        stamp: LocalStamp,
+        /// Signature of the content that goes up.
+        signature: Signature,
+    },
+    /// Bring an item to a folder and a name in several calls, perhaps through a temporary name.
+    Place {
+        /// The item.
+        id: ItemId,
+        /// Whether it is a folder.
+        folder: bool,
+        /// Where it was: folder and name.
+        from: (ItemId, Box<str>),
+        /// Where it goes: folder and name.
+        to: (ItemId, Box<str>),
+        /// A name that it may bear in between.
+        temporary: Option<Box<str>>,
+        /// The name here of an item that stands here already as it shall on iCloud; `None` where nothing is to be agreed on.
+        here: Option<Box<str>>,
+    },
+    /// Contents that were sent ahead become files.
+    Upload {
+        /// The files.
+        files: Vec<Upload>,
+    },
+    /// Folders are made in one folder.
+    MakeFolders {
+        /// The folder that they come into.
+        parent: ItemId,
+        /// What it held before that the base does not know.
+        strangers: Vec<ItemId>,
+        /// The folders: name on iCloud, path here, and what they are known by here.
+        folders: Vec<(Box<str>, RelPath, LocalStamp)>,
+    },
+    /// A folder went to the trash; what it held beyond the plan is to be put back.
+    TrashFolder {
+        /// The folder.
+        id: ItemId,
+        /// The folder it was in, and its name.
+        from: (ItemId, Box<str>),
+        /// The items that were planned to go with it.
+        planned: Vec<ItemId>,
+    },
+    /// Files went to the trash: after that they are no more, wherever a person may have moved what is here meanwhile.
+    Trash {
+        /// The files.
+        ids: Vec<ItemId>,
+    },
+    /// Items go to the trash here, since they went on iCloud: where one does not stand any more that was us, and no person's
+    /// deletion.
+    TrashHere {
+        /// The items, where they stand and what they are known by.
+        items: Vec<(ItemId, RelPath, LocalStamp)>,
+    },
+    /// The file here that was `old`'s gives its place to the content of another item. Once that has happened what stands
+    /// there is no edit of `old`.
+    TakeOver {
+        /// The item that had the place.
+        old: ItemId,
+        /// The place.
+        path: RelPath,
+        /// Its file.
+        stamp: LocalStamp,
+    },
+}
+
+/// Content that is about to become a file on iCloud.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upload {
+    /// `docwsid` that a new item gets.
+    pub document: Box<str>,
+    /// The item that it replaces in place, in the version that was seen right before; `None` for a new one.
+    pub over: Option<(ItemId, Etag)>,
+    /// The folder.
+    pub parent: ItemId,
+    /// The name.
+    pub name: Box<str>,
+    /// Where the content lies here.
+    pub path: RelPath,
+    /// The fingerprint of the content that goes up.
+    pub stamp: LocalStamp,
+    /// The signature of the content that goes up.
+    pub signature: Signature,
+}

@@ -1,0 +1,221 @@
+//! The process is killed between a commit on iCloud and the base, and a person does something before it starts again.
+
+use icloudds::engine::pass::Look;
+
+use super::history::Twist;
+use super::oracle;
+use super::scenarios::{passes, wait, world};
+use crate::sim::{Crash, Outcome, SimDisk, SimDrive, Thing};
+
+type Deed = fn(&SimDisk, &SimDrive) -> bool;
+
+/// What a person does in the gap, and what both sides hold in the end, as `path=content` (folders: `path/`).
+type Gap = (&'static str, Deed, &'static [&'static str]);
+
+/// Both sides hold `a`, `c` and the folder `d`. `change` happens here; where the process is killed once `came` says that iCloud has it,
+/// each gap is tried, at each step of the pass.
+fn each_gap(twists: &[Twist], change: fn(&SimDisk) -> bool, came: fn(&SimDrive) -> bool, gaps: &[Gap]) {
+    for (name, act, expected) in gaps {
+        let mut tried = 0;
+        for step in 1.. {
+            let mut run = world(step, twists);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.write("a", b"a") && disk.write("c", b"c") && disk.mkdir("d"));
+            wait(&run);
+            for _ in 0..2 {
+                assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+                wait(&run);
+            }
+            assert!(change(&disk));
+            wait(&run);
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            run.world.restart(Crash::Kill);
+            run.world.fuse.calm();
+            if !came(&drive) && !done {
+                continue;
+            }
+            wait(&run);
+            assert!(act(&disk, &drive), "{name}, step {step}: {:?}", drive.tree());
+            wait(&run);
+            run.tell_all();
+            if let Err(broken) = oracle::at_any_time(&run).and_then(|()| oracle::after_quiet(&mut run)) {
+                panic!("{name}, step {step}: {broken}\n{}", run.told());
+            }
+            let tree = drive.tree();
+            let told = tree.iter().map(|(path, thing)| match thing {
+                Thing::File(content) => format!("{path}={}", String::from_utf8_lossy(content)),
+                _ => format!("{path}/"),
+            });
+            let told: Vec<_> = told.collect();
+            assert_eq!(told, *expected, "{name}, step {step}");
+            tried += 1;
+            if done {
+                break;
+            }
+        }
+        assert!(tried > 2, "{name}: the gap was met {tried} times");
+    }
+}
+
+fn has(drive: &SimDrive, path: &str, content: &[u8]) -> bool {
+    let item = drive.find(path).and_then(|id| drive.item(&id));
+    item.is_some_and(|item| *item.body == *content)
+}
+
+#[test]
+fn a_new_file_that_came_is_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.write("n", b"new"),
+        |drive| drive.find("n").is_some(),
+        &[
+            ("nothing", |_, _| true, &["a=a", "c=c", "d/", "n=new"]),
+            ("edited here", |disk, _| disk.write("n", b"edited"), &["a=a", "c=c", "d/", "n=edited"]),
+            ("renamed here", |disk, _| disk.mv("n", "m"), &["a=a", "c=c", "d/", "m=new"]),
+            ("moved here", |disk, _| disk.mv("n", "d/n"), &["a=a", "c=c", "d/", "d/n=new"]),
+            ("deleted here", |disk, _| disk.delete("n"), &["a=a", "c=c", "d/"]),
+            ("edited there", |_, drive| drive.edit("n", b"edited"), &["a=a", "c=c", "d/", "n=edited"]),
+            ("renamed there", |_, drive| drive.person_rename("n", "m"), &["a=a", "c=c", "d/", "m=new"]),
+            ("moved there", |_, drive| drive.move_to("n", "d"), &["a=a", "c=c", "d/", "d/n=new"]),
+            ("deleted there", |_, drive| drive.person_trash("n"), &["a=a", "c=c", "d/"]),
+        ],
+    );
+}
+
+#[test]
+fn an_edit_that_went_up_in_place_is_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.write("a", b"once"),
+        |drive| has(drive, "a", b"once"),
+        &[
+            ("nothing", |_, _| true, &["a=once", "c=c", "d/"]),
+            ("edited here", |disk, _| disk.write("a", b"twice"), &["a=twice", "c=c", "d/"]),
+            ("renamed here", |disk, _| disk.mv("a", "z"), &["c=c", "d/", "z=once"]),
+            ("deleted here", |disk, _| disk.delete("a"), &["c=c", "d/"]),
+            ("renamed there", |_, drive| drive.person_rename("a", "z"), &["c=c", "d/", "z=once"]),
+            ("moved there", |_, drive| drive.move_to("a", "d"), &["c=c", "d/", "d/a=once"]),
+            ("deleted there", |_, drive| drive.person_trash("a"), &["c=c", "d/"]),
+        ],
+    );
+}
+
+#[test]
+fn an_edit_that_went_up_by_way_of_the_trash_is_ours_after_a_kill() {
+    each_gap(
+        &[Twist::TrashWay],
+        |disk| disk.write("a", b"once"),
+        |drive| has(drive, "a", b"once"),
+        &[
+            ("nothing", |_, _| true, &["a=once", "c=c", "d/"]),
+            ("edited here", |disk, _| disk.write("a", b"twice"), &["a=twice", "c=c", "d/"]),
+            ("renamed here", |disk, _| disk.mv("a", "z"), &["c=c", "d/", "z=once"]),
+            ("deleted here", |disk, _| disk.delete("a"), &["c=c", "d/"]),
+            ("edited there", |_, drive| drive.edit("a", b"there"), &["a=there", "c=c", "d/"]),
+        ],
+    );
+}
+
+#[test]
+fn a_folder_that_was_made_is_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.mkdir("f"),
+        |drive| drive.find("f").is_some(),
+        &[
+            ("nothing", |_, _| true, &["a=a", "c=c", "d/", "f/"]),
+            ("filled here", |disk, _| disk.write("f/x", b"x"), &["a=a", "c=c", "d/", "f/", "f/x=x"]),
+            ("renamed here", |disk, _| disk.mv("f", "g"), &["a=a", "c=c", "d/", "g/"]),
+            ("deleted here", |disk, _| disk.delete("f"), &["a=a", "c=c", "d/"]),
+            ("renamed there", |_, drive| drive.person_rename("f", "g"), &["a=a", "c=c", "d/", "g/"]),
+        ],
+    );
+}
+
+#[test]
+fn a_name_that_was_given_is_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.mv("a", "b"),
+        |drive| drive.find("b").is_some(),
+        &[
+            ("nothing", |_, _| true, &["b=a", "c=c", "d/"]),
+            ("edited here", |disk, _| disk.write("b", b"edited"), &["b=edited", "c=c", "d/"]),
+            ("renamed here", |disk, _| disk.mv("b", "z"), &["c=c", "d/", "z=a"]),
+            ("renamed back here", |disk, _| disk.mv("b", "a"), &["a=a", "c=c", "d/"]),
+            ("moved here", |disk, _| disk.mv("b", "d/b"), &["c=c", "d/", "d/b=a"]),
+            ("deleted here", |disk, _| disk.delete("b"), &["c=c", "d/"]),
+            ("edited there", |_, drive| drive.edit("b", b"edited"), &["b=edited", "c=c", "d/"]),
+            ("renamed there", |_, drive| drive.person_rename("b", "z"), &["c=c", "d/", "z=a"]),
+            ("deleted there", |_, drive| drive.person_trash("b"), &["c=c", "d/"]),
+        ],
+    );
+}
+
+#[test]
+fn a_place_that_was_given_is_ours_after_a_kill() {
+    for change in [(|disk| disk.mv("a", "d/a")) as fn(&SimDisk) -> bool, |disk| {
+        disk.mv("a", "d/b") && disk.mv("d/b", "d/a")
+    }] {
+        each_gap(
+            &[],
+            change,
+            |drive| drive.find("d/a").is_some(),
+            &[
+                ("nothing", |_, _| true, &["c=c", "d/", "d/a=a"]),
+                ("edited here", |disk, _| disk.write("d/a", b"edited"), &["c=c", "d/", "d/a=edited"]),
+                ("renamed here", |disk, _| disk.mv("d/a", "d/z"), &["c=c", "d/", "d/z=a"]),
+                ("moved back here", |disk, _| disk.mv("d/a", "a"), &["a=a", "c=c", "d/"]),
+                ("deleted here", |disk, _| disk.delete("d/a"), &["c=c", "d/"]),
+                ("edited there", |_, drive| drive.edit("d/a", b"edited"), &["c=c", "d/", "d/a=edited"]),
+                ("renamed there", |_, drive| drive.person_rename("d/a", "z"), &["c=c", "d/", "d/z=a"]),
+                ("deleted there", |_, drive| drive.person_trash("d/a"), &["c=c", "d/"]),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_folder_that_was_renamed_is_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.mv("d", "e"),
+        |drive| drive.find("e").is_some(),
+        &[
+            ("nothing", |_, _| true, &["a=a", "c=c", "e/"]),
+            ("renamed here", |disk, _| disk.mv("e", "g"), &["a=a", "c=c", "g/"]),
+            ("filled there", |_, drive| drive.create("e/x", b"x").is_some(), &["a=a", "c=c", "e/", "e/x=x"]),
+            ("deleted here", |disk, _| disk.delete("e"), &["a=a", "c=c"]),
+        ],
+    );
+}
+
+#[test]
+fn a_deletion_that_was_done_is_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.delete("a"),
+        |drive| drive.find("a").is_none(),
+        &[
+            ("nothing", |_, _| true, &["c=c", "d/"]),
+            ("new here", |disk, _| disk.write("a", b"another"), &["a=another", "c=c", "d/"]),
+            ("new there", |_, drive| drive.create("a", b"another").is_some(), &["a=another", "c=c", "d/"]),
+        ],
+    );
+}
+
+#[test]
+fn names_that_were_changed_are_ours_after_a_kill() {
+    each_gap(
+        &[],
+        |disk| disk.mv("a", "t") && disk.mv("c", "a") && disk.mv("t", "c"),
+        |drive| has(drive, "a", b"c") && has(drive, "c", b"a"),
+        &[
+            ("nothing", |_, _| true, &["a=c", "c=a", "d/"]),
+            ("edited here", |disk, _| disk.write("a", b"edited"), &["a=edited", "c=a", "d/"]),
+            ("renamed here", |disk, _| disk.mv("a", "z"), &["c=a", "d/", "z=c"]),
+            ("renamed there", |_, drive| drive.person_rename("c", "z"), &["a=c", "d/", "z=a"]),
+        ],
+    );
+}
