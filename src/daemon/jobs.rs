@@ -19,6 +19,7 @@ use crate::app::report::Teller;
 use crate::app::told::counts_here;
 use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
+use crate::disk::watch::Written;
 use crate::disk::{LocalDisk, Lock};
 use crate::engine::execute::{Event, Ports};
 use crate::engine::operation::Plan;
@@ -130,6 +131,10 @@ pub(super) struct Pass {
     pub dirty: bool,
     /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
     pub stirred: Arc<AtomicU64>,
+    /// The files that the watcher saw closed after writing.
+    pub written: Option<Arc<Written>>,
+    /// Whether what was written within about a day is read again, though its stamp is the agreed one.
+    pub verifies: bool,
     /// Set by the loop once something else waits: the pass begins nothing new then.
     pub enough: Arc<AtomicBool>,
     /// It follows a walk.
@@ -138,6 +143,18 @@ pub(super) struct Pass {
     pub worked: bool,
     /// The state files to write around it.
     pub dumps: Option<Dumps>,
+}
+
+impl Pass {
+    /// Tells the engine of which files the stamp alone does not tell.
+    fn doubt(&self, engine: &mut Engine) {
+        if let Some(written) = &self.written {
+            engine.doubted.files(written.take());
+        }
+        if self.verifies {
+            engine.doubted.recent();
+        }
+    }
 }
 
 /// Signs in and finds the folder on iCloud.
@@ -270,6 +287,7 @@ pub(super) fn pass(
     news: Sender<News>,
 ) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-pass", move || {
+        job.doubt(&mut engine);
         if let Some(dumps) = &job.dumps {
             dumps.before_pass(&engine);
         }
@@ -315,6 +333,7 @@ fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
 /// One pass without iCloud.
 pub(super) fn pass_here(mut engine: Engine, job: Pass, news: Sender<News>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-pass", move || {
+        job.doubt(&mut engine);
         let (result, _) = with_hooks(&job, &news, |options, events| {
             engine.pass_here(&job.here.disk, &job.clock, &job.settings, &job.look, options, events)
         });

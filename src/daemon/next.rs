@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::jobs::{self, Pass};
 use super::main_loop::{Asking, GRACE, Loop, Running};
 use crate::control::{ControlCall, ControlReply};
-use crate::disk::watch::{WatchMessage, Watching};
+use crate::disk::watch::{WatchMessage, Watcher, Watching};
 use crate::engine::pass::LocalLook;
 use crate::engine::ports::Clock as _;
 use crate::exit::ExitCode;
@@ -257,6 +257,8 @@ impl Loop {
             self.scan_due = false;
             self.debounce.clear();
         }
+        // The daily verification.
+        let verifies = look == LocalLook::Whole && self.schedule.verify_at <= Instant::now();
         Some(Pass {
             here,
             clock: self.clock.clone(),
@@ -267,6 +269,8 @@ impl Loop {
             // Folders that changed but are not quiet yet may hold the other half of a move.
             dirty: self.debounce.is_dirty(),
             stirred: Arc::clone(&self.stirred),
+            written: self.watcher.as_ref().map(Watcher::written),
+            verifies,
             enough: Arc::default(),
             walked: false,
             worked: self.worked,

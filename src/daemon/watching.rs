@@ -40,7 +40,17 @@ impl Loop {
             }
             Watching::Off => ("off".to_owned(), "not watching, scanning with each refresh".to_owned()),
         };
-        self.schedule.poll_at = matches!(self.watching, Watching::Poll { .. }).then(|| Instant::now() + poll);
+        let mut polls = matches!(self.watching, Watching::Poll { .. });
+        if self.watching == Watching::Events
+            && let Some(because) = watch::unwatchable_below(&self.config().sync.directory)
+        {
+            polls = true;
+            let line = format!("scanning every {} s too, because {because}", poll.as_secs());
+            if self.told.insert(line.clone()) {
+                log::info!("{line}");
+            }
+        }
+        self.schedule.poll_at = polls.then(|| Instant::now() + poll);
         self.tracker.facts.watch = told;
         if self.told.insert(line.clone()) {
             log::info!("{line}");
@@ -60,6 +70,8 @@ impl Loop {
             Some(WatchMessage::Rescan(why)) => {
                 log::debug!("everything is scanned again: {why}");
                 self.debounce.record_subtree(RelPath::root(), now);
+                // A file system that tells nothing may have been mounted, or taken away.
+                self.tell_watching();
             }
             Some(WatchMessage::Limit) => {
                 log::warn!("{}", watch::limit_sentence(self.config().sync.poll_period));

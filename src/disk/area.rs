@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::sync::PoisonError;
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, fremovexattr, fsync, mkdirat, openat, renameat, unlinkat};
@@ -129,6 +130,17 @@ impl LocalDisk {
         let fail = |errno| disk_error("look at", folder, errno);
         let fs = |path: &RelPath| -> Result<_, Errno> { Ok(see_open(self.root.folder(path)?)?.fs) };
         let here = fs(folder).map_err(fail)?;
+        // Where renames from the area of the file system were refused, the one in a folder itself is used from then on.
+        let near = self.near.lock().unwrap_or_else(PoisonError::into_inner);
+        let nearest =
+            near.iter().filter(|near| folder.is_within(near)).max_by_key(|near| near.as_str().len());
+        if let Some(nearest) = nearest.cloned()
+            && fs(&nearest) == Ok(here)
+            && let Ok(area) = self.area_at(&nearest)
+        {
+            return Ok(area);
+        }
+        drop(near);
         if here == self.root.fs {
             return self.ensure_area(RelPath::root());
         }
@@ -142,6 +154,16 @@ impl LocalDisk {
         }
         self.remember_mount(&top)?;
         self.ensure_area(top)
+    }
+
+    /// An area in `folder` itself: for what cannot be renamed to and from the one of its file system, as with project quotas.
+    pub(super) fn own_area(&self, folder: &RelPath) -> Result<Area, DiskError> {
+        if !folder.is_root() {
+            self.remember_mount(folder)?;
+        }
+        let area = self.ensure_area(folder.clone())?;
+        self.near.lock().unwrap_or_else(PoisonError::into_inner).insert(folder.clone());
+        Ok(area)
     }
 
     /// The area of that mount point, which exists.

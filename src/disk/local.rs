@@ -40,6 +40,8 @@ pub struct LocalDisk {
     pub(super) folds: OnceLock<bool>,
     /// What came to the trash since the last sync. Held for an insertion or a copy only.
     pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
+    /// Folders that have an area of their own beside that of their file system. Held for a search or an insertion only.
+    pub(super) near: Mutex<BTreeSet<RelPath>>,
     /// Crash tests: how many steps are left.
     #[cfg(test)]
     pub(super) steps_left: Mutex<Option<u32>>,
@@ -76,6 +78,7 @@ impl LocalDisk {
             options,
             folds: OnceLock::new(),
             unsynced: Mutex::new(BTreeSet::new()),
+            near: Mutex::new(BTreeSet::new()),
             #[cfg(test)]
             steps_left: Mutex::new(None),
         })
@@ -258,6 +261,12 @@ impl Disk for LocalDisk {
         self.permit(from)?;
         self.permit(to)?;
         self.move_item(from, to, stamp)
+    }
+
+    fn move_across(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
+        self.permit(from)?;
+        self.permit(to)?;
+        LocalDisk::move_across(self, from, to, stamp)
     }
 
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {

@@ -4,6 +4,7 @@
 //! link. What waits to be put in place, and what was displaced or deleted, lies in `.icloudds` at the
 //! root of the file system it belongs to, so that every change of the drive is one rename.
 
+mod across;
 mod area;
 mod attributes;
 mod download;

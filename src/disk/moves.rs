@@ -27,6 +27,21 @@ pub(super) enum Step {
         /// Where it goes.
         goal: String,
     },
+    /// An item is copied to another file system, and its original goes to the trash once the copy is in place.
+    Across {
+        /// The copy's name in `tmp`, until it is whole.
+        part: String,
+        /// Where the original is.
+        from: String,
+        /// Where the copy goes.
+        to: String,
+        /// Inode of the original.
+        original: u64,
+        /// Inode of the copy; 0 until it is whole.
+        copy: u64,
+        /// When copying began, in nanoseconds of Unix time: what changed later is not in the copy.
+        began: i64,
+    },
     /// The file `from` gets the second name `to`, then loses the first.
     Linked {
         /// The old name.
@@ -211,7 +226,7 @@ impl LocalDisk {
             // A failed act leaves nothing to repair but a parked item that found no place.
             let waits = match step {
                 Step::Parked { park, .. } => !matches!(see_if_there(&area.tmp, &**park), Ok(None)),
-                Step::Linked { .. } => false,
+                Step::Linked { .. } | Step::Across { .. } => false,
             };
             if !waits {
                 remove_small(&area.tmp, &record).map_err(fail)?;
@@ -220,7 +235,9 @@ impl LocalDisk {
         }
         self.step();
         // The effect before the record's end, also after a power cut.
-        let (Step::Parked { home, goal, .. } | Step::Linked { from: home, to: goal }) = step;
+        let (Step::Parked { home, goal, .. }
+        | Step::Linked { from: home, to: goal }
+        | Step::Across { from: home, to: goal, .. }) = step;
         for item in [home, goal] {
             let folder = RelPath::parse(item).ok().and_then(|item| item.parent()).unwrap_or_default();
             self.root.folder(&folder).and_then(rustix::fs::fsync).map_err(fail)?;

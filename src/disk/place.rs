@@ -44,17 +44,45 @@ impl LocalDisk {
         Ok(Part { area, name, file_name, file })
     }
 
+    /// The same download in the area that its folder has itself, where renames from that of its file system are refused.
+    fn part_near(&self, part: Part, folder: &RelPath, to: &RelPath) -> Result<Part, DiskError> {
+        let fail = |errno| self.fail("place", to, errno);
+        let area = self.bring_near((&part.area.tmp, &part.file_name), &part.file_name, folder, to)?;
+        if let Some(mut record) = Record::read(&part.area, &part.name) {
+            record.swap = None;
+            record.write(&area, &part.name).map_err(fail)?;
+        }
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(openat(&area.tmp, &*part.file_name, flags, Mode::empty()).map_err(fail)?);
+        // What cannot be removed now is forgotten at the next start.
+        let _ = remove_small(&part.area.tmp, &part.file_name);
+        let _ = remove_small(&part.area.tmp, &record_name(&part.name));
+        Ok(Part { area, file, ..part })
+    }
+
     pub(super) fn put_new(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
         let fail = |errno| naming_error("place", to, errno);
         let place = self.place_of(to)?;
-        let part = self.part(ready, to)?;
-        // Its attributes are part of what is durable before it becomes visible.
-        if inherit(&part.file, &place.folder).map_err(fail)? {
-            fsync(&part.file).map_err(fail)?;
-        }
-        self.step();
-        let before = see_open(&part.file).map_err(fail)?;
-        self.move_free((&part.area.tmp, &part.file_name), (&place.folder, &place.name)).map_err(fail)?;
+        let mut part = self.part(ready, to)?;
+        let mut near = false;
+        let before = loop {
+            // Its attributes are part of what is durable before it becomes visible.
+            if inherit(&part.file, &place.folder).map_err(fail)? {
+                fsync(&part.file).map_err(fail)?;
+            }
+            self.step();
+            let before = see_open(&part.file).map_err(fail)?;
+            match self.move_free((&part.area.tmp, &part.file_name), (&place.folder, &place.name)) {
+                Err(Errno::XDEV) if !near => {
+                    part = self.part_near(part, &to.parent().unwrap_or_default(), to)?;
+                    near = true;
+                }
+                other => {
+                    other.map_err(fail)?;
+                    break before;
+                }
+            }
+        };
         self.step();
         // A record without its file is cleared at the next start too.
         let _ = remove_small(&part.area.tmp, &record_name(&part.name));
@@ -82,10 +110,30 @@ impl LocalDisk {
         let place = self.place_of(at)?;
         let old = self.open_planned(&place, at, stamp)?;
         let part = self.part(ready, at)?;
+        let folder = at.parent().unwrap_or_default();
         if see_open(&part.area.tmp).map_err(fail)?.fs != place.fs {
-            return Err(fail(Errno::XDEV));
+            let part = self.part_near(part, &folder, at)?;
+            return self.put_part_over(&part, ready, &place, &old, (at, stamp));
         }
-        carry(&old, &part.file).and_then(|()| fsync(&part.file)).map_err(fail)?;
+        match self.put_part_over(&part, ready, &place, &old, (at, stamp)) {
+            Err(error) if error.crosses() => {
+                let part = self.part_near(part, &folder, at)?;
+                self.put_part_over(&part, ready, &place, &old, (at, stamp))
+            }
+            other => other,
+        }
+    }
+
+    fn put_part_over(
+        &self,
+        part: &Part,
+        ready: &Ready,
+        place: &Place,
+        old: &File,
+        (at, stamp): (&RelPath, &LocalStamp),
+    ) -> Result<(LocalEntry, Displaced), DiskError> {
+        let fail = |errno| self.fail("replace", at, errno);
+        carry(old, &part.file).and_then(|()| fsync(&part.file)).map_err(fail)?;
         self.step();
         let before = see_open(&part.file).map_err(fail)?;
         let mut swap = Swap {
@@ -94,14 +142,14 @@ impl LocalDisk {
             new_inode: before.identity.inode,
             old: (stamp.identity.inode, stamp.size, stamp.mtime.0),
         };
-        let slot = match self.swap_in_one_step(&part, &place, (at, stamp), &mut swap)? {
+        let slot = match self.swap_in_one_step(part, place, (at, stamp), &mut swap)? {
             Some(slot) => slot,
-            None => self.swap_by_hand(&part, &place, (at, stamp), &mut swap)?,
+            None => self.swap_by_hand(part, place, (at, stamp), &mut swap)?,
         };
         self.step();
         let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
         let _ = remove_small(&part.area.tmp, &record_name(&part.name));
-        let entry = self.placed(&part.file, &before, &place, ready).map_err(fail)?;
+        let entry = self.placed(&part.file, &before, place, ready).map_err(fail)?;
         let displaced = if displaced.kind == LocalKind::File && displaced.is_still(stamp) {
             Displaced::AsPlanned
         } else {

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 
 use filetime::FileTime;
-use rustix::fs::{AtFlags, Dir, Mode, OFlags, mkdirat, openat, unlinkat};
+use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
 
 use crate::engine::ports::{DiskError, FolderReading, Source};
@@ -12,8 +12,11 @@ use crate::model::{DiskTime, LocalEntry, LocalStamp, RelPath, Signature};
 
 use super::errors::naming_error;
 use super::moves::unique;
-use super::root::{FsId, Place, see_if_there, see_open};
+use super::root::{FsId, Place, now, see_if_there, see_open};
 use super::{AREA, Hasher, LocalDisk};
+
+/// Longer than anything that was written waits for being written back.
+const LATELY_SECONDS: i64 = 3600;
 
 impl LocalDisk {
     pub(super) fn list(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
@@ -69,6 +72,7 @@ impl LocalDisk {
     pub(super) fn source(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
         let place = self.place_of(path)?;
         let file = self.open_planned(&place, path, stamp)?;
+        clean(&file, stamp).map_err(|errno| self.fail("read", path, errno))?;
         Ok(Box::new(LocalSource {
             file,
             stamp: *stamp,
@@ -109,6 +113,20 @@ impl LocalDisk {
             .map_err(|errno| naming_error("create", path, errno))?;
         self.step();
         self.entry_at(&place, path)
+    }
+}
+
+/// Writes back what waits of a file that was changed lately: from then on every write to it, through a memory map too, sets a time
+/// anew, so that reading it is of one version or sees that it is not.
+fn clean(file: &File, stamp: &LocalStamp) -> Result<(), Errno> {
+    let is_old = stamp.ctime.0 < now().0.saturating_sub(LATELY_SECONDS * 1_000_000_000);
+    if is_old {
+        return Ok(());
+    }
+    match fsync(file) {
+        // Some file systems have no such call for what was opened to read, or are mounted to be read alone.
+        Err(Errno::INVAL | Errno::OPNOTSUPP | Errno::NOSYS | Errno::ROFS) => Ok(()),
+        other => other,
     }
 }
 

@@ -8,6 +8,7 @@ use crate::engine::ports::DiskError;
 use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;
+use super::across::NEAR;
 use super::area::{Area, own, read_small, remove_small};
 use super::download::{Record, Swap, part_name, record_name};
 use super::moves::{STEP, Step};
@@ -55,6 +56,11 @@ impl LocalDisk {
             for name in names_ending(&area.tmp, STEP) {
                 self.recover_step(&area, &format!("{name}{STEP}"), &mut recovered)?;
             }
+            for name in names_ending(&area.tmp, NEAR) {
+                // A copy whose original is where it was.
+                remove_small(&area.tmp, &format!("{name}{NEAR}"))
+                    .map_err(|errno| self.fail("repair", &own(&area.top), errno))?;
+            }
             for name in names_ending(&area.tmp, ".json") {
                 self.recover_download(&area, &name, &mut recovered)?;
             }
@@ -81,6 +87,13 @@ impl LocalDisk {
                 };
                 if self.unlink_old_name(&from, &to).map_err(fail)? {
                     recovered.repaired.push(to);
+                }
+            }
+            Ok(step @ Step::Across { .. }) => {
+                if self.recover_across(area, &step)?
+                    && let Step::Across { to, .. } = &step
+                {
+                    recovered.repaired.extend(RelPath::parse(to));
                 }
             }
             // A record that is not whole was written before anything was done.

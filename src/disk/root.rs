@@ -228,7 +228,7 @@ impl Root {
 }
 
 /// The wall clock, which the disk's own stamps are made by.
-fn now() -> DiskTime {
+pub(super) fn now() -> DiskTime {
     let now = jiff::Timestamp::now();
     DiskTime(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
 }

@@ -2,15 +2,17 @@
 
 use jiff::Zoned;
 use rustix::fd::OwnedFd;
-use rustix::fs::{AtFlags, Dir, unlinkat};
+use rustix::fs::{AtFlags, Dir, fsync, unlinkat};
 use rustix::io::Errno;
 
 use crate::engine::ports::DiskError;
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::LocalDisk;
+use super::across::NEAR;
 use super::area::{Area, ensure_folder};
 use super::errors::naming_error;
+use super::moves::unique;
 use super::root::{Place, open_folder, see};
 
 /// The form of the time in a slot's name: local time and its offset, without characters that a disk may forbid.
@@ -63,6 +65,19 @@ impl LocalDisk {
         Err(fail(Errno::EXIST))
     }
 
+    /// As [`LocalDisk::shelve`], in the area of the folder's file system or, where that is refused, in one of the folder's own.
+    fn shelve_near(
+        &self,
+        folder: &RelPath,
+        path: &RelPath,
+        mut put: impl FnMut(&Slot) -> Result<(), Errno>,
+    ) -> Result<Slot, DiskError> {
+        match self.shelve(&self.area_of(folder)?, path, &mut put) {
+            Err(error) if error.crosses() => self.shelve(&self.own_area(folder)?, path, &mut put),
+            other => other,
+        }
+    }
+
     fn slot(&self, area: &Area, top: &str, path: &RelPath) -> Result<Slot, Errno> {
         let mut folder = ensure_folder(&area.trash, top)?;
         let mut inside = top.to_owned();
@@ -103,14 +118,14 @@ impl LocalDisk {
     }
 
     fn throw_file_away(&self, place: &Place, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
-        let area = self.area_of(&path.parent().unwrap_or_default())?;
+        let folder = path.parent().unwrap_or_default();
         let from = (&place.folder, &*place.name);
         let slot = self
-            .shelve(&area, path, |slot| self.move_free(from, (&slot.folder, &slot.name)))
+            .shelve_near(&folder, path, |slot| self.move_free(from, (&slot.folder, &slot.name)))
             .map_err(|error| match error {
-                DiskError::Folder { path } => DiskError::Changed { path },
-                other => other,
-            })?;
+            DiskError::Folder { path } => DiskError::Changed { path },
+            other => other,
+        })?;
         self.step();
         let gone = see(&slot.folder, &*slot.name).map_err(|errno| self.fail("look at", path, errno))?;
         if gone.kind == LocalKind::File && gone.is_still(stamp) {
@@ -143,10 +158,11 @@ impl LocalDisk {
             junk.push(path.join(name).map_err(|_| full())?);
         }
         if !junk.is_empty() {
-            let area = self.area_of(path)?;
             for item in &junk {
                 let from = (&folder, item.name());
-                self.shelve(&area, item, |slot| self.move_free(from, (&slot.folder, &slot.name)))?;
+                // Not in the folder itself, which is to go.
+                let near = path.parent().unwrap_or_default();
+                self.shelve_near(&near, item, |slot| self.move_free(from, (&slot.folder, &slot.name)))?;
                 self.step();
             }
         }
@@ -159,7 +175,17 @@ impl LocalDisk {
         let fail = |errno| naming_error("bring back", to, errno);
         let place = self.place_of(to)?;
         let (area, slot) = self.find_slot(slot).map_err(fail)?;
-        self.move_free((&slot.folder, &slot.name), (&place.folder, &place.name)).map_err(fail)?;
+        match self.move_free((&slot.folder, &slot.name), (&place.folder, &place.name)) {
+            Err(Errno::XDEV) => {
+                let name = format!("{}{NEAR}", unique());
+                let folder = to.parent().unwrap_or_default();
+                let near = self.bring_near((&slot.folder, &slot.name), &name, &folder, to)?;
+                self.move_free((&near.tmp, &name), (&place.folder, &place.name)).map_err(fail)?;
+                fsync(&place.folder).map_err(fail)?;
+                unlinkat(&slot.folder, &*slot.name, AtFlags::empty()).map_err(fail)?;
+            }
+            other => other.map_err(fail)?,
+        }
         self.step();
         self.tidy_slot(&area, &slot.text);
         self.entry_at(&place, to)

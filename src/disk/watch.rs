@@ -4,9 +4,10 @@
 //! merged, doubled or late; only losing one would, and every way to lose one ends in [`WatchMessage::Rescan`] or in the
 //! watcher's end, which the loop answers with a full scan.
 //!
-//! Two threads: the one of `notify` sorts the kernel's events and never waits; `icloudds-watch` follows new folders,
+//! Three threads: `icloudds-mounts` waits for what is mounted inside the drive; the one of `notify` sorts the kernel's events and never waits; `icloudds-watch` follows new folders,
 //! collects what is dirty, and hands it over whenever the loop has room for it. Both sleep while nothing happens.
 
+mod mounts;
 mod pending;
 mod sort;
 mod worker;
@@ -14,11 +15,13 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -28,9 +31,12 @@ use notify::{ErrorKind, INotifyWatcher, RecursiveMode, Watcher as _};
 use crate::config;
 use crate::model::RelPath;
 
+use mounts::MountWatch;
 use pending::Pending;
 use sort::{Raw, sort};
 use worker::{Inputs, Worker};
+
+pub use mounts::unwatchable_below;
 
 /// Room between the two threads. When it is full, the event is dropped, a second channel says so, and a full scan follows.
 const RAW_ROOM: usize = 8192;
@@ -89,6 +95,8 @@ pub struct Watcher {
     /// Never sent on: closing it is the signal. `None` only while dropping.
     stop: Option<Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
+    mounts: Option<MountWatch>,
+    written: Arc<Written>,
 }
 
 impl Watcher {
@@ -120,12 +128,26 @@ impl Watcher {
             add: Box::new(move |folder| watcher.watch(folder, RecursiveMode::NonRecursive)),
             pending: Pending::default(),
         };
+        let written = Arc::clone(&worker.pending.written);
+        let (mount_watch, mounts) = MountWatch::start(root);
         let thread = std::thread::Builder::new()
             .name("icloudds-watch".to_owned())
-            .spawn(move || worker.run(&Inputs { raw, missed, stop: stopped }, &out))
+            .spawn(move || worker.run(&Inputs { raw, missed, mounts, stop: stopped }, &out))
             .map_err(WatchError::Start)?;
-        let watcher = Self { root: root.to_owned(), identity, stop: Some(stop), thread: Some(thread) };
+        let watcher = Self {
+            root: root.to_owned(),
+            identity,
+            stop: Some(stop),
+            thread: Some(thread),
+            mounts: mount_watch,
+            written,
+        };
         Ok((watcher, messages))
+    }
+
+    /// The files that were closed after writing.
+    pub fn written(&self) -> Arc<Written> {
+        Arc::clone(&self.written)
     }
 
     /// Whether the drive's path still leads to the folder that is watched: one `stat`. Events do not tell when a file
@@ -138,10 +160,31 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         drop(self.stop.take());
+        drop(self.mounts.take());
         if let Some(thread) = self.thread.take() {
             // A panic of it has ended the process already.
             let _ = thread.join();
         }
+    }
+}
+
+/// Files that were closed after writing since they were taken last: who wrote through a memory map may have left the stamp as
+/// it was, so they are read again.
+#[derive(Debug, Default)]
+pub struct Written(Mutex<BTreeSet<RelPath>>);
+
+impl Written {
+    /// More than are kept apart are left to the daily verification.
+    fn add(&self, path: RelPath) {
+        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.len() < pending::MAX_DIRTY {
+            written.insert(path);
+        }
+    }
+
+    /// Takes them.
+    pub fn take(&self) -> BTreeSet<RelPath> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

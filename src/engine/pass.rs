@@ -19,7 +19,8 @@ use super::conflict::conflict_name;
 use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute};
 use super::guard::{self, GuardLimits};
 use super::learn::OwnWrites;
-use super::observe::local::doubt;
+use super::observe::doubted::Doubted;
+use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
 use super::ports::{DiskError, RemoteError, Store, StoreError};
@@ -236,6 +237,8 @@ pub struct Engine {
     refused: HashMap<u64, u32>,
     /// What the clocks showed last.
     clocks: Option<Reading>,
+    /// Files whose stamp may not tell that their content changed.
+    pub doubted: Doubted,
 }
 
 impl Engine {
@@ -252,6 +255,7 @@ impl Engine {
             lent: HashMap::new(),
             refused: HashMap::new(),
             clocks: None,
+            doubted: Doubted::default(),
         }
     }
 
@@ -350,6 +354,12 @@ impl Engine {
         let now = self.state.seconds(ports.clock.reading());
         let settled = (options.is_settled_here)();
         doubt(&mut local.tree, ports.clock);
+        let doubted =
+            std::mem::take(&mut self.doubted).nodes(&self.state.base, &local.tree, ports.clock.now());
+        if !doubted.is_empty() {
+            let unread = signatures(ports.disk, ports.clock, &mut local.tree, &doubted, settings.workers);
+            self.doubted.files(unread.into_iter().map(|(node, _)| local.tree.path(node)));
+        }
         let recognition = match recognised(&self.state.base, local, ports, settings) {
             Ok(recognition) => recognition,
             Err(error) => {

@@ -28,6 +28,9 @@ pub enum LocalFate {
     /// What is never synced (a link, socket, device or FIFO) has its name, or that of a folder above it: nobody can say
     /// whether it was deleted, as long as that stays so.
     Held,
+    /// Nothing has its path, nor that of a folder above it, in a folder that was read whole, but the volume it was on is not there
+    /// either: nobody can say whether it was deleted, unless iCloud has lost it too.
+    Missing,
     /// Nobody can say.
     Unknown,
 }
@@ -292,7 +295,7 @@ impl Finder<'_> {
         let Some(folder) = self.base.parent(item) else { return LocalFate::Unknown };
         let (entry, above) = (self.base.get(item), self.base.get(folder));
         match of_base[folder] {
-            fate @ (LocalFate::Deleted | LocalFate::Held | LocalFate::Unknown) => fate,
+            fate @ (LocalFate::Deleted | LocalFate::Held | LocalFate::Missing | LocalFate::Unknown) => fate,
             LocalFate::Agreed => LocalFate::Deleted,
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
@@ -310,6 +313,11 @@ impl Finder<'_> {
                     LocalFate::Unknown
                 } else if found.state == FolderState::Complete && same_volume {
                     LocalFate::Deleted
+                } else if found.state == FolderState::Complete
+                    && found.stamp.on_root_fs
+                    && self.local.child(node, &entry.local_name).is_none()
+                {
+                    LocalFate::Missing
                 } else {
                     LocalFate::Unknown
                 }
@@ -332,7 +340,11 @@ fn content(entry: &BaseEntry, found: &LocalEntry) -> Content {
         return Content::Edited;
     }
     if is_unchanged(then, now) && !entry.racy {
-        return Content::Same;
+        // What was read although the stamp is the agreed one tells more than that.
+        return match (entry.signature, found.signature) {
+            (Some(then), Some(now)) if then != now && !found.racy => Content::Edited,
+            _ => Content::Same,
+        };
     }
     match (entry.signature, found.signature) {
         (Some(then), Some(now)) if then == now => Content::Touched,

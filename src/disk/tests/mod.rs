@@ -1,5 +1,6 @@
 //! The disk on real file systems.
 
+mod across;
 mod crashes;
 mod downloads;
 mod durable;
@@ -156,7 +157,7 @@ pub(super) fn permissions_bind() -> bool {
 }
 
 /// A small file system of its own, mounted there until this is dropped.
-pub(super) struct Mounted(PathBuf);
+pub(in crate::disk) struct Mounted(PathBuf);
 
 impl Mounted {
     pub fn tmpfs(at: &Path, size: &str) -> Option<Self> {

@@ -1,8 +1,9 @@
 //! What was seen and not handed over yet.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 
-use super::WatchMessage;
+use super::{WatchMessage, Written};
 use crate::model::RelPath;
 
 /// How many dirty folders are kept apart; beyond, a full scan is asked for.
@@ -15,6 +16,8 @@ pub(super) struct Pending {
     events: VecDeque<WatchMessage>,
     rescan: Option<&'static str>,
     dirty: BTreeSet<RelPath>,
+    /// Files that were closed after writing, which the loop takes when it looks.
+    pub(super) written: Arc<Written>,
 }
 
 impl Pending {

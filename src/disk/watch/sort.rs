@@ -13,6 +13,8 @@ pub(super) const OURS: &str = ".icloudds";
 pub(super) enum Raw {
     /// Something happened to the item of this path: the folder that holds it is dirty.
     Touched(PathBuf),
+    /// A file was closed after writing, perhaps through a memory map, which raises no other event.
+    Written(PathBuf),
     /// Something, perhaps a folder with contents, has this path now.
     Appeared(PathBuf),
     /// Mode, owner or times changed; a folder may have become readable.
@@ -58,6 +60,7 @@ pub(super) fn sort(root: &Path, event: notify::Result<Event>) -> Option<Raw> {
             Raw::Appeared(path)
         }
         EventKind::Modify(ModifyKind::Metadata(_)) => Raw::Attributes(path),
+        EventKind::Access(_) => Raw::Written(path),
         _ => Raw::Touched(path),
     })
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crossbeam::channel::RecvTimeoutError;
+use crossbeam::channel::{RecvTimeoutError, never};
 use notify::event::{CreateKind, EventKind, Flag};
 use tempfile::TempDir;
 
@@ -200,7 +200,7 @@ fn the_limit_ends_the_watch_and_is_told() {
     });
     let ((_raw_in, raw), (_missed_in, missed)) = (bounded(1), bounded(1));
     let ((out, messages), (_stop, stop)) = (bounded(1), bounded(0));
-    worker.run(&Inputs { raw, missed, stop }, &out);
+    worker.run(&Inputs { raw, missed, mounts: never(), stop }, &out);
     assert_eq!(messages.try_recv(), Ok(WatchMessage::Limit));
     let sentence = limit_sentence(Duration::from_secs(60));
     assert!(sentence.contains("sysctl fs.inotify.max_user_watches="), "{sentence}");
@@ -222,7 +222,7 @@ fn folders_that_vanish_or_may_not_be_read_do_not_stop_the_rest() {
     let ((raw_in, raw), (_missed_in, missed)) = (bounded(1), bounded(1));
     let ((out, messages), (_stop, stop)) = (bounded(2), bounded(0));
     drop(raw_in);
-    worker.run(&Inputs { raw, missed, stop }, &out);
+    worker.run(&Inputs { raw, missed, mounts: never(), stop }, &out);
     let added: BTreeSet<PathBuf> = adds.try_iter().collect();
     assert_eq!(added, BTreeSet::from([temp.path().to_owned(), temp.path().join("plain")]));
     assert!(messages.try_iter().any(|message| matches!(message, WatchMessage::Failed(_))));
@@ -241,7 +241,8 @@ fn events_that_find_no_room_lead_to_a_full_scan() {
     let worker = worker(root, |_| Ok(()));
     let ((out, messages), (stop, stopped)) = (bounded(4), bounded(0));
     // The handler's end stays open until the scan was asked for.
-    let thread = std::thread::spawn(move || worker.run(&Inputs { raw, missed, stop: stopped }, &out));
+    let thread =
+        std::thread::spawn(move || worker.run(&Inputs { raw, missed, mounts: never(), stop: stopped }, &out));
     let rescan = messages.iter().find(|message| matches!(message, WatchMessage::Rescan(_)));
     assert!(rescan.is_some());
     drop(stop);
@@ -279,4 +280,29 @@ fn the_setting_decides_and_auto_asks() {
     let never = || -> io::Result<Option<&'static str>> { panic!("nobody needs to ask") };
     assert_eq!(decide(config::Watch::Off, never), Watching::Off);
     assert_eq!(decide(config::Watch::Poll, never), poll("sync.watch is \"poll\""));
+}
+
+#[test]
+fn a_file_that_is_closed_after_writing_is_named() {
+    let drive = Watched::with(&["a"]);
+    fs::write(drive.at("a/file"), "content").expect("a file");
+    let written = drive.watcher.written();
+    let mut seen = BTreeSet::new();
+    while !seen.contains(&path("a/file")) {
+        drive.messages.recv_timeout(PATIENCE).expect("a message");
+        seen.extend(written.take());
+    }
+    assert!(written.take().is_empty(), "each is told once");
+}
+
+#[test]
+fn a_volume_that_is_mounted_meanwhile_is_watched() {
+    let drive = Watched::with(&["volume"]);
+    let Some(mounted) = crate::disk::tests::Mounted::tmpfs(&drive.at("volume"), "1m") else { return };
+    let is_rescan = |message: &WatchMessage| matches!(message, WatchMessage::Rescan(_));
+    while !is_rescan(&drive.messages.recv_timeout(PATIENCE).expect("a message")) {}
+    fs::write(drive.at("volume/file"), "on the volume").expect("a file");
+    drive.dirty_until(&["volume"]);
+    drop(mounted);
+    while !is_rescan(&drive.messages.recv_timeout(PATIENCE).expect("a message")) {}
 }

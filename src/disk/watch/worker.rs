@@ -40,6 +40,8 @@ pub(super) struct Inputs {
     pub(super) raw: Receiver<Raw>,
     /// Events were dropped because `raw` was full.
     pub(super) missed: Receiver<()>,
+    /// A file system was mounted inside the drive, or taken away.
+    pub(super) mounts: Receiver<()>,
     /// Closed when the thread is to end.
     pub(super) stop: Receiver<Infallible>,
 }
@@ -68,12 +70,13 @@ impl Worker {
     }
 
     fn serve(&mut self, inputs: &Inputs, out: &Sender<WatchMessage>) -> Result<(), End> {
-        let Inputs { raw, missed, stop } = inputs;
+        let Inputs { raw, missed, mounts, stop } = inputs;
         loop {
             let mut select = Select::new();
             let from_kernel = select.recv(raw);
             let dropped = select.recv(missed);
             let from_owner = select.recv(stop);
+            let mounted = select.recv(mounts);
             if !self.pending.is_empty() {
                 select.send(out);
             }
@@ -98,6 +101,14 @@ impl Worker {
                     let _ = ready.recv(stop);
                     return Err(End::Stopped);
                 }
+                index if index == mounted => {
+                    if ready.recv(mounts).is_err() {
+                        return Err(End::Stopped);
+                    }
+                    let root = self.root.clone();
+                    self.adopt(&root, Found::AtStart, stop)?;
+                    self.pending.rescan("a file system was mounted in the drive, or taken away");
+                }
                 _ => {
                     let message = self.pending.next().expect("a send is offered only when something waits");
                     ready.send(out, message).map_err(|_| End::Stopped)?;
@@ -109,6 +120,12 @@ impl Worker {
     pub(super) fn take(&mut self, event: Raw, stop: &Receiver<Infallible>) -> Result<(), End> {
         match event {
             Raw::Touched(path) => self.dirty_around(&path),
+            Raw::Written(path) => {
+                if let Some(file) = self.relative(&path) {
+                    self.pending.written.add(file);
+                }
+                self.dirty_around(&path);
+            }
             Raw::Appeared(path) => {
                 self.dirty_around(&path);
                 self.adopt_if_folder(&path, stop)?;

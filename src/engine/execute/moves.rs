@@ -2,7 +2,7 @@
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::RemoteItem;
-use crate::model::{BaseEntry, Intent, ItemId, LocalKind, LocalStamp};
+use crate::model::{BaseEntry, Intent, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::agree::{effect, is_racy};
 use super::done::Done;
@@ -33,7 +33,10 @@ impl Lane<'_> {
             self.ledger.clear_identity(local.stamp.identity, &owner.id);
             self.ledger.flush()?;
         }
-        let after = self.ports.disk.rename(&from, to, &local.stamp)?;
+        let (after, noted) = match self.ports.disk.rename(&from, to, &local.stamp) {
+            Err(error) if error.crosses() => self.move_across(remote, (&from, to), &local)?,
+            other => (other?, None),
+        };
         if after.kind == LocalKind::Folder {
             self.ledger.moved_folder(&|path| moved(path, &from, to));
         }
@@ -52,10 +55,39 @@ impl Lane<'_> {
             let entry = self.moved(before, &remote, &local, &after.stamp, to.name());
             self.ledger.put(&remote.parent, entry)?;
         }
+        if let Some(number) = noted {
+            self.ledger.end(number);
+        }
         self.outcome.counts.moved_local += 1;
         let kind = if from.parent() == to.parent() { EffectKind::Rename } else { EffectKind::Move };
         self.told(effect(operation, kind, Some(from)));
         Ok(())
+    }
+
+    /// A move to another file system gives the item another identity, so an intent is stored first: after a crash in between it must
+    /// not look like one that a person deleted, beside a new one. Both sides meet as new then, and compare.
+    fn move_across(
+        &mut self,
+        remote: Option<&RemoteSeen>,
+        (from, to): (&RelPath, &RelPath),
+        local: &LocalSeen,
+    ) -> Result<(LocalEntry, Option<u64>), StepFailure> {
+        let known = remote.filter(|remote| self.ledger.entry(&remote.id).is_some());
+        let noted = known.map(|remote| {
+            let old = remote.id.clone();
+            self.ledger.begin(Intent::TakeOver { old, path: from.clone(), stamp: local.stamp })
+        });
+        let noted = noted.transpose()?;
+        match self.ports.disk.move_across(from, to, &local.stamp) {
+            Ok(after) => Ok((after, noted)),
+            Err(error) => {
+                // The original is where it was.
+                if let Some(number) = noted {
+                    self.ledger.end(number);
+                }
+                Err(error.into())
+            }
+        }
     }
 
     /// The base entry at its new place. Where content differs from what was agreed the old marks stay, so

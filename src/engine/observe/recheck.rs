@@ -30,7 +30,7 @@ pub fn may_have_missed_a_move(base: &BaseTree, local: &LocalTree, recognition: &
                 LocalFate::There { node, .. } => {
                     is_another(entry.stamp.identity, local.get(node).stamp.identity)
                 }
-                LocalFate::Agreed | LocalFate::Held | LocalFate::Unknown => false,
+                LocalFate::Agreed | LocalFate::Held | LocalFate::Missing | LocalFate::Unknown => false,
             }
     };
     base.walk(Node::ROOT).skip(1).any(is_missed) || shows_something_twice(local, recognition)

@@ -253,6 +253,10 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     };
     see_here(world, &mut item, node, folder);
     see_there(world, &mut item, node, folder);
+    // Gone there, and nothing of it here but a volume that may be retired: both sides agree.
+    if item.there.is_gone() && world.recognition.of_base[node] == LocalFate::Missing {
+        item.here = Change::Deleted;
+    }
     if above.left_here && world.recognition.of_base[node] == LocalFate::Unknown {
         item.here = Change::Left;
     }
@@ -324,7 +328,7 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         LocalFate::Unknown if is_in_unread_folder(world, node) => Change::Unknown(Doubt::Held(
             "its folder here was moved to where nothing is synced, and nothing is read",
         )),
-        LocalFate::Unknown => {
+        LocalFate::Missing | LocalFate::Unknown => {
             Change::Unknown(Doubt::ForNow("its folder here could not be read, or is on another volume"))
         }
     };

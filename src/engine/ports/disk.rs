@@ -164,6 +164,15 @@ pub trait Disk: Sync {
     /// [`DiskError::Changed`], [`DiskError::Taken`].
     fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError>;
 
+    /// As [`Disk::rename`], where that says [`DiskError::crosses`]: what is there is copied to the other file system, read again,
+    /// made durable and put in place, and its original goes to the trash. Its identity is another one then. After a crash start-up
+    /// has finished or undone it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Disk::rename`]; the original is where it was.
+    fn move_across(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError>;
+
     /// Moves a file to the local trash, or removes an empty folder (junk such as `.DS_Store` in it goes to the trash).
     ///
     /// # Errors

@@ -107,3 +107,10 @@ pub enum DiskError {
         source: std::io::Error,
     },
 }
+
+impl DiskError {
+    /// Whether it would have to go to another file system, which no rename can do.
+    pub fn crosses(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::CrossesDevices)
+    }
+}

@@ -51,7 +51,12 @@ fn times_alone_are_no_edit_in_whatever_direction_they_went() {
     let to_be_read = (Content::Unread, Content::Touched, Content::Edited);
     let other_size = (Content::Edited, Content::Edited, Content::Edited);
     let cases = [
-        ("nothing happened", then, (Content::Same, Content::Same, Content::Same)),
+        // Who writes through a memory map may change no time: what was read tells more than the stamp.
+        (
+            "nothing happened, or nothing that a time tells",
+            then,
+            (Content::Same, Content::Same, Content::Edited),
+        ),
         ("touched", stamp(10, 2000, 2000, 7), to_be_read),
         ("mtime went back", stamp(10, 500, 2000, 7), to_be_read),
         ("mtime went back before 1970", stamp(10, -500, 2000, 7), to_be_read),

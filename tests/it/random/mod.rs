@@ -23,6 +23,7 @@ mod run;
 mod scenarios;
 mod shrink;
 mod unsynced;
+mod volumes;
 
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -312,6 +312,10 @@ impl Disk for RiggedDisk<'_> {
         self.inner.rename(from, to, &self.planned(from, stamp))
     }
 
+    fn move_across(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
+        self.inner.move_across(from, to, &self.planned(from, stamp))
+    }
+
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.inner.trash(path, &self.planned(path, stamp))?;
         lock(&self.seen.deleted).insert((Side::Local, path.as_str().to_owned()));

@@ -141,6 +141,20 @@ impl Run {
         }
     }
 
+    /// The watcher saw that file closed after writing.
+    pub fn closed_after_writing(&mut self, path: &str) {
+        if let Some(engine) = self.engine.as_mut() {
+            engine.doubted.files(RelPath::parse(path));
+        }
+    }
+
+    /// The daily verification is due.
+    pub fn verification_is_due(&mut self) {
+        if let Some(engine) = self.engine.as_mut() {
+            engine.doubted.recent();
+        }
+    }
+
     /// What happened, if it was to be told.
     pub fn told(&self) -> String {
         self.told.join("\n")

@@ -214,3 +214,25 @@ fn an_edit_that_comes_while_the_one_before_is_made_durable_goes_up_too() {
         }
     }
 }
+
+#[test]
+fn a_write_through_a_memory_map_is_seen_though_no_time_tells() {
+    let told: [(&str, fn(&mut Run)); 2] = [
+        ("when the watcher says that it was closed", |run| run.closed_after_writing("f")),
+        ("with the daily verification", Run::verification_is_due),
+    ];
+    for (how, tell) in told {
+        let mut run = world(1, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        pass(&mut run);
+        assert!(disk.map_write("f", SECOND));
+        pass(&mut run);
+        assert!(!drive.live_contents().iter().any(|content| **content == *SECOND), "the stamp tells it");
+        tell(&mut run);
+        pass(&mut run);
+        assert!(drive.live_contents().iter().any(|content| **content == *SECOND), "{how}");
+        is_at_peace(&mut run);
+    }
+}

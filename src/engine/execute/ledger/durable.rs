@@ -32,11 +32,13 @@ impl Ledger<'_> {
     /// The files of which the group says something that the base does not say yet, by where they stand: content and stamp must
     /// be durable first, or a power cut would leave an older content under a stamp that the base does not know, which is an edit.
     pub(super) fn spoken_of(&mut self) -> Vec<(RelPath, LocalStamp)> {
-        let stored = |id: &ItemId| self.state.base.by_id(id).map(|node| self.state.base.get(node).stamp);
+        let base = &self.state.base;
+        let stored =
+            |id: &ItemId| base.by_id(id).map(|node| (base.get(node).stamp, base.get(node).signature));
         let puts = self.overlay.values().flatten().filter(|(_, entry)| {
             !entry.folder
                 && entry.stamp.identity != Identity::default()
-                && stored(&entry.id) != Some(entry.stamp)
+                && stored(&entry.id) != Some((entry.stamp, entry.signature))
                 && !self.written.contains(&entry.id)
         });
         // Without a path it is synced with its file system.

@@ -1,6 +1,7 @@
 //! A local disk in memory, with what real file systems do: volatile changes, inode numbers
 //! that come again, mount points, folders that cannot be read, a drive that vanishes.
 
+mod across;
 mod bad;
 mod fs;
 mod person;
@@ -90,8 +91,22 @@ struct Inner {
     /// Versions that a replacement displaced although nobody planned that, by their slots in the trash, until the engine
     /// has brought them back: where they were.
     strays: BTreeMap<String, (Ino, RelPath)>,
+    /// A move to another file system under way: the copy's name in `tmp`, the original, the copy, and where they stand.
+    across: Option<Across>,
     /// Files that came into the trash since the last sync.
     thrown: BTreeSet<Ino>,
+}
+
+/// A move to another file system, as its record tells start-up.
+#[derive(Clone)]
+struct Across {
+    part: String,
+    original: Ino,
+    copy: Ino,
+    /// When what was copied had last changed.
+    changed: BTreeMap<Ino, DiskTime>,
+    from: RelPath,
+    to: RelPath,
 }
 
 /// Why a path leads nowhere.
@@ -114,6 +129,7 @@ impl SimDisk {
             unmounted: BTreeMap::new(),
             downloads: BTreeMap::new(),
             strays: BTreeMap::new(),
+            across: None,
             thrown: BTreeSet::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock, fuse, journal }
@@ -177,6 +193,7 @@ impl SimDisk {
         if inner.switches.vanished.is_some() {
             return;
         }
+        inner.finish_across(now);
         for (slot, (ino, path)) in std::mem::take(&mut inner.strays) {
             let from = (TRASH, slot);
             if inner.layers.seen.at(&from) != Some(ino) {

@@ -29,7 +29,10 @@ impl SimDisk {
     }
 
     /// Does one change of the root's drive and makes the step after it.
-    fn change<R>(&self, effect: impl FnOnce(&mut Inner) -> Result<R, DiskError>) -> Result<R, DiskError> {
+    pub(super) fn change<R>(
+        &self,
+        effect: impl FnOnce(&mut Inner) -> Result<R, DiskError>,
+    ) -> Result<R, DiskError> {
         let done = {
             let mut inner = lock(&self.inner);
             inner.require_root()?;
@@ -77,7 +80,7 @@ impl Inner {
     }
 
     /// As [`Self::planned`]; of a file the change time must fit too, which nobody can set back.
-    fn exactly(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(Spot, Ino), DiskError> {
+    pub(super) fn exactly(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(Spot, Ino), DiskError> {
         let (spot, ino) = self.planned(path, stamp)?;
         let changed = self
             .inode(ino)
@@ -94,7 +97,7 @@ impl Inner {
         if dev(ino) == dev(dir) { Ok(()) } else { Err(io("move", path, ErrorKind::CrossesDevices)) }
     }
 
-    fn trash_spot(&mut self, path: &RelPath) -> Spot {
+    pub(super) fn trash_spot(&mut self, path: &RelPath) -> Spot {
         self.next += 1;
         (TRASH, format!("{} {}", self.next, path.name()))
     }
@@ -319,6 +322,11 @@ impl Disk for SimDisk {
             inner.layers.push(Op::Move(old, new), now);
             Ok(inner.entry(ino, now))
         })
+    }
+
+    fn move_across(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
+        self.enter(Call::RenameLocal, "move", from)?;
+        self.copy_across(from, to, stamp)
     }
 
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {

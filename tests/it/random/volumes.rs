@@ -1,0 +1,110 @@
+//! Several file systems in the drive: moves between them, and volumes that are not there any more (`docs/sync.md` §5).
+
+use icloudds::engine::pass::{LocalLook, Look};
+
+use super::history::Twist;
+use super::run::Run;
+use super::scenarios::{is_at_peace, passes, wait, world};
+use crate::sim::{Crash, Outcome};
+
+fn pass(run: &mut Run) {
+    wait(run);
+    assert!(passes(run));
+    wait(run);
+}
+
+/// A drive with a volume in it, a file and a folder beside it, all agreed on.
+fn with_volume(seed: u64, twists: &[Twist]) -> Run {
+    let mut run = world(seed, twists);
+    let disk = run.world.disk.clone();
+    assert!(disk.mkdir("volume") && disk.mount("volume") && disk.write("volume/kept", b"on the volume"));
+    assert!(disk.mkdir("volume/in") && disk.mkdir("folder") && disk.mkdir("folder/deeper"));
+    assert!(disk.write("file", b"a file") && disk.write("folder/one", b"one"));
+    assert!(disk.write("folder/deeper/two", b"two"));
+    pass(&mut run);
+    run
+}
+
+#[test]
+fn a_move_on_icloud_to_another_volume_is_made_by_copying() {
+    for (how, twists) in [Crash::Kill, Crash::PowerCut].into_iter().flat_map(|how| {
+        [&[][..], &[Twist::LosesContents][..], &[Twist::NoBirths][..]].map(|twists| (how, twists))
+    }) {
+        for step in 1.. {
+            let mut run = with_volume(step, twists);
+            let drive = run.world.drive.clone();
+            let ids =
+                ["file", "folder", "folder/one", "folder/deeper/two"].map(|path| drive.find(path).unwrap());
+            assert!(drive.move_to("file", "volume/in") && drive.move_to("folder", "volume"));
+            wait(&run);
+            run.world.fuse.crash_after(step);
+            let done = matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_)));
+            if !done {
+                run.world.restart(how);
+            }
+            is_at_peace(&mut run);
+            let at = ["volume/in/file", "volume/folder", "volume/folder/one", "volume/folder/deeper/two"];
+            for (path, id) in at.iter().zip(&ids) {
+                assert_eq!(drive.find(path).as_ref(), Some(id), "{path}, {how:?}, {twists:?}, step {step}");
+            }
+            assert!(run.world.disk.read("file").is_none() && run.world.disk.read("folder/one").is_none());
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_move_between_two_volumes_and_back_is_made_by_copying() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("other") && disk.mount("other"));
+    pass(&mut run);
+    assert!(drive.move_to("volume/kept", "other"));
+    is_at_peace(&mut run);
+    assert_eq!(disk.read("other/kept").as_deref(), Some(&b"on the volume"[..]));
+    assert!(drive.move_to("other/kept", ""));
+    is_at_peace(&mut run);
+    assert_eq!(disk.read("kept").as_deref(), Some(&b"on the volume"[..]));
+}
+
+#[test]
+fn an_edit_in_the_moment_of_such_a_move_is_kept() {
+    for step in 1.. {
+        let mut run = with_volume(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(drive.move_to("file", "volume"));
+        wait(&run);
+        let person = disk.clone();
+        run.world.fuse.interject(step, move || {
+            assert!(person.write("file", b"edited here") || person.write("volume/file", b"edited here"));
+        });
+        let begin = run.world.fuse.steps();
+        assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_))));
+        let over = begin + step > run.world.fuse.steps();
+        is_at_peace(&mut run);
+        if over {
+            break;
+        }
+        let live = drive.live_contents();
+        assert!(live.iter().any(|content| **content == *b"edited here"), "step {step}");
+    }
+}
+
+#[test]
+fn a_volume_that_was_retired_is_forgotten_once_icloud_has_lost_it_too() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    disk.unmount();
+    assert!(disk.delete("volume"));
+    let whole = Look { local: LocalLook::Whole, remote: true };
+    wait(&run);
+    let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
+    assert!(report.pending && drive.find("volume/kept").is_some(), "its volume may come back");
+    assert!(drive.person_trash("volume"));
+    is_at_peace(&mut run);
+    assert!(drive.find("volume").is_none() && disk.read("volume/kept").is_none());
+    let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
+    assert!(!report.pending && report.quiet);
+}
