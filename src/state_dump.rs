@@ -3,13 +3,14 @@
 //!
 //! Written as streams straight from the trees, ordered by path, each replaced whole, readable by the owner only.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use crate::model::entry::{Presence, RemoteEntry};
+use crate::model::plain::plain;
 use crate::model::{BaseTree, LocalKind, LocalTree, Node, RemoteTree, Tree};
 use crate::private_file::PrivateFile;
 
@@ -143,7 +144,7 @@ pub fn write_lines(out: &mut impl Write, known: Known<'_>) -> io::Result<()> {
 fn lines<T>(out: &mut impl Write, tree: &Tree<T>, line: impl Fn(Node) -> Option<Line>) -> io::Result<()> {
     for node in tree.walk(Node::ROOT).skip(1) {
         if let Some(line) = line(node) {
-            writeln!(out, "{}: {line}", Escaped(tree.path(node).as_str()))?;
+            writeln!(out, "{}: {line}", plain(tree.path(node).as_str()))?;
         }
     }
     Ok(())
@@ -163,7 +164,7 @@ struct Line {
 impl fmt::Display for Line {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.folder { "FolderInfo" } else { "FileInfo" };
-        write!(f, "{kind}({}", Escaped(&self.name))?;
+        write!(f, "{kind}({}", plain(&self.name))?;
         if !self.folder {
             f.write_str(", size=")?;
             match self.size {
@@ -178,27 +179,11 @@ impl fmt::Display for Line {
         }
         for (key, value) in [("etag", &self.etag), ("id", &self.id)] {
             match value.as_deref().filter(|value| !value.is_empty()) {
-                Some(value) => write!(f, ", {key}={}", Escaped(value))?,
+                Some(value) => write!(f, ", {key}={}", plain(value))?,
                 None => write!(f, ", {key}=None")?,
             }
         }
         f.write_str(")")
-    }
-}
-
-/// Text on one line, whatever is in it.
-struct Escaped<'a>(&'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if character.is_control() || matches!(character, '\u{2028}' | '\u{2029}') {
-                write!(f, "{}", character.escape_default())?;
-            } else {
-                f.write_char(character)?;
-            }
-        }
-        Ok(())
     }
 }
 

@@ -13,7 +13,8 @@ use crate::control::{
 };
 use crate::exit::ExitCode;
 use crate::model::RelPath;
-use crate::status::text::{Source, plain, render};
+use crate::model::plain::{plain, plain_json};
+use crate::status::text::{Source, render};
 use crate::status::{StatusDocument, file};
 
 /// Why a command that asks the daemon did not get what it wanted.
@@ -132,7 +133,7 @@ fn status_json(status: &StatusDocument, source: Source) -> String {
     // A struct of texts, numbers and lists always becomes JSON.
     let mut value = serde_json::to_value(status).unwrap_or_default();
     value["running"] = (source == Source::Live).into();
-    format!("{value:#}\n")
+    format!("{}\n", plain_json(&format!("{value:#}")))
 }
 
 /// `health`: exit 0 or 1, and one line why. No daemon, or one that does not answer, is unhealthy.

@@ -2,12 +2,14 @@
 
 use std::io::{self, Write};
 
+use crate::model::plain::plain_lines;
+
 /// Standard output could not be written to.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write to standard output")]
 pub struct PrintError(#[from] io::Error);
 
-/// Writes `text` to standard output and flushes it.
+/// Writes `text` to standard output and flushes it. What moves a cursor or cannot be seen is escaped, but for the ends of lines.
 ///
 /// A closed pipe counts as written: `icloudds status | head -1` has what it wanted.
 ///
@@ -16,7 +18,7 @@ pub struct PrintError(#[from] io::Error);
 /// [`PrintError`] for any other failure, a full disk for example.
 pub fn print(text: impl AsRef<str>) -> Result<(), PrintError> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(plain_lines(text.as_ref()).as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(PrintError),
     }

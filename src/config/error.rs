@@ -160,10 +160,9 @@ pub(super) fn without_user(url: &str) -> String {
     }
 }
 
-/// `text` with every control character escaped.
+/// `text` with all that cannot be seen escaped.
 pub(super) fn one_line(text: &str) -> String {
-    let hidden = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}');
-    text.chars().flat_map(|c| if hidden(c) { c.escape_default().collect() } else { vec![c] }).collect()
+    crate::model::plain::plain(text)
 }
 
 fn cut(text: &str) -> String {

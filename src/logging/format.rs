@@ -9,6 +9,7 @@ use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use serde_json::{Map, Value as Json};
 
 use super::part;
+use crate::model::plain;
 use crate::secret::mask;
 
 /// How much a text line tells beside time, level and message.
@@ -60,7 +61,7 @@ pub(super) fn json(now: Timestamp, message: &fmt::Arguments<'_>, record: &Record
         let key = if FIXED_NAMES.contains(&key.as_str()) { format!("{key}_") } else { key };
         object.insert(key, value);
     }
-    Json::Object(object).to_string()
+    plain::plain_json(&Json::Object(object).to_string())
 }
 
 fn thread_name() -> String {
@@ -69,23 +70,7 @@ fn thread_name() -> String {
 
 /// `text` masked, and on one line whatever is in it.
 fn plain(text: &str) -> String {
-    let text = mask(text);
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '\n' => line.push_str("\\n"),
-            '\r' => line.push_str("\\r"),
-            '\t' => line.push_str("\\t"),
-            // Also what turns the reading direction: a file's name must not rearrange the line it stands in.
-            c if c.is_control()
-                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                line.extend(c.escape_unicode());
-            }
-            c => line.push(c),
-        }
-    }
-    line
+    plain::plain(&mask(text))
 }
 
 /// A value of `key=value`: as it is, or in quotes where it would otherwise not end at the next space.

@@ -9,6 +9,7 @@ use fern::Output;
 
 use super::LogError;
 use super::rolling::RollingFile;
+use crate::model::plain::plain;
 
 thread_local! {
     static WRITING: Cell<bool> = const { Cell::new(false) };
@@ -69,9 +70,10 @@ impl Tolerant {
         {
             self.said = true;
             let path = self.file.path().display();
-            let said =
-                format!("icloudds: cannot write to the log file {path}: {error}; going on without it\n");
-            let _ = io::stderr().lock().write_all(said.as_bytes());
+            let said = plain(&format!(
+                "icloudds: cannot write to the log file {path}: {error}; going on without it"
+            ));
+            let _ = io::stderr().lock().write_all(format!("{said}\n").as_bytes());
         }
     }
 }

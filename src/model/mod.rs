@@ -11,6 +11,7 @@ mod intent;
 pub mod lived;
 pub mod name;
 pub mod path;
+pub mod plain;
 pub mod state;
 pub mod time;
 pub mod tree;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+pub use crate::model::plain::plain;
+
 use super::{DaemonState, Pending, Progress, SideCounts, StatusDocument, Totals, When};
 
 /// How many items of a list are shown.
@@ -62,8 +64,13 @@ pub fn render(status: &StatusDocument, source: Source, now: i64) -> String {
     if let Some(at) = status.next_try.filter(|_| !stored) {
         page.line("next try", &moment(at, now));
     }
-    page.line("here", &side(&status.counts.local));
-    page.line("on iCloud", &side(&status.counts.remote));
+    let seen = |looked: bool, counts: &SideCounts| {
+        // Counts that are there come from an earlier version, which did not say whether it had looked.
+        let known = looked || *counts != SideCounts::default();
+        if known { side(counts) } else { "not looked at yet".to_owned() }
+    };
+    page.line("here", &seen(status.looked.local, &status.counts.local));
+    page.line("on iCloud", &seen(status.looked.remote, &status.counts.remote));
     page.line("watching", &plain(&status.watch));
     page.line("session", &session(status, now));
     let done = totals(&status.totals);
@@ -132,22 +139,6 @@ impl Page {
             self.line("", &format!("  … and {} more", total - shown));
         }
     }
-}
-
-/// `text` on one line, whatever is in it: a file's name must not move the cursor or turn the reading direction.
-pub fn plain(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            c if c.is_control()
-                || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') =>
-            {
-                line.extend(c.escape_default());
-            }
-            c => line.push(c),
-        }
-    }
-    line
 }
 
 fn count(number: u64, one: &str, many: &str) -> String {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use crate::engine::operation::{Action, Conflict, Note, NoteKind, Operation, Plan, UploadTarget};
 use crate::model::Side;
+use crate::model::plain::plain;
 
 /// One operation, told. The field names of its JSON form stay as they are.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -109,28 +110,28 @@ fn copy_of(conflict: &Conflict) -> Option<String> {
 }
 
 impl fmt::Display for Line {
-    /// `iCloud -> here  download  notes/todo.txt  (edited on iCloud)`; control characters are escaped.
+    /// `iCloud -> here  download  notes/todo.txt  (edited on iCloud)`; what cannot be seen is escaped.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let way = match self.side {
             "here" => "iCloud -> here",
             "icloud" => "here -> iCloud",
             _ => "state only",
         };
-        write!(f, "{way:<14}  {:<15}  {}", self.verb, escaped(&self.path))?;
+        write!(f, "{way:<14}  {:<15}  {}", self.verb, plain(&self.path))?;
         match (&self.other, self.verb) {
-            (Some(other), "move") => write!(f, "  from {}", escaped(other))?,
-            (Some(other), "move aside") => write!(f, "  as {}", escaped(other))?,
-            (Some(other), "compare") => write!(f, "  else conflict copy {}", escaped(other))?,
-            (Some(other), _) => write!(f, "  conflict copy {}", escaped(other))?,
+            (Some(other), "move") => write!(f, "  from {}", plain(other))?,
+            (Some(other), "move aside") => write!(f, "  as {}", plain(other))?,
+            (Some(other), "compare") => write!(f, "  else conflict copy {}", plain(other))?,
+            (Some(other), _) => write!(f, "  conflict copy {}", plain(other))?,
             (None, _) => {}
         }
-        write!(f, "  ({})", self.why)
+        write!(f, "  ({})", plain(&self.why))
     }
 }
 
 impl fmt::Display for NoteLine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:<14}  {}  ({})", self.kind, escaped(&self.path), self.why)
+        write!(f, "{:<14}  {}  ({})", self.kind, plain(&self.path), plain(&self.why))
     }
 }
 
@@ -140,9 +141,4 @@ impl fmt::Display for Told {
         self.operations.iter().try_for_each(|line| writeln!(f, "{line}"))?;
         self.notes.iter().try_for_each(|line| writeln!(f, "{line}"))
     }
-}
-
-fn escaped(text: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(shown).collect()
 }
