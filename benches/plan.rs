@@ -150,7 +150,7 @@ fn measure(what: &str, trees: Trees) {
         local_folds_case: false,
         recent_since: i64::MAX,
     };
-    let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new() };
+    let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new(), too_deep: Vec::new() };
     let remote = RemoteView { tree: remote, absent: HashMap::new(), unusable: Vec::new(), complete: true };
     let (names, walk) = timed(|| {
         let here = local.tree.walk(Node::ROOT).map(|node| local.tree.name(node).len());

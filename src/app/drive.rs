@@ -84,7 +84,20 @@ pub fn find(
     let remote = ICloudDrive::new(Arc::clone(service) as _, options, Arc::new(clock.clone()));
     let makes = owner.is_none() && purpose == Purpose::Sync && config.sync.mode != config::Mode::DownloadOnly;
     let written = root_path(config);
-    let root = remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, owner.is_none()))?;
+    let root = match remote.resolve_root(&written, false)? {
+        Some(root) => root,
+        None if owner.is_some() => return Err(no_root(&written, false)),
+        None => {
+            // Whoever writes `/documents` for `/Documents` wants no second folder beside it.
+            if let Some(near) = remote.near_root(&written)? {
+                return Err(AppError::Foreign(format!(
+                    "the folder sync.remote_root = {written:?} does not exist on iCloud, but {near:?} does: write it so, or create the \
+                     other one there if you mean both"
+                )));
+            }
+            remote.resolve_root(&written, makes)?.ok_or_else(|| no_root(&written, true))?
+        }
+    };
     let whose = Whose { account, root_id: root.entry.id.to_string() };
     if owner.is_some_and(|owner| owner.root_id != whose.root_id) {
         return Err(AppError::Foreign(format!(
@@ -141,6 +154,13 @@ impl Drive {
         let recovered = self.disk.recover()?;
         for path in &recovered.repaired {
             log::info!("put right after the program was cut short {path}");
+        }
+        for record in &recovered.left_alone {
+            log::warn!(
+                "left alone {}: {}; a move or a replacement that it may speak of was not finished: remove it once you know whose it is",
+                record.path,
+                record.why
+            );
         }
         for stray in &recovered.strays {
             rescue(&self.disk, stray, mark)?;

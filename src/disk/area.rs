@@ -13,18 +13,21 @@ use crate::model::RelPath;
 
 use super::errors::disk_error;
 use super::root::{open_folder, see_open};
+use super::trust::open_small;
 use super::{AREA, LocalDisk};
 
 /// In the root's `tmp`: the mount points inside the drive that have an area of their own, a JSON list.
 const MOUNTS: &str = "mounts";
 
 /// Small files of ours are never larger.
-const SMALL: u64 = 1 << 20;
+pub(super) const SMALL: u64 = 1 << 20;
 
 /// The open `.icloudds` of one file system.
 pub(super) struct Area {
     /// The mount point inside the drive; the root for the drive's own file system.
     pub top: RelPath,
+    /// `.icloudds` itself.
+    pub folder: OwnedFd,
     pub tmp: OwnedFd,
     pub trash: OwnedFd,
 }
@@ -32,8 +35,8 @@ pub(super) struct Area {
 impl Area {
     /// Opens what is there; `NOENT` when something is missing.
     fn open(root: &OwnedFd, top: RelPath) -> Result<Self, Errno> {
-        let area = open_folder(root, AREA)?;
-        Ok(Self { top, tmp: open_folder(&area, "tmp")?, trash: open_folder(&area, "trash")? })
+        let folder = open_folder(root, AREA)?;
+        Ok(Self { top, tmp: open_folder(&folder, "tmp")?, trash: open_folder(&folder, "trash")?, folder })
     }
 }
 
@@ -56,7 +59,9 @@ pub(super) fn ensure_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, Er
 /// Replaces a small file of ours whole, durably.
 pub(super) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Result<(), Errno> {
     let new = format!("{name}.new");
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    // What a crash left behind, or a second name that somebody gave to another file, must not be written to.
+    remove_small(&folder, &new)?;
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     let mut file = File::from(openat(&folder, &*new, flags, Mode::RUSR | Mode::WUSR)?);
     let written = file.write_all(content).map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO));
     if let Err(errno) = written.and_then(|()| fsync(&file)) {
@@ -70,11 +75,7 @@ pub(super) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Resu
 
 /// Reads a small file of ours; `None` when it is not there.
 pub(super) fn read_small(folder: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(folder, name, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(None),
-        other => File::from(other?),
-    };
+    let Some((file, _)) = open_small(folder, name)? else { return Ok(None) };
     let mut content = Vec::new();
     let read = file.take(SMALL).read_to_end(&mut content);
     read.map_err(|error| Errno::from_io_error(&error).unwrap_or(Errno::IO))?;
@@ -112,7 +113,7 @@ impl LocalDisk {
             Area::open(&root, top.clone())
         };
         // Whatever is wrong here is wrong with our own folder, not with the item.
-        make().map_err(|errno| match disk_error("use", &own(&top), errno) {
+        let area = make().map_err(|errno| match disk_error("use", &own(&top), errno) {
             DiskError::Folder { path } | DiskError::Taken { path } => DiskError::Io {
                 what: "use",
                 path,
@@ -122,7 +123,9 @@ impl LocalDisk {
                 ),
             },
             other => other,
-        })
+        })?;
+        self.check_area(&area)?;
+        Ok(area)
     }
 
     /// The area of the file system that `folder` lies on.

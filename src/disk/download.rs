@@ -14,6 +14,7 @@ use crate::model::{Etag, ItemId, RelPath, ServerTime, Zone};
 use super::area::{Area, read_small, remove_small, write_small};
 use super::errors::io_error;
 use super::root::{see_if_there, see_open};
+use super::trust::{Ours, Reading};
 use super::{Hasher, LocalDisk};
 
 /// So often what was written is made durable, that a power cut costs no more than this.
@@ -81,9 +82,22 @@ impl Record {
         })
     }
 
+    /// What a record's text says; `None` when it is damaged.
+    pub fn parse(text: &[u8]) -> Option<Self> {
+        serde_json::from_slice(text).ok()
+    }
+
+    /// Reads one that this process wrote itself.
     pub fn read(area: &Area, name: &str) -> Option<Self> {
-        let text = read_small(&area.tmp, &record_name(name)).ok().flatten()?;
-        serde_json::from_slice(&text).ok()
+        Self::parse(&read_small(&area.tmp, &record_name(name)).ok().flatten()?)
+    }
+
+    /// Reads one that was there before, if it is ours.
+    fn found(area: &Area, name: &str, ours: Ours) -> Option<Self> {
+        match LocalDisk::read_record(area, &record_name(name), ours) {
+            Ok(Reading::Text(text)) if is_download_name(name) => Self::parse(&text),
+            _ => None,
+        }
     }
 
     pub fn write(&self, area: &Area, name: &str) -> Result<(), Errno> {
@@ -105,6 +119,11 @@ fn name_of(key: &DownloadKey) -> String {
     hasher.update(&[0]);
     hasher.update(key.etag.as_str().as_bytes());
     hasher.finish().0.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether that is the name of a download: a digest in hexadecimal digits.
+pub(super) fn is_download_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 pub(super) fn part_name(name: &str) -> String {
@@ -131,13 +150,15 @@ impl LocalDisk {
     pub(super) fn begin_download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
         let folder = key.path.parent().unwrap_or_default();
         let area = self.area_of(&folder)?;
+        let ours = self.close_area(&area)?;
         let name = name_of(key);
         let fail = |errno| self.fail("download", &key.path, errno);
         let part = part_name(&name);
-        let old = Record::read(&area, &name).filter(|record| record.is_of(key));
-        // A second link means that it was put in place just before a crash: writing to it would write to the drive.
+        let old = Record::found(&area, &name, ours).filter(|record| record.is_of(key));
+        // A second link means that it was put in place just before a crash: writing to it would write to the drive. Another
+        // owner could go on writing to it.
         let there = see_if_there(&area.tmp, &*part).map_err(fail)?;
-        if there.is_some_and(|seen| seen.links > 1 || old.is_none()) {
+        if there.is_some_and(|seen| seen.links > 1 || !ours.owns(&seen) || old.is_none()) {
             remove_small(&area.tmp, &part).map_err(fail)?;
         }
         let mut record = Record::new(key);
@@ -203,8 +224,9 @@ impl LocalDisk {
     pub fn forget_downloads(&self, keep: &dyn Fn(&DownloadKey) -> bool) -> Result<usize, DiskError> {
         let mut count = 0;
         for area in self.areas() {
+            let ours = self.close_area(&area)?;
             for name in super::recover::names_ending(&area.tmp, ".json") {
-                let Some(record) = Record::read(&area, &name) else { continue };
+                let Some(record) = Record::found(&area, &name, ours) else { continue };
                 if record.swap.is_some() || record.key().is_some_and(|key| keep(&key)) {
                     continue;
                 }

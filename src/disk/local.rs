@@ -12,7 +12,7 @@ use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, Fo
 use crate::model::{LocalEntry, LocalStamp, RelPath};
 
 use super::errors::{OpenError, disk_error};
-use super::root::{Place, Root, Seen};
+use super::root::{FsId, Place, Root, Seen};
 use super::{AREA, Marker};
 
 /// How [`LocalDisk::open`] opens the drive.
@@ -38,6 +38,8 @@ pub struct LocalDisk {
     pub(super) options: Options,
     pub(super) expected: Option<Marker>,
     pub(super) folds: OnceLock<bool>,
+    /// Who owns what this process makes, for each file system where it is not this process's user. Held for a look only.
+    pub(super) owners: Mutex<Vec<(FsId, u32)>>,
     /// What came to the trash since the last sync. Held for an insertion or a copy only.
     pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
     /// Folders that have an area of their own beside that of their file system. Held for a search or an insertion only.
@@ -77,6 +79,7 @@ impl LocalDisk {
             expected: options.marker.clone(),
             options,
             folds: OnceLock::new(),
+            owners: Mutex::new(Vec::new()),
             unsynced: Mutex::new(BTreeSet::new()),
             near: Mutex::new(BTreeSet::new()),
             #[cfg(test)]

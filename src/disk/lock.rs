@@ -13,6 +13,8 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::model::LocalKind;
+
 use super::AREA;
 use super::area::ensure_folder;
 use super::root::open_folder;
@@ -48,13 +50,25 @@ pub enum LockError {
         holder: Option<Holder>,
     },
     /// The system refused.
-    #[error("cannot lock {path}: {source}")]
+    #[error("cannot lock {path}: {source}{}", whose(.path))]
     Io {
         /// The lock file.
         path: PathBuf,
         /// The system's words.
         source: io::Error,
     },
+}
+
+/// Whose the lock's file, or else its folder, is, and who we are, where that may be what is wrong.
+fn whose(path: &Path) -> String {
+    let us = rustix::process::geteuid().as_raw();
+    let owner = [Some(path), path.parent()].into_iter().flatten().find_map(|at| rustix::fs::stat(at).ok());
+    match owner.map(|seen| seen.st_uid) {
+        Some(owner) if owner != us => {
+            format!("; it belongs to uid {owner}, and icloudds runs as uid {us}: run it as that user")
+        }
+        _ => String::new(),
+    }
 }
 
 impl LockError {
@@ -125,11 +139,23 @@ fn create(folder: &rustix::fd::OwnedFd) -> Result<File, Errno> {
     openat(folder, NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from)
 }
 
+/// The holder's name is written into the file, which must not be somebody's document under a second name.
+fn check_file(file: &File) -> io::Result<()> {
+    let seen = super::root::see_open(file)?;
+    let why = match (seen.kind, seen.links) {
+        (LocalKind::File, 0 | 1) => return Ok(()),
+        (LocalKind::File, _) => "it has a second name elsewhere; remove it",
+        _ => "it is no file; remove it",
+    };
+    Err(io::Error::other(why))
+}
+
 fn io_failure(path: &Path, source: io::Error) -> LockError {
     LockError::Io { path: path.to_owned(), source }
 }
 
 fn take(mut file: File, path: PathBuf) -> Result<Lock, LockError> {
+    check_file(&file).map_err(|source| io_failure(&path, source))?;
     let mut glances = GLANCES;
     loop {
         match FileExt::try_lock(&file) {

@@ -2,14 +2,16 @@
 
 use rustix::fs::stat;
 use rustix::io::Errno;
+use rustix::process::geteuid;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::ports::DiskError;
-use crate::model::RelPath;
+use crate::model::{LocalKind, RelPath};
 
 use super::area::{own, read_small, write_small};
 use super::errors::disk_error;
 use super::root::{open_folder, see_open};
+use super::trust::open_small;
 use super::{AREA, LocalDisk};
 
 const ID: &str = "id";
@@ -38,11 +40,22 @@ impl LocalDisk {
                 self.root.directory.display()
             ))
         };
-        let text = match open_folder(&self.root.handle, AREA).and_then(|area| read_small(area, ID)) {
-            Ok(None) | Err(Errno::NOENT) => return Ok(None),
-            Ok(Some(text)) => text,
-            Err(errno) => return Err(wrong(std::io::Error::from(errno).to_string())),
+        let system = |errno: Errno| wrong(std::io::Error::from(errno).to_string());
+        let area = match open_folder(&self.root.handle, AREA) {
+            Err(Errno::NOENT) => return Ok(None),
+            other => other.map_err(system)?,
         };
+        let Some((_, seen)) = open_small(&area, ID).map_err(system)? else { return Ok(None) };
+        // The folder's owner decides what the folder is, and so do we. Everybody else who may write to it does not.
+        let (us, owner) = (geteuid().as_raw(), see_open(&self.root.handle).map_err(system)?.uid);
+        if seen.kind != LocalKind::File || seen.uid != us && seen.uid != owner {
+            return Err(wrong(format!(
+                "it belongs to uid {}, neither to uid {us} that icloudds runs as nor to the folder's owner; where nobody \
+                 knows it, remove it",
+                seen.uid
+            )));
+        }
+        let Some(text) = read_small(&area, ID).map_err(system)? else { return Ok(None) };
         serde_json::from_slice(&text).map(Some).map_err(|error| wrong(error.to_string()))
     }
 

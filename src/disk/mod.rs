@@ -21,6 +21,7 @@ mod root;
 mod shelf;
 mod signature;
 mod trash;
+mod trust;
 pub mod watch;
 mod watchability;
 
@@ -31,7 +32,7 @@ pub use errors::OpenError;
 pub use local::{LocalDisk, Options, check_writable};
 pub use lock::{Holder, Lock, LockError, inspect_drive, inspect_state, lock_drive, lock_state};
 pub use marker::Marker;
-pub use recover::{Recovered, Stray};
+pub use recover::{LeftAlone, Recovered, Stray};
 pub use shelf::{Pruned, TrashItem};
 pub use signature::Hasher;
 pub use watchability::{Watch, watchability};

@@ -54,6 +54,9 @@ pub(super) enum Step {
 /// The end of the name of a step's record in `tmp`.
 pub(super) const STEP: &str = ".step";
 
+/// The end of the name of an item that waits in `tmp`.
+pub(super) const PARKED: &str = ".parked";
+
 /// A name for something of ours that nothing else has.
 pub(super) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
@@ -195,7 +198,7 @@ impl LocalDisk {
     /// Moves `home` to `goal` through `tmp`. The record lets start-up finish or undo it, and a failure half-way is put
     /// right at once in the same manner.
     fn by_way_of_tmp(&self, source: &Place, home: &RelPath, goal: &RelPath) -> Result<(), DiskError> {
-        let park = format!("{}.parked", unique());
+        let park = format!("{}{PARKED}", unique());
         let step =
             Step::Parked { park: park.clone(), home: home.as_str().into(), goal: goal.as_str().into() };
         self.with_record(home, &step, |area| {

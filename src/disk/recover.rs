@@ -5,14 +5,16 @@ use rustix::fs::Dir;
 use rustix::io::Errno;
 
 use crate::engine::ports::DiskError;
+use crate::model::path::check_name;
 use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;
 use super::across::NEAR;
-use super::area::{Area, own, read_small, remove_small};
-use super::download::{Record, Swap, part_name, record_name};
-use super::moves::{STEP, Step};
+use super::area::{Area, own, remove_small};
+use super::download::{Record, Swap, is_download_name, part_name, record_name};
+use super::moves::{PARKED, STEP, Step};
 use super::root::{see_if_there, see_open};
+use super::trust::{Ours, Reading};
 
 /// A version that a crash left in the trash though nobody planned to delete it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,6 +25,15 @@ pub struct Stray {
     pub path: RelPath,
 }
 
+/// A record that was not acted on: it may be somebody else's, or speaks of what it must not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LeftAlone {
+    /// Where it lies.
+    pub path: RelPath,
+    /// What is wrong with it.
+    pub why: String,
+}
+
 /// What [`LocalDisk::recover`] did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -30,6 +41,16 @@ pub struct Recovered {
     pub repaired: Vec<RelPath>,
     /// Versions to be rescued under a conflict name.
     pub strays: Vec<Stray>,
+    /// Records that were not acted on.
+    pub left_alone: Vec<LeftAlone>,
+}
+
+impl Recovered {
+    fn leave(&mut self, area: &Area, name: &str, why: impl Into<String>) {
+        let folder = own(&area.top).join("tmp");
+        let path = folder.and_then(|folder| folder.join(name)).unwrap_or_else(|_| own(&area.top));
+        self.left_alone.push(LeftAlone { path, why: why.into() });
+    }
 }
 
 /// The names in a folder of ours that end so, without that end. What cannot be read is looked at next time.
@@ -43,18 +64,27 @@ pub(super) fn names_ending(folder: &OwnedFd, end: &str) -> Vec<String> {
     names
 }
 
+/// Whether a slot that a record speaks of lies in the trash of the record's own area.
+fn is_slot_of(area: &Area, slot: &str) -> bool {
+    slot.split_once("//").is_some_and(|(top, inside)| {
+        top == area.top.as_str() && RelPath::parse(inside).is_ok_and(|inside| inside.parts().count() > 1)
+    })
+}
+
 impl LocalDisk {
     /// Puts right what a crash left half-way: parked items, second names, replacements. Deletes nothing but our own
-    /// records of what is done. Creates nothing where there is no `.icloudds` yet.
+    /// records of what is done. Creates nothing where there is no `.icloudds` yet. Records that others may have made are
+    /// left alone, and told.
     ///
     /// # Errors
     ///
-    /// When the disk refuses; calling again goes on.
+    /// When the disk refuses, or `.icloudds` is somebody else's; calling again goes on.
     pub fn recover(&self) -> Result<Recovered, DiskError> {
         let mut recovered = Recovered::default();
         for area in self.areas() {
+            let ours = self.close_area(&area)?;
             for name in names_ending(&area.tmp, STEP) {
-                self.recover_step(&area, &format!("{name}{STEP}"), &mut recovered)?;
+                self.recover_step(&area, &format!("{name}{STEP}"), ours, &mut recovered)?;
             }
             for name in names_ending(&area.tmp, NEAR) {
                 // A copy whose original is where it was.
@@ -62,27 +92,52 @@ impl LocalDisk {
                     .map_err(|errno| self.fail("repair", &own(&area.top), errno))?;
             }
             for name in names_ending(&area.tmp, ".json") {
-                self.recover_download(&area, &name, &mut recovered)?;
+                self.recover_download(&area, &name, ours, &mut recovered)?;
             }
         }
         Ok(recovered)
     }
 
-    fn recover_step(&self, area: &Area, record: &str, recovered: &mut Recovered) -> Result<(), DiskError> {
+    /// A path that a record speaks of: one of an item of the drive, never of ours.
+    fn path_in_record(&self, text: &str) -> Option<RelPath> {
+        RelPath::parse(text).ok().filter(|path| self.permit(path).is_ok())
+    }
+
+    fn recover_step(
+        &self,
+        area: &Area,
+        record: &str,
+        ours: Ours,
+        recovered: &mut Recovered,
+    ) -> Result<(), DiskError> {
         let fail = |errno| self.fail("repair", &own(&area.top), errno);
-        let text = read_small(&area.tmp, record).map_err(fail)?.unwrap_or_default();
+        let text = match Self::read_record(area, record, ours).map_err(fail)? {
+            Reading::Absent => return Ok(()),
+            Reading::Foreign(why) => {
+                recovered.leave(area, record, why);
+                return Ok(());
+            }
+            Reading::Text(text) => text,
+        };
         match serde_json::from_slice(&text) {
             Ok(Step::Parked { park, home, goal }) => {
-                let (Ok(home), Ok(goal)) = (RelPath::parse(&home), RelPath::parse(&goal)) else {
+                let (Some(home), Some(goal)) = (self.path_in_record(&home), self.path_in_record(&goal))
+                else {
+                    recovered.leave(area, record, "it speaks of a path that no item has");
                     return Ok(());
                 };
+                if check_name(&park).is_err() || !park.ends_with(PARKED) {
+                    recovered.leave(area, record, "what it calls parked is no name of this program's");
+                    return Ok(());
+                }
                 if see_if_there(&area.tmp, &*park).map_err(fail)?.is_some() {
                     recovered.strays.extend(self.settle_parked(area, &park, &home, &goal)?);
                     recovered.repaired.push(home);
                 }
             }
             Ok(Step::Linked { from, to }) => {
-                let (Ok(from), Ok(to)) = (RelPath::parse(&from), RelPath::parse(&to)) else {
+                let (Some(from), Some(to)) = (self.path_in_record(&from), self.path_in_record(&to)) else {
+                    recovered.leave(area, record, "it speaks of a path that no item has");
                     return Ok(());
                 };
                 if self.unlink_old_name(&from, &to).map_err(fail)? {
@@ -141,11 +196,34 @@ impl LocalDisk {
         Ok(Some(Stray { slot: slot.text, path: home.clone() }))
     }
 
-    fn recover_download(&self, area: &Area, name: &str, recovered: &mut Recovered) -> Result<(), DiskError> {
+    fn recover_download(
+        &self,
+        area: &Area,
+        name: &str,
+        ours: Ours,
+        recovered: &mut Recovered,
+    ) -> Result<(), DiskError> {
         let fail = |errno| self.fail("repair", &own(&area.top), errno);
-        let Some(mut record) = Record::read(area, name) else { return Ok(()) };
+        let text = match Self::read_record(area, &record_name(name), ours).map_err(fail)? {
+            Reading::Absent => return Ok(()),
+            Reading::Foreign(why) => {
+                recovered.leave(area, &record_name(name), why);
+                return Ok(());
+            }
+            Reading::Text(text) => text,
+        };
+        if !is_download_name(name) {
+            recovered.leave(area, &record_name(name), "it has no name of this program's");
+            return Ok(());
+        }
+        // One that is not whole was written before anything was done.
+        let Some(mut record) = Record::parse(&text) else { return Ok(()) };
         let swap = record.swap.take();
         if let Some(swap) = &swap {
+            if self.path_in_record(&swap.target).is_none() || !is_slot_of(area, &swap.slot) {
+                recovered.leave(area, &record_name(name), "it speaks of a path that no item has");
+                return Ok(());
+            }
             self.recover_swap(area, name, swap, recovered)?;
         }
         match see_if_there(&area.tmp, &*part_name(name)).map_err(fail)? {

@@ -11,9 +11,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 use rustix::path::Arg;
 
+use crate::model::name::cut;
 use crate::model::{DiskTime, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, RelPath};
 
-/// Paths longer than this are walked part by part: one call takes at most 4096 bytes.
+/// Paths longer than this take several calls: one takes at most 4096 bytes.
 const LONGEST_CALL: usize = 3000;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
@@ -186,9 +187,8 @@ impl Root {
         if path.is_root() {
             return open_folder(&self.handle, ".");
         }
-        if !self.walks.load(Ordering::Relaxed) && path.as_str().len() <= LONGEST_CALL {
-            let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
-            match openat2(&self.handle, path.as_str(), FOLDER, Mode::empty(), resolve) {
+        if !self.walks.load(Ordering::Relaxed) {
+            match self.resolve(path) {
                 // Old kernels lack the call, and some containers' filters refuse it.
                 Err(Errno::NOSYS | Errno::PERM) => self.walks.store(true, Ordering::Relaxed),
                 Err(Errno::AGAIN) => {}
@@ -200,6 +200,30 @@ impl Root {
             folder = open_folder(&folder, part)?;
         }
         Ok(folder)
+    }
+
+    /// The kernel's own resolution, for a long path in several calls.
+    fn resolve(&self, path: &RelPath) -> Result<OwnedFd, Errno> {
+        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+        let mut rest = path.as_str();
+        let mut folder: Option<OwnedFd> = None;
+        loop {
+            let start = cut(rest, LONGEST_CALL);
+            let (part, more) = if start.len() == rest.len() {
+                (rest, None)
+            } else {
+                // No name is as long as that.
+                let end = start.rfind('/').ok_or(Errno::NAMETOOLONG)?;
+                (&rest[..end], Some(&rest[end + 1..]))
+            };
+            let from = folder.as_ref().unwrap_or(&self.handle);
+            let opened = openat2(from, part, FOLDER, Mode::empty(), resolve)?;
+            match more {
+                Some(more) => rest = more,
+                None => return Ok(opened),
+            }
+            folder = Some(opened);
+        }
     }
 
     /// The folder and the name of an item. The root itself is `.` in itself.

@@ -60,6 +60,7 @@ impl LocalDisk {
     pub fn list_trash(&self) -> Result<Vec<TrashItem>, DiskError> {
         let mut items = Vec::new();
         for area in self.areas() {
+            self.check_area(&area)?;
             list_area(&area, &mut items).map_err(|errno| self.fail("read the trash of", &area.top, errno))?;
         }
         items.sort_by(|a, b| (a.when, &a.path, &a.version).cmp(&(b.when, &b.path, &b.version)));

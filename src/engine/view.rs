@@ -42,4 +42,6 @@ pub struct LocalView {
     pub unnameable: Vec<(RelPath, String)>,
     /// Folders that could not be read, with the system's words; their state is `Incomplete`.
     pub failed: Vec<(RelPath, String)>,
+    /// Folders that lie too deep to be looked into; their state is `Incomplete`.
+    pub too_deep: Vec<RelPath>,
 }

@@ -1,12 +1,13 @@
 //! `session.json`: read at start, replaced whole, readable by its owner only.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use super::session::{SESSION_VERSION, Session};
 use super::signin::error::SignInError;
+use crate::private_file::{Stored, open_stored};
 
 /// The file's name in the state directory.
 pub const SESSION_FILE: &str = "session.json";
@@ -43,19 +44,14 @@ impl SessionFile {
     /// [`SignInError::SessionFile`] when a file is there and cannot be read.
     pub fn load(&mut self) -> Result<Option<Session>, SignInError> {
         let failed = |error: io::Error| self.failed("read", &error);
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+        let (mut file, metadata) = match open_stored(&self.path).map_err(failed)? {
+            Stored::Ours(file, metadata) => (file, metadata),
+            Stored::Absent => {
                 self.known = None;
                 return Ok(None);
             }
-            Err(error) => return Err(failed(error)),
+            Stored::Foreign(why) => return self.move_aside(&why),
         };
-        let metadata = file.metadata().map_err(failed)?;
-        if metadata.permissions().mode() & 0o077 != 0 {
-            log::warn!("{} could be read by others; its mode is now 0600", self.path.display());
-            file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
-        }
         let mut text = Vec::new();
         Read::by_ref(&mut file).take(LARGEST).read_to_end(&mut text).map_err(failed)?;
         self.known = Some(stamp(&metadata));
@@ -172,6 +168,7 @@ fn sync_directory(directory: &Path) {
 mod tests {
     use super::*;
     use crate::icloud::env::Env;
+    use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;
 
     fn session() -> Session {

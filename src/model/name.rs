@@ -2,6 +2,8 @@
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
 
+use super::path::check_name;
+
 /// The longest name that either side is asked to hold, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
@@ -50,7 +52,9 @@ pub fn aside_name(name: &str, number: usize) -> String {
 /// An interrupted move leaves such a name behind: it is no person's choice and is never carried to the other side.
 pub fn aside_origin(name: &str) -> Option<&str> {
     let (number, origin) = name.strip_prefix(ASIDE)?.split_once('-')?;
-    (!origin.is_empty() && !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some(origin)
+    let counted = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    // Whoever can name an item can name it so; what comes of it must be a name all the same.
+    (counted && check_name(origin).is_ok()).then_some(origin)
 }
 
 /// The name to give back to an item that is called `name` now, which may be a temporary one: the one it had before. A
@@ -119,7 +123,14 @@ mod tests {
     fn a_temporary_name_tells_the_one_before() {
         assert_eq!(aside_origin(&aside_name("a-b.txt", 12)), Some("a-b.txt"));
         assert_eq!(aside_name(&aside_name("a", 1), 2), ".icloudds-moving-2-a");
-        for name in ["a", ".icloudds-moving-", ".icloudds-moving-x-a", ".icloudds-moving-1-"] {
+        for name in [
+            "a",
+            ".icloudds-moving-",
+            ".icloudds-moving-x-a",
+            ".icloudds-moving-1-",
+            ".icloudds-moving-1-.",
+            ".icloudds-moving-1-..",
+        ] {
             assert_eq!(aside_origin(name), None, "{name}");
         }
     }

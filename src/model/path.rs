@@ -3,6 +3,13 @@
 use std::borrow::Cow;
 use std::fmt;
 
+/// The deepest folder that is looked into, in folders below the root. A disk can hold more, and a chain without an end is possible
+/// on either side: what lies deeper is told by name and left alone.
+pub const DEEPEST: usize = 4096;
+
+/// The longest path of a folder that is looked into, in bytes: memory has to hold many of them at once.
+pub const LONGEST_PATH_BYTES: usize = 64 << 10;
+
 /// A path below the sync root: UTF-8, `/`-separated, with no empty, `.` or `..` part and
 /// no NUL. The empty path is the root itself.
 ///
@@ -93,6 +100,11 @@ impl RelPath {
         Ok(Self(text.into()))
     }
 
+    /// Whether a folder of this path is not looked into ([`DEEPEST`], [`LONGEST_PATH_BYTES`]).
+    pub fn is_too_deep(&self) -> bool {
+        self.0.len() > LONGEST_PATH_BYTES || self.0.len() >= DEEPEST && self.parts().count() >= DEEPEST
+    }
+
     /// Whether this is the sync root.
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
@@ -178,6 +190,15 @@ mod tests {
             paths.iter().map(RelPath::as_str).collect::<Vec<_>>(),
             ["a", "a/b", "a/c", "a b", "a.txt"]
         );
+    }
+
+    #[test]
+    fn what_lies_deeper_than_the_walk_goes_is_told_by_its_path() {
+        let chain = |folders: usize| RelPath::parse(&vec!["f"; folders].join("/")).unwrap();
+        assert!(!chain(DEEPEST - 1).is_too_deep() && chain(DEEPEST).is_too_deep());
+        assert!(!RelPath::root().is_too_deep());
+        assert!(!RelPath::parse(&"n".repeat(LONGEST_PATH_BYTES)).unwrap().is_too_deep());
+        assert!(RelPath::parse(&"n".repeat(LONGEST_PATH_BYTES + 1)).unwrap().is_too_deep());
     }
 
     #[test]

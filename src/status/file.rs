@@ -1,7 +1,6 @@
 //! `status.json`: the last known state, for when no daemon answers.
 
-use std::fs;
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::thread::JoinHandle;
@@ -10,10 +9,14 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Sender, bounded};
 
 use super::StatusDocument;
-use crate::private_file::PrivateFile;
+use crate::model::plain::plain_json;
+use crate::private_file::{PrivateFile, Stored, open_stored};
 
 /// The file's name in the state directory.
 pub const STATUS_NAME: &str = "status.json";
+
+/// A longer document is none of ours.
+const LARGEST: u64 = 64 << 20;
 
 /// How far apart two writes are at least, unless the state changed.
 const STEP: Duration = Duration::from_secs(5);
@@ -102,8 +105,8 @@ pub fn store(state_directory: &Path, status: &StatusDocument) -> io::Result<()> 
 /// Replaces the file; the old one stays after an error.
 fn write(path: &Path, status: &StatusDocument) -> io::Result<()> {
     let mut file = PrivateFile::create(path)?;
-    serde_json::to_writer_pretty(&mut file, status)?;
-    file.write_all(b"\n")?;
+    let text = plain_json(&serde_json::to_string_pretty(status)?);
+    writeln!(file, "{text}")?;
     file.commit()
 }
 
@@ -115,17 +118,20 @@ fn write(path: &Path, status: &StatusDocument) -> io::Result<()> {
 /// When the file is there but may not be read.
 pub fn stored(state_directory: &Path) -> io::Result<Option<(StatusDocument, i64)>> {
     let path = state_directory.join(STATUS_NAME);
-    let text = match fs::read(&path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+    let (file, seen) = match open_stored(&path)? {
+        Stored::Ours(file, seen) => (file, seen),
+        Stored::Absent => return Ok(None),
+        Stored::Foreign(why) => return Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),
     };
-    let written = fs::metadata(&path)?.mtime();
+    let mut text = Vec::new();
+    file.take(LARGEST).read_to_end(&mut text)?;
+    let written = seen.mtime();
     Ok(serde_json::from_slice(&text).ok().map(|status| (status, written)))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     use jiff::tz::TimeZone;

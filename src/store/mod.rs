@@ -11,9 +11,9 @@ mod load;
 mod record;
 mod table;
 
-use std::fs::{File, OpenOptions, Permissions};
+use std::fs::{File, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ pub use commit::RedbStore;
 use load::Loaded;
 
 use crate::model::State;
+use crate::private_file::{Stored, open_stored};
 
 /// The version of the format that this program writes, and the newest that it reads.
 pub const FORMAT: u64 = 1;
@@ -224,12 +225,20 @@ fn attempt(path: &Path) -> Result<(RedbStore, Loaded), Trouble> {
 fn database(path: &Path) -> Result<Database, Trouble> {
     let failed = |error: std::io::Error| Trouble::Failed(error.to_string());
     let new = !path.try_exists().map_err(failed)?;
-    let file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(failed)?;
-    if file.metadata().map_err(failed)?.permissions().mode() & 0o777 != 0o600 {
-        file.set_permissions(Permissions::from_mode(0o600)).map_err(failed)?;
+    if let Stored::Foreign(why) = open_stored(path).map_err(failed)? {
+        // What others may have written must not decide what is deleted: as a damaged one, it is not used.
+        return Err(Trouble::Damaged(why));
     }
-    drop(file);
+    drop(
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(failed)?,
+    );
     let mut builder = Database::builder();
     let database = builder.set_cache_size(CACHE).set_check_integrity_on_open(true).create(path)?;
     if new {

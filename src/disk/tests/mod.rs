@@ -4,6 +4,7 @@ mod across;
 mod crashes;
 mod downloads;
 mod durable;
+mod forged;
 mod locking;
 mod moving;
 mod opening;

@@ -240,3 +240,48 @@ fn a_rescan_of_a_folder_whose_place_another_one_took_finds_out() {
     assert_ne!(view.tree.get(at(&view, "a")).stamp.identity, before.identity);
     assert_eq!(paths(&view), ["a", "a/y", "away", "away/x"]);
 }
+
+/// A chain of folders in the drive, made without long paths; `rm` knows how to remove it, the standard library does not.
+struct Chain<'a>(&'a Drive);
+
+impl<'a> Chain<'a> {
+    fn make(drive: &'a Drive, folders: usize) -> Self {
+        use rustix::fs::{CWD, Mode, OFlags, mkdirat, openat};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+        let mut folder = openat(CWD, drive.root(), flags, Mode::empty()).unwrap();
+        for _ in 0..folders {
+            mkdirat(&folder, "c", Mode::RWXU).unwrap();
+            folder = openat(&folder, "c", flags, Mode::empty()).unwrap();
+        }
+        Self(drive)
+    }
+}
+
+impl Drop for Chain<'_> {
+    fn drop(&mut self) {
+        let removed = std::process::Command::new("rm").arg("-rf").arg(self.0.full("c")).status();
+        assert!(removed.is_ok_and(|status| status.success()));
+    }
+}
+
+#[test]
+fn a_chain_deeper_than_the_scan_goes_is_told_and_not_taken_for_empty() {
+    use crate::model::path::DEEPEST;
+    for (folders, is_left) in [(3000, false), (DEEPEST + 5, true)] {
+        let drive = Drive::new();
+        let _chain = Chain::make(&drive, folders);
+        let clock = Hand::now_and(0);
+        let mut view = observe_local(&drive.disk, &clock, &|_| false).unwrap();
+        assert_eq!(view.tree.len() - 1, folders.min(DEEPEST));
+        let deepest = path(&vec!["c"; DEEPEST].join("/"));
+        let told: Vec<_> = is_left.then_some(deepest.clone()).into_iter().collect();
+        assert_eq!((&view.too_deep, &view.failed), (&told, &vec![]));
+        // A change below the limit, as the watcher tells it, changes nothing.
+        rescan(&drive.disk, &clock, &mut view, std::slice::from_ref(&deepest), &|_| false).unwrap();
+        assert_eq!((view.tree.len() - 1, &view.too_deep), (folders.min(DEEPEST), &told));
+        if is_left {
+            let node = at(&view, deepest.as_str());
+            assert_eq!(view.tree.get(node).state, FolderState::Incomplete);
+        }
+    }
+}

@@ -14,7 +14,7 @@ use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, Node
 use super::report::{End, StepFailure};
 
 /// More folders than lie above any item.
-const DEEPEST: usize = 1000;
+const DEEPEST: usize = crate::model::path::DEEPEST;
 
 /// Pending changes over a state.
 pub(super) struct Ledger<'a> {

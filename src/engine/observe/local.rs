@@ -31,7 +31,12 @@ pub fn observe_local(
     disk.check_root()?;
     let root = RelPath::root();
     let entry = disk.look(&root)?.ok_or_else(|| DiskError::Folder { path: root.clone() })?;
-    let mut view = LocalView { tree: Tree::new(entry), unnameable: Vec::new(), failed: Vec::new() };
+    let mut view = LocalView {
+        tree: Tree::new(entry),
+        unnameable: Vec::new(),
+        failed: Vec::new(),
+        too_deep: Vec::new(),
+    };
     let mut scan = Scan { disk, clock, may_skip, view: &mut view };
     let (reading, times) = scan.read(&root)?;
     let folders = scan.fill(Node::ROOT, &root, reading, times);
@@ -67,7 +72,7 @@ pub fn rescan(
             continue;
         }
         let Some(node) = scan.view.tree.find(&folder) else { continue };
-        if !folder.is_root() && may_skip(&folder) {
+        if folder.is_too_deep() || !folder.is_root() && may_skip(&folder) {
             continue;
         }
         match scan.read(&folder) {
@@ -236,6 +241,12 @@ impl Scan<'_> {
     /// Reads these folders and all below them.
     pub(super) fn descend(&mut self, mut folders: Vec<(Node, RelPath)>) {
         while let Some((node, path)) = folders.pop() {
+            if path.is_too_deep() {
+                self.view.tree.get_mut(node).state = FolderState::Incomplete;
+                self.view.too_deep.retain(|at| *at != path);
+                self.view.too_deep.push(path);
+                continue;
+            }
             match self.read(&path) {
                 Ok((reading, times)) => folders.extend(self.fill(node, &path, reading, times)),
                 // Removed since its folder was read: the second look says so.
@@ -262,6 +273,7 @@ impl Scan<'_> {
         let path = self.view.tree.path(node);
         self.view.tree.remove(node);
         self.view.failed.retain(|(at, _)| !at.is_within(&path));
+        self.view.too_deep.retain(|at| !at.is_within(&path));
         self.view.unnameable.retain(|(at, _)| !at.is_within(&path));
     }
 }

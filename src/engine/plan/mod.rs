@@ -33,6 +33,7 @@ use std::collections::BTreeSet;
 use super::operation::{Note, NoteKind, Plan, Replacement};
 use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
+use crate::model::path::{DEEPEST, LONGEST_PATH_BYTES};
 use crate::model::{BaseTree, ItemId, LocalKind, Node, RelPath, RemoteKind};
 
 /// Which sides may change (`docs/sync.md` §4, Modes).
@@ -136,6 +137,9 @@ fn skipped(world: &items::World<'_>, notes: &mut Vec<Note>) {
         let text = format!("holds {name:?} on iCloud, which cannot be synced: {why}");
         notes.push(note(folder.clone(), NoteKind::SetAside(text)));
     }
+    for folder in &local.too_deep {
+        notes.push(note(folder.clone(), NoteKind::SetAside(too_deep())));
+    }
     for (folder, why) in &local.failed {
         notes.push(note(folder.clone(), NoteKind::Unsettled(format!("cannot read this folder: {why}"))));
     }
@@ -157,6 +161,13 @@ impl Plan {
     pub fn is_unsettled(&self) -> bool {
         self.notes.iter().any(|note| matches!(note.kind, NoteKind::Unsettled(_)))
     }
+}
+
+/// Why a folder is not looked into that lies too deep.
+pub fn too_deep() -> String {
+    format!(
+        "it lies deeper than {DEEPEST} folders, or its path is longer than {LONGEST_PATH_BYTES} bytes: what it holds is not synced"
+    )
 }
 
 fn note(path: RelPath, kind: NoteKind) -> Note {

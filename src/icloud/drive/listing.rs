@@ -13,7 +13,7 @@ use crate::icloud::classify::{Class, classify_result};
 use crate::icloud::request::Request;
 use crate::icloud::wire::{Item, TRASH, drivewsid, read_entries};
 use crate::icloud::wire_send;
-use crate::model::name::same;
+use crate::model::name::{key, nfc, same};
 use crate::model::{Etag, FolderState, ItemId, RemoteKind};
 
 const PATH: &str = "/retrieveItemDetailsInFolders";
@@ -105,6 +105,35 @@ impl ICloudDrive {
             };
         }
         Ok(Some(at))
+    }
+
+    /// The path of folders on iCloud that differs from `path` in case and blanks only; `None` where a part has no such folder, or where all
+    /// are the very ones. Creates nothing.
+    ///
+    /// # Errors
+    ///
+    /// As every read.
+    pub fn near_root(&self, path: &str) -> Result<Option<String>, RemoteError> {
+        let mut at = ItemId::drive_root();
+        let mut near = String::new();
+        let mut differs = false;
+        for (depth, part) in path.split('/').filter(|part| !part.is_empty()).enumerate() {
+            let listing = self.list_alone(&at, false)?;
+            let found = find_folder(&listing, part, depth == 0).or_else(|| {
+                let is_folder = |kind: &RemoteKind| {
+                    *kind == RemoteKind::Folder || depth == 0 && *kind == RemoteKind::AppLibrary
+                };
+                let mut items = listing.items.iter();
+                let item =
+                    items.find(|item| is_folder(&item.entry.kind) && alike(&item.entry.name) == alike(part));
+                differs |= item.is_some();
+                item.cloned()
+            });
+            let Some(found) = found else { return Ok(None) };
+            near = format!("{near}/{}", nfc(&found.entry.name));
+            at = found.entry.id;
+        }
+        Ok(Some(near).filter(|_| differs))
     }
 
     pub(super) fn list_folders(&self, folders: &[ItemId], brief: bool) -> Vec<Result<Listing, RemoteError>> {
@@ -255,6 +284,12 @@ fn refuse(entry: &Item) -> Result<(), RemoteError> {
         None => Ok(()),
         Some(word) => Err(classify_result(&wire_send::status(word)).into_error(false, None)),
     }
+}
+
+/// Names that a person takes for one: without regard to case and to blanks.
+fn alike(name: &str) -> String {
+    let words: Vec<&str> = name.split_whitespace().collect();
+    key(&words.join(" "), true).into()
 }
 
 /// A folder before an app's folder of the same name; a zone is named only by itself.

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteParent};
 use crate::engine::view::RemoteView;
+use crate::model::path::DEEPEST;
 use crate::model::{BaseTree, ItemId, RelPath};
 
 use settle::Settling;
@@ -20,8 +21,6 @@ use walk::Walk;
 
 /// How far apart the two look-ups of an item that seems gone are, at least.
 const SECOND_LOOK: Duration = Duration::from_secs(3);
-/// No folder lies deeper; a chain of parents that is longer is a circle.
-const DEEPEST: usize = 512;
 
 /// What of the drive is looked at.
 pub struct Scope<'a> {

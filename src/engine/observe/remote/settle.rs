@@ -3,10 +3,11 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::SECOND_LOOK;
 use super::walk::{Seen, Walk};
-use super::{DEEPEST, SECOND_LOOK};
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::view::{Absence, RemoteView};
+use crate::model::path::DEEPEST;
 use crate::model::{BaseEntry, BaseTree, ItemId, Node, Presence, RemoteKind};
 
 /// How long a listing may lag behind our own writes (`docs/sync.md` §7).

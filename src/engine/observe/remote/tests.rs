@@ -10,6 +10,8 @@ use crate::engine::ports::*;
 use crate::engine::view::Absence;
 use crate::model::*;
 
+mod deep;
+
 /// A drive in memory that can be made to list wrongly.
 #[derive(Default)]
 struct Fake {
@@ -25,6 +27,8 @@ struct Fake {
     /// Items that look-ups deny; the number of times.
     denied: Mutex<HashMap<String, u32>>,
     silent: HashSet<String>,
+    /// So many folders, one inside the other: `c0` in the root, and so on.
+    chain: usize,
     /// Every call, in order.
     calls: Mutex<Vec<String>>,
 }
@@ -87,6 +91,17 @@ impl Fake {
         self.note(format!("{} {folder}", if brief { "brief" } else { "list" }));
         if let Some(error) = self.failing.get(folder) {
             return Err(error.clone());
+        }
+        let place = folder.strip_prefix('c').and_then(|number| number.parse::<usize>().ok());
+        if self.chain > 0 && (folder == "root" || place.is_some()) {
+            let next = place.map_or(0, |number| number + 1);
+            let state = FolderState::Complete;
+            let own = RemoteEntry { state, ..entry(folder, RemoteKind::Folder, "1::1") };
+            let child = (next < self.chain).then(|| RemoteItem {
+                entry: entry(&format!("c{next}"), RemoteKind::Folder, "1::1"),
+                parent: Self::parent(folder),
+            });
+            return Ok(Listing { folder: own, items: child.into_iter().collect(), unusable: Vec::new() });
         }
         let mut own = if folder == "TRASH" {
             entry("TRASH", RemoteKind::Folder, "")

@@ -5,9 +5,11 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::{DEEPEST, Scope};
+use super::Scope;
+use crate::engine::plan::too_deep;
 use crate::engine::ports::{Listing, Remote, RemoteError, RemoteItem};
 use crate::model::name::same;
+use crate::model::path::{DEEPEST, check_name};
 use crate::model::{FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
 
 /// Where an item was seen last.
@@ -42,6 +44,8 @@ pub(super) struct Walk<'a> {
     settled: HashSet<ItemId>,
     /// Folders that could not be read at all: nothing is known of what they hold.
     pub failed: HashSet<ItemId>,
+    /// Folders that are not looked into for their depth.
+    too_deep: HashSet<ItemId>,
 }
 
 impl<'a> Walk<'a> {
@@ -55,6 +59,7 @@ impl<'a> Walk<'a> {
             readings: HashMap::new(),
             settled: HashSet::new(),
             failed: HashSet::new(),
+            too_deep: HashSet::new(),
         }
     }
 
@@ -76,28 +81,66 @@ impl<'a> Walk<'a> {
     }
 
     /// Reads all folders that can be reached and were not read yet.
+    ///
+    /// Below a folder that was just read only its own listing says what is there, so the way down looks at nothing else; what moved
+    /// meanwhile is found by looking at everything once more.
     pub fn descend(&mut self) -> Result<(), RemoteError> {
         for _ in 0..DEEPEST {
-            let level = self.unread();
+            let mut level = self.unread();
             if level.is_empty() {
                 return Ok(());
             }
-            self.read_level(level)?;
+            while !level.is_empty() {
+                let ids = level.iter().map(|(id, _)| id.clone()).collect();
+                let listed = self.read_level(ids)?;
+                let paths: HashMap<ItemId, RelPath> = level.into_iter().collect();
+                let below = listed.iter().filter_map(|(folder, id)| {
+                    let placement = self.placed.get(id).filter(|placement| placement.parent == *folder)?;
+                    let path = paths.get(folder)?.join(&placement.entry.name).ok()?;
+                    Some((id.clone(), path))
+                });
+                let below: Vec<_> = below.collect();
+                level = self.still_unread(below);
+            }
+        }
+        // A service that shows new folders without an end: what was not seen must not count as read.
+        for (id, _) in self.unread() {
+            self.leave(id);
         }
         Ok(())
     }
 
-    /// Reachable folders in scope that were not read yet.
-    fn unread(&self) -> Vec<ItemId> {
-        let mut unread = Vec::new();
-        self.visit(|id, path, entry| {
-            let is_open = entry.is_folder() && !self.readings.contains_key(id);
-            if is_open && self.takes_part(entry, path) {
-                unread.push(id.clone());
+    /// Notes that a folder is not looked into.
+    fn leave(&mut self, id: ItemId) {
+        self.readings.insert(id.clone(), Reading { state: FolderState::Incomplete, ..Reading::default() });
+        self.too_deep.insert(id);
+    }
+
+    /// Reachable folders in scope that were not read yet, with their paths. What lies too deep is left.
+    fn unread(&mut self) -> Vec<(ItemId, RelPath)> {
+        let mut open = Vec::new();
+        self.visit(|id, path_of, entry| {
+            if entry.is_folder() && !self.readings.contains_key(id) {
+                open.push((id.clone(), path_of()));
             }
         });
+        self.still_unread(open)
+    }
+
+    /// Those of the items that are folders in scope and were not read yet. What lies too deep is left.
+    fn still_unread(&mut self, items: Vec<(ItemId, RelPath)>) -> Vec<(ItemId, RelPath)> {
+        let mut unread = Vec::new();
+        for (id, path) in items {
+            let Some(placement) = self.placed.get(&id) else { continue };
+            let is_open = placement.entry.is_folder() && !self.readings.contains_key(&id);
+            if !is_open || !self.takes_part(&placement.entry, &path) {
+                continue;
+            }
+            if path.is_too_deep() { self.leave(id) } else { unread.push((id, path)) }
+        }
         // What is asked for depends on what is there alone, so that a seed means one history.
-        unread.sort_unstable();
+        unread.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        unread.dedup_by(|(a, _), (b, _)| a == b);
         unread
     }
 
@@ -122,14 +165,16 @@ impl<'a> Walk<'a> {
         })
     }
 
-    fn read_level(&mut self, level: Vec<ItemId>) -> Result<(), RemoteError> {
+    /// Reads folders; says which items each of them listed.
+    fn read_level(&mut self, level: Vec<ItemId>) -> Result<Vec<(ItemId, ItemId)>, RemoteError> {
+        let mut listed = Vec::new();
         let (known, mut fresh): (Vec<_>, Vec<_>) =
             level.into_iter().partition(|id| self.children_before(id).is_some());
         let briefs = if known.is_empty() { Vec::new() } else { self.remote.list(&known, true) };
         for (id, brief) in known.into_iter().zip(briefs) {
             match brief {
                 Ok(brief) => match self.unchanged(&id, brief) {
-                    Some(listing) => self.take(&id, listing),
+                    Some(listing) => listed.extend(self.take(&id, listing)),
                     None => fresh.push(id),
                 },
                 Err(error) if error.ends_pass() => return Err(error),
@@ -137,7 +182,7 @@ impl<'a> Walk<'a> {
             }
         }
         if fresh.is_empty() {
-            return Ok(());
+            return Ok(listed);
         }
         let mut listings = self.remote.list(&fresh, false);
         let doubtful = |listing: &Result<Listing, RemoteError>| match listing {
@@ -156,7 +201,7 @@ impl<'a> Walk<'a> {
         }
         for (id, listing) in fresh.into_iter().zip(listings) {
             match listing {
-                Ok(listing) => self.take(&id, listing),
+                Ok(listing) => listed.extend(self.take(&id, listing)),
                 Err(error) if error.ends_pass() => return Err(error),
                 Err(error) => {
                     log::debug!("a folder cannot be listed: {error}");
@@ -166,7 +211,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        Ok(())
+        Ok(listed)
     }
 
     /// The children that the last look saw in a folder that it read completely.
@@ -196,8 +241,10 @@ impl<'a> Walk<'a> {
         same.then(|| Listing { items: before.iter().map(item).collect(), ..brief })
     }
 
-    fn take(&mut self, folder: &ItemId, listing: Listing) {
+    fn take(&mut self, folder: &ItemId, listing: Listing) -> Vec<(ItemId, ItemId)> {
+        let mut listed = Vec::new();
         for item in listing.items {
+            listed.push((folder.clone(), item.entry.id.clone()));
             // Late listings must not undo what a look-up said.
             if !self.settled.contains(&item.entry.id) {
                 self.place(folder.clone(), item.entry);
@@ -205,6 +252,7 @@ impl<'a> Walk<'a> {
         }
         let state = listing.folder.state;
         self.readings.insert(folder.clone(), Reading { state, unusable: listing.unusable });
+        listed
     }
 
     /// Notes what a look-up said: where the item hangs, or `None` when it is in no folder of the scope.
@@ -240,16 +288,24 @@ impl<'a> Walk<'a> {
     }
 
     /// Visits everything below the root, folders before what they hold. What hangs in a circle is not reached.
-    fn visit(&self, mut look: impl FnMut(&ItemId, &RelPath, &RemoteEntry)) {
+    ///
+    /// A path is made only when it is asked for: in a deep chain making them all would take longer than the walk.
+    fn visit(&self, mut look: impl FnMut(&ItemId, &dyn Fn() -> RelPath, &RemoteEntry)) {
         let children = self.children();
-        let mut stack = vec![(&self.scope.root, RelPath::root())];
-        while let Some((folder, path)) = stack.pop() {
+        // Each folder's name, and where the one is that holds it; the root is the first.
+        let mut folders: Vec<(usize, &str)> = vec![(0, "")];
+        let mut stack = vec![(&self.scope.root, 0)];
+        while let Some((folder, above)) = stack.pop() {
             for (id, placement) in children.get(folder).into_iter().flatten() {
+                let name = &*placement.entry.name;
                 // Names were checked where they came in.
-                let Ok(path) = path.join(&placement.entry.name) else { continue };
-                look(id, &path, &placement.entry);
+                if check_name(name).is_err() {
+                    continue;
+                }
+                look(id, &|| path_in(&folders, above, name), &placement.entry);
                 if placement.entry.is_folder() {
-                    stack.push((id, path));
+                    stack.push((id, folders.len()));
+                    folders.push((above, name));
                 }
             }
         }
@@ -283,7 +339,7 @@ impl<'a> Walk<'a> {
             // The same input gives the same tree.
             entries.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
             for mut entry in entries {
-                if crate::model::path::check_name(&entry.name).is_err() {
+                if check_name(&entry.name).is_err() {
                     unusable.push((
                         tree.path(node),
                         entry.name.into(),
@@ -293,7 +349,12 @@ impl<'a> Walk<'a> {
                 }
                 let reading = if entry.is_folder() { state_of(&entry.id) } else { Reading::default() };
                 entry.state = reading.state;
-                complete &= entry.state != FolderState::Incomplete;
+                // What is left for its depth is told by name, and is no reason to look again.
+                if self.too_deep.contains(&entry.id) {
+                    unusable.push((tree.path(node), entry.name.clone().into(), too_deep()));
+                } else {
+                    complete &= entry.state != FolderState::Incomplete;
+                }
                 let (id, name, is_folder) = (entry.id.clone(), entry.name.clone(), entry.is_folder());
                 let child = tree.insert(node, &name, entry);
                 if !reading.unusable.is_empty() {
@@ -308,4 +369,15 @@ impl<'a> Walk<'a> {
         }
         Some(Seen { tree, unusable, complete })
     }
+}
+
+/// The path of an item in a folder of that list.
+fn path_in(folders: &[(usize, &str)], above: usize, name: &str) -> RelPath {
+    let mut names = vec![name];
+    let mut at = above;
+    while at != 0 {
+        names.push(folders[at].1);
+        at = folders[at].0;
+    }
+    RelPath::of_checked(&names)
 }

@@ -30,7 +30,7 @@ impl World {
             let hides = self.unread.contains(&number) || self.unmounted && self.mount == Some(number);
             (!hides).then_some(node)
         });
-        LocalView { tree, unnameable: Vec::new(), failed }
+        LocalView { tree, unnameable: Vec::new(), failed, too_deep: Vec::new() }
     }
 
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
