@@ -32,12 +32,18 @@ pub enum ExitCode {
     Unfinished = 12,
     /// The command needs a running daemon and there is none.
     NoDaemon = 13,
+    /// SIGHUP ended a command: its terminal was closed. 128 and the signal's number, as shells tell it.
+    HungUp = 129,
+    /// SIGINT ended a command.
+    Interrupted = 130,
+    /// SIGTERM ended a command.
+    Terminated = 143,
 }
 
 impl ExitCode {
     /// The code of that number, `None` for one that the contract does not know.
     pub fn from_code(code: u8) -> Option<Self> {
-        const ALL: [ExitCode; 14] = [
+        const ALL: [ExitCode; 17] = [
             ExitCode::Success,
             ExitCode::Busy,
             ExitCode::Unexpected,
@@ -52,6 +58,9 @@ impl ExitCode {
             ExitCode::TwoFactorCode,
             ExitCode::Unfinished,
             ExitCode::NoDaemon,
+            ExitCode::HungUp,
+            ExitCode::Interrupted,
+            ExitCode::Terminated,
         ];
         ALL.into_iter().find(|exit| exit.code() == code)
     }

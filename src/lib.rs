@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod app;
+pub mod ca_file;
 pub mod cli;
 pub mod config;
 pub mod control;
@@ -24,3 +25,4 @@ pub mod signals;
 pub mod state_dump;
 pub mod status;
 pub mod store;
+pub mod terminal;

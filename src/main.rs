@@ -4,17 +4,22 @@ use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use icloudds::{cli, panics, secret};
+use icloudds::model::plain::plain;
+use icloudds::{cli, panics, secret, terminal};
 
 fn main() -> ExitCode {
     panics::install();
-    match cli::run(std::env::args_os().skip(1)) {
+    secret::keep_out_of_core_files();
+    let ended = cli::run(std::env::args_os().skip(1));
+    // A question may still be open, on a thread that nobody waits for.
+    terminal::restore();
+    match ended {
         Ok(exit) => exit.into(),
         Err(error) => {
             say(&error);
             let advice = error.advice();
             if !advice.is_empty() {
-                let _ = writeln!(std::io::stderr(), "  {}", secret::mask(&advice));
+                let _ = writeln!(std::io::stderr(), "  {}", plain(&secret::mask(&advice)));
             }
             error.exit_code().into()
         }
@@ -34,5 +39,5 @@ fn say(error: &dyn Error) {
         source = cause.source();
     }
     // Nobody is left to tell when standard error is gone; the exit code still says it.
-    let _ = writeln!(std::io::stderr(), "{}", secret::mask(&line));
+    let _ = writeln!(std::io::stderr(), "{}", plain(&secret::mask(&line)));
 }

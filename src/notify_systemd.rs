@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use sd_notify::NotifyState;
 
+use crate::model::plain::plain;
 use crate::secret::mask;
-use crate::status::text::plain;
 
 /// Sends states to whoever wants them.
 type Send = Box<dyn Fn(&[NotifyState<'_>]) -> io::Result<()>>;

@@ -9,7 +9,9 @@ use std::process::Command;
 
 use crate::exit::ExitCode;
 use crate::logging;
+use crate::model::plain::plain;
 use crate::secret::mask;
+use crate::terminal;
 
 /// What is done about a panic, given its message.
 type Rescue = Box<dyn FnOnce(&str)>;
@@ -32,10 +34,11 @@ pub fn install() {
         }
         let line = describe(panic);
         if log::max_level() == log::LevelFilter::Off || logging::is_writing() {
-            eprintln!("icloudds: {}", mask(&line));
+            eprintln!("icloudds: {}", plain(&mask(&line)));
         } else {
             log::error!("{line}");
         }
+        terminal::restore();
         std::process::exit(i32::from(ExitCode::Unexpected.code()));
     }));
 }

@@ -10,6 +10,16 @@ use std::sync::{PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
 
+/// Sees to it that no memory of this process, which holds passwords and tokens, gets into a core file or before a debugger of another process of
+/// the same user.
+///
+/// A system that refuses either is no reason to stop; units and containers say the same from outside.
+pub fn keep_out_of_core_files() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+}
+
 /// What stands where a secret was.
 pub const MASKED: &str = "***";
 

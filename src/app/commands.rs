@@ -18,9 +18,10 @@ use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
 use crate::icloud::signin::interactive::login_here;
 use crate::model::filter::Verdict as FilterVerdict;
+use crate::model::plain::{plain, plain_json};
 use crate::model::state::Verdict;
 use crate::model::{Change, Presence, RelPath, Side, State};
-use crate::status::text::plain;
+use crate::status::text::bytes;
 use crate::store;
 
 /// `login`: signs in interactively and stores the session; with `now` also while iCloud asks to be left alone.
@@ -28,8 +29,8 @@ use crate::store;
 /// # Errors
 ///
 /// [`AppError::SignIn`].
-pub fn login(config: &Config, now: bool) -> Result<ExitCode, AppError> {
-    let clock = SystemClock::new(Arc::<Stop>::default());
+pub fn login(config: &Config, now: bool, stop: Arc<Stop>) -> Result<ExitCode, AppError> {
+    let clock = SystemClock::new(stop);
     let service = service(config, &clock)?;
     if now {
         service.account().end_rest()?;
@@ -95,7 +96,7 @@ pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
     if json {
         let text =
             serde_json::to_string_pretty(&told).expect("lines of text have no key that JSON cannot hold");
-        return format!("{text}\n");
+        return format!("{}\n", plain_json(&text));
     }
     // What only the stored state learns is no news for people; programs get it with `--json`.
     told.operations.retain(|line| line.side != "state" || matches!(line.verb, "compare" | "settle conflict"));
@@ -174,7 +175,9 @@ pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
             let _ = writeln!(
                 text,
                 "  on iCloud  name {:?}, id {}, etag {}",
-                entry.remote_name, entry.id, entry.etag
+                entry.remote_name,
+                plain(&entry.id.to_string()),
+                plain(entry.etag.as_str())
             );
             if !entry.folder {
                 let _ = writeln!(
@@ -196,7 +199,7 @@ pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
         None => text.push_str("  base       not known: never synced, or forgotten\n"),
     }
     if let Some(item) = state.set_aside.get(path) {
-        let _ = writeln!(text, "  set aside  {} (tried {} times)", item.reason, item.attempts);
+        let _ = writeln!(text, "  set aside  {} (tried {} times)", plain(&item.reason), item.attempts);
     }
     if state.local_only.contains(path) {
         text.push_str("  stays here a conflict copy that is never uploaded\n");
@@ -222,11 +225,15 @@ pub fn trash_list(config: &Config, zone: &TimeZone) -> Result<(ExitCode, String)
     if items.is_empty() {
         return Ok((ExitCode::Success, "the local trash is empty\n".to_owned()));
     }
-    let mut text = String::new();
+    let mut text = format!("{:<19}  {:>8}  PATH\n", "WHEN", "SIZE");
     for item in items {
         let when = item.when.to_zoned(zone.clone()).strftime("%Y-%m-%d %H:%M:%S").to_string();
-        let _ =
-            writeln!(text, "{when}  {:>12}  {}  {}", item.size, item.version, plain(&item.path.to_string()));
+        let _ = writeln!(
+            text,
+            "{when}  {:>8}  {}",
+            bytes(item.size).replace(".0 ", " "),
+            plain(&item.path.to_string())
+        );
     }
     Ok((ExitCode::Success, text))
 }

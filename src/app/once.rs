@@ -183,7 +183,7 @@ impl Once<'_> {
             self.tracker.last_pass_quiet = false;
             self.tracker.failed(error.to_string());
         }
-        self.tracker.counts = counts(engine);
+        (self.tracker.counts, self.tracker.looked) = counts(engine);
         self.tracker.session_expires = opened.service.account().state().trust_expires;
         let document = self.tracker.document(&engine.state, &opened.zone);
         store(&opened.config.sync.state_directory, &document);

@@ -27,8 +27,11 @@ use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::icloud::signin::interactive::login_here;
 use crate::model::RelPath;
+use crate::model::plain::plain;
 use crate::panics;
+use crate::secret::mask;
 use crate::store;
+use crate::terminal;
 
 /// What the edges are opened for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +82,12 @@ impl Home {
         let directory = &config.sync.state_directory;
         make_private(directory)?;
         disk::check_writable(directory)?;
+        if let Some(mode) = config::readable_by_others(directory) {
+            log::warn!(
+                "others can read the state directory {} (mode {mode:o}): chmod 700 {0}",
+                directory.display()
+            );
+        }
         let lock = disk::lock_state(directory)?;
         let opened = open_state(&directory.join("state.redb"))?;
         if let Some(damage) = &opened.damage {
@@ -162,14 +171,9 @@ pub fn service(config: &Config, clock: &SystemClock) -> Result<Arc<Service>, App
 ///
 /// [`AppError::SignIn`].
 pub fn sign_in(service: &Service) -> Result<(), AppError> {
-    use std::io::IsTerminal as _;
     match service.sign_in(Initiative::Unattended) {
-        Err(error)
-            if (error.needs_code() || error.needs_password())
-                && std::io::stdin().is_terminal()
-                && std::io::stderr().is_terminal() =>
-        {
-            eprintln!("icloudds: {error}");
+        Err(error) if (error.needs_code() || error.needs_password()) && terminal::is_ours() => {
+            eprintln!("icloudds: {}", plain(&mask(&error.to_string())));
             Ok(login_here(service)?)
         }
         other => Ok(other?),

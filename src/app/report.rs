@@ -119,10 +119,13 @@ impl Teller {
     }
 }
 
+/// Fits 80 columns with a million items and terabytes.
+const PROGRESS: &str =
+    "{bar:12} {msg} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec} {eta} left";
+
 fn bar() -> ProgressBar {
     let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(5));
-    let style =
-        ProgressStyle::with_template("{bar:30} {msg}  {bytes}/{total_bytes}  {bytes_per_sec}  {eta} left");
+    let style = ProgressStyle::with_template(PROGRESS);
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     bar
 }

@@ -44,7 +44,7 @@ fn text_of(file: &Path) -> Result<String, AppError> {
     let mut bytes = Vec::new();
     let limit = foreign::LARGEST as u64 + 1;
     if file == Path::new("-") {
-        io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(failed)?;
+        crate::terminal::Typed(io::stdin().lock()).take(limit).read_to_end(&mut bytes).map_err(failed)?;
     } else {
         let opened = fs::File::open(file).map_err(failed)?;
         if opened.metadata().is_ok_and(|metadata| metadata.mode() & 0o077 != 0) {

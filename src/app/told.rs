@@ -11,7 +11,7 @@ use crate::engine::ports::{DiskError, StoreError};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
 use crate::model::{LocalKind, Node, Side};
-use crate::status::{Counts, DaemonState, Progress, SideCounts, Tracker};
+use crate::status::{Counts, DaemonState, Looked, Progress, SideCounts, Tracker};
 
 /// Takes what happened in a pass, at `now` (Unix seconds); how far it is only with the moment of that.
 pub fn follow(tracker: &mut Tracker, event: &Event, now: i64, progress_at: Option<Instant>) {
@@ -105,8 +105,8 @@ pub fn state_after(error: &AppError) -> DaemonState {
     }
 }
 
-/// What each side holds, as last seen.
-pub fn counts(engine: &Engine) -> Counts {
+/// What each side holds, as last seen, and which were.
+pub fn counts(engine: &Engine) -> (Counts, Looked) {
     let local = engine.local.as_ref().map(counts_here).unwrap_or_default();
     let mut counts = Counts { local, ..Counts::default() };
     if let Some(view) = &engine.remote {
@@ -115,7 +115,7 @@ pub fn counts(engine: &Engine) -> Counts {
             count(&mut counts.remote, entry.is_folder(), entry.size.unwrap_or(0));
         }
     }
-    counts
+    (counts, Looked { local: engine.local.is_some(), remote: engine.remote.is_some() })
 }
 
 /// What this side holds.

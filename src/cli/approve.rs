@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::control::Held;
 use crate::exit::ExitCode;
 use crate::model::Side;
-use crate::status::text::plain;
+use crate::model::plain::plain;
 
 /// How many of them are shown before they are decided on.
 const SHOWN: usize = 20;

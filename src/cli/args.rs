@@ -67,6 +67,8 @@ pub enum Command {
     CheckConfig,
     /// Forgets the base.
     ResetState,
+    /// The licences of all that is in the binary.
+    Licences,
     /// Prints the version.
     Version,
     /// Prints the help for a command, or for the program.
@@ -191,6 +193,7 @@ pub(super) const COMMANDS: &[Described] = &[
     described("logout", help::LOGOUT),
     described("check-config", help::CHECK_CONFIG),
     described("reset-state", help::RESET_STATE),
+    described("licences", help::LICENCES),
 ];
 
 /// The options of the Python tool and what replaces each.
@@ -231,6 +234,7 @@ impl Command {
             Self::Logout => "logout",
             Self::CheckConfig => "check-config",
             Self::ResetState => "reset-state",
+            Self::Licences => "licences",
             Self::Version => "--version",
             Self::Help(_) => "--help",
         }
@@ -382,6 +386,7 @@ impl Given {
             "logout" => Command::Logout,
             "check-config" => Command::CheckConfig,
             "reset-state" => Command::ResetState,
+            "licences" => Command::Licences,
             // The names come from `COMMANDS`, of which this is the one that is left.
             _ => Command::Run,
         };

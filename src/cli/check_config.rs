@@ -18,6 +18,9 @@ pub(super) fn run(sources: &Sources) -> Result<ExitCode, CliError> {
     for note in &loaded.notes {
         text.push_str(&format!("# {note}\n"));
     }
+    for warning in &loaded.warnings {
+        text.push_str(&format!("# warning: {warning}\n"));
+    }
     text.push('\n');
     text.push_str(&config::print_effective(sources, &loaded)?);
     print(text)?;

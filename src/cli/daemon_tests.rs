@@ -202,6 +202,7 @@ fn paths_are_taken_as_people_type_them() {
 #[test]
 fn exit_codes_come_back_from_their_numbers() {
     for number in 0..=u8::MAX {
-        assert_eq!(ExitCode::from_code(number).map(ExitCode::code), (number <= 13).then_some(number));
+        let known = number <= 13 || matches!(number, 129 | 130 | 143);
+        assert_eq!(ExitCode::from_code(number).map(ExitCode::code), known.then_some(number));
     }
 }

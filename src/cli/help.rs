@@ -35,6 +35,9 @@ to steer:
   trash            list the local trash, restore from it
   reset-state      forget what was synced; the next start is a first run
 
+about the program:
+  licences         the licences of all that is in the binary
+
 options:
   --config FILE    the configuration (default: $ICLOUDDS_CONFIG,
                    else /etc/icloudds/config.toml)
@@ -187,6 +190,13 @@ usage: icloudds [--config FILE] check-config
 Checks the configuration and prints what is in effect, each value with where it
 came from, secrets masked. Exits 3 when something is wrong, 5 without a user
 name.
+";
+
+pub(super) const LICENCES: &str = "\
+usage: icloudds [--config FILE] licences
+
+Prints the licences of everything that is in the binary, with the notices of
+those who hold the rights.
 ";
 
 pub(super) const RESET_STATE: &str = "\

@@ -20,10 +20,11 @@ use crate::app::open::{Opened, Purpose};
 use crate::app::{AppError, commands};
 use crate::config::{self, ConfigError, Sources};
 use crate::control::ControlRequest;
+use crate::disk::LockError;
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
 use crate::logging::{self, LogError};
-use crate::signals::SignalThread;
+use crate::signals::Ending;
 
 /// Why a command ended without doing what it should. `main` prints it and its sources.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,9 @@ impl CliError {
     /// What the owner should do, one sentence; empty when the message says it.
     pub fn advice(&self) -> String {
         match self {
+            Self::App(AppError::Locked(LockError::Held { .. })) => {
+                "to have it sync now use `icloudds sync-now`; `icloudds status` tells what it does".to_owned()
+            }
             Self::App(error) => error.advice(),
             _ => String::new(),
         }
@@ -81,6 +85,31 @@ impl CliError {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, CliError> {
     let Invocation { config, command } = parse(arguments)?;
     let sources = Sources::of_process(config);
+    let stop = Arc::<Stop>::default();
+    // The daemon listens for itself.
+    let ending = match command {
+        Command::Run => None,
+        _ => Some(end_on_signal(&stop, &command)?),
+    };
+    let result = carry_out(&sources, command, stop);
+    match ending.and_then(|ending| ending.exit_code()) {
+        Some(exit) => {
+            log::info!("ended by a signal");
+            Ok(exit)
+        }
+        None => result,
+    }
+}
+
+/// Sees to it that a signal ends a command in time.
+fn end_on_signal(stop: &Arc<Stop>, command: &Command) -> Result<Ending, CliError> {
+    let heeds_stop = matches!(command, Command::Once | Command::Plan { .. } | Command::Login(_));
+    Ending::listen(Arc::clone(stop), heeds_stop).map_err(|source| {
+        CliError::App(AppError::Io { what: "cannot listen for signals", path: "/proc/self".into(), source })
+    })
+}
+
+fn carry_out(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCode, CliError> {
     match command {
         Command::Version => {
             print(concat!("icloudds ", env!("CARGO_PKG_VERSION"), "\n"))?;
@@ -90,31 +119,37 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Cl
             print(help::text(topic))?;
             Ok(ExitCode::Success)
         }
-        Command::CheckConfig => check_config::run(&sources),
+        Command::Licences => {
+            print(include_str!(concat!(env!("OUT_DIR"), "/licences.txt")))?;
+            Ok(ExitCode::Success)
+        }
+        Command::CheckConfig => check_config::run(sources),
         // These only ask: they open no log, which may be the daemon's.
-        Command::Status { json } => daemon::status(&config::load(&sources)?.config, json),
-        Command::Health { ready } => daemon::health(&config::load(&sources)?.config, ready),
-        Command::Code(request) => daemon::code(&config::load(&sources)?.config, request),
-        Command::SyncNow => daemon::steer(&config::load(&sources)?.config, &ControlRequest::SyncNow),
-        Command::Pause => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Pause),
-        Command::Resume => daemon::steer(&config::load(&sources)?.config, &ControlRequest::Resume),
+        Command::Status { json } => daemon::status(&config::load(sources)?.config, json),
+        Command::Health { ready } => daemon::health(&config::load(sources)?.config, ready),
+        Command::Code(request) => daemon::code(&config::load(sources)?.config, request),
+        Command::SyncNow => daemon::steer(&config::load(sources)?.config, &ControlRequest::SyncNow),
+        Command::Pause => daemon::steer(&config::load(sources)?.config, &ControlRequest::Pause),
+        Command::Resume => daemon::steer(&config::load(sources)?.config, &ControlRequest::Resume),
         Command::Why { path } => {
-            let config = config::load(&sources)?.config;
+            let config = config::load(sources)?.config;
             daemon::why(&config, &path, |_| Ok(commands::why(&config, &path)?.1))
         }
-        other => start(&sources, other),
+        other => start(sources, other, stop),
     }
 }
 
 /// Commands that need the configuration and a log.
-fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
+fn start(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCode, CliError> {
     let loaded = config::load(sources)?;
     let (zone, zone_note) = logging::zone::of_process();
     logging::init(&loaded.config.log, zone.clone())?;
-    for note in loaded.notes.iter().chain(&zone_note) {
+    for note in &loaded.notes {
         log::debug!("{note}");
     }
-    let stop = Arc::<Stop>::default();
+    for warning in loaded.warnings.iter().chain(&zone_note) {
+        log::warn!("{warning}");
+    }
     let (exit, text) = match command {
         Command::Run => {
             tell_start(&loaded);
@@ -122,7 +157,6 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
         }
         Command::Once => {
             tell_start(&loaded);
-            let _listening = stop_on_signal(&stop)?;
             let config = loaded.config.clone();
             let mut opened = Opened::open(loaded.config, zone.clone(), Arc::clone(&stop), Purpose::Sync)
                 .inspect_err(|error| leave_failure(&config, &zone, error))?;
@@ -136,7 +170,7 @@ fn start(sources: &Sources, command: Command) -> Result<ExitCode, CliError> {
         },
         Command::Login(how) => {
             let exit = match how {
-                LoginHow::Ask { now } => commands::login(&loaded.config, now)?,
+                LoginHow::Ask { now } => commands::login(&loaded.config, now, stop)?,
                 LoginHow::Import(file) => crate::app::session::take(&loaded.config, &file)?,
                 LoginHow::Export(file) => return Ok(crate::app::session::give(&loaded.config, &file)?),
             };
@@ -165,26 +199,6 @@ fn tell_daemon(config: &config::Config) {
     if let Err(error) = daemon::tell(config, &ControlRequest::SessionChanged) {
         log::debug!("the daemon could not be told of the session: {error}");
     }
-}
-
-/// SIGTERM and SIGINT end what waits and what is in flight in order; a second one ends at once.
-fn stop_on_signal(stop: &Arc<Stop>) -> Result<SignalThread, CliError> {
-    let failed = |source| {
-        CliError::App(AppError::Io { what: "cannot listen for signals", path: "/proc/self".into(), source })
-    };
-    let at_once = || std::process::exit(i32::from(ExitCode::Success.code()));
-    let (thread, events) = SignalThread::start(at_once).map_err(failed)?;
-    let stop = Arc::clone(stop);
-    std::thread::Builder::new()
-        .name("icloudds-stop".to_owned())
-        .spawn(move || {
-            // An error means that the command is over.
-            if events.stop.recv().is_ok() {
-                stop.stop();
-            }
-        })
-        .map_err(failed)?;
-    Ok(thread)
 }
 
 fn tell_start(loaded: &config::Loaded) {

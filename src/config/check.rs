@@ -127,7 +127,9 @@ impl Checker<'_> {
         if written.is_empty() {
             return Ok(None);
         }
-        places::absolute(written).map(Some).map_err(|problem| self.invalid(dotted, problem))
+        places::absolute(written, self.sources.home())
+            .map(Some)
+            .map_err(|problem| self.invalid(dotted, problem))
     }
 
     fn required_path(&self, dotted: &str, written: &str) -> Result<PathBuf, ConfigError> {
@@ -168,6 +170,14 @@ impl Checker<'_> {
             password = Some(Secret::lasting(values::secret_file(&path).map_err(refused)?));
         }
         let region = self.word("account.region", &raw.account.region, Region::from_word)?;
+        let name = raw.account.username.trim();
+        if name.len() > 1
+            && ['"', '\''].iter().any(|quote| name.starts_with(*quote) && name.ends_with(*quote))
+        {
+            let problem =
+                "holds quotes, which Compose and files of variables leave in a value: write it without them";
+            return Err(self.invalid("account.username", problem));
+        }
         Ok(Account { username: raw.account.username.clone(), password, region })
     }
 
@@ -281,13 +291,8 @@ impl Checker<'_> {
 
     fn ca_file(&self, raw: &RawConfig) -> Result<Option<PathBuf>, ConfigError> {
         let Some(path) = self.path("tls.ca_file", &raw.tls.ca_file)? else { return Ok(None) };
-        match std::fs::File::open(&path).and_then(|file| file.metadata()) {
-            Ok(metadata) if metadata.is_dir() => {
-                Err(self.invalid("tls.ca_file", "is a directory, a PEM file is needed"))
-            }
-            Ok(_) => Ok(Some(path)),
-            Err(error) => Err(self.invalid("tls.ca_file", format!("cannot read the file: {error}"))),
-        }
+        crate::ca_file::read(&path).map_err(|problem| self.invalid("tls.ca_file", problem))?;
+        Ok(Some(path))
     }
 
     fn root(&self, dotted: &str, written: &str) -> Result<Option<String>, ConfigError> {

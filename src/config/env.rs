@@ -32,6 +32,13 @@ pub(super) fn read(sources: &Sources) -> Result<(Layer, Vec<String>), ConfigErro
         if name == CONFIG_VARIABLE {
             continue;
         }
+        let is_blank = value.to_str().is_some_and(|value| value.trim().is_empty());
+        let is_known = schema::KEYS.iter().any(|key| name == key.variable().as_str())
+            || shown_name.starts_with(LEVEL_PREFIX);
+        // A line `NAME=` of a file of variables, or a Compose variable that is not set, says nothing.
+        if is_blank && is_known {
+            continue;
+        }
         if let Some(key) = schema::KEYS.iter().find(|key| name == key.variable().as_str()) {
             let origin = Origin::Variable(shown_name);
             let value = parse(key, value, &origin)?;

@@ -18,16 +18,24 @@ const LARGEST_BYTES: u64 = 1 << 20;
 /// The file to read: `--config`, else `$ICLOUDDS_CONFIG`, else the default one if it is there.
 pub(super) fn find(sources: &Sources) -> Result<Option<PathBuf>, ConfigError> {
     if let Some(named) = &sources.file {
-        return Ok(Some(named.clone()));
+        return Ok(Some(expanded(sources, named)));
     }
     if let Some(named) = sources.variable("ICLOUDDS_CONFIG") {
-        return Ok(Some(PathBuf::from(named)));
+        return Ok(Some(expanded(sources, Path::new(named))));
     }
     let default = Path::new(DEFAULT_FILE);
     match default.try_exists() {
         Ok(true) => Ok(Some(default.to_owned())),
         Ok(false) => Ok(None),
         Err(problem) => Err(unreadable(default, problem.to_string())),
+    }
+}
+
+/// What no shell has expanded: `--config=~/x`, and a variable that a service manager sets. A relative path is the caller's own.
+fn expanded(sources: &Sources, named: &Path) -> PathBuf {
+    match (named.strip_prefix("~"), sources.home()) {
+        (Ok(rest), Some(home)) => Path::new(home).join(rest),
+        _ => named.to_owned(),
     }
 }
 

@@ -14,12 +14,13 @@ mod nearest;
 mod places;
 mod print;
 mod raw;
+mod readable;
 pub mod schema;
 mod summary;
 mod types;
 mod values;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 pub use error::{ConfigError, Origin};
@@ -27,6 +28,7 @@ pub(crate) use nearest::nearest;
 pub use places::{SOCKET_NAME, SOCKET_PATH_BYTES};
 pub use print::effective as print_effective;
 pub use raw::{RawConfig, RawSize};
+pub use readable::readable_by_others;
 pub use summary::lines as start_lines;
 pub use types::*;
 
@@ -50,6 +52,11 @@ impl Sources {
         Self { file, variables: std::env::vars_os().collect() }
     }
 
+    /// The user's own folder, as `HOME` says.
+    fn home(&self) -> Option<&OsStr> {
+        self.variable("HOME").map(OsString::as_os_str)
+    }
+
     /// The value of a variable, `None` where it is unset or empty.
     fn variable(&self, name: &str) -> Option<&OsString> {
         self.variables
@@ -69,6 +76,8 @@ pub struct Loaded {
     pub file: Option<PathBuf>,
     /// Things to say once at `debug`, such as variables that were passed over.
     pub notes: Vec<String>,
+    /// Things to say once at `warn`: a secret that others can read.
+    pub warnings: Vec<String>,
 }
 
 /// Reads, merges and checks the configuration.
@@ -86,5 +95,6 @@ pub fn load(sources: &Sources) -> Result<Loaded, ConfigError> {
     let (env_layer, notes) = env::read(sources)?;
     let effective = Effective::merge([file_layer, env_layer])?;
     let config = check::check(sources, &effective)?;
-    Ok(Loaded { config, effective, file, notes })
+    let warnings = readable::warnings(&effective, sources, file.as_deref());
+    Ok(Loaded { config, effective, file, notes, warnings })
 }

@@ -1,7 +1,9 @@
 //! Where things lie on this machine: nothing of ours inside the synced folder.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Component, Path, PathBuf};
+
+use super::error::quote;
 
 /// The name of the control socket in the state directory.
 pub const SOCKET_NAME: &str = "control.sock";
@@ -9,11 +11,32 @@ pub const SOCKET_NAME: &str = "control.sock";
 /// The longest path that a Unix socket can have, in bytes.
 pub const SOCKET_PATH_BYTES: usize = 107;
 
-/// `path` as an absolute one, from the working directory.
-pub(super) fn absolute(path: &str) -> Result<PathBuf, String> {
+/// `path` as an absolute one; `~` at its start is `home`, the content of `HOME`. A relative path is refused: the working directory of a
+/// service is not where somebody wrote the configuration.
+pub(super) fn absolute(path: &str, home: Option<&OsStr>) -> Result<PathBuf, String> {
     if path.contains('\0') {
         return Err("must be a path without NUL".to_owned());
     }
+    if let Some(rest) = path.strip_prefix('~') {
+        let rest = match rest.strip_prefix('/') {
+            Some(rest) => rest.trim_start_matches('/'),
+            None if rest.is_empty() => "",
+            None => return Err("names another user's folder: write its whole path, from / on".to_owned()),
+        };
+        let home = home.map(Path::new).filter(|home| home.is_absolute());
+        let home =
+            home.ok_or("begins with ~, and HOME names no folder here: write the whole path, from / on")?;
+        return absolute_of(&home.join(rest));
+    }
+    let path = Path::new(path);
+    if path.is_absolute() {
+        return absolute_of(path);
+    }
+    let meant = std::path::absolute(path).map_or_else(|_| "/…".to_owned(), |path| path.display().to_string());
+    Err(format!("must be an absolute path, from / or ~/ on; did you mean {}?", quote(&meant)))
+}
+
+fn absolute_of(path: &Path) -> Result<PathBuf, String> {
     std::path::absolute(path).map_err(|error| format!("is not a usable path: {error}"))
 }
 
@@ -51,6 +74,33 @@ pub(super) fn socket_fits(state_directory: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_tilde_is_the_home_and_a_relative_path_is_none() {
+        let home = Some(OsStr::new("/home/you"));
+        for (written, path) in [
+            ("/drive", "/drive"),
+            ("/drive//x/./y", "/drive/x/y"),
+            ("~", "/home/you"),
+            ("~/", "/home/you"),
+            ("~/iCloud", "/home/you/iCloud"),
+            ("~//iCloud/x y", "/home/you/iCloud/x y"),
+            ("/a/~/b", "/a/~/b"),
+        ] {
+            assert_eq!(absolute(written, home), Ok(PathBuf::from(path)), "{written}");
+        }
+        assert!(absolute("~you/x", home).is_err_and(|why| why.contains("another user's")));
+        for none in [None, Some(OsStr::new("")), Some(OsStr::new("home"))] {
+            assert!(absolute("~/x", none).is_err_and(|why| why.contains("HOME")));
+        }
+        let here = std::env::current_dir().expect("a working directory");
+        for relative in ["iCloud", "./iCloud", "iCloud/~"] {
+            let meant = std::path::absolute(relative).expect("a path");
+            assert!(meant.starts_with(&here));
+            let why = absolute(relative, home).expect_err("relative");
+            assert!(why.contains(&format!("did you mean \"{}\"?", meant.display())), "{why}");
+        }
+    }
 
     #[test]
     fn nesting_is_seen_through_links_and_missing_parts() {

@@ -6,7 +6,8 @@ use toml::Value as Toml;
 use super::error::{ConfigError, Origin, one_line, without_user};
 use super::layer::Effective;
 use super::schema::{self, Key, Kind};
-use super::{Loaded, Sources, check};
+use super::{Loaded, Sources, check, places};
+use crate::model::plain::is_hidden;
 use crate::secret::MASKED;
 
 /// The width to which values are padded, so that the origins stand below each other.
@@ -32,7 +33,7 @@ pub fn effective(sources: &Sources, loaded: &Loaded) -> Result<String, ConfigErr
 fn line(sources: &Sources, loaded: &Loaded, key: &Key, value: &Value) -> String {
     let dotted = key.dotted();
     let mut origin = loaded.effective.origin(&dotted);
-    let mut shown = masked(key, value);
+    let mut shown = masked(sources, key, value);
     // Two values can come from beside the keys: the password from systemd, the proxy from its usual variable.
     let unset = matches!(value, Value::String(_, text) if text.is_empty());
     if unset && dotted == "account.password" && loaded.config.account.password.is_some() {
@@ -65,10 +66,11 @@ fn line(sources: &Sources, loaded: &Loaded, key: &Key, value: &Value) -> String 
 /// comment that belongs to it.
 fn on_one_line(value: &Toml) -> String {
     match value {
-        Toml::String(text) if text.contains(char::is_control) => {
+        Toml::String(text) if text.contains(is_hidden) => {
             let escape = |character: char| match character {
                 '"' | '\\' => format!("\\{character}"),
-                control if control.is_control() => format!("\\u{:04X}", u32::from(control)),
+                hidden if hidden > '\u{ffff}' && is_hidden(hidden) => format!("\\U{:08X}", u32::from(hidden)),
+                hidden if is_hidden(hidden) => format!("\\u{:04X}", u32::from(hidden)),
                 other => other.to_string(),
             };
             format!("\"{}\"", text.chars().map(escape).collect::<String>())
@@ -90,10 +92,14 @@ fn parts(effective: &Effective, dotted: &str, value: &Value, whole: Origin) -> S
     }
 }
 
-fn masked(key: &Key, value: &Value) -> Toml {
+fn masked(sources: &Sources, key: &Key, value: &Value) -> Toml {
     match (key.kind, value) {
         (Kind::Secret, Value::String(_, text)) if !text.is_empty() => Toml::String(MASKED.to_owned()),
         (Kind::Url, Value::String(_, text)) => Toml::String(without_user(text)),
+        (Kind::Path, Value::String(_, text)) if text.starts_with('~') => {
+            let whole = places::absolute(text, sources.home());
+            Toml::String(whole.map_or_else(|_| text.clone(), |path| path.display().to_string()))
+        }
         (_, value) => to_toml(value),
     }
 }

@@ -114,7 +114,7 @@ pub(super) fn remote_root(text: &str) -> Result<Vec<String>, &'static str> {
     Ok(parts)
 }
 
-/// The text of a file that holds a secret, without the line break at its end.
+/// The text of a file that holds a secret, without a byte-order mark and without the line ends after it.
 pub(super) fn secret_file(path: &Path) -> Result<String, String> {
     let unreadable = |problem: std::io::Error| format!("cannot read the file: {problem}");
     let file = File::open(path).map_err(unreadable)?;
@@ -126,17 +126,16 @@ pub(super) fn secret_file(path: &Path) -> Result<String, String> {
     if bytes.len() as u64 > LARGEST_SECRET_BYTES {
         return Err("the file is larger than 64 KiB, which no secret is".to_owned());
     }
-    let mut text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
-    if text.ends_with('\n') {
-        text.pop();
-        if text.ends_with('\r') {
-            text.pop();
-        }
-    }
+    let text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
+    // Editors and shells add both, and no secret of these kinds holds either.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err("the file is empty".to_owned());
     }
-    Ok(text)
+    if text.contains(['\r', '\n']) {
+        return Err("the file holds more than one line, and must hold the secret alone".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 #[cfg(test)]
@@ -173,6 +172,34 @@ mod tests {
             assert_eq!(size(&RawSize::Text(text.to_owned())), bytes, "{text:?}");
         }
         assert_eq!(size(&RawSize::Bytes(-1)), None);
+    }
+
+    #[test]
+    fn a_secret_is_one_line_whatever_an_editor_put_around_it() {
+        let temp = tempfile::tempdir().expect("a temporary directory");
+        let path = temp.path().join("secret");
+        let read = |bytes: &[u8]| {
+            std::fs::write(&path, bytes).expect("written");
+            secret_file(&path)
+        };
+        for (bytes, secret) in [
+            (&b"pw"[..], "pw"),
+            (b"pw\n", "pw"),
+            (b"pw\r\n", "pw"),
+            (b"pw\n\n\r\n", "pw"),
+            (b"\xef\xbb\xbfpw\r\n", "pw"),
+            (b" p w \n", " p w "),
+            (b"\xef\xbb\xbf\xef\xbb\xbfpw", "\u{feff}pw"),
+        ] {
+            assert_eq!(read(bytes), Ok(secret.to_owned()), "{bytes:?}");
+        }
+        for inside in [&b"user\npw\n"[..], b"p\rw", b"\npw", b"pw\n\npw"] {
+            assert!(read(inside).is_err_and(|why| why.contains("more than one line")), "{inside:?}");
+        }
+        for empty in [&b""[..], b"\n", b"\r\n\r\n", b"\xef\xbb\xbf\n"] {
+            assert!(read(empty).is_err_and(|why| why.contains("empty")), "{empty:?}");
+        }
+        assert!(read(b"p\xff").is_err_and(|why| why.contains("UTF-8")));
     }
 
     #[test]

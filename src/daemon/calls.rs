@@ -13,10 +13,10 @@ use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
 use crate::icloud::signin::error::{FactorKind, SignInError};
 use crate::icloud::signin::factor::{SendTo, Ways};
+use crate::model::plain::plain;
 use crate::model::state::{Deletion, Verdict};
 use crate::model::{LocalKind, RelPath, State};
 use crate::status::health::{self, ReadyFacts};
-use crate::status::text::plain;
 
 impl Loop {
     /// Answers at once what can be answered at once; the rest waits for the engine, or is done beside the loop.

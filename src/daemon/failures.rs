@@ -111,10 +111,15 @@ impl Loop {
         // How the right folder is missing, or iCloud does not answer, may change with each try; that it is so is told once.
         let lasts = matches!(state, DaemonState::Offline | DaemonState::WrongFolder);
         let known = before.state == Some(state) && (lasts || before.told == text);
+        let needs_person = matches!(state, DaemonState::NeedsCode | DaemonState::NeedsPassword);
+        let asks = needs_person && before.state != Some(state);
         match state {
             _ if known => log::debug!("{text}"),
             DaemonState::Offline => log::warn!("{text}"),
             _ => log::error!("{text}"),
+        }
+        if asks {
+            self.ask_at_terminal();
         }
         self.tracker.failed(text.clone());
         // Whether both sides are equal is unknown until a pass ends well.

@@ -6,6 +6,7 @@
 //! began, so local work goes on beside them, and while iCloud is away. Watcher, control socket, signals
 //! and jobs all talk to the loop through bounded channels.
 
+mod at_terminal;
 mod calls;
 mod dumps;
 mod failures;
@@ -34,6 +35,7 @@ use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
 use crate::signals::SignalThread;
 use crate::status::file::StatusFile;
+use crate::terminal;
 
 /// Requests that may wait for the loop; beyond, clients are told that it is stuck.
 const CALL_ROOM: usize = 16;
@@ -46,7 +48,10 @@ const CALL_ROOM: usize = 16;
 /// used, an unusable configuration. Everything else is a state of the running daemon.
 pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode, AppError> {
     let stop = Arc::<Stop>::default();
-    let at_once = || std::process::exit(i32::from(ExitCode::Success.code()));
+    let at_once = || {
+        terminal::restore();
+        std::process::exit(i32::from(ExitCode::Success.code()))
+    };
     let (listening, signals) = SignalThread::start(at_once).map_err(|source| AppError::Io {
         what: "cannot listen for signals",
         path: "/proc/self".into(),

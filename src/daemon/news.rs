@@ -13,7 +13,7 @@ use crate::engine::pass::{HereReport, PassError, Phase, Report, Settings};
 use crate::engine::ports::{Clock as _, RemoteError};
 use crate::icloud::drive::{Pulse, TrashPulse};
 use crate::model::ItemId;
-use crate::status::Pending;
+use crate::status::{DaemonState, Pending};
 
 /// How often in a row a pass is planned again without another look at iCloud.
 const MOST_AGAIN: u32 = 8;
@@ -35,6 +35,7 @@ impl Loop {
             }
             News::Planned(pending, here) => {
                 self.tracker.pending = pending;
+                self.tracker.looked.local |= here.is_some();
                 self.tracker.counts.local = here.unwrap_or(self.tracker.counts.local);
             }
             News::Event(event) => self.track(&event),
@@ -77,6 +78,12 @@ impl Loop {
                 let root_is_library = there.root_is_library;
                 self.settings = Settings { root_is_library, ..self.settings.clone() };
                 self.there = Some(Arc::new(there));
+                if matches!(
+                    self.trouble_there.state,
+                    Some(DaemonState::NeedsCode | DaemonState::NeedsPassword)
+                ) {
+                    self.tracker.signed_in();
+                }
                 self.session_look = None;
                 self.away = false;
                 self.trouble_there = Trouble::default();
@@ -185,7 +192,7 @@ impl Loop {
         {
             let now = engine.state.seconds(self.clock.reading());
             engine.saw_there(*view, now);
-            self.tracker.counts = told::counts(engine);
+            (self.tracker.counts, self.tracker.looked) = told::counts(engine);
         }
     }
 
@@ -237,7 +244,7 @@ impl Loop {
         }
         self.notes = report.notes;
         if let Some(engine) = &self.engine {
-            self.tracker.counts = told::counts(engine);
+            (self.tracker.counts, self.tracker.looked) = told::counts(engine);
         }
         if rests && !self.initial_done {
             self.initial_done = true;
@@ -279,7 +286,7 @@ impl Loop {
                 self.tracker.pending = super::tell::pending(&report.waiting);
                 self.waiting = report.waiting;
                 if let Some(engine) = &self.engine {
-                    self.tracker.counts = told::counts(engine);
+                    (self.tracker.counts, self.tracker.looked) = told::counts(engine);
                 }
                 if !report.outcome.plan_again.is_empty() {
                     log::debug!("{} items are planned again later", report.outcome.plan_again.len());

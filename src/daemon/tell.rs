@@ -65,7 +65,11 @@ impl Loop {
         let state = self.current_state();
         if self.tracker.set_state(state, self.clock.now().whole_seconds()) {
             self.systemd.status(state.sentence());
-            log::info!("{state}: {}", state.sentence());
+            // What needs a person was told with its reason; a state that is its own sentence is told once.
+            match state.sentence() {
+                sentence if sentence == state.as_str() => log::info!("{sentence}"),
+                sentence => log::info!("{state}: {sentence}"),
+            }
         }
     }
 

@@ -333,6 +333,7 @@ impl Http {
     }
 
     fn send(&self, call: Call<'_>, host: &str) -> Result<(Head, Box<dyn Read + Send>), HttpError> {
+        let via = self.proxy_of(call.url.as_str());
         let mut request = Request::builder().method(call.method.name()).uri(call.url.as_str());
         for (name, value) in &call.headers {
             request = request.header(name, value);
@@ -357,9 +358,18 @@ impl Http {
                 sent
             }
         };
-        let (parts, body) = sent.map_err(|error| HttpError::from_ureq(host, error))?.into_parts();
+        let (parts, body) =
+            sent.map_err(|error| HttpError::from_ureq(host, error).through(via.as_deref()))?.into_parts();
         let head = Head { status: parts.status.as_u16(), headers: parts.headers };
         Ok((head, Box::new(body.into_reader())))
+    }
+
+    /// Host and port of the proxy that a request to `url` goes through, if it goes through one.
+    fn proxy_of(&self, url: &str) -> Option<String> {
+        let proxy = self.config.proxy()?;
+        let uri: ureq::http::Uri = url.parse().ok()?;
+        let direct = self.from_environment && !serves_environment_proxy(&uri);
+        (!direct).then(|| format!("{}:{}", proxy.host(), proxy.port()))
     }
 
     fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {

@@ -118,6 +118,16 @@ impl HttpError {
         }
     }
 
+    /// The same failure of a request that went through a proxy, which is then what could not be reached.
+    pub(super) fn through(self, proxy: Option<&str>) -> Self {
+        match (self, proxy) {
+            (Self::Unreachable { host, reason }, Some(proxy)) => {
+                Self::Unreachable { host, reason: format!("not through the proxy {proxy}: {reason}") }
+            }
+            (other, _) => other,
+        }
+    }
+
     /// Reads a failure of the reader that [`Http::open`](super::http::Http::open) gave out.
     pub fn from_read(host: &str, error: io::Error) -> Self {
         let error = match error.downcast::<ureq::Error>() {
@@ -143,6 +153,10 @@ impl HttpError {
             ureq::Error::Pem(error) => Self::Tls { host, reason: error.to_string() },
             ureq::Error::Rustls(error) => Self::Tls { host, reason: error.to_string() },
             ureq::Error::TlsRequired => Self::Tls { host, reason: "no TLS connection was made".to_owned() },
+            // Its words hold the status.
+            ureq::Error::ConnectProxyFailed(reason) if reason.contains("407") => {
+                Self::Proxy { reason: "the proxy wants a name and password".to_owned() }
+            }
             ureq::Error::ConnectProxyFailed(reason) => Self::Proxy { reason },
             ureq::Error::InvalidProxyUrl => Self::Proxy { reason: "the URL is not usable".to_owned() },
             ureq::Error::Protocol(error) => Self::Malformed { host, reason: error.to_string() },
@@ -185,5 +199,22 @@ fn limit_name(limit: ureq::Timeout) -> &'static str {
         ureq::Timeout::PerRead => "no data arrived",
         ureq::Timeout::PerWrite | ureq::Timeout::SendRequest | ureq::Timeout::SendBody => "while sending",
         _ => "the whole call",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_proxy_that_is_in_the_way_is_named() {
+        let dead = HttpError::from_ureq("idmsa.apple.com", ureq::Error::ConnectionFailed)
+            .through(Some("10.0.0.1:3128"));
+        assert!(dead.to_string().contains("through the proxy 10.0.0.1:3128"), "{dead}");
+        let direct = HttpError::from_ureq("idmsa.apple.com", ureq::Error::ConnectionFailed).through(None);
+        assert!(!direct.to_string().contains("proxy"), "{direct}");
+        let refused = ureq::Error::ConnectProxyFailed("proxy server responded 407/407".to_owned());
+        let refused = HttpError::from_ureq("idmsa.apple.com", refused).to_string();
+        assert!(refused.starts_with("proxy: the proxy wants a name and password"), "{refused}");
     }
 }

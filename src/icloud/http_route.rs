@@ -1,10 +1,9 @@
 //! By which way connections go: whom TLS trusts, and through which proxy.
 
-use std::fs;
 use std::path::Path;
 
 use ureq::http::Uri;
-use ureq::tls::{Certificate, PemItem, RootCerts, parse_pem};
+use ureq::tls::{Certificate, RootCerts};
 use ureq::{Proxy, ProxyProtocol};
 
 use super::http_error::HttpError;
@@ -21,25 +20,13 @@ pub(super) fn serves_environment_proxy(uri: &Uri) -> bool {
 pub(super) fn roots(ca_file: Option<&Path>) -> Result<RootCerts, HttpError> {
     let public =
         webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter().map(|der| Certificate::from_der(der).to_owned());
-    let own = ca_file.map_or_else(|| Ok(Vec::new()), roots_in)?;
+    let own = match ca_file {
+        Some(path) => crate::ca_file::read(path)
+            .map_err(|reason| HttpError::CaFile { path: path.to_owned(), reason })?,
+        None => Vec::new(),
+    };
     let all: Vec<_> = public.chain(own).collect();
     Ok(RootCerts::from(all))
-}
-
-/// The certificates in a PEM file, at least one.
-fn roots_in(path: &Path) -> Result<Vec<Certificate<'static>>, HttpError> {
-    let failed = |reason: String| HttpError::CaFile { path: path.to_owned(), reason };
-    let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
-    let mut own = Vec::new();
-    for item in parse_pem(&pem) {
-        if let PemItem::Certificate(certificate) = item.map_err(|error| failed(error.to_string()))? {
-            own.push(certificate);
-        }
-    }
-    if own.is_empty() {
-        return Err(failed("holds no PEM certificate (-----BEGIN CERTIFICATE-----)".to_owned()));
-    }
-    Ok(own)
 }
 
 /// The proxy that the environment names for `https`, the specific name first.

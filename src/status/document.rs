@@ -131,6 +131,15 @@ pub struct Counts {
     pub remote: SideCounts,
 }
 
+/// Which sides were looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Looked {
+    /// The folder on this machine.
+    pub local: bool,
+    /// iCloud.
+    pub remote: bool,
+}
+
 /// Operations of the plan that are not over yet.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pending {
@@ -260,6 +269,9 @@ pub struct StatusDocument {
     pub last_sync: Option<When>,
     /// What each side holds.
     pub counts: Counts,
+    /// Which sides were looked at since the start: of the others `counts` says nothing.
+    #[serde(default)]
+    pub looked: Looked,
     /// What is still to be done.
     pub pending: Pending,
     /// How far the running pass is; `null` between passes.

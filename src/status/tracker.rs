@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use jiff::tz::TimeZone;
 
 use super::{
-    Activity, ConflictItem, Counts, DaemonState, Pending, Progress, SetAsideItem, SkippedItem,
+    Activity, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, SetAsideItem, SkippedItem,
     StatusDocument, Totals, When,
 };
 use crate::model::{RelPath, State};
@@ -59,6 +59,8 @@ pub struct Tracker {
     pub last_pass_quiet: bool,
     /// What each side holds.
     pub counts: Counts,
+    /// Which sides were looked at since the start.
+    pub looked: Looked,
     /// What is still to be done.
     pub pending: Pending,
     /// What was done.
@@ -86,6 +88,7 @@ impl Tracker {
             session_expires: None,
             last_pass_quiet: false,
             counts: Counts::default(),
+            looked: Looked::default(),
             pending: Pending::default(),
             totals: Totals::default(),
             next_try: None,
@@ -118,6 +121,11 @@ impl Tracker {
     /// A pass failed as a whole, or something else that the owner should know.
     pub fn failed(&mut self, error: impl Into<String>) {
         self.last_error = Some(error.into());
+    }
+
+    /// The sign-in that somebody was waited for went well.
+    pub fn signed_in(&mut self) {
+        self.last_error = None;
     }
 
     /// A pass ended well.
@@ -216,6 +224,7 @@ impl Tracker {
             in_sync: self.last_pass_quiet && settled,
             last_sync: stored.last_sync.map(when),
             counts: self.counts,
+            looked: self.looked,
             pending: self.pending,
             progress: self.progress,
             totals: self.totals,

@@ -33,6 +33,40 @@ fn version_and_help_go_to_stdout() {
 }
 
 #[test]
+fn licences_name_everything_that_is_linked() {
+    let output = run(&["licences"], &[]);
+    assert_eq!(output.status.code(), Some(0));
+    let told = text(&output.stdout);
+    // Whatever the lock file calls a direct dependency is there, with its version.
+    let lock =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.lock")).expect("the lock file");
+    let manifest =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).expect("the manifest");
+    let manifest: toml::Table = manifest.parse().expect("TOML");
+    let lock: toml::Table = lock.parse().expect("TOML");
+    let packages = lock["package"].as_array().expect("a list");
+    for name in manifest["dependencies"].as_table().expect("a table").keys() {
+        let is_told =
+            packages.iter().filter(|package| package["name"].as_str() == Some(name)).any(|package| {
+                told.contains(&format!("\n{name} {} (", package["version"].as_str().expect("a version")))
+            });
+        assert!(is_told, "{name}");
+    }
+    for words in [
+        "Permission is hereby granted, free of charge",
+        "Copyright (c) 2005-2020 Rich Felker, et al.",
+        "Copyright (c) The Rust Project Contributors",
+        "BoringSSL",
+        "CDLA",
+        "UNICODE LICENSE V3",
+        "Apache License",
+    ] {
+        assert!(told.to_lowercase().contains(&words.to_lowercase()), "{words}");
+    }
+    assert!(told.len() < 130_000, "{}", told.len());
+}
+
+#[test]
 fn usage_errors_are_one_line_on_stderr_and_exit_3() {
     for (arguments, line) in [
         (

@@ -10,6 +10,8 @@ use tempfile::TempDir;
 
 use crate::golden::assert_golden;
 
+mod paths;
+
 /// A place with a file or without, and some variables.
 struct Setup {
     temp: TempDir,
@@ -256,7 +258,7 @@ fn layers_override_each_other_and_keep_their_origins() {
 
 #[test]
 fn text_variables_are_taken_byte_for_byte() {
-    for password in ["0123", "true", "\"x\" 'y'", " x  ", "[1]", "a=b", "\n", "${HOME}", "päss"] {
+    for password in ["0123", "true", "\"x\" 'y'", " x  ", "[1]", "a=b", "\n.", "${HOME}", "päss"] {
         let config = loaded("", &[("ICLOUDDS_ACCOUNT__PASSWORD", password)]);
         assert_eq!(config.account.password.expect("a password").expose(), password);
     }
@@ -313,7 +315,7 @@ fn service_variables_of_kubernetes_are_passed_over_and_noted() {
 #[test]
 fn passwords_come_from_files_and_credentials_too() {
     for (content, password) in
-        [("one\n", "one"), ("two", "two"), (" three \r\n", " three "), ("four\n\n", "four\n")]
+        [("one\n", "one"), ("two", "two"), (" three \r\n", " three "), ("four\n\n", "four")]
     {
         let setup = Setup::new(
             None,

@@ -9,6 +9,7 @@ mod executor;
 mod golden;
 mod guard;
 mod logging;
+mod outside;
 mod passes;
 mod ports;
 mod random;

@@ -17,14 +17,14 @@ pub enum RemoteError {
     #[error("iCloud knows no such item")]
     Gone,
     /// The service refuses it for good: the name, the size, the kind.
-    #[error("iCloud refuses it: {0}")]
+    #[error("{}", refusal(.0))]
     Refused(String),
     /// The account's storage is full, or the file is larger than the service takes: one answer means both (`docs/protocol.md`
     /// §16.1).
     #[error("the iCloud storage is full, or the file is larger than the service takes: {0}")]
     Quota(String),
     /// The service is busy or throttles; all short retries are used up. Nothing was done.
-    #[error("iCloud is busy: {message}")]
+    #[error("{}", busy(.message))]
     Busy {
         /// What it said.
         message: String,
@@ -51,6 +51,16 @@ pub enum RemoteError {
     /// The program is asked to stop.
     #[error("stopped")]
     Stopped,
+}
+
+/// A refusal, unless the words are a sentence of our own.
+fn refusal(words: &str) -> String {
+    if words.starts_with("not fetched: ") { words.to_owned() } else { format!("iCloud refuses it: {words}") }
+}
+
+/// A service that is busy, unless the words say that it was not the service that answered.
+fn busy(words: &str) -> String {
+    if words.starts_with("the answer of ") { words.to_owned() } else { format!("iCloud is busy: {words}") }
 }
 
 impl RemoteError {
@@ -112,5 +122,23 @@ impl DiskError {
     /// Whether it would have to go to another file system, which no rename can do.
     pub fn crosses(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::CrossesDevices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sentence_of_its_own_gets_no_other_in_front() {
+        let busy =
+            |message: &str| RemoteError::Busy { message: message.to_owned(), retry_after: None }.to_string();
+        assert_eq!(busy("HTTP 503"), "iCloud is busy: HTTP 503");
+        let malformed = "the answer of gateway.icloud.com is not understandable HTTP: no status";
+        assert_eq!(busy(malformed), malformed);
+        let refused = |words: &str| RemoteError::Refused(words.to_owned()).to_string();
+        assert_eq!(refused("the name"), "iCloud refuses it: the name");
+        let address = "not fetched: iCloud gave an address that is not Apple's (127.0.0.1)";
+        assert_eq!(refused(address), address);
     }
 }

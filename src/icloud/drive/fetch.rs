@@ -146,7 +146,10 @@ impl ICloudDrive {
         let mut url = offer.url.clone();
         for _ in 0..=MOST_REDIRECTS {
             if !self.client.api.allows(&url) {
-                return Err(RemoteError::Refused(format!("{} is no content server of Apple's", host(&url))));
+                return Err(RemoteError::Refused(format!(
+                    "not fetched: iCloud gave an address that is not Apple's ({})",
+                    host(&url)
+                )));
             }
             let ranged = job.at > 0 && !job.no_range;
             if job.at > 0 && job.no_range {

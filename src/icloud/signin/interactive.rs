@@ -9,7 +9,9 @@ use super::error::{FactorKind, SignInError};
 use super::factor::{SendTo, Ways, is_code_like};
 use super::{Initiative, SessionState};
 use crate::icloud::service::Service;
+use crate::model::plain::plain_lines;
 use crate::secret::Secret;
+use crate::terminal::{self, Typed};
 
 /// Two refused proofs were enough to lock an account (`docs/protocol.md` §3.0).
 const MOST_PASSWORDS: u32 = 2;
@@ -37,9 +39,23 @@ pub struct Dialogue<'a, R, W> {
 ///
 /// As [`login`].
 pub fn login_here(service: &Service) -> Result<(), SignInError> {
-    let mut read_hidden = |prompt: &str| rpassword::prompt_password(prompt);
+    let mut read_hidden = |prompt: &str| terminal::hidden(prompt);
     let hidden: Option<Hidden<'_>> = if io::stdin().is_terminal() { Some(&mut read_hidden) } else { None };
-    login(service, &mut Dialogue { input: io::stdin().lock(), output: io::stderr(), hidden })
+    login(service, &mut Dialogue { input: Typed(io::stdin().lock()), output: Shown(io::stderr()), hidden })
+}
+
+/// A terminal that is told what the service says: what would move its cursor or cannot be seen is escaped.
+struct Shown<W>(W);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write_all(plain_lines(&String::from_utf8_lossy(bytes)).as_bytes())?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Signs in with the help of a person. A session that still holds is left as it is, and a

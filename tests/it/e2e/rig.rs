@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -248,6 +249,8 @@ impl Rig {
         }
         let file = self.temp.path().join("config.toml");
         fs::write(&file, text).expect("the configuration file");
+        // It holds the password.
+        fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).expect("its mode");
         let mut command = Command::new(env!("CARGO_BIN_EXE_icloudds"));
         command.env_clear().arg("--config").arg(file).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());

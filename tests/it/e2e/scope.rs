@@ -214,3 +214,41 @@ fn an_app_library_can_be_the_root() {
     assert_eq!(rig.read_there("Obsidian/Vault/mine.md"), "mine");
     rig.assert_quiet(0);
 }
+
+#[test]
+fn a_root_that_is_written_almost_right_is_refused_with_the_one_that_is_there() {
+    for (there, written, near) in [
+        ("Documents/Notes", "/documents/notes", "/Documents/Notes"),
+        ("Documents/Notes", "/Documents/NOTES", "/Documents/Notes"),
+        ("My  Notes ünd", "/My Notes Ünd", "/My  Notes ünd"),
+        ("Notes", "/ Notes", "/Notes"),
+    ] {
+        let mut rig = Rig::signed_in();
+        rig.there().write(&format!("{there}/a.txt"), "a").expect("a file");
+        rig.write("mine.txt", "mine");
+        rig.set_text("sync.remote_root", written);
+        let before = rig.on_icloud();
+        for command in ["plan", "once"] {
+            let ran = rig.run(&[command]).expect(4);
+            assert!(ran.sentence().contains(&format!("{near:?} does")), "{written}: {}", ran.stderr);
+        }
+        assert_eq!(rig.on_icloud(), before, "nothing is made on iCloud");
+        // Both may be meant: then a person makes the second one.
+        rig.set_text("sync.remote_root", near);
+        rig.once();
+        assert_eq!(rig.read("a.txt"), "a");
+    }
+}
+
+#[test]
+fn a_deep_chain_of_folders_is_synced_both_ways() {
+    let rig = Rig::signed_in();
+    let chain = |name: &str| vec![name; 600].join("/");
+    rig.there().write(&format!("{}/far.txt", chain("t")), "far").expect("a file");
+    rig.mkdir(&chain("h"));
+    rig.write(&format!("{}/near.txt", chain("h")), "near");
+    rig.once();
+    assert_eq!(rig.read(&format!("{}/far.txt", chain("t"))), "far");
+    assert_eq!(rig.read_there(&format!("{}/near.txt", chain("h"))), "near");
+    rig.assert_settled();
+}

@@ -5,7 +5,7 @@
 
 mod apart;
 mod control;
-mod daemon;
+pub mod daemon;
 mod guards;
 mod kills;
 mod local;

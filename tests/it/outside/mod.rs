@@ -1,0 +1,6 @@
+//! What comes from outside and is neither a request nor an answer: names, texts and files that others made.
+
+mod records;
+mod terminal;
+mod text;
+mod words;

@@ -1,0 +1,217 @@
+//! At a terminal, and ended by a signal. `script` gives the program a terminal of its own.
+
+use std::io::{Read as _, Write as _};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use icloudds_simulator::fault::Effect;
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::e2e::rig::{Rig, noise};
+use crate::run::daemon::{hurry, wait_for};
+
+/// A command at a terminal, and what it shows there.
+struct Terminal {
+    child: Child,
+    keys: ChildStdin,
+    shown: Arc<Mutex<String>>,
+}
+
+impl Terminal {
+    /// Runs a line of the shell; `$P` is the program with its configuration.
+    fn run(rig: &Rig, line: &str) -> Self {
+        let program = rig.command(&[]);
+        let mut words = vec![program.get_program().to_string_lossy().into_owned()];
+        words.extend(program.get_args().map(|word| word.to_string_lossy().into_owned()));
+        // The shell must outlive the interrupt that ends the program, to tell how that was.
+        let line = format!("trap : INT; P='{}'; {line}", words.join(" "));
+        let mut command = Command::new("script");
+        command.args(["--quiet", "--flush", "--return", "--command", &line, "/dev/null"]);
+        command.env("SHELL", "/bin/sh").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut child = command.spawn().expect("script, of util-linux");
+        let keys = child.stdin.take().expect("a pipe");
+        let mut screen = child.stdout.take().expect("a pipe");
+        let shown = Arc::<Mutex<String>>::default();
+        let told = Arc::clone(&shown);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(count @ 1..) = screen.read(&mut buffer) {
+                let text = String::from_utf8_lossy(&buffer[..count]).into_owned();
+                told.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text);
+            }
+        });
+        Self { child, keys, shown }
+    }
+
+    fn shown(&self) -> String {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    #[track_caller]
+    fn wait(&self, text: &str) {
+        wait_for(text, || self.shown(), || self.shown().contains(text).then_some(()));
+    }
+
+    fn type_keys(&mut self, keys: &str) {
+        self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("it reads");
+    }
+
+    /// Waits for its end.
+    #[track_caller]
+    fn end(mut self) -> String {
+        wait_for(
+            "the end",
+            || self.shown.lock().expect("no panic").clone(),
+            || self.child.try_wait().expect("a child"),
+        );
+        self.shown()
+    }
+}
+
+impl Drop for Terminal {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn an_interrupt_at_the_password_leaves_the_terminal_as_it_was() {
+    let mut rig = Rig::new();
+    rig.unset("account.password");
+    let mut terminal = Terminal::run(&rig, "$P login; echo \"exit $?\"; stty -a; echo done");
+    terminal.wait("assword");
+    terminal.type_keys("\u{3}");
+    terminal.wait("done");
+    let shown = terminal.end();
+    assert!(shown.contains("exit 130"), "{shown}");
+    let modes = shown.split_once("exit 130").expect("told").1;
+    assert!(modes.contains(" echo ") && modes.contains(" icanon "), "{shown}");
+}
+
+#[test]
+fn run_asks_for_password_and_code_at_its_terminal() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    rig.unset("account.password");
+    rig.there().write("a.txt", "a").expect("a file");
+    let password = rig.sim.core().state().account.password.clone();
+    let mut terminal = Terminal::run(&rig, "$P run; echo \"exit $?\"; stty -a; echo done");
+    terminal.wait("assword:");
+    terminal.type_keys(&format!("{password}\n"));
+    let screen = Arc::clone(&terminal.shown);
+    let shown = || screen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let code = wait_for("a code that was asked for", shown, || {
+        // Whatever the dialogue asks first, Enter takes what it proposes.
+        if let Some(code) = rig.sim.device_code() {
+            return Some(code);
+        }
+        terminal.keys.write_all(b"0\n").expect("it reads");
+        crate::run::daemon::pace(Duration::from_millis(500));
+        None
+    });
+    terminal.wait("Code");
+    terminal.type_keys(&format!("{code}\n"));
+    wait_for("the file", || terminal.shown(), || rig.at("a.txt").exists().then_some(()));
+    terminal.type_keys("\u{3}");
+    terminal.wait("done");
+    let shown = terminal.end();
+    assert!(!shown.contains(&password), "the password was shown: {shown}");
+    assert!(shown.contains("exit 0") && shown.contains(" echo "), "{shown}");
+}
+
+/// Runs a command to where the service holds it up, sends the signal, and says how it ended and how long that took.
+#[track_caller]
+fn ended_by(rig: &Rig, arguments: &[&str], kind: &str, signal: Signal) -> (i32, Duration, String) {
+    let before = rig.sim.count(kind);
+    let child = rig.spawn(arguments);
+    wait_for("the request", String::new, || (rig.sim.count(kind) > before).then_some(()));
+    let begun = Instant::now();
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process")).expect("a process");
+    kill_process(pid, signal).expect("the signal");
+    let ran = rig.finish(child);
+    (ran.exit, begun.elapsed(), ran.stderr)
+}
+
+#[test]
+fn commands_that_are_interrupted_end_in_time_and_say_so() {
+    for (arguments, kind, signal, exit) in [
+        (&["once"][..], "listing", Signal::TERM, 143),
+        (&["once"], "listing", Signal::INT, 130),
+        (&["plan"], "listing", Signal::TERM, 143),
+        (&["plan"], "listing", Signal::HUP, 129),
+    ] {
+        let mut rig = Rig::signed_in();
+        rig.forgiving = true;
+        rig.there().write("a.txt", "a").expect("a file");
+        rig.fault(Some(kind), 0, 100, Effect::StallMs(15_000));
+        let (code, took, said) = ended_by(&rig, arguments, kind, signal);
+        assert_eq!(code, exit, "{arguments:?}: {said}");
+        assert!(took < Duration::from_secs(10), "{arguments:?}: {took:?}");
+        rig.sim.switches(|switches| switches.faults.clear());
+    }
+}
+
+#[test]
+fn once_that_is_interrupted_in_a_transfer_goes_on_the_next_time() {
+    let rig = Rig::signed_in();
+    rig.there().write("large.bin", noise(1, 4_000_000)).expect("a file");
+    rig.sim.switches(|switches| switches.bandwidth = Some(200_000));
+    let (code, took, said) = ended_by(&rig, &["once"], "download.content", Signal::TERM);
+    assert_eq!(code, 143, "{said}");
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    rig.sim.switches(|switches| switches.bandwidth = None);
+    rig.once();
+    rig.assert_settled();
+}
+
+#[test]
+fn what_was_started_to_ignore_a_hangup_ignores_it() {
+    let rig = Rig::signed_in();
+    rig.there().write("a.txt", "a").expect("a file");
+    rig.fault(Some("listing"), 0, 1, Effect::StallMs(3_000));
+    let before = rig.sim.count("listing");
+    let plain = rig.command(&["once"]);
+    let mut command = Command::new("nohup");
+    command.arg(plain.get_program()).args(plain.get_args()).stdin(Stdio::null());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("nohup, of coreutils");
+    wait_for("the request", String::new, || (rig.sim.count("listing") > before).then_some(()));
+    let pid = Pid::from_raw(i32::try_from(child.id()).expect("a process")).expect("a process");
+    kill_process(pid, Signal::HUP).expect("the signal");
+    rig.finish(child).expect(0);
+    assert_eq!(rig.read("a.txt"), "a");
+}
+
+#[test]
+fn process_one_of_a_container_ends_on_a_signal() {
+    let mut rig = Rig::signed_in();
+    rig.forgiving = true;
+    rig.fault(Some("listing"), 0, 100, Effect::StallMs(15_000));
+    let inside = |rest: &[&str]| {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--kill-child"]).args(rest);
+        command
+    };
+    if !inside(&["true"]).output().is_ok_and(|ran| ran.status.success()) {
+        eprintln!("skipped: no process namespaces here");
+        return;
+    }
+    for arguments in ["plan", "once"] {
+        let plain = rig.command(&[arguments]);
+        let before = rig.sim.count("listing");
+        let mut command = inside(&[&plain.get_program().to_string_lossy()]);
+        command.args(plain.get_args()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("unshare");
+        wait_for("the request", String::new, || (rig.sim.count("listing") > before).then_some(()));
+        // The program is the child of `unshare`.
+        let children = format!("/proc/{0}/task/{0}/children", child.id());
+        let inner: i32 =
+            std::fs::read_to_string(children).expect("children").trim().parse().expect("one child");
+        let begun = Instant::now();
+        kill_process(Pid::from_raw(inner).expect("a process"), Signal::TERM).expect("the signal");
+        let status = wait_for("its end", String::new, || child.try_wait().expect("a child"));
+        assert_eq!(status.code(), Some(143), "{arguments}");
+        assert!(begun.elapsed() < Duration::from_secs(10), "{arguments}: {:?}", begun.elapsed());
+    }
+}
