@@ -1,13 +1,14 @@
 //! Edge: signals become events; nothing is done in a handler (`docs/contract.md`, "Signals").
 
 use std::io;
-use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam::channel::{Receiver, Sender, bounded};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
 use crate::exit::ExitCode;
@@ -117,8 +118,8 @@ const GRACE: Duration = Duration::from_secs(8);
 /// stay ignored.
 #[derive(Debug)]
 pub struct Ending {
-    /// The signal that came, 0 for none.
-    came: Arc<AtomicI32>,
+    /// The signal that came, 0 for none. Its handler sets it, so that a read which the signal interrupts finds it set.
+    came: Arc<AtomicUsize>,
 }
 
 impl Ending {
@@ -131,12 +132,13 @@ impl Ending {
         let ignored = ignored_signals();
         let wanted =
             [SIGTERM, SIGINT, SIGHUP].into_iter().filter(|signal| ignored & (1 << (signal - 1)) == 0);
+        let came = Arc::new(AtomicUsize::new(0));
+        for signal in wanted.clone() {
+            flag::register_usize(signal, Arc::clone(&came), usize::try_from(signal).unwrap_or_default())?;
+        }
         let mut signals = Signals::new(wanted)?;
-        let came = Arc::new(AtomicI32::new(0));
-        let first = Arc::clone(&came);
         std::thread::Builder::new().name("icloudds-signals".to_owned()).spawn(move || {
             let Some(signal) = signals.forever().next() else { return };
-            first.store(signal, Ordering::SeqCst);
             if !heeds_stop || terminal::is_asking() {
                 end(signal);
             }
@@ -160,7 +162,7 @@ impl Ending {
     /// With which code the program ends because a signal came; `None` where none did.
     pub fn exit_code(&self) -> Option<ExitCode> {
         let signal = self.came.load(Ordering::SeqCst);
-        (signal != 0).then(|| code_of(signal))
+        (signal != 0).then(|| code_of(i32::try_from(signal).unwrap_or(SIGTERM)))
     }
 }
 
