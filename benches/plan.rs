@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench plan`; `PLAN_ITEMS` sets another number. Times are shown beside a plain walk over the trees.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use icloudds::engine::operation::Replacement;
@@ -151,7 +151,8 @@ fn measure(what: &str, trees: Trees) {
         recent_since: i64::MAX,
     };
     let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new(), too_deep: Vec::new() };
-    let remote = RemoteView { tree: remote, absent: HashMap::new(), unusable: Vec::new(), complete: true };
+    let (absent, hollow) = Default::default();
+    let remote = RemoteView { tree: remote, absent, unusable: Vec::new(), complete: true, hollow };
     let (names, walk) = timed(|| {
         let here = local.tree.walk(Node::ROOT).map(|node| local.tree.name(node).len());
         let there = remote.tree.walk(Node::ROOT).map(|node| remote.tree.name(node).len());

@@ -5,11 +5,12 @@ use std::io::Write as _;
 use std::process::ExitCode;
 
 use icloudds::model::plain::plain;
-use icloudds::{cli, panics, secret, terminal};
+use icloudds::{cli, descriptors, panics, secret, terminal};
 
 fn main() -> ExitCode {
     panics::install();
     secret::keep_out_of_core_files();
+    descriptors::raise();
     let ended = cli::run(std::env::args_os().skip(1));
     // A question may still be open, on a thread that nobody waits for.
     terminal::restore();

@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::open::{Home, Opened, Purpose, conflict_mark, path_of, service};
+use super::open::{Home, Opened, Purpose, check_user, conflict_mark, path_of, service};
 use crate::config::Config;
 use crate::control::Held;
 use crate::disk::{self, LocalDisk};
@@ -30,6 +30,7 @@ use crate::store;
 ///
 /// [`AppError::SignIn`].
 pub fn login(config: &Config, now: bool, stop: Arc<Stop>) -> Result<ExitCode, AppError> {
+    check_user(&config.sync.state_directory, false)?;
     let clock = SystemClock::new(stop);
     let service = service(config, &clock)?;
     if now {
@@ -46,6 +47,7 @@ pub fn login(config: &Config, now: bool, stop: Arc<Stop>) -> Result<ExitCode, Ap
 ///
 /// [`AppError::SignIn`] when the file cannot be written.
 pub fn logout(config: &Config) -> Result<(ExitCode, String), AppError> {
+    check_user(&config.sync.state_directory, false)?;
     let clock = SystemClock::new(Arc::<Stop>::default());
     service(config, &clock)?.account().logout()?;
     Ok((ExitCode::Success, "the session on this machine is forgotten\n".to_owned()))
@@ -61,6 +63,7 @@ pub fn reset_state(config: &Config) -> Result<(ExitCode, String), AppError> {
     if !directory.exists() {
         return Ok((ExitCode::Success, format!("there is no sync state in {}\n", directory.display())));
     }
+    check_user(directory, false)?;
     let _lock = disk::lock_state(directory)?;
     store::reset(&directory.join("state.redb"))?;
     Ok((
@@ -245,6 +248,7 @@ pub fn trash_list(config: &Config, zone: &TimeZone) -> Result<(ExitCode, String)
 /// When there is none, or the disk refuses.
 pub fn trash_restore(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError> {
     let path = path_of(config, path)?;
+    check_user(&config.sync.state_directory, true)?;
     let disk =
         LocalDisk::open(&config.sync.directory, disk::Options { writes: true, ..disk::Options::default() })?;
     if !disk.list_trash()?.iter().any(|item| item.path == path) {

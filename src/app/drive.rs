@@ -121,6 +121,7 @@ impl Drive {
             &config.sync.directory,
             disk::Options { writes, marker: None, ..disk::Options::default() },
         )?;
+        disk.keep_free(config.limits.keep_free);
         let found = disk.read_marker()?;
         check_marker(config, expected.as_ref(), found.as_ref(), state)?;
         let lock = if writes { Some(disk::lock_drive(&config.sync.directory)?) } else { None };
@@ -308,6 +309,9 @@ impl Drive {
             disk.write_marker(&marker)?;
         }
         disk.prepare()?;
+        if let Some(told) = disk.file_system() {
+            log::info!("the file system of {}: {told}", config.sync.directory.display());
+        }
         Ok(())
     }
 }

@@ -9,10 +9,11 @@ use jiff::tz::TimeZone;
 use super::AppError;
 use super::open::{Opened, conflict_mark, root_path};
 use super::report::{Teller, tell_notes, tell_unsettled};
-use super::told::{counts, follow, left_alone, state_after};
+use super::told::{counts, follow, lacks_room, left_alone, state_after};
 use super::trash::Kept;
 use crate::config::Config;
-use crate::engine::pass::{Look, PassError, PassOptions, Report};
+use crate::engine::execute::Event;
+use crate::engine::pass::{Look, PassError, PassOptions, RETRY_BUDGET, Report};
 use crate::engine::ports::{Clock, RemoteError};
 use crate::exit::ExitCode;
 use crate::model::{Change, State};
@@ -24,13 +25,23 @@ const MOST_PASSES: u32 = 50;
 const MOST_IDLE_PASSES: u32 = 3;
 
 /// How long a run waits before it tries again to settle what was cut short before.
-const SETTLING_PAUSE: Duration = Duration::from_secs(5);
+const SETTLING_PAUSE: Duration = Duration::from_secs(2);
 
 /// A run that syncs until nothing is left to do, and what it tells.
 struct Once<'a> {
     opened: &'a mut Opened,
     tracker: Tracker,
     told: BTreeSet<String>,
+    /// When something was done last, or the run began: an uptime.
+    succeeded: Duration,
+}
+
+/// What a pass of this run tries again.
+struct Tries {
+    /// Items that were set aside, before their time.
+    set_aside: bool,
+    /// How long what fails is tried again: what is left of a minute since something succeeded.
+    budget: Duration,
 }
 
 /// Syncs until nothing is left to do, and leaves behind what `status` tells of it.
@@ -39,8 +50,10 @@ struct Once<'a> {
 ///
 /// [`AppError`] when a pass could not come to its end.
 pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
-    let tracker = Tracker::new(facts(&opened.config), opened.clock.now().whole_seconds());
-    let mut run = Once { opened, tracker, told: BTreeSet::new() };
+    let facts = Facts { file_system: opened.disk.file_system(), ..facts(&opened.config) };
+    let tracker = Tracker::new(facts, opened.clock.now().whole_seconds());
+    let succeeded = opened.clock.uptime();
+    let mut run = Once { opened, tracker, told: BTreeSet::new(), succeeded };
     let result = run.passes();
     run.prune();
     run.leave_status(result.as_ref().err());
@@ -86,6 +99,7 @@ fn facts(config: &Config) -> Facts {
         directory: config.sync.directory.display().to_string(),
         remote_root: root_path(config),
         watch: String::new(),
+        file_system: None,
         pid: std::process::id(),
     }
 }
@@ -93,8 +107,10 @@ fn facts(config: &Config) -> Facts {
 impl Once<'_> {
     fn passes(&mut self) -> Result<ExitCode, AppError> {
         let mut idle = 0;
+        // What was set aside before is tried at once, then again only after something else was done: that may have mended it.
+        let mut tries = Tries { set_aside: true, budget: RETRY_BUDGET };
         for round in 1..=MOST_PASSES {
-            let report = match self.pass() {
+            let report = match self.pass(&tries) {
                 // Only this run counts how often that was tried, and gives it up in the end.
                 Err(AppError::Pass(PassError::Remote(RemoteError::Busy { message, .. })))
                     if self.opened.home.engine.is_settling() =>
@@ -111,6 +127,13 @@ impl Once<'_> {
             if rests || (report.quiet && idle >= MOST_IDLE_PASSES) {
                 return self.conclude(&report, rests);
             }
+            if let Some(wait) = report.settles_after {
+                log::info!(
+                    "some files have lost their content on iCloud: looking again in {} s",
+                    wait.as_secs()
+                );
+                self.opened.clock.pause(wait).map_err(|_| AppError::Remote(RemoteError::Stopped))?;
+            }
             let moved = done
                 != crate::engine::execute::Counts {
                     adopted: done.adopted,
@@ -118,6 +141,8 @@ impl Once<'_> {
                     ..Default::default()
                 };
             idle = if moved { 0 } else { idle + 1 };
+            let passed = self.opened.clock.uptime().saturating_sub(self.succeeded);
+            tries = Tries { set_aside: moved, budget: RETRY_BUDGET.saturating_sub(passed) };
             if idle > MOST_IDLE_PASSES || round == MOST_PASSES {
                 return self.conclude(&report, false);
             }
@@ -126,14 +151,21 @@ impl Once<'_> {
     }
 
     /// One whole pass, told as it goes.
-    fn pass(&mut self) -> Result<Report, AppError> {
+    fn pass(&mut self, tries: &Tries) -> Result<Report, AppError> {
         let mark = conflict_mark(&self.opened.zone);
-        let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
+        let options = PassOptions {
+            ignore_next_try: tries.set_aside,
+            retry_budget: tries.budget,
+            ..PassOptions::new(&mark)
+        };
         let mut teller = Teller::default();
         let clock = self.opened.clock.clone();
-        let tracker = &mut self.tracker;
+        let (tracker, succeeded) = (&mut self.tracker, &mut self.succeeded);
         let (engine, ports, settings) = self.opened.parts();
         let report = engine.pass(&ports, settings, &Look::whole(), &options, &mut |event| {
+            if matches!(event, Event::Done(_)) {
+                *succeeded = clock.uptime();
+            }
             teller.tell(event);
             follow(tracker, event, clock.now().whole_seconds(), None);
         })?;
@@ -176,6 +208,7 @@ impl Once<'_> {
         let state = match failure {
             Some(error) => state_after(error),
             None if holds => DaemonState::Guarded,
+            None if lacks_room(&engine.state) => DaemonState::DiskFull,
             None => DaemonState::Idle,
         };
         self.tracker.set_state(state, opened.clock.now().whole_seconds());

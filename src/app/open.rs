@@ -81,6 +81,7 @@ impl Home {
     pub fn open(config: &Config) -> Result<Self, AppError> {
         let directory = &config.sync.state_directory;
         make_private(directory)?;
+        check_user(directory, true)?;
         disk::check_writable(directory)?;
         if let Some(mode) = config::readable_by_others(directory) {
             log::warn!(
@@ -138,6 +139,46 @@ fn make_private(directory: &Path) -> Result<(), AppError> {
         path: directory.to_owned(),
         source,
     })
+}
+
+/// Files of the state directory that only their owner may write.
+const OWNED: [&str; 4] = ["session.json", "state.redb", "lock", "status.json"];
+
+/// Refuses to write into a state directory for another user, who could not go on with it then. `serves` says that this may
+/// be the service itself, which may begin in another's empty directory, as a container does.
+///
+/// # Errors
+///
+/// [`AppError::Refused`], naming the user to run as.
+pub fn check_user(directory: &Path, serves: bool) -> Result<(), AppError> {
+    use std::os::unix::fs::MetadataExt as _;
+    let us = rustix::process::geteuid().as_raw();
+    let owner = |path: &Path| std::fs::metadata(path).ok().map(|found| found.uid());
+    let files: Vec<_> = OWNED.iter().filter_map(|name| owner(&directory.join(name))).collect();
+    let stranger = files.iter().copied().find(|uid| *uid != us);
+    let begins = if serves || files.contains(&us) { None } else { owner(directory).filter(|uid| *uid != us) };
+    let Some(uid) = stranger.or(begins) else { return Ok(()) };
+    Err(AppError::Refused {
+        message: format!(
+            "the state in {} belongs to {}, and this is {}: run it as that user, as in `sudo -u '#{uid}' icloudds …`, or \
+             change the owner of the directory and all in it",
+            directory.display(),
+            user(uid),
+            user(us)
+        ),
+        exit: ExitCode::LocalDirectory,
+    })
+}
+
+/// A user's name and number, as far as this machine knows the name.
+fn user(uid: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then_some(name)
+    });
+    name.map_or_else(|| format!("uid {uid}"), |name| format!("{name} (uid {uid})"))
 }
 
 /// The account's client.

@@ -7,10 +7,10 @@ use super::report::effect_text;
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::NoteKind;
 use crate::engine::pass::{Engine, PassError, Report};
-use crate::engine::ports::{DiskError, StoreError};
+use crate::engine::ports::{DiskError, NO_SPACE, StoreError};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
-use crate::model::{LocalKind, Node, Side};
+use crate::model::{LocalKind, Node, Side, State};
 use crate::status::{Counts, DaemonState, Looked, Progress, SideCounts, Tracker};
 
 /// Takes what happened in a pass, at `now` (Unix seconds); how far it is only with the moment of that.
@@ -138,4 +138,9 @@ fn count(side: &mut SideCounts, folder: bool, size: u64) {
         side.files += 1;
         side.bytes += size;
     }
+}
+
+/// Whether items wait for room on the disk.
+pub fn lacks_room(state: &State) -> bool {
+    state.set_aside.values().any(|item| item.reason.contains(NO_SPACE))
 }

@@ -64,6 +64,7 @@ fn document(config: &Config) -> StatusDocument {
         directory: "/drive".to_owned(),
         remote_root: "/".to_owned(),
         watch: "events".to_owned(),
+        file_system: None,
         pid: 1,
     };
     Tracker::new(facts, 1000).document(&State::empty(), &TimeZone::UTC)

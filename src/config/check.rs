@@ -39,6 +39,7 @@ pub(super) fn check(sources: &Sources, effective: &Effective) -> Result<Config, 
             upload_rate: checker.size("limits.upload_rate", &raw.limits.upload_rate)?,
             download_rate: checker.size("limits.download_rate", &raw.limits.download_rate)?,
             max_file_size: checker.size("limits.max_file_size", &raw.limits.max_file_size)?,
+            keep_free: checker.keep_free(&raw.limits.keep_free)?,
         },
         log: checker.log(&raw)?,
         web: checker.web(&raw)?,
@@ -116,6 +117,16 @@ impl Checker<'_> {
     fn size(&self, dotted: &str, written: &RawSize) -> Result<Option<u64>, ConfigError> {
         let bytes = values::size(written).ok_or_else(|| self.invalid(dotted, Kind::Size.allowed()))?;
         Ok(nonzero(bytes))
+    }
+
+    /// A size of which 0 means nothing, and an empty text the default.
+    fn keep_free(&self, written: &RawSize) -> Result<Option<u64>, ConfigError> {
+        match written {
+            RawSize::Text(text) if text.trim().is_empty() => Ok(None),
+            other => values::size(other)
+                .map(Some)
+                .ok_or_else(|| self.invalid("limits.keep_free", Kind::Size.allowed())),
+        }
     }
 
     fn word<T>(&self, dotted: &str, word: &str, from_word: fn(&str) -> Option<T>) -> Result<T, ConfigError> {

@@ -155,6 +155,8 @@ section! {
         download_rate: RawSize = 0,
         /// Larger files are reported and left alone.
         max_file_size: RawSize = 0,
+        /// Room on the disk that downloads leave free; empty means the smaller of 1 % and 1 GB.
+        keep_free: RawSize = "",
     }
 }
 

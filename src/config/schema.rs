@@ -149,6 +149,7 @@ pub const KEYS: &[Key] = &[
     key("limits", "upload_rate", Kind::Size),
     key("limits", "download_rate", Kind::Size),
     key("limits", "max_file_size", Kind::Size),
+    key("limits", "keep_free", Kind::Size),
     key("log", "level", Kind::Choice(LEVELS)),
     key("log", "levels", Kind::Levels),
     key("log", "format", Kind::Choice(&["text", "json"])),

@@ -216,6 +216,8 @@ pub struct Limits {
     pub download_rate: Option<u64>,
     /// Bytes; larger files are left alone.
     pub max_file_size: Option<u64>,
+    /// Bytes that downloads leave free on the disk; `None` is the smaller of a hundredth of it and a gigabyte.
+    pub keep_free: Option<u64>,
 }
 
 /// What is said where.

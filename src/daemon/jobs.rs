@@ -24,7 +24,7 @@ use crate::disk::{LocalDisk, Lock};
 use crate::engine::execute::{Event, Ports};
 use crate::engine::operation::Plan;
 use crate::engine::pass::{
-    Engine, HereReport, LocalLook, Look, PassError, PassOptions, Phase, Report, Settings, Walk,
+    Engine, HereReport, LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, Report, Settings, Walk,
 };
 use crate::engine::ports::{Clock as _, RemoteError};
 use crate::engine::view::{LocalView, RemoteView};
@@ -259,6 +259,7 @@ fn with_hooks<T>(
     let options = PassOptions {
         conflict_mark: &mark,
         ignore_next_try: job.by_person,
+        retry_budget: RETRY_BUDGET,
         is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
         should_yield: &|| job.enough.load(Ordering::Relaxed),
         on_phase: &|phase| tell(News::Phase(phase)),

@@ -211,6 +211,7 @@ impl Loop {
             directory: config.sync.directory.display().to_string(),
             remote_root: crate::app::open::root_path(config),
             watch: String::new(),
+            file_system: None,
             pid: std::process::id(),
         };
         let (lock, engine) = home.into_parts();

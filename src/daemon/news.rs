@@ -100,6 +100,8 @@ impl Loop {
         self.owner = self.engine.as_ref().and_then(|engine| engine.state.owner.clone());
         match result {
             Ok(Some(here)) => {
+                here.disk.keep_free(self.config().limits.keep_free);
+                self.tracker.facts.file_system = here.disk.file_system();
                 self.here = Some(here);
                 self.trouble_here = Trouble::default();
                 self.schedule.here.over();

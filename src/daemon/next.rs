@@ -445,7 +445,10 @@ impl Loop {
         }
         // What was approved a moment ago is carried out by the next pass.
         let is_decided = self.stored().is_some_and(|state| !state.guard.decided.is_empty());
-        if is_decided && (self.asked || self.engine.is_none()) { S::Syncing } else { S::Idle }
+        if is_decided && (self.asked || self.engine.is_none()) {
+            return S::Syncing;
+        }
+        if self.lacks_room() { S::DiskFull } else { S::Idle }
     }
 
     /// When the state changes although nothing happens: a look that takes longer is a state of its own.

@@ -74,6 +74,9 @@ impl Loop {
         old.guard = fresh.config.guard;
         old.trash = fresh.config.trash;
         old.limits = fresh.config.limits;
+        if let Some(here) = &self.here {
+            here.disk.keep_free(fresh.config.limits.keep_free);
+        }
         let of_client = ["limits.upload_rate", "limits.download_rate", "sync.max_workers"];
         if changed.iter().any(|name| of_client.contains(&name.as_str())) {
             // The client of the drive is made anew with them; a pass that runs keeps its own.

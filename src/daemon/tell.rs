@@ -86,6 +86,11 @@ impl Loop {
         self.stored().is_some_and(|state| !state.guard.held.is_empty())
     }
 
+    /// Whether items wait for room on the disk.
+    pub(super) fn lacks_room(&self) -> bool {
+        self.stored().is_some_and(told::lacks_room)
+    }
+
     /// The status.
     pub(super) fn document(&self) -> StatusDocument {
         match self.stored() {

@@ -14,6 +14,7 @@ use crate::model::{DiskTime, LocalEntry, LocalKind, LocalStamp, RelPath, Signatu
 use super::area::{Area, remove_small, write_small};
 use super::attributes::{carry, inherit};
 use super::errors::{disk_error, io_error, naming_error};
+use super::fs_traits::FsTraits;
 use super::moves::{At, STEP, Step, unique};
 use super::root::{Place, Seen, now, open_folder, see, see_if_there, see_open};
 use super::{AREA, Hasher, LocalDisk};
@@ -97,7 +98,7 @@ impl LocalDisk {
         }
         self.step();
         let made = match see(&area.tmp, &*part) {
-            Ok(made) => made.stamp(self.root.fs, made.fs),
+            Ok(made) => made.stamp(self.root.fs, made.fs, self.root.traits_of(made.fs, &area.tmp)),
             Err(errno) => return undo(fail(errno)),
         };
         if let Step::Across { copy, .. } = &mut step {
@@ -176,6 +177,15 @@ impl LocalDisk {
         }
     }
 
+    /// The fingerprint of what stands at a path, as a scan would tell it.
+    fn stamp_at(&self, path: &RelPath, seen: &Seen) -> LocalStamp {
+        let traits = match self.root.folder(&path.parent().unwrap_or_else(RelPath::root)) {
+            Ok(folder) => self.root.traits_of(seen.fs, &folder),
+            Err(_) => FsTraits::default(),
+        };
+        seen.stamp(self.root.fs, seen.fs, traits)
+    }
+
     /// Sends the files of an original that are as they were copied to the trash, and removes its folders. A file that changed since
     /// stays where it is: alone it is an error, in a folder it is met as new.
     fn clear_original(&self, from: &RelPath, to: &RelPath, step: &Step) -> Result<(), DiskError> {
@@ -185,8 +195,8 @@ impl LocalDisk {
         };
         match old.kind {
             LocalKind::File => {
-                let stamp = old.stamp(self.root.fs, old.fs);
-                let copied = new.stamp(self.root.fs, new.fs);
+                let stamp = self.stamp_at(from, &old);
+                let copied = self.stamp_at(to, &new);
                 let as_copied =
                     (stamp.size, stamp.mtime) == (copied.size, copied.mtime) && stamp.ctime.0 <= *began;
                 if as_copied {
@@ -204,7 +214,7 @@ impl LocalDisk {
                     }
                     self.step();
                 }
-                let stamp = old.stamp(self.root.fs, old.fs);
+                let stamp = self.stamp_at(from, &old);
                 // One that holds something by now stays, and is met as new: what was in it has gone to its new place.
                 if let Err(error) = self.throw_away(from, &stamp) {
                     log::debug!("what was moved to {to} leaves a folder where it was: {error}");
@@ -318,7 +328,7 @@ fn copy_file(from: At<'_>, to: At<'_>, path: &RelPath, seen: &Seen) -> Result<()
     let io = |error| io_error("copy", path, error);
     let changed = || DiskError::Changed { path: path.clone() };
     let mut source = File::from(openat(from.0, from.1, READ, Mode::empty()).map_err(fail)?);
-    let stamp = seen.stamp(seen.fs, seen.fs);
+    let stamp = seen.stamp(seen.fs, seen.fs, FsTraits::default());
     let is_it = |file: &File| see_open(file).map(|now| now.is_exactly(&stamp)).map_err(fail);
     if !is_it(&source)? {
         return Err(changed());

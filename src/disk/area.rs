@@ -14,7 +14,7 @@ use crate::model::RelPath;
 use super::errors::disk_error;
 use super::root::{open_folder, see_open};
 use super::trust::open_small;
-use super::{AREA, LocalDisk};
+use super::{AREA, LocalDisk, fs_traits};
 
 /// In the root's `tmp`: the mount points inside the drive that have an area of their own, a JSON list.
 const MOUNTS: &str = "mounts";
@@ -91,13 +91,41 @@ pub(super) fn remove_small(folder: impl AsFd, name: &str) -> Result<(), Errno> {
 }
 
 impl LocalDisk {
-    /// Makes `.icloudds` with `tmp` and `trash` in the drive's root, for the first time or again.
+    /// Makes `.icloudds` with `tmp` and `trash` in the drive's root, for the first time or again, and finds out what holds
+    /// on the file systems of the drive.
     ///
     /// # Errors
     ///
     /// When the disk refuses.
     pub fn prepare(&self) -> Result<(), DiskError> {
-        self.ensure_area(RelPath::root()).map(drop)
+        self.ensure_area(RelPath::root())?;
+        for area in self.areas() {
+            self.find_out_traits(&area);
+        }
+        Ok(())
+    }
+
+    fn find_out_traits(&self, area: &Area) {
+        let Ok(seen) = see_open(&area.tmp) else { return };
+        match fs_traits::find_out(area) {
+            Ok(traits) => self.root.learn_traits(seen.fs, traits),
+            Err(errno) => {
+                log::debug!("cannot find out what the file system keeps: {}", std::io::Error::from(errno));
+                self.remember_traits(area);
+            }
+        }
+    }
+
+    /// What was found out of an area's file system before, where anything was.
+    pub(super) fn remember_traits(&self, area: &Area) {
+        if let (Ok(seen), Some(traits)) = (see_open(&area.tmp), fs_traits::remembered(area)) {
+            self.root.learn_traits(seen.fs, traits);
+        }
+    }
+
+    /// What is out of the ordinary with the drive's file system, for the owner; `None` where nothing is.
+    pub fn file_system(&self) -> Option<String> {
+        self.root.traits_of(self.root.fs, &self.root.handle).told()
     }
 
     fn ensure_area(&self, top: RelPath) -> Result<Area, DiskError> {
@@ -110,7 +138,11 @@ impl LocalDisk {
             let area = ensure_folder(&root, AREA)?;
             ensure_folder(&area, "tmp")?;
             ensure_folder(&area, "trash")?;
-            Area::open(&root, top.clone())
+            let area = Area::open(&root, top.clone())?;
+            if !top.is_root() {
+                self.find_out_traits(&area);
+            }
+            Ok(area)
         };
         // Whatever is wrong here is wrong with our own folder, not with the item.
         let area = make().map_err(|errno| match disk_error("use", &own(&top), errno) {

@@ -1,6 +1,8 @@
 //! Mode, owner, extended attributes and ACLs: carried over to a file that replaces another, and given to a new one as
 //! its folder would (`docs/sync.md` §5).
 
+use std::sync::Once;
+
 use rustix::fd::AsFd;
 use rustix::fs::{Gid, Mode, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxattr, fsetxattr};
 use rustix::io::Errno;
@@ -24,7 +26,8 @@ fn attribute(file: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
         match fgetxattr(&file, name, rustix::buffer::spare_capacity(&mut value)) {
             Ok(_) => return Ok(Some(value)),
             Err(Errno::RANGE) => {}
-            Err(Errno::NODATA | Errno::NOTSUP) => return Ok(None),
+            Err(Errno::NODATA) => return Ok(None),
+            Err(errno) if is_refusal(errno) => return Ok(None),
             Err(errno) => return Err(errno),
         }
     }
@@ -37,7 +40,7 @@ fn attribute_names(file: impl AsFd) -> Result<Vec<String>, Errno> {
         match flistxattr(&file, rustix::buffer::spare_capacity(&mut list)) {
             Ok(_) => break,
             Err(Errno::RANGE) => {}
-            Err(Errno::NOTSUP) => return Ok(Vec::new()),
+            Err(errno) if is_refusal(errno) => return Ok(Vec::new()),
             Err(errno) => return Err(errno),
         }
     }
@@ -45,11 +48,50 @@ fn attribute_names(file: impl AsFd) -> Result<Vec<String>, Errno> {
     Ok(names.filter_map(|name| String::from_utf8(name.to_vec()).ok()).collect())
 }
 
+/// What a disk may refuse though nobody needs it: the file comes all the same.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Dispensable {
+    /// Its modification time.
+    Time,
+    /// Mode, owner, extended attributes and ACLs.
+    Attributes,
+}
+
+/// Says once for each kind that the disk refuses it.
+pub(super) fn refused(what: Dispensable, errno: Errno) {
+    static TIME: Once = Once::new();
+    static ATTRIBUTES: Once = Once::new();
+    let (once, name) = match what {
+        Dispensable::Time => (&TIME, "modification times"),
+        Dispensable::Attributes => (&ATTRIBUTES, "modes, owners or attributes"),
+    };
+    once.call_once(|| {
+        log::warn!("this disk takes no {name} ({}): files come without", std::io::Error::from(errno));
+    });
+}
+
+/// Whether a refusal is the disk's way to say that it has no such thing, or keeps it from us.
+pub(super) fn is_refusal(errno: Errno) -> bool {
+    matches!(
+        errno,
+        Errno::PERM
+            | Errno::ACCESS
+            | Errno::NOTSUP
+            | Errno::INVAL
+            | Errno::NOSYS
+            | Errno::TOOBIG
+            | Errno::RANGE
+    )
+}
+
 /// Whether the system may refuse it and the rest goes on.
 fn optional(result: Result<(), Errno>) -> Result<bool, Errno> {
     match result {
         Ok(()) => Ok(true),
-        Err(Errno::PERM | Errno::ACCESS | Errno::NOTSUP | Errno::INVAL) => Ok(false),
+        Err(errno) if is_refusal(errno) => {
+            refused(Dispensable::Attributes, errno);
+            Ok(false)
+        }
         Err(errno) => Err(errno),
     }
 }
@@ -65,11 +107,10 @@ pub(super) fn carry(old: impl AsFd, new: impl AsFd) -> Result<(), Errno> {
         if OF_THE_CONTENT.contains(&&*name) {
             continue;
         }
-        let set = fsetxattr(&new, &*name, &value, XattrFlags::empty());
-        if name.starts_with("user.") || name == ACCESS_ACL {
-            set?;
-        } else {
-            optional(set)?;
+        match fsetxattr(&new, &*name, &value, XattrFlags::empty()) {
+            // No room for attributes is no lack of room for the file.
+            Err(Errno::NOSPC | Errno::DQUOT) => refused(Dispensable::Attributes, Errno::NOSPC),
+            set => drop(optional(set)?),
         }
     }
     let mut mode = from.mode;
@@ -80,7 +121,7 @@ pub(super) fn carry(old: impl AsFd, new: impl AsFd) -> Result<(), Errno> {
         mode &= !SET_GROUP_ID;
     }
     if see_open(&new)?.mode != mode {
-        fchmod(&new, Mode::from_raw_mode(mode))?;
+        optional(fchmod(&new, Mode::from_raw_mode(mode)))?;
     }
     Ok(())
 }
@@ -92,8 +133,7 @@ pub(super) fn inherit(file: impl AsFd, folder: impl AsFd) -> Result<bool, Errno>
     let group = if there.mode & SET_GROUP_ID != 0 { there.gid } else { getegid().as_raw() };
     let mut changed = here.gid != group && optional(fchown(&file, None, Some(Gid::from_raw(group))))?;
     if let Some(acl) = attribute(&folder, DEFAULT_ACL)?.as_deref().and_then(for_new_file) {
-        fsetxattr(&file, ACCESS_ACL, &acl, XattrFlags::empty())?;
-        changed = true;
+        changed |= optional(fsetxattr(&file, ACCESS_ACL, &acl, XattrFlags::empty()))?;
     }
     Ok(changed)
 }

@@ -2,9 +2,10 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::sync::Arc;
 
 use filetime::FileTime;
-use rustix::fs::{AtFlags, Mode, OFlags, fstatvfs, openat, unlinkat};
+use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -12,8 +13,10 @@ use crate::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink};
 use crate::model::{Etag, ItemId, RelPath, ServerTime, Zone};
 
 use super::area::{Area, read_small, remove_small, write_small};
+use super::attributes::{Dispensable, is_refusal, refused};
 use super::errors::io_error;
 use super::root::{see_if_there, see_open};
+use super::space::{Share, Space};
 use super::trust::{Ours, Reading};
 use super::{Hasher, LocalDisk};
 
@@ -144,6 +147,11 @@ struct LocalDownload {
     hasher: Hasher,
     length: u64,
     finished: bool,
+    /// No room is left for the rest.
+    is_full: bool,
+    /// The room that it was promised.
+    share: Share,
+    space: Arc<Space>,
 }
 
 impl LocalDisk {
@@ -165,8 +173,7 @@ impl LocalDisk {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         // The umask takes its bits off: that is the mode of a new file.
         let everybody = Mode::from_raw_mode(0o666);
-        let file = File::from(openat(&area.tmp, &*part, flags, everybody).map_err(fail)?);
-        let mut length = see_open(&file).map_err(fail)?.size();
+        let mut length = there.filter(|seen| seen.links < 2 && old.is_some()).map_or(0, |seen| seen.size());
         match &old {
             Some(old) if !old.boot.is_empty() && old.boot == record.boot => record.durable = old.durable,
             Some(old) => {
@@ -179,14 +186,15 @@ impl LocalDisk {
             length = 0;
             record.durable = 0;
         }
+        // Before anything is made, so that what does not fit leaves nothing behind.
+        let missing = key.size.unwrap_or(0).saturating_sub(length);
+        let share = self.promise_room(&area, &name, missing).map_err(fail)?;
+        let share = share.ok_or_else(|| DiskError::Full { path: key.path.clone() })?;
+        let file = File::from(openat(&area.tmp, &*part, flags, everybody).map_err(fail)?);
         record.write(&area, &name).map_err(fail)?;
         self.step();
         let hasher = prepare_part(&file, length).map_err(|error| io_error("resume", &key.path, error))?;
-        let space = fstatvfs(&file).map_err(fail)?;
-        let missing = key.size.unwrap_or(0).saturating_sub(length);
-        if space.f_bavail.saturating_mul(space.f_frsize) < missing {
-            return Err(DiskError::Full { path: key.path.clone() });
-        }
+        self.space.uses(&name);
         Ok(Box::new(LocalDownload {
             file,
             area,
@@ -196,7 +204,32 @@ impl LocalDisk {
             hasher,
             length,
             finished: false,
+            is_full: false,
+            share,
+            space: Arc::clone(&self.space),
         }))
+    }
+
+    /// Room for a download; where it is short, unfinished ones that nobody works on are given up for it, this one too if
+    /// it does not fit.
+    fn promise_room(&self, area: &Area, name: &str, bytes: u64) -> Result<Option<Share>, Errno> {
+        let fs = see_open(&area.tmp)?.fs;
+        if let Some(share) = self.space.share(&area.tmp, fs, bytes)? {
+            return Ok(Some(share));
+        }
+        for other in super::recover::names_ending(&area.tmp, ".json") {
+            let is_idle = other != name && self.space.is_idle(&other);
+            if is_idle && Record::read(area, &other).is_some_and(|record| record.swap.is_none()) {
+                give_up(area, &other);
+                if let Some(share) = self.space.share(&area.tmp, fs, bytes)? {
+                    return Ok(Some(share));
+                }
+            }
+        }
+        if self.space.is_idle(name) && Record::read(area, name).is_none_or(|record| record.swap.is_none()) {
+            give_up(area, name);
+        }
+        Ok(None)
     }
 
     /// The area and the name that a finished download's slot speaks of.
@@ -210,9 +243,8 @@ impl LocalDisk {
 
     pub(super) fn drop_download(&self, ready: &Ready) {
         let Ok((area, name)) = self.slot_of(ready) else { return };
-        // What cannot be removed now is forgotten at the next start.
-        let _ = remove_small(&area.tmp, &part_name(&name));
-        let _ = remove_small(&area.tmp, &record_name(&name));
+        self.space.is_done_with(&name);
+        give_up(&area, &name);
     }
 
     /// Drops recorded downloads that are no longer wanted; nothing else in `tmp` is touched, nor is a replacement under
@@ -241,6 +273,12 @@ impl LocalDisk {
         }
         Ok(count)
     }
+}
+
+/// Removes an unfinished download. What cannot be removed now is forgotten at the next start.
+fn give_up(area: &Area, name: &str) {
+    let _ = remove_small(&area.tmp, &part_name(name));
+    let _ = remove_small(&area.tmp, &record_name(name));
 }
 
 /// Cuts the file to the part that counts, hashes it, and stands at its end.
@@ -272,7 +310,13 @@ impl LocalDownload {
 
 impl Write for LocalDownload {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = self.file.write(bytes)?;
+        if !self.share.take(&self.file, bytes.len() as u64)? {
+            self.is_full = true;
+            return Err(io::ErrorKind::StorageFull.into());
+        }
+        let count = self.file.write(bytes).inspect_err(|error| {
+            self.is_full |= matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded);
+        })?;
         self.hasher.update(&bytes[..count]);
         self.length += count as u64;
         if self.length - self.record.durable >= CHECKPOINT {
@@ -308,7 +352,12 @@ impl Download for LocalDownload {
         if let Some(ServerTime(seconds)) = mtime {
             // The time first: it is made durable together with the content.
             let time = FileTime::from_unix_time(seconds, 0);
-            filetime::set_file_handle_times(&self.file, None, Some(time)).map_err(fail)?;
+            if let Err(error) = filetime::set_file_handle_times(&self.file, None, Some(time)) {
+                match Errno::from_io_error(&error).filter(|errno| is_refusal(*errno)) {
+                    Some(errno) => refused(Dispensable::Time, errno),
+                    None => return Err(fail(error)),
+                }
+            }
         }
         self.file.sync_all().map_err(fail)?;
         self.record.durable = self.length;
@@ -326,7 +375,14 @@ impl Download for LocalDownload {
 impl Drop for LocalDownload {
     /// Keeps what was written for a later resume, also after a power cut as far as the disk lets us.
     fn drop(&mut self) {
-        if !self.finished && self.length != self.record.durable {
+        if self.finished {
+            return;
+        }
+        self.space.is_done_with(&self.name);
+        if self.is_full {
+            // It would only keep others from what room there is.
+            give_up(&self.area, &self.name);
+        } else if self.length != self.record.durable {
             let _ = self.checkpoint();
         }
     }

@@ -117,8 +117,7 @@ impl LocalDisk {
     }
 
     fn sync_planned(&self, folder: &OwnedFd, name: &str, stamp: &LocalStamp) -> Result<Synced, Errno> {
-        let is_it =
-            |seen: &super::root::Seen| seen.kind == LocalKind::File && seen.identity == stamp.identity;
+        let is_it = |seen: &super::root::Seen| seen.kind == LocalKind::File && seen.is_identical(stamp);
         // Looking first keeps us from opening a device or a FIFO, which may have effects.
         match see(folder, name) {
             Ok(seen) if is_it(&seen) => {}
@@ -152,7 +151,7 @@ impl LocalDisk {
         }
         match see(&folder, &**name) {
             Ok(seen) => {
-                let stamp = seen.stamp(self.root.fs, seen.fs);
+                let stamp = seen.stamp(self.root.fs, seen.fs, self.root.traits_of(seen.fs, &folder));
                 if let Synced::OnlyWhole = self.sync_planned(&folder, name, &stamp)? {
                     return whole.add(folder);
                 }

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{Mutex, OnceLock};
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, OnceLock};
 
+use rustix::fd::AsFd;
 use rustix::fs::{Access, AtFlags, accessat};
 use rustix::io::Errno;
+use rustix::path::Arg;
 use rustix::process::geteuid;
 
 use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
@@ -13,6 +16,7 @@ use crate::model::{LocalEntry, LocalStamp, RelPath};
 
 use super::errors::{OpenError, disk_error};
 use super::root::{FsId, Place, Root, Seen};
+use super::space::Space;
 use super::{AREA, Marker};
 
 /// How [`LocalDisk::open`] opens the drive.
@@ -40,6 +44,10 @@ pub struct LocalDisk {
     pub(super) folds: OnceLock<bool>,
     /// Who owns what this process makes, for each file system where it is not this process's user. Held for a look only.
     pub(super) owners: Mutex<Vec<(FsId, u32)>>,
+    /// Whether it was told that a folder of the volume itself is left alone.
+    pub(super) left_alone: AtomicBool,
+    /// The room that was promised to downloads.
+    pub(super) space: Arc<Space>,
     /// What came to the trash since the last sync. Held for an insertion or a copy only.
     pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
     /// Folders that have an area of their own beside that of their file system. Held for a search or an insertion only.
@@ -67,24 +75,36 @@ impl LocalDisk {
         if options.writes {
             needed |= Access::WRITE_OK;
         }
-        accessat(&root.handle, ".", needed, AtFlags::EACCESS).map_err(|errno| match errno {
+        may_access(&root.handle, ".", needed).map_err(|errno| match errno {
             Errno::ROFS => OpenError::ReadOnly(directory.to_owned()),
             Errno::ACCESS | Errno::PERM => {
                 not_permitted(directory, if options.writes { "writable" } else { "readable" })
             }
             other => OpenError::Io { path: directory.to_owned(), source: other.into() },
         })?;
-        Ok(Self {
+        let disk = Self {
             root,
             expected: options.marker.clone(),
             options,
             folds: OnceLock::new(),
             owners: Mutex::new(Vec::new()),
+            left_alone: AtomicBool::new(false),
+            space: Arc::default(),
             unsynced: Mutex::new(BTreeSet::new()),
             near: Mutex::new(BTreeSet::new()),
             #[cfg(test)]
             steps_left: Mutex::new(None),
-        })
+        };
+        // Who only looks tries nothing out.
+        for area in disk.areas() {
+            disk.remember_traits(&area);
+        }
+        Ok(disk)
+    }
+
+    /// How many bytes downloads leave free; `None` for the smaller of a hundredth of the disk and a gigabyte.
+    pub fn keep_free(&self, bytes: Option<u64>) {
+        self.space.keep_free(bytes);
     }
 
     /// The port's error for what the system said of an item.
@@ -126,7 +146,7 @@ impl LocalDisk {
 
     /// The entry of what stands there now.
     pub(super) fn entry_at(&self, place: &Place, path: &RelPath) -> Result<LocalEntry, DiskError> {
-        Ok(self.root.entry(&self.seen_at(place, path)?, place.fs))
+        Ok(self.root.entry(&self.seen_at(place, path)?, place.fs, place.traits))
     }
 
     /// Marks the end of one effect, so that tests can stop there as a crash would.
@@ -157,11 +177,21 @@ impl LocalDisk {
 /// [`OpenError::NotPermitted`], [`OpenError::ReadOnly`], or what else the system says.
 pub fn check_writable(directory: &Path) -> Result<(), OpenError> {
     let needed = Access::READ_OK | Access::WRITE_OK | Access::EXEC_OK;
-    accessat(rustix::fs::CWD, directory, needed, AtFlags::EACCESS).map_err(|errno| match errno {
+    may_access(rustix::fs::CWD, directory, needed).map_err(|errno| match errno {
         Errno::ROFS => OpenError::ReadOnly(directory.to_owned()),
         Errno::ACCESS | Errno::PERM => not_permitted(directory, "writable"),
         other => OpenError::Io { path: directory.to_owned(), source: other.into() },
     })
+}
+
+/// Whether this program may access something. Kernels before 5.8 cannot be asked of the effective user, and some filters
+/// of system calls forbid the question.
+fn may_access(folder: impl AsFd, path: impl Arg, needed: Access) -> Result<(), Errno> {
+    let path = path.as_cow_c_str()?;
+    match accessat(&folder, &*path, needed, AtFlags::EACCESS) {
+        Err(Errno::NOSYS | Errno::PERM) => accessat(&folder, &*path, needed, AtFlags::empty()),
+        other => other,
+    }
 }
 
 fn not_permitted(directory: &Path, lacking: &'static str) -> OpenError {
@@ -218,7 +248,7 @@ impl Disk for LocalDisk {
             Err(Errno::NAMETOOLONG | Errno::ILSEQ | Errno::INVAL) => None,
             other => other.map_err(|errno| self.fail("look at", path, errno))?,
         };
-        Ok(seen.map(|seen| self.root.entry(&seen, place.fs)))
+        Ok(seen.map(|seen| self.root.entry(&seen, place.fs, place.traits)))
     }
 
     fn open(&self, path: &RelPath, stamp: &LocalStamp) -> Result<Box<dyn Source>, DiskError> {
@@ -253,6 +283,13 @@ impl Disk for LocalDisk {
 
     fn discard(&self, ready: &Ready) {
         self.drop_download(ready);
+    }
+
+    fn forget_unwanted(&self, is_wanted: &dyn Fn(&DownloadKey) -> bool) {
+        let keep = |key: &DownloadKey| is_wanted(key);
+        if let Err(error) = self.forget_downloads(&keep) {
+            log::debug!("unfinished downloads cannot be forgotten: {error}");
+        }
     }
 
     fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {

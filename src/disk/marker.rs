@@ -40,7 +40,10 @@ impl LocalDisk {
                 self.root.directory.display()
             ))
         };
-        let system = |errno: Errno| wrong(std::io::Error::from(errno).to_string());
+        let system = |errno: Errno| match errno {
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM => disk_error("read", &own(&RelPath::root()), errno),
+            errno => wrong(std::io::Error::from(errno).to_string()),
+        };
         let area = match open_folder(&self.root.handle, AREA) {
             Err(Errno::NOENT) => return Ok(None),
             other => other.map_err(system)?,
@@ -82,11 +85,15 @@ impl LocalDisk {
     /// [`crate::engine::ports::Disk::check_root`].
     pub(super) fn root_is_right(&self) -> Result<(), DiskError> {
         let directory = self.root.directory.display();
-        let gone = |errno: Errno| {
-            DiskError::WrongRoot(format!(
+        let gone = |errno: Errno| match errno {
+            // That this machine, or this program, is out of something says nothing of the folder.
+            Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::INTR | Errno::AGAIN => {
+                disk_error("look at", &RelPath::root(), errno)
+            }
+            _ => DiskError::WrongRoot(format!(
                 "the directory {directory} is gone: {} (is its volume mounted?)",
                 std::io::Error::from(errno)
-            ))
+            )),
         };
         let held = rustix::fs::fstat(&self.root.handle).map_err(gone)?;
         let found = stat(&self.root.directory).map_err(gone)?;

@@ -69,7 +69,8 @@ pub(super) type At<'a> = (&'a OwnedFd, &'a str);
 
 /// Whether the file system, or the kernel, does not know the flag that it was asked for.
 fn lacks_flag(errno: Errno) -> bool {
-    matches!(errno, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP)
+    // A filter of system calls that does not know the call answers that it is not permitted.
+    matches!(errno, Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM)
 }
 
 /// Moves to a free name without the kernel's flag for that: a file by a second link, anything else, or where links
@@ -166,12 +167,12 @@ impl LocalDisk {
         }
         self.step();
         let moved = self.seen_at(&target, to)?;
-        if !moved.is_still(stamp) {
+        if !source.is_after_move(&moved, stamp) {
             // Somebody put another item there between the look and the move: it goes back where it was.
             let _ = self.move_free(there, here);
             return Err(DiskError::Changed { path: from.clone() });
         }
-        Ok(self.root.entry(&moved, target.fs))
+        Ok(self.root.entry(&moved, target.fs, target.traits))
     }
 
     /// Whether the file system takes the new name for the old one, as for a change of case alone.

@@ -86,6 +86,7 @@ impl LocalDisk {
         self.step();
         // A record without its file is cleared at the next start too.
         let _ = remove_small(&part.area.tmp, &record_name(&part.name));
+        self.space.is_done_with(&part.name);
         self.placed(&part.file, &before, &place, ready).map_err(fail)
     }
 
@@ -93,9 +94,9 @@ impl LocalDisk {
     /// quicker than this look, the old stamp stays, and the next scan sees the difference.
     fn placed(&self, file: &File, before: &Seen, place: &Place, ready: &Ready) -> Result<LocalEntry, Errno> {
         let after = see_open(file)?;
-        let untouched = after.is_still(&before.stamp(self.root.fs, place.fs));
+        let untouched = after.is_still(&before.stamp(self.root.fs, place.fs, place.traits));
         let seen = if untouched { after } else { *before };
-        let mut entry = self.root.entry(&seen, place.fs);
+        let mut entry = self.root.entry(&seen, place.fs, place.traits);
         entry.signature = Some(ready.signature);
         Ok(entry)
     }
@@ -149,8 +150,9 @@ impl LocalDisk {
         self.step();
         let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
         let _ = remove_small(&part.area.tmp, &record_name(&part.name));
+        self.space.is_done_with(&part.name);
         let entry = self.placed(&part.file, &before, place, ready).map_err(fail)?;
-        let displaced = if displaced.kind == LocalKind::File && displaced.is_still(stamp) {
+        let displaced = if displaced.kind == LocalKind::File && place.is_after_move(&displaced, stamp) {
             Displaced::AsPlanned
         } else {
             Displaced::Changed { slot: slot.text }
@@ -194,7 +196,7 @@ impl LocalDisk {
         (at, stamp): (&RelPath, &LocalStamp),
         swap: &mut Swap,
     ) -> Result<Option<Slot>, DiskError> {
-        if self.options.force_no_renameat2 {
+        if self.options.force_no_renameat2 || !place.traits.exchange || !place.traits.knows_files() {
             return Ok(None);
         }
         let fail = |errno| self.fail("replace", at, errno);

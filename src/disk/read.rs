@@ -2,21 +2,41 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::atomic::Ordering;
 
 use filetime::FileTime;
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, unlinkat};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use crate::engine::ports::{DiskError, FolderReading, Source};
-use crate::model::{DiskTime, LocalEntry, LocalStamp, RelPath, Signature};
+use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
 use super::errors::naming_error;
+use super::fs_traits::FsTraits;
 use super::moves::unique;
-use super::root::{FsId, Place, now, see_if_there, see_open};
+use super::root::{FsId, Place, Seen, now, open_folder, see_if_there, see_open};
 use super::{AREA, Hasher, LocalDisk};
 
 /// Longer than anything that was written waits for being written back.
 const LATELY_SECONDS: i64 = 3600;
+
+/// Folders that file systems, storage boxes and other systems keep at the root of a volume.
+const OF_THE_VOLUME: [&str; 12] = [
+    "lost+found",
+    ".Trashes",
+    ".fseventsd",
+    ".Spotlight-V100",
+    ".DocumentRevisions-V100",
+    "System Volume Information",
+    "$RECYCLE.BIN",
+    "@eaDir",
+    "#recycle",
+    "#snapshot",
+    ".snapshots",
+    ".zfs",
+];
 
 impl LocalDisk {
     pub(super) fn list(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
@@ -26,6 +46,7 @@ impl LocalDisk {
         let fail = |errno| self.fail("read", folder, errno);
         let handle = self.root.folder(folder).map_err(fail)?;
         let fs = see_open(&handle).map_err(fail)?.fs;
+        let traits = self.root.traits_of(fs, &handle);
         let mut reading = FolderReading::default();
         for entry in Dir::read_from(&handle).map_err(fail)? {
             let entry = entry.map_err(fail)?;
@@ -39,12 +60,30 @@ impl LocalDisk {
             };
             // One that went away since it was listed is not there.
             if let Some(seen) = see_if_there(&handle, name).map_err(fail)? {
-                reading.entries.push((text.into(), self.root.entry(&seen, fs)));
+                let mut entry = self.root.entry(&seen, fs, traits);
+                if seen.kind == LocalKind::Folder && self.is_of_the_volume(&handle, text, &seen) {
+                    (entry.kind, entry.state) = (LocalKind::Special, FolderState::Incomplete);
+                }
+                reading.entries.push((text.into(), entry));
             }
         }
         reading.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         reading.unnameable.sort_unstable();
         Ok(reading)
+    }
+
+    /// Whether a folder is the file system's, or the machine's, own: `lost+found` and the like, another user's and closed
+    /// to us. Told once, since nobody has to do anything about it.
+    fn is_of_the_volume(&self, folder: &OwnedFd, name: &str, seen: &Seen) -> bool {
+        let is_one = OF_THE_VOLUME.contains(&name) || name.starts_with(".Trash-");
+        if !is_one || seen.uid == geteuid().as_raw() {
+            return false;
+        }
+        let closed = matches!(open_folder(folder, name), Err(Errno::ACCESS | Errno::PERM));
+        if closed && !self.left_alone.swap(true, Ordering::Relaxed) {
+            log::debug!("{name} belongs to the volume and is closed to this program: it is left alone");
+        }
+        closed
     }
 
     /// Whether names that differ only in case are one name here. Tried out in our own folder once it is there;
@@ -79,6 +118,7 @@ impl LocalDisk {
             path: path.clone(),
             root: self.root.fs,
             parent: place.fs,
+            traits: place.traits,
             hasher: Hasher::default(),
             read: 0,
             ended: false,
@@ -137,6 +177,7 @@ struct LocalSource {
     path: RelPath,
     root: FsId,
     parent: FsId,
+    traits: FsTraits,
     hasher: Hasher,
     read: u64,
     ended: bool,
@@ -159,7 +200,7 @@ impl Source for LocalSource {
         let ended = self.ended || self.file.read(&mut [0]).map_err(fail)? == 0;
         let seen = see_open(&self.file).map_err(|errno| fail(errno.into()))?;
         let mtime = FileTime::from_last_modification_time(&self.file.metadata().map_err(fail)?);
-        let same = seen.stamp(self.root, self.parent) == self.stamp
+        let same = seen.stamp(self.root, self.parent, self.traits) == self.stamp
             && DiskTime::new(mtime.unix_seconds(), mtime.nanoseconds()) == self.stamp.mtime;
         if ended && self.read == self.stamp.size && same {
             Ok(self.hasher.finish())

@@ -12,6 +12,7 @@ use super::LocalDisk;
 use super::across::NEAR;
 use super::area::{Area, own, remove_small};
 use super::download::{Record, Swap, is_download_name, part_name, record_name};
+use super::fs_traits::FsTraits;
 use super::moves::{PARKED, STEP, Step};
 use super::root::{see_if_there, see_open};
 use super::trust::{Ours, Reading};
@@ -164,7 +165,11 @@ impl LocalDisk {
         // Where the file system takes both for one name there is nothing to take off.
         let one_name = see_open(&old.folder)?.is(&see_open(&new.folder)?)
             && name::key(&old.name, true) == name::key(&new.name, true);
-        if one_name || one.kind != LocalKind::File || one.links < 2 || !one.is(&other) {
+        if one_name
+            || one.kind != LocalKind::File
+            || one.links < 2
+            || !(one.is(&other) || !old.traits.files && one.looks_like(&other))
+        {
             return Ok(false);
         }
         rustix::fs::unlinkat(&old.folder, &*old.name, rustix::fs::AtFlags::empty())?;
@@ -272,8 +277,10 @@ impl LocalDisk {
                 Err(errno) => return Err(fail(errno)),
             }
         }
-        let stamp = seen.stamp(self.root.fs, seen.fs);
-        if (stamp.identity.inode, stamp.size, stamp.mtime.0) != swap.old {
+        let stamp = seen.stamp(self.root.fs, seen.fs, FsTraits::default());
+        // Where inode numbers say nothing none was noted.
+        let inode = if swap.old.0 == 0 { 0 } else { stamp.identity.inode };
+        if (inode, stamp.size, stamp.mtime.0) != swap.old {
             recovered.strays.push(Stray { slot: slot.text, path: target });
         }
         Ok(())

@@ -2,17 +2,20 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{
-    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Statx, StatxAttributes, StatxFlags, StatxTimestamp,
-    openat, openat2, statx,
+    AtFlags, CWD, FileType, Mode, OFlags, ResolveFlags, Stat, Statx, StatxAttributes, StatxFlags,
+    StatxTimestamp, fstat, openat, openat2, statat, statx,
 };
 use rustix::io::Errno;
 use rustix::path::Arg;
 
 use crate::model::name::cut;
 use crate::model::{DiskTime, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, RelPath};
+
+use super::fs_traits::FsTraits;
 
 /// Paths longer than this take several calls: one takes at most 4096 bytes.
 const LONGEST_CALL: usize = 3000;
@@ -42,18 +45,45 @@ pub(super) struct Seen {
     mount_root: bool,
 }
 
+fn kind_of(mode: u32) -> LocalKind {
+    match FileType::from_raw_mode(mode) {
+        FileType::RegularFile => LocalKind::File,
+        FileType::Directory => LocalKind::Folder,
+        _ => LocalKind::Special,
+    }
+}
+
 fn time(time: StatxTimestamp) -> DiskTime {
     DiskTime::new(time.tv_sec, time.tv_nsec)
 }
 
 impl Seen {
+    /// What the call tells that kernels have had from the beginning: neither birth times nor mounts.
+    fn of_stat(raw: &Stat) -> Self {
+        // Signs and widths of these members differ from one platform to the next.
+        #[allow(clippy::unnecessary_cast, clippy::cast_possible_wrap, clippy::cast_sign_loss)]
+        #[allow(clippy::cast_possible_truncation)]
+        let time = |seconds: i64, nanoseconds: u64| DiskTime::new(seconds, nanoseconds as u32);
+        let kind = kind_of(raw.st_mode);
+        #[allow(clippy::unnecessary_cast, clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        Self {
+            kind,
+            fs: FsId { device: (rustix::fs::major(raw.st_dev), rustix::fs::minor(raw.st_dev)), mount: None },
+            mode: raw.st_mode & 0o7777,
+            uid: raw.st_uid,
+            gid: raw.st_gid,
+            links: raw.st_nlink as u32,
+            size: if kind == LocalKind::Folder { 0 } else { raw.st_size as u64 },
+            mtime: time(raw.st_mtime as i64, raw.st_mtime_nsec as u64),
+            ctime: time(raw.st_ctime as i64, raw.st_ctime_nsec as u64),
+            identity: Identity { inode: raw.st_ino as u64, birth: None },
+            mount_root: false,
+        }
+    }
+
     fn new(raw: &Statx) -> Self {
         let has = |flag: StatxFlags| raw.stx_mask & flag.bits() != 0;
-        let kind = match FileType::from_raw_mode(u32::from(raw.stx_mode)) {
-            FileType::RegularFile => LocalKind::File,
-            FileType::Directory => LocalKind::Folder,
-            _ => LocalKind::Special,
-        };
+        let kind = kind_of(u32::from(raw.stx_mode));
         Self {
             kind,
             fs: FsId {
@@ -90,16 +120,31 @@ impl Seen {
         self.fs.device == other.fs.device && self.identity == other.identity
     }
 
+    /// Whether both could be one file under two names, whatever their inode numbers are.
+    pub fn looks_like(&self, other: &Self) -> bool {
+        (self.kind, self.size, self.mtime, self.links) == (other.kind, other.size, other.mtime, other.links)
+    }
+
     /// Its fingerprint, as an item of a folder on `parent`.
     ///
     /// A file is where its folder is, unless it is a mount point itself: on overlays the device number of a
     /// file says nothing of where it can be renamed to.
-    pub fn stamp(&self, root: FsId, parent: FsId) -> LocalStamp {
+    ///
+    /// Where its inode number says nothing, by `traits`, it has no identity.
+    pub fn stamp(&self, root: FsId, parent: FsId, traits: FsTraits) -> LocalStamp {
+        let is_known = match self.kind {
+            LocalKind::Folder => traits.knows_folders(),
+            _ => traits.knows_files(),
+        };
         LocalStamp {
             size: self.size,
             mtime: self.mtime,
             ctime: self.ctime,
-            identity: self.identity,
+            identity: match (is_known, traits.copies_up) {
+                (true, false) => self.identity,
+                (true, true) => Identity { birth: None, ..self.identity },
+                (false, _) => Identity::default(),
+            },
             on_root_fs: match self.kind {
                 LocalKind::Folder => self.fs == root,
                 _ => parent == root && !self.mount_root,
@@ -108,14 +153,25 @@ impl Seen {
     }
 
     /// Whether it is still what `planned` describes, but for the inode's own time, which each rename sets: kind
-    /// and identity, for a file size and modification time too.
+    /// and, where it has one, identity, for a file size and modification time too.
     pub fn is_still(&self, planned: &LocalStamp) -> bool {
-        self.identity == planned.identity
-            && match self.kind {
-                LocalKind::Folder => true,
-                LocalKind::File => self.size == planned.size && self.mtime == planned.mtime,
-                LocalKind::Special => false,
-            }
+        self.is_identical(planned) && self.is_like(planned)
+    }
+
+    /// Whether it has the identity of `planned`, as far as that has one.
+    pub fn is_identical(&self, planned: &LocalStamp) -> bool {
+        let Identity { inode, birth } = planned.identity;
+        let is_same = self.identity.inode == inode && (birth.is_none() || birth == self.identity.birth);
+        is_same || planned.identity == Identity::default()
+    }
+
+    /// Whether it could be what `planned` describes, whatever its inode number is: for a file size and modification time.
+    pub fn is_like(&self, planned: &LocalStamp) -> bool {
+        match self.kind {
+            LocalKind::Folder => true,
+            LocalKind::File => self.size == planned.size && self.mtime == planned.mtime,
+            LocalKind::Special => false,
+        }
     }
 
     /// Whether it is a file and exactly what `planned` describes.
@@ -126,9 +182,30 @@ impl Seen {
 
 const MASK: StatxFlags = StatxFlags::BASIC_STATS.union(StatxFlags::BTIME).union(StatxFlags::MNT_ID);
 
+/// Set once the kernel turned out to lack `statx` (it came with Linux 4.11), or a filter of system calls to refuse it.
+static WITHOUT_STATX: AtomicBool = AtomicBool::new(false);
+
+/// Looks by `statx`, else by the call that has always been there.
+fn see_by(
+    statx: impl FnOnce() -> Result<Statx, Errno>,
+    stat: impl FnOnce() -> Result<Stat, Errno>,
+) -> Result<Seen, Errno> {
+    if !WITHOUT_STATX.load(Ordering::Relaxed) {
+        match statx() {
+            Err(Errno::NOSYS | Errno::PERM) => {}
+            other => return other.map(|raw| Seen::new(&raw)),
+        }
+    }
+    let seen = stat().map(|raw| Seen::of_stat(&raw))?;
+    WITHOUT_STATX.store(true, Ordering::Relaxed);
+    Ok(seen)
+}
+
 /// Looks at `name` in an open folder; never follows a link.
 pub(super) fn see(folder: impl AsFd, name: impl Arg) -> Result<Seen, Errno> {
-    statx(folder, name, AtFlags::SYMLINK_NOFOLLOW | AtFlags::NO_AUTOMOUNT, MASK).map(|raw| Seen::new(&raw))
+    const FLAGS: AtFlags = AtFlags::SYMLINK_NOFOLLOW.union(AtFlags::NO_AUTOMOUNT);
+    let name = name.as_cow_c_str()?;
+    see_by(|| statx(&folder, &*name, FLAGS, MASK), || statat(&folder, &*name, FLAGS))
 }
 
 /// As [`see`]; `None` when nothing has that name.
@@ -142,7 +219,7 @@ pub(super) fn see_if_there(folder: impl AsFd, name: impl Arg) -> Result<Option<S
 
 /// Looks at an open item.
 pub(super) fn see_open(handle: impl AsFd) -> Result<Seen, Errno> {
-    statx(handle, "", AtFlags::EMPTY_PATH, MASK).map(|raw| Seen::new(&raw))
+    see_by(|| statx(&handle, c"", AtFlags::EMPTY_PATH, MASK), || fstat(&handle))
 }
 
 /// Opens a folder in an open folder; a symbolic link is none.
@@ -154,10 +231,21 @@ pub(super) fn open_folder(folder: impl AsFd, name: impl Arg) -> Result<OwnedFd, 
 pub(super) struct Place {
     pub folder: OwnedFd,
     pub fs: FsId,
+    pub traits: FsTraits,
     pub name: Box<str>,
 }
 
 impl Place {
+    /// Whether what was just moved out of here is what `planned` describes. On file systems that number items anew with
+    /// each move only size and times can tell.
+    pub fn is_after_move(&self, moved: &Seen, planned: &LocalStamp) -> bool {
+        let keeps = match moved.kind {
+            LocalKind::Folder => self.traits.folders,
+            _ => self.traits.files,
+        };
+        moved.is_still(planned) || (!keeps || self.traits.copies_up) && moved.is_like(planned)
+    }
+
     /// Looks at the item.
     pub fn see(&self) -> Result<Option<Seen>, Errno> {
         see_if_there(&self.folder, &*self.name)
@@ -171,6 +259,8 @@ pub(super) struct Root {
     pub fs: FsId,
     /// Whether the kernel's own resolution cannot be used, and each part is opened by itself.
     walks: AtomicBool,
+    /// What holds on the file systems that were met so far. Held for a look or an insertion only.
+    traits: RwLock<Vec<(FsId, FsTraits)>>,
 }
 
 impl Root {
@@ -179,7 +269,37 @@ impl Root {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let handle = openat(CWD, directory, flags, Mode::empty())?;
         let fs = see_open(&handle)?.fs;
-        Ok(Self { handle, directory: directory.to_owned(), fs, walks: AtomicBool::new(walks) })
+        Ok(Self {
+            handle,
+            directory: directory.to_owned(),
+            fs,
+            walks: AtomicBool::new(walks),
+            traits: RwLock::default(),
+        })
+    }
+
+    /// What holds on that file system, of which `handle` is an open folder: as was found out, else as its kind suggests.
+    pub fn traits_of(&self, fs: FsId, handle: impl AsFd) -> FsTraits {
+        if let Some(known) = self.known_traits(fs) {
+            return known;
+        }
+        let traits = FsTraits::of_kind(handle);
+        self.learn_traits(fs, traits);
+        traits
+    }
+
+    fn known_traits(&self, fs: FsId) -> Option<FsTraits> {
+        let known = self.traits.read().unwrap_or_else(PoisonError::into_inner);
+        known.iter().find(|(known, _)| *known == fs).map(|(_, traits)| *traits)
+    }
+
+    /// What was found out of that file system.
+    pub fn learn_traits(&self, fs: FsId, traits: FsTraits) {
+        let mut known = self.traits.write().unwrap_or_else(PoisonError::into_inner);
+        match known.iter_mut().find(|(known, _)| *known == fs) {
+            Some((_, known)) => *known = traits,
+            None => known.push((fs, traits)),
+        }
     }
 
     /// Opens a folder of the drive; a part that is a symbolic link, or no folder, is an error.
@@ -234,12 +354,13 @@ impl Root {
         };
         let folder = self.folder(&parent)?;
         let fs = see_open(&folder)?.fs;
-        Ok(Place { folder, fs, name: name.into() })
+        let traits = self.traits_of(fs, &folder);
+        Ok(Place { folder, fs, traits, name: name.into() })
     }
 
-    /// What the engine learns of an item of a folder on `parent`.
-    pub fn entry(&self, seen: &Seen, parent: FsId) -> LocalEntry {
-        let stamp = seen.stamp(self.fs, parent);
+    /// What the engine learns of an item of a folder on `parent`, where `traits` hold.
+    pub fn entry(&self, seen: &Seen, parent: FsId, traits: FsTraits) -> LocalEntry {
+        let stamp = seen.stamp(self.fs, parent, traits);
         LocalEntry {
             kind: seen.kind,
             stamp,

@@ -128,7 +128,7 @@ impl LocalDisk {
         })?;
         self.step();
         let gone = see(&slot.folder, &*slot.name).map_err(|errno| self.fail("look at", path, errno))?;
-        if gone.kind == LocalKind::File && gone.is_still(stamp) {
+        if gone.kind == LocalKind::File && place.is_after_move(&gone, stamp) {
             return Ok(());
         }
         // Somebody wrote it between the look and the move; where its name is taken by now, the trash keeps it.

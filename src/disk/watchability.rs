@@ -56,6 +56,27 @@ pub(super) fn usually_folds(folder: impl AsFd) -> bool {
     fstatfs(folder).is_ok_and(|found| FOLDING.contains(&magic(found.f_type)))
 }
 
+/// What the kind of a file system promises of its inode numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Numbering {
+    /// They are stored with the items.
+    Lasting,
+    /// They are made up while the item is looked at, and may be other ones at any later time.
+    MadeUp,
+    /// They are those of the layer that holds an item, which its first change copies to another one.
+    CopiedUp,
+}
+
+/// FUSE programs number items as they like, and FAT and exFAT have no inodes to number.
+pub(super) fn numbering(folder: impl AsFd) -> Numbering {
+    const MADE_UP: [u32; 3] = [0x6573_5546, 0x4d44, 0x2011_bab0];
+    match fstatfs(folder) {
+        Ok(found) if MADE_UP.contains(&magic(found.f_type)) => Numbering::MadeUp,
+        Ok(found) if magic(found.f_type) == 0x794c_7630 => Numbering::CopiedUp,
+        _ => Numbering::Lasting,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

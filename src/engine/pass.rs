@@ -5,18 +5,21 @@
 
 mod evidence;
 mod here;
+mod report;
 mod settle;
 mod time;
 mod walk;
 
 pub use here::HereReport;
+pub use report::Report;
 pub use walk::Walk;
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::conflict::conflict_name;
-use super::execute::{End, Event, ExecuteOptions, Outcome, Packages, Ports, execute};
+use super::execute::{End, Event, ExecuteOptions, Packages, Ports, execute};
 use super::guard::{self, GuardLimits};
 use super::learn::OwnWrites;
 use super::observe::doubted::Doubted;
@@ -37,6 +40,9 @@ const RECENT_SECONDS: i64 = 3600;
 
 /// So long, in seconds, a temporary name on iCloud is left alone (`docs/sync.md` §6).
 const LENT_SECONDS: i64 = 300;
+
+/// How long what fails is tried again, while nothing succeeds (`docs/sync.md` §6, Retries).
+pub const RETRY_BUDGET: Duration = Duration::from_secs(60);
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]
@@ -97,6 +103,8 @@ pub struct PassOptions<'a> {
     pub conflict_mark: &'a str,
     /// Set-aside items are tried before their time.
     pub ignore_next_try: bool,
+    /// How long what fails is tried again while nothing succeeds.
+    pub retry_budget: Duration,
     /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
     /// nothing counts as deleted here, and nobody is asked about it (`docs/sync.md` §7).
     pub is_settled_here: &'a dyn Fn() -> bool,
@@ -123,6 +131,7 @@ impl<'a> PassOptions<'a> {
         Self {
             conflict_mark,
             ignore_next_try: false,
+            retry_budget: RETRY_BUDGET,
             is_settled_here: &|| true,
             should_yield: &|| false,
             on_phase: &|_| {},
@@ -182,37 +191,6 @@ pub struct Planned {
     pub guard: GuardState,
     /// Whether deletions were left out, since something changes here right now.
     pub left_out: bool,
-}
-
-/// What came of a pass.
-#[derive(Clone, Debug, Default)]
-pub struct Report {
-    /// Operations that were planned.
-    pub planned: usize,
-    /// Whether nothing had to be done on either side.
-    pub quiet: bool,
-    /// Whether something could not be planned for want of knowledge, or has to be planned again.
-    pub pending: bool,
-    /// What came of it.
-    pub outcome: Outcome,
-    /// Items that are left alone, and why.
-    pub notes: Vec<Note>,
-    /// How many deletions wait for a person.
-    pub held: usize,
-    /// Whether iCloud was walked through and every folder added up.
-    pub complete: bool,
-}
-
-impl Report {
-    /// Whether nothing was done, and nothing is left to do.
-    pub fn rests(&self) -> bool {
-        self.quiet && !self.pending && self.outcome.waiting == 0
-    }
-
-    /// Items that are left alone for a fault, not by rule.
-    pub fn set_aside(&self) -> impl Iterator<Item = &Note> {
-        self.notes.iter().filter(|note| matches!(note.kind, NoteKind::SetAside(_)))
-    }
 }
 
 /// The sole owner of the three trees and the store.
@@ -462,6 +440,7 @@ impl Engine {
             packages: settings.packages,
             max_file_size: settings.max_file_size,
             ignore_next_try: options.ignore_next_try,
+            retry_budget: options.retry_budget,
             should_yield: options.should_yield,
             ..ExecuteOptions::new(&conflict, &junk)
         };
@@ -475,6 +454,7 @@ impl Engine {
         let forgotten = own.forgotten();
         self.learn(&forgotten);
         self.skipped.learn(&outcome.skipped);
+        self.forget_unwanted(ports.disk);
         self.look_again(ports, settings, &plan);
         if let Some(end) = outcome.ended.take() {
             return Err(end.into());
@@ -488,6 +468,7 @@ impl Engine {
             complete: self.remote.as_ref().is_some_and(|view| view.complete),
             notes: plan.notes,
             outcome,
+            settles_after: self.settles_after(self.state.seconds(ports.clock.reading())),
         })
     }
 }

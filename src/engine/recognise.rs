@@ -115,7 +115,8 @@ impl Finder<'_> {
                 }
                 let entry = self.base.get(item);
                 let Some(node) = self.local.child(at, &entry.local_name) else { continue };
-                if self.of_local[node].is_none() && self.is_same_item(item, node) {
+                let is_same = self.is_same_item(item, node) || self.is_nameless(item, node);
+                if self.of_local[node].is_none() && is_same {
                     self.claim(item, node);
                     if entry.folder {
                         folders.push((item, node));
@@ -217,6 +218,9 @@ impl Finder<'_> {
         if !is_kind(entry, found) || entry.stamp.identity.inode != found.stamp.identity.inode {
             return false;
         }
+        if entry.stamp.identity == Identity::default() {
+            return self.is_alike(item, node);
+        }
         match (entry.stamp.identity, found.stamp.identity) {
             (Identity { birth: Some(then), .. }, Identity { birth: Some(now), .. }) => then == now,
             _ if entry.folder => self.base.children(item).iter().any(|&child| {
@@ -227,6 +231,43 @@ impl Finder<'_> {
             }),
             _ => (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime),
         }
+    }
+
+    /// Whether neither has an identity, and both are of one kind: then the place decides, as long as it is held.
+    fn is_nameless(&self, item: Node, node: Node) -> bool {
+        let (entry, found) = (self.base.get(item), self.local.get(node));
+        let (then, now) = (entry.stamp.identity, found.stamp.identity);
+        then == Identity::default() && now == then && is_kind(entry, found)
+    }
+
+    /// Whether it was found elsewhere than at its place.
+    fn is_elsewhere(&self, item: Node, node: Node) -> bool {
+        let at = self.base.parent(item).and_then(|folder| self.at[folder]);
+        at != self.local.parent(node) || self.local.name(node) != &*self.base.get(item).local_name
+    }
+
+    /// The same where neither has an identity: a file by size, time and content, a folder by what it holds.
+    fn is_alike(&self, item: Node, node: Node) -> bool {
+        let (entry, found) = (self.base.get(item), self.local.get(node));
+        let equal_stamps = |entry: &BaseEntry, found: &LocalEntry| {
+            (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime)
+        };
+        if !entry.folder {
+            // Once it was read its content decides.
+            let differs = entry.signature.is_some()
+                && found.signature.is_some_and(|found| entry.signature != Some(found));
+            return equal_stamps(entry, found) && !differs;
+        }
+        let children = self.base.children(item);
+        let alike = children.iter().filter(|child| {
+            let known = self.base.get(**child);
+            self.local.child(node, &known.local_name).is_some_and(|there| {
+                let there = self.local.get(there);
+                is_kind(known, there) && (known.folder || equal_stamps(known, there))
+            })
+        });
+        // One file of a common name proves nothing.
+        !children.is_empty() && alike.count() * 2 >= children.len()
     }
 
     fn finish(mut self) -> Recognition {
@@ -249,7 +290,17 @@ impl Finder<'_> {
             {
                 LocalFate::Unknown
             } else if let Some(node) = self.at[item] {
-                let content = if entry.folder { Content::Same } else { content(entry, self.local.get(node)) };
+                let found = self.local.get(node);
+                // Without an identity only its content tells that it is what was moved.
+                let is_blind = entry.stamp.identity == Identity::default()
+                    && self.is_elsewhere(item, node)
+                    && entry.signature.is_some()
+                    && found.signature.is_none();
+                let content = match entry.folder {
+                    true => Content::Same,
+                    false if is_blind => Content::Unread,
+                    false => content(entry, found),
+                };
                 if content == Content::Unread {
                     unsigned.push(node);
                 }

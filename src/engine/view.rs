@@ -1,6 +1,6 @@
 //! What a look at each side brings to the planner.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{ItemId, LocalTree, RelPath, RemoteTree};
 
@@ -16,6 +16,8 @@ pub struct RemoteView {
     pub unusable: Vec<(RelPath, String, String)>,
     /// Whether every folder in scope was read and added up.
     pub complete: bool,
+    /// Files that are shown without content, where the base has some, and that a second look has not confirmed yet.
+    pub hollow: HashSet<ItemId>,
 }
 
 /// What became of an item of the base that is not in the tree (`docs/sync.md` P2).

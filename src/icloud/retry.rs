@@ -7,6 +7,10 @@ use crate::engine::ports::{Clock, RemoteError, Stopped};
 
 /// All the waiting that one call may do, unless its caller has less patience.
 pub(super) const BUDGET: Duration = Duration::from_secs(60);
+/// The first wait after an answer that says "busy".
+const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// All the waiting of one exchange with a content host, or after refusals without a reason.
+const SHORT: Duration = Duration::from_secs(10);
 /// The longest single wait.
 const LONGEST: Duration = Duration::from_secs(30);
 /// More attempts than this never helped anybody, however short the waits.
@@ -65,6 +69,53 @@ impl Backoff {
         self.waited = waited;
         clock.pause(wait)?;
         Ok(true)
+    }
+}
+
+/// What all calls together may wait: while none succeeds, each has what the others have left of it.
+pub(super) struct Budget {
+    whole: Duration,
+    /// Since when calls have to wait and none succeeds.
+    since: Mutex<Option<Duration>>,
+}
+
+impl Budget {
+    /// A budget of that length.
+    pub fn new(whole: Duration) -> Self {
+        Self { whole, since: Mutex::new(None) }
+    }
+
+    /// The waits of one call: what is left.
+    pub fn backoff(&self, clock: &dyn Clock) -> Backoff {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        let spent = since.map_or(Duration::ZERO, |since| clock.uptime().saturating_sub(since));
+        Backoff::new(FIRST_WAIT, self.whole.saturating_sub(spent))
+    }
+
+    /// Waits that nobody shares, and short ones therefore: the engine tries again itself, and others go on meanwhile.
+    pub fn short(&self) -> Backoff {
+        Backoff::new(FIRST_WAIT, self.whole.min(SHORT))
+    }
+
+    /// Waits as [`Backoff::wait`], and remembers that calls have to.
+    ///
+    /// # Errors
+    ///
+    /// [`RemoteError::Stopped`] when the program ends meanwhile.
+    pub fn wait(
+        &self,
+        backoff: &mut Backoff,
+        clock: &dyn Clock,
+        asked: Option<Duration>,
+    ) -> Result<bool, RemoteError> {
+        let now = clock.uptime();
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
+        backoff.wait(clock, asked)
+    }
+
+    /// A call succeeded, or the service was left alone for a while.
+    pub fn renew(&self) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 

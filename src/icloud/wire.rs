@@ -127,7 +127,8 @@ impl Item {
 
     /// Name and extension joined, whatever the item is: the service splits folders' names too (§7.4).
     pub fn full_name(&self) -> String {
-        let name = self.name.as_deref().unwrap_or("");
+        // An extension alone names nothing.
+        let Some(name) = self.name.as_deref() else { return String::new() };
         match self.extension.as_deref() {
             Some(extension) if !extension.is_empty() => format!("{name}.{extension}"),
             _ => name.to_owned(),
@@ -157,6 +158,10 @@ impl Item {
     pub fn to_remote(&self) -> Option<RemoteItem> {
         let entry = self.entry()?;
         let is_root = entry.name.is_empty() && entry.is_folder();
+        let is_top = entry.id == ItemId::drive_root() || entry.id.doc() == "documents";
+        if self.name.is_none() && !is_top {
+            return None;
+        }
         (is_root || check_name(&entry.name).is_ok()).then(|| RemoteItem { entry, parent: self.parent() })
     }
 
@@ -169,13 +174,19 @@ impl Item {
         };
         let announced = self.number_of_items;
         let mut adds_up = self.refusal().is_none() && self.items.is_some();
-        let Children { mut items, without_id, count } = self.items.unwrap_or_default();
+        let Children { mut items, without_id, nameless, count } = self.items.unwrap_or_default();
         adds_up &= announced == Some(count);
         let mut unusable = Vec::new();
         {
             let mut seen = std::collections::HashSet::with_capacity(items.len());
             // One item twice means that another one is missing from the count.
             adds_up &= items.iter().all(|item| seen.insert(&item.entry.id));
+        }
+        // Without a name nobody knows what an item is: it is looked up by its id, and what is missing here proves nothing.
+        let has_nameless = nameless && !brief;
+        adds_up &= !has_nameless || *parent == RemoteParent::Trash;
+        if has_nameless {
+            items.retain(|item| !item.entry.name.is_empty());
         }
         items.retain_mut(|item| {
             item.parent = parent.clone();
@@ -201,6 +212,8 @@ struct Children {
     items: Vec<RemoteItem>,
     /// The names of those that have no id.
     without_id: Vec<String>,
+    /// Whether one of them has no name.
+    nameless: bool,
     /// How many there are.
     count: u64,
 }
@@ -223,6 +236,7 @@ impl Children {
         let left = COST_LEFT.get();
         COST_LEFT.set(left.saturating_sub(cost));
         self.count += 1;
+        self.nameless |= child.name.is_none();
         match entry {
             Some(entry) => self.items.push(RemoteItem { entry, parent: RemoteParent::Untold }),
             None => self.without_id.push(child.full_name()),

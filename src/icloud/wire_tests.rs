@@ -216,3 +216,18 @@ fn what_is_no_listing_is_none_and_a_broken_stream_is_an_error() {
     let error = read_entries((&b"[{\"items\":["[..]).chain(Broken)).unwrap_err();
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
+
+#[test]
+fn a_child_without_a_name_is_unknown_and_never_named_by_its_extension() {
+    let items = json!([
+        {"drivewsid": "FILE::z::A", "extension": "txt", "type": "FILE", "etag": "1::1", "size": 3},
+        {"drivewsid": "FILE::z::B", "name": null, "extension": "md", "type": "FILE", "etag": "1::1", "size": 3},
+        {"drivewsid": "FILE::z::C", "name": "", "extension": "bashrc", "type": "FILE", "etag": "1::1", "size": 3},
+    ]);
+    let shown = listing(json!({"numberOfItems": 3, "items": items.clone()}));
+    let names: Vec<_> = shown.items.iter().map(|item| &*item.entry.name).collect();
+    assert_eq!(names, [".bashrc"]);
+    assert!(shown.unusable.is_empty());
+    assert_eq!(shown.folder.state, FolderState::Incomplete, "what is missing proves nothing");
+    assert!(item(items[0].clone()).to_remote().is_none() && item(items[2].clone()).to_remote().is_some());
+}

@@ -67,7 +67,8 @@ pub struct LocalEntry {
     pub racy: bool,
     /// Signature of the content that `stamp` belongs to, once it was read.
     pub signature: Option<Signature>,
-    /// Folders: how far the children are known. Files: meaningless, `Unread`.
+    /// Folders: how far the children are known. Files: meaningless, `Unread`. Of what is neither, `Incomplete` says that it
+    /// is a folder of the volume itself (`lost+found`), of which nobody needs to be told.
     pub state: FolderState,
     /// Folders: whether it holds something that the tree cannot show (a name that is not UTF-8).
     pub holds_unnameable: bool,

@@ -303,6 +303,10 @@ pub struct StatusDocument {
     pub remote_root: String,
     /// How local changes are noticed: `events`, `poll: …` with the reason, or `off`, perhaps with how long.
     pub watch: String,
+    /// What is out of the ordinary with the folder's file system, such as inode numbers that do not last; `null` where
+    /// nothing is.
+    #[serde(default)]
+    pub file_system: Option<String>,
     /// The first held deletions, by path.
     pub held: Vec<String>,
     /// What was done last, newest first.

@@ -111,6 +111,7 @@ mod tests {
             directory: "/drive".to_owned(),
             remote_root: "/".to_owned(),
             watch: "events".to_owned(),
+            file_system: None,
             pid: 1,
         };
         let mut tracker = Tracker::new(facts, 0);

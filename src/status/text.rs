@@ -72,6 +72,9 @@ pub fn render(status: &StatusDocument, source: Source, now: i64) -> String {
     page.line("here", &seen(status.looked.local, &status.counts.local));
     page.line("on iCloud", &seen(status.looked.remote, &status.counts.remote));
     page.line("watching", &plain(&status.watch));
+    if let Some(file_system) = &status.file_system {
+        page.line("file system", &plain(file_system));
+    }
     page.line("session", &session(status, now));
     let done = totals(&status.totals);
     if !done.is_empty() {

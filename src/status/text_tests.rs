@@ -17,6 +17,7 @@ fn busy() -> StatusDocument {
         directory: "/drive".to_owned(),
         remote_root: "/Documents".to_owned(),
         watch: "events".to_owned(),
+        file_system: None,
         pid: 42,
     };
     let mut tracker = Tracker::new(facts, NOW - 7200);

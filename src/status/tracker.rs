@@ -34,6 +34,8 @@ pub struct Facts {
     pub remote_root: String,
     /// How local changes are noticed, as [`StatusDocument::watch`] tells it.
     pub watch: String,
+    /// As [`StatusDocument::file_system`] tells it.
+    pub file_system: Option<String>,
     /// The process.
     pub pid: u32,
 }
@@ -244,6 +246,7 @@ impl Tracker {
             directory: self.facts.directory.clone(),
             remote_root: self.facts.remote_root.clone(),
             watch: self.facts.watch.clone(),
+            file_system: self.facts.file_system.clone(),
             held: stored.guard.held.iter().take(HELD_LISTED).map(|deletion| deletion.path.clone()).collect(),
             activity: newest(&self.activity, |done| Activity { at: when(done.at), what: safe(&done.what) }),
         }
@@ -281,6 +284,7 @@ mod tests {
             directory: "/drive".to_owned(),
             remote_root: "/".to_owned(),
             watch: "events".to_owned(),
+            file_system: None,
             pid: 42,
         };
         Tracker::new(facts, NOW)

@@ -393,7 +393,12 @@ fn zero_is_no_limit() {
     );
     assert_eq!(config.guard, config::Guard { max_deletes: None, max_delete_percent: Some(25) });
     assert_eq!(config.trash, config::Trash { keep: None, max_size: None });
-    let limits = config::Limits { upload_rate: Some(5_000_000), download_rate: None, max_file_size: None };
+    let limits = config::Limits {
+        upload_rate: Some(5_000_000),
+        download_rate: None,
+        max_file_size: None,
+        keep_free: None,
+    };
     assert_eq!(config.limits, limits);
 }
 

@@ -65,8 +65,8 @@ fn assert_recoverable(bench: &Bench, edited: usize, restored: impl Fn(usize) -> 
 #[test]
 fn six_files_of_last_night_leave_the_phones_versions_in_recently_deleted() {
     let (mut bench, times) = edited_on_the_phone(6);
-    for number in 0..6 {
-        assert!(bench.world.disk.write_at(&name(number), &last_night(number), Some(times[number])));
+    for (number, time) in times.into_iter().enumerate().take(6) {
+        assert!(bench.world.disk.write_at(&name(number), &last_night(number), Some(time)));
     }
     bench.wait(100);
     bench.settle();
@@ -119,8 +119,8 @@ fn a_folder_that_was_copied_back_whole_goes_back_with_all_its_edits() {
 fn where_many_go_back_in_time_the_others_of_their_folder_do_too() {
     let (mut bench, times) = edited_on_the_phone(6);
     let older = |number: usize| format!("of a week ago {number}").into_bytes();
-    for number in 0..6 {
-        let time = (number > 0).then_some(times[number]);
+    for (number, time) in times.into_iter().enumerate().take(6) {
+        let time = (number > 0).then_some(time);
         assert!(bench.world.disk.write_at(&name(number), &older(number), time));
     }
     bench.wait(100);

@@ -110,7 +110,7 @@ impl Lane<'_> {
         package: bool,
     ) -> Result<(), StepFailure> {
         let mut remote = self.own.remote(remote);
-        remote.package |= package;
+        remote.package = package;
         let local = self.own.local(local);
         // It was read just now, so what the scan could not tell is settled unless it changed just now.
         let racy = is_racy(&local.stamp, self.ports.clock.now());

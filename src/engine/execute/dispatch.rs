@@ -176,7 +176,9 @@ impl<'a> Lane<'a> {
                 (Some(remote), Work::Compare { local: self.own.local(local) })
             }
             (Action::Download { remote, over }, _) => {
-                let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0);
+                // That an item of the base has lost its content was settled by two looks before it was planned.
+                let is_settled = remote.size == Some(0) && self.ledger.entry(&remote.id).is_some();
+                let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0) && !is_settled;
                 (Some(remote), Work::Fetch { over_content })
             }
             (Action::Compare { remote, local, .. }, Some(conflict))

@@ -102,7 +102,18 @@ impl Lane<'_> {
             let answer = answers
                 .next()
                 .unwrap_or_else(|| Err(RemoteError::Uncertain("the answer names no folder".into())));
-            let made = self.verify_folder(&folder, name, answer);
+            // The answer may be a folder that stood there before, whose name differs in case only: it is nobody's new one.
+            let is_elder = |item: &RemoteItem| {
+                !name::same(&item.entry.name, name)
+                    && (there.iter().any(|elder| elder.entry.id == item.entry.id)
+                        || self.own.is_made(&item.entry.id))
+            };
+            let made = match answer {
+                Ok(item) if is_elder(&item) => {
+                    Err(StepFailure::Aside(verified_calls::one_name(&item.entry.name)))
+                }
+                answer => self.verify_folder(&folder, name, answer),
+            };
             let result = made.and_then(|item| self.adopt_folder(index, local, &folder, item));
             results.push((index, result));
         }
@@ -159,8 +170,10 @@ impl Lane<'_> {
                 };
             }
             Err(RemoteError::NameTaken) => {
-                return verified_calls::holder(remote, parent, wanted, None)?
-                    .ok_or_else(|| StepFailure::replan("another item on iCloud has this name"));
+                return match verified_calls::holder(remote, parent, wanted, None)? {
+                    Some(item) => Ok(item),
+                    None => Err(verified_calls::taken(remote, parent, wanted, None)?),
+                };
             }
             Err(error) => return Err(error.into()),
         };

@@ -99,7 +99,8 @@ impl Lane<'_> {
             self.ledger.calibrate(true);
         }
         let mut remote = self.own.remote(remote);
-        remote.package |= content.package;
+        // What was fetched says what it is now: a package may have become a plain file, whose edits are sent.
+        remote.package = content.package;
         let here = self.here(operation.path.name(), entry, Some(content.ready.signature));
         let agreed = self.agreed(operation.reason, &remote, &here);
         self.ledger.put_written(&remote.parent, agreed)
@@ -135,7 +136,9 @@ impl Lane<'_> {
         let bytes = content.ready.size;
         let kept = match conflict {
             Conflict::KeepBoth { copy, local_only } => {
-                self.make_way(remote, local, copy, *local_only)?;
+                // The copy of what was a package stays here; that of a file is a file like any other.
+                let is_file_now = remote.package && !content.package;
+                self.make_way(remote, local, copy, *local_only && !is_file_now)?;
                 // From here on the planned state is gone: whatever fails is met anew.
                 self.put_in_place(operation, remote, None, content).map_err(|failure| match failure {
                     StepFailure::End(end) => StepFailure::End(end),

@@ -62,6 +62,8 @@ pub(super) struct Lane<'a> {
     /// Comparisons that found a difference, and what is done about it.
     pub(super) decided: HashMap<usize, Conflict>,
     tries: HashMap<usize, Tries>,
+    /// Since when steps fail and none succeeds.
+    troubled: Option<Duration>,
     bytes_total: u64,
     /// Uploads whose content is under way.
     pub(super) staging: usize,
@@ -93,6 +95,7 @@ impl<'a> Lane<'a> {
             arrived: HashMap::new(),
             decided: HashMap::new(),
             tries: HashMap::new(),
+            troubled: None,
             bytes_total: plan.operations.iter().map(weight).fold(0, u64::saturating_add),
             staging: 0,
             shared,
@@ -239,6 +242,7 @@ impl<'a> Lane<'a> {
             Ok(Step::Later) => return,
             Ok(Step::Done) => {
                 self.tries.remove(&index);
+                self.troubled = None;
                 self.note_temporary_move(index);
                 if self.ledger.state().set_aside.contains_key(&path) {
                     self.ledger.push(Change::SetAside(path, None));
@@ -276,14 +280,16 @@ impl<'a> Lane<'a> {
         self.outcome.waiting += self.schedule.failed(index).len() as u64;
     }
 
-    /// Tries again in this pass while the item's budget lasts.
+    /// Tries again in this pass while the item's budget lasts, and the one that all share since something succeeded: they
+    /// wait side by side, not one after the other.
     fn again(&mut self, index: usize, path: RelPath, why: String, after: Option<Duration>) {
         let now = self.ports.clock.uptime();
         let tries = self.tries.entry(index).or_insert(Tries { count: 0, since: now });
         let wait = retry::backoff(tries.count, FIRST_WAIT, LONGEST_WAIT, self.ports.clock.unit_random())
             .max(after.unwrap_or_default());
         tries.count += 1;
-        let spent = now.saturating_sub(tries.since);
+        let since = tries.since.min(*self.troubled.get_or_insert(now));
+        let spent = now.saturating_sub(since);
         if spent.saturating_add(wait) > self.options.retry_budget {
             self.set_aside(index, path, why, after);
             return self.tell_progress();

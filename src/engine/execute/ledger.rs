@@ -157,6 +157,9 @@ impl<'a> Ledger<'a> {
     /// Says that no item but `owner` is the file here of that identity, before we move that: where a person moved another
     /// item's file over this one's, the other item must not be found again at the new place.
     pub(super) fn clear_identity(&mut self, identity: Identity, owner: &ItemId) {
+        if identity == Identity::default() {
+            return;
+        }
         let base = &self.state.base;
         let others = base.walk(Node::ROOT).skip(1).filter(|node| {
             let entry = base.get(*node);

@@ -22,6 +22,7 @@ mod remove;
 mod report;
 mod schedule;
 mod transfer;
+mod unplanned;
 mod upload;
 mod verified_calls;
 
@@ -74,7 +75,7 @@ pub struct ExecuteOptions<'a> {
     pub packages: Packages,
     /// `limits.max_file_size`, in bytes: holds for what arrives, too, where the service could not say its size before.
     pub max_file_size: Option<u64>,
-    /// How long one item is tried again within one pass.
+    /// How long one item, and all of them together while nothing succeeds, is tried again within one pass.
     pub retry_budget: Duration,
     /// Whether set-aside items are tried before their time.
     pub ignore_next_try: bool,

@@ -5,19 +5,19 @@
 
 mod arrivals;
 
-use std::collections::HashSet;
 use std::time::Duration;
 
 use crate::engine::ports::{DiskError, LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::{
-    BaseEntry, Change, Etag, FolderState, Intent, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side,
-    Signature, State, name,
+    BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature,
+    State, name,
 };
 
 use super::Ports;
 use super::ledger::Ledger;
 use super::relocate::{is_numbered, relocate, rename};
 use super::report::{End, StepFailure};
+use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 
 /// What a recovery did.
@@ -348,7 +348,7 @@ fn settle_trash(
                 item.entry.is_folder()
                     || known.is_none_or(|(_, known)| known.etag.same_content(&item.entry.etag))
             };
-            if holds_unplanned(remote, id, planned, &as_agreed)? {
+            if holds_unplanned(remote, id, planned, &as_agreed)? == Unplanned::Something {
                 let back = verified_calls::put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     came_back(ledger, id, &back);
@@ -444,48 +444,6 @@ fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool,
         Err(error @ DiskError::WrongRoot(_)) => Err(error.into()),
         Err(error) => Err(StepFailure::replan(error.to_string())),
     }
-}
-
-/// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.
-pub(super) fn holds_unplanned(
-    remote: &dyn Remote,
-    folder: &ItemId,
-    planned: &[ItemId],
-    fits: &dyn Fn(&RemoteItem) -> bool,
-) -> Result<bool, StepFailure> {
-    let planned: HashSet<_> = planned.iter().collect();
-    let mut folders = vec![folder.clone()];
-    while !folders.is_empty() {
-        let mut next = Vec::new();
-        for listing in remote.list(&folders, false) {
-            let listing = match listing {
-                Ok(listing) => listing,
-                Err(
-                    crate::engine::ports::RemoteError::Gone | crate::engine::ports::RemoteError::Refused(_),
-                ) => {
-                    // The service lists no trashed folder: then the look right before is all there is.
-                    continue;
-                }
-                Err(error) => return Err(error.into()),
-            };
-            if listing.folder.state != FolderState::Complete {
-                return Err(StepFailure::again("the listing of a deleted folder does not add up"));
-            }
-            if !listing.unusable.is_empty() {
-                return Ok(true);
-            }
-            for item in listing.items {
-                if !planned.contains(&item.entry.id) || !fits(&item) {
-                    return Ok(true);
-                }
-                if item.entry.is_folder() {
-                    next.push(item.entry.id);
-                }
-            }
-        }
-        folders = next;
-    }
-    Ok(false)
 }
 
 #[cfg(test)]

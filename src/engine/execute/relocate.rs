@@ -5,7 +5,7 @@ use crate::model::{ItemId, name};
 
 use super::Ports;
 use super::report::StepFailure;
-use super::verified_calls::{hangs_in, holder, look, only, patiently, version};
+use super::verified_calls::{hangs_in, look, only, patiently, taken, version};
 
 /// Whether it hangs where it did before.
 fn stays_in(item: &RemoteItem, before: &RemoteItem) -> bool {
@@ -42,17 +42,24 @@ pub(super) fn rename(
         RemoteParent::Folder(parent) => Some(parent),
         _ => None,
     };
-    Err(not_to_be_had(remote, parent, wanted))
+    Err(not_to_be_had(remote, parent, wanted, &item.entry.id))
 }
 
 /// What follows when the service gives a numbered name instead of the one that was asked for.
-pub(super) fn not_to_be_had(remote: &dyn Remote, parent: Option<&ItemId>, wanted: &str) -> StepFailure {
-    match parent.map(|parent| holder(remote, parent, wanted, None)) {
-        // To plan again would ask the same for ever: it takes for one name what are two here, as in another case.
-        Some(Ok(None)) => {
+pub(super) fn not_to_be_had(
+    remote: &dyn Remote,
+    parent: Option<&ItemId>,
+    wanted: &str,
+    except: &ItemId,
+) -> StepFailure {
+    let Some(parent) = parent else { return StepFailure::replan("another item on iCloud has this name") };
+    match taken(remote, parent, wanted, Some(except)) {
+        // To plan again would ask the same for ever: it takes for one name what are two here.
+        Ok(StepFailure::Again { .. }) => {
             StepFailure::Aside(format!("iCloud has another item whose name it takes for {wanted:?}"))
         }
-        _ => StepFailure::replan("another item on iCloud has this name"),
+        Ok(halt) => halt,
+        Err(_) => StepFailure::replan("another item on iCloud has this name"),
     }
 }
 
@@ -72,6 +79,10 @@ fn rename_once(
             LookUp::Found(_) => Err(StepFailure::replan("it was renamed on iCloud meanwhile")),
             LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
             LookUp::Unknown => Err(StepFailure::again(why)),
+        },
+        Err(RemoteError::NameTaken) => match &item.parent {
+            RemoteParent::Folder(parent) => Err(not_to_be_had(remote, Some(parent), wanted, id)),
+            RemoteParent::Trash | RemoteParent::Untold => Err(RemoteError::NameTaken.into()),
         },
         Err(error) => Err(error.into()),
     }

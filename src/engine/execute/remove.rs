@@ -12,6 +12,7 @@ use super::done::Done;
 use super::lane::Lane;
 use super::recover;
 use super::report::{EffectKind, StepFailure};
+use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 
 /// So many deletions here are noted in one go.
@@ -131,7 +132,7 @@ impl Lane<'_> {
             verified_calls::trash_all(self.ports.remote, &versions)
         };
         for ((index, seen, _), trashed) in asked.into_iter().zip(trashed) {
-            results.push((index, trashed.map(|item| self.deleted(index, seen, &item, &[]))));
+            results.push((index, trashed.map(|item| self.deleted(index, seen, &item, &[], true))));
         }
         // What did not go is tried again with a note of its own; only where the pass ends nobody looked what went.
         if !results.iter().any(|(_, result)| matches!(result, Err(StepFailure::End(_)))) {
@@ -212,9 +213,10 @@ impl Lane<'_> {
             let was = |was: &&Etag| was.same_content(etag) || self.own.is_version(id, was, etag);
             item.entry.is_folder() || known.get(id).is_none_or(was)
         };
-        match recover::holds_unplanned(remote, &seen.id, &planned, &fits) {
-            Ok(false) => {}
-            Ok(true) => {
+        let was_listed = match holds_unplanned(remote, &seen.id, &planned, &fits) {
+            Ok(Unplanned::Nothing) => true,
+            Ok(Unplanned::Untold) => false,
+            Ok(Unplanned::Something) => {
                 verified_calls::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;
                 self.ledger.end(number);
                 return Err(StepFailure::replan(
@@ -223,16 +225,24 @@ impl Lane<'_> {
             }
             // Unsure what went with it: the intent stays and is settled at the next start.
             Err(failure) => return Err(failure),
-        }
-        self.deleted(index, seen, &trashed, &planned);
+        };
+        self.deleted(index, seen, &trashed, &planned, was_listed);
         self.ledger.end(number);
         Ok(())
     }
 
-    /// An item is in iCloud's trash: the base forgets it, and where it is so configured it goes for good.
-    fn deleted(&mut self, index: usize, seen: &RemoteSeen, trashed: &RemoteItem, planned: &[ItemId]) {
+    /// An item is in iCloud's trash: the base forgets it, and where it is so configured it goes for good; a folder only
+    /// with what was listed in it there, else it stays in the trash.
+    fn deleted(
+        &mut self,
+        index: usize,
+        seen: &RemoteSeen,
+        trashed: &RemoteItem,
+        planned: &[ItemId],
+        was_listed: bool,
+    ) {
         let operation = &self.plan.operations[index];
-        if self.options.remote_delete_permanent && trashed.parent == RemoteParent::Trash {
+        if self.options.remote_delete_permanent && was_listed && trashed.parent == RemoteParent::Trash {
             if seen.folder {
                 let (since, etag) = (self.ports.clock.uptime(), trashed.entry.etag.clone());
                 let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
@@ -264,7 +274,7 @@ impl Lane<'_> {
                 let was = |was: &&Etag| was.same_content(etag) || self.own.is_version(id, was, etag);
                 item.entry.is_folder() || known.get(id).is_none_or(was)
             };
-            if let Ok(false) = recover::holds_unplanned(self.ports.remote, &version.id, &planned, &fits) {
+            if let Ok(Unplanned::Nothing) = holds_unplanned(self.ports.remote, &version.id, &planned, &fits) {
                 drop(self.ports.remote.delete_trashed(&[version]));
             }
         }

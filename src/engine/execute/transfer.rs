@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::engine::operation::{LocalSeen, RemoteSeen};
-use crate::engine::ports::{Download, DownloadKey, LookUp, Offer, Ready, RemoteError, Sink, Staged};
+use crate::engine::ports::{
+    Download, DownloadKey, LookUp, NO_SPACE, Offer, Ready, RemoteError, Sink, Staged,
+};
 use crate::model::{DiskTime, RelPath, Signature, Zone};
 
 use super::report::StepFailure;
@@ -175,27 +177,34 @@ impl Context<'_> {
             return self.accept(remote, offer).map(Some);
         }
         let item = self.look_again(remote)?;
+        if item.entry.size.is_some_and(|size| size > 0) {
+            // The size came only with this look: the next plan knows it.
+            return Err(StepFailure::replan("iCloud told its size only now"));
+        }
         if remote.size == Some(0) || item.entry.size == Some(0) {
-            return Ok(None);
+            return self.empty_for_sure(remote, over_content).map(|()| None);
         }
         if item.entry.size.is_none() {
             // Only the service's offer tells a package from a file without content (§11.5).
             return match verified_calls::only(self.ports.remote.offers(std::slice::from_ref(&remote.id))) {
                 Ok(offer) => self.accept(remote, offer).map(Some),
-                Err(RemoteError::Refused(_)) => {
-                    if over_content {
-                        self.ports.clock.pause(EMPTY_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
-                        if self.look_again(remote)?.entry.size.is_some_and(|size| size > 0) {
-                            return Err(StepFailure::replan("iCloud told its size only now"));
-                        }
-                    }
-                    Ok(None)
-                }
+                Err(RemoteError::Refused(_)) => self.empty_for_sure(remote, over_content).map(|()| None),
                 Err(error) => Err(error.into()),
             };
         }
-        // The size came only with this look: the next plan knows it.
-        Err(StepFailure::replan("iCloud told its size only now"))
+        Ok(None)
+    }
+
+    /// Before content gives way to nothing, a second look some seconds later must agree (`docs/sync.md` §3).
+    fn empty_for_sure(&self, remote: &RemoteSeen, over_content: bool) -> Result<(), StepFailure> {
+        if !over_content {
+            return Ok(());
+        }
+        self.ports.clock.pause(EMPTY_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
+        match self.look_again(remote)?.entry.size {
+            Some(size) if size > 0 => Err(StepFailure::replan("iCloud told its size only now")),
+            _ => Ok(()),
+        }
     }
 
     fn look_again(&self, remote: &RemoteSeen) -> Result<crate::engine::ports::RemoteItem, StepFailure> {
@@ -381,9 +390,7 @@ fn changed(context: &Context<'_>, local: &LocalSeen) -> bool {
 
 fn io_failure(error: &io::Error) -> StepFailure {
     match error.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            StepFailure::Aside("no space left on this disk".into())
-        }
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StepFailure::Aside(NO_SPACE.into()),
         _ => StepFailure::again(format!("the disk failed: {error}")),
     }
 }

@@ -290,6 +290,33 @@ pub(super) fn holder(
     Ok(None)
 }
 
+/// What follows from "this name is taken": who has it is met by the next plan. Where nobody is seen to have it, but
+/// somebody one that differs in case only, the service takes both for one name, and no time mends that.
+pub(super) fn taken(
+    remote: &dyn Remote,
+    folder: &ItemId,
+    wanted: &str,
+    except: Option<&ItemId>,
+) -> Result<StepFailure, StepFailure> {
+    if holder(remote, folder, wanted, except)?.is_some() {
+        return Ok(StepFailure::replan("another item on iCloud has this name"));
+    }
+    let items = list(remote, folder)?.items;
+    let others = items.iter().filter(|item| Some(&item.entry.id) != except);
+    let mut alike =
+        others.filter(|item| name::key(&item.entry.name, true) == name::key(wanted, true)).peekable();
+    Ok(match alike.peek() {
+        Some(item) => StepFailure::Aside(one_name(&item.entry.name)),
+        // The listing lags: what has the name is seen soon.
+        None => StepFailure::again("iCloud says that another item has this name"),
+    })
+}
+
+/// Why two names that differ only in case cannot both be there.
+pub(super) fn one_name(other: &str) -> String {
+    format!("`{}` has this name on iCloud, which takes no difference in case", name::nfc(other))
+}
+
 /// Moves an item to the trash if it still is the version that was just read.
 pub(super) fn trash(remote: &dyn Remote, item: &RemoteItem, folder: bool) -> Result<RemoteItem, StepFailure> {
     let mut trashed = trash_all(remote, &[version(item, folder)]);

@@ -23,12 +23,12 @@ pub const MOST_LOOKS: usize = 3;
 pub fn may_have_missed_a_move(base: &BaseTree, local: &LocalTree, recognition: &Recognition) -> bool {
     let is_missed = |item: Node| {
         let entry = base.get(item);
-        let is_sought = entry.presence != Presence::RemoteOnly && entry.stamp.identity != Identity::default();
-        is_sought
+        let has_identity = entry.stamp.identity != Identity::default();
+        entry.presence != Presence::RemoteOnly
             && match recognition.of_base[item] {
                 LocalFate::Deleted => true,
                 LocalFate::There { node, .. } => {
-                    is_another(entry.stamp.identity, local.get(node).stamp.identity)
+                    has_identity && is_another(entry.stamp.identity, local.get(node).stamp.identity)
                 }
                 LocalFate::Agreed | LocalFate::Held | LocalFate::Missing | LocalFate::Unknown => false,
             }
@@ -42,7 +42,11 @@ fn is_another(then: Identity, now: Identity) -> bool {
 
 fn shows_something_twice(local: &LocalTree, recognition: &Recognition) -> bool {
     let key = |entry: &LocalEntry| (entry.stamp.identity, entry.stamp.on_root_fs);
-    let is_item = |node: &Node| local.get(*node).kind != LocalKind::Special;
+    // Where inode numbers say nothing no item has an identity, and none is seen twice by it.
+    let is_item = |node: &Node| {
+        let entry = local.get(*node);
+        entry.kind != LocalKind::Special && entry.stamp.identity != Identity::default()
+    };
     let is_new = |node: &Node| recognition.of_local[*node].is_none();
     let mut new = HashSet::new();
     let all_differ =

@@ -12,6 +12,9 @@ use crate::engine::recognise::{Recognition, recognise};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::{BaseTree, ItemId, RelPath, name};
 
+/// So often contents are read before what is still in doubt is left to the next pass.
+const MOST_READINGS: u32 = 8;
+
 /// The files that the plan replaces on iCloud and beside which another item has the same name there.
 pub(super) fn twins(plan: &Plan, view: &RemoteView) -> HashSet<ItemId> {
     let tree = &view.tree;
@@ -52,7 +55,11 @@ pub(super) fn recognised(
             break;
         }
     }
-    if !recognition.unsigned.is_empty() {
+    // What was read may show that a file is not the one that was looked for, and another one is read instead.
+    for _ in 0..MOST_READINGS {
+        if recognition.unsigned.is_empty() {
+            break;
+        }
         signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
         recognition = recognise(base, &local.tree);
     }

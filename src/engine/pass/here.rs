@@ -157,5 +157,6 @@ fn as_agreed(base: &BaseTree) -> RemoteView {
             }
         }
     }
-    RemoteView { tree, absent: Default::default(), unusable: Vec::new(), complete: true }
+    let (absent, hollow) = Default::default();
+    RemoteView { tree, absent, unusable: Vec::new(), complete: true, hollow }
 }

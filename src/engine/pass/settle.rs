@@ -2,11 +2,12 @@
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Engine, PassError, PassOptions};
 use crate::engine::execute::{Ports, give_up, recover};
 use crate::engine::operation::Plan;
-use crate::engine::ports::{RemoteError, StoreError};
+use crate::engine::ports::{Disk, RemoteError, StoreError};
 use crate::engine::view::Absence;
 use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside};
 
@@ -101,17 +102,21 @@ impl Engine {
         self.untold = open;
     }
 
-    /// A file that had content and is shown without a size is empty once two looks that lie far enough apart agree on
-    /// its version. Until then the planner leaves it alone.
+    /// A file that had content and is shown without any, or without a size, is empty once two looks that lie far enough
+    /// apart agree on its version. Until then the planner leaves it alone.
     pub(super) fn settle_sizes(&mut self, now: i64) {
         let Some(view) = self.remote.as_mut() else { return };
-        let mut empty = Vec::new();
+        let (mut empty, mut hollow) = (Vec::new(), HashSet::new());
         let mut seen = HashMap::new();
         let base = &self.state.base;
         for node in view.tree.walk(Node::ROOT) {
             let entry = view.tree.get(node);
-            let plain = entry.kind == RemoteKind::File && entry.size.is_none();
-            if !plain || base.by_id(&entry.id).is_none_or(|known| base.get(known).package) {
+            if entry.kind != RemoteKind::File || entry.size.is_some_and(|size| size > 0) {
+                continue;
+            }
+            let Some(known) = base.by_id(&entry.id).map(|known| base.get(known)) else { continue };
+            let had_content = known.stamp.size > 0 && known.etag != entry.etag;
+            if known.package || !(had_content || entry.size.is_none()) {
                 continue;
             }
             let before = self.sizeless.get(&entry.id).filter(|(etag, _)| *etag == entry.etag);
@@ -119,14 +124,35 @@ impl Engine {
             seen.insert(entry.id.clone(), (entry.etag.clone(), since));
             if now.saturating_sub(since) >= SIZELESS_SECONDS {
                 empty.push(node);
+            } else if had_content {
+                hollow.insert(entry.id.clone());
             }
         }
-        if !empty.is_empty() {
-            let view = Arc::make_mut(view);
-            for node in empty {
-                view.tree.update(node, |entry| entry.size = Some(0));
-            }
+        let view = Arc::make_mut(view);
+        for node in empty {
+            view.tree.update(node, |entry| entry.size = Some(0));
         }
+        view.hollow = hollow;
         self.sizeless = seen;
+    }
+
+    /// Unfinished downloads of versions that are not on iCloud any more, or are here already, only take room.
+    pub(super) fn forget_unwanted(&self, disk: &dyn Disk) {
+        let Some(remote) = self.remote.as_ref().filter(|remote| remote.complete) else { return };
+        disk.forget_unwanted(&|key| {
+            let shown = remote.tree.by_id(&key.id).map(|node| &remote.tree.get(node).etag);
+            let known = self.state.base.by_id(&key.id).map(|node| &self.state.base.get(node).etag);
+            shown.is_some_and(|etag| etag.same_content(&key.etag))
+                && known.is_none_or(|etag| !etag.same_content(&key.etag))
+        });
+    }
+
+    /// How long it takes, from `now` (lived seconds), until another look may settle what only a second one can.
+    pub(super) fn settles_after(&self, now: i64) -> Option<Duration> {
+        let hollow = &self.remote.as_ref()?.hollow;
+        let waits = self.sizeless.iter().filter(|(id, _)| hollow.contains(*id)).map(|(_, (_, since))| {
+            SIZELESS_SECONDS.saturating_sub(now.saturating_sub(*since)).clamp(0, SIZELESS_SECONDS)
+        });
+        waits.max().map(|wait| Duration::from_secs(wait.unsigned_abs()))
     }
 }

@@ -17,6 +17,9 @@ use crate::model::{
     BaseEntry, FolderState, ItemId, LocalKind, Node, NodeMap, Presence, RelPath, RemoteKind, Side, Tree, name,
 };
 
+/// Two looks must agree that a file has no content any more (`docs/sync.md` §3).
+const HOLLOW: &str = "iCloud shows it without content all at once: a second look has to confirm that";
+
 impl Items {
     /// Collects the items that something happened to on either side.
     pub fn collect(world: &World<'_>) -> Self {
@@ -353,6 +356,10 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             let now = tree.get(found);
             let at = tree.parent(found).map(|at| &tree.get(at).id);
             item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
+            if world.remote.hollow.contains(&entry.id) {
+                item.there = Change::Unknown(Doubt::ForNow(HOLLOW));
+                return;
+            }
             match is_edited(entry, now) {
                 true => Change::Edited,
                 false if !entry.folder && now.etag != entry.etag => Change::Touched,

@@ -34,7 +34,7 @@ use super::operation::{Note, NoteKind, Plan, Replacement};
 use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
 use crate::model::path::{DEEPEST, LONGEST_PATH_BYTES};
-use crate::model::{BaseTree, ItemId, LocalKind, Node, RelPath, RemoteKind};
+use crate::model::{BaseTree, FolderState, ItemId, LocalKind, Node, RelPath, RemoteKind};
 
 /// Which sides may change (`docs/sync.md` §4, Modes).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -112,7 +112,8 @@ fn skipped(world: &items::World<'_>, notes: &mut Vec<Note>) {
     let (local, remote) = (world.local, world.remote);
     let takes_part = world.policy.takes_part;
     for node in local.tree.walk(Node::ROOT) {
-        if local.tree.get(node).kind == LocalKind::Special {
+        let entry = local.tree.get(node);
+        if entry.kind == LocalKind::Special && entry.state != FolderState::Incomplete {
             let path = local.tree.path(node);
             if takes_part(&path) {
                 let text = "a link, socket, device or FIFO is never synced";

@@ -149,6 +149,11 @@ pub trait Disk: Sync {
     /// Drops a finished download that nobody wants any more.
     fn discard(&self, ready: &Ready);
 
+    /// Gives up unfinished downloads that nobody wants any more. Where it fails they wait for the next start.
+    fn forget_unwanted(&self, is_wanted: &dyn Fn(&DownloadKey) -> bool) {
+        let _ = is_wanted;
+    }
+
     /// Brings a displaced version from its slot in the trash to a free name.
     ///
     /// # Errors

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::model::RelPath;
 
+/// Why an item is set aside for which this disk has no room.
+pub const NO_SPACE: &str = "no space left on this disk";
+
 /// Why a request to iCloud did not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RemoteError {
@@ -98,7 +101,7 @@ pub enum DiskError {
         path: RelPath,
     },
     /// No space, or no quota, left.
-    #[error("{path}: no space left on this disk")]
+    #[error("{path}: {NO_SPACE}")]
     Full {
         /// The item.
         path: RelPath,

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub use away::Away;
 pub use disk::{Disk, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
-pub use errors::{DiskError, RemoteError};
+pub use errors::{DiskError, NO_SPACE, RemoteError};
 pub use remote::{
     Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteItem, RemoteParent, Sink, Staged,
 };

@@ -12,7 +12,7 @@ use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
 use crate::icloud::request::Request;
-use crate::icloud::retry::{BUDGET, Backoff, Pace};
+use crate::icloud::retry::{BUDGET, Backoff, Budget, Pace};
 use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::throttle::wait_asked;
@@ -88,8 +88,6 @@ impl Api for Service {
     }
 }
 
-/// The first wait after an answer that says "busy".
-const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Attempts after refusals without a reason (§16.1).
 const SPURIOUS_ATTEMPTS: u32 = 3;
 /// Attempts while no connection can be made; the caller waits longer than a call should.
@@ -162,8 +160,8 @@ pub(super) struct Client {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Whether the service is there at all.
     pub reach: Reach,
-    /// All the waiting that one call may do.
-    budget: Duration,
+    /// All the waiting that calls may do.
+    pub budget: Budget,
     pace: Pace,
     lane: Mutex<()>,
     denied_since: Mutex<Option<Duration>>,
@@ -189,7 +187,7 @@ impl Client {
             api,
             clock,
             reach: Reach::new(patience),
-            budget: patience.unwrap_or(BUDGET),
+            budget: Budget::new(patience.unwrap_or(BUDGET)),
             pace: Pace::default(),
             lane: Mutex::new(()),
             denied_since: Mutex::new(None),
@@ -197,13 +195,14 @@ impl Client {
         }
     }
 
-    /// The waits of one call, or of one exchange with a content host.
+    /// The waits of one call.
     pub fn backoff(&self) -> Backoff {
-        Backoff::new(FIRST_WAIT, self.budget)
+        self.budget.backoff(&*self.clock)
     }
 
     /// Asks again after the service was away: it was left alone meanwhile, so nothing slows this down.
     pub fn try_again(&self) {
+        self.budget.renew();
         if self.reach.try_again() {
             self.pace.rested();
         }
@@ -261,6 +260,8 @@ impl Client {
         let changes = treat == Treat::Change;
         debug_assert_eq!(changes, request.changes, "{}", request.kind);
         let mut backoff = self.backoff();
+        // A refusal without a reason says nothing of the service: it is asked again whatever others wait for.
+        let mut doubt = self.budget.short();
         loop {
             self.reach.before()?;
             // While nobody is answered, back-off alone decides; the pace is for a service that does answer. The look that comes
@@ -295,7 +296,7 @@ impl Client {
                     // Each attempt that timed out has taken minutes already.
                     let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
                     let again = !changes && error.is_transient() && backoff.attempts() + 1 < most;
-                    if again && backoff.wait(clock, None)? {
+                    if again && self.budget.wait(&mut backoff, clock, None)? {
                         continue;
                     }
                     return Err(http_error(&error).into());
@@ -313,7 +314,9 @@ impl Client {
                     }
                     None => {
                         self.reach.failed(clock.uptime(), "its answers cannot be read", None)?;
-                        if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS && backoff.wait(clock, None)? {
+                        if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS
+                            && self.budget.wait(&mut backoff, clock, None)?
+                        {
                             continue;
                         }
                         let words = format!("the answer to {} cannot be read", request.kind);
@@ -343,11 +346,16 @@ impl Client {
                 Class::ZoneBusy | Class::Throttled => true,
                 Class::Failing if answer.head.status == 500 => backoff.attempts() < SPURIOUS_ATTEMPTS,
                 Class::Failing => true,
-                Class::Spurious => treat != Treat::ReadOnce && backoff.attempts() + 1 < SPURIOUS_ATTEMPTS,
-                Class::Refused => treat == Treat::Read && backoff.attempts() + 1 < SPURIOUS_ATTEMPTS,
+                Class::Spurious => treat != Treat::ReadOnce && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS,
+                Class::Refused => treat == Treat::Read && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS,
                 _ => false,
             };
-            if again && backoff.wait(clock, retry_after)? {
+            let waited = match verdict.class {
+                _ if !again => false,
+                Class::Spurious | Class::Refused => doubt.wait(clock, retry_after)?,
+                _ => self.budget.wait(&mut backoff, clock, retry_after)?,
+            };
+            if waited {
                 continue;
             }
             if verdict.class == Class::Denied {
@@ -366,6 +374,7 @@ impl Client {
         self.reach.answered();
         self.pace.answered();
         self.has_answered.store(true, Ordering::Relaxed);
+        self.budget.renew();
         *self.denied_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

@@ -69,7 +69,7 @@ impl ICloudDrive {
         }
         let clock = &*self.client.clock;
         let mut offer = offer.clone();
-        let mut backoff = self.client.backoff();
+        let mut backoff = self.client.budget.short();
         let (mut failures, mut breaks) = (0, 0);
         // How far the transfer was when the last address was refused: one that was good for a while may be over again.
         let mut refused_at = None;
@@ -207,7 +207,11 @@ impl ICloudDrive {
         if let (Some(announced), Some(size)) = (announced, job.size)
             && announced != size - job.at
         {
-            let words = format!("{announced} bytes announced instead of {}", size - job.at);
+            // The body can lag behind its record: it is not stored as long as it does.
+            let words = format!(
+                "{announced} bytes announced instead of {}: the content may be on its way to iCloud",
+                size - job.at
+            );
             return Ok(Outcome::Broke(words));
         }
         let clock = &*self.client.clock;
@@ -224,7 +228,16 @@ impl ICloudDrive {
             (None, Some(announced)) => body.count < announced,
             (None, None) => false,
         };
-        Ok(if short { Outcome::Broke("the content ended early".to_owned()) } else { Outcome::Done })
+        Ok(if short {
+            Outcome::Broke(match job.size {
+                Some(size) => {
+                    format!("only {} of {size} bytes came: the rest may be on its way to iCloud", job.at)
+                }
+                None => "the content ended early".to_owned(),
+            })
+        } else {
+            Outcome::Done
+        })
     }
 }
 

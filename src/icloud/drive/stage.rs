@@ -49,7 +49,7 @@ impl ICloudDrive {
         }
         let mut content = Vec::new();
         Exact { inner: body, left: size }.read_to_end(&mut content).map_err(|error| unread(&error))?;
-        let mut backoff = self.client.backoff();
+        let mut backoff = self.client.budget.short();
         loop {
             let (slot, url) = self.slot(zone, name, size)?;
             let (verdict, wait) = match self.send(&url, name, size, &mut content.as_slice())? {

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt as _;
 
 use icloudds_simulator::drive::model::content::Content;
 use icloudds_simulator::drive::package::Member;
-use icloudds_simulator::switches::Shared;
+use icloudds_simulator::switches::{NameTaken, Names, Shared};
 
 use super::rig::Rig;
 
@@ -218,4 +218,30 @@ fn what_is_shared_to_the_account_is_skipped_and_its_end_deletes_nothing() {
     rig.assert_quiet(0);
     rig.sim.switches(|switches| switches.shared = Shared::None);
     rig.assert_quiet(0);
+}
+
+#[test]
+fn names_that_differ_in_case_only_are_set_aside_at_once_and_by_name() {
+    for taken in NameTaken::ALL {
+        let rig = Rig::signed_in_with(|config| {
+            config.switches.names = Names::CaseInsensitive;
+            config.switches.name_taken = *taken;
+        });
+        rig.there().write("Note.md", "there").expect("a file");
+        rig.there().folder("Folder").expect("a folder");
+        rig.once();
+        rig.write("note.md", "here");
+        rig.write("folder/inside.txt", "i");
+        rig.write("good.txt", "g");
+        let began = std::time::Instant::now();
+        let ran = rig.once_unfinished();
+        assert!(began.elapsed() < std::time::Duration::from_secs(15), "{taken:?}: {}", ran.stderr);
+        for other in ["Note.md", "Folder"] {
+            let reason = format!("`{other}` has this name on iCloud, which takes no difference in case");
+            assert!(ran.stderr.contains(&reason), "{taken:?}: {}", ran.stderr);
+        }
+        assert_eq!(rig.on_icloud().into_keys().collect::<Vec<_>>(), ["Folder", "Note.md", "good.txt"]);
+        assert_eq!((rig.read("note.md"), rig.read("Note.md")), ("here".to_owned(), "there".to_owned()));
+        assert!(rig.sim.count("commit") <= 5, "{taken:?}: {} commits", rig.sim.count("commit"));
+    }
 }

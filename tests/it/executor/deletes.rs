@@ -300,3 +300,15 @@ fn a_deletion_here_is_noted_anew_where_its_note_could_not_be_stored() {
     let before = trace.iter().take_while(|(call, _)| *call != Call::TrashLocal);
     assert!(before.filter(|(call, _)| *call == Call::Store).count() > 0, "{trace:?}");
 }
+
+#[test]
+fn permanent_mode_deletes_nothing_that_it_could_not_list() {
+    for lists_trashed in [true, false] {
+        let (mut bench, operation) = folder();
+        bench.world.drive.switch(|switches| switches.lists_trashed = lists_trashed);
+        let permanent = ExecuteOptions { remote_delete_permanent: true, ..options() };
+        assert_clean(&bench.run_with(&plan(vec![operation]), &permanent));
+        assert_eq!(bench.world.drive.trash_names().len(), usize::from(!lists_trashed));
+        bench.assert_agreed();
+    }
+}

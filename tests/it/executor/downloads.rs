@@ -185,6 +185,16 @@ fn packages_are_one_zip_or_are_skipped() {
     assert!(bench.base("p.pages").unwrap().package);
     bench.world.assert_equal_sides();
 
+    // It becomes a plain file there: one like any other from then on.
+    let id = bench.id("p.pages");
+    assert!(bench.world.drive.flatten(&id, b"a plain file"));
+    let mut remote = bench.remote("p.pages");
+    remote.package = true;
+    let over = Some(bench.local("p.pages"));
+    assert_clean(&bench.one(Action::Download { remote, over }, "p.pages"));
+    assert!(!bench.base("p.pages").unwrap().package);
+    bench.assert_agreed();
+
     let mut bench = Bench::new(1);
     bench.world.drive.package("p.pages", b"zip").unwrap();
     let skip = icloudds::engine::execute::ExecuteOptions { packages: Packages::Skip, ..options() };

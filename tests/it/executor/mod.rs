@@ -4,6 +4,7 @@ mod crash;
 mod deletes;
 mod downloads;
 mod here;
+mod hollow;
 mod moves;
 mod pass;
 mod uploads;

@@ -194,3 +194,45 @@ fn many_workers_stop_when_the_pass_ends() {
     assert_eq!(durable.base.len() as u64 - 1, outcome.counts.downloads);
     bench.world.assert_nothing_lost();
 }
+
+#[test]
+fn what_fails_waits_side_by_side_and_shares_one_budget() {
+    for workers in [1, 4] {
+        let mut bench = Bench::new(1);
+        let operations = there(&bench, 7);
+        let before = bench.world.clock.seconds();
+        for _ in 0..500 {
+            bench.world.fuse.script(Call::Fetch, 0, Fault::Busy);
+        }
+        let outcome = bench.run_with(&plan(operations), &ExecuteOptions { workers, ..options() });
+        assert_eq!((outcome.counts.set_aside, outcome.failed.len()), (7, 7), "{outcome:?}");
+        let took = bench.world.clock.seconds() - before;
+        assert!((20..=60).contains(&took), "{took} s for seven items");
+    }
+}
+
+#[test]
+fn what_fails_is_tried_for_a_minute_after_the_last_success() {
+    let mut bench = Bench::new(1);
+    let operations = there(&bench, 3);
+    // The second one fails for longer than the first minute; the third one, tried again meanwhile, succeeds late.
+    for _ in 0..12 {
+        bench.world.fuse.script(Call::Fetch, 0, Fault::Busy);
+    }
+    let outcome = bench.run(&plan(operations));
+    assert_eq!((outcome.counts.downloads, outcome.counts.set_aside), (3, 0), "{outcome:?}");
+}
+
+#[test]
+fn a_pass_without_a_budget_tries_everything_once() {
+    let mut bench = Bench::new(1);
+    let operations = there(&bench, 5);
+    for _ in 0..500 {
+        bench.world.fuse.script(Call::Fetch, 0, Fault::Busy);
+    }
+    let before = bench.world.clock.seconds();
+    let options = ExecuteOptions { retry_budget: Duration::ZERO, ..options() };
+    let outcome = bench.run_with(&plan(operations), &options);
+    let fetches = bench.world.fuse.calls().get(&Call::Fetch).copied();
+    assert_eq!((outcome.counts.set_aside, fetches, bench.world.clock.seconds()), (5, Some(5), before));
+}

@@ -1,11 +1,13 @@
 //! Uploads: new, in place, by way of the trash.
 
-use icloudds::engine::execute::ExecuteOptions;
+use icloudds::engine::execute::{Event, ExecuteOptions};
 use icloudds::engine::operation::{Action, Replacement, UploadTarget};
 use icloudds::model::state::Calibration;
 
 use super::{Bench, assert_clean, assert_planned_again, known, op, options, path, plan};
-use crate::sim::drive::switches::{CommitTwice, EtagUp, NameStorage, PutBack, QuotaAt, Signatures, Times};
+use crate::sim::drive::switches::{
+    CommitTwice, EtagUp, NameStorage, PutBack, QuotaAt, Signatures, Taken, Times,
+};
 use crate::sim::{Call, Fault};
 
 fn new(bench: &Bench, at: &str) -> Action {
@@ -312,4 +314,34 @@ fn a_file_that_may_not_be_read_is_set_aside_without_waiting() {
     assert_eq!(outcome.counts.set_aside, 1, "{outcome:?}");
     assert!(outcome.failed[0].1.contains("give the user that runs icloudds access to it"), "{outcome:?}");
     assert!(bench.world.clock.seconds() <= before + 1, "nothing else may wait for it");
+}
+
+#[test]
+fn a_name_that_differs_in_case_only_is_set_aside_at_once_with_the_reason() {
+    for taken in [Taken::Rename, Taken::Error, Taken::Existing] {
+        for folder in [false, true] {
+            let mut bench = Bench::new(1);
+            bench.world.drive.switch(|switches| {
+                (switches.names, switches.taken) = (NameStorage::FoldsCase, taken);
+            });
+            let action = if folder {
+                bench.world.drive.mkdir("Note.md").unwrap();
+                assert!(bench.world.disk.mkdir("note.md"));
+                let (parent, name) = (known(bench.id("")), "note.md".into());
+                Action::MakeRemoteFolder { local: bench.local("note.md"), parent, name }
+            } else {
+                bench.world.drive.create("Note.md", b"there").unwrap();
+                assert!(bench.world.disk.write("note.md", b"here"));
+                new(&bench, "note.md")
+            };
+            let before = bench.world.clock.seconds();
+            let outcome = bench.one(action, "note.md");
+            let told: Vec<_> = outcome.failed.iter().map(|(_, why)| why.as_str()).collect();
+            let reason = "`Note.md` has this name on iCloud, which takes no difference in case";
+            assert_eq!(told, [reason], "{taken:?} {folder}");
+            assert_eq!(bench.world.clock.seconds(), before, "{taken:?} {folder}: nothing is waited for");
+            assert_eq!(bench.world.drive.tree().into_keys().collect::<Vec<_>>(), ["Note.md"]);
+            assert!(!bench.events.iter().any(|event| matches!(event, Event::Retry { .. })));
+        }
+    }
 }

@@ -293,3 +293,105 @@ fn a_pass_that_looks_at_nothing_anew_stores_nothing() {
     }
     assert_eq!(groups[1], groups[4], "{groups:?}");
 }
+
+/// The file that both sides agreed on, as iCloud shows it without its content for some seconds or for good.
+fn suddenly_empty(untold: bool) -> Run {
+    let mut run = world(1, if untold { &[Twist::ZeroUntold] } else { &[] });
+    assert!(run.world.disk.write("f.txt", b"what somebody wrote"));
+    pass(&mut run);
+    assert!(run.world.drive.edit("f.txt", b""));
+    wait(&run);
+    assert!(passes(&mut run));
+    assert_eq!(run.world.disk.read("f.txt").as_deref(), Some(&b"what somebody wrote"[..]));
+    run
+}
+
+#[test]
+fn a_file_that_is_suddenly_empty_on_icloud_is_looked_at_twice() {
+    for untold in [false, true] {
+        // For good: a second look right after the first one decides nothing, one ten seconds later does.
+        let mut run = suddenly_empty(untold);
+        run.world.clock.advance(Duration::from_secs(3));
+        assert!(passes(&mut run));
+        assert!(run.world.disk.read("f.txt").is_some_and(|content| !content.is_empty()));
+        run.world.clock.advance(Duration::from_secs(10));
+        assert!(passes(&mut run));
+        assert_eq!(run.world.disk.read("f.txt").as_deref(), Some(&b""[..]));
+        is_at_peace(&mut run);
+        // For a moment: the content comes, and nobody saw the file empty here.
+        let mut run = suddenly_empty(untold);
+        assert!(run.world.drive.edit("f.txt", b"what somebody wrote there"));
+        wait(&run);
+        assert!(passes(&mut run));
+        assert_eq!(run.world.disk.read("f.txt").as_deref(), Some(&b"what somebody wrote there"[..]));
+        is_at_peace(&mut run);
+        // Another empty version begins the wait anew.
+        let mut run = suddenly_empty(untold);
+        run.world.clock.advance(Duration::from_secs(9));
+        assert!(run.world.drive.edit("f.txt", b"x") && run.world.drive.edit("f.txt", b""));
+        run.world.clock.advance(Duration::from_secs(5));
+        assert!(passes(&mut run));
+        assert!(run.world.disk.read("f.txt").is_some_and(|content| !content.is_empty()));
+        is_at_peace(&mut run);
+    }
+}
+
+/// A drive on a file system whose inode numbers say nothing.
+fn without_identities(seed: u64) -> Run {
+    let run = world(seed, &[]);
+    run.world.disk.switch(|disk| disk.identities = false);
+    run
+}
+
+#[test]
+fn where_inode_numbers_say_nothing_everything_comes_and_nothing_is_a_conflict() {
+    let mut run = without_identities(1);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("d") && disk.write("d/edit", b"to be edited") && disk.write("d/move", b"to be moved"));
+    assert!(
+        disk.write("gone", b"to be deleted") && disk.mkdir("folder") && disk.write("folder/in", b"inside")
+    );
+    assert!(
+        disk.mkdir("target") && disk.write("target/t", b"there") && disk.write("here", b"to be moved here")
+    );
+    pass(&mut run);
+    let ids = ["d/move", "folder", "here"].map(|path| drive.find(path).expect("it was uploaded"));
+    // Moves, edits and deletions on iCloud come here.
+    assert!(drive.edit("d/edit", b"edited there") && drive.person_trash("gone"));
+    assert!(drive.move_to("d/move", "target") && drive.person_rename("folder", "renamed"));
+    pass(&mut run);
+    assert_eq!(disk.read("d/edit").as_deref(), Some(&b"edited there"[..]));
+    assert!(disk.read("target/move").is_some() && disk.read("renamed/in").is_some());
+    assert!(disk.read("gone").is_none() && disk.read("d/move").is_none());
+    // Moves here go there, and the items keep their ids.
+    assert!(disk.mv("here", "target/here") && disk.mv("renamed", "target/folder"));
+    pass(&mut run);
+    let now = ["target/move", "target/folder", "target/here"].map(|path| drive.find(path).expect("it moved"));
+    assert_eq!(now, ids);
+    // An edit here, and one by way of a new file that is renamed over the old one.
+    assert!(disk.write("d/edit", b"edited here") && disk.write("new", b"written anew"));
+    assert!(disk.mv("new", "target/t"));
+    pass(&mut run);
+    assert_eq!(drive.tree().keys().filter(|path| path.contains("conflict")).count(), 0);
+    assert_eq!(disk.tree().keys().filter(|path| path.contains("conflict")).count(), 0);
+    is_at_peace(&mut run);
+}
+
+#[test]
+fn without_inode_numbers_a_file_of_equal_size_and_time_is_known_by_its_content() {
+    let mut run = without_identities(1);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    // Written in one moment, so size and time are equal.
+    for name in ["a", "b", "c", "d"] {
+        assert!(disk.write(name, format!("content of {name}").as_bytes()));
+    }
+    pass(&mut run);
+    let ids = ["a", "b", "c", "d"].map(|path| drive.find(path).expect("it was uploaded"));
+    for (from, to) in [("a", "w"), ("b", "x"), ("c", "y"), ("d", "v")] {
+        assert!(disk.mv(from, to));
+    }
+    pass(&mut run);
+    let now = ["w", "x", "y", "v"].map(|path| drive.find(path).expect("it moved"));
+    assert_eq!(now, ids);
+    is_at_peace(&mut run);
+}

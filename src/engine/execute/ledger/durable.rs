@@ -35,9 +35,14 @@ impl Ledger<'_> {
         let base = &self.state.base;
         let stored =
             |id: &ItemId| base.by_id(id).map(|node| (base.get(node).stamp, base.get(node).signature));
+        // One that lost its identity is another item's file by now; where no item has one that says nothing.
+        let was_cleared = |entry: &BaseEntry| {
+            entry.stamp.identity == Identity::default()
+                && stored(&entry.id).is_some_and(|(stamp, _)| stamp.identity != Identity::default())
+        };
         let puts = self.overlay.values().flatten().filter(|(_, entry)| {
             !entry.folder
-                && entry.stamp.identity != Identity::default()
+                && !was_cleared(entry)
                 && stored(&entry.id) != Some((entry.stamp, entry.signature))
                 && !self.written.contains(&entry.id)
         });

@@ -35,8 +35,10 @@ pub(super) fn commit_new(
                             verified(ports, shown(ports, item, sent)?, sent, parent, wanted)
                         }
                         Some(_) => Err(StepFailure::replan("another item on iCloud has this name")),
-                        // A name that nobody is seen to have: the listing lags, or the service cannot hold two
-                        // names apart that differ only in case. To plan again would ask the same for ever.
+                        // To plan again would ask the same for ever.
+                        None if error == RemoteError::NameTaken => {
+                            Err(verified_calls::taken(remote, parent, wanted, None)?)
+                        }
                         None => Err(StepFailure::again(error.to_string())),
                     };
                 }
@@ -74,7 +76,7 @@ fn verified(
         // It came beside an item that has the name. Its content is here, so it goes, and the next plan decides.
         if is_numbered(&item.entry.name, wanted) {
             verified_calls::patiently(ports, &item, false, |now| verified_calls::trash(remote, now, false))?;
-            return Err(not_to_be_had(remote, Some(parent), wanted));
+            return Err(not_to_be_had(remote, Some(parent), wanted, &item.entry.id));
         }
         let renamed = rename(ports, &item, false, wanted)?;
         return match renamed.entry.etag.same_content(&item.entry.etag) {

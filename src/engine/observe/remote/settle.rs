@@ -346,7 +346,7 @@ impl<'a> Settling<'a> {
             .collect();
         let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());
         let Seen { tree, unusable, complete } = self.walk.finish().ok_or_else(unread)?;
-        Ok(RemoteView { tree, absent, unusable, complete })
+        Ok(RemoteView { tree, absent, unusable, complete, hollow: HashSet::new() })
     }
 }
 

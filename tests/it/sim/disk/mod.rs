@@ -37,6 +37,8 @@ pub enum Vanished {
 pub struct Switches {
     /// Whether it has birth times.
     pub births: bool,
+    /// Whether inode numbers say anything; else items have no identity, as on file systems that number them anew.
+    pub identities: bool,
     /// Whether a removed inode's number is given to the next new one.
     pub reuse_inodes: bool,
     /// Whether names that differ only in case are one.
@@ -58,6 +60,7 @@ impl Default for Switches {
     fn default() -> Self {
         Self {
             births: true,
+            identities: true,
             reuse_inodes: false,
             folds_case: false,
             name_limit: 255,
@@ -305,7 +308,10 @@ impl Inner {
             size: inode.content().map_or(0, |content| content.len() as u64),
             mtime: inode.mtime,
             ctime: inode.ctime,
-            identity: Identity { inode: inode.number, birth: self.switches.births.then_some(inode.birth) },
+            identity: match self.switches.identities {
+                true => Identity { inode: inode.number, birth: self.switches.births.then_some(inode.birth) },
+                false => Identity::default(),
+            },
             on_root_fs: inode.dev == 0,
         }
     }

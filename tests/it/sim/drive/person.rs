@@ -136,6 +136,21 @@ impl SimDrive {
         true
     }
 
+    /// A package becomes a plain file of that content.
+    pub fn flatten(&self, id: &ItemId, body: &[u8]) -> bool {
+        let at = self.now();
+        let mut drive = lock(&self.inner);
+        let Some(item) = drive.items.get(id).filter(|item| item.kind == Kind::Package).cloned() else {
+            return false;
+        };
+        let body = Bytes::from(body);
+        self.journal.gave_up(Side::Remote, &item.body);
+        self.journal.wrote(Side::Remote, &body);
+        drive.items.update(at, id, |item| item.kind = Kind::File);
+        drive.put_content(at, id, body, at.div_euclid(1_000_000_000));
+        true
+    }
+
     /// A change of metadata alone: a tag, an opening. Only the first half of the etag changes.
     pub fn touch(&self, path: &str) -> bool {
         let Some(id) = self.find(path) else { return false };

@@ -62,6 +62,9 @@ impl SimDrive {
         if !folder.is_folder() {
             return Err(RemoteError::Refused("this is no folder of the account's own".into()));
         }
+        if !drive.switches.lists_trashed && is_trashed(&map, id) {
+            return Err(RemoteError::Refused("HTTP 404".into()));
+        }
         let ids = children(&map, id);
         let parent = RemoteParent::Folder(id.clone());
         let entry = drive.entry(&map, id, folder, Detail::Listed);
@@ -137,6 +140,8 @@ impl SimDrive {
         } else {
             item.body.clone()
         };
+        let lags = self.now() < (item.mtime + drive.switches.body_lag).saturating_mul(1_000_000_000);
+        let body = if drive.switches.body_lag > 0 && lags { body[..body.len() / 3].into() } else { body };
         drive.offers.insert(url.clone(), body);
         let signature = if package { None } else { signature };
         Ok(Offer { id: id.clone(), etag: item.etag(), signature, signature_text, package, url })
@@ -224,4 +229,17 @@ impl Drive {
         }
         listing
     }
+}
+
+/// Whether an item lies in the trash, or below a folder that does.
+fn is_trashed(map: &Map, id: &ItemId) -> bool {
+    let mut at = map.get(id);
+    while let Some(item) = at {
+        at = match &item.place {
+            Place::Trash(_) => return true,
+            Place::Folder(folder) => map.get(folder),
+            Place::Nowhere => None,
+        };
+    }
+    false
 }

@@ -163,6 +163,10 @@ pub struct Switches {
     pub packages_vary: bool,
     /// Whether something can be made in a trashed folder.
     pub into_trashed: bool,
+    /// Seconds after its modification time in which only the beginning of a content comes: the body lags behind its record.
+    pub body_lag: i64,
+    /// Whether a trashed folder can be listed.
+    pub lists_trashed: bool,
 }
 
 impl Default for Switches {
@@ -194,6 +198,8 @@ impl Default for Switches {
             in_place: true,
             packages_vary: false,
             into_trashed: false,
+            body_lag: 0,
+            lists_trashed: true,
         }
     }
 }

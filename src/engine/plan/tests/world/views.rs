@@ -75,7 +75,13 @@ impl World {
             .filter(|id| tree.by_id(id).is_none() && !self.remote.things.contains_key(&number(id)))
             .map(|id| (id, Absence::Trashed))
             .collect();
-        RemoteView { tree, absent, unusable: Vec::new(), complete: self.unlisted.is_empty() }
+        RemoteView {
+            tree,
+            absent,
+            unusable: Vec::new(),
+            complete: self.unlisted.is_empty(),
+            hollow: Default::default(),
+        }
     }
 
     pub fn remote_entry(&self, number: u64, thing: &Thing) -> RemoteEntry {

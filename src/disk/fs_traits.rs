@@ -1,0 +1,190 @@
+//! What a file system keeps of an item: its inode number over a rename and a restart, and which ways of moving it knows
+//! (`docs/sync.md` §3). Tried out in our own folder, remembered beside it, and never taken for granted of a file system
+//! that another program makes up.
+
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::{
+    AtFlags, Mode, OFlags, RenameFlags, linkat, mkdirat, openat, renameat, renameat_with, unlinkat,
+};
+use rustix::io::Errno;
+use serde::{Deserialize, Serialize};
+
+use super::area::{Area, read_small, write_small};
+use super::moves::unique;
+use super::root::{Seen, open_folder, see};
+use super::watchability::{Numbering, numbering};
+
+/// In `.icloudds`: what was found out.
+const NOTE: &str = "file-system";
+
+/// What holds on one file system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FsTraits {
+    /// A file keeps its inode number when it is renamed.
+    pub files: bool,
+    /// So does a folder.
+    pub folders: bool,
+    /// Inode numbers are the same after a restart, or a new mount.
+    pub restart: bool,
+    /// Two names can be exchanged in one step.
+    pub exchange: bool,
+    /// A file can have a second name.
+    pub links: bool,
+    /// The first change of an item makes another one of it, as on overlays: birth times say nothing, and a move may
+    /// change the inode number.
+    #[serde(default)]
+    pub copies_up: bool,
+}
+
+impl Default for FsTraits {
+    /// An ordinary file system.
+    fn default() -> Self {
+        Self { files: true, folders: true, restart: true, exchange: true, links: true, copies_up: false }
+    }
+}
+
+impl FsTraits {
+    /// What the kind of a file system, of which `folder` is an open folder, suggests before anything was tried.
+    pub fn of_kind(folder: impl AsFd) -> Self {
+        let numbering = numbering(folder);
+        let restart = numbering != Numbering::MadeUp;
+        Self { restart, copies_up: numbering == Numbering::CopiedUp, ..Self::default() }
+    }
+
+    /// Whether a file is known by its inode number.
+    pub fn knows_files(self) -> bool {
+        self.files && self.restart
+    }
+
+    /// Whether a folder is known by its inode number.
+    pub fn knows_folders(self) -> bool {
+        self.folders && self.restart
+    }
+
+    /// What the owner should know; `None` of an ordinary file system.
+    pub fn told(self) -> Option<String> {
+        let mut lacks = Vec::new();
+        match (self.files, self.folders) {
+            _ if !self.restart => lacks.push("inode numbers do not last"),
+            (false, _) => lacks.push("inode numbers change with a rename"),
+            (true, false) => lacks.push("inode numbers of folders change with a rename"),
+            (true, true) => {}
+        }
+        let is_odd = !lacks.is_empty();
+        if !self.exchange {
+            lacks.push("no exchange of two names");
+        }
+        if !self.links {
+            lacks.push("no hard links");
+        }
+        let by = if is_odd { ": items are known by size, time and content" } else { "" };
+        (!lacks.is_empty()).then(|| format!("{}{by}", lacks.join(", ")))
+    }
+}
+
+/// The note beside the drive.
+#[derive(Debug, Serialize, Deserialize)]
+struct Note {
+    traits: FsTraits,
+    /// Inode numbers of `tmp` and `trash`, which stay for good: whether a restart keeps them.
+    kept: (u64, u64),
+}
+
+fn read(area: &Area) -> Option<Note> {
+    let ours = open_folder(&area.tmp, "..").ok()?;
+    serde_json::from_slice(&read_small(ours, NOTE).ok()??).ok()
+}
+
+/// What was found out before; `None` where nobody has tried yet.
+pub(super) fn remembered(area: &Area) -> Option<FsTraits> {
+    read(area).map(|note| note.traits)
+}
+
+/// Tries what holds on the file system of that area, and remembers it.
+///
+/// # Errors
+///
+/// When the disk refuses; what was found out before holds then.
+pub(super) fn find_out(area: &Area) -> Result<FsTraits, Errno> {
+    let before = read(area);
+    let mut traits = attempt(&area.tmp)?;
+    let ours = open_folder(&area.tmp, "..")?;
+    let kept = (see(&ours, "tmp")?.identity.inode, see(&ours, "trash")?.identity.inode);
+    if let Some(before) = &before {
+        // Where they changed once they may change again.
+        traits.restart = before.traits.restart && before.kept == kept;
+    }
+    let by_kind = FsTraits::of_kind(&area.tmp);
+    (traits.restart, traits.copies_up) = (traits.restart && by_kind.restart, by_kind.copies_up);
+    let is_known = before.is_some_and(|before| before.traits == traits && before.kept == kept);
+    if !is_known {
+        let text = serde_json::to_vec(&Note { traits, kept }).map_err(|_| Errno::INVAL)?;
+        write_small(ours, NOTE, &text)?;
+    }
+    Ok(traits)
+}
+
+fn attempt(folder: &OwnedFd) -> Result<FsTraits, Errno> {
+    let names = [(); 4].map(|()| format!("{}.try", unique()));
+    let result = attempt_with(folder, &names);
+    for name in &names {
+        let _ = unlinkat(folder, &**name, AtFlags::empty());
+        let _ = unlinkat(folder, &**name, AtFlags::REMOVEDIR);
+    }
+    result
+}
+
+fn attempt_with(folder: &OwnedFd, [one, two, three, four]: &[String; 4]) -> Result<FsTraits, Errno> {
+    let is_same = |seen: &Seen, name: &str| see(folder, name).map(|now| now.identity == seen.identity);
+    make(folder, one)?;
+    let file = see(folder, &**one)?;
+    renameat(folder, &**one, folder, &**two)?;
+    let mut files = is_same(&file, two)?;
+    let links = match linkat(folder, &**two, folder, &**three, AtFlags::empty()) {
+        Ok(()) => {
+            files &= is_same(&file, three)?;
+            unlinkat(folder, &**three, AtFlags::empty())?;
+            files &= is_same(&file, two)?;
+            true
+        }
+        Err(_) => false,
+    };
+    make(folder, three)?;
+    let exchange = renameat_with(folder, &**two, folder, &**three, RenameFlags::EXCHANGE).is_ok();
+    if exchange {
+        files &= is_same(&file, three)?;
+    }
+    mkdirat(folder, &**four, Mode::RWXU)?;
+    let made = see(folder, &**four)?;
+    renameat(folder, &**four, folder, &**one)?;
+    let folders = is_same(&made, one)?;
+    Ok(FsTraits { files, folders, exchange, links, ..FsTraits::default() })
+}
+
+fn make(folder: impl AsFd, name: &str) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    openat(folder, name, flags, Mode::RUSR | Mode::WUSR).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_out_of_the_ordinary_is_told() {
+        assert_eq!(FsTraits::default().told(), None);
+        let told = |traits: FsTraits| traits.told().unwrap_or_default();
+        let by = "items are known by size, time and content";
+        let no_restart = FsTraits { restart: false, ..FsTraits::default() };
+        assert_eq!(told(no_restart), format!("inode numbers do not last: {by}"));
+        assert!(!no_restart.knows_files() && !no_restart.knows_folders());
+        let folders = FsTraits { folders: false, exchange: false, ..FsTraits::default() };
+        assert!(folders.knows_files() && !folders.knows_folders());
+        assert_eq!(
+            told(folders),
+            format!("inode numbers of folders change with a rename, no exchange of two names: {by}")
+        );
+        let plain = FsTraits { exchange: false, links: false, ..FsTraits::default() };
+        assert_eq!(told(plain), "no exchange of two names, no hard links");
+    }
+}

@@ -1,0 +1,60 @@
+//! What lies in a folder that went to iCloud's trash, beside what was planned to go with it.
+
+use std::collections::HashSet;
+
+use crate::engine::ports::{Remote, RemoteError, RemoteItem};
+use crate::model::{FolderState, ItemId};
+
+use super::report::StepFailure;
+
+/// What a look into a trashed folder finds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unplanned {
+    /// All of it was listed, and all of it was planned to go.
+    Nothing,
+    /// Something that was not planned to go with it.
+    Something,
+    /// The service lists no trashed folder: the look right before is all there is.
+    Untold,
+}
+
+/// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.
+pub(super) fn holds_unplanned(
+    remote: &dyn Remote,
+    folder: &ItemId,
+    planned: &[ItemId],
+    fits: &dyn Fn(&RemoteItem) -> bool,
+) -> Result<Unplanned, StepFailure> {
+    let planned: HashSet<_> = planned.iter().collect();
+    let mut folders = vec![folder.clone()];
+    let mut found = Unplanned::Nothing;
+    while !folders.is_empty() {
+        let mut next = Vec::new();
+        for listing in remote.list(&folders, false) {
+            let listing = match listing {
+                Ok(listing) => listing,
+                Err(RemoteError::Gone | RemoteError::Refused(_)) => {
+                    found = Unplanned::Untold;
+                    continue;
+                }
+                Err(error) => return Err(error.into()),
+            };
+            if listing.folder.state != FolderState::Complete {
+                return Err(StepFailure::again("the listing of a deleted folder does not add up"));
+            }
+            if !listing.unusable.is_empty() {
+                return Ok(Unplanned::Something);
+            }
+            for item in listing.items {
+                if !planned.contains(&item.entry.id) || !fits(&item) {
+                    return Ok(Unplanned::Something);
+                }
+                if item.entry.is_folder() {
+                    next.push(item.entry.id);
+                }
+            }
+        }
+        folders = next;
+    }
+    Ok(found)
+}
