@@ -122,7 +122,7 @@ impl World {
         let mut said = BufReader::new(child.stderr.take().expect("a pipe"));
         writeln!(answers, "0").expect("it reads");
         let mut heard = String::new();
-        while !heard.contains("The code was sent.") {
+        while !heard.contains("Sent to your trusted devices.") {
             assert_ne!(said.read_line(&mut heard).expect("text"), 0, "login ended early: {heard}");
         }
         writeln!(answers, "{}", world.sim.device_code().expect("a code")).expect("it reads");

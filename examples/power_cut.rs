@@ -194,7 +194,7 @@ impl Stage {
         let mut said = BufReader::new(child.stderr.take().ok_or("no pipe")?);
         let mut heard = String::new();
         writeln!(answers, "0")?;
-        while !heard.contains("The code was sent.") {
+        while !heard.contains("Sent to your trusted devices.") {
             if said.read_line(&mut heard)? == 0 {
                 return Err(format!("icloudds login ended early:\n{heard}").into());
             }

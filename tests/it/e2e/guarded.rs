@@ -166,7 +166,7 @@ fn sixty_files_that_are_rewritten_on_icloud_can_be_brought_back_whatever_the_tra
     rig.once();
     rig.once();
     let trash = rig.trash_here();
-    assert_eq!(trash.lines().count(), 60, "{trash}");
+    assert_eq!(trash.lines().skip(1).count(), 60, "{trash}");
     let restored = rig.run(&["trash", "restore", &name(59)]).expect(0).stdout;
     assert!(restored.starts_with("restored as"), "{restored}");
 }
