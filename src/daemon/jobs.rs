@@ -71,7 +71,7 @@ pub(super) struct Done {
 /// What came of a job.
 pub(super) enum Ended {
     /// The drive's folder is open and this state's; or it comes back as far as it was opened.
-    Opened { drive: Option<Drive>, result: Result<Option<Arc<Here>>, AppError> },
+    Opened { drive: Option<Box<Drive>>, result: Result<Option<Arc<Here>>, AppError> },
     /// A pass.
     Pass { result: Result<Report, PassError>, by_person: bool, clean: bool },
     /// A pass without iCloud.
@@ -176,7 +176,7 @@ pub(super) fn reach(job: Reach, news: Sender<News>) -> io::Result<JoinHandle<()>
 pub(super) fn open(mut engine: Engine, mut job: Open, news: Sender<News>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-open", move || {
         let result = try_open(&mut engine, &mut job);
-        end(&news, engine, Ended::Opened { drive: job.drive, result });
+        end(&news, engine, Ended::Opened { drive: job.drive.map(Box::new), result });
     })
 }
 

@@ -60,7 +60,7 @@ impl Loop {
                 self.working_since = None;
                 self.tracker.progress_over();
                 match done.result {
-                    Ended::Opened { drive, result } => self.opened(drive, result),
+                    Ended::Opened { drive, result } => self.opened(drive.map(|drive| *drive), result),
                     Ended::Pass { result, by_person, clean } => self.passed(result, by_person, clean),
                     Ended::Here(result) => self.passed_here(result),
                     Ended::Kept => {}

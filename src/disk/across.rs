@@ -19,6 +19,9 @@ use super::moves::{At, STEP, Step, unique};
 use super::root::{Place, Seen, now, open_folder, see, see_if_there, see_open};
 use super::{AREA, Hasher, LocalDisk};
 
+/// The end of the name of a copy in `tmp` that is on its way to another file system.
+pub(super) const ACROSS: &str = ".across";
+
 /// The end of the name in `tmp` of a copy that comes from a trash.
 pub(super) const NEAR: &str = ".near";
 
@@ -66,7 +69,7 @@ impl LocalDisk {
         seen: &Seen,
     ) -> Result<LocalEntry, DiskError> {
         let fail = |errno| disk_error("move", from, errno);
-        let part = format!("{}.across", unique());
+        let part = format!("{}{ACROSS}", unique());
         let record = format!("{part}{STEP}");
         let mut step = Step::Across {
             part: part.clone(),
@@ -234,21 +237,25 @@ impl LocalDisk {
 
     /// Start-up: finishes a move across file systems whose copy is in place, and undoes one whose copy is not. Says whether the
     /// item is at its new place.
-    pub(super) fn recover_across(&self, area: &Area, step: &Step) -> Result<bool, DiskError> {
-        let Step::Across { part, from, to, original, copy, .. } = step else { return Ok(false) };
-        let (Ok(from), Ok(to)) = (RelPath::parse(from), RelPath::parse(to)) else { return Ok(false) };
-        if see_if_there(&area.tmp, &**part).map_err(|errno| self.fail("repair", &from, errno))?.is_some() {
-            remove_copy(area, part).map_err(|errno| self.fail("repair", &from, errno))?;
+    pub(super) fn recover_across(
+        &self,
+        area: &Area,
+        step: &Step,
+        (from, to): (&RelPath, &RelPath),
+    ) -> Result<bool, DiskError> {
+        let Step::Across { part, original, copy, .. } = step else { return Ok(false) };
+        if see_if_there(&area.tmp, &**part).map_err(|errno| self.fail("repair", from, errno))?.is_some() {
+            remove_copy(area, part).map_err(|errno| self.fail("repair", from, errno))?;
             return Ok(false);
         }
         let has = |path: &RelPath, inode: u64| -> Result<bool, DiskError> {
             Ok(self.seen_there(path)?.is_some_and(|seen| seen.identity.inode == inode))
         };
-        if !has(&to, *copy)? {
+        if !has(to, *copy)? {
             return Ok(false);
         }
-        if has(&from, *original)? {
-            match self.clear_original(&from, &to, step) {
+        if has(from, *original)? {
+            match self.clear_original(from, to, step) {
                 // It was changed since: both stay.
                 Ok(()) | Err(DiskError::Changed { .. }) => {}
                 Err(error) => return Err(error),

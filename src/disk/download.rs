@@ -166,14 +166,15 @@ impl LocalDisk {
         // A second link means that it was put in place just before a crash: writing to it would write to the drive. Another
         // owner could go on writing to it.
         let there = see_if_there(&area.tmp, &*part).map_err(fail)?;
-        if there.is_some_and(|seen| seen.links > 1 || !ours.owns(&seen) || old.is_none()) {
+        let kept = there.filter(|seen| seen.links < 2 && ours.owns(seen) && old.is_some());
+        if there.is_some() && kept.is_none() {
             remove_small(&area.tmp, &part).map_err(fail)?;
         }
         let mut record = Record::new(key);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         // The umask takes its bits off: that is the mode of a new file.
         let everybody = Mode::from_raw_mode(0o666);
-        let mut length = there.filter(|seen| seen.links < 2 && old.is_some()).map_or(0, |seen| seen.size());
+        let mut length = kept.map_or(0, |seen| seen.size());
         match &old {
             Some(old) if !old.boot.is_empty() && old.boot == record.boot => record.durable = old.durable,
             Some(old) => {
@@ -218,7 +219,7 @@ impl LocalDisk {
             return Ok(Some(share));
         }
         for other in super::recover::names_ending(&area.tmp, ".json") {
-            let is_idle = other != name && self.space.is_idle(&other);
+            let is_idle = other != name && is_download_name(&other) && self.space.is_idle(&other);
             if is_idle && Record::read(area, &other).is_some_and(|record| record.swap.is_none()) {
                 give_up(area, &other);
                 if let Some(share) = self.space.share(&area.tmp, fs, bytes)? {

@@ -9,7 +9,7 @@ use crate::model::path::check_name;
 use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;
-use super::across::NEAR;
+use super::across::{ACROSS, NEAR};
 use super::area::{Area, own, remove_small};
 use super::download::{Record, Swap, is_download_name, part_name, record_name};
 use super::fs_traits::FsTraits;
@@ -145,11 +145,18 @@ impl LocalDisk {
                     recovered.repaired.push(to);
                 }
             }
-            Ok(step @ Step::Across { .. }) => {
-                if self.recover_across(area, &step)?
-                    && let Step::Across { to, .. } = &step
-                {
-                    recovered.repaired.extend(RelPath::parse(to));
+            Ok(Step::Across { part, from, to, original, copy, began }) => {
+                let (Some(home), Some(goal)) = (self.path_in_record(&from), self.path_in_record(&to)) else {
+                    recovered.leave(area, record, "it speaks of a path that no item has");
+                    return Ok(());
+                };
+                if check_name(&part).is_err() || !part.ends_with(ACROSS) {
+                    recovered.leave(area, record, "what it calls a copy is no name of this program's");
+                    return Ok(());
+                }
+                let step = Step::Across { part, from, to, original, copy, began };
+                if self.recover_across(area, &step, (&home, &goal))? {
+                    recovered.repaired.push(goal);
                 }
             }
             // A record that is not whole was written before anything was done.

@@ -79,6 +79,39 @@ fn a_record_moves_nothing_but_what_waits_in_tmp() {
 }
 
 #[test]
+fn a_record_of_a_copy_removes_nothing_but_what_waits_in_tmp() {
+    let outside = tempfile::tempdir().unwrap();
+    let victim = outside.path().join("key");
+    fs::write(&victim, "private").unwrap();
+    let mut drive = Drive::new();
+    drive.write("mine", "mine");
+    let far = victim.to_str().unwrap();
+    let climbing = format!("../../..{far}");
+    for (part, from, to) in [
+        (far, "a", "b"),
+        (&*climbing, "a", "b"),
+        ("..", "a", "b"),
+        ("../../mine", "a", "b"),
+        ("1.part", "a", "b"),
+        ("1.across", "/etc/a", "b"),
+        ("1.across", "a", "../b"),
+        ("1.across", "a", ".icloudds/id"),
+    ] {
+        fs::write(drive.full(".icloudds/tmp/1.part"), "waits").unwrap();
+        let record = serde_json::json!({"Across": {
+            "part": part, "from": from, "to": to, "original": 1, "copy": 0, "began": 0,
+        }});
+        fs::write(drive.full(".icloudds/tmp/1.step"), record.to_string()).unwrap();
+        drive.reopen();
+        let recovered = drive.disk.recover().unwrap();
+        assert_eq!(names(&recovered.left_alone), [".icloudds/tmp/1.step"], "{part:?} {from:?} {to:?}");
+        assert_eq!(drive.tmp(), ["1.part", "1.step"], "{part:?} {from:?} {to:?}");
+        assert_eq!(fs::read_to_string(&victim).unwrap(), "private");
+        assert_eq!(fs::read_to_string(drive.full("mine")).unwrap(), "mine");
+    }
+}
+
+#[test]
 fn a_record_takes_no_name_off_what_is_ours_or_elsewhere() {
     let drive = Drive::new();
     drive.write("a", "x");

@@ -217,7 +217,8 @@ fn an_edit_that_comes_while_the_one_before_is_made_durable_goes_up_too() {
 
 #[test]
 fn a_write_through_a_memory_map_is_seen_though_no_time_tells() {
-    let told: [(&str, fn(&mut Run)); 2] = [
+    type Tell = fn(&mut Run);
+    let told: [(&str, Tell); 2] = [
         ("when the watcher says that it was closed", |run| run.closed_after_writing("f")),
         ("with the daily verification", Run::verification_is_due),
     ];
