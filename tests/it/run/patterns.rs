@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Write as _;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use super::daemon::{Daemon, pace, quick};
 use crate::e2e::rig::{Rig, noise};
@@ -10,6 +10,12 @@ use crate::e2e::rig::{Rig, noise};
 /// `save` replaces the content of `notes/a.txt` by `new`: one upload, the same document, nothing else left over.
 #[track_caller]
 fn assert_saved(save: impl FnOnce(&Rig, &str)) {
+    assert_saved_in(true, save);
+}
+
+/// The same; `in_place` says whether the document stays, or the version before lies in Recently Deleted.
+#[track_caller]
+fn assert_saved_in(in_place: bool, save: impl FnOnce(&Rig, &str)) {
     let rig = quick();
     rig.there().write("notes/a.txt", "old").expect("a file");
     rig.there().write("notes/b.txt", "beside").expect("a file");
@@ -22,11 +28,12 @@ fn assert_saved(save: impl FnOnce(&Rig, &str)) {
         });
         daemon.settle();
     });
-    assert_eq!(rig.id("notes/a.txt"), id, "another document\n{}", daemon.log());
+    assert_eq!(rig.id("notes/a.txt") == id, in_place, "another document\n{}", daemon.log());
     assert_eq!(rig.read("notes/a.txt"), "the new text");
     assert_eq!(requests.get("commit"), Some(&1), "{requests:?}\n{}", daemon.log());
     assert_eq!(rig.here().keys().collect::<Vec<_>>(), ["notes", "notes/a.txt", "notes/b.txt"]);
-    assert!(rig.trash_there().is_empty(), "{:?}", rig.trash_there());
+    let deleted: &[&str] = if in_place { &[] } else { &["notes/a.txt"] };
+    assert_eq!(rig.trash_there(), deleted);
     daemon.stop();
     rig.assert_settled();
 }
@@ -76,18 +83,31 @@ fn sed_in_place() {
     });
 }
 
+/// What rsync does, with the source's modification time.
+fn rsync(rig: &Rig, text: &str, time: SystemTime) {
+    let temporary = rig.at("notes/.a.txt.Ab3dEf");
+    let mut file = fs::File::create(&temporary).expect("a temporary file");
+    for part in text.as_bytes().chunks(3) {
+        file.write_all(part).expect("a write");
+    }
+    file.set_modified(time).expect("a time");
+    drop(file);
+    fs::rename(temporary, rig.at("notes/a.txt")).expect("a rename over");
+}
+
 #[test]
 fn rsync_with_a_hidden_temporary_file_and_the_source_s_time() {
     assert_saved(|rig, text| {
-        let temporary = rig.at("notes/.a.txt.Ab3dEf");
-        let mut file = fs::File::create(&temporary).expect("a temporary file");
-        for part in text.as_bytes().chunks(3) {
-            file.write_all(part).expect("a write");
-        }
-        let long_ago = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000);
-        file.set_modified(long_ago).expect("a time");
-        drop(file);
-        fs::rename(temporary, rig.at("notes/a.txt")).expect("a rename over");
+        let before = fs::metadata(rig.at("notes/a.txt")).and_then(|file| file.modified()).expect("a time");
+        rsync(rig, text, before + Duration::from_secs(1));
+    });
+}
+
+/// It may be what a backup brought back: the version that it replaces stays recoverable (`docs/sync.md` §6).
+#[test]
+fn rsync_of_a_source_that_is_older_leaves_the_newer_version_in_recently_deleted() {
+    assert_saved_in(false, |rig, text| {
+        rsync(rig, text, SystemTime::UNIX_EPOCH + Duration::from_secs(1_500_000_000));
     });
 }
 
