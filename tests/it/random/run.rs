@@ -10,6 +10,7 @@ use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::{Action, Plan, Replacement};
 use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Report, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
+use icloudds::engine::ports::Clock as _;
 use icloudds::model::filter::Filter;
 use icloudds::model::state::Verdict;
 use icloudds::model::{
@@ -242,10 +243,13 @@ impl Run {
             Arc::new(Mutex::new(pass.meddle.iter().map(|(_, deed)| Some(deed.clone())).collect()));
         for (number, (steps, _)) in pass.meddle.iter().enumerate() {
             let (waiting, person) = (waiting.clone(), self.person.clone());
+            let (drive, clock) = (self.world.drive.clone(), self.world.clock.clone());
             self.world.fuse.interject(*steps, move || {
                 let deed = lock(&waiting)[number].take();
                 if let Some(deed) = deed {
+                    let before = clock.now();
                     person.act(&deed);
+                    drive.was_held_up(clock.now().0 - before.0);
                 }
             });
         }

@@ -85,6 +85,14 @@ impl SimDrive {
         }
     }
 
+    /// Somebody took so many nanoseconds between two calls of the program, which waited for nothing meanwhile: its looks are no
+    /// older for that.
+    pub fn was_held_up(&self, nanos: i64) {
+        for (_, _, looked_at) in lock(&self.inner).looked.values_mut() {
+            *looked_at += nanos;
+        }
+    }
+
     /// Turns switches.
     pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
         turn(&mut lock(&self.inner).switches);
