@@ -147,10 +147,17 @@ impl SimDrive {
         files.map(|(_, item)| item.body.clone()).collect()
     }
 
-    /// The contents of all items, packages too, of that name.
+    /// The contents of all items, packages too, whose names contain that: the service numbers a second one, and the filter for
+    /// junk is anchored at the start only.
     pub fn contents_named(&self, name: &str) -> Vec<Bytes> {
         let drive = lock(&self.inner);
-        drive.items.now().values().filter(|item| item.name == name).map(|item| item.body.clone()).collect()
+        drive
+            .items
+            .now()
+            .values()
+            .filter(|item| item.name.contains(name))
+            .map(|item| item.body.clone())
+            .collect()
     }
 
     /// What lies in the trash and had that name in that folder.
