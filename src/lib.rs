@@ -27,3 +27,5 @@ pub mod state_dump;
 pub mod status;
 pub mod store;
 pub mod terminal;
+pub mod web;
+pub mod webhook;

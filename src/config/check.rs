@@ -1,5 +1,7 @@
 //! From the merged values to a [`Config`]: every rule that needs more than a type.
 
+mod outward;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use log::LevelFilter;
 use super::error::{ConfigError, Origin, quote, without_user};
 use super::layer::Effective;
 use super::raw::{RawConfig, RawSize};
-use super::schema::{self, Kind, NOT_YET};
+use super::schema::{self, Kind};
 use super::types::*;
 use super::{Sources, places, values};
 use crate::logging::part;
@@ -53,7 +55,6 @@ pub(super) fn check(sources: &Sources, effective: &Effective) -> Result<Config, 
         },
     };
     checker.places(&config)?;
-    checker.not_yet()?;
     if config.account.username.trim().is_empty() {
         return Err(ConfigError::MissingUsername);
     }
@@ -269,37 +270,6 @@ impl Checker<'_> {
         })
     }
 
-    fn web(&self, raw: &RawConfig) -> Result<Web, ConfigError> {
-        let token = self.secret("web.token", &raw.web.token, &raw.web.token_file)?;
-        if raw.web.listen.is_empty() {
-            return Ok(Web { listen: None, token });
-        }
-        let listen = values::listen(&raw.web.listen).ok_or_else(|| {
-            self.invalid(
-                "web.listen",
-                "must be an address and a port, such as \"127.0.0.1:8384\" or \"[::]:8384\"",
-            )
-        })?;
-        if token.is_none() && !listen.ip().to_canonical().is_loopback() {
-            let problem = "web.token or web.token_file is required when listening on anything but loopback";
-            return Err(self.invalid("web.listen", problem));
-        }
-        Ok(Web { listen: Some(listen), token })
-    }
-
-    fn notify(&self, raw: &RawConfig) -> Result<Notify, ConfigError> {
-        let webhook = self.secret("notify.webhook", &raw.notify.webhook, &raw.notify.webhook_file)?;
-        if let Some(url) = &webhook {
-            let key = match raw.notify.webhook.is_empty() {
-                true => "notify.webhook_file",
-                false => "notify.webhook",
-            };
-            values::http_url(url.expose())
-                .map_err(|_| self.invalid(key, "must be a URL that starts with http:// or https://"))?;
-        }
-        Ok(Notify { webhook })
-    }
-
     fn ca_file(&self, raw: &RawConfig) -> Result<Option<PathBuf>, ConfigError> {
         let Some(path) = self.path("tls.ca_file", &raw.tls.ca_file)? else { return Ok(None) };
         crate::ca_file::read(&path).map_err(|problem| self.invalid("tls.ca_file", problem))?;
@@ -379,19 +349,6 @@ impl Checker<'_> {
         }
         Ok(())
     }
-
-    fn not_yet(&self) -> Result<(), ConfigError> {
-        for key in schema::KEYS.iter().filter(|key| NOT_YET.contains(&key.dotted().as_str())) {
-            if !is_empty_text(&self.effective.value(key)?) {
-                return Err(self.invalid(&key.dotted(), "is not available yet in this version"));
-            }
-        }
-        Ok(())
-    }
-}
-
-fn is_empty_text(value: &Value) -> bool {
-    matches!(value, Value::String(_, text) if text.is_empty())
 }
 
 /// The file of the systemd credential `icloud-password`, if systemd gave one.

@@ -17,6 +17,7 @@ mod raw;
 mod readable;
 pub mod schema;
 mod summary;
+pub mod template;
 mod types;
 mod values;
 

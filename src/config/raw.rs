@@ -193,6 +193,8 @@ section! {
         token: String = "",
         /// A file that holds the token.
         token_file: String = "",
+        /// Names under which the page is reached, beside this machine's own and all addresses.
+        allowed_hosts: Vec<String> = [],
     }
 }
 
@@ -203,6 +205,12 @@ section! {
         webhook: String = "",
         /// A file that holds the URL.
         webhook_file: String = "",
+        /// What is posted; empty means JSON with all that is known.
+        body: String = "",
+        /// A URL that is asked while all is well.
+        ping: String = "",
+        /// A file that holds that URL.
+        ping_file: String = "",
     }
 }
 

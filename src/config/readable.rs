@@ -23,6 +23,7 @@ pub(super) fn warnings(effective: &Effective, sources: &Sources, file: Option<&P
         ("account.password", "account.password_file"),
         ("web.token", "web.token_file"),
         ("notify.webhook", "notify.webhook_file"),
+        ("notify.ping", "notify.ping_file"),
     ] {
         let named = written(in_file).and_then(|path| places::absolute(&path, sources.home()).ok());
         holders.extend(named.map(|path| (in_file, path)));

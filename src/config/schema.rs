@@ -104,10 +104,6 @@ pub const VARIABLE_PREFIX: &str = "ICLOUDDS_";
 /// The log levels, from none to everything.
 pub const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
-/// Keys of features that this version does not have yet: any other value than the default is refused.
-pub const NOT_YET: &[&str] =
-    &["web.listen", "web.token", "web.token_file", "notify.webhook", "notify.webhook_file"];
-
 /// A year: no period needs to be longer, and every sum of such periods stays far from overflowing.
 const YEAR_SECS: u64 = 365 * 24 * 3600;
 
@@ -162,8 +158,12 @@ pub const KEYS: &[Key] = &[
     key("web", "listen", Kind::Text),
     key("web", "token", Kind::Secret),
     key("web", "token_file", Kind::Path),
+    key("web", "allowed_hosts", Kind::List),
     key("notify", "webhook", Kind::Secret),
     key("notify", "webhook_file", Kind::Path),
+    key("notify", "body", Kind::Text),
+    key("notify", "ping", Kind::Secret),
+    key("notify", "ping_file", Kind::Path),
     key("tls", "ca_file", Kind::Path),
     key("proxy", "url", Kind::Url),
     key("icloud", "home", Kind::Url),

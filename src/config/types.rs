@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use log::LevelFilter;
 
+use super::template::Template;
 use crate::model::filter::Filter;
 use crate::secret::Secret;
 
@@ -250,6 +251,8 @@ pub struct Web {
     pub listen: Option<SocketAddr>,
     /// What a caller must present; always there off loopback.
     pub token: Option<Secret>,
+    /// Further names under which the page is reached, in lower case, without a port.
+    pub hosts: Vec<String>,
 }
 
 /// Whom to tell.
@@ -257,6 +260,10 @@ pub struct Web {
 pub struct Notify {
     /// An `http` or `https` URL.
     pub webhook: Option<Secret>,
+    /// What is posted to it.
+    pub body: Template,
+    /// An `http` or `https` URL that is asked while all is well.
+    pub ping: Option<Secret>,
 }
 
 /// The way out.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::exit::ExitCode;
 use crate::model::state::{Deletion, GuardState};
 use crate::secret::Secret;
-use crate::status::StatusDocument;
+use crate::status::{CallCount, StatusDocument, When};
 
 /// What can be asked of the daemon. On the socket: one JSON object on a line.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,18 @@ pub enum ControlRequest {
         /// In which way.
         how: SendHow,
     },
+    /// The newest versions in the local trash.
+    Trash,
+    /// Brings one of them back.
+    Restore {
+        /// The path that it had.
+        path: String,
+        /// Which version of it ([`TrashVersion::version`]); the newest where none is named.
+        #[serde(default)]
+        version: Option<String>,
+    },
+    /// What is counted for monitoring, beside the status.
+    Counters,
     /// The stored session changed: `login` or `logout` ran.
     SessionChanged,
     /// The stored decision on held deletions, or other stored state, changed.
@@ -143,6 +155,16 @@ pub enum ControlReply {
         /// The ways.
         ways: CodeWays,
     },
+    /// To `Trash`.
+    Trash {
+        /// What is in it.
+        trash: TrashList,
+    },
+    /// To `Counters`.
+    Counters {
+        /// The counters.
+        counters: Counters,
+    },
     /// It was done, or begun.
     Done {
         /// One sentence, without a full stop.
@@ -180,6 +202,42 @@ impl Held {
             list: guard.list_name(),
         }
     }
+}
+
+/// The local trash.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashList {
+    /// How many versions there are.
+    pub count: u64,
+    /// The newest of them, newest first.
+    pub versions: Vec<TrashVersion>,
+}
+
+impl TrashList {
+    /// How many versions one answer names.
+    pub const NAMED: usize = 500;
+}
+
+/// One version in the local trash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrashVersion {
+    /// The path that it had.
+    pub path: String,
+    /// Its name among the versions of that path.
+    pub version: String,
+    /// When it came into the trash.
+    pub at: When,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// What is counted since the start, for monitoring.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Requests to iCloud by kind of call.
+    pub requests: Vec<CallCount>,
+    /// Whether the last walk through iCloud read every folder and each one added up; `null` before the first.
+    pub walk_complete: Option<bool>,
 }
 
 /// The ways in which a code can come.
@@ -253,8 +311,11 @@ pub fn limit_of(request: &ControlRequest) -> Duration {
         | ControlRequest::Pause
         | ControlRequest::Resume
         | ControlRequest::SessionChanged
-        | ControlRequest::StateChanged => 5,
+        | ControlRequest::StateChanged
+        | ControlRequest::Counters => 5,
         ControlRequest::Why { .. } | ControlRequest::Held { .. } | ControlRequest::Approve { .. } => 15,
+        // These wait for the disk.
+        ControlRequest::Trash | ControlRequest::Restore { .. } => 60,
         // These wait for iCloud.
         ControlRequest::Code { .. } | ControlRequest::CodeWays | ControlRequest::CodeSend { .. } => 120,
         // A complete listing of a large drive.

@@ -18,7 +18,8 @@ use std::path::PathBuf;
 
 pub use client::ControlClient;
 pub use message::{
-    CodeWays, ControlCall, ControlReply, ControlRequest, Held, Refusal, SendHow, ask, limit_of,
+    CodeWays, ControlCall, ControlReply, ControlRequest, Counters, Held, Refusal, SendHow, TrashList,
+    TrashVersion, ask, limit_of,
 };
 pub use server::{ControlServer, MAX_CONNECTIONS};
 

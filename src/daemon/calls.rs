@@ -80,6 +80,11 @@ impl Loop {
             ControlRequest::CodeWays | ControlRequest::CodeSend { .. } | ControlRequest::Code { .. } => {
                 self.code(call)
             }
+            ControlRequest::Trash | ControlRequest::Restore { .. } => self.trash_call(call),
+            ControlRequest::Counters => {
+                let counters = self.counters();
+                call.answer(ControlReply::Counters { counters });
+            }
         }
     }
 

@@ -14,9 +14,11 @@ mod jobs;
 mod main_loop;
 mod news;
 mod next;
+mod outward;
 mod reload;
 mod schedule;
 mod tell;
+mod trash_calls;
 mod trash_watch;
 mod watching;
 
@@ -36,6 +38,7 @@ use crate::icloud::env::Stop;
 use crate::signals::SignalThread;
 use crate::status::file::StatusFile;
 use crate::terminal;
+use outward::Outward;
 
 /// Requests that may wait for the loop; beyond, clients are told that it is stuck.
 const CALL_ROOM: usize = 16;
@@ -72,6 +75,7 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
     let clock = SystemClock::new(Arc::clone(&stop));
     let service = service(config, &clock)?;
     let (calls_in, calls) = bounded(CALL_ROOM);
+    let outward = Outward::start(config, &calls_in)?;
     let control = ControlServer::start(&config.sync.state_directory, calls_in)
         .map_err(|error| AppError::Refused { message: error.to_string(), exit: error.exit_code() })?;
     let status_file = StatusFile::start(&config.sync.state_directory).map_err(|source| AppError::Io {
@@ -94,6 +98,7 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
     })
     .run();
     drop(control);
+    drop(outward);
     drop(listening);
     if let Err(error) = service.account().flush() {
         log::warn!("{error}");

@@ -19,6 +19,8 @@ use ureq::{AsSendBody, Body, SendBody};
 use super::bounded::{Bounded, is_too_much};
 pub use super::http_error::HttpError;
 use super::http_route::{proxy, proxy_of_environment, roots, serves_environment_proxy};
+use super::tally::Tally;
+use crate::status::CallCount;
 
 /// The desktop Safari string that every request carries; the same for a whole session
 /// (`docs/protocol.md` §1.2).
@@ -204,6 +206,7 @@ pub struct Http {
     agent: RwLock<Agent>,
     /// Says how long nothing may be sent; see [`Http::rests`].
     rest: OnceLock<Box<RestLeft>>,
+    tally: Tally,
 }
 
 /// How long nothing may be sent any more.
@@ -241,7 +244,7 @@ impl Http {
             .output_buffer_size(BUFFER)
             .build();
         let agent = RwLock::new(agent(&config));
-        Ok(Http { config, from_environment, agent, rest: OnceLock::new() })
+        Ok(Http { config, from_environment, agent, rest: OnceLock::new(), tally: Tally::default() })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -310,7 +313,10 @@ impl Http {
         let method = call.method;
         let kind = call.kind;
         let result = self.send(call, &host);
-        let millis = started.elapsed().as_millis();
+        let took = started.elapsed();
+        let fine = result.as_ref().is_ok_and(|(head, _)| (200..400).contains(&head.status));
+        self.tally.note(kind, fine, took);
+        let millis = took.as_millis();
         match &result {
             Ok((head, _)) => {
                 log::trace!("{} {host} {kind}: {} in {millis} ms", method.name(), head.status);
@@ -318,6 +324,11 @@ impl Http {
             Err(error) => log::trace!("{} {host} {kind}: {error} after {millis} ms", method.name()),
         }
         result
+    }
+
+    /// What was sent since the start, by kind of call.
+    pub fn tally(&self) -> Vec<CallCount> {
+        self.tally.counts()
     }
 
     /// From now on nothing is sent, to whichever host, while `left` gives a time. Only the first call counts.

@@ -20,6 +20,7 @@ mod session;
 mod session_file;
 pub mod signin;
 mod srp;
+mod tally;
 #[cfg(test)]
 mod test_clock;
 #[cfg(test)]

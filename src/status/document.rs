@@ -206,6 +206,22 @@ pub struct Totals {
     pub bytes: u64,
     /// Passes that ended well.
     pub passes: u64,
+    /// Passes and looks that failed as a whole.
+    #[serde(default)]
+    pub failures: u64,
+}
+
+/// How often one kind of call was made.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CallCount {
+    /// The endpoint's name, as at `trace` in the log.
+    pub kind: String,
+    /// How many were sent.
+    pub sent: u64,
+    /// How many of them brought no answer, or one that is no success.
+    pub failed: u64,
+    /// How long they took until the answer began, all together.
+    pub millis: u64,
 }
 
 /// An item that cannot be synced for now.

@@ -11,8 +11,8 @@ mod tracker;
 mod when;
 
 pub use document::{
-    Activity, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, SetAsideItem, SideCounts,
-    SkippedItem, StatusDocument, Totals,
+    Activity, CallCount, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, SetAsideItem,
+    SideCounts, SkippedItem, StatusDocument, Totals,
 };
 pub use tracker::{Facts, Tracker};
 pub use when::When;

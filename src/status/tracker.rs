@@ -123,6 +123,7 @@ impl Tracker {
     /// A pass failed as a whole, or something else that the owner should know.
     pub fn failed(&mut self, error: impl Into<String>) {
         self.last_error = Some(error.into());
+        self.totals.failures += 1;
     }
 
     /// The sign-in that somebody was waited for went well.

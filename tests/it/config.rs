@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::golden::assert_golden;
 
+mod outward;
 mod paths;
 
 /// A place with a file or without, and some variables.
@@ -125,7 +126,6 @@ fn mistakes_in_the_file() {
         "[web]\nlisten = '127.0.0.1:8384'",
         "[web]\ntoken_file = 'TMP/missing'",
         "[notify]\nwebhook = 'ftp://hidden-4.example.com'",
-        "[notify]\nwebhook = 'https://hidden-4.example.com'",
         "[tls]\nca_file = 'TMP/missing.pem'",
         "[tls]\nca_file = 'TMP'",
         "[proxy]\nurl = 'ftp://me:hidden-5@proxy'",

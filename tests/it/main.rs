@@ -19,3 +19,4 @@ mod signin;
 mod sim;
 mod store;
 mod tidy;
+mod web;
