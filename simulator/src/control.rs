@@ -1,17 +1,5 @@
-//! The control endpoint `/_sim`: lets tests in other processes see and steer the simulator.
-//!
-//! | call | effect |
-//! |---|---|
-//! | `GET /_sim/state` | counts, violations, the code that devices show, messages |
-//! | `GET /_sim/switches`, `POST` a JSON object | reads, changes switches |
-//! | `POST /_sim/account` a JSON object | changes the account |
-//! | `POST /_sim/password` `{"password":…}` | changes the password; every token is void |
-//! | `POST /_sim/expire` `{"what":"session"}` | ends something, see [`Expire`] |
-//! | `POST /_sim/advance` `{"seconds":n}` | sets the clock forward |
-//! | `POST /_sim/approve` | a person consents on a device (Advanced Data Protection) |
-//! | `POST /_sim/typed` | a person typed another password, so the next proof is no repetition |
-//! | `POST /_sim/reset` | counts and violations start again |
-//! | `/_sim/drive/…` | see the drive half |
+//! The control endpoint `/_sim`: lets tests in other processes see and steer the simulator. [`CALLS`] and
+//! [`crate::drive::control::CALLS`] name every call; `GET /_sim/help` prints both.
 
 use std::time::Duration;
 
@@ -21,6 +9,29 @@ use serde_json::{Value, json};
 use crate::http::{Request, Response};
 use crate::route::Route;
 use crate::sim::{Core, State};
+
+/// Every call but those of the drive: method, path below `/_sim`, what it takes and does.
+pub const CALLS: &[(&str, &str, &str)] = &[
+    ("GET", "/help", "this list"),
+    ("GET", "/state", "counts of requests, violations, the code that devices show, messages to telephones"),
+    ("GET", "/switches", "all switches"),
+    ("POST", "/switches", "a JSON object: changes those that it names; \"faults\" is the whole fault plan"),
+    ("GET", "/account", "the account, its password included"),
+    ("POST", "/account", "a JSON object: changes the members that it names"),
+    ("POST", "/password", "{\"password\": TEXT}: the account gets another; every session and token is void"),
+    (
+        "POST",
+        "/expire",
+        "{\"what\": \"session\" | \"session-token\" | \"trust\" | \"pcs\" | \"upload-token\" | \"signin\"}: ends it now",
+    ),
+    ("POST", "/advance", "{\"seconds\": N}: sets the clock forward"),
+    ("POST", "/approve", "a person consents on a device (Advanced Data Protection)"),
+    ("POST", "/typed", "a person typed another password, so the next proof repeats no rejected one"),
+    ("POST", "/move-client", "the client has another network address from now on (S-trust-ip)"),
+    ("POST", "/reset", "counts and violations start again"),
+    ("POST", "/restart", "everything is as it was at the start: account, sessions, switches, drive, counts"),
+    ("GET", "/ca.pem", "the certificate authority to trust"),
+];
 
 /// What can be made to expire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +50,9 @@ pub enum Expire {
     /// Half-open sign-ins.
     Signin,
 }
+
+/// How far the clock can be set forward.
+const FARTHEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
 
 /// Makes something expire now.
 pub fn expire(state: &mut State, what: Expire) {
@@ -85,12 +99,35 @@ pub fn handle(core: &Core, route: &Route, mut request: Request) -> Response {
         Err(refusal) => return refusal,
     };
     match (request.method.as_str(), route.rest.as_str()) {
+        ("GET", "/help") => Response::text(200, &help()),
+        ("GET", "/ca.pem") => match core.authority_pem() {
+            Some(pem) => Response::bytes(200, "application/x-pem-file", pem.as_bytes().to_vec()),
+            None => Response::text(404, "TLS is off here"),
+        },
+        ("GET", "/account") => Response::json(200, &json!(core.state().account)),
+        ("POST", "/restart") => outcome(core.reset().map_err(|error| error.to_string())),
         ("GET", "/state") => Response::json(200, &describe(&core.state())),
         ("GET", "/switches") => Response::json(200, &json!(core.switches())),
         ("POST", "/switches") => outcome(core.change_switches(|switches| switches.merge(&body))),
-        ("POST", call) => outcome(steer(&mut core.state(), call, body)),
-        _ => Response::text(404, "no such control call"),
+        ("POST", call) if CALLS.iter().any(|(method, known, _)| *method == "POST" && *known == call) => {
+            outcome(steer(&mut core.state(), call, body))
+        }
+        (method, call) => no_such_call(method, call),
     }
+}
+
+/// The refusal of a call that there is not.
+pub(crate) fn no_such_call(method: &str, call: &str) -> Response {
+    let text = format!("there is no control call {method} /_sim{call}; GET /_sim/help lists them");
+    Response::json(404, &json!({"success": false, "error": text}))
+}
+
+fn help() -> String {
+    let lines = |calls: &[(&str, &str, &str)]| -> String {
+        calls.iter().map(|(method, call, what)| format!("{method:4} /_sim{call}\n     {what}\n")).collect()
+    };
+    let drive = crate::drive::control::CALLS;
+    format!("{}\nWhat a person does on another device, and what is there:\n{}", lines(CALLS), lines(drive))
 }
 
 fn describe(state: &State) -> Value {
@@ -98,7 +135,7 @@ fn describe(state: &State) -> Value {
         .auth
         .messages
         .iter()
-        .map(|message| json!({"phone": message.phone, "code": message.code}))
+        .map(|message| json!({"phone": message.phone, "code": message.code, "voice": message.voice}))
         .collect();
     json!({
         "counts": state.counts,
@@ -132,10 +169,14 @@ fn steer(state: &mut State, call: &str, mut body: Value) -> Result<(), String> {
         }
         "/advance" => {
             let seconds = body["seconds"].as_f64().ok_or("seconds is missing")?;
-            state.clock_ahead += Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+            let by = Duration::try_from_secs_f64(seconds).map_err(|error| format!("seconds: {error}"))?;
+            // Beyond that no calendar goes, and adding would end the process.
+            let ahead = state.clock_ahead.checked_add(by).filter(|ahead| *ahead <= FARTHEST);
+            state.clock_ahead = ahead.ok_or("seconds: the clock goes forward by 100 years at most")?;
         }
         "/approve" => state.setup.pcs.consented = true,
         "/typed" => state.auth.rejected = false,
+        "/move-client" => state.auth.address += 1,
         "/reset" => {
             state.counts.clear();
             state.violations.clear();

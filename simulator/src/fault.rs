@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::http::{Response, WireFault};
 
 /// One entry of the fault plan. A request is a candidate when it matches `kind` and `path`; of the candidates, `skip` pass, then
-/// `count` are struck, each with `probability`.
+/// `count` are struck, each with `probability`: with `every` = 1 those that come, with 3 every third.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Fault {
@@ -23,6 +23,9 @@ pub struct Fault {
     /// How many are struck after that; a storm is a number above one.
     #[serde(default = "one")]
     pub count: u64,
+    /// Only every so many-th candidate after those that pass; 1 and 0 mean each.
+    #[serde(default = "one")]
+    pub every: u64,
     /// The chance of each candidate in the window, 0 to 1.
     #[serde(default = "certain")]
     pub probability: f64,
@@ -128,7 +131,10 @@ impl FaultPlan {
             }
             let number = *seen;
             *seen += 1;
-            let in_window = number >= fault.skip && number < fault.skip.saturating_add(fault.count);
+            let every = fault.every.max(1);
+            let in_window = number
+                .checked_sub(fault.skip)
+                .is_some_and(|after| (after + 1).is_multiple_of(every) && after / every < fault.count);
             if effect.is_none() && in_window && chance(fault.seed, number) < fault.probability {
                 effect = Some(fault.effect.clone());
             }
@@ -272,6 +278,7 @@ mod tests {
             path: None,
             skip,
             count,
+            every: 1,
             probability: 1.0,
             seed: 0,
             effect: Effect::AppliedReplyLost,
@@ -287,6 +294,23 @@ mod tests {
             .map(|kind| plan.strike(kind, "/x").is_some())
             .collect();
         assert_eq!(struck, [false, false, true, true, false]);
+    }
+
+    #[test]
+    fn strikes_every_so_many_th() {
+        let struck_of = |every| {
+            let mut plan = FaultPlan::default();
+            plan.update(&[Fault { every, ..storm("commit", 1, 2) }]);
+            let struck = (0..9).filter(|_| plan.strike("commit", "/x").is_some()).count();
+            (struck, plan.entries[0].1)
+        };
+        assert_eq!(struck_of(0), (2, 9));
+        assert_eq!(struck_of(3), (2, 9));
+        assert_eq!(struck_of(5), (1, 9));
+        let mut plan = FaultPlan::default();
+        plan.update(&[Fault { every: 3, ..storm("commit", 1, 2) }]);
+        let numbers: Vec<_> = (1..=9).filter(|_| plan.strike("commit", "/x").is_some()).collect();
+        assert_eq!(numbers, [4, 7], "the first passes, then every third of the others");
     }
 
     #[test]

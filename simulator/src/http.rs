@@ -1,10 +1,15 @@
-//! A small synchronous HTTP/1.1 server: one thread per connection, keep-alive, streamed bodies both ways.
+//! A small synchronous HTTP/1.1 server: one thread per connection, keep-alive, streamed bodies both ways; plain, inside TLS, and as
+//! the proxy that leads to its own TLS, all on one port.
 //!
 //! It is written for a test server's needs: any client library must be able to talk to it, and it must be able to misbehave on
 //! the wire on purpose ([`WireFault`]).
 
 pub mod body;
+mod connection;
+mod meter;
 pub mod server;
+pub mod tls;
+pub mod transport;
 
 use std::fmt;
 use std::io::{self, Read};

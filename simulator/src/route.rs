@@ -44,19 +44,22 @@ pub const SETUP_PATH: &str = "/setup/ws/1";
 /// The partition that is announced unless `S-session` rotates it.
 pub const FIRST_PARTITION: u32 = 31;
 
+/// The domains of the real service.
+pub const PUBLIC_DOMAINS: [&str; 6] = [
+    "icloud.com",
+    "icloud.com.cn",
+    "apple.com",
+    "apple.com.cn",
+    "icloud-content.com",
+    "icloud-content.com.cn",
+];
+
 /// Whether a host name is one of the real service, so that real names are announced to its client.
 #[must_use]
 pub fn is_public_name(host: &str) -> bool {
-    [
-        "icloud.com",
-        "icloud.com.cn",
-        "apple.com",
-        "apple.com.cn",
-        "icloud-content.com",
-        "icloud-content.com.cn",
-    ]
-    .iter()
-    .any(|domain| host == *domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
+    PUBLIC_DOMAINS
+        .iter()
+        .any(|domain| host == *domain || host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.')))
 }
 
 /// Whether a request came under a name of the mainland's region.

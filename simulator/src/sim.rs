@@ -14,6 +14,7 @@ use crate::drive::person::Person;
 use crate::drive::{self, Drive};
 use crate::fault::FaultPlan;
 use crate::http::server::{Handler, Pace, Server};
+use crate::http::tls::Tls;
 use crate::http::{Request, Response};
 use crate::ids::Ids;
 use crate::invariants::{self, Lane};
@@ -35,6 +36,13 @@ pub struct SimConfig {
     pub seed: u64,
     /// So many items are in the drive at the start.
     pub seed_items: usize,
+    /// The certificate authority for TLS on the same port, with the tunnels that lead there; `None` serves plain HTTP alone.
+    pub tls: Option<Tls>,
+    /// Another address for the control endpoint, on loopback. Where [`SimConfig::listen`] is not on loopback, the control calls
+    /// are answered only here.
+    pub control: Option<SocketAddr>,
+    /// Fills the drive with the small life-like tree of the demo.
+    pub lifelike: bool,
     /// Drive calls need no session. For tests of the drive half alone; neither the command line nor the control
     /// endpoint can set it.
     pub sessionless: bool,
@@ -48,6 +56,9 @@ impl Default for SimConfig {
             switches: Switches::default(),
             seed: 1,
             seed_items: 0,
+            tls: None,
+            control: None,
+            lifelike: false,
             sessionless: false,
         }
     }
@@ -83,6 +94,22 @@ pub struct State {
 }
 
 impl State {
+    fn new(config: &SimConfig) -> Self {
+        let mut state = Self {
+            account: config.account.clone(),
+            switches: config.switches.clone(),
+            ids: Ids::new(config.seed),
+            drive: Drive::new(config.seed),
+            sessionless: config.sessionless,
+            ..Self::default()
+        };
+        state.faults.update(&config.switches.faults);
+        if config.switches.session != SessionTrouble::Stable {
+            state.service.arm(config.switches.session);
+        }
+        state
+    }
+
     /// The simulator's time, which tests can set forward.
     #[must_use]
     pub fn now(&self) -> SystemTime {
@@ -100,6 +127,9 @@ impl State {
 pub struct Core {
     state: Mutex<State>,
     lane: Arc<Lane>,
+    /// Whether the address that serves the clients answers the control calls as well.
+    control_here: bool,
+    start: SimConfig,
 }
 
 impl Core {
@@ -153,6 +183,36 @@ impl Core {
         route::root(request, service, partition)
     }
 
+    /// Everything is again as it was at the start; only the certificate authority and the simulator's clock stay.
+    ///
+    /// # Errors
+    /// As [`Simulator::start`] about the life-like tree.
+    pub fn reset(&self) -> io::Result<()> {
+        {
+            let mut state = self.state();
+            let (ahead, last) = (state.clock_ahead, state.service.last_connection);
+            *state = State::new(&self.start);
+            // Sessions of before stay void, and their connections keep their numbers.
+            state.clock_ahead = ahead;
+            state.service.last_connection = last;
+        }
+        self.fill()
+    }
+
+    fn fill(&self) -> io::Result<()> {
+        drive::seed(self, self.start.seed_items, self.start.seed);
+        if self.start.lifelike {
+            Person::new(self).fill_lifelike().map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+
+    /// The certificate authority's certificate as PEM; `None` without TLS.
+    #[must_use]
+    pub fn authority_pem(&self) -> Option<&str> {
+        self.start.tls.as_ref().map(Tls::authority_pem)
+    }
+
     fn dispatch(&self, route: &Route, request: Request) -> Response {
         match route.service {
             Service::Auth => auth::handle(self, route, request),
@@ -179,6 +239,12 @@ impl Handler for Core {
     fn handle(&self, request: Request) -> Response {
         let route = route::route(&request);
         if route.service == Service::Control {
+            if !self.control_here {
+                return Response::text(
+                    403,
+                    "The control calls are answered on loopback only: see the line `control` at the start.",
+                );
+            }
             return self.dispatch(&route, request);
         }
         let effect = {
@@ -208,35 +274,73 @@ impl Handler for Core {
     }
 }
 
+/// The control endpoint on an address of its own.
+#[derive(Debug)]
+struct ControlOnly(Arc<Core>);
+
+impl Handler for ControlOnly {
+    fn enter(&self, _: &Request) -> Box<dyn Any + Send> {
+        Box::new(())
+    }
+
+    fn handle(&self, request: Request) -> Response {
+        let route = route::route(&request);
+        match route.service {
+            Service::Control => self.0.dispatch(&route, request),
+            _ => Response::text(404, "Only the control calls below /_sim are answered here."),
+        }
+    }
+
+    fn pace(&self) -> Pace {
+        Pace::default()
+    }
+}
+
 /// A running simulator. Dropping it stops it and joins its threads.
 #[derive(Debug)]
 pub struct Simulator {
     core: Arc<Core>,
     server: Server,
+    control: Option<Server>,
+}
+
+fn listen(address: SocketAddr, handler: Arc<dyn Handler>, tls: Option<Tls>) -> io::Result<Server> {
+    Server::start(address, handler, tls)
+        .map_err(|error| io::Error::new(error.kind(), format!("cannot listen on {address}: {error}")))
+}
+
+fn not_loopback(address: SocketAddr) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidInput,
+        format!(
+            "the control calls need no password, so they are answered on loopback only; {address} is not, use 127.0.0.1:PORT"
+        ),
+    )
 }
 
 impl Simulator {
     /// Starts one.
     ///
     /// # Errors
-    /// When the address cannot be listened on.
+    /// When an address cannot be listened on, when that of the control endpoint is not on loopback, or when the life-like tree
+    /// has no room under the switches.
     pub fn start(config: SimConfig) -> io::Result<Self> {
-        let mut state = State {
-            account: config.account,
-            ids: Ids::new(config.seed),
-            drive: Drive::new(config.seed),
-            sessionless: config.sessionless,
-            ..State::default()
+        let core = Arc::new(Core {
+            state: Mutex::new(State::new(&config)),
+            lane: Arc::new(Lane::default()),
+            control_here: config.listen.ip().is_loopback(),
+            start: config,
+        });
+        core.fill()?;
+        let handler = Arc::clone(&core) as Arc<dyn Handler>;
+        let start = &core.start;
+        let server = listen(start.listen, handler, start.tls.clone())?;
+        let control = match start.control {
+            None => None,
+            Some(address) if !address.ip().is_loopback() => return Err(not_loopback(address)),
+            Some(address) => Some(listen(address, Arc::new(ControlOnly(Arc::clone(&core))), None)?),
         };
-        state.faults.update(&config.switches.faults);
-        if config.switches.session != SessionTrouble::Stable {
-            state.service.arm(config.switches.session);
-        }
-        state.switches = config.switches;
-        let core = Arc::new(Core { state: Mutex::new(state), lane: Arc::new(Lane::default()) });
-        drive::seed(&core, config.seed_items, config.seed);
-        let server = Server::start(config.listen, Arc::clone(&core) as Arc<dyn Handler>)?;
-        Ok(Self { core, server })
+        Ok(Self { core, server, control })
     }
 
     /// The answering part, for direct access to the state.
@@ -249,6 +353,15 @@ impl Simulator {
     #[must_use]
     pub fn url(&self) -> String {
         format!("http://{}", self.server.address())
+    }
+
+    /// Where the control calls are answered, without the `/_sim`; `None` when that is nowhere.
+    #[must_use]
+    pub fn control(&self) -> Option<String> {
+        match &self.control {
+            Some(server) => Some(format!("http://{}", server.address())),
+            None => self.core.control_here.then(|| self.url()),
+        }
     }
 
     /// The address that it listens on.

@@ -38,6 +38,9 @@ pub struct Switches {
     /// Lag of counts.
     #[serde(rename = "S-count-lag")]
     pub count_lag: CountLag,
+    /// Forms of `retrieveItemDetails`.
+    #[serde(rename = "S-details")]
+    pub details: Details,
     /// Look-up of an id that is gone.
     #[serde(rename = "S-gone")]
     pub gone: Gone,
@@ -155,6 +158,9 @@ pub struct Switches {
     /// Repeated trust.
     #[serde(rename = "S-retrust")]
     pub retrust: Retrust,
+    /// A session token that is used again.
+    #[serde(rename = "S-renew")]
+    pub renew: Renew,
     /// Half a session.
     #[serde(rename = "S-partial")]
     pub partial: Partial,
@@ -203,6 +209,9 @@ pub struct Switches {
     /// How long each listing of the trash takes.
     #[serde(rename = "S-slow-trash", with = "duration")]
     pub slow_trash: Duration,
+    /// How long moveItemsToTrash takes.
+    #[serde(rename = "S-slow-trashing", with = "duration")]
+    pub slow_trashing: Duration,
     /// Delay before every answer.
     #[serde(with = "duration")]
     pub latency: Duration,
@@ -226,6 +235,7 @@ impl Default for Switches {
             etag_up: EtagUp::default(),
             etag_up_delay: Duration::from_secs(2),
             count_lag: CountLag::default(),
+            details: Details::default(),
             gone: Gone::default(),
             flap: Flap::default(),
             visible: Duration::ZERO,
@@ -265,6 +275,7 @@ impl Default for Switches {
             escrow_header: EscrowHeader::default(),
             escrow_token: EscrowToken::default(),
             retrust: Retrust::default(),
+            renew: Renew::default(),
             partial: Partial::default(),
             trust_ip: TrustIp::default(),
             trust_roll: TrustRoll::default(),
@@ -281,6 +292,7 @@ impl Default for Switches {
             purge: Purge::default(),
             slow_root: Duration::ZERO,
             slow_trash: Duration::ZERO,
+            slow_trashing: Duration::ZERO,
             latency: Duration::ZERO,
             bandwidth: None,
             content_redirect: None,

@@ -124,14 +124,24 @@ pub fn state(state: &mut State, request: &Request) -> Response {
             }),
         )
     } else if state.account.state_form == StateForm::Html {
-        let boot = json!({"direct": {"twoSV": body}});
-        page(status, &boot)
+        page(status, &json!({"direct": {"twoSV": body}}))
     } else if state.account.state_form == StateForm::Bridge {
         page(status, &bridge(state, at))
+    } else if wants_page(request) {
+        // What a page of the bridge has, without its route: clients that know the bridge take a message then.
+        let mut boot = bridge(state, at);
+        boot["direct"]["authInitialRoute"] = json!("auth/verify/phone");
+        page(status, &boot)
     } else {
         Response::json(status, &body)
     };
     state.carry(at, response)
+}
+
+/// Whether the client asks as a browser does: it gets the page, which lacks what concerns security keys.
+fn wants_page(request: &Request) -> bool {
+    let accepted = request.header("accept").unwrap_or_default();
+    accepted.contains("text/html") && !accepted.contains("json")
 }
 
 fn page(status: u16, boot: &Value) -> Response {
@@ -246,10 +256,12 @@ pub fn submit(state: &mut State, request: &Request, body: &Value, by_phone: bool
         Channel::Device
     };
     if let Channel::Phone(id) = channel
-        && state.switches.fteu == Fteu::Echo
+        && state.switches.fteu != Fteu::Off
     {
         let known = state.account.phones.iter().find(|phone| phone.id == id).and_then(|phone| phone.non_fteu);
-        if known.is_some() && body["phoneNumber"]["nonFTEU"].as_bool() != known {
+        // What is left out counts as false, as clients live on that never send it.
+        let absent = (state.switches.fteu == Fteu::Echo).then_some(false);
+        if known.is_some() && body["phoneNumber"]["nonFTEU"].as_bool().or(absent) != known {
             return error(400, "-28248", "nonFTEU is not the telephone's");
         }
     }

@@ -104,9 +104,10 @@ pub fn complete(state: &mut State, request: &Request, body: &Value) -> Response 
         SrpName::Lower => name.to_lowercase(),
         SrpName::AsSent => name.to_owned(),
     };
-    let right = begun_as == name
-        && state.account.is_named(name)
-        && exchange.accepts(&hashed, &m1, &m2, state.switches.srp);
+    if !state.account.is_named(name) {
+        return unknown(state, at);
+    }
+    let right = begun_as == name && exchange.accepts(&hashed, &m1, &m2, state.switches.srp);
     if !right {
         return reject(state, at, "signin.complete");
     }
@@ -161,6 +162,16 @@ fn finish(state: &mut State, at: usize, trusted: bool, with_token: bool) -> Resp
     let response = state.carry(at, Response::json(200, &json!({"authType": "hsa2"})));
     let response = if trusted { state.roll_trust(response) } else { response };
     state.give_session_token(at, true, true, response)
+}
+
+/// An Apple Account that there is not (docs/protocol.md §3.5): it can be neither locked nor counted.
+fn unknown(state: &mut State, at: usize) -> Response {
+    if state.auth.rejected {
+        state.violation("signin.complete: a password proof was repeated after a rejection");
+    }
+    state.auth.rejected = true;
+    let response = error(403, WRONG_PASSWORD, "Check the account information you entered and try again.");
+    state.carry(at, response)
 }
 
 fn locked() -> Response {

@@ -185,11 +185,15 @@ fn gone(switches: &Switches, doc: &str) -> Response {
 }
 
 fn document(call: &Call, ix: Ix) -> Response {
+    document_value(call, ix)
+        .map_or_else(|cause| unreadable(&cause), |document| Response::json(200, &document))
+}
+
+fn document_value(call: &Call, ix: Ix) -> std::io::Result<Value> {
     with_hashes(call.core, ix, |drive, switches, hashes| {
         drive.model.note_known(ix);
-        Response::json(200, &wire::document(&drive.model.view(ix), hashes, switches.sig))
+        wire::document(&drive.model.view(ix), hashes, switches.sig)
     })
-    .unwrap_or_else(|cause| unreadable(&cause))
 }
 
 fn look_up_path(mut call: Call, zone: &str) -> Response {
@@ -206,7 +210,12 @@ fn look_up_path(mut call: Call, zone: &str) -> Response {
             .try_fold(top?, |at, part| drive.model.taken_by(at, part, None))
     });
     match found {
-        // Not the document: an array of items as listings show them (docs/protocol.md §8.3).
+        // An array either way: of documents, or of items as listings show them (docs/protocol.md §8.3).
+        Some(ix) if call.request.query("unified_format") == Some("false") => {
+            let document = document_value(&call, ix);
+            document
+                .map_or_else(|cause| unreadable(&cause), |document| Response::json(200, &json!([document])))
+        }
         Some(ix) => {
             with_drive(call.core, |drive, _| Response::json(200, &json!([wire::item(&drive.model.view(ix))])))
         }

@@ -11,7 +11,7 @@ use super::model::view::{Listed, View};
 use super::model::{Ix, ROOT};
 use super::{Call, Drive, wire, with_drive};
 use crate::http::Response;
-use crate::switches::{ApplibEmpty, Batch, Flap, Gone, Shared, Short, Switches};
+use crate::switches::{ApplibEmpty, Batch, Details, Flap, Gone, Shared, Short, Switches};
 
 /// An answer about one id, or the refusal of the whole call.
 enum Entry {
@@ -230,6 +230,9 @@ pub(crate) fn details(mut call: Call) -> Response {
         Err(answer) => return answer,
     };
     let as_array = body.is_array();
+    if as_array && call.core.switches().details == Details::Object {
+        return bad_request("an object with items was expected");
+    }
     let inner = if as_array { &body[0] } else { &body };
     let Some(wanted) = inner["items"].as_array() else { return bad_request("no items were asked for") };
     with_drive(call.core, |drive, switches| {

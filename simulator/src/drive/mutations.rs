@@ -77,7 +77,11 @@ pub(crate) fn move_items(mut call: Call) -> Response {
 
 /// `moveItemsToTrash`.
 pub(crate) fn trash(call: Call) -> Response {
-    change_items(call, false, &|model, ix, entry| model.trash_item(ix, entry["etag"].as_str()))
+    let delay = call.core.switches().slow_trashing;
+    let mut response =
+        change_items(call, false, &|model, ix, entry| model.trash_item(ix, entry["etag"].as_str()));
+    response.delay = delay;
+    response
 }
 
 /// `deleteItems`.

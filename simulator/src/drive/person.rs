@@ -58,6 +58,8 @@ pub struct TreeEntry {
     pub content: Option<Content>,
     /// Its `docwsid`.
     pub docwsid: String,
+    /// Its `drivewsid`, which names its zone as well.
+    pub drivewsid: String,
     /// Its etag.
     pub etag: String,
     /// The name as it is stored; the path that leads here is composed (NFC).
@@ -178,6 +180,24 @@ impl<'a> Person<'a> {
     /// [`PersonError`]; nothing was done.
     pub fn delete_trashed(&self, path: &str) -> Result<(), PersonError> {
         self.change_trashed(path, |model, ix| model.delete_item(ix, None, Actor::Person).map(|_| ()))
+    }
+
+    /// Deletes everything in the trash for good.
+    ///
+    /// # Errors
+    ///
+    /// [`PersonError`]; what came before it is deleted.
+    pub fn empty_trash(&self) -> Result<(), PersonError> {
+        self.act(|drive| {
+            let all: Vec<Ix> = drive.model.trash().keys().copied().collect();
+            for ix in all {
+                drive
+                    .model
+                    .delete_item(ix, None, Actor::Person)
+                    .map_err(|refusal| PersonError::Refused(drive.model.path(ix), refusal))?;
+            }
+            Ok(())
+        })
     }
 
     /// Adds an app library with its own zone; a hidden one is not listed in the root.
@@ -406,6 +426,7 @@ fn as_data(model: &Model, ix: Ix) -> TreeEntry {
         mtime_ms: item.modified_ms,
         content: item.content.clone(),
         docwsid: item.id.doc.to_string(),
+        drivewsid: model.drivewsid(ix),
         etag: model.etag(ix),
         stored_name: item.name.to_string(),
     }

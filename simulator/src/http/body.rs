@@ -1,8 +1,9 @@
 //! Request bodies, read from the connection while somebody consumes them.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use super::transport::Transport;
 
 /// Longest line that a chunk header or a trailer may have, in bytes.
 const MAX_LINE: u64 = 8 * 1024;
@@ -25,7 +26,7 @@ pub enum Framing {
 #[derive(Debug)]
 pub struct Wire {
     /// The buffered socket.
-    pub reader: BufReader<TcpStream>,
+    pub reader: BufReader<Transport>,
     /// The body that belongs to the current request.
     pub framing: Framing,
     /// The client waits for `100 Continue` before it sends the body.
@@ -39,7 +40,9 @@ impl Wire {
         }
         if self.awaits_continue {
             self.awaits_continue = false;
-            self.reader.get_mut().write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            let out = self.reader.get_mut();
+            out.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+            out.flush()?;
         }
         let left = match self.framing {
             Framing::Done => return Ok(0),

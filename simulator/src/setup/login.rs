@@ -1,5 +1,7 @@
 //! accountLogin, validate and logout (docs/protocol.md §3.6, §5.3, §5.5).
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::info::account_info;
@@ -12,7 +14,10 @@ use crate::cookies::{self, Realm};
 use crate::http::{Request, Response};
 use crate::route::{is_china, is_public_name};
 use crate::sim::State;
-use crate::switches::Region;
+use crate::switches::{Region, Renew};
+
+/// As long may a sign-in take.
+const SIGNING_IN: Duration = Duration::from_secs(600);
 
 /// `POST accountLogin`.
 pub fn account_login(state: &mut State, request: &Request, body: &Value) -> Response {
@@ -28,6 +33,9 @@ pub fn account_login(state: &mut State, request: &Request, body: &Value) -> Resp
     };
     if !known.usable {
         return failure(421, "The setup of the account is not complete");
+    }
+    if state.switches.renew == Renew::Status421 && is_renewal(state, request, token) {
+        return failure(421, "This session cannot be renewed with its own token");
     }
     if let Some(country) = body["accountCountryCode"].as_str()
         && country != state.account.country
@@ -64,6 +72,17 @@ pub fn account_login(state: &mut State, request: &Request, body: &Value) -> Resp
     let response = give_cookies(state, request, &login, extended, Response::json(200, &info));
     state.setup.logins.push(login);
     response
+}
+
+/// Whether this token made the live session that the request's cookies prove, and not only just now: clients ask several times
+/// while they sign in.
+fn is_renewal(state: &mut State, request: &Request, token: &str) -> bool {
+    let now = state.now();
+    find_login(state, request).is_ok_and(|at| {
+        let login = &state.setup.logins[at];
+        let age = now.duration_since(login.issued).unwrap_or_default();
+        login.session_token == token && login.trusted && age > SIGNING_IN
+    })
 }
 
 /// The answer to an account of the other region (docs/protocol.md §2).

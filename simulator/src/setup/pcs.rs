@@ -1,11 +1,16 @@
 //! The way to the PCS cookies (docs/protocol.md §6.3).
 
+use std::time::{Duration, UNIX_EPOCH};
+
 use serde_json::{Value, json};
 
 use super::{PCS_COOKIE, TOKEN_COOKIE, failure, find_login, missing_cookie};
 use crate::cookies::{self, Realm};
 use crate::http::{Request, Response};
 use crate::sim::State;
+
+/// How long a consent holds.
+const CONSENT_LIFE: Duration = Duration::from_secs(3600);
 
 /// How far the way has been gone.
 #[derive(Debug, Default)]
@@ -36,11 +41,22 @@ pub fn web_access_state(state: &mut State, request: &Request) -> Response {
         return missing_cookie(name);
     }
     let Some(adp) = state.account.adp else {
-        return Response::json(200, &json!({"isICDRSDisabled": false, "isDeviceConsentedForPCS": true}));
+        return Response::json(200, &json!({"dsid": state.account.dsid, "isWebAccessAllowed": true}));
     };
     let pcs = &mut state.setup.pcs;
     pcs.poll(adp.consent_after_polls);
-    Response::json(200, &json!({"isICDRSDisabled": true, "isDeviceConsentedForPCS": pcs.consented}))
+    let mut answer = json!({
+        "dsid": state.account.dsid,
+        "isWebAccessAllowed": true,
+        "isICDRSDisabled": true,
+        "isDeviceConsentedForPCS": pcs.consented,
+    });
+    if pcs.consented {
+        let until = state.now() + CONSENT_LIFE;
+        let until = until.duration_since(UNIX_EPOCH).unwrap_or_default();
+        answer["deviceConsentForPCSExpiry"] = json!(u64::try_from(until.as_millis()).unwrap_or(u64::MAX));
+    }
+    Response::json(200, &answer)
 }
 
 /// `POST enableDeviceConsentForPCS`.
@@ -72,7 +88,8 @@ pub fn request(state: &mut State, request: &Request, body: &Value) -> Response {
         return failure(400, "derivedFromUserAction is missing");
     };
     let Some(adp) = state.account.adp else {
-        return Response::json(200, &json!({"status": "success"}));
+        // Nobody has to consent to keys that the service has; success always brings its cookies.
+        return give_cookies(state, request, at);
     };
     if !state.setup.pcs.consented {
         // This call asks the device as well, and some clients know no other way to it.
@@ -97,12 +114,16 @@ pub fn request(state: &mut State, request: &Request, body: &Value) -> Response {
         };
         return Response::json(200, &json!({"status": "failure", "message": message}));
     }
+    state.setup.pcs.requests = 0;
+    give_cookies(state, request, at)
+}
+
+fn give_cookies(state: &mut State, request: &Request, at: usize) -> Response {
     let value = format!("\"{}\"", state.ids.hex(120));
     let sharing = format!("\"{}\"", state.ids.hex(120));
     let login = &mut state.setup.logins[at];
     login.pcs_cookie = Some(value.clone());
     let expires = login.issued + state.account.session_life;
-    state.setup.pcs.requests = 0;
     let set = |name: &str, value: &str| cookies::set(request, Realm::ICloud, name, value, Some(expires));
     Response::json(200, &json!({"status": "success"}))
         .cookie(set(PCS_COOKIE, &value))

@@ -21,7 +21,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
         _ => return Err(format!("unknown unit in {text:?}, use ms, s, m or h")),
     };
     let number: f64 = number.parse().map_err(|_| format!("not a duration: {text:?}"))?;
-    Duration::try_from_secs_f64(number * scale).map_err(|error| format!("{text:?}: {error}"))
+    from_seconds(number * scale).map_err(|error| format!("{text:?}: {error}"))
+}
+
+/// The longest duration: dates are reckoned with it, and beyond no calendar goes.
+const LONGEST: Duration = Duration::from_secs(100 * 366 * 24 * 3600);
+
+fn from_seconds(seconds: f64) -> Result<Duration, String> {
+    Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|duration| *duration <= LONGEST)
+        .ok_or_else(|| "a duration is between 0 and 100 years".to_owned())
 }
 
 /// Writes a duration so that [`parse_duration`] reads it back exactly to the millisecond.
@@ -54,7 +64,7 @@ pub fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Duration, D::E
         Text(String),
     }
     match Either::deserialize(input)? {
-        Either::Seconds(s) => Duration::try_from_secs_f64(s).map_err(D::Error::custom),
+        Either::Seconds(s) => from_seconds(s).map_err(D::Error::custom),
         Either::Text(text) => parse_duration(&text).map_err(D::Error::custom),
     }
 }

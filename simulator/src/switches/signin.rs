@@ -44,10 +44,21 @@ switch! {
 }
 
 switch! {
+    /// `S-renew`: accountLogin with a session token from before, while the cookies that it gave still work (docs/protocol.md §5.4).
+    Renew {
+        /// 421.
+        Status421 = "421",
+        /// Another session.
+        Ok = "ok",
+    }
+}
+switch! {
     /// `S-fteu`: `nonFTEU` in the submit of a code that went to a telephone (docs/protocol.md §4.4).
     Fteu {
-        /// Wanted where the telephone's entry has it.
+        /// Wanted where the telephone's entry has it; left out it counts as false.
         Echo = "echo",
+        /// Wanted where the entry has it, whatever it is.
+        Strict = "strict",
         /// Not looked at.
         Off = "off",
     }

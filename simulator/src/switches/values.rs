@@ -45,6 +45,15 @@ switch! {
     }
 }
 switch! {
+    /// `S-details`: the forms of body that `retrieveItemDetails` takes (docs/protocol.md §8.2).
+    Details {
+        /// Only the object; an array is a 400.
+        Object = "object",
+        /// Also an array around it.
+        Either = "either",
+    }
+}
+switch! {
     /// `S-gone`: what a look-up of a trashed, purged or unknown id answers (question 4).
     Gone {
         /// An entry with `"status":"ID_INVALID"`.

@@ -3,7 +3,11 @@
 mod binary;
 mod client;
 mod code;
+mod control;
 mod drive;
+mod hostile;
+mod others;
 mod server;
 mod session;
 mod signin;
+mod tls;

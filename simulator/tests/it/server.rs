@@ -11,7 +11,16 @@ use serde_json::{Value, json};
 use crate::client::{Client, exchange, simulator};
 
 fn fault(kind: &str, effect: Effect) -> Fault {
-    Fault { kind: Some(kind.to_owned()), path: None, skip: 0, count: 1, probability: 1.0, seed: 0, effect }
+    Fault {
+        kind: Some(kind.to_owned()),
+        path: None,
+        skip: 0,
+        count: 1,
+        every: 1,
+        probability: 1.0,
+        seed: 0,
+        effect,
+    }
 }
 
 fn set_switches(sim: &Simulator, body: &str, framing: &str) -> u16 {

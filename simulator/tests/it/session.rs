@@ -208,7 +208,9 @@ fn the_way_to_pcs_cookies_has_an_order() {
     assert_eq!(missing.json()["reason"], "Cannot find PCS auth info from request");
 
     let state = |client: &mut Client| client.setup("requestWebAccessState", &Value::Null).json();
-    assert_eq!(state(&mut client), json!({"isICDRSDisabled": true, "isDeviceConsentedForPCS": false}));
+    let first = state(&mut client);
+    assert_eq!((&first["isICDRSDisabled"], &first["isDeviceConsentedForPCS"]), (&json!(true), &json!(false)));
+    assert_eq!(first["deviceConsentForPCSExpiry"], Value::Null);
     assert_eq!(state(&mut client)["isDeviceConsentedForPCS"], false, "nobody was asked");
     let asked = client.setup("enableDeviceConsentForPCS", &Value::Null);
     assert_eq!(asked.json()["isDeviceConsentNotificationSent"], true);
@@ -252,9 +254,10 @@ fn pcs_waits_for_a_person_whichever_call_asks_first() {
 
 #[test]
 fn without_advanced_protection_no_pcs_is_needed() {
-    let (_sim, mut client) = logged_in(|_| {});
+    let (sim, mut client) = logged_in(|_| {});
     let state = client.setup("requestWebAccessState", &Value::Null);
-    assert_eq!(state.json()["isICDRSDisabled"], false);
+    let dsid = sim.core().state().account.dsid.clone();
+    assert_eq!(state.json(), json!({"dsid": dsid, "isWebAccessAllowed": true}));
 }
 
 #[test]

@@ -84,13 +84,18 @@ fn other_shapes_of_a_rejection() {
 }
 
 #[test]
-fn an_unknown_name_looks_like_a_wrong_password() {
+fn an_unknown_name_is_refused_and_locks_nobody_out() {
     let sim = simulator(|_| {});
     let mut client = Client::new(&sim);
     let (init, proof) = client.init("nobody@example.com", PASSWORD, 9);
     assert_eq!(init.status, 200);
     let answer = client.auth("POST", "/signin/complete", Some(&proof));
-    assert_eq!((answer.status, answer.code().as_str()), (401, "-20101"));
+    assert_eq!((answer.status, answer.code().as_str()), (403, "-20101"));
+    assert_eq!(sim.core().state().auth.wrong_proofs, 0);
+    // The same proof again is a repetition, whoever is meant.
+    let (_, proof) = client.init("nobody@example.com", PASSWORD, 9);
+    client.auth("POST", "/signin/complete", Some(&proof));
+    assert_eq!(sim.violations(), ["signin.complete: a password proof was repeated after a rejection"]);
 }
 
 #[test]
@@ -300,6 +305,7 @@ fn faults_reach_each_sign_in_call() {
                 path: None,
                 skip: 0,
                 count: 1,
+                every: 1,
                 probability: 1.0,
                 seed: 0,
                 effect: effect.clone(),

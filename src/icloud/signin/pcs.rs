@@ -107,7 +107,8 @@ impl Account {
         }
         let value = parsed(STATE, &answer.body)?;
         let flag = |name: &str| value.get(name).and_then(Value::as_bool);
-        if flag("isICDRSDisabled") == Some(false) {
+        // An account whose keys the service has does not name it (§6.3).
+        if flag("isICDRSDisabled") != Some(true) {
             return Ok(None);
         }
         Ok(Some(flag("isDeviceConsentedForPCS").unwrap_or(false)))

@@ -146,6 +146,7 @@ impl World {
                 path: None,
                 skip: 0,
                 count,
+                every: 1,
                 probability: 1.0,
                 seed: 0,
                 effect,

@@ -412,6 +412,7 @@ impl Rig {
             path: None,
             skip,
             count,
+            every: 1,
             probability: 1.0,
             seed: 0,
             effect,

@@ -112,6 +112,7 @@ pub fn faults(seed: u64) -> Vec<Fault> {
         path: None,
         skip: 0,
         count: u64::MAX,
+        every: 1,
         probability,
         seed: seed ^ mix(number),
         effect,

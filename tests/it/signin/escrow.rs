@@ -18,7 +18,16 @@ fn world(escrow: Escrow) -> World {
 
 /// The next request of a kind is struck.
 fn once(kind: &str, effect: Effect) -> Fault {
-    Fault { kind: Some(kind.to_owned()), path: None, skip: 0, count: 1, probability: 1.0, seed: 0, effect }
+    Fault {
+        kind: Some(kind.to_owned()),
+        path: None,
+        skip: 0,
+        count: 1,
+        every: 1,
+        probability: 1.0,
+        seed: 0,
+        effect,
+    }
 }
 
 /// The proofs sent: the first kind and the second.

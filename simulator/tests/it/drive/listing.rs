@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use icloudds_simulator::switches::{ApplibEmpty, Batch, Flap, Gone, Shared, Short};
+use icloudds_simulator::switches::{ApplibEmpty, Batch, Details, Flap, Gone, Shared, Short};
 use serde_json::json;
 
 use crate::drive::client::{ROOT, open_simulator};
@@ -104,8 +104,8 @@ fn an_id_that_is_gone_looks_as_the_switch_says() {
 }
 
 #[test]
-fn details_take_both_body_forms_and_know_the_trash() {
-    let (sim, client) = open_simulator(|_| {});
+fn details_take_an_object_or_both_body_forms_and_know_the_trash() {
+    let (sim, client) = open_simulator(|s| s.details = Details::Either);
     sim.drive().write("a.txt", "1").unwrap();
     let item = client.child(ROOT, "a.txt");
     sim.drive().trash("a.txt").unwrap();
@@ -120,6 +120,9 @@ fn details_take_both_body_forms_and_know_the_trash() {
     ));
     assert_eq!(lookup.json()["deleted"], true);
     assert_eq!(client.post("/drivews/retrieveItemDetails", &json!({})).status, 400);
+    sim.switches(|s| s.details = Details::default());
+    let array = client.post("/drivews/retrieveItemDetails", &json!([{"items": wanted}]));
+    assert_eq!(array.status, 400, "as the service answers it today");
 }
 
 #[test]

@@ -18,7 +18,16 @@ fn create(client: &Client, names: &[&str]) -> Value {
 }
 
 fn fault(kind: &str, effect: Effect) -> Fault {
-    Fault { kind: Some(kind.to_owned()), path: None, skip: 0, count: 1, probability: 1.0, seed: 0, effect }
+    Fault {
+        kind: Some(kind.to_owned()),
+        path: None,
+        skip: 0,
+        count: 1,
+        every: 1,
+        probability: 1.0,
+        seed: 0,
+        effect,
+    }
 }
 
 #[test]

@@ -111,6 +111,7 @@ fn a_download_may_break_off() {
         path: None,
         skip: 0,
         count: 1,
+        every: 1,
         probability: 1.0,
         seed: 0,
         effect: Effect::CutBodyAfter(10),
