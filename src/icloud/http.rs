@@ -12,11 +12,10 @@ use ureq::Agent;
 use ureq::config::Config;
 use ureq::http::{self, HeaderMap, Request, Response};
 use ureq::tls::TlsConfig;
-use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::{ConnectionDetails, Connector, DefaultConnector, Transport};
 use ureq::{AsSendBody, Body, SendBody};
 
 use super::bounded::{Bounded, is_too_much};
+use super::http_connect::agent;
 pub use super::http_error::HttpError;
 use super::http_route::{proxy, proxy_of_environment, roots, serves_environment_proxy};
 use super::tally::Tally;
@@ -397,40 +396,6 @@ impl Http {
             request = request.proxy(None);
         }
         agent.run(request.build())
-    }
-}
-
-/// A client without connections yet.
-fn agent(config: &Config) -> Agent {
-    Agent::with_parts(config.clone(), OneTls::default(), DefaultResolver::default())
-}
-
-/// Connects as `ureq` does, and has all connections share one TLS configuration. Without it each would read all roots
-/// anew, and keep them, because it could be that a request brings roots of its own; ours bring only time limits.
-#[derive(Debug, Default)]
-struct OneTls(DefaultConnector);
-
-impl Connector for OneTls {
-    type Out = Box<dyn Transport>;
-
-    fn connect(
-        &self,
-        details: &ConnectionDetails,
-        chained: Option<()>,
-    ) -> Result<Option<Self::Out>, ureq::Error> {
-        let details = ConnectionDetails {
-            request_level: false,
-            uri: details.uri,
-            addrs: details.addrs.clone(),
-            config: details.config,
-            resolver: details.resolver,
-            now: details.now,
-            timeout: details.timeout,
-            current_time: details.current_time.clone(),
-            run_connector: details.run_connector.clone(),
-            register_shutdown: details.register_shutdown.clone(),
-        };
-        self.0.connect(&details, chained)
     }
 }
 

@@ -10,6 +10,7 @@ mod cookies;
 pub mod drive;
 pub mod env;
 pub mod http;
+mod http_connect;
 mod http_error;
 mod http_route;
 pub mod options;
