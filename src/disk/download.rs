@@ -10,11 +10,12 @@ use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
 use crate::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink};
-use crate::model::{Etag, ItemId, RelPath, ServerTime, Zone};
+use crate::model::{Etag, ItemId, RelPath, ServerTime, Signature, Zone};
 
 use super::area::{Area, read_small, remove_small, write_small};
 use super::attributes::{Dispensable, is_refusal, refused};
 use super::errors::io_error;
+use super::light::{Light, SMALL_FILE};
 use super::root::{see_if_there, see_open};
 use super::space::{Share, Space};
 use super::trust::{Ours, Reading};
@@ -129,12 +130,25 @@ pub(super) fn is_download_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
+/// Whether it is one that [`name_of`] gives: all its digits.
+pub(super) fn is_whole_name(name: &str) -> bool {
+    is_download_name(name) && name.len() == 2 * size_of::<Signature>()
+}
+
 pub(super) fn part_name(name: &str) -> String {
     format!("{name}.part")
 }
 
 pub(super) fn record_name(name: &str) -> String {
     format!("{name}.json")
+}
+
+/// What a download begins with: the open file, how much of it counts, and the room that it was promised.
+struct Begun {
+    file: File,
+    share: Share,
+    record: Record,
+    length: u64,
 }
 
 /// A download under way.
@@ -146,12 +160,15 @@ struct LocalDownload {
     key: DownloadKey,
     hasher: Hasher,
     length: u64,
+    /// Whether the record stands beside it.
+    has_record: bool,
     finished: bool,
     /// No room is left for the rest.
     is_full: bool,
     /// The room that it was promised.
     share: Share,
     space: Arc<Space>,
+    light: Arc<Light>,
 }
 
 impl LocalDisk {
@@ -161,14 +178,65 @@ impl LocalDisk {
         let ours = self.close_area(&area)?;
         let name = name_of(key);
         let fail = |errno| self.fail("download", &key.path, errno);
-        let part = part_name(&name);
-        let old = Record::found(&area, &name, ours).filter(|record| record.is_of(key));
+        // One that has a record goes on with it, also where a former version of this program made it.
+        let is_recorded = see_if_there(&area.tmp, &*record_name(&name)).map_err(fail)?.is_some();
+        let is_light = key.size.is_some_and(|size| size <= SMALL_FILE) && !self.options.force_records;
+        let begun = if is_light && !is_recorded {
+            self.begin_light(&area, &name, key)
+        } else {
+            self.begin_recorded(&area, &name, key, ours)
+        };
+        let Some(begun) = begun.map_err(fail)? else {
+            return Err(DiskError::Full { path: key.path.clone() });
+        };
+        self.step();
+        let Begun { file, share, record, length } = begun;
+        let has_record = !is_light || is_recorded;
+        let hasher = if has_record { prepare_part(&file, length) } else { Ok(Hasher::default()) };
+        let hasher = hasher.map_err(|error| io_error("resume", &key.path, error))?;
+        self.space.uses(&name);
+        Ok(Box::new(LocalDownload {
+            file,
+            area,
+            name,
+            record,
+            key: key.clone(),
+            hasher,
+            length,
+            has_record,
+            finished: false,
+            is_full: false,
+            share,
+            space: Arc::clone(&self.space),
+            light: Arc::clone(&self.light),
+        }))
+    }
+
+    /// A download without a record; `None` when there is no room.
+    fn begin_light(&self, area: &Area, name: &str, key: &DownloadKey) -> Result<Option<Begun>, Errno> {
+        // Before anything is made, so that what does not fit leaves nothing behind.
+        let Some(share) = self.promise_room(area, name, key.size.unwrap_or(0))? else { return Ok(None) };
+        self.light.forget(name);
+        let file = Self::open_light(area, name)?;
+        Ok(Some(Begun { file, share, record: Record::new(key), length: 0 }))
+    }
+
+    /// A download with a record beside it, begun or resumed; `None` when there is no room.
+    fn begin_recorded(
+        &self,
+        area: &Area,
+        name: &str,
+        key: &DownloadKey,
+        ours: Ours,
+    ) -> Result<Option<Begun>, Errno> {
+        let part = part_name(name);
+        let old = Record::found(area, name, ours).filter(|record| record.is_of(key));
         // A second link means that it was put in place just before a crash: writing to it would write to the drive. Another
         // owner could go on writing to it.
-        let there = see_if_there(&area.tmp, &*part).map_err(fail)?;
+        let there = see_if_there(&area.tmp, &*part)?;
         let kept = there.filter(|seen| seen.links < 2 && ours.owns(seen) && old.is_some());
         if there.is_some() && kept.is_none() {
-            remove_small(&area.tmp, &part).map_err(fail)?;
+            remove_small(&area.tmp, &part)?;
         }
         let mut record = Record::new(key);
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
@@ -189,26 +257,10 @@ impl LocalDisk {
         }
         // Before anything is made, so that what does not fit leaves nothing behind.
         let missing = key.size.unwrap_or(0).saturating_sub(length);
-        let share = self.promise_room(&area, &name, missing).map_err(fail)?;
-        let share = share.ok_or_else(|| DiskError::Full { path: key.path.clone() })?;
-        let file = File::from(openat(&area.tmp, &*part, flags, everybody).map_err(fail)?);
-        record.write(&area, &name).map_err(fail)?;
-        self.step();
-        let hasher = prepare_part(&file, length).map_err(|error| io_error("resume", &key.path, error))?;
-        self.space.uses(&name);
-        Ok(Box::new(LocalDownload {
-            file,
-            area,
-            name,
-            record,
-            key: key.clone(),
-            hasher,
-            length,
-            finished: false,
-            is_full: false,
-            share,
-            space: Arc::clone(&self.space),
-        }))
+        let Some(share) = self.promise_room(area, name, missing)? else { return Ok(None) };
+        let file = File::from(openat(&area.tmp, &*part, flags, everybody)?);
+        self.count_sync(record.write(area, name))?;
+        Ok(Some(Begun { file, share, record, length }))
     }
 
     /// Room for a download; where it is short, unfinished ones that nobody works on are given up for it, this one too if
@@ -245,6 +297,7 @@ impl LocalDisk {
     pub(super) fn drop_download(&self, ready: &Ready) {
         let Ok((area, name)) = self.slot_of(ready) else { return };
         self.space.is_done_with(&name);
+        self.light.forget(&name);
         give_up(&area, &name);
     }
 
@@ -271,6 +324,8 @@ impl LocalDisk {
                 }
                 count += 1;
             }
+            count +=
+                self.forget_light(&area, keep).map_err(|errno| self.fail("clean up", &area.top, errno))?;
         }
         Ok(count)
     }
@@ -305,6 +360,7 @@ impl LocalDownload {
     fn checkpoint(&mut self) -> io::Result<()> {
         self.file.sync_data()?;
         self.record.durable = self.length;
+        self.has_record = true;
         Ok(self.record.write(&self.area, &self.name)?)
     }
 }
@@ -335,7 +391,9 @@ impl Sink for LocalDownload {
     fn restart(&mut self) -> io::Result<()> {
         // First the record: after a power cut it must not vouch for bytes of the former attempt.
         self.record.durable = 0;
-        self.record.write(&self.area, &self.name)?;
+        if self.has_record {
+            self.record.write(&self.area, &self.name)?;
+        }
         self.hasher = prepare_part(&self.file, 0)?;
         self.length = 0;
         Ok(())
@@ -360,9 +418,15 @@ impl Download for LocalDownload {
                 }
             }
         }
-        self.file.sync_all().map_err(fail)?;
-        self.record.durable = self.length;
-        self.record.write(&self.area, &self.name).map_err(|errno| fail(errno.into()))?;
+        if self.has_record {
+            self.file.sync_all().map_err(fail)?;
+            self.record.durable = self.length;
+            self.record.write(&self.area, &self.name).map_err(|errno| fail(errno.into()))?;
+        } else {
+            // Whoever writes it after all has made the content durable before.
+            self.record.durable = self.length;
+            self.light.finished(&self.name, &self.area, self.record.clone());
+        }
         self.finished = true;
         Ok(Ready {
             slot: format!("{}//{}", self.area.top.as_str(), self.name),
@@ -380,8 +444,8 @@ impl Drop for LocalDownload {
             return;
         }
         self.space.is_done_with(&self.name);
-        if self.is_full {
-            // It would only keep others from what room there is.
+        if self.is_full || !self.has_record {
+            // It would only keep others from what room there is, or is fetched again sooner than kept.
             give_up(&self.area, &self.name);
         } else if self.length != self.record.durable {
             let _ = self.checkpoint();

@@ -170,7 +170,7 @@ impl LocalDisk {
 }
 
 /// Whether `syncfs` there makes all durable that was written through that file system.
-fn is_synced_whole(handle: &OwnedFd) -> bool {
+pub(super) fn is_synced_whole(handle: &OwnedFd) -> bool {
     fstatfs(handle).is_ok_and(|fs| !ONLY_ONE_BY_ONE.contains(&fs.f_type))
 }
 

@@ -15,6 +15,7 @@ use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, Fo
 use crate::model::{LocalEntry, LocalStamp, RelPath};
 
 use super::errors::{OpenError, disk_error};
+use super::light::Light;
 use super::root::{FsId, Place, Root, Seen};
 use super::space::Space;
 use super::{AREA, Marker};
@@ -30,6 +31,8 @@ pub struct Options {
     pub force_no_renameat2: bool,
     /// Opens each part of a path by itself, as on kernels without `openat2`.
     pub force_component_walk: bool,
+    /// Keeps a record beside each download, however small it is.
+    pub force_records: bool,
 }
 
 /// What came to the trash and has still to be made durable by [`Disk::sync`]: the area it belongs to, the folder inside the
@@ -48,6 +51,8 @@ pub struct LocalDisk {
     pub(super) left_alone: AtomicBool,
     /// The room that was promised to downloads.
     pub(super) space: Arc<Space>,
+    /// Small downloads that are finished. Held for a look or an insertion only.
+    pub(super) light: Arc<Light>,
     /// What came to the trash since the last sync. Held for an insertion or a copy only.
     pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
     /// Folders that have an area of their own beside that of their file system. Held for a search or an insertion only.
@@ -55,6 +60,9 @@ pub struct LocalDisk {
     /// Crash tests: how many steps are left.
     #[cfg(test)]
     pub(super) steps_left: Mutex<Option<u32>>,
+    /// Tests of what it costs: how often it waited for the disk.
+    #[cfg(test)]
+    pub(super) syncs: std::sync::atomic::AtomicU32,
 }
 
 impl LocalDisk {
@@ -90,10 +98,13 @@ impl LocalDisk {
             owners: Mutex::new(Vec::new()),
             left_alone: AtomicBool::new(false),
             space: Arc::default(),
+            light: Arc::default(),
             unsynced: Mutex::new(BTreeSet::new()),
             near: Mutex::new(BTreeSet::new()),
             #[cfg(test)]
             steps_left: Mutex::new(None),
+            #[cfg(test)]
+            syncs: std::sync::atomic::AtomicU32::new(0),
         };
         // Who only looks tries nothing out.
         for area in disk.areas() {
@@ -147,6 +158,14 @@ impl LocalDisk {
     /// The entry of what stands there now.
     pub(super) fn entry_at(&self, place: &Place, path: &RelPath) -> Result<LocalEntry, DiskError> {
         Ok(self.root.entry(&self.seen_at(place, path)?, place.fs, place.traits))
+    }
+
+    /// Passes on what a call came to that waits for the disk; tests count them.
+    #[allow(clippy::unused_self)]
+    pub(super) fn count_sync<T>(&self, result: T) -> T {
+        #[cfg(test)]
+        self.syncs.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        result
     }
 
     /// Marks the end of one effect, so that tests can stop there as a crash would.

@@ -11,6 +11,7 @@ mod download;
 mod durable;
 mod errors;
 mod fs_traits;
+mod light;
 mod local;
 mod lock;
 mod marker;

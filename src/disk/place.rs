@@ -52,6 +52,7 @@ impl LocalDisk {
             record.swap = None;
             record.write(&area, &part.name).map_err(fail)?;
         }
+        self.light.moved(&part.name, &area);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = File::from(openat(&area.tmp, &*part.file_name, flags, Mode::empty()).map_err(fail)?);
         // What cannot be removed now is forgotten at the next start.
@@ -67,8 +68,11 @@ impl LocalDisk {
         let mut near = false;
         let before = loop {
             // Its attributes are part of what is durable before it becomes visible.
-            if inherit(&part.file, &place.folder).map_err(fail)? {
-                fsync(&part.file).map_err(fail)?;
+            let changed = inherit(&part.file, &place.folder).map_err(fail)?;
+            if self.light.record(&part.name).is_some() {
+                self.settle_light(&part.area, &part.name, &part.file, changed).map_err(fail)?;
+            } else if changed {
+                self.count_sync(fsync(&part.file)).map_err(fail)?;
             }
             self.step();
             let before = see_open(&part.file).map_err(fail)?;
@@ -84,10 +88,16 @@ impl LocalDisk {
             }
         };
         self.step();
-        // A record without its file is cleared at the next start too.
-        let _ = remove_small(&part.area.tmp, &record_name(&part.name));
-        self.space.is_done_with(&part.name);
+        self.is_placed(&part);
         self.placed(&part.file, &before, &place, ready).map_err(fail)
+    }
+
+    /// Nothing is left to be remembered of a download. A record without its file is cleared at the next start too.
+    fn is_placed(&self, part: &Part) {
+        if !self.light.forget(&part.name) {
+            let _ = remove_small(&part.area.tmp, &record_name(&part.name));
+        }
+        self.space.is_done_with(&part.name);
     }
 
     /// The entry of a file that we have just put in place, whatever happened to it since: where somebody was
@@ -134,7 +144,7 @@ impl LocalDisk {
         (at, stamp): (&RelPath, &LocalStamp),
     ) -> Result<(LocalEntry, Displaced), DiskError> {
         let fail = |errno| self.fail("replace", at, errno);
-        carry(old, &part.file).and_then(|()| fsync(&part.file)).map_err(fail)?;
+        carry(old, &part.file).and_then(|()| self.count_sync(fsync(&part.file))).map_err(fail)?;
         self.step();
         let before = see_open(&part.file).map_err(fail)?;
         let mut swap = Swap {
@@ -149,8 +159,7 @@ impl LocalDisk {
         };
         self.step();
         let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
-        let _ = remove_small(&part.area.tmp, &record_name(&part.name));
-        self.space.is_done_with(&part.name);
+        self.is_placed(part);
         let entry = self.placed(&part.file, &before, place, ready).map_err(fail)?;
         let displaced = if displaced.kind == LocalKind::File && place.is_after_move(&displaced, stamp) {
             Displaced::AsPlanned
@@ -162,12 +171,12 @@ impl LocalDisk {
 
     /// Notes the replacement beside the download before it begins.
     fn record_swap(&self, part: &Part, swap: &Swap) -> Result<(), Errno> {
-        let Some(mut record) = Record::read(&part.area, &part.name) else {
-            // Without a record nobody could tell later whose file it was.
-            return Err(Errno::NOENT);
-        };
+        // Without a record nobody could tell later whose file it was.
+        let record = Record::read(&part.area, &part.name).or_else(|| self.light.record(&part.name));
+        let mut record = record.ok_or(Errno::NOENT)?;
         record.swap = Some(swap.clone());
         record.write(&part.area, &part.name)?;
+        self.light.forget(&part.name);
         self.step();
         Ok(())
     }

@@ -95,6 +95,7 @@ impl LocalDisk {
             for name in names_ending(&area.tmp, ".json") {
                 self.recover_download(&area, &name, ours, &mut recovered)?;
             }
+            Self::clear_light(&area, ours).map_err(|errno| self.fail("repair", &own(&area.top), errno))?;
         }
         Ok(recovered)
     }

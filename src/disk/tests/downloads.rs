@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::sync::atomic::Ordering;
 
 use super::*;
 use crate::engine::ports::DiskError;
@@ -43,7 +44,7 @@ fn a_taken_name_keeps_the_download_waiting() {
 
 #[test]
 fn a_download_is_resumed_while_its_version_stays() {
-    let mut drive = Drive::new();
+    let mut drive = Drive::recording();
     let wanted = key("a", "hello world");
     let mut download = drive.disk.download(&wanted).unwrap();
     download.write_all(b"hello ").unwrap();
@@ -65,7 +66,7 @@ fn a_download_is_resumed_while_its_version_stays() {
 
 #[test]
 fn starting_over_forgets_what_was_written() {
-    let drive = Drive::new();
+    let drive = Drive::recording();
     let mut download = drive.disk.download(&key("a", "xyz")).unwrap();
     download.write_all(b"a longer wrong start").unwrap();
     download.restart().unwrap();
@@ -77,7 +78,7 @@ fn starting_over_forgets_what_was_written() {
 
 #[test]
 fn after_a_power_cut_only_what_was_durable_counts() {
-    let drive = Drive::new();
+    let drive = Drive::recording();
     let wanted = key("a", "hello world");
     let mut download = drive.disk.download(&wanted).unwrap();
     download.write_all(b"hello ").unwrap();
@@ -96,7 +97,7 @@ fn after_a_power_cut_only_what_was_durable_counts() {
 
 #[test]
 fn only_recorded_downloads_nobody_wants_are_forgotten() {
-    let drive = Drive::new();
+    let drive = Drive::recording();
     drive.ready("keep", "1");
     drive.ready("drop", "2");
     fs::write(drive.full(".icloudds/tmp/somebody's"), "3").unwrap();
@@ -204,4 +205,63 @@ fn a_nested_mount_has_its_own_area() {
     assert!(items[0].slot.starts_with("a/mount//"));
     drive.disk.restore(&path("a/mount/inner/x"), None).unwrap();
     assert_eq!(drive.text("a/mount/inner/x"), "content");
+}
+
+#[test]
+fn small_downloads_have_no_record_and_become_durable_together() {
+    let drive = Drive::new();
+    drive.folder("f");
+    let all: Vec<_> = (0..40).map(|number| format!("f/{number}")).collect();
+    let ready: Vec<_> = all.iter().map(|at| drive.ready(at, at)).collect();
+    assert!(drive.tmp().iter().all(|name| name.ends_with(".part")), "{:?}", drive.tmp());
+    assert_eq!(drive.disk.syncs.load(Ordering::Relaxed), 0);
+    for (at, ready) in all.iter().zip(&ready) {
+        drive.disk.place(ready, &path(at)).unwrap();
+        assert_eq!(drive.text(at), *at);
+    }
+    assert_eq!(drive.disk.syncs.load(Ordering::Relaxed), 1, "one wait for all that were finished");
+    // What is finished later waits for the disk by itself.
+    let late = drive.ready("late", "late");
+    drive.disk.place(&late, &path("late")).unwrap();
+    assert_eq!(drive.disk.syncs.load(Ordering::Relaxed), 2);
+    assert_eq!(drive.tmp(), Vec::<String>::new());
+}
+
+#[test]
+fn a_small_download_is_fetched_again_and_leaves_nothing() {
+    let mut drive = Drive::new();
+    let wanted = key("a", "hello world");
+    let mut download = drive.disk.download(&wanted).unwrap();
+    download.write_all(b"hello ").unwrap();
+    drop(download);
+    assert_eq!(drive.tmp(), Vec::<String>::new());
+    let ready = drive.ready("a", "hello world");
+    drop(ready);
+    // The same once more, while the first still lies there.
+    assert_eq!(drive.ready("a", "hello world").size, 11);
+    drive.ready("b", "nobody's");
+    assert_eq!(drive.disk.forget_downloads(&|key| key.path == path("a")).unwrap(), 1);
+    assert_eq!(drive.tmp().len(), 1);
+    // A crash: what is in nobody's memory goes, and what is not ours stays.
+    fs::write(drive.full(".icloudds/tmp/somebody's.part"), "3").unwrap();
+    fs::write(drive.full(".icloudds/tmp/cafe.part"), "3").unwrap();
+    drive.reopen();
+    drive.disk.recover().unwrap();
+    assert_eq!(drive.tmp(), ["cafe.part", "somebody's.part"]);
+}
+
+#[test]
+fn a_small_download_that_an_older_version_recorded_goes_on() {
+    let mut drive = Drive::recording();
+    let mut download = drive.disk.download(&key("a", "hello")).unwrap();
+    download.write_all(b"hel").unwrap();
+    drop(download);
+    drive.disk = LocalDisk::open(drive.root(), Options { writes: true, ..Options::default() }).unwrap();
+    drive.disk.recover().unwrap();
+    let mut download = drive.disk.download(&key("a", "hello")).unwrap();
+    assert_eq!(download.offset(), 3);
+    download.write_all(b"lo").unwrap();
+    let ready = download.finish(None).unwrap();
+    drive.disk.place(&ready, &path("a")).unwrap();
+    assert_eq!((drive.text("a"), drive.tmp()), ("hello".into(), vec![]));
 }

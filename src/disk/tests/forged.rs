@@ -127,7 +127,7 @@ fn a_record_takes_no_name_off_what_is_ours_or_elsewhere() {
 
 #[test]
 fn a_replacement_that_was_never_begun_puts_nothing_anywhere() {
-    let mut drive = Drive::new();
+    let mut drive = Drive::recording();
     let stamp = drive.write("a", "old");
     let key = key("a", "new");
     drive.ready("a", "new");
@@ -249,7 +249,7 @@ fn the_private_folder_of_somebody_else_is_not_used() {
 
 #[test]
 fn a_half_downloaded_file_of_somebody_else_is_not_gone_on_with() {
-    let drive = Drive::new();
+    let drive = Drive::recording();
     let key = key("a", "new");
     let mut download = drive.disk.download(&key).unwrap();
     download.write_all(b"ne").unwrap();

@@ -37,6 +37,11 @@ impl Drive {
         Self::with(Options { writes: true, ..Options::default() })
     }
 
+    /// One that keeps a record beside each download, as for large files.
+    pub fn recording() -> Self {
+        Self::with(Options { writes: true, force_records: true, ..Options::default() })
+    }
+
     pub fn with(options: Options) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let disk = LocalDisk::open(folder.path(), options).unwrap();
@@ -48,7 +53,12 @@ impl Drive {
     pub fn each_way() -> Vec<Self> {
         [(false, false), (true, true)]
             .map(|(force_no_renameat2, force_component_walk)| {
-                Self::with(Options { writes: true, force_no_renameat2, force_component_walk, marker: None })
+                Self::with(Options {
+                    writes: true,
+                    force_no_renameat2,
+                    force_component_walk,
+                    ..Options::default()
+                })
             })
             .into()
     }

@@ -42,7 +42,8 @@ pub trait Download: Sink + Send {
     fn finish(self: Box<Self>, mtime: Option<ServerTime>) -> Result<Ready, DiskError>;
 }
 
-/// A complete, durable file that is not visible under a real name yet.
+/// A complete file that is not visible under a real name yet. It is durable before it gets one; until then it may go with a
+/// crash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ready {
     /// Opaque name of it, for [`Disk::place`].

@@ -215,8 +215,17 @@ impl SimDisk {
     pub fn power_cut(&self, seed: u64, elsewhere: &[Bytes]) {
         let mut inner = lock(&self.inner);
         let lost = inner.layers.power_cut(&mut Rng::new(seed));
+        let now = self.clock.now();
+        let waiting = inner.inode(TMP).and_then(Inode::names).cloned().unwrap_or_default();
         let Inner { layers, downloads, .. } = &mut *inner;
-        downloads.retain(|_, (_, ino)| layers.seen.inodes.contains_key(ino));
+        downloads.retain(|_, (key, ino)| {
+            let is_lost = key.size.is_some_and(transfer::is_small);
+            // The start clears away what is left of a small one.
+            for (name, _) in waiting.iter().filter(|(_, left)| is_lost && **left == *ino) {
+                layers.push(Op::Remove((TMP, name.clone())), now);
+            }
+            !is_lost && layers.seen.inodes.contains_key(ino)
+        });
         inner.thrown.clear();
         for content in lost.into_iter().filter(|content| !elsewhere.contains(content)) {
             self.journal.excuse(&content, "written here and lost with the power before anybody synced it");

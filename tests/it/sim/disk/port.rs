@@ -1,6 +1,6 @@
 //! The disk as the engine sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 
 use icloudds::engine::ports::{
@@ -229,6 +229,7 @@ impl Disk for SimDisk {
             let (from, ino) = inner.waiting(ready)?;
             let spot = inner.free_spot(to)?;
             inner.same_fs(ino, spot.0, to)?;
+            inner.layers.sync_contents(&BTreeSet::from([ino]));
             inner.layers.push(Op::Move(from, spot), now);
             Ok(inner.entry(ino, now))
         })
@@ -246,6 +247,7 @@ impl Disk for SimDisk {
             let (from, ino) = inner.waiting(ready)?;
             let (spot, _) = inner.exactly(at, stamp)?;
             inner.same_fs(ino, spot.0, at)?;
+            inner.layers.sync_contents(&BTreeSet::from([ino]));
             let slot = inner.trash_spot(at);
             inner.layers.push(Op::Move(from, slot.clone()), now);
             Ok(slot)
