@@ -56,6 +56,16 @@ pub struct Phone {
     pub non_fteu: Option<bool>,
 }
 
+/// A security key's credential.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct KeyCredential {
+    /// Its id, base64url.
+    pub id: String,
+    /// Its point on P-256, 65 bytes uncompressed, base64.
+    pub public_key: String,
+}
+
 fn sms() -> String {
     "sms".to_owned()
 }
@@ -181,6 +191,8 @@ pub struct Account {
     pub state_form: StateForm,
     /// Names of security keys; any makes the account a security-key one.
     pub security_keys: Vec<String>,
+    /// What these keys sign with, where the simulator is to accept an assertion.
+    pub key_credentials: Vec<KeyCredential>,
     /// Locked for security reasons.
     pub locked: bool,
     /// Upgrade nag.
@@ -252,6 +264,7 @@ impl Default for Account {
             code_on_state: false,
             state_form: StateForm::default(),
             security_keys: Vec::new(),
+            key_credentials: Vec::new(),
             locked: false,
             repair: Repair::default(),
             wrong_proof: WrongProof::default(),

@@ -131,6 +131,7 @@ fn kind(service: Service, method: &str, rest: &str) -> &'static str {
             (_, "/escrow/complete") => "escrow.complete",
             (_, "/repair/complete") => "signin.repair",
             (_, "/2sv/trust") => "trust",
+            (_, "/verify/security/key") => "key.submit",
             ("PUT", "/verify/trusteddevice/securitycode") => "code.request",
             (_, "/verify/trusteddevice/securitycode") => "code.submit",
             (_, "/verify/trusteddevice") => "code.state",

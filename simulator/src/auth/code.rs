@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Message, SignIn, WRONG_CODE, error, escrow};
+use super::{Channel, Message, SignIn, WRONG_CODE, error, escrow, key};
 use crate::account::{Account, Phone, StateForm};
 use crate::http::{Request, Response};
 use crate::sim::State;
@@ -79,7 +79,7 @@ fn phone_json(phone: &Phone) -> Value {
 ///
 /// # Errors
 /// The answer to give instead.
-fn half_open(state: &mut State, request: &Request) -> Result<usize, Response> {
+pub(super) fn half_open(state: &mut State, request: &Request) -> Result<usize, Response> {
     let at = state.signin(request)?;
     if !state.auth.signins[at].password_right {
         return Err(error(401, "-20528", "sign in first"));
@@ -114,15 +114,14 @@ pub fn state(state: &mut State, request: &Request) -> Response {
     let body = description(state, at);
     let status = state.switches.conflict_ok.status();
     let response = if !state.account.security_keys.is_empty() {
-        let challenge = state.ids.hex(44);
-        Response::json(
-            200,
-            &json!({
-                "authenticationType": "hsa2",
-                "fsaChallenge": {"challenge": challenge, "keyHandles": [], "rpId": "apple.com"},
-                "keyNames": state.account.security_keys,
-            }),
-        )
+        let mut body = json!({"authenticationType": "hsa2"});
+        if wants_page(request) {
+            page(200, &json!({"direct": {"twoSV": body}}))
+        } else {
+            body["fsaChallenge"] = key::challenge(state, at);
+            body["keyNames"] = json!(state.account.security_keys);
+            Response::json(200, &body)
+        }
     } else if state.account.state_form == StateForm::Html {
         page(status, &json!({"direct": {"twoSV": body}}))
     } else if state.account.state_form == StateForm::Bridge {

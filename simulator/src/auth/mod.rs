@@ -3,6 +3,7 @@
 mod code;
 mod escrow;
 mod hashcash;
+mod key;
 mod password;
 
 use std::collections::BTreeMap;
@@ -76,6 +77,8 @@ pub struct SignIn {
     wrong_codes: u32,
     codes_sent: u32,
     escrow: escrow::Step,
+    /// What a security key is to sign, until one did.
+    challenge: Option<Vec<u8>>,
 }
 
 /// Sign-ins, codes and tokens.
@@ -135,6 +138,7 @@ pub fn handle(core: &Core, route: &Route, mut request: Request) -> Response {
         ("POST", "code.submit") => code::submit(state, &request, &body, false),
         ("PUT", "sms.request") => code::request_message(state, &request, &body),
         ("POST", "sms.submit") => code::submit(state, &request, &body, true),
+        ("POST", "key.submit") => key::submit(state, &request, &body),
         ("GET", "trust") => code::trust(state, &request),
         _ => error(404, "-1", "no such call"),
     }
@@ -201,6 +205,7 @@ impl State {
             wrong_codes: 0,
             codes_sent: 0,
             escrow: escrow::Step::default(),
+            challenge: None,
         };
         self.auth.signins.push(signin);
         self.auth.signins.len() - 1

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{LOCKED, WRONG_PASSWORD, code, error, escrow, hashcash, sign_in_cookies};
+use super::{LOCKED, WRONG_PASSWORD, code, error, escrow, hashcash, key, sign_in_cookies};
 use crate::account::{Repair, WrongProof};
 use crate::http::{Request, Response};
 use crate::sim::State;
@@ -121,13 +121,10 @@ pub fn complete(state: &mut State, request: &Request, body: &Value) -> Response 
 /// What follows a right proof; `with_token`: whether a trust token came with it, `trusted`: whether it is accepted.
 fn finish(state: &mut State, at: usize, trusted: bool, with_token: bool) -> Response {
     if !state.account.security_keys.is_empty() {
+        let challenge = key::challenge(state, at);
         let body = json!({
             "authType": "hsa2",
-            "fsaChallenge": {
-                "challenge": state.ids.hex(44),
-                "keyHandles": [state.ids.hex(64)],
-                "rpId": "apple.com",
-            },
+            "fsaChallenge": challenge,
             "keyNames": state.account.security_keys,
         });
         let response = state.carry(at, Response::json(409, &body));

@@ -22,6 +22,7 @@ const CALLS: &[(&str, &str)] = &[
     ("PUT", "/appleauth/auth/verify/phone"),
     ("POST", "/appleauth/auth/verify/phone/securitycode"),
     ("POST", "/appleauth/auth/repair/complete"),
+    ("POST", "/appleauth/auth/verify/security/key"),
     ("GET", "/appleauth/auth/2sv/trust"),
     ("POST", "/setup/ws/1/accountLogin"),
     ("POST", "/setup/ws/1/validate"),

@@ -251,7 +251,18 @@ fn security_keys_show_in_the_409() {
     assert_eq!(answer.status, 409);
     assert_eq!(answer.json()["keyNames"][0], "Blue key");
     assert_eq!(answer.json()["fsaChallenge"]["rpId"], "apple.com");
-    assert!(client.auth("GET", "", None).json()["fsaChallenge"].is_object());
+    let challenge = answer.json()["fsaChallenge"]["challenge"].clone();
+    assert_eq!(client.auth("GET", "", None).json()["fsaChallenge"]["challenge"], challenge);
+    // The page that a browser gets lacks it.
+    client.extra = vec![("Accept".to_owned(), "text/html".to_owned())];
+    assert!(!String::from_utf8(client.auth("GET", "", None).body).unwrap().contains("fsaChallenge"));
+    client.extra.clear();
+    // What no key signed is no way in, and a challenge serves once.
+    let forged = json!({"challenge": challenge, "rpId": "apple.com", "credentialID": "AAAA"});
+    assert_eq!(client.auth("POST", "/verify/security/key", Some(&forged)).status, 403);
+    assert_eq!(client.auth("POST", "/verify/security/key", Some(&forged)).status, 403);
+    assert_eq!(client.trust().status, 403);
+    assert_ne!(client.auth("GET", "", None).json()["fsaChallenge"]["challenge"], challenge);
 }
 
 #[test]
