@@ -12,6 +12,7 @@ pub mod config;
 pub mod control;
 pub mod daemon;
 pub mod descriptors;
+pub mod diagnose;
 pub mod disk;
 pub mod engine;
 pub mod exit;

@@ -79,9 +79,14 @@ pub fn check_headers(state: &mut State, route: &Route, request: &Request) -> Opt
         Service::Content => &["User-Agent"],
         // A browser opens this one as a page (docs/protocol.md §3.2).
         Service::Auth if route.kind == "signin.start" => &["User-Agent"],
-        Service::Auth | Service::Setup | Service::Drivews | Service::Docws => {
-            &["User-Agent", "Origin", "Referer"]
-        }
+        // Its token is its authorisation.
+        Service::Push if route.kind == "push.aps" => &["User-Agent"],
+        Service::Auth
+        | Service::Setup
+        | Service::Drivews
+        | Service::Docws
+        | Service::Feed
+        | Service::Push => &["User-Agent", "Origin", "Referer"],
     };
     for name in needed {
         if request.header(name).is_none_or(|value| value.trim().is_empty()) {

@@ -9,6 +9,7 @@ pub mod control;
 pub mod cookies;
 pub mod drive;
 pub mod fault;
+pub mod feed;
 pub mod http;
 pub mod ids;
 pub mod invariants;

@@ -20,6 +20,10 @@ pub enum Service {
     Docws,
     /// Content hosts, both directions.
     Content,
+    /// The change feed, `{ckdatabasews}`.
+    Feed,
+    /// Push tokens and the courier that tells of changes.
+    Push,
     /// The simulator's own control endpoint, `/_sim`.
     Control,
 }
@@ -115,6 +119,8 @@ fn partitioned(label: &str) -> Option<(Service, Option<u32>)> {
     match name {
         "drivews" => Some((Service::Drivews, partition)),
         "docws" => Some((Service::Docws, partition)),
+        "ckdatabasews" => Some((Service::Feed, partition)),
+        "pushws" | "webcourier" => Some((Service::Push, partition)),
         _ => None,
     }
 }
@@ -178,6 +184,15 @@ fn kind(service: Service, method: &str, rest: &str) -> &'static str {
             "POST" | "PUT" => "upload.content",
             _ => "download.content",
         },
+        Service::Feed => match rest.rsplit_once("/changes/") {
+            Some((_, "database")) => "feed.database",
+            Some((_, "zone")) => "feed.zone",
+            _ => "feed.other",
+        },
+        Service::Push => match rest {
+            "/getToken" => "push.token",
+            _ => "push.aps",
+        },
         Service::Home => "home",
         Service::Control => "control",
     }
@@ -198,6 +213,8 @@ pub fn root(request: &Request, service: Service, partition: u32) -> String {
         return match service {
             Service::Drivews => format!("https://p{partition}-drivews.icloud.com{end}:443"),
             Service::Docws => format!("https://p{partition}-docws.icloud.com{end}:443"),
+            Service::Feed => format!("https://p{partition}-ckdatabasews.icloud.com{end}:443"),
+            Service::Push => format!("https://p{partition}-pushws.icloud.com{end}:443"),
             Service::Content => format!("https://cvws.icloud-content.com{end}"),
             Service::Setup => format!("https://setup.icloud.com{end}{SETUP_PATH}"),
             Service::Auth => format!("https://idmsa.apple.com{AUTH_PATH}"),
@@ -209,6 +226,8 @@ pub fn root(request: &Request, service: Service, partition: u32) -> String {
     match service {
         Service::Drivews => format!("{base}/{prefix}drivews"),
         Service::Docws => format!("{base}/{prefix}docws"),
+        Service::Feed => format!("{base}/{prefix}ckdatabasews"),
+        Service::Push => format!("{base}/{prefix}pushws"),
         Service::Content => format!("{base}/content"),
         Service::Setup => format!("{base}{SETUP_PATH}"),
         Service::Auth => format!("{base}{AUTH_PATH}"),

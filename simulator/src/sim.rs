@@ -10,9 +10,11 @@ use std::time::{Duration, SystemTime};
 use crate::account::Account;
 use crate::auth::{self, AuthState};
 use crate::control;
+use crate::cookies::http_date;
 use crate::drive::person::Person;
 use crate::drive::{self, Drive};
 use crate::fault::FaultPlan;
+use crate::feed;
 use crate::http::server::{Handler, Pace, Server};
 use crate::http::tls::Tls;
 use crate::http::{Request, Response};
@@ -219,6 +221,7 @@ impl Core {
             Service::Setup => setup::handle(self, route, request),
             Service::Home => Response::html(200, "<html><title>simulated iCloud</title></html>"),
             Service::Control if !route.rest.starts_with("/drive") => control::handle(self, route, request),
+            Service::Feed | Service::Push => feed::handle(self, route, request),
             Service::Control | Service::Drivews | Service::Docws | Service::Content => {
                 drive::handle(self, route, request)
             }
@@ -226,17 +229,8 @@ impl Core {
     }
 }
 
-impl Handler for Core {
-    fn enter(&self, request: &Request) -> Box<dyn Any + Send> {
-        let route = route::route(request);
-        let (guard, overlapped) = Lane::enter(&self.lane, route.kind);
-        if let Some(other) = overlapped {
-            self.violation(format!("{} overlapped {other}", route.kind));
-        }
-        Box::new(guard)
-    }
-
-    fn handle(&self, request: Request) -> Response {
+impl Core {
+    fn answer(&self, request: Request) -> Response {
         let route = route::route(&request);
         if route.service == Service::Control {
             if !self.control_here {
@@ -266,6 +260,24 @@ impl Handler for Core {
                 None => effect.spoil(self.dispatch(&route, request)),
             },
         }
+    }
+}
+
+impl Handler for Core {
+    fn enter(&self, request: &Request) -> Box<dyn Any + Send> {
+        let route = route::route(request);
+        let (guard, overlapped) = Lane::enter(&self.lane, route.kind);
+        if let Some(other) = overlapped {
+            self.violation(format!("{} overlapped {other}", route.kind));
+        }
+        Box::new(guard)
+    }
+
+    fn handle(&self, request: Request) -> Response {
+        let answer = self.answer(request);
+        // By the service's own clock, which need not be this machine's.
+        let date = http_date(self.now());
+        answer.header("Date", date)
     }
 
     fn pace(&self) -> Pace {

@@ -203,6 +203,12 @@ pub struct Switches {
     /// Purged ids.
     #[serde(rename = "S-purge")]
     pub purge: Purge,
+    /// The change feed.
+    #[serde(rename = "S-feed")]
+    pub feed: Feed,
+    /// The push channel.
+    #[serde(rename = "S-aps")]
+    pub aps: Aps,
     /// How long the first listing of the root after a change of the drive takes.
     #[serde(rename = "S-slow-root", with = "duration")]
     pub slow_root: Duration,
@@ -290,6 +296,8 @@ impl Default for Switches {
             applib_empty: ApplibEmpty::default(),
             shared: Shared::default(),
             purge: Purge::default(),
+            feed: Feed::default(),
+            aps: Aps::default(),
             slow_root: Duration::ZERO,
             slow_trash: Duration::ZERO,
             slow_trashing: Duration::ZERO,

@@ -65,6 +65,13 @@ pub enum Command {
     Logout,
     /// Checks and prints the configuration.
     CheckConfig,
+    /// Tells how the service and this machine behave.
+    Diagnose {
+        /// For programs.
+        json: bool,
+        /// Tries what only writing tells, too.
+        probe_writes: bool,
+    },
     /// Forgets the base.
     ResetState,
     /// The licences of all that is in the binary.
@@ -192,6 +199,7 @@ pub(super) const COMMANDS: &[Described] = &[
     described("trash", help::TRASH),
     described("logout", help::LOGOUT),
     described("check-config", help::CHECK_CONFIG),
+    described("diagnose", help::DIAGNOSE),
     described("reset-state", help::RESET_STATE),
     described("licences", help::LICENCES),
 ];
@@ -233,6 +241,7 @@ impl Command {
             Self::Trash(_) => "trash",
             Self::Logout => "logout",
             Self::CheckConfig => "check-config",
+            Self::Diagnose { .. } => "diagnose",
             Self::ResetState => "reset-state",
             Self::Licences => "licences",
             Self::Version => "--version",
@@ -327,6 +336,7 @@ impl Given {
         }
         let known = match self.command {
             Some("plan" | "status") => option == "--json",
+            Some("diagnose") => matches!(option, "--json" | "--probe-writes"),
             Some("health") => option == "--ready",
             Some("approve") => matches!(option, "--reject" | "--yes" | "--list"),
             Some("code") => option == "--send",
@@ -385,6 +395,10 @@ impl Given {
             "trash" => Command::Trash(self.trash()?),
             "logout" => Command::Logout,
             "check-config" => Command::CheckConfig,
+            "diagnose" => {
+                let has = |name: &str| self.flags.iter().any(|flag| flag == name);
+                Command::Diagnose { json: has("--json"), probe_writes: has("--probe-writes") }
+            }
             "reset-state" => Command::ResetState,
             "licences" => Command::Licences,
             // The names come from `COMMANDS`, of which this is the one that is left.

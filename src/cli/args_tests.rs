@@ -15,6 +15,8 @@ fn every_command_of_the_contract_is_understood() {
         ("run", Command::Run),
         ("once", Command::Once),
         ("plan", Command::Plan { json: false }),
+        ("diagnose", Command::Diagnose { json: false, probe_writes: false }),
+        ("diagnose --json --probe-writes", Command::Diagnose { json: true, probe_writes: true }),
         ("plan --json", Command::Plan { json: true }),
         ("login", Command::Login(LoginHow::Ask { now: false })),
         ("code", Command::Code(CodeRequest::List)),

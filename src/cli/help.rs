@@ -27,6 +27,8 @@ to look:
   health           exit 0 while the daemon is alive
   why PATH         what was decided for a path, and by which rule
   check-config     check the configuration and print what is in effect
+  diagnose         how iCloud and this machine behave, for a report; nothing
+                   private is in it
 
 to steer:
   sync-now         ask for a full pass now
@@ -182,6 +184,32 @@ pub(super) const LOGOUT: &str = "\
 usage: icloudds [--config FILE] logout
 
 Forgets the session and its tokens on this machine.
+";
+
+pub(super) const DIAGNOSE: &str = "\
+usage: icloudds [--config FILE] diagnose [--json] [--probe-writes]
+
+Looks at how iCloud and this machine behave, and prints a report that says
+what nobody else can find out for your account: how the service lists, names,
+counts and answers, how long that takes, and what the file system here does.
+No file name, path, id, address or account is in it; attach it when you report
+a fault. What is looked at is told on standard error, line by line.
+
+It uses the stored session and never the password, makes at most 44 requests
+(and 4 to renew the session), changes nothing on iCloud, fetches one small
+file, looks at it and forgets it, and works beside a running daemon. While
+iCloud asks to be left alone nothing is asked. On this disk it makes small
+files in .icloudds and removes them.
+
+  --json           for programs
+  --probe-writes   also tries what only writing tells: makes one folder
+                   \"icloudds probe ...\" in iCloud Drive, works in it, and moves
+                   it to the trash, also after Ctrl-C; at most 140 requests.
+                   Stop a running daemon first
+
+exit codes: 0 all was found out; 4 the local folder is missing; 5 nobody is
+signed in; 7 iCloud failed, or asks to be left alone; 8 a code is needed; the
+report tells the rest all the same. 1 for --probe-writes beside a daemon.
 ";
 
 pub(super) const CHECK_CONFIG: &str = "\

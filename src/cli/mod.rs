@@ -20,6 +20,7 @@ use crate::app::open::{Opened, Purpose};
 use crate::app::{AppError, commands};
 use crate::config::{self, ConfigError, Sources};
 use crate::control::ControlRequest;
+use crate::diagnose;
 use crate::disk::LockError;
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
@@ -103,7 +104,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> Result<ExitCode, Cl
 
 /// Sees to it that a signal ends a command in time.
 fn end_on_signal(stop: &Arc<Stop>, command: &Command) -> Result<Ending, CliError> {
-    let heeds_stop = matches!(command, Command::Once | Command::Plan { .. } | Command::Login(_));
+    let heeds_stop = matches!(
+        command,
+        Command::Once | Command::Plan { .. } | Command::Login(_) | Command::Diagnose { .. }
+    );
     Ending::listen(Arc::clone(stop), heeds_stop).map_err(|source| {
         CliError::App(AppError::Io { what: "cannot listen for signals", path: "/proc/self".into(), source })
     })
@@ -143,7 +147,12 @@ fn carry_out(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<Exi
 fn start(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCode, CliError> {
     let loaded = config::load(sources)?;
     let (zone, zone_note) = logging::zone::of_process();
-    logging::init(&loaded.config.log, zone.clone())?;
+    let mut log = loaded.config.log.clone();
+    if let Command::Diagnose { .. } = command {
+        // It may run beside a daemon, whose file it is.
+        log.file = None;
+    }
+    logging::init(&log, zone.clone())?;
     for note in &loaded.notes {
         log::debug!("{note}");
     }
@@ -168,6 +177,10 @@ fn start(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCod
             Some(exit) => return Ok(exit),
             None => commands::plan(loaded.config, zone, stop, json)?,
         },
+        Command::Diagnose { json, probe_writes } => {
+            let report = diagnose::run(&loaded.config, stop, probe_writes)?;
+            (report.exit(), if json { report.json() } else { report.text() })
+        }
         Command::Login(how) => {
             let exit = match how {
                 LoginHow::Ask { now } => commands::login(&loaded.config, now, stop)?,

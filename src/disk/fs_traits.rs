@@ -124,7 +124,7 @@ pub(super) fn find_out(area: &Area) -> Result<FsTraits, Errno> {
     Ok(traits)
 }
 
-fn attempt(folder: &OwnedFd) -> Result<FsTraits, Errno> {
+pub(super) fn attempt(folder: &OwnedFd) -> Result<FsTraits, Errno> {
     let names = [(); 4].map(|()| format!("{}.try", unique()));
     let result = attempt_with(folder, &names);
     for name in &names {

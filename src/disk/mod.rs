@@ -17,6 +17,7 @@ mod lock;
 mod marker;
 mod moves;
 mod place;
+pub mod probe;
 mod read;
 mod recover;
 mod root;
@@ -32,6 +33,7 @@ mod watchability;
 mod tests;
 
 pub use errors::OpenError;
+pub use fs_traits::FsTraits;
 pub use local::{LocalDisk, Options, check_writable};
 pub use lock::{Holder, Lock, LockError, inspect_drive, inspect_state, lock_drive, lock_state};
 pub use marker::Marker;

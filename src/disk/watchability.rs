@@ -25,7 +25,7 @@ pub fn watchability(path: &Path) -> std::io::Result<Watch> {
 
 /// File system magic numbers fit 32 bits; some platforms sign-extend them.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::unnecessary_cast)]
-fn magic(kind: impl TryInto<i128>) -> u32 {
+pub(super) fn magic(kind: impl TryInto<i128>) -> u32 {
     kind.try_into().map_or(0, |wide| wide as u32)
 }
 

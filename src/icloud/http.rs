@@ -166,6 +166,11 @@ impl Head {
         self.headers.get_all(name).iter().filter_map(|value| value.to_str().ok())
     }
 
+    /// When the service sent the answer, by its clock, in seconds since 1970.
+    pub fn date(&self) -> Option<i64> {
+        Some(jiff::fmt::rfc2822::parse(self.header("date")?).ok()?.timestamp().as_second())
+    }
+
     /// How long the service asks to wait: seconds, or a date compared with the answer's own
     /// `Date`, so that a wrong clock here does not matter.
     pub fn retry_after(&self) -> Option<Duration> {

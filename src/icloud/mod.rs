@@ -21,6 +21,7 @@ mod session;
 mod session_file;
 pub mod signin;
 mod srp;
+pub mod survey;
 mod tally;
 #[cfg(test)]
 mod test_clock;

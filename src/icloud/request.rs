@@ -7,7 +7,7 @@ use super::service::Root;
 #[derive(Clone, Debug)]
 pub struct Request<'a> {
     /// The service.
-    pub root: Root,
+    pub root: Root<'a>,
     /// The method.
     pub method: Method,
     /// The path below the service's root.

@@ -20,11 +20,13 @@ use super::throttle;
 
 /// Which service a call goes to (`docs/protocol.md` §6.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Root {
+pub enum Root<'a> {
     /// `{drivews}`: listings and changes.
     Drivews,
     /// `{docws}`: documents, downloads, uploads.
     Docws,
+    /// Another service of the account, at the root that [`Account::facts`] told.
+    At(&'a str),
 }
 
 /// Why an authenticated call gave no answer to judge.
@@ -229,6 +231,24 @@ impl Service {
         }
     }
 
+    /// As [`Service::call`], but one request and no more: whatever it is answered with comes back as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Service::call`].
+    pub fn call_as_it_is(
+        &self,
+        request: &Request<'_>,
+        read: Option<Reading<'_>>,
+    ) -> Result<Answer, ServiceError> {
+        let Some(info) = self.account.info() else { return Err(SignInError::NotSignedIn.into()) };
+        let answer = self.send(&info, request, read)?;
+        if let Some((cause, asked)) = throttle::read(&answer) {
+            self.account.rest(cause, asked);
+        }
+        Ok(answer)
+    }
+
     /// Renews the trust of this machine where that is due; see [`Account::prolong_trust`]. Nobody else signs in meanwhile.
     ///
     /// # Errors
@@ -301,11 +321,12 @@ impl Service {
         read: Option<Reading<'_>>,
     ) -> Result<Answer, ServiceError> {
         let base = match request.root {
-            Root::Drivews => &info.drivews,
+            Root::Drivews => info.drivews.as_str(),
             Root::Docws => &info.docws,
+            Root::At(root) => root,
         };
         let mut url = Url::parse(&format!("{base}/{}", request.path.trim_start_matches('/')))
-            .map_err(|error| HttpError::Unsendable { host: base.clone(), reason: error.to_string() })?;
+            .map_err(|error| HttpError::Unsendable { host: base.to_owned(), reason: error.to_string() })?;
         let client_id = self.account.client_id();
         // Renewing the session may have brought another upload token than the caller knew.
         let token = self.account.upload_token();

@@ -3,6 +3,7 @@
 mod cli;
 mod clocks;
 mod config;
+mod diagnose;
 mod drive;
 mod e2e;
 mod executor;

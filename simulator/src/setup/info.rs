@@ -21,11 +21,8 @@ pub fn account_info(state: &State, request: &Request, trusted: bool) -> Value {
         json!({
             "drivews": service(Service::Drivews),
             "docws": service(Service::Docws),
-            "ckdatabasews": {
-                "pcsRequired": needs_pcs,
-                "url": root(Service::Drivews).replace("drivews", "ckdatabasews"),
-                "status": "active",
-            },
+            "ckdatabasews": service(Service::Feed),
+            "push": {"url": root(Service::Push), "status": "active"},
         })
     };
     let mut info = json!({

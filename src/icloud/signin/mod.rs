@@ -5,6 +5,7 @@ mod auth;
 pub mod error;
 mod escrow;
 pub mod factor;
+pub mod facts;
 pub mod foreign;
 mod hashcash;
 mod import;

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::error::FactorKind;
 use super::{Account, locked};
+use crate::icloud::session::SESSION_COOKIE;
 
 /// What is known of the session without asking anybody.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct SessionState {
     pub trust_expires: Option<(i64, bool)>,
     /// The whole days that the trust still lasts, from a fortnight before its end on.
     pub trust_days_left: Option<i64>,
+    /// When the session's cookie ends, in seconds since 1970, where it says so.
+    pub session_ends: Option<i64>,
     /// When the service last confirmed the session, in seconds since 1970.
     pub confirmed_at: Option<i64>,
 }
@@ -39,6 +42,7 @@ impl Account {
             back_off: session.back_off_left(&self.env.moment()),
             trust_expires: session.trust_expires(),
             trust_days_left: session.trust_days_left(self.now()),
+            session_ends: session.cookies.expires(SESSION_COOKIE),
             confirmed_at: session.info.as_ref().map(|info| info.confirmed_at),
         }
     }

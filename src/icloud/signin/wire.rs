@@ -249,7 +249,7 @@ pub(super) fn verdict(value: &Value, now: i64, loopback: bool, configured_setup:
 }
 
 /// Cookies go there, so it must be Apple's, or where the configuration itself points.
-fn is_service_root(text: &str, loopback: bool, configured_setup: &str) -> bool {
+pub(super) fn is_service_root(text: &str, loopback: bool, configured_setup: &str) -> bool {
     let Ok(url) = url::Url::parse(text) else { return false };
     let Some(host) = url.host_str() else { return false };
     if loopback {

@@ -33,6 +33,7 @@ impl Api for Direct {
         let service = match ask.root {
             Root::Drivews => "drivews",
             Root::Docws => "docws",
+            Root::At(root) => panic!("the drive client asks {root}"),
         };
         let mut url = url::Url::parse(&format!("{}/{service}{}", self.url, ask.path)).expect("a URL");
         url.query_pairs_mut().extend_pairs(ask.query).append_pair("clientId", "c").append_pair("dsid", "1");

@@ -7,7 +7,7 @@ use crate::e2e::rig::Rig;
 use crate::golden::assert_golden;
 use crate::run::daemon::{Daemon, hurry};
 
-const COMMANDS: [&str; 17] = [
+const COMMANDS: [&str; 18] = [
     "run",
     "once",
     "plan",
@@ -23,6 +23,7 @@ const COMMANDS: [&str; 17] = [
     "trash",
     "logout",
     "check-config",
+    "diagnose",
     "reset-state",
     "licences",
 ];
