@@ -122,7 +122,9 @@ pub(crate) fn no_such_call(method: &str, call: &str) -> Response {
     Response::json(404, &json!({"success": false, "error": text}))
 }
 
-fn help() -> String {
+/// The list of all calls, as `GET /_sim/help` answers it.
+#[must_use]
+pub fn help() -> String {
     let lines = |calls: &[(&str, &str, &str)]| -> String {
         calls.iter().map(|(method, call, what)| format!("{method:4} /_sim{call}\n     {what}\n")).collect()
     };

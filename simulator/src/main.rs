@@ -36,8 +36,18 @@ One port speaks plain HTTP, TLS for the names of iCloud, and is a proxy (CONNECT
 output say where: url, home, setup, auth, account, password, control, proxy.
 
 The code of the second factor is in `code`, and after a message in `messages`, of:  curl CONTROL/_sim/state
-Every control call with what it takes:                                             curl CONTROL/_sim/help
-How to point rclone, pyicloud and icloudds at it, all switches, faults: docs/simulator.md
+
+How to point rclone, pyicloud and icloudds at it, and what each switch does: docs/simulator.md
+";
+
+const FAULTS: &str = "\
+Faults, a list among the switches; the first entry that strikes decides. All but `effect` may be left out:
+
+  {\"faults\": [{\"kind\": \"listing\", \"path\": \"part of it\", \"skip\": 2, \"count\": 5, \"every\": 3, \"probability\": 0.5, \"seed\": 1,
+               \"effect\": {\"answer\": {\"status\": 503, \"body\": \"html\", \"retry_after\": 30, \"code\": \"ZONE_BUSY\", \"headers\": []}}}]}
+
+  other effects: \"applied-reply-lost\", \"not-applied-reply-lost\", \"truncate-body\", {\"cut-body-after\": BYTES},
+  {\"stall-ms\": N}, {\"wrong-length\": BYTES}; kinds are the names in `counts` of GET /_sim/state
 ";
 
 /// How long the root after a change and the trash take on a large account (docs/protocol.md §8.1).
@@ -95,7 +105,12 @@ fn options() -> Result<Option<Options>, Box<dyn Error>> {
             Long("lifelike") => config.lifelike = true,
             Long("stop-on-eof") => options.stop_on_eof = true,
             Short('h') | Long("help") => {
-                print!("{USAGE}");
+                let account = serde_json::to_string_pretty(&Account::default())?;
+                println!("{USAGE}\n{FAULTS}");
+                println!("Control calls:\n\n{}", icloudds_simulator::control::help());
+                println!(
+                    "The account, for --account and POST /_sim/account; give the members that differ:\n\n{account}"
+                );
                 return Ok(None);
             }
             _ => return Err(argument.unexpected().into()),

@@ -173,7 +173,7 @@ fn kind(service: Service, method: &str, rest: &str) -> &'static str {
             _ => "drivews.other",
         },
         Service::Docws => match rest {
-            _ if rest.ends_with("/download/by_id") => "download.info",
+            _ if rest.contains("/download/by_id") => "download.info",
             _ if rest.ends_with("/download/batch") => "download.info",
             _ if rest.ends_with("/upload/web") => "upload.slot",
             _ if rest.ends_with("/update/documents") => "commit",

@@ -219,6 +219,12 @@ impl Core {
         match route.service {
             Service::Auth => auth::handle(self, route, request),
             Service::Setup => setup::handle(self, route, request),
+            // The other public hosts have no page.
+            Service::Home
+                if ["setup.", "idmsa."].iter().any(|host| request.host_name().starts_with(host)) =>
+            {
+                Response::text(404, "no such call")
+            }
             Service::Home => Response::html(200, "<html><title>simulated iCloud</title></html>"),
             Service::Control if !route.rest.starts_with("/drive") => control::handle(self, route, request),
             Service::Feed | Service::Push => feed::handle(self, route, request),

@@ -207,6 +207,10 @@ pub fn request_message(state: &mut State, request: &Request, body: &Value) -> Re
     if let Some(refusal) = locked(state, at) {
         return refusal;
     }
+    if request.header("X-Apple-ID-Session-Id").is_none() {
+        let response = error(412, "-28248", "the session id of this sign-in is missing");
+        return state.carry(at, response);
+    }
     let phone = body["phoneNumber"]["id"].as_u64();
     let Some(phone) = state.account.phones.iter().find(|known| Some(known.id) == phone).cloned() else {
         return error(400, "-28248", "no such telephone");

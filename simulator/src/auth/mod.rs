@@ -132,6 +132,8 @@ pub fn handle(core: &Core, route: &Route, mut request: Request) -> Response {
         ("POST", "escrow.init") => escrow::init(state, &request, &body),
         ("POST", "escrow.complete") => escrow::complete(state, &request, &body),
         ("GET", "code.state") => code::device_state(state, &request),
+        // The way before spring 2026.
+        (_, "code.state") => error(405, "-1", "method not allowed"),
         ("POST", "signin.repair") => password::repair(state, &request),
         ("GET", "signin.state") => code::state(state, &request),
         ("PUT", "code.request") => code::request_device_code(state, &request),

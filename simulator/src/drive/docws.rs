@@ -19,7 +19,12 @@ pub(crate) fn handle(mut call: Call, upload_token: &str) -> Response {
     let parts: Vec<&str> = rest.trim_matches('/').split('/').collect();
     match parts.as_slice() {
         ["ws", zone, "download", "by_id"] => match call.request.query("document_id") {
-            Some(doc) => download_info(&call, zone, doc).unwrap_or_else(|refusal| refusal),
+            Some(doc) => download_info(&call, zone, doc, None).unwrap_or_else(|refusal| refusal),
+            None => bad_request("document_id is missing"),
+        },
+        // What somebody else shares is found below its owner (docs/protocol.md §15).
+        ["ws", zone, "download", "by_id", owner] => match call.request.query("document_id") {
+            Some(doc) => download_info(&call, zone, doc, Some(owner)).unwrap_or_else(|refusal| refusal),
             None => bad_request("document_id is missing"),
         },
         ["ws", zone, "download", "batch"] => download_batch(call, zone),
@@ -62,8 +67,12 @@ fn unreadable(cause: &std::io::Error) -> Response {
 /// # Errors
 ///
 /// The refusal to give instead.
-fn download_info(call: &Call, zone: &str, doc: &str) -> Result<Response, Response> {
+fn download_info(call: &Call, zone: &str, doc: &str, owner: Option<&str>) -> Result<Response, Response> {
     let ix = find(call, zone, doc).ok_or_else(not_found)?;
+    let is_shared = with_drive(call.core, |drive, _| drive.model.item(ix).kind.is_shared());
+    if owner != is_shared.then_some(wire::OTHER_OWNER) {
+        return Err(not_found());
+    }
     let root = call.core.root(&call.request, Service::Content);
     let (view, token, switches, expires_ms, hashes) =
         with_hashes(call.core, ix, |drive, switches, hashes| {
@@ -155,7 +164,7 @@ fn download_batch(mut call: Call, zone: &str) -> Response {
         .iter()
         .map(|entry| {
             let doc = entry["document_id"].as_str().unwrap_or_default();
-            let answer = download_info(&call, zone, doc).unwrap_or_else(|refusal| refusal);
+            let answer = download_info(&call, zone, doc, None).unwrap_or_else(|refusal| refusal);
             match answer.body {
                 crate::http::Body::Bytes(bytes) => serde_json::from_slice(&bytes).unwrap_or(Value::Null),
                 crate::http::Body::Stream { .. } => Value::Null,

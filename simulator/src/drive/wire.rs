@@ -13,6 +13,9 @@ use super::model::view::View;
 use crate::fault::mix;
 use crate::switches::Sig;
 
+/// Who shares the shared items.
+pub(crate) const OTHER_OWNER: &str = "_ab12cd34";
+
 /// Counts the random signatures given (S-sig = random).
 static LOOKS: AtomicU64 = AtomicU64::new(1);
 
@@ -91,9 +94,9 @@ pub(crate) fn item(view: &View) -> Value {
         json["shareID"] = json!({
             "shareName": "SHARE_UUID",
             "recordName": "share-of-somebody",
-            "zoneID": {"zoneName": view.zone, "ownerRecordName": "_ab12cd34"},
+            "zoneID": {"zoneName": view.zone, "ownerRecordName": OTHER_OWNER},
         });
-        json["owner"] = json!({"firstName": "Somebody", "lastName": "Else", "ownerRecordName": "_ab12cd34"});
+        json["owner"] = json!({"firstName": "Somebody", "lastName": "Else", "ownerRecordName": OTHER_OWNER});
     }
     if let Some((path, expires_ms)) = &view.trashed {
         json["restorePath"] = json!(path);

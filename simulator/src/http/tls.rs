@@ -3,7 +3,12 @@
 use std::io;
 use std::sync::Arc;
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
+use jiff::tz::TimeZone;
+use jiff::{Span, Zoned};
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    KeyUsagePurpose,
+};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
 
@@ -57,11 +62,28 @@ impl Tls {
     }
 }
 
+/// How long both are valid before and after today, in days. Apple's own systems accept no more than 825 in all.
+const VALID_DAYS: (i64, i64) = (30, 790);
+
+/// The validity of a certificate that is made now.
+fn set_validity(params: &mut CertificateParams) -> Result<(), jiff::Error> {
+    let today = Zoned::now().with_time_zone(TimeZone::UTC).date();
+    let moved = |days: i64| -> Result<_, jiff::Error> {
+        let date = today.checked_add(Span::new().days(days))?;
+        // A calendar's month and day fit.
+        let (month, day) = (date.month().unsigned_abs(), date.day().unsigned_abs());
+        Ok(rcgen::date_time_ymd(i32::from(date.year()), month, day))
+    };
+    (params.not_before, params.not_after) = (moved(-VALID_DAYS.0)?, moved(VALID_DAYS.1)?);
+    Ok(())
+}
+
 fn make(names: &[String]) -> Result<(String, ServerConfig), Box<dyn std::error::Error>> {
     let mut params = CertificateParams::default();
     params.distinguished_name.push(DnType::CommonName, "simulated iCloud: trust it nowhere but in tests");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    set_validity(&mut params)?;
     let key = KeyPair::generate()?;
     let authority = params.self_signed(&key)?;
     let issuer = Issuer::new(params, key);
@@ -75,6 +97,9 @@ fn make(names: &[String]) -> Result<(String, ServerConfig), Box<dyn std::error::
     let mut params = CertificateParams::new(served)?;
     params.distinguished_name.push(DnType::CommonName, "simulated iCloud");
     params.use_authority_key_identifier_extension = true;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    set_validity(&mut params)?;
     let key = KeyPair::generate()?;
     let certificate = params.signed_by(&key, &issuer)?;
 

@@ -49,7 +49,13 @@ fn alone_it_is_as_slow_as_the_service_and_help_says_so() {
     {
         assert!(help.contains(word) && document.contains(word), "{word}");
     }
-    assert!(help.contains("/_sim/help") && help.contains("docs/simulator.md"));
+    for (_, call, _) in icloudds_simulator::control::CALLS {
+        assert!(help.contains(&format!("/_sim{call}")), "{call}");
+    }
+    for word in ["docs/simulator.md", "/_sim/drive/seed", "applied-reply-lost", "\"every\"", "\"trust_life\""]
+    {
+        assert!(help.contains(word), "{word}");
+    }
 }
 
 #[test]

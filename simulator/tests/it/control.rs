@@ -84,6 +84,18 @@ fn the_document_names_every_call_and_every_switch() {
 }
 
 #[test]
+fn the_faults_of_the_document_are_taken() {
+    let blocks: Vec<&str> =
+        DOCUMENT.split("```json\n").skip(1).map(|rest| rest.split("```").next().unwrap()).collect();
+    assert!(!blocks.is_empty());
+    for block in blocks {
+        let sim = simulator(|_| {});
+        post(&sim, "/switches", &serde_json::from_str(block).expect(block));
+        assert_eq!(sim.core().switches().faults.len(), 3);
+    }
+}
+
+#[test]
 fn a_drive_is_made_in_bulk_and_everything_is_as_at_the_start_again() {
     let sim = simulator(|config| config.lifelike = true);
     let tree = |sim: &Simulator| -> Vec<String> { sim.drive().tree().into_keys().collect() };

@@ -132,6 +132,13 @@ fn the_devices_can_be_asked_about_and_a_message_leaves_their_code_alone() {
     let code = sim.device_code().unwrap();
     let state = client.auth("GET", "/verify/trusteddevice", None);
     assert_eq!((state.status, &state.json()["securityCode"]["length"]), (200, &json!(6)));
+    assert_eq!(client.auth("POST", "/verify/trusteddevice", None).status, 405, "the old way to ask");
+    // Without the session id of this sign-in no message is sent.
+    let id = client.carried.remove("X-Apple-ID-Session-Id").unwrap();
+    let message = json!({"phoneNumber": {"id": 1}, "mode": "sms"});
+    assert_eq!(client.auth("PUT", "/verify/phone", Some(&message)).status, 412);
+    assert!(sim.messages().is_empty());
+    client.carried.insert("X-Apple-ID-Session-Id", id);
     client.auth("PUT", "/verify/phone", Some(&json!({"phoneNumber": {"id": 1}, "mode": "sms"})));
     assert_eq!(sim.device_code(), Some(code.clone()));
     assert_eq!(client.submit_code(&code).status, 204);

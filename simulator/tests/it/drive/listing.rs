@@ -162,6 +162,14 @@ fn a_folder_in_a_share_needs_its_share_id_when_switched_on() {
     let bare = json!([{"drivewsid": inner["drivewsid"]}]);
     let full = json!([{"drivewsid": inner["drivewsid"], "shareID": inner["shareID"]}]);
     assert_eq!(client.post("/drivews/retrieveItemDetailsInFolders", &bare).status, 200);
+    let file = client.child(inner["drivewsid"].as_str().unwrap(), "a.txt");
+    let by_id = "/docws/ws/com.apple.CloudDocs/download/by_id";
+    let document = format!("document_id={}", file["docwsid"].as_str().unwrap());
+    assert_eq!(client.get(&format!("{by_id}?{document}")).status, 404, "it is not ours");
+    let owner = file["owner"]["ownerRecordName"].as_str().unwrap();
+    let found = client.get(&format!("{by_id}/{owner}?{document}"));
+    assert!(found.json()["data_token"]["url"].is_string(), "{}", found.status);
+    assert_eq!(client.get(&format!("{by_id}/_somebody?{document}")).status, 404);
     sim.switches(|s| s.shared = Shared::Nested400);
     assert_eq!(client.post("/drivews/retrieveItemDetailsInFolders", &bare).status, 400);
     assert_eq!(client.post("/drivews/retrieveItemDetailsInFolders", &full).status, 200);
