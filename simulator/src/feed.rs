@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::drive::person::Person;
 use crate::http::{Request, Response};
-use crate::route::Route;
+use crate::route::{COURIER, Route, is_public_name};
 use crate::service::service_error;
 use crate::sim::Core;
 use crate::switches::{Aps, Feed};
@@ -83,7 +83,11 @@ fn token(core: &Core, request: &Request) -> Response {
     if core.switches().aps == Aps::Off {
         return service_error(403, "FORBIDDEN", "not for this session");
     }
-    let courier = format!("{}/webcourier/aps", request.base_url());
+    let courier = if is_public_name(&request.host_name()) {
+        format!("https://{COURIER}/aps")
+    } else {
+        format!("{}/webcourier/aps", request.base_url())
+    };
     let token = "5".repeat(64);
     Response::json(
         200,

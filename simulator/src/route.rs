@@ -41,6 +41,8 @@ pub struct Route {
     pub kind: &'static str,
 }
 
+/// The host that tells what was pushed.
+pub const COURIER: &str = "webcourier.push.apple.com";
 /// The path below `{auth}`'s host.
 pub const AUTH_PATH: &str = "/appleauth/auth";
 /// The path below `{setup}`'s host.
@@ -87,6 +89,9 @@ pub fn route(request: &Request) -> Route {
     if is_public_name(&host) {
         if host.contains("icloud-content.com") {
             return below(Service::Content, path, None);
+        }
+        if host == COURIER {
+            return below(Service::Push, path, None);
         }
         let label = host.split('.').next().unwrap_or_default();
         if let Some((service, partition)) = partitioned(label) {
@@ -261,6 +266,7 @@ mod tests {
             ("127.0.0.1:80", "/drivews/createFolders", Service::Drivews, "/createFolders", "create"),
             ("127.0.0.1:80", "/p32-docws/ws/z/upload/web", Service::Docws, "/ws/z/upload/web", "upload.slot"),
             ("cvws.icloud-content.com", "/B/x", Service::Content, "/B/x", "upload.content"),
+            ("webcourier.push.apple.com", "/aps", Service::Push, "/aps", "push.aps"),
             ("127.0.0.1:80", "/content/B/x", Service::Content, "/B/x", "upload.content"),
             ("idmsa.apple.com", "/appleauth/auth/signin/init", Service::Auth, "/signin/init", "signin.init"),
             ("setup.icloud.com.cn", "/setup/ws/1/validate", Service::Setup, "/validate", "validate"),
