@@ -191,6 +191,9 @@ pub struct Switches {
     /// Packages.
     #[serde(rename = "S-package")]
     pub package: Package,
+    /// What opening makes of a flat document.
+    #[serde(rename = "S-flip")]
+    pub flip: Flip,
     /// App libraries in counts.
     #[serde(rename = "S-applib-count")]
     pub applib_count: ApplibCount,
@@ -292,6 +295,7 @@ impl Default for Switches {
             region: Region::default(),
             session: SessionTrouble::default(),
             package: Package::default(),
+            flip: Flip::default(),
             applib_count: ApplibCount::default(),
             applib_empty: ApplibEmpty::default(),
             shared: Shared::default(),

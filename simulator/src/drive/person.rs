@@ -11,12 +11,16 @@ use super::generate::{self, Scale};
 use super::model::content::Content;
 use super::model::item::{Kind, Place};
 use super::model::journal::{self, Entry, Lost};
+use super::model::names;
 use super::model::replace::NewFile;
 use super::model::{Actor, Ix, Model, ROOT, Refusal};
 use super::package::Member;
 use super::{Asked, Drive, with_drive};
 use crate::sim::Core;
-use crate::switches::Names;
+use crate::switches::{Flip, Names};
+
+/// What Apple's editors on the web open.
+const EDITED_ON_THE_WEB: [&str; 3] = ["pages", "numbers", "key"];
 
 /// The Drive as another device of the account has it. All paths are relative to the Drive's root, with `/`;
 /// app libraries and shared folders are entered by their names.
@@ -235,15 +239,25 @@ impl<'a> Person<'a> {
         })
     }
 
-    /// Opens a file in an editor on the web and changes nothing.
+    /// Opens a file in an editor on the web and changes nothing; S-flip says what the editor makes of it.
     ///
     /// # Errors
     ///
     /// [`PersonError`] when nothing is there.
     pub fn open(&self, path: &str) -> Result<(), PersonError> {
-        with_drive(self.core, |drive, _| {
+        with_drive(self.core, |drive, switches| {
             let ix = find(&drive.model, path)?;
-            drive.model.open(ix).map_err(|refusal| PersonError::Refused(path.to_owned(), refusal))
+            let item = drive.model.item(ix);
+            let flat =
+                item.content.clone().filter(|_| EDITED_ON_THE_WEB.contains(&names::split(&item.name).1));
+            let opened = match (switches.flip, flat) {
+                (Flip::OnOpen, Some(content)) => {
+                    let member = Member { path: "Index.zip".to_owned(), content };
+                    drive.model.become_package(ix, vec![member])
+                }
+                _ => drive.model.open(ix),
+            };
+            opened.map_err(|refusal| PersonError::Refused(path.to_owned(), refusal))
         })
     }
 

@@ -422,6 +422,15 @@ switch! {
     }
 }
 switch! {
+    /// `S-flip`: what opening a flat Pages, Numbers or Keynote document in an editor on the web makes of it (question 27).
+    Flip {
+        /// The same file; only the first half of its etag moves.
+        Off = "off",
+        /// A package, under its id.
+        OnOpen = "on-open",
+    }
+}
+switch! {
     /// `S-applib-count`: app libraries in the root's `fileCount` (question 28).
     ApplibCount {
         /// Not counted.

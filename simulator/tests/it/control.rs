@@ -125,6 +125,23 @@ fn a_drive_is_made_in_bulk_and_everything_is_as_at_the_start_again() {
     post(&sim, "/drive/flip?path=flat.numbers", &json!([{"path": "Index.zip", "text": "x"}]));
     let after = sim.drive().entry("flat.numbers").unwrap();
     assert_eq!((after.docwsid, after.content.is_none()), (before.docwsid, true));
+    post(
+        &sim,
+        "/drive/seed",
+        &json!([{"path": "Sheet.numbers", "text": "1234"}, {"path": "a.txt", "text": "1"}]),
+    );
+    for switch in ["off", "on-open"] {
+        post(&sim, "/switches", &json!({"S-flip": switch}));
+        let before = sim.drive().entry("Sheet.numbers").unwrap();
+        for path in ["Sheet.numbers", "a.txt"] {
+            post(&sim, &format!("/drive/open?path={path}"), &Value::Null);
+        }
+        let after = sim.drive().entry("Sheet.numbers").unwrap();
+        assert_eq!((&after.docwsid, after.size), (&before.docwsid, 4));
+        assert_ne!(after.etag, before.etag);
+        assert_eq!(after.content.is_none(), switch == "on-open");
+        assert!(sim.drive().entry("a.txt").unwrap().content.is_some());
+    }
     for path in ["new/bytes", "new/large", "new/folder"] {
         post(&sim, &format!("/drive/trash?path={path}"), &Value::Null);
     }
