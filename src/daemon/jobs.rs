@@ -21,12 +21,12 @@ use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
 use crate::disk::watch::Written;
 use crate::disk::{LocalDisk, Lock};
-use crate::engine::execute::{Event, Ports};
+use crate::engine::execute::Event;
 use crate::engine::operation::Plan;
 use crate::engine::pass::{
     Engine, HereReport, LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, Report, Settings, Walk,
 };
-use crate::engine::ports::{Clock as _, RemoteError};
+use crate::engine::ports::{Clock as _, Ports, RemoteError};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::exit::ExitCode;
 use crate::icloud::drive::{ICloudDrive, Pulse, TrashPulse};

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::execute::Ports;
 use super::observe::local::rescan;
 use super::operation::{Action, Plan};
 use super::pass::{Engine, Settings};
+use super::ports::Ports;
 use super::view::RemoteView;
 use crate::model::{BaseEntry, Change, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind};
 

@@ -19,14 +19,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::conflict::conflict_name;
-use super::execute::{End, Event, ExecuteOptions, Packages, Ports, execute};
+use super::execute::{End, Event, ExecuteOptions, Packages, execute};
 use super::guard::{self, GuardLimits};
 use super::learn::OwnWrites;
 use super::observe::doubted::Doubted;
 use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::plan::{ConflictPolicy, Mode, Policy, plan};
-use super::ports::{DiskError, RemoteError, Store, StoreError};
+use super::ports::{DiskError, Ports, RemoteError, Store, StoreError};
 use super::recognise::Recognition;
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};

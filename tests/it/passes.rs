@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use icloudds::engine::execute::{Packages, Ports};
+use icloudds::engine::execute::Packages;
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::Replacement;
 use icloudds::engine::pass::{Engine, Look, PassOptions, Report, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
+use icloudds::engine::ports::Ports;
 use icloudds::model::Change;
 use icloudds::model::filter::Filter;
 

@@ -5,17 +5,17 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::engine::operation::{Action, Conflict, Operation, Plan, RemoteSeen};
-use crate::engine::ports::{RemoteError, Store};
+use crate::engine::ports::{Ports, RemoteError, Store};
 use crate::engine::retry;
 use crate::model::{Change, RelPath, SetAside, State};
 
 use super::known::OwnChanges;
 use super::ledger::Ledger;
+use super::options::ExecuteOptions;
 use super::remove::Doomed;
 use super::report::{Effect, End, Event, Outcome, Progress, Skipped, StepFailure};
 use super::schedule::{Class, Schedule, class, class_of};
 use super::transfer::Arrived;
-use super::{ExecuteOptions, Ports};
 
 /// Items in one request of those that take several (`docs/protocol.md` §8.1).
 pub(super) const BATCH: usize = 20;

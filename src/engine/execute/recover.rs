@@ -7,13 +7,12 @@ mod arrivals;
 
 use std::time::Duration;
 
-use crate::engine::ports::{DiskError, LookUp, Remote, RemoteItem, RemoteParent, Store, StoreError};
+use crate::engine::ports::{DiskError, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::{
     BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature,
     State, name,
 };
 
-use super::Ports;
 use super::ledger::Ledger;
 use super::relocate::{is_numbered, relocate, rename};
 use super::report::{End, StepFailure};

@@ -1,9 +1,8 @@
 //! Bringing an item on iCloud to a folder and a name, whatever is answered (`docs/sync.md` §6).
 
-use crate::engine::ports::{LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{ItemId, name};
 
-use super::Ports;
 use super::report::StepFailure;
 use super::verified_calls::{hangs_in, look, only, patiently, taken, version};
 

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use crate::engine::operation::{LocalSeen, RemoteSeen};
 use crate::engine::ports::{
-    Download, DownloadKey, LookUp, NO_SPACE, Offer, Ready, RemoteError, Sink, Staged,
+    Download, DownloadKey, LookUp, NO_SPACE, Offer, Ports, Ready, RemoteError, Sink, Staged,
 };
 use crate::model::{DiskTime, RelPath, Signature, Zone};
 
+use super::options::Packages;
 use super::report::StepFailure;
-use super::{Packages, Ports, verified_calls};
+use super::verified_calls;
 
 /// After a fetch as long as this the version on offer is compared once more (`docs/protocol.md` §11.1).
 const LONG_FETCH: Duration = Duration::from_secs(10);

@@ -3,10 +3,9 @@
 mod commit;
 
 use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement, UploadTarget};
-use crate::engine::ports::{Commit, LookUp, RemoteError, RemoteItem, Staged};
+use crate::engine::ports::{Commit, LookUp, Ports, RemoteError, RemoteItem, Staged};
 use crate::model::{BaseEntry, Change, DiskTime, Intent, ItemId, ServerTime, Signature, name};
 
-use super::Ports;
 use super::agree::{Here, as_seen, effect, is_racy};
 use super::done::Done;
 use super::lane::Lane;

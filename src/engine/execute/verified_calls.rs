@@ -5,11 +5,12 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use crate::engine::operation::RemoteSeen;
-use crate::engine::ports::{ItemVersion, Listing, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{
+    ItemVersion, Listing, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent,
+};
 use crate::engine::retry;
 use crate::model::{DiskTime, FolderState, ItemId, ServerTime, Signature, name};
 
-use super::Ports;
 use super::relocate::{is_numbered, relocate};
 use super::report::StepFailure;
 

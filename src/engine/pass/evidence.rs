@@ -3,11 +3,10 @@
 use std::collections::HashSet;
 
 use super::Settings;
-use crate::engine::execute::Ports;
 use crate::engine::observe::local::signatures;
 use crate::engine::observe::recheck::{MOST_LOOKS, may_have_missed_a_move, recheck};
 use crate::engine::operation::{Action, Plan, UploadTarget};
-use crate::engine::ports::DiskError;
+use crate::engine::ports::{DiskError, Ports};
 use crate::engine::recognise::{Recognition, recognise};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::{BaseTree, ItemId, RelPath, name};

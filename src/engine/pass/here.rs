@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
-use crate::engine::execute::{Event, ExecuteOptions, Outcome, Ports, execute};
+use crate::engine::execute::{Event, ExecuteOptions, Outcome, execute};
 use crate::engine::learn::OwnWrites;
 use crate::engine::observe::local::{observe_local, rescan};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
-use crate::engine::ports::{Away, Clock, Disk};
+use crate::engine::ports::{Away, Clock, Disk, Ports};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,

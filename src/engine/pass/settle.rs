@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Engine, PassError, PassOptions};
-use crate::engine::execute::{Ports, give_up, recover};
+use crate::engine::execute::{give_up, recover};
 use crate::engine::operation::Plan;
-use crate::engine::ports::{Disk, RemoteError, StoreError};
+use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
 use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside};
 

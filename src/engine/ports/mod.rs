@@ -40,6 +40,17 @@ pub trait Store {
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError>;
 }
 
+/// The world, as whoever carries something out reaches it.
+#[derive(Clone, Copy)]
+pub struct Ports<'a> {
+    /// iCloud.
+    pub remote: &'a dyn Remote,
+    /// The drive's folder.
+    pub disk: &'a dyn Disk,
+    /// Time and chance.
+    pub clock: &'a dyn Clock,
+}
+
 /// The program is asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopped;

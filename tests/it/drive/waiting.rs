@@ -1,10 +1,11 @@
 //! The engine over the real client: what happens elsewhere while a busy service is waited for.
 
-use icloudds::engine::execute::{Packages, Ports};
+use icloudds::engine::execute::Packages;
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::Replacement;
 use icloudds::engine::pass::{Engine, Look, PassOptions, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
+use icloudds::engine::ports::Ports;
 use icloudds::model::filter::Filter;
 
 use super::*;

@@ -12,9 +12,9 @@ mod workers;
 
 use std::time::Duration;
 
-use icloudds::engine::execute::{Event, ExecuteOptions, Outcome, Ports, Recovered, execute, recover};
+use icloudds::engine::execute::{Event, ExecuteOptions, Outcome, Recovered, execute, recover};
 use icloudds::engine::operation::{Action, LocalSeen, Operation, Parent, Plan, Reason, RemoteSeen};
-use icloudds::engine::ports::{Clock, Disk, LookUp, Remote, RemoteParent, Store};
+use icloudds::engine::ports::{Clock, Disk, LookUp, Ports, Remote, RemoteParent, Store};
 use icloudds::model::{
     BaseEntry, Change, ItemId, LocalKind, Presence, RelPath, RemoteEntry, Side, Signature, State, name,
 };

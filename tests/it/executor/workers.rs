@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use icloudds::engine::execute::{ExecuteOptions, Ports, execute};
+use icloudds::engine::execute::{ExecuteOptions, execute};
 use icloudds::engine::operation::{Action, Plan};
 use icloudds::engine::ports::{
-    Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteError, RemoteItem, Sink, Staged,
+    Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Ports, Remote, RemoteError, RemoteItem, Sink,
+    Staged,
 };
 use icloudds::model::{ItemId, Zone};
 

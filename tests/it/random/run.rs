@@ -5,12 +5,13 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use icloudds::engine::execute::{Packages, Ports};
+use icloudds::engine::execute::Packages;
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::{Action, Plan, Replacement};
 use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Report, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::engine::ports::Clock as _;
+use icloudds::engine::ports::Ports;
 use icloudds::model::filter::Filter;
 use icloudds::model::state::Verdict;
 use icloudds::model::{

@@ -4,10 +4,9 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::engine::ports::{Listing, LookUp, RemoteItem, RemoteParent};
+use crate::engine::ports::{Listing, LookUp, Ports, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Upload, name};
 
-use super::super::Ports;
 use super::super::ledger::Ledger;
 use super::super::relocate::is_numbered;
 use super::super::report::StepFailure;

@@ -1,10 +1,9 @@
 //! The commit of a new file, whatever is answered.
 
-use crate::engine::ports::{LookUp, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{LookUp, Ports, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{ItemId, name};
 
 use super::Sent;
-use crate::engine::execute::Ports;
 use crate::engine::execute::relocate::{is_numbered, not_to_be_had, rename};
 use crate::engine::execute::report::StepFailure;
 use crate::engine::execute::verified_calls;
