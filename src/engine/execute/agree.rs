@@ -1,13 +1,17 @@
-//! What the base learns: the only place where its entries are made.
+//! What the base learns from what was done, and what people are told of it. Pure: the only place where entries of the base are
+//! made out of our own work.
 
-use crate::engine::operation::{LocalSeen, Operation, Parent, Reason, RemoteSeen};
+use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::{
-    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Signature, name,
+    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalKind, LocalStamp, Presence, RelPath, Side,
+    Signature, name,
 };
 
-use super::lane::Lane;
-use super::report::{Effect, EffectKind, StepFailure};
+use super::done::Done;
+use super::lesson::Lesson;
+use super::pending::{Moment, PendingBase};
+use super::report::{Effect, EffectKind};
 
 /// A change this close to the look that recorded it could have left the stamp as it is (`docs/sync.md` §3).
 const RACY_SECONDS: i64 = 2;
@@ -15,14 +19,6 @@ const RACY_SECONDS: i64 = 2;
 /// Whether a stamp that was taken at `at` cannot be trusted alone.
 pub(super) fn is_racy(stamp: &LocalStamp, at: DiskTime) -> bool {
     stamp.mtime.is_within(RACY_SECONDS, at) || stamp.ctime.is_within(RACY_SECONDS, at)
-}
-
-/// The local half of an agreement.
-pub(super) struct Here<'a> {
-    pub(super) name: &'a str,
-    pub(super) stamp: LocalStamp,
-    pub(super) racy: bool,
-    pub(super) signature: Option<Signature>,
 }
 
 /// A remote item as an answer of ours showed it, in the terms of a plan.
@@ -40,178 +36,340 @@ pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> Remot
     }
 }
 
-impl Lane<'_> {
-    /// The entry that both sides agree on now.
-    pub(super) fn agreed(&self, reason: Reason, remote: &RemoteSeen, here: &Here<'_>) -> BaseEntry {
-        let before = self.ledger.entry(&remote.id).map(|(_, entry)| entry);
-        let state = self.ledger.state();
-        // On a first run everything is seen for the first time: that tells nothing of who made it when.
-        let created = match reason {
-            Reason::New(side) if state.last_sync.is_some() => Some((side, self.ledger.now_seconds())),
-            _ => None,
-        };
-        BaseEntry {
-            id: remote.id.clone(),
-            folder: remote.folder,
-            package: remote.package,
-            presence: Presence::Both,
-            local_name: here.name.into(),
-            remote_name: remote.name.clone(),
-            etag: remote.etag.clone(),
-            remote_size: remote.size,
-            remote_mtime: remote.mtime,
-            stamp: here.stamp,
-            racy: here.racy,
-            signature: if remote.folder { None } else { here.signature },
-            created_on: before.as_ref().and_then(|before| before.created_on).or(created),
-            written_at: before.and_then(|before| before.written_at),
+/// What follows from one fact.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Learned {
+    /// What the ledger is taught, in order.
+    pub(super) lessons: Vec<Lesson>,
+    /// What people are told.
+    pub(super) told: Option<Effect>,
+    /// Whether what is told is only a part of an operation, which does not count as one.
+    pub(super) is_part: bool,
+}
+
+/// The local half of an agreement.
+struct Here<'a> {
+    name: &'a str,
+    stamp: LocalStamp,
+    racy: bool,
+    signature: Option<Signature>,
+}
+
+/// What follows from `done`, which was done for `operation` and is looked at at the disk's time `at`.
+pub(super) fn agree(
+    done: &Done,
+    operation: Option<&Operation>,
+    moment: &Moment<'_>,
+    at: DiskTime,
+) -> Learned {
+    let base = moment.base;
+    let path = operation.map(|operation| operation.path.clone()).unwrap_or_default();
+    let mut learned = Learned::default();
+    let mut teach = |lesson: Lesson| learned.lessons.push(lesson);
+    let tell = |kind, other, bytes| operation.map(|operation| effect(operation, kind, other, bytes));
+    match done {
+        Done::Agreed { remote, local, read } => {
+            let known = base.entry(&remote.id).and_then(|(_, before)| {
+                let same = before.stamp == local.stamp && before.etag.same_content(&remote.etag);
+                before.signature.filter(|_| same)
+            });
+            let signature = read.or(local.signature).or(remote.signature).or(known);
+            // It was read just now, so what the scan could not tell is settled unless it changed just now.
+            let racy = if read.is_some() { is_racy(&local.stamp, at) } else { local.racy };
+            let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature };
+            let entry = agreed(moment, operation, remote, &here);
+            ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
+            teach(put(&remote.parent, entry));
+            learned.told = tell(EffectKind::Adopt, None, 0);
         }
-    }
-
-    /// What a look at a local item that we just changed says of it.
-    pub(super) fn here<'n>(
-        &self,
-        name: &'n str,
-        entry: &LocalEntry,
-        signature: Option<Signature>,
-    ) -> Here<'n> {
-        let racy = entry.racy || is_racy(&entry.stamp, self.ports.clock.now());
-        Here { name, stamp: entry.stamp, racy, signature }
-    }
-
-    /// Both hold the same: the base learns it.
-    pub(super) fn agree(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        local: &LocalSeen,
-    ) -> Result<(), StepFailure> {
-        let (remote, local) = (self.own.remote(remote), self.own.local(local));
-        let known = self.ledger.entry(&remote.id).and_then(|(_, before)| {
-            let same = before.stamp == local.stamp && before.etag.same_content(&remote.etag);
-            before.signature.filter(|_| same)
-        });
-        let signature = local.signature.or(remote.signature).or(known);
-        let here = Here { name: local.path.name(), stamp: local.stamp, racy: local.racy, signature };
-        let entry = self.agreed(operation.reason, &remote, &here);
-        self.ensure_durable(&remote.id, &local);
-        self.ledger.put(&remote.parent, entry)?;
-        self.adopted(operation);
-        Ok(())
-    }
-
-    /// A comparison found both contents equal.
-    pub(super) fn agree_on_content(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        local: &LocalSeen,
-        signature: Signature,
-        package: bool,
-    ) -> Result<(), StepFailure> {
-        let mut remote = self.own.remote(remote);
-        remote.package = package;
-        let local = self.own.local(local);
-        // It was read just now, so what the scan could not tell is settled unless it changed just now.
-        let racy = is_racy(&local.stamp, self.ports.clock.now());
-        let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: Some(signature) };
-        let entry = self.agreed(operation.reason, &remote, &here);
-        self.ensure_durable(&remote.id, &local);
-        self.ledger.put(&remote.parent, entry)?;
-        self.adopted(operation);
-        Ok(())
-    }
-
-    /// What stands here goes into the base: should the power go, it must still be there, or its absence would
-    /// be taken for a person's deletion. Persons' programs do not always sync, and a crash of ours may have
-    /// come before the sync of what was put in place.
-    pub(super) fn ensure_durable(&mut self, id: &ItemId, local: &LocalSeen) {
-        if self.ledger.entry(id).is_none_or(|(_, before)| before.stamp != local.stamp) {
-            self.ledger.touched(local.path.parent());
+        Done::Forgotten(id) => {
+            teach(Lesson::Forget(id.clone()));
+            learned.told = tell(EffectKind::Forget, None, 0);
         }
-    }
-
-    fn adopted(&mut self, operation: &Operation) {
-        self.outcome.counts.adopted += 1;
-        self.told(effect(operation, EffectKind::Adopt, None));
-    }
-
-    /// The base forgets an item.
-    pub(super) fn forget(&mut self, operation: &Operation, id: &ItemId) {
-        self.ledger.forget(id);
-        self.told(effect(operation, EffectKind::Forget, None));
-    }
-
-    /// The base remembers on which side a folder stands, and where: the folder that held it may be forgotten next, with all
-    /// that the base knows in it.
-    pub(super) fn keep_presence(
-        &mut self,
-        operation: &Operation,
-        id: &ItemId,
-        presence: Presence,
-        place: Option<&(Parent, Box<str>)>,
-    ) -> Result<(), StepFailure> {
-        let Some((_, mut entry)) = self.ledger.entry(id).filter(|_| !self.ledger.is_forgotten(id)) else {
-            return Err(StepFailure::replan("the base does not know it any more"));
-        };
-        match place {
-            None => self.ledger.push(Change::Presence(id.clone(), presence)),
-            Some((parent, name)) => {
-                let parent = self.own.parent(parent)?;
-                if self.ledger.is_within(&parent, id) {
-                    return Err(StepFailure::replan("the folder it is in has yet to leave it"));
-                }
-                entry.presence = presence;
-                if presence == Presence::LocalOnly {
-                    entry.local_name = name.clone();
-                } else {
-                    entry.remote_name = name.clone();
-                    entry.local_name = self.free_local_name(&parent, name, id);
-                }
-                self.ledger.put(&parent, entry)?;
+        Done::Lost(id) => teach(Lesson::Forget(id.clone())),
+        Done::PresenceSet { id, presence, place } => {
+            teach(present(base, id, *presence, place.as_ref()));
+            learned.told = tell(EffectKind::Forget, None, 0);
+        }
+        Done::MadeLocalFolder { remote, entry } => {
+            teach(touched(&path));
+            teach(put(&remote.parent, agreed(moment, operation, remote, &here(&path, entry, None, at))));
+            learned.told = tell(EffectKind::MakeFolder, None, 0);
+        }
+        Done::MovedLocal { local, to, after, remote } => {
+            let from = &local.path;
+            if after.kind == LocalKind::Folder {
+                teach(Lesson::MovedFolder { from: from.clone(), to: to.clone() });
             }
+            teach(touched(from));
+            teach(touched(to));
+            if let Some(remote) = remote
+                && let Some((_, before)) = base.entry(&remote.id)
+            {
+                teach(put(&remote.parent, moved(before, remote, local, (&after.stamp, to.name()), at)));
+            }
+            learned.told = tell(move_kind(from.parent() == to.parent()), Some(from.clone()), 0);
         }
-        self.told(effect(operation, EffectKind::Forget, None));
-        Ok(())
+        Done::MovedRemote { remote, local, after, target, temporary } => {
+            if let (None, Some(local)) = (temporary, local)
+                && let Some((_, before)) = base.entry(&remote.id)
+            {
+                let entry = moved_on_icloud(before, remote, local, (after, target), moment, at);
+                ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
+                teach(put(target, entry));
+            }
+            let was = base.stored_path(&remote.id);
+            learned.told = tell(move_kind(remote.parent == *target), was, 0);
+            learned.is_part = temporary.is_some();
+        }
+        Done::MadeRemoteFolder { remote, local, .. } => {
+            let racy = local.racy || is_racy(&local.stamp, at);
+            let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: None };
+            let entry =
+                BaseEntry { written_at: Some(moment.now), ..agreed(moment, operation, remote, &here) };
+            ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
+            teach(put(&remote.parent, entry));
+            learned.told = tell(EffectKind::MakeFolder, None, 0);
+        }
+        Done::Uploaded { remote, local, signature, read_at, instead_of } => {
+            let racy = is_racy(&local.stamp, *read_at);
+            let signature = Some(*signature);
+            let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature };
+            let mut entry =
+                BaseEntry { written_at: Some(moment.now), ..agreed(moment, operation, remote, &here) };
+            if let Some(old) = instead_of {
+                // The new version of a file keeps the note of who created it.
+                entry.created_on = base.entry(old).and_then(|(_, before)| before.created_on);
+                teach(Lesson::Forget(old.clone()));
+            }
+            ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
+            teach(put(&remote.parent, entry));
+        }
+        Done::Sent { bytes, reason, is_conflict } => {
+            let kind = if *is_conflict { EffectKind::Conflict } else { EffectKind::Upload };
+            learned.told = tell(kind, None, *bytes).map(|effect| Effect { reason: *reason, ..effect });
+        }
+        Done::Overwrote => teach(Lesson::Overwrote),
+        Done::Calibrated(matched) => teach(Lesson::Calibrated(*matched)),
+        Done::InPlaceRefused => teach(Lesson::InPlaceRefused),
+        Done::CameBack { id, back } => came_back(moment, id, back).into_iter().for_each(teach),
+        Done::Found { parent, entry } => {
+            teach(Lesson::PutIfPossible { parent: parent.clone(), entry: entry.clone() });
+        }
+        Done::Installed { remote, entry, signature, matched } => {
+            teach(touched(&path));
+            if *matched {
+                teach(Lesson::Calibrated(true));
+            }
+            let entry = agreed(moment, operation, remote, &here(&path, entry, Some(*signature), at));
+            teach(Lesson::Put { parent: remote.parent.clone(), entry: Box::new(entry), written: true });
+        }
+        Done::TookOver { old } => {
+            teach(touched(&path));
+            teach(Lesson::Forget(old.clone()));
+        }
+        Done::Fetched { bytes } => learned.told = tell(EffectKind::Download, None, *bytes),
+        Done::ConflictSettled { kept, bytes } => {
+            learned.told = tell(EffectKind::Conflict, kept.clone(), *bytes);
+        }
+        Done::KeptBeside { from, to, stamp } => {
+            from.iter().for_each(|from| teach(touched(from)));
+            teach(Lesson::KeptBeside(to.clone(), *stamp));
+        }
+        Done::NotLocalOnly(copy) => teach(Lesson::Change(Change::LocalOnly(copy.clone(), false))),
+        Done::TrashedLocal { id, path } => {
+            teach(Lesson::RemovedFolder(path.clone()));
+            teach(touched(path));
+            if let Some(id) = id {
+                teach(Lesson::Deleted(Side::Local, id.clone()));
+                teach(Lesson::Forget(id.clone()));
+            }
+            learned.told = tell(EffectKind::Delete, None, 0);
+        }
+        Done::Trashed { on, id } => {
+            teach(Lesson::Deleted(*on, id.clone()));
+            teach(Lesson::Forget(id.clone()));
+        }
+        Done::DeletedRemote => learned.told = tell(EffectKind::Delete, None, 0),
+        Done::NoteOver(number) => teach(Lesson::Change(Change::End(*number))),
+        Done::Settled(number) => {
+            teach(Lesson::Change(Change::End(*number)));
+            teach(Lesson::Flush);
+        }
+        // What is remembered for the rest of the pass only.
+        Done::ChangedRemote { .. }
+        | Done::SeenAlive { .. }
+        | Done::AddedTo { .. }
+        | Done::Doomed(_)
+        | Done::Unparked(_)
+        | Done::Announced { .. }
+        | Done::AnnouncedUploads { .. }
+        | Done::UploadOver { .. }
+        | Done::LeftUnfinished { .. } => {}
     }
+    learned
+}
 
-    /// What a folder that does not stand here would be called here; another name where somebody has that one.
-    fn free_local_name(&self, parent: &ItemId, remote_name: &str, id: &ItemId) -> Box<str> {
-        let wanted = name::held_here(remote_name);
-        let others = (0..).map(|number| name::aside_name(&wanted, number).into());
-        let mut names = std::iter::once(wanted.clone()).chain(others);
-        let free = names.find(|name| self.ledger.at_path(parent, name, Some(id)).is_none());
-        free.unwrap_or(wanted)
+fn put(parent: &ItemId, entry: BaseEntry) -> Lesson {
+    Lesson::Put { parent: parent.clone(), entry: Box::new(entry), written: false }
+}
+
+/// The folder that holds `path` changed.
+fn touched(path: &RelPath) -> Lesson {
+    Lesson::Touched(path.parent().unwrap_or_default())
+}
+
+fn move_kind(stays: bool) -> EffectKind {
+    if stays { EffectKind::Rename } else { EffectKind::Move }
+}
+
+/// The entry that both sides agree on now.
+fn agreed(
+    moment: &Moment<'_>,
+    operation: Option<&Operation>,
+    remote: &RemoteSeen,
+    here: &Here<'_>,
+) -> BaseEntry {
+    let before = moment.base.entry(&remote.id).map(|(_, entry)| entry);
+    // On a first run everything is seen for the first time: that tells nothing of who made it when.
+    let created = match operation.map(|operation| operation.reason) {
+        Some(Reason::New(side)) if moment.base.state.last_sync.is_some() => Some((side, moment.now)),
+        _ => None,
+    };
+    BaseEntry {
+        id: remote.id.clone(),
+        folder: remote.folder,
+        package: remote.package,
+        presence: Presence::Both,
+        local_name: here.name.into(),
+        remote_name: remote.name.clone(),
+        etag: remote.etag.clone(),
+        remote_size: remote.size,
+        remote_mtime: remote.mtime,
+        stamp: here.stamp,
+        racy: here.racy,
+        signature: if remote.folder { None } else { here.signature },
+        created_on: before.as_ref().and_then(|before| before.created_on).or(created),
+        written_at: before.and_then(|before| before.written_at),
     }
 }
 
-/// An effect of an operation, without bytes.
-pub(super) fn effect(operation: &Operation, kind: EffectKind, other: Option<RelPath>) -> Effect {
+/// What a look at a local item that we just changed says of it.
+fn here<'n>(path: &'n RelPath, entry: &LocalEntry, signature: Option<Signature>, at: DiskTime) -> Here<'n> {
+    let racy = entry.racy || is_racy(&entry.stamp, at);
+    Here { name: path.name(), stamp: entry.stamp, racy, signature }
+}
+
+/// What stands here goes into the base: should the power go, it must still be there, or its absence would
+/// be taken for a person's deletion. Persons' programs do not always sync, and a crash of ours may have
+/// come before the sync of what was put in place.
+fn ensure_durable(base: PendingBase<'_>, id: &ItemId, local: &LocalSeen) -> Option<Lesson> {
+    let is_new = base.entry(id).is_none_or(|(_, before)| before.stamp != local.stamp);
+    is_new.then(|| touched(&local.path))
+}
+
+/// The base entry at its new place. Where content differs from what was agreed the old marks stay, so
+/// that an edit that comes with the move is still seen as one after a crash.
+fn moved(
+    before: BaseEntry,
+    remote: &RemoteSeen,
+    local: &LocalSeen,
+    (after, local_name): (&LocalStamp, &str),
+    at: DiskTime,
+) -> BaseEntry {
+    let mut entry = before;
+    let remote_same = entry.folder
+        || (entry.etag.same_content(&remote.etag)
+            && entry.remote_size == remote.size
+            && entry.remote_mtime == remote.mtime);
+    if remote_same {
+        entry.etag = remote.etag.clone();
+    }
+    let read_same = entry.signature.is_some() && entry.signature == local.signature;
+    if entry.folder || entry.stamp == local.stamp || read_same {
+        let racy = is_racy(after, at);
+        entry.racy = racy || (entry.racy && !read_same) || (read_same && local.racy);
+        entry.stamp = *after;
+    }
+    entry.local_name = local_name.into();
+    entry.remote_name = remote.name.clone();
+    entry
+}
+
+fn moved_on_icloud(
+    before: BaseEntry,
+    remote: &RemoteSeen,
+    local: &LocalSeen,
+    (after, target): (&RemoteItem, &ItemId),
+    moment: &Moment<'_>,
+    at: DiskTime,
+) -> BaseEntry {
+    // Whether somebody edited it is judged by the planned version: a move of ours edits nothing.
+    let now = RemoteSeen { parent: target.clone(), name: after.entry.name.clone(), ..remote.clone() };
+    let mut entry = moved(before, &now, local, (&local.stamp, local.path.name()), at);
+    if entry.etag == remote.etag && (remote.folder || after.entry.etag.same_content(&remote.etag)) {
+        entry.etag = after.entry.etag.clone();
+    }
+    entry.written_at = Some(moment.now);
+    entry
+}
+
+/// An item was put back from the trash: the base learns its new etag if it has the content that was agreed, and its new
+/// id if it got one.
+fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson> {
+    let Some((parent, mut entry)) = moment.base.entry(id) else { return Vec::new() };
+    let mut lessons = Vec::new();
+    if back.entry.id != *id {
+        lessons.push(Lesson::Forget(id.clone()));
+        entry.id = back.entry.id.clone();
+    }
+    // The version that was in the way of a conflict was never agreed on: it stays an edit.
+    if entry.folder || entry.etag.same_content(&back.entry.etag) {
+        entry.etag = back.entry.etag.clone();
+    }
+    entry.written_at = Some(moment.now);
+    lessons.push(Lesson::Change(Change::Put { parent, entry: Box::new(entry) }));
+    lessons
+}
+
+/// On which side a folder stands, and where: the folder that held it may be forgotten next, with all that the base knows in it.
+fn present(
+    base: PendingBase<'_>,
+    id: &ItemId,
+    presence: Presence,
+    place: Option<&(ItemId, Box<str>)>,
+) -> Lesson {
+    let known = base.entry(id).map(|(_, entry)| entry);
+    let (Some((parent, name)), Some(mut entry)) = (place, known) else {
+        return Lesson::Change(Change::Presence(id.clone(), presence));
+    };
+    entry.presence = presence;
+    if presence == Presence::LocalOnly {
+        entry.local_name = name.clone();
+    } else {
+        entry.remote_name = name.clone();
+        entry.local_name = free_local_name(base, parent, name, id);
+    }
+    put(parent, entry)
+}
+
+/// What a folder that does not stand here would be called here; another name where somebody has that one.
+fn free_local_name(base: PendingBase<'_>, parent: &ItemId, remote_name: &str, id: &ItemId) -> Box<str> {
+    let wanted = name::held_here(remote_name);
+    let others = (0..).map(|number| name::aside_name(&wanted, number).into());
+    let mut names = std::iter::once(wanted.clone()).chain(others);
+    let free = names.find(|name| base.at_path(parent, name, Some(id)).is_none());
+    free.unwrap_or(wanted)
+}
+
+/// An effect of an operation.
+fn effect(operation: &Operation, kind: EffectKind, other: Option<RelPath>, bytes: u64) -> Effect {
     let side = match kind {
         EffectKind::Adopt | EffectKind::Forget => None,
         _ => operation.side(),
     };
-    Effect { kind, side, path: operation.path.clone(), other, bytes: 0, reason: operation.reason }
+    Effect { kind, side, path: operation.path.clone(), other, bytes, reason: operation.reason }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stamp_within_two_seconds_of_the_look_cannot_be_trusted_alone() {
-        let at = |seconds, nanos| DiskTime::new(seconds, nanos);
-        let stamp = |mtime, ctime| LocalStamp { mtime, ctime, ..LocalStamp::default() };
-        for (mtime, ctime, expected) in [
-            (at(100, 0), at(100, 0), true),
-            (at(98, 0), at(50, 0), true),
-            (at(50, 0), at(98, 0), true),
-            (at(102, 0), at(50, 0), true),
-            (at(50, 0), at(50, 0), false),
-            (at(97, 0), at(97, 0), false),
-            (at(1000, 0), at(50, 0), false),
-        ] {
-            assert_eq!(is_racy(&stamp(mtime, ctime), at(100, 0)), expected, "{mtime:?} {ctime:?}");
-        }
-    }
-}
+mod tests;

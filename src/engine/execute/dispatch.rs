@@ -1,17 +1,27 @@
 //! Feeds the lane and the workers: what runs next, where, and with whom in one request.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use crossbeam::channel::{self, RecvTimeoutError};
 
-use crate::engine::operation::{Action, LocalSeen, UploadTarget};
-use crate::model::Zone;
+use crate::engine::operation::{Action, LocalSeen, Operation, UploadTarget};
+use crate::model::{Change, Zone};
 
-use super::lane::{BATCH, Lane, Step, TICK};
+use super::announce::{Announcement, announcement};
+use super::done::Done;
+use super::folders::FindFolders;
+use super::known::OwnChanges;
+use super::lane::Lane;
+use super::remove::TrashRemote;
 use super::report::StepFailure;
 use super::schedule::{Class, class_of};
 use super::transfer::{self, Arrived, Context, Job, Work};
 
+/// Items in one request of those that take several (`docs/protocol.md` §8.1).
+const BATCH: usize = 20;
+/// The longest sleep of the lane while transfers run, so that progress is told.
+const TICK: Duration = Duration::from_secs(1);
 /// A group of downloads whose offers are asked for together is not larger than this, so that the
 /// addresses are used soon and no worker gets all the large ones.
 const GROUP_BYTES: u64 = 4 << 20;
@@ -19,11 +29,11 @@ const GROUP_BYTES: u64 = 4 << 20;
 impl<'a> Lane<'a> {
     fn context(&self) -> Context<'a> {
         Context {
-            ports: self.ports,
-            packages: self.options.packages,
-            max_file_size: self.options.max_file_size,
-            abort: &self.shared.abort,
-            bytes: &self.shared.bytes,
+            ports: self.task.ports,
+            packages: self.task.options.packages,
+            max_file_size: self.task.options.max_file_size,
+            abort: &self.task.shared.abort,
+            bytes: &self.task.shared.bytes,
         }
     }
 
@@ -31,8 +41,8 @@ impl<'a> Lane<'a> {
     pub(super) fn alone(&mut self) {
         let context = self.context();
         while self.goes_on() {
-            let due = self.schedule.wake(self.ports.clock.uptime());
-            if self.outcome.cut_short {
+            let due = self.schedule.wake(self.task.ports.clock.uptime());
+            if self.has_yielded() {
                 match self.next_on_lane() {
                     Some(index) => self.lane_step(index),
                     None => break,
@@ -79,9 +89,9 @@ impl<'a> Lane<'a> {
                     under_way -= 1;
                     self.arrive(index, result);
                 }
-                let due = self.schedule.wake(self.ports.clock.uptime());
+                let due = self.schedule.wake(self.task.ports.clock.uptime());
                 // Nobody else sends, so a channel that is not full takes a group at once.
-                while self.outcome.ended.is_none() && !self.outcome.cut_short && !job_sender.is_full() {
+                while !self.has_ended() && !self.has_yielded() && !job_sender.is_full() {
                     let Some(jobs) = self.next_group(workers) else { break };
                     under_way += jobs.len();
                     if job_sender.send(jobs).is_err() {
@@ -106,7 +116,7 @@ impl<'a> Lane<'a> {
                         Err(RecvTimeoutError::Timeout) => self.tell_progress(),
                         Err(RecvTimeoutError::Disconnected) => break,
                     }
-                } else if self.outcome.cut_short {
+                } else if self.has_yielded() {
                     break;
                 } else if let Some(due) = due {
                     self.wait_until(due);
@@ -116,7 +126,7 @@ impl<'a> Lane<'a> {
             }
             // Workers finish or give up at the next piece; what they bring now stays for a later resume.
             drop(job_sender);
-            self.shared.abort.store(true, Ordering::Relaxed);
+            self.task.shared.abort.store(true, Ordering::Relaxed);
             for _ in results {}
         });
     }
@@ -170,14 +180,15 @@ impl<'a> Lane<'a> {
     }
 
     fn job(&mut self, index: usize) -> Result<Job, StepFailure> {
-        let operation = &self.plan.operations[index];
+        let operation = &self.task.plan.operations[index];
         let (remote, work) = match (&operation.action, self.decided.get(&index)) {
             (Action::Compare { remote, local, .. }, None) => {
                 (Some(remote), Work::Compare { local: self.own.local(local) })
             }
             (Action::Download { remote, over }, _) => {
                 // That an item of the base has lost its content was settled by two looks before it was planned.
-                let is_settled = remote.size == Some(0) && self.ledger.entry(&remote.id).is_some();
+                let is_settled =
+                    remote.size == Some(0) && self.ledger.moment().base.entry(&remote.id).is_some();
                 let over_content = over.as_ref().is_some_and(|over| over.stamp.size > 0) && !is_settled;
                 (Some(remote), Work::Fetch { over_content })
             }
@@ -200,7 +211,7 @@ impl<'a> Lane<'a> {
             remote: remote.map(|remote| self.own.remote(remote)),
             path: operation.path.clone(),
             work,
-            proves_difference: self.ledger.calibration().proves_difference(),
+            proves_difference: self.ledger.moment().base.calibration().proves_difference(),
         })
     }
 
@@ -212,12 +223,12 @@ impl<'a> Lane<'a> {
         if self.class_now(index) == Class::Stage {
             self.staging = self.staging.saturating_sub(1);
         }
-        if self.outcome.ended.is_some() {
+        if self.has_ended() {
             return;
         }
         match result {
             Err(failure) => self.finish(index, Err(failure)),
-            Ok(staged @ Arrived::Staged { .. }) => {
+            Ok(staged @ Arrived::Staged(_)) => {
                 self.arrived.insert(index, staged);
                 self.schedule.queue(index, Class::Lane);
             }
@@ -230,25 +241,24 @@ impl<'a> Lane<'a> {
         let alike = |lane: &Self, next: usize| {
             // One that failed is asked for alone: it may be the reason for which all of a group were refused.
             lane.schedule.is_ready(Class::Lane, next)
-                && !lane.was_tried(index)
-                && !lane.was_tried(next)
-                && alike(&lane.plan.operations[index].action, &lane.plan.operations[next].action)
+                && !lane.tries.has_failed(index)
+                && !lane.tries.has_failed(next)
+                && alike(&lane.task.plan.operations[index].action, &lane.task.plan.operations[next].action)
         };
         let mut group = vec![index];
         while group.len() < BATCH && alike(self, index + group.len()) {
             group.push(index + group.len());
             self.schedule.take(Class::Lane, index + group.len() - 1);
         }
-        match &self.plan.operations[index].action {
+        let plan = self.task.plan;
+        match &plan.operations[index].action {
             Action::MakeRemoteFolder { parent, .. } => {
-                for (index, result) in self.make_remote_folders(parent, &group) {
-                    self.finish(index, result.map(|()| Step::Done));
-                }
+                let again = group.iter().any(|index| self.tries.has_failed(*index));
+                let first = FindFolders { plan, parent, group: group.clone(), again };
+                self.run_group(&group, Box::new(first));
             }
             Action::TrashRemote { .. } => {
-                for (index, result) in self.trash_remote(&group) {
-                    self.finish(index, result.map(|()| Step::Done));
-                }
+                self.run_group(&group, Box::new(TrashRemote { plan, group: group.clone() }));
             }
             _ => {
                 let arrived = self.arrived.remove(&index);
@@ -256,6 +266,61 @@ impl<'a> Lane<'a> {
             }
         }
     }
+
+    /// What has to be noted before an upload is committed, with what else waits for its commit.
+    pub(super) fn announce(&mut self, index: usize, arrived: Option<&Arrived>) -> Option<Announcement> {
+        let Some(Arrived::Staged(content)) = arrived else { return None };
+        let is_ready = |(other, _): &(&usize, &Arrived)| self.schedule.is_ready(Class::Lane, **other);
+        let waiting = self.arrived.iter().filter(is_ready).map(|(other, arrived)| (*other, arrived));
+        let announcement = announcement(&self.known(), (index, content), waiting)?;
+        // One that was noted with another content is not about to come any more.
+        for (operation, _) in &announcement.documents {
+            self.close_announcement(*operation);
+        }
+        Some(announcement)
+    }
+
+    /// An upload is over. The note of it goes with the last one that it notes, unless the base could not learn of all.
+    pub(super) fn close_announcement(&mut self, index: usize) {
+        let Some(intent) = self.own.upload_intent(index) else { return };
+        self.own.learn(&Done::UploadOver { operation: index });
+        if !self.own.has_open_uploads(intent) && !self.ledger.has_lost() {
+            self.ledger.push(Change::End(intent));
+        }
+    }
+
+    /// What is enough stays enough, whatever is answered later.
+    pub(super) fn ask_whether_to_yield(&mut self) {
+        let outcome = &mut self.reporter.outcome;
+        outcome.cut_short =
+            outcome.cut_short || self.schedule.open() > 0 && (self.task.options.should_yield)();
+    }
+
+    /// Remembers a move that was done and leaves something at a temporary name, or builds on one that did.
+    pub(super) fn note_temporary_move(&mut self, index: usize) {
+        let operation = &self.task.plan.operations[index];
+        if operation.lends_name() || builds_on_unfinished(&self.own, operation) {
+            self.own.learn(&Done::LeftUnfinished { operation: index });
+        }
+    }
+
+    /// What the lane does next. Once it is enough, only what gives a name back, and what was transferred already.
+    fn next_on_lane(&self) -> Option<usize> {
+        if !self.has_yielded() {
+            return self.schedule.peek(Class::Lane);
+        }
+        let operations = &self.task.plan.operations;
+        let is_owed = |index: &usize| builds_on_unfinished(&self.own, &operations[*index]);
+        let owed = if self.own.has_unfinished() { self.schedule.on_lane().find(is_owed) } else { None };
+        let is_ready = |index: &&usize| self.schedule.is_ready(Class::Lane, **index);
+        owed.or_else(|| self.arrived.keys().filter(is_ready).min().copied())
+    }
+}
+
+/// Whether a move builds on one that left something at a temporary name.
+fn builds_on_unfinished(own: &OwnChanges, operation: &Operation) -> bool {
+    matches!(operation.action, Action::MoveLocal { .. } | Action::MoveRemote { .. })
+        && operation.after.iter().any(|earlier| own.is_unfinished(*earlier))
 }
 
 /// Whether both may share one request.

@@ -1,24 +1,56 @@
 //! Facts about what our own calls of this pass did: what was done, never what is to be done about it.
 
-use crate::engine::ports::RemoteItem;
-use crate::model::{Etag, ItemId, LocalKind, LocalStamp, RelPath};
+use std::time::Duration;
+
+use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
+use crate::engine::ports::{ItemVersion, RemoteItem};
+use crate::model::{
+    BaseEntry, DiskTime, Etag, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Side, Signature,
+};
 
 /// One thing that happened because of us, as the answer or a look showed it. [`super::known::OwnChanges::learn`] is the one
-/// place where it is remembered.
+/// place where it is remembered, [`super::agree::agree`] the one that says what the base learns from it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Done {
+    /// Both sides hold the same.
+    Agreed {
+        /// The item on iCloud.
+        remote: RemoteSeen,
+        /// The item here.
+        local: LocalSeen,
+        /// The signature of both contents where they were read just now.
+        read: Option<Signature>,
+    },
+    /// The base is to know nothing of an item any more.
+    Forgotten(ItemId),
+    /// It turned out that an item is not agreed on any more.
+    Lost(ItemId),
+    /// A folder stands on that side.
+    PresenceSet {
+        /// The folder.
+        id: ItemId,
+        /// The side.
+        presence: Presence,
+        /// The folder and the name that it has there, where the base knows others.
+        place: Option<(ItemId, Box<str>)>,
+    },
+    /// A folder was made here, at the operation's path.
+    MadeLocalFolder {
+        /// The folder that it mirrors.
+        remote: RemoteSeen,
+        /// As it is here.
+        entry: LocalEntry,
+    },
     /// An item here was moved or renamed.
     MovedLocal {
-        /// Where it was.
-        from: RelPath,
+        /// As it was.
+        local: LocalSeen,
         /// Where it is.
         to: RelPath,
-        /// Its stamp right before.
-        before: LocalStamp,
-        /// Its stamp right after: a rename changes the ctime.
-        after: LocalStamp,
-        /// What it is; a folder takes with it what is remembered of the paths in it.
-        kind: LocalKind,
+        /// As it is: a rename changes the ctime. A folder takes with it what is remembered of the paths in it.
+        after: LocalEntry,
+        /// The item on iCloud that it mirrors, where there is one.
+        remote: Option<RemoteSeen>,
     },
     /// An item on iCloud has another version, place or name by a call of ours.
     ChangedRemote {
@@ -27,12 +59,27 @@ pub(super) enum Done {
         /// The item as the call left it.
         after: RemoteItem,
     },
+    /// An item on iCloud was moved or renamed.
+    MovedRemote {
+        /// As it was.
+        remote: RemoteSeen,
+        /// The item here that it mirrors, where one is there.
+        local: Option<LocalSeen>,
+        /// As it is.
+        after: RemoteItem,
+        /// The folder it is in.
+        target: ItemId,
+        /// The intent that is about its temporary name, if it has one now.
+        temporary: Option<u64>,
+    },
     /// The operation of this index has its folder on iCloud.
     MadeRemoteFolder {
         /// The operation's index.
         operation: usize,
         /// The folder.
-        id: ItemId,
+        remote: RemoteSeen,
+        /// The folder here that it mirrors.
+        local: LocalSeen,
         /// When that was seen, in Unix seconds.
         at: i64,
     },
@@ -50,18 +97,110 @@ pub(super) enum Done {
         /// What went into it.
         id: ItemId,
     },
-    /// An item on iCloud bears a temporary name, which that intent is about.
-    Parked {
+    /// Content of ours is a file on iCloud.
+    Uploaded {
+        /// The file on iCloud.
+        remote: RemoteSeen,
+        /// The file here that was read.
+        local: LocalSeen,
+        /// Its signature.
+        signature: Signature,
+        /// When reading began.
+        read_at: DiskTime,
+        /// The item that went to iCloud's trash for it.
+        instead_of: Option<ItemId>,
+    },
+    /// Content went to iCloud, which is what the operation is about.
+    Sent {
+        /// Its bytes.
+        bytes: u64,
+        /// Why, where that is not the operation's reason.
+        reason: Reason,
+        /// Whether it won a conflict.
+        is_conflict: bool,
+    },
+    /// A version on iCloud was overwritten.
+    Overwrote,
+    /// Whether the service's signature of a content was the one that it has.
+    Calibrated(bool),
+    /// The service does not take replacements in place.
+    InPlaceRefused,
+    /// An item came back from iCloud's trash.
+    CameBack {
+        /// The item as the base knows it.
+        id: ItemId,
+        /// As it is; its id may be another one.
+        back: RemoteItem,
+    },
+    /// Something that was begun before is on iCloud as it is shown there.
+    Found {
+        /// The folder.
+        parent: ItemId,
+        /// What both sides agree on of it.
+        entry: Box<BaseEntry>,
+    },
+    /// Fetched content was put in place, at the operation's path.
+    Installed {
+        /// The version on iCloud; whether it is a package is what came.
+        remote: RemoteSeen,
+        /// As it is here.
+        entry: LocalEntry,
+        /// Its signature.
+        signature: Signature,
+        /// Whether the service's signature fitted.
+        matched: bool,
+    },
+    /// Fetched content took the place of another item's file, at the operation's path.
+    TookOver {
+        /// The other item.
+        old: ItemId,
+    },
+    /// Content came here, which is what the operation is about.
+    Fetched {
+        /// Its bytes.
+        bytes: u64,
+    },
+    /// Both versions of a conflict have found their place.
+    ConflictSettled {
+        /// The version that was kept beside it.
+        kept: Option<RelPath>,
+        /// Bytes that came.
+        bytes: u64,
+    },
+    /// A version of a person's was brought to another name.
+    KeptBeside {
+        /// Where it was, if that was a name that others see.
+        from: Option<RelPath>,
+        /// Where it is.
+        to: RelPath,
+        /// Its stamp there.
+        stamp: LocalStamp,
+    },
+    /// A file that was to stay here for good does not stand there.
+    NotLocalOnly(RelPath),
+    /// An item went to the local trash.
+    TrashedLocal {
+        /// The item in the base.
+        id: Option<ItemId>,
+        /// Where it was.
+        path: RelPath,
+    },
+    /// An item is in the trash of that side, or gone, by us.
+    Trashed {
+        /// The side.
+        on: Side,
         /// The item.
         id: ItemId,
-        /// The intent's number.
-        intent: u64,
     },
+    /// An item went to iCloud's trash, which is what the operation is about.
+    DeletedRemote,
+    /// A folder in iCloud's trash is to be deleted for good at the end of the pass.
+    Doomed(Doomed),
     /// An item on iCloud bears no temporary name any more.
     Unparked(ItemId),
-    /// Deletions here were noted in an intent.
+    /// Deletions here, or folders to be made, were noted in an intent that ends with the pass.
     Announced {
-        /// The items.
+        /// The items that are to be deleted.
         ids: Vec<ItemId>,
         /// The intent's number.
         intent: u64,
@@ -83,4 +222,20 @@ pub(super) enum Done {
         /// The operation's index.
         operation: usize,
     },
+    /// What an intent is about is over.
+    NoteOver(u64),
+    /// What an intent is about was settled by a look at the world: stored at once, so that it is not settled again.
+    Settled(u64),
+}
+
+/// A folder in iCloud's trash that is to be deleted for good.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Doomed {
+    /// The operation that deleted it.
+    pub(super) index: usize,
+    pub(super) version: ItemVersion,
+    /// What was to go with it.
+    pub(super) planned: Vec<ItemId>,
+    /// When it went to the trash, by the time since the boot.
+    pub(super) since: Duration,
 }

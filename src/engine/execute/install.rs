@@ -1,120 +1,129 @@
 //! Putting fetched content in place, and settling conflicts in which the remote version keeps the name.
 
-use crate::engine::operation::{Conflict, LocalSeen, Operation, Parent, RemoteSeen};
-use crate::engine::ports::{DiskError, Displaced};
-use crate::model::{Change, Intent, ItemId, LocalEntry, RelPath};
+use crate::engine::operation::{LocalSeen, Operation, RemoteSeen};
+use crate::engine::ports::{DiskError, Displaced, Ports};
+use crate::model::{BaseEntry, Change, Intent, RelPath};
 
-use super::agree::effect;
-use super::lane::Lane;
-use super::report::{EffectKind, StepFailure};
-use super::transfer::{Arrived, Content};
+use super::done::Done;
+use super::report::StepFailure;
+use super::stage::{Acted, Before, Known, Next, Stage, then};
+use super::transfer::Content;
 
 /// So many names are tried for a version that was changed at the last moment.
 const RESCUE_NAMES: u32 = 20;
 
-impl Lane<'_> {
-    /// A download: into a free name, or over the version that was planned for.
-    pub(super) fn install(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        over: Option<&LocalSeen>,
-        content: Content,
-    ) -> Result<(), StepFailure> {
-        let bytes = content.ready.size;
-        self.put_in_place(operation, remote, over, content)?;
-        self.outcome.counts.downloads += 1;
-        let mut done = effect(operation, EffectKind::Download, None);
-        done.bytes = bytes;
-        self.told(done);
-        Ok(())
+/// Puts content into a free name, or over the version that was planned for.
+pub(super) struct Install<'a> {
+    pub(super) index: usize,
+    pub(super) operation: &'a Operation,
+    pub(super) remote: &'a RemoteSeen,
+    pub(super) over: Option<&'a LocalSeen>,
+    pub(super) content: Content,
+    pub(super) purpose: Purpose,
+}
+
+/// What content is put in place for.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Purpose {
+    /// A download.
+    Download,
+    /// A conflict; the version that was kept beside it, if any.
+    Conflict(Option<RelPath>),
+}
+
+impl Install<'_> {
+    /// Another item on iCloud whose file is about to be replaced.
+    fn predecessor(&self, known: &Known<'_>) -> Option<BaseEntry> {
+        let over = self.over?;
+        let parent = known.own.remote(self.remote).parent;
+        let there = known.base().at_path(&parent, self.operation.path.name(), Some(&self.remote.id));
+        there.filter(|there| there.stamp.identity == over.stamp.identity)
+    }
+}
+
+impl<'a> Stage<'a> for Install<'a> {
+    /// The file that is replaced may have been another item's on iCloud until now. The base forgets that one as soon as
+    /// its file is gone: after a crash in between the new content must not look like an edit of it, nor it like one that a
+    /// person deleted here. So the intent says which, and who had the place.
+    fn before(&self, known: &Known<'_>) -> Before {
+        let path = self.operation.path.clone();
+        self.predecessor(known).map_or(Before::Nothing, |BaseEntry { id: old, stamp, .. }| {
+            Before::note(Intent::TakeOver { old, path, stamp })
+        })
     }
 
-    /// Content that could not be put in place waits for the next try, or goes when there is none.
-    pub(super) fn kept_content(&mut self, index: usize, content: Content, result: &Result<(), StepFailure>) {
-        match result {
-            Err(StepFailure::Again { .. }) => self.keep(index, Arrived::Content(content)),
-            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => self.ports.disk.discard(&content.ready),
-            _ => {}
-        }
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        let (index, bytes) = (self.index, self.content.ready.size);
+        let result = self.put_in_place(ports, known, acted);
+        result.map_err(|failure| match (failure, &self.purpose) {
+            // The local version has given way: the planned state is gone, and whatever failed is met anew.
+            (StepFailure::End(end), _) => StepFailure::End(end),
+            (failure, Purpose::Conflict(Some(_))) => StepFailure::Replan(failure.to_string()),
+            (failure, _) => failure,
+        })?;
+        acted.did(
+            index,
+            match self.purpose {
+                Purpose::Download => Done::Fetched { bytes },
+                Purpose::Conflict(kept) => Done::ConflictSettled { kept, bytes },
+            },
+        );
+        Ok(Next::Finished)
     }
+}
 
+impl Install<'_> {
     fn put_in_place(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        over: Option<&LocalSeen>,
-        content: Content,
+        &self,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
     ) -> Result<(), StepFailure> {
-        let path = &operation.path;
-        let entry = match over {
-            None => self.ports.disk.place(&content.ready, path)?,
+        let (index, path, ready) = (self.index, &self.operation.path, &self.content.ready);
+        let entry = match self.over {
+            None => ports.disk.place(ready, path)?,
             Some(over) => {
-                let stamp = self.own.local(over).stamp;
-                let taken_over = self.take_over(operation, remote, over)?;
                 // Where this fails the next recovery finds out who has the place.
-                let (entry, displaced) = self.ports.disk.replace(&content.ready, path, &stamp)?;
-                if let Some((number, elder)) = taken_over {
-                    self.ledger.touched(path.parent());
-                    self.ledger.forget(&elder);
-                    self.ledger.end(number);
+                let (entry, displaced) = ports.disk.replace(ready, path, &known.own.local(over).stamp)?;
+                if acted.note.is_some()
+                    && let Some(old) = self.predecessor(known)
+                {
+                    acted.did(index, Done::TookOver { old: old.id });
+                    acted.end_note(index);
                 }
                 if let Displaced::Changed { slot } = displaced {
-                    self.rescue(operation, &slot)?;
+                    self.rescue(ports, known, &slot, acted)?;
                 }
                 entry
             }
         };
-        self.ledger.touched(path.parent());
-        self.agree_on_download(operation, remote, &entry, &content)
-    }
-
-    /// The file that is replaced may have been another item's on iCloud until now. The base forgets that one as soon as
-    /// its file is gone: after a crash in between the new content must not look like an edit of it, nor it like one that a
-    /// person deleted here. So an intent is stored first; says which, and who had the place.
-    fn take_over(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        over: &LocalSeen,
-    ) -> Result<Option<(u64, ItemId)>, StepFailure> {
-        let parent = self.own.remote(remote).parent;
-        let elder = self.ledger.at_path(&parent, operation.path.name(), Some(&remote.id));
-        let Some(elder) = elder.filter(|elder| elder.stamp.identity == over.stamp.identity) else {
-            return Ok(None);
-        };
-        let (old, path) = (elder.id.clone(), operation.path.clone());
-        let number = self.ledger.begin(Intent::TakeOver { old, path, stamp: elder.stamp })?;
-        Ok(Some((number, elder.id)))
-    }
-
-    fn agree_on_download(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        entry: &LocalEntry,
-        content: &Content,
-    ) -> Result<(), StepFailure> {
-        if content.matched {
-            self.ledger.calibrate(true);
-        }
-        let mut remote = self.own.remote(remote);
         // What was fetched says what it is now: a package may have become a plain file, whose edits are sent.
-        remote.package = content.package;
-        let here = self.here(operation.path.name(), entry, Some(content.ready.signature));
-        let agreed = self.agreed(operation.reason, &remote, &here);
-        self.ledger.put_written(&remote.parent, agreed)
+        let remote = RemoteSeen { package: self.content.package, ..known.own.remote(self.remote) };
+        let (signature, matched) = (ready.signature, self.content.matched);
+        acted.did(index, Done::Installed { remote, entry, signature, matched });
+        Ok(())
     }
 
     /// Somebody wrote to the file in the moment in which it was replaced: that version stands beside it.
-    fn rescue(&mut self, operation: &Operation, slot: &str) -> Result<(), StepFailure> {
+    fn rescue(
+        &self,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        slot: &str,
+        acted: &mut Acted,
+    ) -> Result<(), StepFailure> {
         for attempt in 0..RESCUE_NAMES {
-            let beside = (self.options.conflict_name)(&operation.path, attempt);
-            match self.ports.disk.rescue(slot, &beside) {
+            let beside = (known.options.conflict_name)(&self.operation.path, attempt);
+            match ports.disk.rescue(slot, &beside) {
                 Ok(entry) => {
-                    self.ledger.kept_beside(&beside, entry.stamp);
-                    self.outcome.counts.conflicts += 1;
-                    self.told(effect(operation, EffectKind::Conflict, Some(beside)));
+                    let (to, stamp) = (beside.clone(), entry.stamp);
+                    acted.did(self.index, Done::KeptBeside { from: None, to, stamp });
+                    acted.did(self.index, Done::ConflictSettled { kept: Some(beside), bytes: 0 });
                     return Ok(());
                 }
                 Err(DiskError::Taken { .. }) => {}
@@ -123,94 +132,80 @@ impl Lane<'_> {
         }
         Err(kept_in_trash(StepFailure::again("no name is free beside it")))
     }
+}
 
-    /// Settles a conflict for which the remote content has come.
-    pub(super) fn settle(
-        &mut self,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        local: &LocalSeen,
-        conflict: &Conflict,
-        content: Content,
-    ) -> Result<(), StepFailure> {
-        let bytes = content.ready.size;
-        let kept = match conflict {
-            Conflict::KeepBoth { copy, local_only } => {
-                // The copy of what was a package stays here; that of a file is a file like any other.
-                let is_file_now = remote.package && !content.package;
-                self.make_way(remote, local, copy, *local_only && !is_file_now)?;
-                // From here on the planned state is gone: whatever fails is met anew.
-                self.put_in_place(operation, remote, None, content).map_err(|failure| match failure {
-                    StepFailure::End(end) => StepFailure::End(end),
-                    other => StepFailure::Replan(other.to_string()),
-                })?;
-                Some(copy.clone())
-            }
-            Conflict::TakeRemote => {
-                self.put_in_place(operation, remote, Some(local), content)?;
-                None
-            }
-            Conflict::TakeLocal | Conflict::KeepBothThere { .. } | Conflict::SetAside => {
-                return Err(StepFailure::replan("it is not settled by fetching"));
-            }
-        };
-        self.outcome.counts.conflicts += 1;
-        let mut done = effect(operation, EffectKind::Conflict, kept);
-        done.bytes = bytes;
-        self.told(done);
-        Ok(())
-    }
+/// A conflict in which both versions stay here: the local one is to get its conflict name.
+pub(super) struct KeepBoth<'a> {
+    pub(super) index: usize,
+    pub(super) operation: &'a Operation,
+    pub(super) remote: &'a RemoteSeen,
+    pub(super) local: &'a LocalSeen,
+    pub(super) copy: &'a RelPath,
+    /// Whether the copy stays here for good.
+    pub(super) local_only: bool,
+    pub(super) content: Content,
+}
 
-    /// Brings the version on iCloud to its conflict name there, where it stays; the local one is new from then on. The
-    /// base forgets the item before, as in [`Lane::make_way`].
-    pub(super) fn make_way_there(
-        &mut self,
-        index: usize,
-        operation: &Operation,
-        remote: &RemoteSeen,
-        name: &str,
-    ) -> Result<(), StepFailure> {
-        self.ledger.forget(&remote.id);
-        self.ledger.flush()?;
-        let parent = Parent::Known(remote.parent.clone());
-        self.move_remote(index, operation, (remote, None), (&parent, name), false)?;
-        self.outcome.counts.conflicts += 1;
-        let copy = operation.path.parent().and_then(|folder| folder.join(name).ok());
-        self.told(effect(operation, EffectKind::Conflict, copy));
-        Ok(())
-    }
-
-    /// Brings the local version to its conflict name. The base forgets the item before: after a crash
-    /// half-way the two are met as strangers, never as an edit and a deletion.
-    fn make_way(
-        &mut self,
-        remote: &RemoteSeen,
-        local: &LocalSeen,
-        copy: &RelPath,
-        local_only: bool,
-    ) -> Result<(), StepFailure> {
-        let local = self.own.local(local);
-        if self.ports.disk.look(copy)?.is_some() {
+impl<'a> Stage<'a> for KeepBoth<'a> {
+    /// Looks whether it can give way.
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        _acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        let local = known.own.local(self.local);
+        if ports.disk.look(self.copy)?.is_some() {
             return Err(StepFailure::replan("the conflict copy's name is taken here"));
         }
-        if self.ports.disk.look(&local.path)?.is_none_or(|entry| entry.stamp != local.stamp) {
+        if ports.disk.look(&local.path)?.is_none_or(|entry| entry.stamp != local.stamp) {
             return Err(StepFailure::replan("it changed here meanwhile"));
         }
-        self.ledger.forget(&remote.id);
-        self.ledger.clear_identity(local.stamp.identity, &remote.id);
-        if local_only {
-            self.ledger.push(Change::LocalOnly(copy.clone(), true));
-        }
-        self.ledger.flush()?;
-        match self.ports.disk.rename(&local.path, copy, &local.stamp) {
+        then(MakeWay(*self))
+    }
+}
+
+/// Brings the local version to its conflict name. The base forgets the item before: after a crash
+/// half-way the two are met as strangers, never as an edit and a deletion.
+struct MakeWay<'a>(KeepBoth<'a>);
+
+impl MakeWay<'_> {
+    fn stays_here(&self) -> bool {
+        // The copy of what was a package stays here; that of a file is a file like any other.
+        let is_file_now = self.0.remote.package && !self.0.content.package;
+        self.0.local_only && !is_file_now
+    }
+}
+
+impl<'a> Stage<'a> for MakeWay<'a> {
+    fn before(&self, known: &Known<'_>) -> Before {
+        let KeepBoth { remote, local, copy, .. } = self.0;
+        let mut changes = known.base().removal(&remote.id);
+        let identity = known.own.local(local).stamp.identity;
+        changes.extend(known.base().cleared(identity, &remote.id));
+        changes.extend(self.stays_here().then(|| Change::LocalOnly(copy.clone(), true)));
+        Before::Stored(changes)
+    }
+
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        let stays_here = self.stays_here();
+        let KeepBoth { index, operation, remote, local, copy, content, .. } = self.0;
+        let local = known.own.local(local);
+        match ports.disk.rename(&local.path, copy, &local.stamp) {
             Ok(entry) => {
-                self.ledger.touched(local.path.parent());
-                self.ledger.kept_beside(copy, entry.stamp);
-                Ok(())
+                let (from, to) = (Some(local.path), copy.clone());
+                acted.did(index, Done::KeptBeside { from, to, stamp: entry.stamp });
+                let purpose = Purpose::Conflict(Some(copy.clone()));
+                then(Install { index, operation, remote, over: None, content, purpose })
             }
             Err(error) => {
-                if local_only {
-                    self.ledger.push(Change::LocalOnly(copy.clone(), false));
+                if stays_here {
+                    acted.did(index, Done::NotLocalOnly(copy.clone()));
                 }
                 Err(error.into())
             }

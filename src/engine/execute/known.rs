@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::engine::operation::{LocalSeen, Parent, RemoteSeen};
 use crate::engine::ports::{RemoteItem, RemoteParent};
-use crate::model::{Etag, ItemId, LocalKind, LocalStamp, RelPath};
+use crate::model::{Etag, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
-use super::done::Done;
+use super::done::{Done, Doomed};
 use super::report::StepFailure;
 
 /// So long what was just seen counts, in seconds.
@@ -35,6 +35,8 @@ pub(super) struct OwnChanges {
     uploads: HashMap<usize, (Box<str>, u64)>,
     /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
     unfinished: HashSet<usize>,
+    /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
+    doomed: Vec<Doomed>,
 }
 
 /// An item on iCloud that our calls changed.
@@ -144,60 +146,89 @@ impl OwnChanges {
         self.unfinished.contains(&operation)
     }
 
+    /// Folders in iCloud's trash that are to be deleted for good.
+    pub(super) fn doomed(&self) -> &[Doomed] {
+        &self.doomed
+    }
+
     /// Whether any operation did.
     pub(super) fn has_unfinished(&self) -> bool {
         !self.unfinished.is_empty()
     }
 
-    /// Remembers what was done.
-    pub(super) fn learn(&mut self, done: Done) {
+    /// Remembers what was done, as far as later operations of this pass need it.
+    pub(super) fn learn(&mut self, done: &Done) {
         match done {
-            Done::MovedLocal { from, to, before, after, kind } => {
-                self.moved_local(&from, to, (before, after), kind);
-            }
-            Done::ChangedRemote { before, after } => self.changed_remote(before, &after),
-            Done::MadeRemoteFolder { operation, id, at } => {
-                self.seen_alive.insert(id.clone(), at);
-                self.made.insert(operation, id);
+            Done::MovedLocal { local, to, after, .. } => self.moved_local(local, to, after),
+            Done::ChangedRemote { before, after } => self.changed_remote(before.clone(), after),
+            Done::MovedRemote { remote, temporary, .. } => match temporary {
+                Some(intent) => drop(self.temporary.insert(remote.id.clone(), *intent)),
+                None => drop(self.temporary.remove(&remote.id)),
+            },
+            Done::MadeRemoteFolder { operation, remote, at, .. } => {
+                self.seen_alive.insert(remote.id.clone(), *at);
+                self.made.insert(*operation, remote.id.clone());
             }
             Done::SeenAlive { folders, at } => {
                 for folder in folders {
-                    self.added_to.remove(&folder);
-                    self.seen_alive.insert(folder, at);
+                    self.added_to.remove(folder);
+                    self.seen_alive.insert(folder.clone(), *at);
                 }
             }
-            Done::AddedTo { folder, id } => self.added_to.entry(folder).or_default().push(id),
-            Done::Parked { id, intent } => drop(self.temporary.insert(id, intent)),
-            Done::Unparked(id) => drop(self.temporary.remove(&id)),
+            Done::AddedTo { folder, id } => {
+                self.added_to.entry(folder.clone()).or_default().push(id.clone());
+            }
+            Done::Unparked(id) => drop(self.temporary.remove(id)),
             Done::Announced { ids, intent } => {
-                self.announced.extend(ids);
-                self.announcements.push(intent);
+                self.announced.extend(ids.iter().cloned());
+                self.announcements.push(*intent);
             }
             Done::AnnouncedUploads { documents, intent } => {
                 let noted =
-                    documents.into_iter().map(|(operation, document)| (operation, (document, intent)));
+                    documents.iter().map(|(operation, document)| (*operation, (document.clone(), *intent)));
                 self.uploads.extend(noted);
             }
-            Done::UploadOver { operation } => drop(self.uploads.remove(&operation)),
-            Done::LeftUnfinished { operation } => drop(self.unfinished.insert(operation)),
+            Done::UploadOver { operation } => drop(self.uploads.remove(operation)),
+            Done::LeftUnfinished { operation } => drop(self.unfinished.insert(*operation)),
+            Done::Doomed(doomed) => self.doomed.push(doomed.clone()),
+            // What only the base learns.
+            Done::Agreed { .. }
+            | Done::Forgotten(_)
+            | Done::Lost(_)
+            | Done::PresenceSet { .. }
+            | Done::MadeLocalFolder { .. }
+            | Done::Uploaded { .. }
+            | Done::Sent { .. }
+            | Done::Overwrote
+            | Done::Calibrated(_)
+            | Done::InPlaceRefused
+            | Done::CameBack { .. }
+            | Done::Found { .. }
+            | Done::Installed { .. }
+            | Done::TookOver { .. }
+            | Done::Fetched { .. }
+            | Done::ConflictSettled { .. }
+            | Done::KeptBeside { .. }
+            | Done::NotLocalOnly(_)
+            | Done::TrashedLocal { .. }
+            | Done::Trashed { .. }
+            | Done::DeletedRemote
+            | Done::NoteOver(_)
+            | Done::Settled(_) => {}
         }
     }
 
-    fn moved_local(
-        &mut self,
-        from: &RelPath,
-        to: RelPath,
-        (before, after): (LocalStamp, LocalStamp),
-        kind: LocalKind,
-    ) {
-        if kind == LocalKind::Folder {
+    fn moved_local(&mut self, local: &LocalSeen, to: &RelPath, after: &LocalEntry) {
+        let (from, before) = (&local.path, local.stamp);
+        let is_folder = after.kind == LocalKind::Folder;
+        if is_folder {
             let known = std::mem::take(&mut self.stamps);
-            self.stamps = known.into_iter().map(|(path, stamps)| (moved(&path, from, &to), stamps)).collect();
+            self.stamps = known.into_iter().map(|(path, stamps)| (moved(&path, from, to), stamps)).collect();
         }
         // What comes after it in the plan names the stamp that it had before all of its moves.
-        let earlier = self.stamps.remove(if kind == LocalKind::Folder { &to } else { from });
+        let earlier = self.stamps.remove(if is_folder { to } else { from });
         let planned = earlier.filter(|(_, now)| *now == before).map_or(before, |(planned, _)| planned);
-        self.stamps.insert(to, (planned, after));
+        self.stamps.insert(to.clone(), (planned, after.stamp));
     }
 
     fn changed_remote(&mut self, before: Etag, after: &RemoteItem) {

@@ -1,6 +1,6 @@
-//! The one lane: picks what is next, runs it, and decides what follows from how it ended.
+//! The one lane: runs operations stage by stage, learns what they did, and decides what follows from how they ended.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::engine::ports::{Ports, RemoteError, Store};
 use crate::engine::retry;
 use crate::model::{Change, RelPath, SetAside, State};
 
+use super::agree::agree;
+use super::done::Done;
 use super::known::OwnChanges;
 use super::ledger::Ledger;
+use super::lesson::Lesson;
 use super::options::ExecuteOptions;
-use super::remove::Doomed;
-use super::report::{Effect, End, Event, Outcome, Progress, Skipped, StepFailure};
+use super::parent_check::lost_additions;
+use super::remove::delete_for_good;
+use super::report::{End, Event, Outcome, Skipped, StepFailure};
+use super::reporter::Reporter;
 use super::schedule::{Class, Schedule, class, class_of};
-use super::transfer::Arrived;
-
-/// Items in one request of those that take several (`docs/protocol.md` §8.1).
-pub(super) const BATCH: usize = 20;
-/// The longest sleep of the lane while transfers run, so that progress is told.
-pub(super) const TICK: Duration = Duration::from_secs(1);
-/// Back-off between tries of one item within a pass.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(16);
+use super::stage::{Acted, Known, Next, Stage};
+use super::steps::{Start, needs_content, start};
+use super::transfer::{Arrived, StagedContent};
+use super::tries::Tries;
 
 /// What lane and workers share: a flag and a counter.
 #[derive(Default)]
@@ -32,222 +32,257 @@ pub(super) struct Shared {
     pub(super) bytes: AtomicU64,
 }
 
-/// How a step went that did not fail.
-pub(super) enum Step {
-    /// The operation is done.
-    Done,
-    /// It is queued again for its next part.
-    Later,
-}
-
-struct Tries {
-    count: u32,
-    since: Duration,
+/// What is to be done, with what; it does not change.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) ports: Ports<'a>,
+    pub(super) options: &'a ExecuteOptions<'a>,
+    pub(super) shared: &'a Shared,
 }
 
 /// The lane.
 pub(super) struct Lane<'a> {
-    pub(super) plan: &'a Plan,
-    pub(super) ports: Ports<'a>,
-    pub(super) options: &'a ExecuteOptions<'a>,
+    pub(super) task: Task<'a>,
     pub(super) ledger: Ledger<'a>,
-    /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
-    pub(super) doomed: Vec<Doomed>,
     /// What this pass changed itself.
     pub(super) own: OwnChanges,
-    pub(super) outcome: Outcome,
-    events: &'a mut dyn FnMut(&Event),
+    pub(super) reporter: Reporter<'a>,
     pub(super) schedule: Schedule,
+    /// What was brought for operations whose turn has not come.
     pub(super) arrived: HashMap<usize, Arrived>,
     /// Comparisons that found a difference, and what is done about it.
     pub(super) decided: HashMap<usize, Conflict>,
-    tries: HashMap<usize, Tries>,
-    /// Since when steps fail and none succeeds.
-    troubled: Option<Duration>,
-    bytes_total: u64,
+    pub(super) tries: Tries,
     /// Uploads whose content is under way.
     pub(super) staging: usize,
-    pub(super) shared: &'a Shared,
 }
 
 impl<'a> Lane<'a> {
     pub(super) fn new(
-        plan: &'a Plan,
-        ports: Ports<'a>,
-        options: &'a ExecuteOptions<'a>,
+        task: Task<'a>,
         state: &'a mut State,
         store: &'a mut dyn Store,
         events: &'a mut dyn FnMut(&Event),
-        shared: &'a Shared,
     ) -> Self {
-        let ledger =
-            Ledger::new(ports.disk, ports.clock, state, store, options.group_items, options.group_age);
+        let Task { plan, ports, options, .. } = task;
+        let bytes_total = plan.operations.iter().map(weight).fold(0, u64::saturating_add);
         Self {
-            plan,
-            ports,
-            options,
-            ledger,
-            doomed: Vec::new(),
+            task,
+            ledger: Ledger::new(
+                ports.disk,
+                ports.clock,
+                state,
+                store,
+                options.group_items,
+                options.group_age,
+            ),
             own: OwnChanges::default(),
-            outcome: Outcome::default(),
-            events,
+            reporter: Reporter::new(events, bytes_total),
             schedule: Schedule::new(&plan.operations),
             arrived: HashMap::new(),
             decided: HashMap::new(),
-            tries: HashMap::new(),
-            troubled: None,
-            bytes_total: plan.operations.iter().map(weight).fold(0, u64::saturating_add),
+            tries: Tries::default(),
             staging: 0,
-            shared,
         }
     }
 
     pub(super) fn run(mut self) -> Outcome {
+        let Task { plan, options, .. } = self.task;
         let transfers =
-            self.plan.operations.iter().filter(|operation| class(&operation.action) != Class::Lane).count();
-        let workers = self.options.workers.min(transfers);
+            plan.operations.iter().filter(|operation| class(&operation.action) != Class::Lane).count();
+        let workers = options.workers.min(transfers);
         // Even a single transfer has its own thread, so that a large one's progress is told.
-        if self.options.workers <= 1 || workers == 0 {
+        if options.workers <= 1 || workers == 0 {
             self.alone()
         } else {
             self.with_workers(workers)
         }
+        let has_ended = self.has_ended();
         // Where something that was done could not be stored, the notes tell the next recovery what it was.
         if !self.ledger.has_lost() {
             let uploads = self.own.open_uploads();
             // An end that came over iCloud leaves open what became of them.
-            let uploads = uploads.iter().filter(|_| self.outcome.ended.is_none());
+            let uploads = uploads.iter().filter(|_| !has_ended);
             for number in self.own.announcements().iter().chain(uploads) {
-                self.ledger.end(*number);
+                self.ledger.push(Change::End(*number));
             }
         }
-        self.look_back();
+        if !has_ended {
+            self.look_back();
+        }
         let last = self.ledger.close();
         self.stored(last);
-        self.delete_for_good();
-        for (index, operation) in self.plan.operations.iter().enumerate() {
-            if self.outcome.ended.is_none() && !self.outcome.cut_short && !self.schedule.is_over(index) {
+        if !self.has_ended() {
+            delete_for_good(&self.task.ports, &self.known());
+        }
+        for (index, operation) in plan.operations.iter().enumerate() {
+            let is_left = !self.has_ended() && !self.has_yielded();
+            if is_left && !self.schedule.is_over(index) {
                 // Its dependencies do not add up: the planner has to say anew what it wants.
-                self.outcome.plan_again.push((operation.path.clone(), "its turn never came".into()));
+                let why = (operation.path.clone(), "its turn never came".into());
+                self.reporter.outcome.plan_again.push(why);
             }
         }
-        self.outcome
+        self.reporter.outcome
+    }
+
+    /// Whether the pass has come to an early end.
+    pub(super) fn has_ended(&self) -> bool {
+        self.reporter.outcome.ended.is_some()
+    }
+
+    /// Whether nothing new is begun.
+    pub(super) fn has_yielded(&self) -> bool {
+        self.reporter.outcome.cut_short
+    }
+
+    /// All that a stage may read.
+    pub(super) fn known(&self) -> Known<'_> {
+        let Task { plan, options, .. } = self.task;
+        Known { plan, options, own: &self.own, moment: self.ledger.moment() }
     }
 
     /// Where the operation's next transfer runs.
     pub(super) fn class_now(&self, index: usize) -> Class {
-        self.decided.get(&index).map_or_else(|| class(&self.plan.operations[index].action), class_of)
+        let action = &self.task.plan.operations[index].action;
+        self.decided.get(&index).map_or_else(|| class(action), class_of)
     }
 
-    /// Keeps what was staged, so that a repetition need not send it again.
-    pub(super) fn keep(&mut self, index: usize, staged: Arrived) {
-        self.arrived.insert(index, staged);
-    }
-
+    /// Runs one operation, with what was brought for it.
     pub(super) fn step(&mut self, index: usize, arrived: Option<Arrived>) {
-        let plan = self.plan;
-        let result = self.perform(index, &plan.operations[index], arrived);
+        let plan = self.task.plan;
+        let arrived = self.keep_needed(index, arrived);
+        let announcement = self.announce(index, arrived.as_ref());
+        let result = match start(plan, index, arrived.as_ref(), announcement) {
+            Start::Stage(stage) => self.drive(&[index], stage).pop().map_or(Ok(()), |(_, result)| result),
+            Start::Failed(failure) => Err(failure),
+            Start::Decided(conflict) => {
+                self.decided.insert(index, conflict.clone());
+                return self.schedule.queue(index, class_of(conflict));
+            }
+        };
+        self.keep_arrived(index, arrived, &result);
         self.finish(index, result);
     }
 
-    fn perform(
-        &mut self,
-        index: usize,
-        operation: &Operation,
-        arrived: Option<Arrived>,
-    ) -> Result<Step, StepFailure> {
-        match (&operation.action, arrived) {
-            (Action::Agree { remote, local }, _) => self.agree(operation, remote, local)?,
-            (Action::Forget { id }, _) => self.forget(operation, id),
-            (Action::Keep { id, presence, place }, _) => {
-                self.keep_presence(operation, id, *presence, place.as_ref())?;
-            }
-            (Action::MakeLocalFolder { remote }, _) => self.make_local_folder(operation, remote)?,
-            (Action::MoveLocal { remote, local }, _) => {
-                self.move_local(operation, remote.as_ref(), local)?;
-            }
-            (Action::MoveRemote { remote, local, parent, name, temporary }, _) => {
-                self.move_remote(index, operation, (remote, local.as_ref()), (parent, name), *temporary)?;
-            }
-            (Action::TrashLocal { id, local, .. }, _) => self.trash_local(operation, id.as_ref(), local)?,
-            (Action::Download { remote, over }, Some(Arrived::Content(content))) => {
-                let result = self.install(operation, remote, over.as_ref(), content.clone());
-                self.kept_content(index, content, &result);
-                result?;
-            }
-            (Action::Upload { local, target }, Some(staged)) => {
-                self.upload(index, operation, local, target, staged)?;
-            }
-            (Action::Compare { remote, local, .. }, Some(Arrived::Equal { signature, package })) => {
-                self.agree_on_content(operation, remote, local, signature, package)?;
-            }
-            (Action::Compare { remote, otherwise, .. }, Some(Arrived::Different(None))) => {
-                if let Conflict::KeepBothThere { name } = otherwise {
-                    self.make_way_there(index, operation, remote, name)?;
-                    return Ok(Step::Done);
-                }
-                if *otherwise == Conflict::SetAside {
-                    return Err(undecided());
-                }
-                self.decided.insert(index, otherwise.clone());
-                self.schedule.queue(index, class_of(otherwise));
-                return Ok(Step::Later);
-            }
-            (
-                Action::Compare { remote, local, otherwise },
-                Some(Arrived::Different(Some(content)) | Arrived::Content(content)),
-            ) => match otherwise {
-                Conflict::KeepBothThere { name } => {
-                    self.ports.disk.discard(&content.ready);
-                    self.make_way_there(index, operation, remote, name)?;
-                }
-                Conflict::TakeLocal => {
-                    self.ports.disk.discard(&content.ready);
-                    self.decided.insert(index, otherwise.clone());
-                    self.schedule.queue(index, Class::Stage);
-                    return Ok(Step::Later);
-                }
-                _ => {
-                    let result = self.settle(operation, remote, local, otherwise, content.clone());
-                    self.kept_content(index, content, &result);
-                    result?;
-                }
-            },
-            (Action::Settle { remote, local, conflict }, Some(Arrived::Content(content))) => {
-                let result = self.settle(operation, remote, local, conflict, content.clone());
-                self.kept_content(index, content, &result);
-                result?;
-            }
-            (
-                Action::Settle { remote, local, .. } | Action::Compare { remote, local, .. },
-                Some(staged @ Arrived::Staged { .. }),
-            ) => self.take_local(index, operation, remote, local, staged)?,
-            (Action::Settle { remote, conflict: Conflict::KeepBothThere { name }, .. }, _) => {
-                self.make_way_there(index, operation, remote, name)?;
-            }
-            (Action::Settle { conflict: Conflict::SetAside, .. }, _) => return Err(undecided()),
-            _ => return Err(StepFailure::replan("what was fetched for it does not fit")),
+    /// Runs operations that share their requests.
+    pub(super) fn run_group(&mut self, group: &[usize], first: Box<dyn Stage<'a> + 'a>) {
+        for (index, result) in self.drive(group, first) {
+            self.finish(index, result);
         }
-        Ok(Step::Done)
+    }
+
+    /// Stage by stage: what must be durable before, the act, what is learnt from it.
+    fn drive(
+        &mut self,
+        group: &[usize],
+        first: Box<dyn Stage<'a> + 'a>,
+    ) -> Vec<(usize, Result<(), StepFailure>)> {
+        let mut over = BTreeMap::new();
+        let mut stage = first;
+        let rest = loop {
+            let before = stage.before(&self.known());
+            let note = match self.ledger.prepare(before) {
+                Ok(note) => note,
+                Err(failure) => break Err(failure),
+            };
+            let mut acted = Acted { note, ..Acted::default() };
+            let next = stage.act(&self.task.ports, &self.known(), &mut acted);
+            over.extend(acted.over);
+            let unlearnt = self.learn(acted.done);
+            over.extend(unlearnt.into_iter().map(|(index, failure)| (index, Err(failure))));
+            match next {
+                Ok(Next::Then(next)) if group.iter().any(|index| !over.contains_key(index)) => stage = next,
+                Ok(_) => break Ok(()),
+                Err(failure) => break Err(failure),
+            }
+        };
+        let is_end = matches!(rest, Err(StepFailure::End(_)));
+        let result = |index: &usize| match over.remove(index) {
+            Some(result) if result.is_ok() || !is_end => (*index, result),
+            _ => (*index, rest.clone()),
+        };
+        group.iter().map(result).collect()
+    }
+
+    /// Learns what was done, one fact after the other. Returns the operations of which the base could not learn something; of them
+    /// it learns nothing more.
+    fn learn(&mut self, done: Vec<(Option<usize>, Done)>) -> BTreeMap<usize, StepFailure> {
+        let mut unlearnt = BTreeMap::new();
+        for (index, done) in done {
+            self.own.learn(&done);
+            if index.is_some_and(|index| unlearnt.contains_key(&index)) {
+                continue;
+            }
+            let operation = index.map(|index| &self.task.plan.operations[index]);
+            let at = self.task.ports.clock.now();
+            let learned = agree(&done, operation, &self.ledger.moment(), at);
+            match (self.ledger.learn(learned.lessons), index) {
+                (Ok(()), _) => {
+                    if let Some(effect) = learned.told {
+                        self.reporter.told(effect, learned.is_part);
+                    }
+                }
+                (Err(failure), Some(index)) => drop(unlearnt.insert(index, failure)),
+                (Err(_), None) => {}
+            }
+        }
+        unlearnt
+    }
+
+    /// Content that an operation has no use for goes at once.
+    fn keep_needed(&self, index: usize, arrived: Option<Arrived>) -> Option<Arrived> {
+        match arrived {
+            Some(Arrived::Different(Some(content)) | Arrived::Content(content))
+                if !needs_content(&self.task.plan.operations[index]) =>
+            {
+                self.task.ports.disk.discard(&content.ready);
+                Some(Arrived::Different(None))
+            }
+            other => other,
+        }
+    }
+
+    /// Content that could not be put in place or committed waits for the next try, so that a repetition need not move it again and
+    /// cannot double anything; it goes when there is none.
+    fn keep_arrived(&mut self, index: usize, arrived: Option<Arrived>, result: &Result<(), StepFailure>) {
+        match (arrived, result) {
+            (Some(Arrived::Staged(content)), Err(StepFailure::Again { .. })) => {
+                let StagedContent { mut staged, signature, read_at } = content;
+                // It has been judged already.
+                staged.signature = None;
+                self.arrived.insert(index, Arrived::Staged(StagedContent { staged, signature, read_at }));
+            }
+            (Some(Arrived::Content(content) | Arrived::Different(Some(content))), Err(failure)) => {
+                match failure {
+                    StepFailure::Again { .. } => drop(self.arrived.insert(index, Arrived::Content(content))),
+                    StepFailure::Replan(_) | StepFailure::Aside(_) => {
+                        self.task.ports.disk.discard(&content.ready);
+                    }
+                    StepFailure::Resend(_) | StepFailure::Skip(_) | StepFailure::End(_) => {}
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Draws the consequence of how an operation went.
-    pub(super) fn finish(&mut self, index: usize, result: Result<Step, StepFailure>) {
-        let operation = &self.plan.operations[index];
+    pub(super) fn finish(&mut self, index: usize, result: Result<(), StepFailure>) {
+        let plan = self.task.plan;
+        let operation = &plan.operations[index];
         let path = operation.path.clone();
-        if !matches!(result, Ok(Step::Later) | Err(StepFailure::Again { .. } | StepFailure::End(_))) {
+        if !matches!(result, Err(StepFailure::Again { .. } | StepFailure::End(_))) {
             self.close_announcement(index);
         }
         match result {
-            Ok(Step::Later) => return,
-            Ok(Step::Done) => {
-                self.tries.remove(&index);
-                self.troubled = None;
+            Ok(()) => {
+                self.tries.succeeded(index);
                 self.note_temporary_move(index);
                 if self.ledger.state().set_aside.contains_key(&path) {
                     self.ledger.push(Change::SetAside(path, None));
                 }
-                self.schedule.succeeded(index, &self.plan.operations);
+                self.schedule.succeeded(index, &plan.operations);
             }
             Err(StepFailure::End(end)) => return self.end(end),
             Err(StepFailure::Again { why, after }) => return self.again(index, path, why, after),
@@ -256,16 +291,16 @@ impl<'a> Lane<'a> {
                 return self.again(index, path, why, None);
             }
             Err(StepFailure::Replan(why)) => {
-                self.emit(&Event::PlanAgain { path: path.clone(), why: why.clone() });
-                self.outcome.plan_again.push((path, why));
+                self.reporter.emit(&Event::PlanAgain { path: path.clone(), why: why.clone() });
+                self.reporter.outcome.plan_again.push((path, why));
                 self.lose(index);
             }
             Err(StepFailure::Aside(why)) => self.set_aside(index, path, why, None),
             Err(StepFailure::Skip(reason)) => {
-                self.emit(&Event::Skipped { path: path.clone(), reason: reason.clone() });
+                self.reporter.emit(&Event::Skipped { path: path.clone(), reason: reason.clone() });
                 if let Some(remote) = seen(&operation.action) {
                     let RemoteSeen { id, etag, .. } = self.own.remote(remote);
-                    self.outcome.skipped.push(Skipped { path, id, etag, reason });
+                    self.reporter.outcome.skipped.push(Skipped { path, id, etag, reason });
                 }
                 self.lose(index);
             }
@@ -277,30 +312,25 @@ impl<'a> Lane<'a> {
 
     fn lose(&mut self, index: usize) {
         self.arrived.remove(&index);
-        self.outcome.waiting += self.schedule.failed(index).len() as u64;
+        self.reporter.outcome.waiting += self.schedule.failed(index).len() as u64;
     }
 
-    /// Tries again in this pass while the item's budget lasts, and the one that all share since something succeeded: they
-    /// wait side by side, not one after the other.
+    /// Tries again in this pass while there is time for it.
     fn again(&mut self, index: usize, path: RelPath, why: String, after: Option<Duration>) {
-        let now = self.ports.clock.uptime();
-        let tries = self.tries.entry(index).or_insert(Tries { count: 0, since: now });
-        let wait = retry::backoff(tries.count, FIRST_WAIT, LONGEST_WAIT, self.ports.clock.unit_random())
-            .max(after.unwrap_or_default());
-        tries.count += 1;
-        let since = tries.since.min(*self.troubled.get_or_insert(now));
-        let spent = now.saturating_sub(since);
-        if spent.saturating_add(wait) > self.options.retry_budget {
+        let clock = self.task.ports.clock;
+        let now = clock.uptime();
+        let limits = (self.task.options.retry_budget, clock.unit_random());
+        let Some(wait) = self.tries.failed(index, now, after, limits) else {
             self.set_aside(index, path, why, after);
             return self.tell_progress();
-        }
+        };
         let class = if self.arrived.contains_key(&index) { Class::Lane } else { self.class_now(index) };
         self.schedule.delay(index, class, now.saturating_add(wait));
-        self.emit(&Event::Retry { path, why, wait });
+        self.reporter.emit(&Event::Retry { path, why, wait });
     }
 
     fn set_aside(&mut self, index: usize, path: RelPath, reason: String, after: Option<Duration>) {
-        let now = self.ledger.now_seconds();
+        let now = self.ledger.moment().now;
         // The item is named beside the reason wherever that is told.
         let reason = reason.strip_prefix(&format!("{path}: ")).map_or(reason.clone(), str::to_owned);
         let before = self.ledger.state().set_aside.get(&path);
@@ -311,87 +341,68 @@ impl<'a> Lane<'a> {
         let since = before.map_or(now, |before| before.since);
         let aside = SetAside { reason: reason.clone(), attempts, next_try, since };
         self.ledger.push(Change::SetAside(path.clone(), Some(aside)));
-        self.emit(&Event::SetAside { path: path.clone(), reason: reason.clone(), next_try });
-        self.outcome.counts.set_aside += 1;
-        self.outcome.failed.push((path, reason));
+        self.reporter.emit(&Event::SetAside { path: path.clone(), reason: reason.clone(), next_try });
+        self.reporter.outcome.counts.set_aside += 1;
+        self.reporter.outcome.failed.push((path, reason));
         self.lose(index);
     }
 
+    /// What went into folders that somebody deleted in that moment is not agreed on.
+    fn look_back(&mut self) {
+        for id in lost_additions(self.task.ports.remote, &self.known()) {
+            let path = self.ledger.moment().base.stored_path(&id).unwrap_or_default();
+            // Forgetting needs nothing that could be missing.
+            let _ = self.ledger.learn(vec![Lesson::Forget(id)]);
+            let why = "the folder it went to was moved or deleted on iCloud in that moment";
+            self.reporter.outcome.plan_again.push((path, why.into()));
+        }
+    }
+
     fn end(&mut self, end: End) {
-        self.shared.abort.store(true, Ordering::Relaxed);
-        self.outcome.ended.get_or_insert(end);
+        self.task.shared.abort.store(true, Ordering::Relaxed);
+        self.reporter.outcome.ended.get_or_insert(end);
     }
 
     /// Stores a group that is due; `false` when the pass has ended.
     pub(super) fn goes_on(&mut self) -> bool {
         self.ask_whether_to_yield();
-        if self.outcome.ended.is_none() {
+        if !self.has_ended() {
             let result = self.ledger.flush_if_due();
             self.stored(result);
         }
-        self.outcome.ended.is_none()
+        !self.has_ended()
     }
 
     /// Draws the consequence of storing a group.
     fn stored(&mut self, result: Result<(), StepFailure>) {
         for change in self.ledger.take_stored() {
-            self.emit(&Event::Stored(change));
+            self.reporter.emit(&Event::Stored(change));
         }
         match result {
             Ok(()) => {}
             Err(StepFailure::End(end)) => self.end(end),
-            Err(failure) => self.outcome.plan_again.push((RelPath::root(), failure.to_string())),
+            Err(failure) => self.reporter.outcome.plan_again.push((RelPath::root(), failure.to_string())),
         }
     }
 
     /// How long it is, from now, until the machine has been up for `due`.
     pub(super) fn until(&self, due: Duration) -> Duration {
-        due.saturating_sub(self.ports.clock.uptime())
+        due.saturating_sub(self.task.ports.clock.uptime())
     }
 
     pub(super) fn wait_until(&mut self, due: Duration) {
         let result = self.ledger.flush();
         self.stored(result);
-        if self.outcome.ended.is_some() {
-            return;
-        }
-        if self.ports.clock.pause(self.until(due)).is_err() {
+        if !self.has_ended() && self.task.ports.clock.pause(self.until(due)).is_err() {
             self.end(End::Remote(RemoteError::Stopped));
         }
     }
 
-    /// Whether the operation failed before in this pass.
-    pub(super) fn was_tried(&self, index: usize) -> bool {
-        self.tries.contains_key(&index)
-    }
-
-    pub(super) fn emit(&mut self, event: &Event) {
-        (self.events)(event);
-    }
-
-    /// Tells an effect.
-    pub(super) fn told(&mut self, effect: Effect) {
-        self.outcome.counts.bytes += effect.bytes;
-        self.emit(&Event::Done(effect));
-    }
-
     pub(super) fn tell_progress(&mut self) {
-        let total = self.plan.operations.len();
-        // What is sent or fetched again, or turns out larger, was not announced.
-        let bytes_done = self.shared.bytes.load(Ordering::Relaxed);
-        self.bytes_total = self.bytes_total.max(bytes_done);
-        let progress = Progress {
-            items_done: (total - self.schedule.open()) as u64,
-            items_total: total as u64,
-            bytes_done,
-            bytes_total: self.bytes_total,
-        };
-        self.emit(&Event::Progress(progress));
+        let total = self.task.plan.operations.len();
+        let bytes = self.task.shared.bytes.load(Ordering::Relaxed);
+        self.reporter.progress((total - self.schedule.open(), total), bytes);
     }
-}
-
-fn undecided() -> StepFailure {
-    StepFailure::Aside("it differs on both sides, and nothing decides between the versions".into())
 }
 
 /// The remote version that an operation's content is of.

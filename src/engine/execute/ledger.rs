@@ -3,25 +3,23 @@
 
 mod durable;
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::time::Duration;
 
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, Store};
 use crate::model::state::{Calibration, CarriedOut, succeed};
-use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
+use crate::model::{BaseEntry, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
 
+use super::known::moved;
+use super::lesson::Lesson;
+use super::pending::{Moment, Overlay, PendingBase};
 use super::report::{End, StepFailure};
+use super::stage::Before;
 
-/// More folders than lie above any item.
-const DEEPEST: usize = crate::model::path::DEEPEST;
-
-/// Pending changes over a state.
-pub(super) struct Ledger<'a> {
-    disk: &'a dyn Disk,
-    clock: &'a dyn Clock,
-    state: &'a mut State,
-    store: &'a mut dyn Store,
+/// What waits to be stored together.
+#[derive(Default)]
+struct Group {
     changes: Vec<Change>,
     /// Folders whose changes must be durable before `changes` are.
     folders: BTreeSet<RelPath>,
@@ -29,15 +27,24 @@ pub(super) struct Ledger<'a> {
     beside: Vec<(RelPath, LocalStamp)>,
     /// Items whose content we wrote, and made durable, ourselves.
     written: HashSet<ItemId>,
-    /// What `changes` say of base items: `None` for those that go.
-    overlay: HashMap<ItemId, Option<(ItemId, BaseEntry)>>,
+    /// What `changes` say of base items.
+    overlay: Overlay,
     /// When the first of `changes` came, by the time since the boot.
     since: Option<Duration>,
     calibration: Option<Calibration>,
     deletions: Vec<CarriedOut>,
+    overwrites: Vec<i64>,
+}
+
+/// Pending changes over a state.
+pub(super) struct Ledger<'a> {
+    disk: &'a dyn Disk,
+    clock: &'a dyn Clock,
+    state: &'a mut State,
+    store: &'a mut dyn Store,
+    group: Group,
     /// Ids whose deletion a person approved, which does not count again.
     approved: HashSet<String>,
-    overwrites: Vec<i64>,
     next_intent: u64,
     /// What was stored since [`Ledger::take_stored`].
     stored: Vec<Change>,
@@ -63,16 +70,8 @@ impl<'a> Ledger<'a> {
             clock,
             state,
             store,
-            changes: Vec::new(),
-            folders: BTreeSet::new(),
-            beside: Vec::new(),
-            written: HashSet::new(),
-            overlay: HashMap::new(),
-            since: None,
-            calibration: None,
-            deletions: Vec::new(),
+            group: Group::default(),
             approved,
-            overwrites: Vec::new(),
             next_intent,
             stored: Vec::new(),
             lost: false,
@@ -86,190 +85,139 @@ impl<'a> Ledger<'a> {
         self.state
     }
 
-    /// The base item as it will be once all pending is stored: its folder and what is known of it.
-    pub(super) fn entry(&self, id: &ItemId) -> Option<(ItemId, BaseEntry)> {
-        if let Some(pending) = self.overlay.get(id) {
-            return pending.clone();
+    /// The base as it will be once all pending is stored, and the time.
+    pub(super) fn moment(&self) -> Moment<'_> {
+        Moment { base: self.base(), now: self.state.seconds(self.clock.reading()) }
+    }
+
+    fn base(&self) -> PendingBase<'_> {
+        PendingBase::new(self.state, &self.group.overlay, self.calibration())
+    }
+
+    /// Makes durable what has to be before a stage acts. Returns the number of the intent, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Ledger::flush`]; then the stage must not act.
+    pub(super) fn prepare(&mut self, before: Before) -> Result<Option<u64>, StepFailure> {
+        match before {
+            Before::Nothing => Ok(None),
+            Before::Stored(changes) => {
+                changes.into_iter().for_each(|change| self.record(change));
+                self.flush()?;
+                Ok(None)
+            }
+            Before::Noted(intent) => self.begin(*intent).map(Some),
         }
-        let base = &self.state.base;
-        let node = base.by_id(id)?;
-        let parent = base.parent(node)?;
-        Some((base.get(parent).id.clone(), base.get(node).clone()))
+    }
+
+    /// Learns what follows from what was done, in order.
+    ///
+    /// # Errors
+    ///
+    /// Of the first lesson that fails; those after it are not learnt. [`StepFailure::Replan`] when the base lacks the folder of an
+    /// agreed item, which is met anew by the next plan; as [`Ledger::flush`].
+    pub(super) fn learn(&mut self, lessons: Vec<Lesson>) -> Result<(), StepFailure> {
+        lessons.into_iter().try_for_each(|lesson| self.learn_one(lesson))
+    }
+
+    fn learn_one(&mut self, lesson: Lesson) -> Result<(), StepFailure> {
+        match lesson {
+            Lesson::Put { parent, entry, written } => {
+                if !self.base().has_folder(&parent) {
+                    return Err(StepFailure::replan("its folder is not agreed yet"));
+                }
+                let id = entry.id.clone();
+                self.push(Change::Put { parent, entry });
+                if written {
+                    self.group.written.insert(id);
+                }
+            }
+            Lesson::PutIfPossible { parent, entry } => {
+                if self.base().has_folder(&parent) {
+                    self.push(Change::Put { parent, entry });
+                }
+            }
+            Lesson::Forget(id) => {
+                for change in self.base().removal(&id) {
+                    self.push(change);
+                }
+            }
+            Lesson::Change(change) => self.push(change),
+            Lesson::Touched(folder) => self.touched(folder),
+            Lesson::RemovedFolder(folder) => self.group.folders.retain(|path| !path.is_within(&folder)),
+            Lesson::MovedFolder { from, to } => {
+                self.group.folders = self.group.folders.iter().map(|path| moved(path, &from, &to)).collect();
+            }
+            Lesson::KeptBeside(path, stamp) => {
+                let folder = path.parent().unwrap_or_default();
+                self.group.beside.push((path, stamp));
+                self.touched(folder);
+            }
+            Lesson::Deleted(on, id) => self.count_deletions(on, &id),
+            Lesson::Overwrote => {
+                let now = self.now_seconds();
+                self.group.overwrites.push(now);
+            }
+            Lesson::Calibrated(matched) => {
+                let mut calibration = self.calibration();
+                let count = if matched { &mut calibration.matches } else { &mut calibration.mismatches };
+                *count = count.saturating_add(1);
+                self.calibrate(calibration);
+            }
+            Lesson::InPlaceRefused => {
+                self.calibrate(Calibration { in_place_refused: true, ..self.calibration() });
+            }
+            Lesson::Flush => self.flush()?,
+        }
+        Ok(())
+    }
+
+    fn calibrate(&mut self, calibration: Calibration) {
+        self.group.calibration = Some(calibration);
+        self.started();
+    }
+
+    fn touched(&mut self, folder: RelPath) {
+        self.group.folders.insert(folder);
+        self.started();
     }
 
     /// What is known of signatures, with what is pending.
     pub(super) fn calibration(&self) -> Calibration {
-        self.calibration.unwrap_or(self.state.calibration)
-    }
-
-    /// Learns from an own transfer whether the service's signature was the expected one.
-    pub(super) fn calibrate(&mut self, matched: bool) {
-        let mut calibration = self.calibration();
-        if matched {
-            calibration.matches = calibration.matches.saturating_add(1);
-        } else {
-            calibration.mismatches = calibration.mismatches.saturating_add(1);
-        }
-        self.calibration = Some(calibration);
-        self.started();
-    }
-
-    /// Remembers that in-place replacement is not taken for this account.
-    pub(super) fn refuse_in_place(&mut self) {
-        self.calibration = Some(Calibration { in_place_refused: true, ..self.calibration() });
-        self.started();
+        self.group.calibration.unwrap_or(self.state.calibration)
     }
 
     /// Adds a change. A local path belongs to one item of the base: who has the path of an item that is put gives way, as
     /// [`State::put_changes`] describes.
     pub(super) fn push(&mut self, change: Change) {
         let Change::Put { parent, entry } = change else { return self.record(change) };
-        let Some(elder) = self.holder(&parent, &entry) else {
+        let base = self.base();
+        let Some(elder) = base.at_path(&parent, &entry.local_name, Some(&entry.id)) else {
             return self.record(Change::Put { parent, entry });
         };
-        let held = self.held_by(&elder.id);
-        let is_free = |name: &str| self.at_path(&parent, name, None).is_none();
+        let held = base.held_by(&elder.id);
+        let is_free = |name: &str| base.at_path(&parent, name, None).is_none();
         for change in succeed(&parent, *entry, &elder, held.into_iter(), &is_free) {
             self.record(change);
         }
     }
 
-    /// Another item that has the local path of `entry` once all pending is stored.
-    fn holder(&self, parent: &ItemId, entry: &BaseEntry) -> Option<BaseEntry> {
-        self.at_path(parent, &entry.local_name, Some(&entry.id))
-    }
-
-    /// The item, other than `but`, that has a local path once all pending is stored.
-    pub(super) fn at_path(&self, parent: &ItemId, name: &str, but: Option<&ItemId>) -> Option<BaseEntry> {
-        let base = &self.state.base;
-        let stored = base
-            .by_id(parent)
-            .and_then(|folder| base.child(folder, name))
-            .map(|node| base.get(node))
-            .filter(|entry| !self.overlay.contains_key(&entry.id));
-        let pending = self.overlay.values().flatten();
-        let pending = pending
-            .filter(|(folder, entry)| folder == parent && &*entry.local_name == name)
-            .map(|(_, entry)| entry);
-        stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
-    }
-
-    /// Says that no item but `owner` is the file here of that identity, before we move that: where a person moved another
-    /// item's file over this one's, the other item must not be found again at the new place.
-    pub(super) fn clear_identity(&mut self, identity: Identity, owner: &ItemId) {
-        if identity == Identity::default() {
-            return;
-        }
-        let base = &self.state.base;
-        let others = base.walk(Node::ROOT).skip(1).filter(|node| {
-            let entry = base.get(*node);
-            entry.stamp.identity == identity && entry.id != *owner
-        });
-        let others: Vec<_> = others.map(|node| base.get(node).id.clone()).collect();
-        for id in others {
-            // One that goes with its folder needs no more to be said of it.
-            if let Some((parent, mut entry)) = self.entry(&id)
-                && !self.is_forgotten(&parent)
-            {
-                entry.stamp.identity = Identity::default();
-                self.record(Change::Put { parent, entry: Box::new(entry) });
-            }
-        }
-    }
-
-    /// Whether `id` is that folder or lies within it once all pending is stored.
-    pub(super) fn is_within(&self, id: &ItemId, folder: &ItemId) -> bool {
-        let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
-        std::iter::successors(Some(id.clone()), above).take(DEEPEST).any(|at| at == *folder)
-    }
-
-    /// Whether an item, or a folder above it, is out of the base once all pending is stored.
-    pub(super) fn is_forgotten(&self, id: &ItemId) -> bool {
-        let mut at = Some(id.clone());
-        // While folders change places what is pending may go round in a circle.
-        for _ in 0..DEEPEST {
-            let Some(id) = at else { break };
-            at = match self.overlay.get(&id) {
-                Some(None) => return true,
-                Some(Some((parent, _))) => Some(parent.clone()),
-                None => {
-                    let base = &self.state.base;
-                    let Some(node) = base.by_id(&id) else { return true };
-                    base.parent(node).map(|folder| base.get(folder).id.clone())
-                }
-            };
-        }
-        false
-    }
-
-    /// What a folder holds once all pending is stored.
-    fn held_by(&self, folder: &ItemId) -> Vec<BaseEntry> {
-        let base = &self.state.base;
-        let stored = base.by_id(folder).map_or(&[][..], |node| base.children(node));
-        let stored = stored.iter().map(|child| base.get(*child));
-        let pending = self.overlay.values().flatten();
-        stored
-            .filter(|entry| !self.overlay.contains_key(&entry.id))
-            .chain(pending.filter(|(parent, _)| parent == folder).map(|(_, entry)| entry))
-            .cloned()
-            .collect()
-    }
-
     fn record(&mut self, change: Change) {
         match &change {
-            Change::Remove(id) => drop(self.overlay.insert(id.clone(), None)),
+            Change::Remove(id) => drop(self.group.overlay.insert(id.clone(), None)),
             Change::Put { parent, entry } => {
-                drop(self.overlay.insert(entry.id.clone(), Some((parent.clone(), (**entry).clone()))));
+                drop(self.group.overlay.insert(entry.id.clone(), Some((parent.clone(), (**entry).clone()))));
             }
             _ => {}
         }
         self.started();
-        self.changes.push(change);
-    }
-
-    /// Adds an agreed item.
-    ///
-    /// # Errors
-    ///
-    /// [`StepFailure::Replan`] when the base lacks the folder: the item is met anew by the next plan.
-    pub(super) fn put(&mut self, parent: &ItemId, entry: BaseEntry) -> Result<(), StepFailure> {
-        let known = match self.overlay.get(parent) {
-            Some(pending) => pending.is_some(),
-            None => self.state.base.by_id(parent).is_some(),
-        };
-        if !known {
-            return Err(StepFailure::replan("its folder is not agreed yet"));
-        }
-        self.push(Change::Put { parent: parent.clone(), entry: Box::new(entry) });
-        Ok(())
-    }
-
-    /// Takes an item and all below it out of the base, where it is there.
-    pub(super) fn forget(&mut self, id: &ItemId) {
-        if self.entry(id).is_some() {
-            self.push(Change::Remove(id.clone()));
-        }
-    }
-
-    /// Says that something changed in a folder here, which must be durable before the group is stored.
-    pub(super) fn touched(&mut self, folder: Option<RelPath>) {
-        self.folders.insert(folder.unwrap_or_default());
-        self.started();
-    }
-
-    /// We removed a folder here: what was done in it is made durable with the folder it was in.
-    pub(super) fn removed_folder(&mut self, folder: &RelPath) {
-        self.folders.retain(|path| !path.is_within(folder));
-    }
-
-    /// We moved a folder here: what was done in it is found under its new path.
-    pub(super) fn moved_folder(&mut self, moved: &dyn Fn(&RelPath) -> RelPath) {
-        self.folders = self.folders.iter().map(moved).collect();
+        self.group.changes.push(change);
     }
 
     /// Counts the deletion of `id` and of all below it in the base, for the guard.
     /// Call it before the base forgets them.
-    pub(super) fn count_deletions(&mut self, on: Side, id: &ItemId) {
+    fn count_deletions(&mut self, on: Side, id: &ItemId) {
         let at = self.now_seconds();
         let base = &self.state.base;
         let approved = &self.approved;
@@ -278,7 +226,7 @@ impl<'a> Ledger<'a> {
                 && (approved.is_empty() || !approved.contains(&entry.id.to_string()))
         };
         // What was in a folder and went, or was moved out, in this group has been counted, or does not count.
-        let is_still_in = |folder: &ItemId, entry: &BaseEntry| match self.overlay.get(&entry.id) {
+        let is_still_in = |folder: &ItemId, entry: &BaseEntry| match self.group.overlay.get(&entry.id) {
             Some(Some((parent, _))) => parent == folder,
             Some(None) => false,
             None => true,
@@ -292,14 +240,8 @@ impl<'a> Ledger<'a> {
             open.extend(children.filter(|child| is_still_in(&entry.id, base.get(*child))));
         }
         if count > 0 {
-            self.deletions.push(CarriedOut { on, at, count });
+            self.group.deletions.push(CarriedOut { on, at, count });
         }
-    }
-
-    /// Counts a replacement on iCloud, for the guard.
-    pub(super) fn count_overwrite(&mut self) {
-        let now = self.now_seconds();
-        self.overwrites.push(now);
     }
 
     /// The seconds that the state has lived through.
@@ -309,7 +251,7 @@ impl<'a> Ledger<'a> {
 
     fn started(&mut self) {
         let now = self.clock.uptime();
-        self.since.get_or_insert(now);
+        self.group.since.get_or_insert(now);
     }
 
     /// Stores the group when it is large or old enough.
@@ -318,9 +260,9 @@ impl<'a> Ledger<'a> {
     ///
     /// As [`Ledger::flush`].
     pub(super) fn flush_if_due(&mut self) -> Result<(), StepFailure> {
-        let Some(since) = self.since else { return Ok(()) };
+        let Some(since) = self.group.since else { return Ok(()) };
         let old = self.clock.uptime().saturating_sub(since) >= self.most_age;
-        if old || self.changes.len() >= self.most_items { self.flush() } else { Ok(()) }
+        if old || self.group.changes.len() >= self.most_items { self.flush() } else { Ok(()) }
     }
 
     /// Makes the disk durable, then stores the group, then applies it.
@@ -348,34 +290,34 @@ impl<'a> Ledger<'a> {
     }
 
     fn store_group(&mut self, closing: bool) -> Result<(), StepFailure> {
-        self.since = None;
+        self.group.since = None;
         let files = self.spoken_of();
-        let mut folders = std::mem::take(&mut self.folders);
+        let mut folders = std::mem::take(&mut self.group.folders);
         folders.extend(files.iter().filter_map(|(path, _)| path.parent()));
         let folders: Vec<_> = folders.into_iter().collect();
-        let mut changes = std::mem::take(&mut self.changes);
-        self.overlay.clear();
-        self.written.clear();
-        let calibration = self.calibration.take();
+        let mut changes = std::mem::take(&mut self.group.changes);
+        self.group.overlay.clear();
+        self.group.written.clear();
+        let calibration = self.group.calibration.take();
         if !folders.is_empty()
             && let Err(error) = self.disk.sync(&files, &folders)
         {
             // What is not agreed is done, and counted, once more.
-            self.deletions.clear();
-            self.overwrites.clear();
+            self.group.deletions.clear();
+            self.group.overwrites.clear();
             self.lost = true;
             return Err(self.not_durable(&folders, &error));
         }
         self.look_again(&files, &mut changes);
         changes.extend(calibration.map(Change::Calibration));
-        let counted = self.deletions.len() + self.overwrites.len();
+        let counted = self.group.deletions.len() + self.group.overwrites.len();
         // What the guards remember is stored whole. While it is long, not with each group: after a crash the
         // guard may have counted a tenth too little.
         let known = self.state.guard.recent.len() + self.state.guard.overwrites.len();
         if counted > 0 && (closing || counted * 10 >= known) {
             let mut remembered = self.state.guard.clone();
-            self.deletions.drain(..).for_each(|done| remembered.remember(done));
-            remembered.overwrites.append(&mut self.overwrites);
+            self.group.deletions.drain(..).for_each(|done| remembered.remember(done));
+            remembered.overwrites.append(&mut self.group.overwrites);
             changes.push(Change::Guard(remembered));
         }
         if changes.is_empty() {
@@ -403,16 +345,11 @@ impl<'a> Ledger<'a> {
     /// # Errors
     ///
     /// As [`Ledger::flush`]; then the call must not be made.
-    pub(super) fn begin(&mut self, intent: Intent) -> Result<u64, StepFailure> {
+    fn begin(&mut self, intent: Intent) -> Result<u64, StepFailure> {
         let number = self.next_intent;
         self.next_intent += 1;
         self.push(Change::Begin(number, intent));
         self.flush()?;
         Ok(number)
-    }
-
-    /// Clears an intent with the group it belongs to.
-    pub(super) fn end(&mut self, number: u64) {
-        self.push(Change::End(number));
     }
 }

@@ -5,6 +5,7 @@
 //! move on worker threads, which change nothing that anybody sees.
 
 mod agree;
+mod agreements;
 mod announce;
 mod dispatch;
 mod done;
@@ -13,16 +14,24 @@ mod install;
 mod known;
 mod lane;
 mod ledger;
+mod lesson;
 mod moves;
 mod options;
 mod parent_check;
-mod preempt;
+mod pending;
+mod put_back;
 mod recover;
 mod relocate;
 mod remove;
 mod report;
+mod reporter;
 mod schedule;
+mod stage;
+mod steps;
+#[cfg(test)]
+mod testing;
 mod transfer;
+mod tries;
 mod unplanned;
 mod upload;
 mod verified_calls;
@@ -53,7 +62,8 @@ pub fn execute(
     let shared = lane::Shared::default();
     let due = what_is_due(plan, ports, options, state);
     let left_out = plan.operations.len() - due.operations.len();
-    let mut outcome = lane::Lane::new(&due, *ports, options, state, store, events, &shared).run();
+    let task = lane::Task { plan: &due, ports: *ports, options, shared: &shared };
+    let mut outcome = lane::Lane::new(task, state, store, events).run();
     outcome.waiting += left_out as u64;
     outcome
 }

@@ -13,9 +13,14 @@ use crate::model::{
     State, name,
 };
 
+use super::agree::agree;
+use super::done::Done;
 use super::ledger::Ledger;
+use super::pending::Moment;
+use super::put_back::put_back;
 use super::relocate::{is_numbered, relocate, rename};
 use super::report::{End, StepFailure};
+use super::stage::Acted;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 
@@ -43,7 +48,14 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
     let mut recovered = Recovered::default();
     for number in numbers {
-        match settle_stored(ports, &mut ledger, number) {
+        let mut acted = Acted::default();
+        let settled = settle_noted(ports, &ledger.moment(), number, (0, &mut acted));
+        let mut learnt = Ok(());
+        for (_, done) in acted.done {
+            let learned = agree(&done, None, &ledger.moment(), ports.clock.now());
+            learnt = learnt.and_then(|()| ledger.learn(learned.lessons));
+        }
+        match settled.and_then(|finished| learnt.map(|()| finished)) {
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,
             Err(StepFailure::End(end)) => return Err(end),
@@ -87,43 +99,54 @@ pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<
     Ok(())
 }
 
-/// Settles one stored intent and clears it: `true` when the operation came to its end, `false` when it was
-/// undone or had not begun.
+/// Settles one stored intent by what the world shows: `true` when the operation came to its end, `false` when it was
+/// undone or had not begun. What was found and done is in `acted`, for the operation of that index.
 ///
 /// # Errors
 ///
 /// The intent stays stored.
-pub(super) fn settle_stored(
+pub(super) fn settle_noted(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     number: u64,
+    (index, acted): (usize, &mut Acted),
 ) -> Result<bool, StepFailure> {
-    let Some(intent) = ledger.state().intents.get(&number).cloned() else { return Ok(false) };
-    let finished = match &intent {
+    let Some(intent) = moment.base.state.intents.get(&number) else { return Ok(false) };
+    let mut done = Vec::new();
+    let finished = settle(ports, moment, intent, &mut done);
+    done.extend(finished.is_ok().then_some(Done::Settled(number)));
+    done.into_iter().for_each(|done| acted.did(index, done));
+    finished
+}
+
+fn settle(
+    ports: &Ports<'_>,
+    moment: &Moment<'_>,
+    intent: &Intent,
+    done: &mut Vec<Done>,
+) -> Result<bool, StepFailure> {
+    match intent {
         Intent::ReplaceByTrash { old, old_etag, parent, name, document, path, stamp, signature } => {
             let replacement =
                 Replacement { old, old_etag, parent, name, document, path, stamp, signature: *signature };
-            settle_replacement(ports, ledger, &replacement)?
+            settle_replacement(ports, moment, &replacement, done)
         }
         Intent::Place { id, folder, from, to, temporary, here } => {
             let placed = settle_place(ports, (id, *folder), from, to, temporary.as_deref())?;
             if let (Some(item), Some(here)) = (&placed, here) {
-                arrivals::agree_on_place(ledger, item, &to.0, here)?;
+                done.extend(arrivals::agree_on_place(moment, item, &to.0, here));
             }
-            placed.is_some() && from != to
+            Ok(placed.is_some() && from != to)
         }
-        Intent::Upload { files } => arrivals::settle_uploads(ports, ledger, files)?,
+        Intent::Upload { files } => arrivals::settle_uploads(ports, moment, files, done),
         Intent::MakeFolders { parent, strangers, folders } => {
-            arrivals::settle_folders(ports, ledger, parent, strangers, folders)?
+            arrivals::settle_folders(ports, moment, parent, strangers, folders, done)
         }
-        Intent::TrashFolder { id, from, planned } => settle_trash(ports, ledger, id, from, planned)?,
-        Intent::Trash { ids } => settle_trashed(ports, ledger, ids)?,
-        Intent::TrashHere { items } => settle_trashed_here(ports, ledger, items)?,
-        Intent::TakeOver { old, path, stamp } => settle_take_over(ports, ledger, old, (path, stamp))?,
-    };
-    ledger.end(number);
-    ledger.flush()?;
-    Ok(finished)
+        Intent::TrashFolder { id, from, planned } => settle_trash(ports, moment, id, from, planned, done),
+        Intent::Trash { ids } => settle_trashed(ports, moment, ids, done),
+        Intent::TrashHere { items } => settle_trashed_here(ports, moment, items, done),
+        Intent::TakeOver { old, path, stamp } => settle_take_over(ports, old, (path, stamp), done),
+    }
 }
 
 struct Replacement<'a> {
@@ -139,8 +162,9 @@ struct Replacement<'a> {
 
 fn settle_replacement(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     intent: &Replacement<'_>,
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let document = ItemId::new(intent.parent.zone().clone(), intent.document);
     let remote = ports.remote;
@@ -168,20 +192,22 @@ fn settle_replacement(
                 }
                 verified_calls::trash(remote, old, false)?;
             }
-            finish_replacement(ports, ledger, intent, new)?;
+            finish_replacement(ports, moment, intent, new, done)?;
             Ok(true)
         }
         (LookUp::Found(old), _) if old.parent == RemoteParent::Trash => {
             if !is_free(remote, (intent.parent, intent.name), intent.old)? {
                 // The name went to somebody else's item, or the folder is gone: the old version stays in the trash, and
                 // what is here is new.
-                ledger.forget(intent.old);
+                done.push(Done::Lost(intent.old.clone()));
                 return Ok(false);
             }
-            match verified_calls::put_back(ports, &old, false, (intent.parent, intent.name)) {
-                Ok(back) => came_back(ledger, intent.old, &back),
+            match put_back(ports, &old, false, (intent.parent, intent.name)) {
+                Ok(back) => done.push(Done::CameBack { id: intent.old.clone(), back }),
                 // Its folder may lie in the trash too. It is recoverable there, and what is here is new.
-                Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => ledger.forget(intent.old),
+                Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => {
+                    done.push(Done::Lost(intent.old.clone()))
+                }
                 Err(failure) => return Err(failure),
             }
             Ok(false)
@@ -189,7 +215,7 @@ fn settle_replacement(
         (LookUp::Gone, _) => {
             // It may have been put back under another id before a crash; then the listing shows it as new.
             // Neither is a person's deletion of what is here.
-            ledger.forget(intent.old);
+            done.push(Done::Lost(intent.old.clone()));
             Ok(false)
         }
         (LookUp::Found(_), _) => Ok(false),
@@ -198,9 +224,10 @@ fn settle_replacement(
 
 fn finish_replacement(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     intent: &Replacement<'_>,
     new: RemoteItem,
+    done: &mut Vec<Done>,
 ) -> Result<(), StepFailure> {
     let in_place = verified_calls::hangs_in(&new, intent.parent);
     let new = if in_place && !name::same(&new.entry.name, intent.name) {
@@ -212,9 +239,9 @@ fn finish_replacement(
     } else {
         new
     };
-    let before = ledger.entry(intent.old).map(|(_, entry)| entry);
+    let before = moment.base.entry(intent.old).map(|(_, entry)| entry);
     let created_on = before.as_ref().and_then(|entry| entry.created_on);
-    ledger.forget(intent.old);
+    done.push(Done::Lost(intent.old.clone()));
     if !in_place {
         return Ok(());
     }
@@ -235,29 +262,11 @@ fn finish_replacement(
         racy: true,
         signature: Some(intent.signature),
         created_on,
-        written_at: Some(ledger.now_seconds()),
+        written_at: Some(moment.now),
     };
     // A base that lacks the folder meets the file as new on both sides and compares.
-    match ledger.put(intent.parent, entry) {
-        Ok(()) | Err(StepFailure::Replan(_)) => Ok(()),
-        Err(failure) => Err(failure),
-    }
-}
-
-/// An item was put back from the trash: the base learns its new etag if it has the content that was agreed, and its new
-/// id if it got one.
-pub(super) fn came_back(ledger: &mut Ledger<'_>, id: &ItemId, back: &RemoteItem) {
-    let Some((parent, mut entry)) = ledger.entry(id) else { return };
-    if back.entry.id != *id {
-        ledger.forget(id);
-        entry.id = back.entry.id.clone();
-    }
-    // The version that was in the way of a conflict was never agreed on: it stays an edit.
-    if entry.folder || entry.etag.same_content(&back.entry.etag) {
-        entry.etag = back.entry.etag.clone();
-    }
-    entry.written_at = Some(ledger.now_seconds());
-    ledger.push(Change::Put { parent, entry: Box::new(entry) });
+    done.push(Done::Found { parent: intent.parent.clone(), entry: Box::new(entry) });
+    Ok(())
 }
 
 /// Where a move ends; the item, if it stands where it was to go.
@@ -332,10 +341,11 @@ fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) ->
 
 fn settle_trash(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     id: &ItemId,
     from: &(ItemId, Box<str>),
     planned: &[ItemId],
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let remote = ports.remote;
     match verified_calls::look_everywhere(ports, id, true, &[&from.0])? {
@@ -343,39 +353,42 @@ fn settle_trash(
         LookUp::Found(item) if item.parent == RemoteParent::Trash => {
             // What is planned to go is as agreed; an edit in the last moment is not.
             let as_agreed = |item: &RemoteItem| {
-                let known = ledger.entry(&item.entry.id);
+                let known = moment.base.entry(&item.entry.id);
                 item.entry.is_folder()
                     || known.is_none_or(|(_, known)| known.etag.same_content(&item.entry.etag))
             };
             if holds_unplanned(remote, id, planned, &as_agreed)? == Unplanned::Something {
-                let back = verified_calls::put_back(ports, &item, true, (&from.0, &from.1))?;
+                let back = put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
-                    came_back(ledger, id, &back);
+                    done.push(Done::CameBack { id: id.clone(), back });
                 }
                 return Ok(false);
             }
-            ledger.count_deletions(Side::Remote, id);
-            ledger.forget(id);
+            done.push(Done::Trashed { on: Side::Remote, id: id.clone() });
             Ok(true)
         }
         LookUp::Found(_) => Ok(false),
         // Deleted for good, as permanent mode does it, or by a person.
         LookUp::Gone => {
-            ledger.count_deletions(Side::Remote, id);
-            ledger.forget(id);
+            done.push(Done::Trashed { on: Side::Remote, id: id.clone() });
             Ok(true)
         }
     }
 }
 
 /// Files that are in the trash, or gone, went there by us: the base forgets them.
-fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) -> Result<bool, StepFailure> {
+fn settle_trashed(
+    ports: &Ports<'_>,
+    moment: &Moment<'_>,
+    ids: &[ItemId],
+    done: &mut Vec<Done>,
+) -> Result<bool, StepFailure> {
     let asked: Vec<_> = ids.iter().map(|id| (id.clone(), false)).collect();
     let mut finished = false;
     for (id, answer) in ids.iter().zip(ports.remote.look_up(&asked)?) {
         let is_there = match answer {
             LookUp::Unknown => {
-                let folder = ledger.entry(id).map(|(parent, _)| parent);
+                let folder = moment.base.entry(id).map(|(parent, _)| parent);
                 let places: Vec<_> = folder.iter().collect();
                 match verified_calls::look_everywhere(ports, id, false, &places)? {
                     LookUp::Found(item) => item.parent != RemoteParent::Trash,
@@ -390,8 +403,7 @@ fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) ->
             LookUp::Gone => matches!(verified_calls::look_surely(ports, id, false)?, LookUp::Found(_)),
         };
         if !is_there {
-            ledger.count_deletions(Side::Remote, id);
-            ledger.forget(id);
+            done.push(Done::Trashed { on: Side::Remote, id: id.clone() });
             finished = true;
         }
     }
@@ -401,17 +413,17 @@ fn settle_trashed(ports: &Ports<'_>, ledger: &mut Ledger<'_>, ids: &[ItemId]) ->
 /// Items that do not stand here any more went to the trash by us: the base forgets them.
 fn settle_trashed_here(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     items: &[(ItemId, RelPath, LocalStamp)],
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let mut finished = false;
     for (id, path, stamp) in items {
         if stands(ports, path, stamp)? {
             continue;
         }
-        if ledger.entry(id).is_some() {
-            ledger.count_deletions(Side::Local, id);
-            ledger.forget(id);
+        if moment.base.entry(id).is_some() {
+            done.push(Done::Trashed { on: Side::Local, id: id.clone() });
             finished = true;
         }
     }
@@ -422,14 +434,14 @@ fn settle_trashed_here(
 /// put something there: both sides meet as new, and `old`, wherever it is on iCloud, is no item that was deleted here.
 fn settle_take_over(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
     old: &ItemId,
     (path, stamp): (&RelPath, &LocalStamp),
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     if stands(ports, path, stamp)? {
         return Ok(false);
     }
-    ledger.forget(old);
+    done.push(Done::Lost(old.clone()));
     Ok(true)
 }
 

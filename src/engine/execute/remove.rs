@@ -1,301 +1,316 @@
 //! Deletions: to the trash of either side.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
-use crate::engine::operation::{Action, LocalSeen, Operation, RemoteSeen};
-use crate::engine::ports::{DiskError, ItemVersion, RemoteItem, RemoteParent};
+use crate::engine::operation::{Action, LocalSeen, Operation, Plan, RemoteSeen};
+use crate::engine::ports::{Disk, DiskError, ItemVersion, Ports, RemoteItem, RemoteParent};
 use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
-use super::agree::effect;
-use super::done::Done;
-use super::lane::Lane;
-use super::recover;
-use super::report::{EffectKind, StepFailure};
+use super::done::{Done, Doomed};
+use super::known::OwnChanges;
+use super::put_back::put_back;
+use super::recover::settle_noted;
+use super::report::StepFailure;
+use super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 
 /// So many deletions here are noted in one go.
 const NOTED_AT_ONCE: usize = 500;
 
-impl Lane<'_> {
-    /// To the local trash; a folder must be empty but for junk.
-    pub(super) fn trash_local(
-        &mut self,
-        operation: &Operation,
-        id: Option<&ItemId>,
-        local: &LocalSeen,
-    ) -> Result<(), StepFailure> {
-        let local = self.own.local(local);
-        self.note_deletions(id, &local)?;
-        self.ports.disk.trash(&local.path, &local.stamp)?;
-        self.ledger.removed_folder(&local.path);
-        self.ledger.touched(local.path.parent());
-        if let Some(id) = id {
-            self.ledger.count_deletions(Side::Local, id);
-            self.ledger.forget(id);
-        }
-        self.outcome.counts.deleted_local += 1;
-        self.told(effect(operation, EffectKind::Delete, None));
-        Ok(())
-    }
+/// To the local trash; a folder must be empty but for junk.
+pub(super) struct TrashLocal<'a> {
+    pub(super) index: usize,
+    pub(super) id: Option<&'a ItemId>,
+    pub(super) local: &'a LocalSeen,
+}
 
-    /// Stores, before the first of them goes, which items go to the local trash, many at a time: after a crash one that is
-    /// gone here must not look like one that a person deleted.
-    fn note_deletions(&mut self, id: Option<&ItemId>, local: &LocalSeen) -> Result<(), StepFailure> {
-        let Some(id) = id.filter(|id| !self.own.is_announced(id)) else { return Ok(()) };
-        let mut items = vec![(id.clone(), local.path.clone(), local.stamp)];
-        for operation in &self.plan.operations {
+impl<'a> Stage<'a> for TrashLocal<'a> {
+    /// Which items go to the local trash is noted before the first of them goes, many at a time: after a crash one that is gone
+    /// here must not look like one that a person deleted.
+    fn before(&self, known: &Known<'_>) -> Before {
+        let Some(id) = self.id.filter(|id| !known.own.is_announced(id)) else { return Before::Nothing };
+        let local = known.own.local(self.local);
+        let mut items = vec![(id.clone(), local.path, local.stamp)];
+        for operation in &known.plan.operations {
             if let Action::TrashLocal { id: Some(other), local, .. } = &operation.action
                 && items.len() < NOTED_AT_ONCE
                 && other != id
-                && !self.own.is_announced(other)
+                && !known.own.is_announced(other)
             {
-                items.push((other.clone(), local.path.clone(), self.own.local(local).stamp));
+                items.push((other.clone(), local.path.clone(), known.own.local(local).stamp));
             }
         }
-        let ids: Vec<_> = items.iter().map(|(id, ..)| id.clone()).collect();
-        let number = self.ledger.begin(Intent::TrashHere { items })?;
-        self.own.learn(Done::Announced { ids, intent: number });
-        Ok(())
+        Before::note(Intent::TrashHere { items })
     }
 
-    /// To iCloud's trash: one folder, or several files.
-    pub(super) fn trash_remote(&mut self, group: &[usize]) -> Vec<(usize, Result<(), StepFailure>)> {
-        let all = |failure: StepFailure| group.iter().map(|index| (*index, Err(failure.clone()))).collect();
-        if let Err(error) = self.ports.disk.check_root() {
-            return all(error.into());
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        if let Some(intent) = acted.note
+            && let Some(Intent::TrashHere { items }) = known.base().state.intents.get(&intent)
+        {
+            let ids = items.iter().map(|(id, ..)| id.clone()).collect();
+            acted.did(self.index, Done::Announced { ids, intent });
         }
-        let mut results = Vec::new();
+        let local = known.own.local(self.local);
+        ports.disk.trash(&local.path, &local.stamp)?;
+        acted.did(self.index, Done::TrashedLocal { id: self.id.cloned(), path: local.path });
+        Ok(Next::Finished)
+    }
+}
+
+/// To iCloud's trash: one folder, or several files. Looks whether they may go.
+pub(super) struct TrashRemote<'a> {
+    pub(super) plan: &'a Plan,
+    pub(super) group: Vec<usize>,
+}
+
+impl<'a> Stage<'a> for TrashRemote<'a> {
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        ports.disk.check_root()?;
         let mut doomed = Vec::new();
-        for index in group {
-            let Action::TrashRemote { remote, subtree, absent } = &self.plan.operations[*index].action else {
-                results.push((*index, Err(StepFailure::replan("it deletes nothing"))));
+        for index in self.group {
+            let Action::TrashRemote { remote, subtree, absent } = &self.plan.operations[index].action else {
+                acted.failed(index, StepFailure::replan("it deletes nothing"));
                 continue;
             };
-            match self.is_absent(absent.as_ref()) {
-                Ok(()) => doomed.push((*index, self.own.remote(remote), subtree, absent.as_ref())),
-                Err(failure) => results.push((*index, Err(failure))),
+            match is_absent(ports.disk, absent.as_ref()) {
+                Ok(()) => doomed.push((index, known.own.remote(remote), subtree, absent.as_ref())),
+                Err(failure) => acted.failed(index, failure),
             }
         }
         if let [(index, seen, subtree, absent)] = &doomed[..]
             && seen.folder
         {
-            let result = self.trash_folder(*index, seen, subtree, *absent);
-            results.push((*index, result));
-            return results;
+            return look_into_folder(ports, known, (*index, seen), subtree, *absent);
+        }
+        if doomed.is_empty() {
+            return Ok(Next::Finished);
         }
         let seen: Vec<_> = doomed.iter().map(|(_, seen, ..)| seen.clone()).collect();
-        if seen.is_empty() {
-            return results;
-        }
-        let checked = match verified_calls::check(self.ports.remote, &seen) {
-            Ok(checked) => checked,
-            Err(failure) => {
-                results.extend(doomed.iter().map(|(index, ..)| (*index, Err(failure.clone()))));
-                return results;
-            }
-        };
-        let mut asked = Vec::new();
-        for ((index, seen, _, absent), item) in doomed.iter().zip(checked) {
+        let checked = verified_calls::check(ports.remote, &seen)?;
+        let mut files = Vec::new();
+        for ((index, seen, _, absent), item) in doomed.into_iter().zip(checked) {
             // That it is absent here is asked again right before it goes there (P2).
-            match self.is_absent(*absent).and(item) {
-                Ok(item) => asked.push((*index, seen, verified_calls::version(&item, seen.folder))),
-                Err(failure) => results.push((*index, Err(failure))),
+            match is_absent(ports.disk, absent).and(item) {
+                Ok(item) => files.push(DoomedFile {
+                    index,
+                    id: seen.id,
+                    version: verified_calls::version(&item, seen.folder),
+                    absent,
+                }),
+                Err(failure) => acted.failed(index, failure),
             }
         }
-        let versions: Vec<_> = asked.iter().map(|(_, _, version)| version.clone()).collect();
-        if versions.is_empty() {
-            return results;
-        }
-        // After a crash in here what a person moved in between must not be found again as an item that was deleted there.
-        let ids = versions.iter().map(|version| version.id.clone()).collect();
-        let number = match self.ledger.begin(Intent::Trash { ids }) {
-            Ok(number) => number,
-            Err(failure) => {
-                results.extend(asked.iter().map(|(index, ..)| (*index, Err(failure.clone()))));
-                return results;
-            }
-        };
-        // Storing that may have taken a while: nothing lies between this look here and the call.
-        asked.retain(|(index, ..)| match self.is_absent(absent_of(&self.plan.operations[*index])) {
-            Ok(()) => true,
-            Err(failure) => {
-                results.push((*index, Err(failure)));
-                false
-            }
+        if files.is_empty() { Ok(Next::Finished) } else { then(TrashFiles(files)) }
+    }
+}
+
+struct DoomedFile<'a> {
+    index: usize,
+    id: ItemId,
+    version: ItemVersion,
+    absent: Option<&'a RelPath>,
+}
+
+/// Files that go to iCloud's trash in one request. After a crash in here what a person moved in between must not be found again
+/// as an item that was deleted there, so they are noted.
+struct TrashFiles<'a>(Vec<DoomedFile<'a>>);
+
+impl<'a> Stage<'a> for TrashFiles<'a> {
+    fn before(&self, _known: &Known<'_>) -> Before {
+        Before::note(Intent::Trash { ids: self.0.iter().map(|file| file.version.id.clone()).collect() })
+    }
+
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        let mut files = self.0;
+        // Storing the note may have taken a while: nothing lies between this look here and the call.
+        files.retain(|file| {
+            let result = is_absent(ports.disk, file.absent);
+            result.map_err(|failure| acted.failed(file.index, failure)).is_ok()
         });
-        let versions: Vec<_> = asked.iter().map(|(_, _, version)| version.clone()).collect();
-        let trashed = if versions.is_empty() {
-            Vec::new()
-        } else {
-            verified_calls::trash_all(self.ports.remote, &versions)
-        };
-        for ((index, seen, _), trashed) in asked.into_iter().zip(trashed) {
-            results.push((index, trashed.map(|item| self.deleted(index, seen, &item, &[], true))));
+        let versions: Vec<_> = files.iter().map(|file| file.version.clone()).collect();
+        let trashed =
+            if versions.is_empty() { Vec::new() } else { verified_calls::trash_all(ports.remote, &versions) };
+        for (file, trashed) in files.into_iter().zip(trashed) {
+            match trashed {
+                Ok(item) => {
+                    if known.options.remote_delete_permanent && item.parent == RemoteParent::Trash {
+                        verified_calls::delete_for_good(ports, &item, false);
+                    }
+                    deleted(file.index, &file.id, acted);
+                    acted.finished(file.index);
+                }
+                Err(failure) => acted.failed(file.index, failure),
+            }
         }
         // What did not go is tried again with a note of its own; only where the pass ends nobody looked what went.
-        if !results.iter().any(|(_, result)| matches!(result, Err(StepFailure::End(_)))) {
-            self.ledger.end(number);
+        if !acted.has_failed(|failure| matches!(failure, StepFailure::End(_))) {
+            acted.end_group_note();
         }
-        results
+        Ok(Next::Finished)
+    }
+}
+
+/// An item is in iCloud's trash.
+fn deleted(index: usize, id: &ItemId, acted: &mut Acted) {
+    acted.did(index, Done::Trashed { on: Side::Remote, id: id.clone() });
+    acted.did(index, Done::DeletedRemote);
+}
+
+/// What was deleted here must still be absent (P2).
+fn is_absent(disk: &dyn Disk, path: Option<&RelPath>) -> Result<(), StepFailure> {
+    let mut at = path.cloned();
+    while let Some(path) = at {
+        match disk.look(&path) {
+            Ok(None) => return Ok(()),
+            Ok(Some(_)) => return Err(StepFailure::replan("it is there again here")),
+            // Its folder cannot be reached: absent too, if that was deleted with it.
+            Err(DiskError::Folder { .. }) if path.parent().is_some_and(|folder| !folder.is_root()) => {
+                at = path.parent();
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// A folder goes only if everything inside was planned for deletion, as a listing just now shows.
+fn look_into_folder<'a>(
+    ports: &Ports<'_>,
+    known: &Known<'_>,
+    (index, seen): (usize, &RemoteSeen),
+    subtree: &'a [(ItemId, Etag)],
+    absent: Option<&'a RelPath>,
+) -> Result<Next<'a>, StepFailure> {
+    let remote = ports.remote;
+    let agreed = versions(subtree);
+    let mut planned: Vec<_> = subtree.iter().map(|(id, _)| id.clone()).collect();
+    for item in verified_calls::below(remote, &seen.id)? {
+        let id = &item.entry.id;
+        if (known.options.is_junk)(&item.entry.name) {
+            planned.push(id.clone());
+            continue;
+        }
+        // A folder's etag follows what is in it, and that is compared item by item.
+        let fits = agreed
+            .get(id)
+            .is_some_and(|etag| item.entry.is_folder() || known.own.is_version(id, etag, &item.entry.etag));
+        if !fits {
+            return Err(StepFailure::Replan(format!(
+                "it holds {:?}, which was not planned for",
+                item.entry.name
+            )));
+        }
+    }
+    is_absent(ports.disk, absent)?;
+    let mut checked = verified_calls::check(remote, std::slice::from_ref(seen))?;
+    let item = checked.pop().unwrap_or_else(|| Err(StepFailure::again("iCloud does not say where it is")))?;
+    then(TrashFolder { index, seen: seen.clone(), item, subtree, planned, absent })
+}
+
+struct TrashFolder<'a> {
+    index: usize,
+    seen: RemoteSeen,
+    item: RemoteItem,
+    subtree: &'a [(ItemId, Etag)],
+    /// What is to go with it, junk included.
+    planned: Vec<ItemId>,
+    absent: Option<&'a RelPath>,
+}
+
+impl<'a> Stage<'a> for TrashFolder<'a> {
+    fn before(&self, _known: &Known<'_>) -> Before {
+        Before::note(Intent::TrashFolder {
+            id: self.seen.id.clone(),
+            from: (self.seen.parent.clone(), self.seen.name.clone()),
+            planned: self.planned.clone(),
+        })
     }
 
-    /// What was deleted here must still be absent (P2).
-    fn is_absent(&self, path: Option<&RelPath>) -> Result<(), StepFailure> {
-        let mut at = path.cloned();
-        while let Some(path) = at {
-            match self.ports.disk.look(&path) {
-                Ok(None) => return Ok(()),
-                Ok(Some(_)) => return Err(StepFailure::replan("it is there again here")),
-                // Its folder cannot be reached: absent too, if that was deleted with it.
-                Err(DiskError::Folder { .. }) if path.parent().is_some_and(|folder| !folder.is_root()) => {
-                    at = path.parent();
-                }
-                Err(error) => return Err(error.into()),
-            }
-        }
-        Ok(())
-    }
-
-    /// Trashes a folder of which everything inside was planned for deletion, as a listing just now shows.
-    fn trash_folder(
-        &mut self,
-        index: usize,
-        seen: &RemoteSeen,
-        subtree: &[(ItemId, Etag)],
-        absent: Option<&RelPath>,
-    ) -> Result<(), StepFailure> {
-        let remote = self.ports.remote;
-        let known: HashMap<_, _> = subtree.iter().map(|(id, etag)| (id, etag)).collect();
-        let mut planned: Vec<_> = subtree.iter().map(|(id, _)| id.clone()).collect();
-        for item in verified_calls::below(remote, &seen.id)? {
-            let id = &item.entry.id;
-            if (self.options.is_junk)(&item.entry.name) {
-                planned.push(id.clone());
-                continue;
-            }
-            // A folder's etag follows what is in it, and that is compared item by item.
-            let fits = known.get(id).is_some_and(|etag| {
-                item.entry.is_folder() || self.own.is_version(id, etag, &item.entry.etag)
-            });
-            if !fits {
-                return Err(StepFailure::Replan(format!(
-                    "it holds {:?}, which was not planned for",
-                    item.entry.name
-                )));
-            }
-        }
-        self.is_absent(absent)?;
-        let mut checked = verified_calls::check(remote, std::slice::from_ref(seen))?;
-        let item =
-            checked.pop().unwrap_or_else(|| Err(StepFailure::again("iCloud does not say where it is")))?;
-        let number = self.ledger.begin(Intent::TrashFolder {
-            id: seen.id.clone(),
-            from: (seen.parent.clone(), seen.name.clone()),
-            planned: planned.clone(),
-        })?;
-        if let Err(failure) = self.is_absent(absent) {
-            self.ledger.end(number);
-            return Err(failure);
-        }
-        let trashed = match verified_calls::trash(remote, &item, true) {
+    fn act(
+        self: Box<Self>,
+        ports: &Ports<'_>,
+        known: &Known<'_>,
+        acted: &mut Acted,
+    ) -> Result<Next<'a>, StepFailure> {
+        let Self { index, seen, item, subtree, planned, absent } = *self;
+        let note = acted.noted()?;
+        is_absent(ports.disk, absent).inspect_err(|_| acted.end_note(index))?;
+        let trashed = match verified_calls::trash(ports.remote, &item, true) {
             Ok(trashed) => trashed,
             Err(failure @ StepFailure::End(_)) => return Err(failure),
             Err(failure) => {
                 // The look inside says whether it was done after all.
-                recover::settle_stored(&self.ports, &mut self.ledger, number)?;
+                settle_noted(ports, &known.moment, note, (index, acted))?;
                 return Err(failure);
             }
         };
-        let fits = |item: &RemoteItem| {
-            let (id, etag) = (&item.entry.id, &item.entry.etag);
-            let was = |was: &&Etag| was.same_content(etag) || self.own.is_version(id, was, etag);
-            item.entry.is_folder() || known.get(id).is_none_or(was)
-        };
-        let was_listed = match holds_unplanned(remote, &seen.id, &planned, &fits) {
-            Ok(Unplanned::Nothing) => true,
-            Ok(Unplanned::Untold) => false,
-            Ok(Unplanned::Something) => {
-                verified_calls::put_back(&self.ports, &trashed, true, (&seen.parent, &seen.name))?;
-                self.ledger.end(number);
-                return Err(StepFailure::replan(
-                    "something came into it while it was deleted; it is put back",
-                ));
-            }
-            // Unsure what went with it: the intent stays and is settled at the next start.
-            Err(failure) => return Err(failure),
-        };
-        self.deleted(index, seen, &trashed, &planned, was_listed);
-        self.ledger.end(number);
-        Ok(())
-    }
-
-    /// An item is in iCloud's trash: the base forgets it, and where it is so configured it goes for good; a folder only
-    /// with what was listed in it there, else it stays in the trash.
-    fn deleted(
-        &mut self,
-        index: usize,
-        seen: &RemoteSeen,
-        trashed: &RemoteItem,
-        planned: &[ItemId],
-        was_listed: bool,
-    ) {
-        let operation = &self.plan.operations[index];
-        if self.options.remote_delete_permanent && was_listed && trashed.parent == RemoteParent::Trash {
-            if seen.folder {
-                let (since, etag) = (self.ports.clock.uptime(), trashed.entry.etag.clone());
-                let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
-                self.doomed.push(Doomed { index, version, planned: planned.to_vec(), since });
-            } else {
-                verified_calls::delete_for_good(&self.ports, trashed, false);
-            }
+        // Unsure what went with it: the intent stays and is settled at the next start.
+        let agreed = versions(subtree);
+        let fits = |item: &RemoteItem| fits(known.own, &agreed, item);
+        let inside = holds_unplanned(ports.remote, &seen.id, &planned, &fits)?;
+        if inside == Unplanned::Something {
+            put_back(ports, &trashed, true, (&seen.parent, &seen.name))?;
+            acted.end_note(index);
+            return Err(StepFailure::replan("something came into it while it was deleted; it is put back"));
         }
-        self.ledger.count_deletions(Side::Remote, &seen.id);
-        self.ledger.forget(&seen.id);
-        self.outcome.counts.deleted_remote += 1;
-        self.told(effect(operation, EffectKind::Delete, None));
-    }
-
-    /// Deletes for good the folders that went to the trash in this pass, once listings must show all that came into them
-    /// before: what was not planned to go keeps its folder in the trash. Where the pass ends before that they stay there too.
-    pub(super) fn delete_for_good(&mut self) {
-        let doomed = std::mem::take(&mut self.doomed);
-        let Some(last) = doomed.iter().map(|doomed| doomed.since).max() else { return };
-        let due = last.saturating_add(verified_calls::LISTINGS_LAG);
-        if self.outcome.ended.is_some() || self.ports.clock.pause(self.until(due)).is_err() {
-            return;
+        // For good it goes only with what was listed in it in the trash, else it stays there.
+        let is_listed = inside == Unplanned::Nothing && trashed.parent == RemoteParent::Trash;
+        if known.options.remote_delete_permanent && is_listed {
+            let (since, etag) = (ports.clock.uptime(), trashed.entry.etag.clone());
+            let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
+            acted.did(index, Done::Doomed(Doomed { index, version, planned, since }));
         }
-        for Doomed { index, version, planned, .. } in doomed {
-            let Action::TrashRemote { subtree, .. } = &self.plan.operations[index].action else { continue };
-            let known: HashMap<_, _> = subtree.iter().map(|(id, etag)| (id, etag)).collect();
-            let fits = |item: &RemoteItem| {
-                let (id, etag) = (&item.entry.id, &item.entry.etag);
-                let was = |was: &&Etag| was.same_content(etag) || self.own.is_version(id, was, etag);
-                item.entry.is_folder() || known.get(id).is_none_or(was)
-            };
-            if let Ok(Unplanned::Nothing) = holds_unplanned(self.ports.remote, &version.id, &planned, &fits) {
-                drop(self.ports.remote.delete_trashed(&[version]));
-            }
-        }
+        deleted(index, &seen.id, acted);
+        acted.end_note(index);
+        Ok(Next::Finished)
     }
 }
 
-/// A folder in iCloud's trash that is to be deleted for good.
-pub(super) struct Doomed {
-    /// The operation that deleted it.
-    index: usize,
-    version: ItemVersion,
-    /// What was to go with it.
-    planned: Vec<ItemId>,
-    /// When it went to the trash, by the time since the boot.
-    since: Duration,
+/// What was planned to go with a folder, by its id.
+fn versions(subtree: &[(ItemId, Etag)]) -> HashMap<&ItemId, &Etag> {
+    subtree.iter().map(|(id, etag)| (id, etag)).collect()
 }
 
-/// The path here that must still be free when an item goes to iCloud's trash.
-fn absent_of(operation: &Operation) -> Option<&RelPath> {
-    match &operation.action {
-        Action::TrashRemote { absent, .. } => absent.as_ref(),
-        _ => None,
+/// Whether an item in a trashed folder is in the version that was planned to go, where one was.
+fn fits(own: &OwnChanges, planned: &HashMap<&ItemId, &Etag>, item: &RemoteItem) -> bool {
+    let (id, etag) = (&item.entry.id, &item.entry.etag);
+    let is_planned = |was: &&Etag| was.same_content(etag) || own.is_version(id, was, etag);
+    item.entry.is_folder() || planned.get(id).is_none_or(is_planned)
+}
+
+/// Deletes for good the folders that went to the trash in this pass, once listings must show all that came into them
+/// before: what was not planned to go keeps its folder in the trash. Where the pass ends before that they stay there too.
+pub(super) fn delete_for_good(ports: &Ports<'_>, known: &Known<'_>) {
+    let doomed = known.own.doomed();
+    let Some(last) = doomed.iter().map(|doomed| doomed.since).max() else { return };
+    let due = last.saturating_add(verified_calls::LISTINGS_LAG);
+    if ports.clock.pause(due.saturating_sub(ports.clock.uptime())).is_err() {
+        return;
+    }
+    for Doomed { index, version, planned, .. } in doomed {
+        let Operation { action: Action::TrashRemote { subtree, .. }, .. } = known.operation(*index) else {
+            continue;
+        };
+        let agreed = versions(subtree);
+        let fits = |item: &RemoteItem| fits(known.own, &agreed, item);
+        if let Ok(Unplanned::Nothing) = holds_unplanned(ports.remote, &version.id, planned, &fits) {
+            drop(ports.remote.delete_trashed(std::slice::from_ref(version)));
+        }
     }
 }

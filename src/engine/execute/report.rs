@@ -152,6 +152,30 @@ pub struct Counts {
     pub bytes: u64,
 }
 
+impl Counts {
+    /// Counts what an effect is one of.
+    pub(super) fn add(&mut self, effect: &Effect) {
+        let is_local = effect.side == Some(Side::Local);
+        let count = match effect.kind {
+            EffectKind::Adopt => Some(&mut self.adopted),
+            EffectKind::Forget => None,
+            EffectKind::MakeFolder if is_local => Some(&mut self.folders_local),
+            EffectKind::MakeFolder => Some(&mut self.folders_remote),
+            EffectKind::Download => Some(&mut self.downloads),
+            EffectKind::Upload => Some(&mut self.uploads),
+            EffectKind::Move | EffectKind::Rename if is_local => Some(&mut self.moved_local),
+            EffectKind::Move | EffectKind::Rename => Some(&mut self.moved_remote),
+            EffectKind::Delete if is_local => Some(&mut self.deleted_local),
+            EffectKind::Delete => Some(&mut self.deleted_remote),
+            EffectKind::Conflict => Some(&mut self.conflicts),
+        };
+        if let Some(count) = count {
+            *count += 1;
+        }
+        self.bytes += effect.bytes;
+    }
+}
+
 /// An item that is left alone by rule, in the version that was found out about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Skipped {

@@ -78,18 +78,22 @@ pub(super) struct Content {
     pub(super) matched: bool,
 }
 
+/// Local content that lies on iCloud's servers.
+#[derive(Clone, Debug)]
+pub(super) struct StagedContent {
+    pub(super) staged: Staged,
+    pub(super) signature: Signature,
+    /// When reading began: what the racy flag is judged by.
+    pub(super) read_at: DiskTime,
+}
+
 /// What a job brought.
 #[derive(Clone, Debug)]
 pub(super) enum Arrived {
     /// Content of the remote version.
     Content(Content),
     /// Local content that lies on iCloud's servers.
-    Staged {
-        staged: Staged,
-        signature: Signature,
-        /// When reading began: what the racy flag is judged by.
-        read_at: DiskTime,
-    },
+    Staged(StagedContent),
     /// Both hold the same, of that signature.
     Equal { signature: Signature, package: bool },
     /// They differ; the remote content, if it had to be fetched to see that.
@@ -381,7 +385,7 @@ fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> R
     if staged.size != size {
         return Err(StepFailure::again("iCloud received another number of bytes than was sent"));
     }
-    Ok(Arrived::Staged { staged, signature, read_at })
+    Ok(Arrived::Staged(StagedContent { staged, signature, read_at }))
 }
 
 fn changed(context: &Context<'_>, local: &LocalSeen) -> bool {

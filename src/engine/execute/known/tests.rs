@@ -1,56 +1,11 @@
 //! Each fact, and what the memory answers after it.
 
+use super::super::testing::{id, item, local, local_entry, path, remote, stamp};
 use super::*;
-use crate::model::{DiskTime, FolderState, Identity, RemoteEntry, RemoteKind};
-
-fn id(text: &str) -> ItemId {
-    ItemId::new(ItemId::drive_root().zone().clone(), text)
-}
-
-fn path(text: &str) -> RelPath {
-    RelPath::parse(text).unwrap()
-}
-
-fn stamp(inode: u64, ctime: i64) -> LocalStamp {
-    LocalStamp { ctime: DiskTime(ctime), identity: Identity { inode, birth: None }, ..LocalStamp::default() }
-}
-
-fn local(at: &str, stamp: LocalStamp) -> LocalSeen {
-    LocalSeen { path: path(at), stamp, racy: false, signature: None }
-}
-
-fn remote(etag: &str) -> RemoteSeen {
-    RemoteSeen {
-        id: id("item"),
-        folder: false,
-        package: false,
-        etag: Etag::new(etag),
-        parent: id("planned folder"),
-        name: "planned".into(),
-        size: None,
-        mtime: None,
-        signature: None,
-    }
-}
-
-fn item(etag: &str, name: &str, parent: RemoteParent) -> RemoteItem {
-    let entry = RemoteEntry {
-        id: id("item"),
-        kind: RemoteKind::File,
-        name: name.into(),
-        etag: Etag::new(etag),
-        size: None,
-        mtime: None,
-        signature: None,
-        state: FolderState::Unread,
-        file_count: None,
-    };
-    RemoteItem { entry, parent }
-}
 
 fn after(facts: impl IntoIterator<Item = Done>) -> OwnChanges {
     let mut own = OwnChanges::default();
-    facts.into_iter().for_each(|done| own.learn(done));
+    facts.into_iter().for_each(|done| own.learn(&done));
     own
 }
 
@@ -59,13 +14,22 @@ fn changed(before: &str, etag: &str, name: &str, folder: &str) -> Done {
     Done::ChangedRemote { before: Etag::new(before), after }
 }
 
+fn moved_to(from: &str, to: &str, (before, after): (LocalStamp, LocalStamp), kind: LocalKind) -> Done {
+    let entry = local_entry(kind, after);
+    Done::MovedLocal { local: local(from, before), to: path(to), after: entry, remote: None }
+}
+
 fn moved_file(from: &str, to: &str, before: LocalStamp, after: LocalStamp) -> Done {
-    Done::MovedLocal { from: path(from), to: path(to), before, after, kind: LocalKind::File }
+    moved_to(from, to, (before, after), LocalKind::File)
 }
 
 fn moved_folder(from: &str, to: &str, inode: u64) -> Done {
-    let (before, after) = (stamp(inode, 1), stamp(inode, 2));
-    Done::MovedLocal { from: path(from), to: path(to), before, after, kind: LocalKind::Folder }
+    moved_to(from, to, (stamp(inode, 1), stamp(inode, 2)), LocalKind::Folder)
+}
+
+fn made(operation: usize, folder: &str, at: i64) -> Done {
+    let remote = RemoteSeen { id: id(folder), folder: true, ..remote("1::1") };
+    Done::MadeRemoteFolder { operation, remote, local: local("d", stamp(1, 1)), at }
 }
 
 #[test]
@@ -182,7 +146,7 @@ fn paths_beside_a_moved_folder_stay() {
 
 #[test]
 fn a_made_folder_is_the_parent_that_the_plan_names() {
-    let own = after([Done::MadeRemoteFolder { operation: 3, id: id("made"), at: 100 }]);
+    let own = after([made(3, "made", 100)]);
     assert_eq!(own.parent(&Parent::Made(3)), Ok(id("made")));
     assert_eq!(own.parent(&Parent::Known(id("k"))), Ok(id("k")));
     assert!(matches!(own.parent(&Parent::Made(4)), Err(StepFailure::Replan(_))));
@@ -212,10 +176,19 @@ fn what_went_into_a_folder_is_remembered_until_the_folder_is_seen_again() {
 
 #[test]
 fn a_temporary_name_is_remembered_until_it_is_given_back() {
-    let parked = || Done::Parked { id: id("a"), intent: 7 };
-    assert_eq!(after([parked()]).temporary(&id("a")), Some(7));
-    assert_eq!(after([parked()]).temporary(&id("b")), None);
-    assert_eq!(after([parked(), Done::Unparked(id("a"))]).temporary(&id("a")), None);
+    let moved = |of: &str, temporary| Done::MovedRemote {
+        remote: RemoteSeen { id: id(of), ..remote("1::1") },
+        local: None,
+        after: item("2::1", "x", RemoteParent::Untold),
+        target: id("f"),
+        temporary,
+    };
+    let lent = || moved("a", Some(7));
+    assert_eq!(after([lent()]).temporary(&id("a")), Some(7));
+    assert_eq!(after([lent()]).temporary(&id("b")), None);
+    assert_eq!(after([lent(), moved("b", None)]).temporary(&id("a")), Some(7), "another item moved");
+    assert_eq!(after([lent(), moved("a", None)]).temporary(&id("a")), None, "a later move gave it back");
+    assert_eq!(after([lent(), Done::Unparked(id("a"))]).temporary(&id("a")), None, "it was put right");
 }
 
 #[test]
@@ -243,10 +216,10 @@ fn an_announced_upload_is_known_by_operation_and_content_until_it_is_over() {
     assert_eq!(own.announced_upload(1, "B"), None, "another content");
     assert_eq!(own.upload_intent(2), Some(7));
     assert_eq!(own.open_uploads(), BTreeSet::from([7, 8]));
-    own.learn(Done::UploadOver { operation: 1 });
+    own.learn(&Done::UploadOver { operation: 1 });
     assert!(own.has_open_uploads(7), "one of two is open");
-    own.learn(Done::UploadOver { operation: 2 });
+    own.learn(&Done::UploadOver { operation: 2 });
     assert!(!own.has_open_uploads(7) && own.has_open_uploads(8));
-    own.learn(announced(&[(3, "D")], 9));
+    own.learn(&announced(&[(3, "D")], 9));
     assert_eq!((own.announced_upload(3, "C"), own.announced_upload(3, "D")), (None, Some(9)));
 }

@@ -2,33 +2,11 @@
 
 use crate::engine::execute::report::{End, StepFailure};
 use crate::engine::ports::DiskError;
-use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, Node, RelPath};
+use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, RelPath};
 
-use super::{DEEPEST, Ledger};
+use super::Ledger;
 
 impl Ledger<'_> {
-    /// As [`Ledger::put`], of a file whose content is durable already.
-    ///
-    /// # Errors
-    ///
-    /// As [`Ledger::put`].
-    pub(in crate::engine::execute) fn put_written(
-        &mut self,
-        parent: &ItemId,
-        entry: BaseEntry,
-    ) -> Result<(), StepFailure> {
-        let id = entry.id.clone();
-        self.put(parent, entry)?;
-        self.written.insert(id);
-        Ok(())
-    }
-
-    /// Says that a version of a person's was brought to another name beside its item: it must be durable before the item is agreed on.
-    pub(in crate::engine::execute) fn kept_beside(&mut self, path: &RelPath, stamp: LocalStamp) {
-        self.beside.push((path.clone(), stamp));
-        self.touched(path.parent());
-    }
-
     /// The files of which the group says something that the base does not say yet, by where they stand: content and stamp must
     /// be durable first, or a power cut would leave an older content under a stamp that the base does not know, which is an edit.
     pub(super) fn spoken_of(&mut self) -> Vec<(RelPath, LocalStamp)> {
@@ -40,19 +18,19 @@ impl Ledger<'_> {
             entry.stamp.identity == Identity::default()
                 && stored(&entry.id).is_some_and(|(stamp, _)| stamp.identity != Identity::default())
         };
-        let puts = self.overlay.values().flatten().filter(|(_, entry)| {
+        let puts = self.group.overlay.values().flatten().filter(|(_, entry)| {
             !entry.folder
                 && !was_cleared(entry)
                 && stored(&entry.id) != Some((entry.stamp, entry.signature))
-                && !self.written.contains(&entry.id)
+                && !self.group.written.contains(&entry.id)
         });
         // Without a path it is synced with its file system.
         let path = |parent: &ItemId, name: &str| {
-            self.path_in(parent, name).or_else(|| RelPath::root().join(name).ok())
+            self.base().path_in(parent, name).or_else(|| RelPath::root().join(name).ok())
         };
         let put = puts.filter_map(|(parent, entry)| Some((path(parent, &entry.local_name)?, entry.stamp)));
         // After a crash an intent becomes the base, as it was stored.
-        let intents = self.changes.iter().flat_map(|change| match change {
+        let intents = self.group.changes.iter().flat_map(|change| match change {
             Change::Begin(_, Intent::ReplaceByTrash { path, stamp, .. }) => vec![(path.clone(), *stamp)],
             Change::Begin(_, Intent::Upload { files }) => {
                 files.iter().map(|file| (file.path.clone(), file.stamp)).collect()
@@ -60,28 +38,10 @@ impl Ledger<'_> {
             _ => Vec::new(),
         });
         let mut files: Vec<_> = put.chain(intents).collect();
-        files.append(&mut self.beside);
+        files.append(&mut self.group.beside);
         files.sort_by(|a, b| a.0.cmp(&b.0));
         files.dedup();
         files
-    }
-
-    /// The local path of a name in a folder, once all pending is stored.
-    fn path_in(&self, folder: &ItemId, name: &str) -> Option<RelPath> {
-        let base = &self.state.base;
-        let mut names = vec![Box::from(name)];
-        let mut at = folder.clone();
-        // While folders change places what is pending may go round in a circle.
-        for _ in 0..DEEPEST {
-            if base.get(Node::ROOT).id == at {
-                let mut names = names.iter().rev();
-                return names.try_fold(RelPath::root(), |path, name| path.join(name).ok());
-            }
-            let (parent, entry) = self.entry(&at)?;
-            names.push(entry.local_name);
-            at = parent;
-        }
-        None
     }
 
     /// What somebody changed while it was made durable may be there in parts after a power cut, under the stamp that the group

@@ -7,7 +7,8 @@ use std::collections::{HashMap, HashSet};
 use crate::engine::ports::{Listing, LookUp, Ports, RemoteItem, RemoteParent};
 use crate::model::{BaseEntry, Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Upload, name};
 
-use super::super::ledger::Ledger;
+use super::super::done::Done;
+use super::super::pending::Moment;
 use super::super::relocate::is_numbered;
 use super::super::report::StepFailure;
 use super::super::verified_calls;
@@ -20,8 +21,9 @@ use super::{Replacement, settle_replacement};
 /// While iCloud cannot be asked; asking again is right then.
 pub(super) fn settle_uploads(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     files: &[Upload],
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let replaced = files.iter().filter_map(|file| file.over.as_ref()).map(|(old, _)| old.clone());
     let asked: Vec<_> = files.iter().map(new_id).chain(replaced).map(|id| (id, false)).collect();
@@ -35,7 +37,7 @@ pub(super) fn settle_uploads(
             _ => listed(ports, &mut listings, file, &id)?,
         };
         finished |= match (new, &file.over) {
-            (Some(new), None) => came(ports, ledger, file, &new)?,
+            (Some(new), None) => came(ports, moment, file, &new, done)?,
             (Some(new), Some((old, etag))) if new.parent != RemoteParent::Trash => {
                 // The service made another item of a replacement in place.
                 let replacement = Replacement {
@@ -48,10 +50,10 @@ pub(super) fn settle_uploads(
                     stamp: &file.stamp,
                     signature: file.signature,
                 };
-                settle_replacement(ports, ledger, &replacement)?
+                settle_replacement(ports, moment, &replacement, done)?
             }
             (_, Some((old, etag))) => match answers.get(old) {
-                Some(LookUp::Found(now)) => replaced_in_place(ports, ledger, file, (old, etag), now)?,
+                Some(LookUp::Found(now)) => replaced_in_place(ports, moment, file, (old, etag), (now, done)),
                 _ => false,
             },
             (None, None) => false,
@@ -84,9 +86,10 @@ fn listed(
 /// A new file came: the base learns it as it was sent, so that what a person made of it since is seen as that.
 fn came(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     file: &Upload,
     item: &RemoteItem,
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let is_ours = shows(ports, file, item);
     if is_numbered(&item.entry.name, &file.name) {
@@ -98,7 +101,7 @@ fn came(
         }
         return Ok(false);
     }
-    if ledger.entry(&item.entry.id).is_some() {
+    if moment.base.entry(&item.entry.id).is_some() {
         return Ok(true);
     }
     let is_named = name::same(&item.entry.name, &file.name);
@@ -117,25 +120,26 @@ fn came(
         racy: true,
         signature: Some(file.signature),
         created_on: None,
-        written_at: Some(ledger.now_seconds()),
+        written_at: Some(moment.now),
     };
-    put(ledger, &file.parent, entry)
+    done.push(found(&file.parent, entry));
+    Ok(true)
 }
 
 /// An item whose content was about to be replaced in place, as it is now.
 fn replaced_in_place(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     file: &Upload,
     (old, etag): (&ItemId, &Etag),
-    now: &RemoteItem,
-) -> Result<bool, StepFailure> {
-    let Some((parent, before)) = ledger.entry(old) else { return Ok(false) };
+    (now, done): (&RemoteItem, &mut Vec<Done>),
+) -> bool {
+    let Some((parent, before)) = moment.base.entry(old) else { return false };
     let is_untouched = etag.same_content(&now.entry.etag) || before.etag.same_content(&now.entry.etag);
     if is_untouched || !shows(ports, file, now) {
-        return Ok(false);
+        return false;
     }
-    ledger.count_overwrite();
+    done.push(Done::Overwrote);
     let entry = BaseEntry {
         etag: now.entry.etag.clone(),
         remote_size: now.entry.size.or(Some(file.stamp.size)),
@@ -143,10 +147,11 @@ fn replaced_in_place(
         stamp: file.stamp,
         racy: true,
         signature: Some(file.signature),
-        written_at: Some(ledger.now_seconds()),
+        written_at: Some(moment.now),
         ..before
     };
-    put(ledger, &parent, entry)
+    done.push(found(&parent, entry));
+    true
 }
 
 fn shows(ports: &Ports<'_>, file: &Upload, item: &RemoteItem) -> bool {
@@ -159,11 +164,8 @@ fn mtime(stamp: &LocalStamp) -> ServerTime {
 }
 
 /// A base that lacks the folder meets the item as new on both sides and compares.
-fn put(ledger: &mut Ledger<'_>, parent: &ItemId, entry: BaseEntry) -> Result<bool, StepFailure> {
-    match ledger.put(parent, entry) {
-        Ok(()) | Err(StepFailure::Replan(_)) => Ok(true),
-        Err(failure) => Err(failure),
-    }
+fn found(parent: &ItemId, entry: BaseEntry) -> Done {
+    Done::Found { parent: parent.clone(), entry: Box::new(entry) }
 }
 
 /// Folders that were about to be made in `parent`: `true` when one of them came. A folder's id is unknown before it is made, so
@@ -174,16 +176,17 @@ fn put(ledger: &mut Ledger<'_>, parent: &ItemId, entry: BaseEntry) -> Result<boo
 /// While iCloud cannot be asked.
 pub(super) fn settle_folders(
     ports: &Ports<'_>,
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     parent: &ItemId,
     strangers: &[ItemId],
     folders: &[(Box<str>, RelPath, LocalStamp)],
+    done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let Some(listing) = verified_calls::list_if_there(ports.remote, parent)? else { return Ok(false) };
     let strangers: HashSet<_> = strangers.iter().collect();
     let is_new = |item: &RemoteItem| {
         let id = &item.entry.id;
-        item.entry.is_folder() && !strangers.contains(id) && ledger.entry(id).is_none()
+        item.entry.is_folder() && !strangers.contains(id) && moment.base.entry(id).is_none()
     };
     let mut new: Vec<_> = listing.items.into_iter().filter(is_new).collect();
     let (mut pairs, mut unseen) = (Vec::new(), Vec::new());
@@ -214,9 +217,9 @@ pub(super) fn settle_folders(
             racy: true,
             signature: None,
             created_on: None,
-            written_at: Some(ledger.now_seconds()),
+            written_at: Some(moment.now),
         };
-        put(ledger, parent, entry)?;
+        done.push(found(parent, entry));
     }
     Ok(finished)
 }
@@ -224,20 +227,17 @@ pub(super) fn settle_folders(
 /// The base learns where an item stands that a person had moved here before we moved it on iCloud: what that person, or another
 /// one, did with it since is judged by that. Who edited it is told by the version, so only a version of the same content is learnt.
 pub(super) fn agree_on_place(
-    ledger: &mut Ledger<'_>,
+    moment: &Moment<'_>,
     item: &RemoteItem,
     folder: &ItemId,
     here: &str,
-) -> Result<(), StepFailure> {
-    let Some((_, mut entry)) = ledger.entry(&item.entry.id) else { return Ok(()) };
+) -> Option<Done> {
+    let (_, mut entry) = moment.base.entry(&item.entry.id)?;
     if entry.folder || entry.etag.same_content(&item.entry.etag) {
         entry.etag = item.entry.etag.clone();
     }
     entry.local_name = here.into();
     entry.remote_name = item.entry.name.clone();
-    entry.written_at = Some(ledger.now_seconds());
-    match ledger.put(folder, entry) {
-        Ok(()) | Err(StepFailure::Replan(_)) => Ok(()),
-        Err(failure) => Err(failure),
-    }
+    entry.written_at = Some(moment.now);
+    Some(found(folder, entry))
 }

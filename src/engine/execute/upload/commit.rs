@@ -3,7 +3,7 @@
 use crate::engine::ports::{LookUp, Ports, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{ItemId, name};
 
-use super::Sent;
+use super::sent::Sent;
 use crate::engine::execute::relocate::{is_numbered, not_to_be_had, rename};
 use crate::engine::execute::report::StepFailure;
 use crate::engine::execute::verified_calls;

@@ -1,0 +1,175 @@
+//! The base as it will be once all pending is stored: what every part of the executor reads, and nobody changes through it.
+
+use std::collections::HashMap;
+
+use crate::model::state::Calibration;
+use crate::model::{BaseEntry, Change, Identity, ItemId, Node, RelPath, State};
+
+/// More folders than lie above any item.
+const DEEPEST: usize = crate::model::path::DEEPEST;
+/// So many folders above an item are looked at; a base that is deeper is none that we wrote.
+pub(super) const MOST_ABOVE: usize = 200;
+
+/// What pending changes say of base items: folder and entry, or `None` for those that go.
+pub(super) type Overlay = HashMap<ItemId, Option<(ItemId, BaseEntry)>>;
+
+/// The stored state under what is pending.
+#[derive(Clone, Copy)]
+pub(super) struct PendingBase<'a> {
+    /// The state as it is stored: without what is pending.
+    pub(super) state: &'a State,
+    overlay: &'a Overlay,
+    calibration: Calibration,
+}
+
+impl<'a> PendingBase<'a> {
+    pub(super) fn new(state: &'a State, overlay: &'a Overlay, calibration: Calibration) -> Self {
+        Self { state, overlay, calibration }
+    }
+
+    /// What is known of signatures, with what is pending.
+    pub(super) fn calibration(&self) -> Calibration {
+        self.calibration
+    }
+
+    /// The item's folder and what is known of it.
+    pub(super) fn entry(&self, id: &ItemId) -> Option<(ItemId, BaseEntry)> {
+        if let Some(pending) = self.overlay.get(id) {
+            return pending.clone();
+        }
+        let base = &self.state.base;
+        let node = base.by_id(id)?;
+        let parent = base.parent(node)?;
+        Some((base.get(parent).id.clone(), base.get(node).clone()))
+    }
+
+    /// Whether an item can be put into that folder.
+    pub(super) fn has_folder(&self, folder: &ItemId) -> bool {
+        match self.overlay.get(folder) {
+            Some(pending) => pending.is_some(),
+            None => self.state.base.by_id(folder).is_some(),
+        }
+    }
+
+    /// The item, other than `but`, that has a local path.
+    pub(super) fn at_path(&self, parent: &ItemId, name: &str, but: Option<&ItemId>) -> Option<BaseEntry> {
+        let base = &self.state.base;
+        let stored = base
+            .by_id(parent)
+            .and_then(|folder| base.child(folder, name))
+            .map(|node| base.get(node))
+            .filter(|entry| !self.overlay.contains_key(&entry.id));
+        let pending = self.overlay.values().flatten();
+        let pending = pending
+            .filter(|(folder, entry)| folder == parent && &*entry.local_name == name)
+            .map(|(_, entry)| entry);
+        stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
+    }
+
+    /// What a folder holds.
+    pub(super) fn held_by(&self, folder: &ItemId) -> Vec<BaseEntry> {
+        let base = &self.state.base;
+        let stored = base.by_id(folder).map_or(&[][..], |node| base.children(node));
+        let stored = stored.iter().map(|child| base.get(*child));
+        let pending = self.overlay.values().flatten();
+        stored
+            .filter(|entry| !self.overlay.contains_key(&entry.id))
+            .chain(pending.filter(|(parent, _)| parent == folder).map(|(_, entry)| entry))
+            .cloned()
+            .collect()
+    }
+
+    /// Whether `id` is that folder or lies within it.
+    pub(super) fn is_within(&self, id: &ItemId, folder: &ItemId) -> bool {
+        let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
+        std::iter::successors(Some(id.clone()), above).take(DEEPEST).any(|at| at == *folder)
+    }
+
+    /// Whether an item, or a folder above it, is out of the base.
+    pub(super) fn is_forgotten(&self, id: &ItemId) -> bool {
+        let mut at = Some(id.clone());
+        // While folders change places what is pending may go round in a circle.
+        for _ in 0..DEEPEST {
+            let Some(id) = at else { break };
+            at = match self.overlay.get(&id) {
+                Some(None) => return true,
+                Some(Some((parent, _))) => Some(parent.clone()),
+                None => {
+                    let base = &self.state.base;
+                    let Some(node) = base.by_id(&id) else { return true };
+                    base.parent(node).map(|folder| base.get(folder).id.clone())
+                }
+            };
+        }
+        false
+    }
+
+    /// The local path of a name in a folder.
+    pub(super) fn path_in(&self, folder: &ItemId, name: &str) -> Option<RelPath> {
+        let base = &self.state.base;
+        let mut names = vec![Box::from(name)];
+        let mut at = folder.clone();
+        // While folders change places what is pending may go round in a circle.
+        for _ in 0..DEEPEST {
+            if base.get(Node::ROOT).id == at {
+                let mut names = names.iter().rev();
+                return names.try_fold(RelPath::root(), |path, name| path.join(name).ok());
+            }
+            let (parent, entry) = self.entry(&at)?;
+            names.push(entry.local_name);
+            at = parent;
+        }
+        None
+    }
+
+    /// A folder on iCloud and those above it, without the top.
+    pub(super) fn folders_of(&self, folder: &ItemId) -> Vec<ItemId> {
+        let top = &self.state.base.get(Node::ROOT).id;
+        let is_top = |id: &ItemId| id == top || *id == ItemId::drive_root() || id.doc() == "documents";
+        let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
+        let chain = std::iter::successors(Some(folder.clone()), above);
+        chain.take(MOST_ABOVE).filter(|id| !is_top(id)).collect()
+    }
+
+    /// What takes an item and all below it out of the base, where it is there.
+    pub(super) fn removal(&self, id: &ItemId) -> Vec<Change> {
+        self.entry(id).map(|_| Change::Remove(id.clone())).into_iter().collect()
+    }
+
+    /// The path of an item as it is stored.
+    pub(super) fn stored_path(&self, id: &ItemId) -> Option<RelPath> {
+        let base = &self.state.base;
+        base.by_id(id).map(|node| base.path(node))
+    }
+
+    /// What says that no item but `owner` is the file here of that identity, before we move that: where a person moved another
+    /// item's file over this one's, the other item must not be found again at the new place.
+    pub(super) fn cleared(&self, identity: Identity, owner: &ItemId) -> Vec<Change> {
+        if identity == Identity::default() {
+            return Vec::new();
+        }
+        let base = &self.state.base;
+        let others = base.walk(Node::ROOT).skip(1).map(|node| base.get(node));
+        let others = others.filter(|entry| entry.stamp.identity == identity && entry.id != *owner);
+        let mut changes = Vec::new();
+        for other in others {
+            // One that goes with its folder needs no more to be said of it.
+            if let Some((parent, mut entry)) = self.entry(&other.id)
+                && !self.is_forgotten(&parent)
+            {
+                entry.stamp.identity = Identity::default();
+                changes.push(Change::Put { parent, entry: Box::new(entry) });
+            }
+        }
+        changes
+    }
+}
+
+/// The base and the time at one moment.
+#[derive(Clone, Copy)]
+pub(super) struct Moment<'a> {
+    /// The base, with what is pending.
+    pub(super) base: PendingBase<'a>,
+    /// The seconds that the state has lived through.
+    pub(super) now: i64,
+}

@@ -1,0 +1,66 @@
+//! Putting an item back from iCloud's trash, whatever is answered.
+
+use crate::engine::ports::{Listing, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::model::{ItemId, name};
+
+use super::relocate::{is_numbered, relocate};
+use super::report::StepFailure;
+use super::verified_calls::{hangs_in, holder, list, list_if_there, look, only, version};
+
+/// Puts an item back from the trash, to its folder and, where free, its name; its id may be another afterwards.
+pub(super) fn put_back(
+    ports: &Ports<'_>,
+    trashed: &RemoteItem,
+    folder: bool,
+    (parent, wanted): (&ItemId, &str),
+) -> Result<RemoteItem, StepFailure> {
+    let remote = ports.remote;
+    // Where its folder is gone it comes back to wherever the service puts it.
+    let before = list_if_there(remote, parent)?;
+    let answer = only(remote.put_back(&[version(trashed, folder)]));
+    let item = match answer {
+        Ok(item) if matches!(item.parent, RemoteParent::Folder(_)) => item,
+        Ok(_) | Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => {
+            match look(remote, &trashed.entry.id, folder)? {
+                LookUp::Found(now) if matches!(now.parent, RemoteParent::Folder(_)) => now,
+                LookUp::Unknown => {
+                    return Err(StepFailure::again("iCloud does not say whether it was put back"));
+                }
+                // It may have come back under another id: whatever is new in its folder and like it.
+                LookUp::Found(_) | LookUp::Gone => {
+                    let before =
+                        before.as_ref().ok_or_else(|| StepFailure::replan("the folder it was in is gone"))?;
+                    came_back(remote, parent, before, trashed, wanted)?
+                }
+            }
+        }
+        Err(error) => return Err(error.into()),
+    };
+    if before.is_none() || hangs_in(&item, parent) && name::same(&item.entry.name, wanted) {
+        return Ok(item);
+    }
+    if holder(remote, parent, wanted, Some(&item.entry.id))?.is_some() {
+        return Ok(item);
+    }
+    relocate(ports, item, folder, (parent, wanted))
+}
+
+fn came_back(
+    remote: &dyn Remote,
+    parent: &ItemId,
+    before: &Listing,
+    trashed: &RemoteItem,
+    wanted: &str,
+) -> Result<RemoteItem, StepFailure> {
+    let is_new = |item: &RemoteItem| before.items.iter().all(|old| old.entry.id != item.entry.id);
+    list(remote, parent)?
+        .items
+        .into_iter()
+        .filter(|item| is_new(item) && item.entry.size == trashed.entry.size)
+        .find(|item| name::same(&item.entry.name, wanted) || is_numbered(&item.entry.name, wanted))
+        .map(|mut item| {
+            item.parent = RemoteParent::Folder(parent.clone());
+            item
+        })
+        .ok_or_else(|| StepFailure::again("iCloud did not put it back"))
+}
