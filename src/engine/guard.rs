@@ -296,28 +296,11 @@ fn without(plan: Plan, mut removed: Vec<bool>, restored: &[bool], notes: &mut Ve
             notes.push(Note { path: operation.path.clone(), kind });
         }
     }
-    let mut places = vec![None; operations];
-    let mut kept = 0;
-    for (index, is_removed) in removed.iter().enumerate() {
-        if !is_removed {
-            places[index] = Some(kept);
-            kept += 1;
-        }
+    let mut plan = plan;
+    for (operation, _) in plan.operations.iter_mut().zip(restored).filter(|(_, restored)| **restored) {
+        operation.action = forgotten(operation.action.clone());
     }
-    let place = |index: usize| places.get(index).copied().flatten();
-    let mut result = Plan { operations: Vec::with_capacity(kept), notes: plan.notes };
-    for (index, mut operation) in plan.operations.into_iter().enumerate() {
-        if removed[index] {
-            continue;
-        }
-        operation.after = operation.after.into_iter().filter_map(place).collect();
-        remake(&mut operation.action, &place);
-        if restored[index] {
-            operation.action = forgotten(operation.action);
-        }
-        result.operations.push(operation);
-    }
-    result
+    plan.retain(&removed)
 }
 
 /// The operation that makes the folder which this one names.
@@ -335,18 +318,6 @@ fn parent(action: &Action) -> Option<&Parent> {
         | Action::Keep { place: Some((parent, _)), .. }
         | Action::Upload { target: UploadTarget::New { parent, .. }, .. } => Some(parent),
         _ => None,
-    }
-}
-
-fn remake(action: &mut Action, place: &impl Fn(usize) -> Option<usize>) {
-    if let Action::MakeRemoteFolder { parent, .. }
-    | Action::MoveRemote { parent, .. }
-    | Action::Keep { place: Some((parent, _)), .. }
-    | Action::Upload { target: UploadTarget::New { parent, .. }, .. } = action
-        && let Parent::Made(index) = parent
-        && let Some(new) = place(*index)
-    {
-        *index = new;
     }
 }
 

@@ -10,6 +10,7 @@ pub mod guard;
 mod learn;
 pub mod observe;
 pub mod operation;
+mod own_writes;
 pub mod pass;
 pub mod plan;
 pub mod ports;

@@ -431,11 +431,13 @@ impl Plan {
             }
             stranded.into_iter().for_each(|index| dropped[index] = true);
         }
-        self.renumbered(&dropped)
+        self.retain(&dropped)
     }
 
-    /// The operations that are not dropped, under their new numbers.
-    fn renumbered(self, dropped: &[bool]) -> Self {
+    /// The operations that are not dropped, under their new numbers: the one place that renumbers. What builds on one that is
+    /// dropped must be dropped too.
+    #[must_use]
+    pub(super) fn retain(self, dropped: &[bool]) -> Self {
         let mut kept = 0;
         let number = |is_dropped: &bool| {
             kept += usize::from(!is_dropped);

@@ -5,182 +5,43 @@
 
 mod evidence;
 mod here;
+mod look;
+mod options;
 mod report;
 mod settle;
 mod time;
 mod walk;
 
 pub use here::HereReport;
+pub use options::{LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, Settings};
 pub use report::Report;
 pub use walk::Walk;
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::conflict::conflict_name;
-use super::execute::{End, Event, ExecuteOptions, Packages, execute};
-use super::guard::{self, GuardLimits};
-use super::learn::OwnWrites;
+use super::execute::{Event, ExecuteOptions, execute};
+use super::guard;
 use super::observe::doubted::Doubted;
 use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
-use super::plan::{ConflictPolicy, Mode, Policy, plan};
-use super::ports::{DiskError, Ports, RemoteError, Store, StoreError};
+use super::own_writes::OwnWrites;
+use super::plan::{Policy, plan};
+use super::ports::{Ports, Store, StoreError};
 use super::recognise::Recognition;
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
-use crate::model::{Change, Etag, ItemId, Reading, RelPath, SetAside, Side, State, Zone, state::GuardState};
+use crate::model::{Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState};
 use evidence::{recognised, twins};
-use here::look_here;
+use look::look_here;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
 
 /// So long, in seconds, a temporary name on iCloud is left alone (`docs/sync.md` §6).
 const LENT_SECONDS: i64 = 300;
-
-/// How long what fails is tried again, while nothing succeeds (`docs/sync.md` §6, Retries).
-pub const RETRY_BUDGET: Duration = Duration::from_secs(60);
-
-/// What the owner configured, as far as passes need it.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Which sides may change.
-    pub mode: Mode,
-    /// Who keeps the name in a conflict.
-    pub conflict: ConflictPolicy,
-    /// How an edit replaces the version on iCloud.
-    pub replacement: Replacement,
-    /// What becomes of packages.
-    pub packages: Packages,
-    /// Larger files are left alone; bytes.
-    pub max_file_size: Option<u64>,
-    /// Which paths take part.
-    pub filter: Filter,
-    /// App libraries that are opted in, by shown name or zone.
-    pub app_libraries: Vec<String>,
-    /// Whether `sync.remote_root` is an app's library.
-    pub root_is_library: bool,
-    /// Whether what goes to iCloud's trash is deleted for good right after.
-    pub remote_delete_permanent: bool,
-    /// Listings and transfers in parallel.
-    pub workers: usize,
-    /// When deletions wait for a person.
-    pub guard: GuardLimits,
-}
-
-/// Where to look before planning.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Look {
-    /// The whole drive here, or only these folders; folders are added to what is known already.
-    pub local: LocalLook,
-    /// Whether iCloud is walked through; otherwise what the last walk and our own writes say counts.
-    pub remote: bool,
-}
-
-/// How much of the local drive is read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum LocalLook {
-    /// All of it.
-    #[default]
-    Whole,
-    /// These folders.
-    Folders(Vec<RelPath>),
-}
-
-impl Look {
-    /// Everything on both sides.
-    pub fn whole() -> Self {
-        Self { local: LocalLook::Whole, remote: true }
-    }
-}
-
-/// What concerns one pass only.
-pub struct PassOptions<'a> {
-    /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.
-    pub conflict_mark: &'a str,
-    /// Set-aside items are tried before their time.
-    pub ignore_next_try: bool,
-    /// How long what fails is tried again while nothing succeeds.
-    pub retry_budget: Duration,
-    /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
-    /// nothing counts as deleted here, and nobody is asked about it (`docs/sync.md` §7).
-    pub is_settled_here: &'a dyn Fn() -> bool,
-    /// Asked while the plan is carried out: whether something else waits, so that nothing new is begun.
-    pub should_yield: &'a dyn Fn() -> bool,
-    /// Told before each part of the pass.
-    pub on_phase: &'a dyn Fn(Phase),
-    /// Told what will be done, before the first of it is, and what was seen here.
-    pub on_plan: &'a dyn Fn(&Plan, Option<&LocalView>),
-}
-
-/// The parts of a pass.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Both sides are looked at; `true` when iCloud is walked through.
-    Looking(bool),
-    /// The plan is carried out.
-    Working,
-}
-
-impl<'a> PassOptions<'a> {
-    /// Options of a pass that nobody watches.
-    pub fn new(conflict_mark: &'a str) -> Self {
-        Self {
-            conflict_mark,
-            ignore_next_try: false,
-            retry_budget: RETRY_BUDGET,
-            is_settled_here: &|| true,
-            should_yield: &|| false,
-            on_phase: &|_| {},
-            on_plan: &|_, _| {},
-        }
-    }
-}
-
-/// Why a pass did not come to its end.
-#[derive(Debug, thiserror::Error)]
-pub enum PassError {
-    /// iCloud: not reachable, the account needs something, or the program is asked to stop.
-    #[error("{0}")]
-    Remote(RemoteError),
-    /// The drive's folder, or `remote_root`, is not the one of this state: nothing is read as a deletion.
-    #[error("{0}")]
-    WrongFolder(String),
-    /// The disk.
-    #[error("{0}")]
-    Disk(String),
-    /// No space, or no quota, is left on the disk.
-    #[error("{0}")]
-    Full(String),
-    /// The state cannot be saved.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
-impl From<DiskError> for PassError {
-    fn from(error: DiskError) -> Self {
-        match error {
-            DiskError::WrongRoot(text) => Self::WrongFolder(text),
-            DiskError::Full { .. } => Self::Full(error.to_string()),
-            other => Self::Disk(other.to_string()),
-        }
-    }
-}
-
-impl From<End> for PassError {
-    fn from(end: End) -> Self {
-        match end {
-            End::Remote(error) => Self::Remote(error),
-            End::WrongRoot(text) => Self::WrongFolder(text),
-            End::Disk(text) => Self::Disk(text),
-            End::Full(text) => Self::Full(text),
-            End::Store(error) => Self::Store(error),
-        }
-    }
-}
 
 /// What a look found and what follows from it.
 #[derive(Clone, Debug, Default)]
@@ -275,8 +136,7 @@ impl Engine {
         let set_aside = &self.state.set_aside;
         let is_later = |operation: &Operation| {
             let aside = set_aside.get(&operation.path);
-            let waits = |aside: &SetAside| aside.next_try.is_some() && !aside.is_due(now);
-            !options.ignore_next_try && aside.is_some_and(waits)
+            !options.ignore_next_try && aside.is_some_and(|aside| aside.waits(now))
         };
         planned.plan = planned.plan.without(&is_later);
         if !planned.plan.is_quiet() {

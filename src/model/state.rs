@@ -59,6 +59,12 @@ impl SetAside {
     pub fn is_due(&self, now: i64) -> bool {
         self.next_try.is_some_and(|next| next <= now || next.saturating_sub(now) > Self::LONGEST_WAIT)
     }
+
+    /// Whether an operation for it has to wait at `now` for its next try. Where only a change of the item can help, a plan that has
+    /// something to do for it says that it has changed.
+    pub fn waits(&self, now: i64) -> bool {
+        self.next_try.is_some() && !self.is_due(now)
+    }
 }
 
 /// What own uploads showed of the service's signatures (`docs/protocol.md` §13).

@@ -76,12 +76,13 @@ fn what_is_due<'p>(
     state: &State,
 ) -> Cow<'p, Plan> {
     let now = state.seconds(ports.clock.reading());
-    let is_later = |operation: &Operation| {
-        let aside = state.set_aside.get(&operation.path);
-        aside.is_some_and(|aside| aside.next_try.is_some() && !aside.is_due(now))
-    };
+    let is_later =
+        |operation: &Operation| state.set_aside.get(&operation.path).is_some_and(|aside| aside.waits(now));
     if options.ignore_next_try || !plan.operations.iter().any(is_later) {
         return Cow::Borrowed(plan);
     }
     Cow::Owned(plan.clone().without(&is_later))
 }
+
+#[cfg(test)]
+mod stages_tests;

@@ -2,13 +2,14 @@
 
 use std::sync::Arc;
 
-use super::{Engine, LocalLook, PassError, PassOptions, Phase, Settings};
+use super::Engine;
+use super::look::look_here;
+use super::options::{LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, execute};
-use crate::engine::learn::OwnWrites;
-use crate::engine::observe::local::{observe_local, rescan};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
+use crate::engine::own_writes::OwnWrites;
 use crate::engine::ports::{Away, Clock, Disk, Ports};
-use crate::engine::view::{LocalView, RemoteView};
+use crate::engine::view::RemoteView;
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,
 };
@@ -20,23 +21,6 @@ pub struct HereReport {
     pub waiting: Vec<Operation>,
     /// What was done.
     pub outcome: Outcome,
-}
-
-/// Reads the local drive: all of it, or some folders of a look that is known.
-pub(super) fn look_here(
-    ports: &Ports<'_>,
-    settings: &Settings,
-    look: &LocalLook,
-    known: Option<LocalView>,
-) -> Result<LocalView, PassError> {
-    let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
-    match (look, known) {
-        (LocalLook::Folders(folders), Some(mut view)) => {
-            rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
-            Ok(view)
-        }
-        _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
-    }
 }
 
 /// Whether it needs this disk only, and is as right when iCloud was seen some time ago: nothing is deleted on an old look,

@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, World};
-use super::place::choose;
+use super::target::choose;
 use crate::engine::operation::Reason;
 use crate::model::{FolderState, LocalKind, Node, Presence, Side};
 

@@ -23,6 +23,7 @@ mod older;
 mod order;
 mod place;
 pub mod print;
+mod target;
 mod tasks;
 #[cfg(test)]
 mod tests;

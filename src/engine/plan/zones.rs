@@ -3,7 +3,7 @@
 use super::collect::known_alone;
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
-use super::place::choose;
+use super::target::choose;
 use super::tasks::{DEEPEST, end_of};
 use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};

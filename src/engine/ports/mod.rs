@@ -1,7 +1,6 @@
 //! What the engine needs of the world: iCloud, a disk, a store, time and chance.
 //!
-//! Each has two implementations from the first day, the real and the simulated, and one
-//! shared suite runs against both.
+//! Each has two implementations, the real one and one in memory with faults and crashes (`tests/it/sim/`).
 
 mod away;
 mod disk;

@@ -150,7 +150,7 @@ pub struct Commit<'a> {
     pub executable: bool,
 }
 
-/// iCloud Drive. All calls block; all but the four that say so change nothing. Short retries
+/// iCloud Drive. All calls block; all but those that say so change nothing. Short retries
 /// with back-off happen inside; what comes back as an error has used them up.
 ///
 /// Calls that take several items answer each by itself, in the order asked.

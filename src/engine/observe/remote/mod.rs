@@ -4,37 +4,21 @@
 //! A listing proves what is there, never what is not: it may be short, late, or torn by a move
 //! that happened during the walk. So every item of the base that no listing showed is asked for by its id.
 
+mod scope;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod walk;
 
-use std::time::Duration;
-
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteParent};
 use crate::engine::view::RemoteView;
 use crate::model::path::DEEPEST;
-use crate::model::{BaseTree, ItemId, RelPath};
+use crate::model::{BaseTree, ItemId};
 
+use scope::SECOND_LOOK;
+pub use scope::Scope;
 use settle::Settling;
 use walk::Walk;
-
-/// How far apart the two look-ups of an item that seems gone are, at least.
-const SECOND_LOOK: Duration = Duration::from_secs(3);
-
-/// What of the drive is looked at.
-pub struct Scope<'a> {
-    /// The folder `sync.remote_root`.
-    pub root: ItemId,
-    /// Whether that is an app's library.
-    pub root_is_library: bool,
-    /// `sync.app_libraries`: shown names or zones of the libraries to read too.
-    pub app_libraries: Vec<String>,
-    /// Whether the folder of that path may stay unread with all it can hold.
-    pub may_skip: &'a (dyn Fn(&RelPath) -> bool + 'a),
-    /// Now, in the seconds that the state has lived through: what tells how long ago own writes were.
-    pub now: i64,
-}
 
 /// Looks at everything in scope. `previous`, the last look, saves reading folders in full whose children all
 /// bear the etags they had then.

@@ -3,7 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::SECOND_LOOK;
+use super::scope::SECOND_LOOK;
 use super::walk::{Seen, Walk};
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::view::{Absence, RemoteView};

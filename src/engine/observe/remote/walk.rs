@@ -5,7 +5,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::Scope;
+use super::scope::Scope;
 use crate::engine::plan::too_deep;
 use crate::engine::ports::{Listing, Remote, RemoteError, RemoteItem};
 use crate::model::name::same;

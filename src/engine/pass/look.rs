@@ -1,0 +1,24 @@
+//! The look at this side.
+
+use super::options::{LocalLook, PassError, Settings};
+use crate::engine::observe::local::{observe_local, rescan};
+use crate::engine::ports::Ports;
+use crate::engine::view::LocalView;
+use crate::model::RelPath;
+
+/// Reads the local drive: all of it, or some folders of a look that is known.
+pub(super) fn look_here(
+    ports: &Ports<'_>,
+    settings: &Settings,
+    look: &LocalLook,
+    known: Option<LocalView>,
+) -> Result<LocalView, PassError> {
+    let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
+    match (look, known) {
+        (LocalLook::Folders(folders), Some(mut view)) => {
+            rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
+            Ok(view)
+        }
+        _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
+    }
+}
