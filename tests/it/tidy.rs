@@ -1,5 +1,7 @@
 //! What every file must keep to: the direction of dependencies, sizes, honest tests, documents that are true.
 
+mod modules;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
