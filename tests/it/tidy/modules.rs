@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-use super::{root, sources};
+use super::{named, root, sources};
 
 /// Modules that go round. Whoever breaks one takes it off; none is added.
 const CIRCLES: &[&[&str]] = &[
@@ -49,6 +49,41 @@ const CIRCLES: &[&[&str]] = &[
         "store::table",
     ],
 ];
+
+/// The parts of the crate, each above those that it may use.
+const LAYERS: &[&str] = &[
+    "model",
+    "secret",
+    "exit",
+    "terminal",
+    "ca_file",
+    "private_file",
+    "descriptors",
+    "state_dump",
+    "notify_systemd",
+    "status",
+    "engine",
+    "store",
+    "config",
+    "logging",
+    "panics",
+    "control",
+    "icloud",
+    "signals",
+    "disk",
+    "webhook",
+    "web",
+    "app",
+    "diagnose",
+    "daemon",
+    "cli",
+];
+
+/// Parts that use one above them all the same. Whoever mends one takes it off; none is added.
+const UPWARDS: &[(&str, &str)] = &[("config", "logging")];
+
+/// Names that two public types of one part have. Whoever renames one takes it off; none is added.
+const TWICE: &[(&str, &str)] = &[("model", "Verdict")];
 
 /// A path of names below the crate.
 type Names = Vec<String>;
@@ -225,6 +260,64 @@ fn what_a_use_line_names_is_seen_however_it_is_written() {
         (false, "crate::i::j"),
     ];
     assert_eq!(paths, expected.map(|(is_public, path)| (is_public, path.to_owned())));
+}
+
+/// The part of the crate that a file belongs to, and its code before its tests.
+fn parts() -> Vec<(String, String)> {
+    let all = sources(&["src"]).into_iter();
+    let part = |(path, text): (std::path::PathBuf, String)| {
+        let part = module(&path)?.first()?.clone();
+        Some((part, text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default().to_owned()))
+    };
+    all.filter_map(part).collect()
+}
+
+#[test]
+fn each_part_uses_only_those_below_it() {
+    let height = |part: &str| LAYERS.iter().position(|known| *known == part);
+    let mut wrong = BTreeSet::new();
+    for (part, text) in parts() {
+        let own = height(&part).unwrap_or_else(|| panic!("{part} has its place in no layer"));
+        for line in text.lines() {
+            assert!(!line.contains("crate::{"), "this could name anything: {line}");
+            for used in named(line).into_iter().filter(|used| height(used).is_none_or(|at| at > own)) {
+                if !UPWARDS.contains(&(part.as_str(), used)) {
+                    wrong.insert(format!("{part} uses {used}"));
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "these name a part above them: {wrong:#?}");
+}
+
+#[test]
+fn no_two_public_types_of_a_part_have_one_name() {
+    let mut seen = BTreeSet::new();
+    let mut twice = BTreeSet::new();
+    for (part, text) in parts() {
+        for line in text.lines() {
+            let kinds = ["pub struct ", "pub enum ", "pub trait ", "pub type "];
+            let Some(rest) = kinds.iter().find_map(|kind| line.strip_prefix(kind)) else { continue };
+            let name = rest.split(|c: char| !c.is_alphanumeric()).next().unwrap_or_default().to_owned();
+            let is_listed = TWICE.contains(&(part.as_str(), name.as_str()));
+            if !seen.insert((part.clone(), name.clone())) && !is_listed {
+                twice.insert((part.clone(), name));
+            }
+        }
+    }
+    assert!(twice.is_empty(), "one word for one thing: {twice:#?}");
+}
+
+#[test]
+fn the_parts_of_the_log_name_modules_that_exist() {
+    let text = std::fs::read_to_string(root().join("src/logging/part.rs")).expect("the parts");
+    let parts = text.split("const PARTS").nth(1).and_then(|rest| rest.split("];").next()).expect("the list");
+    let named: Vec<_> = parts.split('"').filter_map(|word| word.strip_prefix("icloudds::")).collect();
+    assert!(named.len() > 10, "only {named:?} were found");
+    let files: BTreeSet<_> =
+        sources(&["src"]).iter().filter_map(|(path, _)| Some(module(path)?.join("::"))).collect();
+    let missing: Vec<_> = named.iter().filter(|name| !files.contains(**name)).collect();
+    assert!(missing.is_empty(), "a level that is set for these changes nothing: {missing:?}");
 }
 
 /// How many fields a struct has.
