@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use lexopt::{Arg, Parser};
 
-use super::help;
+use super::table::{COMMANDS, REPLACED};
 use crate::config::nearest;
 use crate::secret::Secret;
 
@@ -37,10 +37,7 @@ pub enum Command {
     /// Gives or asks for a second-factor code.
     Code(CodeRequest),
     /// What the daemon is doing.
-    Status {
-        /// For programs.
-        json: bool,
-    },
+    Status(StatusHow),
     /// Whether the daemon is alive.
     Health {
         /// Whether it is ready, too.
@@ -76,6 +73,10 @@ pub enum Command {
     ResetState,
     /// The licences of all that is in the binary.
     Licences,
+    /// Completions for a shell.
+    Completions(Shell),
+    /// The manual page.
+    Man,
     /// Prints the version.
     Version,
     /// Prints the help for a command, or for the program.
@@ -94,6 +95,28 @@ pub enum LoginHow {
     Import(PathBuf),
     /// Give the session to this file; `-` is the standard output.
     Export(PathBuf),
+}
+
+/// How `status` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StatusHow {
+    /// Once, for people.
+    Once,
+    /// For programs.
+    Json,
+    /// Until somebody has seen enough.
+    Watch,
+}
+
+/// A shell that completions are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shell {
+    /// bash
+    Bash,
+    /// zsh
+    Zsh,
+    /// fish
+    Fish,
 }
 
 /// How `approve` decides.
@@ -172,56 +195,6 @@ pub enum UsageError {
     },
 }
 
-/// A command's name, its help, and what a bare use of it means.
-pub(super) struct Described {
-    pub(super) name: &'static str,
-    pub(super) help: &'static str,
-}
-
-const fn described(name: &'static str, help: &'static str) -> Described {
-    Described { name, help }
-}
-
-/// Every command of the contract.
-pub(super) const COMMANDS: &[Described] = &[
-    described("run", help::RUN),
-    described("once", help::ONCE),
-    described("plan", help::PLAN),
-    described("login", help::LOGIN),
-    described("code", help::CODE),
-    described("status", help::STATUS),
-    described("health", help::HEALTH),
-    described("why", help::WHY),
-    described("sync-now", help::SYNC_NOW),
-    described("approve", help::APPROVE),
-    described("pause", help::PAUSE),
-    described("resume", help::RESUME),
-    described("trash", help::TRASH),
-    described("logout", help::LOGOUT),
-    described("check-config", help::CHECK_CONFIG),
-    described("diagnose", help::DIAGNOSE),
-    described("reset-state", help::RESET_STATE),
-    described("licences", help::LICENCES),
-];
-
-/// The options of the Python tool and what replaces each.
-const REPLACED: &[(&str, &str)] = &[
-    ("-d", "the key sync.directory"),
-    ("--directory", "the key sync.directory"),
-    ("-u", "the key account.username"),
-    ("--username", "the key account.username"),
-    ("-p", "the key account.password_file (or account.password)"),
-    ("--password", "the key account.password_file (or account.password)"),
-    ("--cookie-directory", "the key sync.state_directory"),
-    ("--ignore-regexes", "the key sync.ignore"),
-    ("--include-regexes", "the key sync.include"),
-    ("--logging-config", "the keys of the section [log]"),
-    ("--icloud-check-period", "the key sync.check_period"),
-    ("--icloud-refresh-period", "the key sync.refresh_period"),
-    ("--debounce-period", "the key sync.debounce_period"),
-    ("--max-workers", "the key sync.max_workers"),
-];
-
 impl Command {
     /// The command's name as it is typed.
     pub fn name(&self) -> &'static str {
@@ -231,7 +204,7 @@ impl Command {
             Self::Plan { .. } => "plan",
             Self::Login(_) => "login",
             Self::Code(_) => "code",
-            Self::Status { .. } => "status",
+            Self::Status(_) => "status",
             Self::Health { .. } => "health",
             Self::Why { .. } => "why",
             Self::SyncNow => "sync-now",
@@ -244,6 +217,8 @@ impl Command {
             Self::Diagnose { .. } => "diagnose",
             Self::ResetState => "reset-state",
             Self::Licences => "licences",
+            Self::Completions(_) => "completions",
+            Self::Man => "man",
             Self::Version => "--version",
             Self::Help(_) => "--help",
         }
@@ -335,7 +310,8 @@ impl Given {
             return Err(UsageError::Replaced { option: option.to_owned(), replacement });
         }
         let known = match self.command {
-            Some("plan" | "status") => option == "--json",
+            Some("plan") => option == "--json",
+            Some("status") => matches!(option, "--json" | "--watch"),
             Some("diagnose") => matches!(option, "--json" | "--probe-writes"),
             Some("health") => option == "--ready",
             Some("approve") => matches!(option, "--reject" | "--yes" | "--list"),
@@ -385,7 +361,7 @@ impl Given {
             "plan" => Command::Plan { json: flag },
             "login" => Command::Login(self.login()?),
             "code" => Command::Code(self.code(flag)?),
-            "status" => Command::Status { json: flag },
+            "status" => Command::Status(self.status()?),
             "health" => Command::Health { ready: flag },
             "why" => Command::Why { path: self.path()? },
             "sync-now" => Command::SyncNow,
@@ -401,6 +377,8 @@ impl Given {
             }
             "reset-state" => Command::ResetState,
             "licences" => Command::Licences,
+            "completions" => Command::Completions(self.shell()?),
+            "man" => Command::Man,
             // The names come from `COMMANDS`, of which this is the one that is left.
             _ => Command::Run,
         };
@@ -418,6 +396,26 @@ impl Given {
 
     fn path(&mut self) -> Result<OsString, UsageError> {
         self.next_word().filter(|path| !path.is_empty()).ok_or_else(|| self.wrong("a PATH is needed"))
+    }
+
+    fn status(&self) -> Result<StatusHow, UsageError> {
+        let has = |flag: &str| self.flags.iter().any(|given| given == flag);
+        match (has("--json"), has("--watch")) {
+            (true, true) => Err(self.wrong("--watch is for people, and --json for programs")),
+            (true, false) => Ok(StatusHow::Json),
+            (false, true) => Ok(StatusHow::Watch),
+            (false, false) => Ok(StatusHow::Once),
+        }
+    }
+
+    fn shell(&mut self) -> Result<Shell, UsageError> {
+        let word = self.next_word();
+        match word.as_ref().and_then(|word| word.to_str()) {
+            Some("bash") => Ok(Shell::Bash),
+            Some("zsh") => Ok(Shell::Zsh),
+            Some("fish") => Ok(Shell::Fish),
+            _ => Err(self.wrong("completions needs `bash`, `zsh` or `fish`")),
+        }
     }
 
     fn trash(&mut self) -> Result<TrashCommand, UsageError> {

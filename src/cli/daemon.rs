@@ -6,7 +6,9 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-use super::{CliError, CodeRequest, SendWay, print};
+use super::print::print_drawn;
+use super::screen::Screen;
+use super::{CliError, CodeRequest, SendWay, StatusHow, UsageError, print};
 use crate::config::Config;
 use crate::control::{
     CodeWays, ControlClient, ControlError, ControlReply, ControlRequest, Held, Refusal, SendHow,
@@ -14,6 +16,7 @@ use crate::control::{
 use crate::exit::ExitCode;
 use crate::model::RelPath;
 use crate::model::plain::{plain, plain_json};
+use crate::status::draw::draw;
 use crate::status::text::{Source, render};
 use crate::status::{StatusDocument, file};
 
@@ -107,8 +110,28 @@ fn show(outcome: Outcome) -> Result<ExitCode, CliError> {
 /// # Errors
 ///
 /// [`DaemonError`], and output that cannot be written.
-pub fn status(config: &Config, json: bool) -> Result<ExitCode, CliError> {
-    show(status_text(config, json, Timestamp::now().as_second()))
+pub fn status(config: &Config, how: StatusHow) -> Result<ExitCode, CliError> {
+    let screen = Screen::of_stdout();
+    let text = || status_text(config, how == StatusHow::Json, Timestamp::now().as_second());
+    match (how, screen) {
+        (StatusHow::Watch, None) => Err(UsageError::Wrong {
+            problem: "--watch needs a terminal".to_owned(),
+            topic: "status ".to_owned(),
+        }
+        .into()),
+        (StatusHow::Watch, Some(screen)) => loop {
+            // The window may have another size each time.
+            let screen = Screen::of_stdout().unwrap_or(screen);
+            screen.show(&draw(&text()?.0, screen.look))?;
+            Screen::rest();
+        },
+        (StatusHow::Once, Some(screen)) => {
+            let (text, exit) = text()?;
+            print_drawn(draw(&text, screen.look))?;
+            Ok(exit)
+        }
+        _ => show(text()),
+    }
 }
 
 fn status_text(config: &Config, json: bool, now: i64) -> Outcome {

@@ -76,7 +76,7 @@ fn without_a_daemon_commands_end_with_their_codes() {
     let code = |result: Result<ExitCode, CliError>| result.unwrap_or_else(|error| error.exit_code());
     assert_eq!(code(steer(&world.config, &ControlRequest::SyncNow)), ExitCode::NoDaemon);
     assert_eq!(code(super::code(&world.config, CodeRequest::List)), ExitCode::NoDaemon);
-    assert_eq!(code(status(&world.config, false)), ExitCode::NoDaemon);
+    assert_eq!(code(status(&world.config, StatusHow::Once)), ExitCode::NoDaemon);
     assert_eq!(code(health(&world.config, false)), ExitCode::Busy);
     assert!(plan(&world.config, false).expect("no failure").is_none());
     assert!(held(&world.config, 0).expect("no failure").is_none());

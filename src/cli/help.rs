@@ -1,13 +1,7 @@
 //! The help texts.
 
-use super::args::COMMANDS;
-
-/// The help for `topic`, a command's name, or for the whole program.
-pub(super) fn text(topic: Option<&'static str>) -> &'static str {
-    COMMANDS.iter().find(|command| Some(command.name) == topic).map_or(GENERAL, |command| command.help)
-}
-
-const GENERAL: &str = "\
+/// For the program as a whole.
+pub(super) const GENERAL: &str = "\
 icloudds keeps a local folder and an iCloud Drive the same, in both directions.
 
 usage: icloudds [--config FILE] [COMMAND]
@@ -39,6 +33,8 @@ to steer:
 
 about the program:
   licences         the licences of all that is in the binary
+  completions      completions for bash, zsh or fish
+  man              the manual page
 
 options:
   --config FILE    the configuration (default: $ICLOUDDS_CONFIG,
@@ -115,13 +111,15 @@ Devices may already show one: asking makes that one void.
 ";
 
 pub(super) const STATUS: &str = "\
-usage: icloudds [--config FILE] status [--json]
+usage: icloudds [--config FILE] status [--json | --watch]
 
 Tells what the daemon is doing, counts, the last sync, what is held and set
 aside, and how old the session is. Without a daemon: the last known state.
+On a terminal, colours mark what needs a person, unless NO_COLOR is set.
 
 options:
   --json           for programs
+  --watch          stay, and show it anew each second
 ";
 
 pub(super) const HEALTH: &str = "\
@@ -232,4 +230,18 @@ usage: icloudds [--config FILE] reset-state
 
 Forgets what was synced. The next start is a first run: nothing is deleted,
 what one side lacks is copied to it. Refused beside a running daemon.
+";
+
+pub(super) const COMPLETIONS: &str = "\
+usage: icloudds [--config FILE] completions [bash | zsh | fish]
+
+Prints completions for the shell. In its folder, as
+/usr/share/bash-completion/completions/icloudds, it finds them by itself.
+";
+
+pub(super) const MAN: &str = "\
+usage: icloudds [--config FILE] man
+
+Prints the manual page, which `man` finds as
+/usr/local/share/man/man1/icloudds.1.
 ";

@@ -4,14 +4,19 @@ mod approve;
 mod args;
 mod check_config;
 pub mod daemon;
+mod generate;
 mod help;
 mod print;
+mod screen;
+mod table;
+mod words;
 
 use std::ffi::OsString;
 use std::sync::Arc;
 
 pub use args::{
-    Approve, CodeRequest, Command, Invocation, LoginHow, SendWay, TrashCommand, UsageError, parse,
+    Approve, CodeRequest, Command, Invocation, LoginHow, SendWay, Shell, StatusHow, TrashCommand, UsageError,
+    parse,
 };
 pub use print::{PrintError, print};
 
@@ -120,7 +125,7 @@ fn carry_out(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<Exi
             Ok(ExitCode::Success)
         }
         Command::Help(topic) => {
-            print(help::text(topic))?;
+            print(table::help_text(topic))?;
             Ok(ExitCode::Success)
         }
         Command::Licences => {
@@ -129,7 +134,15 @@ fn carry_out(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<Exi
         }
         Command::CheckConfig => check_config::run(sources),
         // These only ask: they open no log, which may be the daemon's.
-        Command::Status { json } => daemon::status(&config::load(sources)?.config, json),
+        Command::Completions(shell) => {
+            print(generate::completions(shell))?;
+            Ok(ExitCode::Success)
+        }
+        Command::Man => {
+            print(generate::manual())?;
+            Ok(ExitCode::Success)
+        }
+        Command::Status(how) => daemon::status(&config::load(sources)?.config, how),
         Command::Health { ready } => daemon::health(&config::load(sources)?.config, ready),
         Command::Code(request) => daemon::code(&config::load(sources)?.config, request),
         Command::SyncNow => daemon::steer(&config::load(sources)?.config, &ControlRequest::SyncNow),

@@ -17,8 +17,17 @@ pub struct PrintError(#[from] io::Error);
 ///
 /// [`PrintError`] for any other failure, a full disk for example.
 pub fn print(text: impl AsRef<str>) -> Result<(), PrintError> {
+    print_drawn(plain_lines(text.as_ref()))
+}
+
+/// As [`print`], for what was drawn for a terminal from text that was escaped already.
+///
+/// # Errors
+///
+/// As [`print`].
+pub(super) fn print_drawn(text: impl AsRef<str>) -> Result<(), PrintError> {
     let mut out = io::stdout().lock();
-    match out.write_all(plain_lines(text.as_ref()).as_bytes()).and_then(|()| out.flush()) {
+    match out.write_all(text.as_ref().as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => other.map_err(PrintError),
     }

@@ -4,6 +4,7 @@
 //! [`file`] does I/O.
 
 mod document;
+pub mod draw;
 pub mod file;
 pub mod health;
 pub mod text;

@@ -11,7 +11,7 @@ const SHOWN: usize = 10;
 /// Columns of the progress bar between its brackets.
 const BAR: u64 = 30;
 /// Columns of the labels on the left.
-const LABEL: usize = 12;
+pub(super) const LABEL: usize = 12;
 
 /// Where the document comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -126,3 +126,19 @@ fn everything_that_is_known_is_told() {
     );
     assert!(resident_bytes().is_some_and(|bytes| bytes > 1 << 20));
 }
+
+#[test]
+fn alerts_and_dashboard_name_metrics_that_there_are() {
+    let alerts = include_str!("../../deploy/prometheus/icloudds.rules.yaml");
+    let dashboard = include_str!("../../deploy/grafana/icloudds.json");
+    let source = include_str!("metrics.rs");
+    let mut named = BTreeSet::new();
+    for text in [alerts, dashboard] {
+        let is_part = |c: char| c.is_ascii_lowercase() || c == '_';
+        named.extend(text.split(|c| !is_part(c)).filter(|word| word.starts_with("icloudds_")));
+    }
+    assert!(named.len() > 12, "{named:?}");
+    for name in named {
+        assert!(source.contains(&format!("\"{name}\"")), "{name} is no metric");
+    }
+}

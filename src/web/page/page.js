@@ -61,9 +61,13 @@ async function ask(path, body) {
   }
 }
 
+let toldUntil = 0;
+
+// Says what came of a press; for a while, since it is soon of no interest any more.
 function tell(text) {
   say('said', text);
   show('said', text !== '');
+  toldUntil = Date.now() + 30_000;
 }
 
 function sentence(text) {
@@ -71,11 +75,18 @@ function sentence(text) {
   return told === '' ? '' : `${told[0].toUpperCase()}${told.slice(1)}.`;
 }
 
-// Asks, with the button out of reach meanwhile, and tells what was said to it.
-async function press(button, path, body, done) {
-  button.disabled = true;
+// Asks once, however often the button is pressed meanwhile. It keeps the focus, which a disabled one would lose.
+async function once(button, path, body) {
+  if (button.getAttribute('aria-busy') === 'true') return {ok: false, error: 'the last press is still under way'};
+  button.setAttribute('aria-busy', 'true');
   const answer = await ask(path, body);
-  button.disabled = false;
+  button.removeAttribute('aria-busy');
+  return answer;
+}
+
+// As once(), and tells what was said to it.
+async function press(button, path, body, done) {
+  const answer = await once(button, path, body);
   tell(answer.ok ? done : sentence(answer.error));
   return answer;
 }
@@ -183,6 +194,7 @@ function nextTry(it) {
 function tick() {
   if (status === null) return;
   const now = Date.now();
+  if (now > toldUntil) show('said', false);
   say('detail', detail(status, now));
   const facts = [
     ['Here', side(status.counts.local, status.looked.local)],
@@ -234,10 +246,8 @@ function way(label, body, done) {
   const button = element('button', label);
   button.type = 'button';
   button.addEventListener('click', async () => {
-    button.disabled = true;
     say('code-said', '');
-    const answer = await ask('/api/code/send', body);
-    button.disabled = false;
+    const answer = await once(button, '/api/code/send', body);
     if (answer.ok) {
       say('code-where', done);
       at('code').focus();
@@ -251,11 +261,9 @@ function way(label, body, done) {
 at('code-form').addEventListener('submit', async (event) => {
   event.preventDefault();
   const field = at('code');
-  const button = event.submitter ?? at('code-form').querySelector('button');
-  button.disabled = true;
+  const button = at('code-form').querySelector('button');
   say('code-said', '');
-  const answer = await ask('/api/code', {code: field.value});
-  button.disabled = false;
+  const answer = await once(button, '/api/code', {code: field.value});
   if (answer.ok) {
     field.value = '';
     tell('The code was accepted. Syncing goes on.');
@@ -278,7 +286,7 @@ async function loadHeld() {
     return;
   }
   heldList = answer;
-  say('held-title', `${count(answer.count, 'deletion waits', 'deletions wait')} for you`);
+  say('held-title', `Held deletions: ${number(answer.count)}`);
   list('held', answer.deletions, (it) => item(it.path, it.on === 'local' ? 'deleted on iCloud, still here' : 'deleted here, still on iCloud'));
   const more = answer.count - answer.deletions.length;
   say('held-more', more > 0 ? `… and ${number(more)} more: icloudds approve --list shows all.` : '');

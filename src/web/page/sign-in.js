@@ -17,7 +17,7 @@ async function signIn(body) {
       location.replace('/');
       return;
     }
-    said.textContent = `${error}.`;
+    said.textContent = `${error[0].toUpperCase()}${error.slice(1)}.`;
   } catch {
     said.textContent = 'No contact with the program. Try again in a moment.';
   }
@@ -34,9 +34,14 @@ form.addEventListener('submit', (event) => {
   signIn({token: token.value});
 });
 
-const link = location.hash.match(/^#link=([0-9a-f]+)$/);
-if (link) {
+// The link of the log, opened anew or in this window.
+function followLink() {
+  const link = location.hash.match(/^#link=([0-9a-f]+)$/);
+  if (link === null) return;
   // What stands in the address bar is of no use any more.
   history.replaceState(null, '', '/');
   signIn({link: link[1]});
 }
+
+addEventListener('hashchange', followLink);
+followLink();

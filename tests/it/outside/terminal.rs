@@ -9,7 +9,7 @@ use icloudds_simulator::fault::Effect;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::e2e::rig::{Rig, noise};
-use crate::run::daemon::{hurry, wait_for};
+use crate::run::daemon::{Daemon, hurry, wait_for};
 
 /// A command at a terminal, and what it shows there.
 struct Terminal {
@@ -214,4 +214,32 @@ fn process_one_of_a_container_ends_on_a_signal() {
         assert_eq!(status.code(), Some(143), "{arguments}");
         assert!(begun.elapsed() < Duration::from_secs(10), "{arguments}: {:?}", begun.elapsed());
     }
+}
+
+#[test]
+fn status_at_a_terminal_fits_it_and_colours_what_needs_a_person_unless_that_is_refused() {
+    let mut rig = Rig::new();
+    hurry(&mut rig);
+    let daemon = Daemon::start(&rig);
+    daemon.wait_state(icloudds::status::DaemonState::NeedsCode);
+    let shown = Terminal::run(&rig, "stty cols 80 rows 24; $P status").end();
+    assert!(shown.contains("\u{1b}[33mstate        needs-code"), "{shown:?}");
+    let plain: String = shown.replace("\u{1b}[33m", "").replace("\u{1b}[31m", "").replace("\u{1b}[0m", "");
+    assert!(plain.lines().all(|line| line.trim_end().chars().count() <= 80), "{plain}");
+    let refused = Terminal::run(&rig, "NO_COLOR=1 $P status").end();
+    assert!(!refused.contains('\u{1b}'), "{refused:?}");
+    // Elsewhere nothing is broken or coloured.
+    let piped = rig.run(&["status"]).expect(0).stdout;
+    assert!(!piped.contains('\u{1b}') && piped.lines().any(|line| line.len() > 80), "{piped}");
+    let refused = rig.run(&["status", "--watch"]).expect(3);
+    assert!(refused.sentence().contains("--watch needs a terminal"), "{}", refused.stderr);
+    // It stays, and shows what changes.
+    let mut watched = Terminal::run(&rig, "$P status --watch; echo ended with $?");
+    watched.wait("needs-code");
+    rig.login();
+    watched.wait("idle");
+    watched.type_keys("\u{3}");
+    let shown = watched.end();
+    assert!(shown.contains("ended with 130"), "{shown:?}");
+    daemon.stop();
 }

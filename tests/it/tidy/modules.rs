@@ -8,7 +8,6 @@ use super::{named, root, sources};
 /// Modules that go round. Whoever breaks one takes it off; none is added.
 const CIRCLES: &[&[&str]] = &[
     &["app::drive", "app::open"],
-    &["cli::args", "cli::help"],
     &["daemon::jobs", "daemon::main_loop", "daemon::tell"],
     &[
         "disk::across",
@@ -345,7 +344,7 @@ fn the_measures_of_the_house_are_kept() {
         ("fields of Ledger", fields("src/engine/execute/ledger.rs", "Ledger<'a>"), 15),
         ("uses of the ledger beside the lane", ledger, 8),
         ("modules of the engine that go round", in_engine, 0),
-        ("modules that go round", go_round, 42),
+        ("modules that go round", go_round, 40),
     ];
     println!("{:4}  (at least 40) unit tests of the executor", tests);
     for (what, value, most) in measures {
