@@ -9,6 +9,7 @@ use std::fmt;
 use std::sync::{PoisonError, RwLock};
 
 use serde::{Deserialize, Serialize};
+use zeroize::Zeroize as _;
 
 /// Sees to it that no memory of this process, which holds passwords and tokens, gets into a core file or before a debugger of another process of
 /// the same user.
@@ -29,44 +30,91 @@ const SHORTEST_BYTES: usize = 4;
 /// How many passing secrets are remembered: renewed tokens would otherwise pile up over months.
 const PASSING_LIMIT: usize = 2048;
 
-static REGISTRY: RwLock<Registry> = RwLock::new(Registry { lasting: Vec::new(), passing: VecDeque::new() });
+static REGISTRY: RwLock<Registry> =
+    RwLock::new(Registry { lasting: Vec::new(), passing: VecDeque::new(), held: Vec::new() });
 
 /// The values that are searched for.
 struct Registry {
     /// Kept until the end, for example the configured password.
     lasting: Vec<String>,
-    /// Cookies, tokens and codes; the oldest goes first beyond [`PASSING_LIMIT`].
+    /// Cookies and tokens; the oldest goes first beyond [`PASSING_LIMIT`].
     passing: VecDeque<String>,
+    /// Codes, each as often as somebody holds it: digits that are no secret any more are ordinary numbers.
+    held: Vec<String>,
 }
 
-/// A secret text. Neither `Debug` nor `Display` shows it, and every value is registered for [`mask`].
-#[derive(Clone, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Secret(String);
+/// A secret text. Neither `Debug` nor `Display` shows it, and every value is registered for [`mask`]. Its memory is overwritten when it goes;
+/// what is searched for stays as long as it may turn up somewhere.
+#[derive(Default)]
+pub struct Secret {
+    text: String,
+    /// Whether it is searched for only while somebody holds it.
+    only_held: bool,
+}
 
 impl Secret {
     /// Takes `value`, one of those that come and go: a token, a code, a typed password.
     pub fn new(value: impl Into<String>) -> Self {
-        let value = value.into();
-        register(&value);
-        Self(value)
+        let text = value.into();
+        register(&text);
+        Self { text, only_held: false }
     }
 
     /// Takes `value` and registers it until the program ends.
     pub fn lasting(value: impl Into<String>) -> Self {
-        let value = value.into();
-        register_lasting(&value);
-        Self(value)
+        let text = value.into();
+        register_lasting(&text);
+        Self { text, only_held: false }
+    }
+
+    /// Takes a code: it is registered only while this, or a clone of it, is held. A few digits that were refused, or used up, would else
+    /// be masked in every year and size from then on.
+    pub fn while_held(value: impl Into<String>) -> Self {
+        let text = value.into();
+        hold(&text);
+        Self { text, only_held: true }
     }
 
     /// The value itself, for the one place that sends or compares it.
     pub fn expose(&self) -> &str {
-        &self.0
+        &self.text
     }
 
     /// Whether the value is empty.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.text.is_empty()
+    }
+}
+
+impl Clone for Secret {
+    fn clone(&self) -> Self {
+        if self.only_held {
+            hold(&self.text);
+        }
+        Self { text: self.text.clone(), only_held: self.only_held }
+    }
+}
+
+impl Drop for Secret {
+    fn drop(&mut self) {
+        if self.only_held {
+            let_go(&self.text);
+        }
+        self.text.zeroize();
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Eq for Secret {}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.text)
     }
 }
 
@@ -97,8 +145,10 @@ pub fn register(value: &str) {
     }
     let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
     for form in forms(value) {
-        if registry.passing.len() == PASSING_LIMIT {
-            registry.passing.pop_front();
+        if registry.passing.len() == PASSING_LIMIT
+            && let Some(mut oldest) = registry.passing.pop_front()
+        {
+            oldest.zeroize();
         }
         registry.passing.push_back(form);
     }
@@ -114,6 +164,21 @@ pub fn register_lasting(value: &str) {
         if !registry.lasting.contains(&form) {
             registry.lasting.push(form);
         }
+    }
+}
+
+/// One more holds `value`.
+fn hold(value: &str) {
+    if value.len() >= SHORTEST_BYTES {
+        REGISTRY.write().unwrap_or_else(PoisonError::into_inner).held.push(value.to_owned());
+    }
+}
+
+/// One less holds `value`.
+fn let_go(value: &str) {
+    let mut registry = REGISTRY.write().unwrap_or_else(PoisonError::into_inner);
+    if let Some(at) = registry.held.iter().position(|held| held == value) {
+        registry.held.swap_remove(at).zeroize();
     }
 }
 
@@ -139,7 +204,7 @@ pub fn mask(text: &str) -> Cow<'_, str> {
     let mut hits: Vec<(usize, usize)> = Vec::new();
     {
         let registry = REGISTRY.read().unwrap_or_else(PoisonError::into_inner);
-        for secret in registry.lasting.iter().chain(&registry.passing) {
+        for secret in registry.lasting.iter().chain(&registry.passing).chain(&registry.held) {
             hits.extend(text.match_indices(secret.as_str()).map(|(at, hit)| (at, at + hit.len())));
         }
     }
@@ -210,6 +275,25 @@ mod tests {
     #[test]
     fn debug_shows_nothing() {
         assert_eq!(format!("{:?}", Secret::new("debug-shows-nothing")), "Secret(..)");
+    }
+
+    #[test]
+    fn a_code_is_masked_only_while_it_is_held() {
+        let code = Secret::while_held("739105");
+        let held_elsewhere = code.clone();
+        assert_eq!(mask("the code 739105 came"), "the code *** came");
+        drop(code);
+        assert_eq!(mask("the code 739105 came"), "the code *** came");
+        drop(held_elsewhere);
+        assert_eq!(mask("739105 bytes in 739105 files"), "739105 bytes in 739105 files");
+    }
+
+    #[test]
+    fn this_process_can_not_be_dumped() {
+        use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+        keep_out_of_core_files();
+        assert_eq!(dumpable_behavior().expect("told"), DumpableBehavior::NotDumpable);
+        assert_eq!(getrlimit(Resource::Core).current, Some(0));
     }
 
     #[test]

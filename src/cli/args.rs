@@ -457,7 +457,7 @@ impl Given {
             if !(4..=8).contains(&code.len()) || !code.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err(self.wrong("a code consists of 4 to 8 digits"));
             }
-            return Ok(CodeRequest::Give(Secret::new(code)));
+            return Ok(CodeRequest::Give(Secret::while_held(code)));
         }
         let way = match word.as_deref() {
             None => SendWay::Usual,

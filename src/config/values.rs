@@ -7,6 +7,8 @@ use std::path::Path;
 
 use url::{Host, Url};
 
+use zeroize::Zeroizing;
+
 use super::raw::RawSize;
 
 /// A secret is a line of text; whatever is larger is something else.
@@ -121,14 +123,15 @@ pub(super) fn secret_file(path: &Path) -> Result<String, String> {
     if file.metadata().map_err(unreadable)?.is_dir() {
         return Err("is a directory, a file is needed".to_owned());
     }
-    let mut bytes = Vec::new();
+    // Room for all of it at once: a buffer that grows would leave copies behind.
+    let mut bytes = Zeroizing::new(Vec::with_capacity(LARGEST_SECRET_BYTES as usize + 2));
     file.take(LARGEST_SECRET_BYTES + 1).read_to_end(&mut bytes).map_err(unreadable)?;
     if bytes.len() as u64 > LARGEST_SECRET_BYTES {
         return Err("the file is larger than 64 KiB, which no secret is".to_owned());
     }
-    let text = String::from_utf8(bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
+    let text = std::str::from_utf8(&bytes).map_err(|_| "the file is not UTF-8".to_owned())?;
     // Editors and shells add both, and no secret of these kinds holds either.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(&text).trim_end_matches(['\r', '\n']);
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim_end_matches(['\r', '\n']);
     if text.is_empty() {
         return Err("the file is empty".to_owned());
     }

@@ -120,7 +120,7 @@ mod code {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
         let text = String::deserialize(deserializer)?;
-        Ok(Secret::new(text))
+        Ok(Secret::while_held(text))
     }
 }
 

@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -208,6 +209,8 @@ pub struct Http {
     from_environment: bool,
     /// Replaced as a whole by [`Http::fresh_connections`]; held only to clone a handle.
     agent: RwLock<Agent>,
+    /// By how many seconds this machine's clock was behind the service's at the last answer; `i64::MIN` before the first.
+    behind: AtomicI64,
     /// Says how long nothing may be sent; see [`Http::rests`].
     rest: OnceLock<Box<RestLeft>>,
     tally: Tally,
@@ -248,7 +251,14 @@ impl Http {
             .output_buffer_size(BUFFER)
             .build();
         let agent = RwLock::new(agent(&config));
-        Ok(Http { config, from_environment, agent, rest: OnceLock::new(), tally: Tally::default() })
+        Ok(Http {
+            config,
+            from_environment,
+            agent,
+            behind: AtomicI64::new(i64::MIN),
+            rest: OnceLock::new(),
+            tally: Tally::default(),
+        })
     }
 
     /// Sends a request and reads the whole answer, whatever its status.
@@ -323,6 +333,10 @@ impl Http {
         let millis = took.as_millis();
         match &result {
             Ok((head, _)) => {
+                if let Some(date) = head.date() {
+                    let behind = date.saturating_sub(jiff::Timestamp::now().as_second());
+                    self.behind.store(behind, Ordering::Relaxed);
+                }
                 log::trace!("{} {host} {kind}: {} in {millis} ms", method.name(), head.status);
             }
             Err(error) => log::trace!("{} {host} {kind}: {error} after {millis} ms", method.name()),
@@ -373,10 +387,17 @@ impl Http {
                 sent
             }
         };
-        let (parts, body) =
-            sent.map_err(|error| HttpError::from_ureq(host, error).through(via.as_deref()))?.into_parts();
+        let (parts, body) = sent
+            .map_err(|error| {
+                HttpError::from_ureq(host, error).through(via.as_deref()).by_clock(self.behind())
+            })?
+            .into_parts();
         let head = Head { status: parts.status.as_u16(), headers: parts.headers };
         Ok((head, Box::new(body.into_reader())))
+    }
+
+    fn behind(&self) -> Option<i64> {
+        Some(self.behind.load(Ordering::Relaxed)).filter(|behind| *behind != i64::MIN)
     }
 
     /// Host and port of the proxy that a request to `url` goes through, if it goes through one.

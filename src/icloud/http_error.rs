@@ -34,6 +34,14 @@ pub enum HttpError {
         /// What the TLS library found.
         reason: String,
     },
+    /// The service's certificate is not valid at the time of this machine's clock.
+    #[error("no secure connection to {host}: {reason}")]
+    CertificateTime {
+        /// The host of the request.
+        host: String,
+        /// Both times, and what to do.
+        reason: String,
+    },
     /// The connection broke after it was made; the request may or may not have arrived.
     #[error("the connection to {host} broke: {reason}")]
     Lost {
@@ -100,6 +108,8 @@ impl HttpError {
             }
             // A captive portal or an inspecting proxy comes and goes with the network.
             Self::Tls { .. } | Self::Proxy { .. } | Self::Resting { .. } => true,
+            // A machine without a clock of its own gets its time from the network.
+            Self::CertificateTime { .. } => true,
             Self::TooLarge { .. } | Self::CaFile { .. } | Self::Unsendable { .. } | Self::Payload(_) => false,
         }
     }
@@ -109,6 +119,7 @@ impl HttpError {
         match self {
             Self::Unreachable { .. }
             | Self::Tls { .. }
+            | Self::CertificateTime { .. }
             | Self::Proxy { .. }
             | Self::CaFile { .. }
             | Self::Resting { .. }
@@ -151,7 +162,7 @@ impl HttpError {
             }
             ureq::Error::Tls(reason) => Self::Tls { host, reason: reason.to_owned() },
             ureq::Error::Pem(error) => Self::Tls { host, reason: error.to_string() },
-            ureq::Error::Rustls(error) => Self::Tls { host, reason: error.to_string() },
+            ureq::Error::Rustls(error) => Self::from_tls(host, &error),
             ureq::Error::TlsRequired => Self::Tls { host, reason: "no TLS connection was made".to_owned() },
             // Its words hold the status.
             ureq::Error::ConnectProxyFailed(reason) if reason.contains("407") => {
@@ -173,8 +184,33 @@ impl HttpError {
         }
     }
 
+    fn from_tls(host: String, error: &rustls::Error) -> Self {
+        match certificate_time(error) {
+            Some(time) => Self::CertificateTime { host, reason: time.told() },
+            None => Self::Tls { host, reason: error.to_string() },
+        }
+    }
+
+    /// The same failure with what is known of this machine's clock: by how many seconds it was behind the service's.
+    pub(super) fn by_clock(self, behind: Option<i64>) -> Self {
+        match (self, behind) {
+            (Self::CertificateTime { host, reason }, Some(behind)) if behind.abs() > CLOCKS_APART_SECS => {
+                let hours = behind.abs() / 3600;
+                let side = if behind > 0 { "behind" } else { "ahead of" };
+                Self::CertificateTime {
+                    host,
+                    reason: format!("{reason} (it was {hours} hours {side} iCloud's)"),
+                }
+            }
+            (other, _) => other,
+        }
+    }
+
     fn from_io(host: &str, error: io::Error) -> Self {
         let host = host.to_owned();
+        if let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            return Self::from_tls(host, tls);
+        }
         match error.kind() {
             io::ErrorKind::InvalidData => Self::Tls { host, reason: error.to_string() },
             io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock => {
@@ -188,6 +224,60 @@ impl HttpError {
             | io::ErrorKind::NotFound => Self::Unreachable { host, reason: error.to_string() },
             _ => Self::Lost { host, reason: error.to_string() },
         }
+    }
+}
+
+/// When this was written, in seconds since 1970: a clock that says less is wrong.
+const WRITTEN: i64 = 1_793_491_200;
+/// Clocks that are further apart explain a certificate's time.
+const CLOCKS_APART_SECS: i64 = 3600;
+
+/// The time of a certificate that does not fit, in seconds since 1970.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CertificateTime {
+    /// What this machine's clock says.
+    now: i64,
+    /// When it begins to be valid, if that lies ahead.
+    begins: Option<i64>,
+    /// When it ended, if that is known.
+    ended: Option<i64>,
+}
+
+impl CertificateTime {
+    fn told(self) -> String {
+        let day = |at: i64| {
+            let at = jiff::Timestamp::from_second(at).unwrap_or_default();
+            at.strftime("%Y-%m-%d %H:%M UTC").to_string()
+        };
+        let now = format!("this machine's clock says {}", day(self.now));
+        let certificate = match (self.begins, self.ended) {
+            (Some(begins), _) => format!("its certificate is valid from {} on", day(begins)),
+            (None, Some(ended)) => format!("its certificate ended on {}", day(ended)),
+            (None, None) => "its certificate is not valid now".to_owned(),
+        };
+        match self.begins.is_some() || self.now < WRITTEN {
+            true => format!("{certificate}, and {now}, which is wrong: set the clock"),
+            false => format!("{certificate}, and {now}: if that is wrong, set the clock"),
+        }
+    }
+}
+
+/// Whether the times of a certificate are what is wrong with it.
+fn certificate_time(error: &rustls::Error) -> Option<CertificateTime> {
+    use rustls::CertificateError::{Expired, ExpiredContext, NotValidYet, NotValidYetContext};
+    let rustls::Error::InvalidCertificate(error) = error else { return None };
+    let seconds = |time: &rustls::pki_types::UnixTime| i64::try_from(time.as_secs()).unwrap_or(i64::MAX);
+    let now = jiff::Timestamp::now().as_second();
+    match error {
+        ExpiredContext { time, not_after } => {
+            Some(CertificateTime { now: seconds(time), begins: None, ended: Some(seconds(not_after)) })
+        }
+        NotValidYetContext { time, not_before } => {
+            Some(CertificateTime { now: seconds(time), begins: Some(seconds(not_before)), ended: None })
+        }
+        Expired => Some(CertificateTime { now, begins: None, ended: None }),
+        NotValidYet => Some(CertificateTime { now, begins: Some(now), ended: None }),
+        _ => None,
     }
 }
 
@@ -205,6 +295,35 @@ fn limit_name(limit: ureq::Timeout) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_does_not_fit_the_clock_names_the_clock() {
+        let (old, today) = (1_546_300_800, WRITTEN + 86_400);
+        for (now, begins, ended, expected) in [
+            (
+                old,
+                Some(today),
+                None,
+                "valid from 2026-11-02 00:00 UTC on, and this machine's clock says 2019-01-01 00:00 UTC, which is wrong: set the clock",
+            ),
+            (
+                today + 86_400,
+                None,
+                Some(today),
+                "ended on 2026-11-02 00:00 UTC, and this machine's clock says 2026-11-03 00:00 UTC: if that is wrong, set the clock",
+            ),
+            (old, None, Some(old - 86_400), "which is wrong: set the clock"),
+        ] {
+            let told = CertificateTime { now, begins, ended }.told();
+            assert!(told.ends_with(expected), "{told}");
+        }
+        let error = || HttpError::CertificateTime { host: "h".to_owned(), reason: "r".to_owned() };
+        assert_eq!(
+            error().by_clock(Some(-7200)).to_string(),
+            "no secure connection to h: r (it was 2 hours ahead of iCloud's)"
+        );
+        assert_eq!(error().by_clock(Some(60)).to_string(), "no secure connection to h: r");
+    }
 
     #[test]
     fn a_proxy_that_is_in_the_way_is_named() {

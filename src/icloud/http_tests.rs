@@ -210,3 +210,57 @@ fn a_proxy_of_the_environment_serves_https_beyond_this_machine() {
         assert_eq!(serves_environment_proxy(&uri.parse().expect("URI")), served, "{uri}");
     }
 }
+
+/// A TLS server for one connection, whose certificate is valid in these years, and the file that makes it trusted.
+fn certified(begins: i32, ends: i32) -> (String, tempfile::TempDir) {
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
+    params.not_before = rcgen::date_time_ymd(begins, 1, 1);
+    params.not_after = rcgen::date_time_ymd(ends, 1, 1);
+    let certificate = params.self_signed(&key).expect("a certificate");
+    let folder = tempfile::tempdir().expect("temporary folder");
+    let body = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, certificate.der());
+    let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
+    fs::write(folder.path().join("ca.pem"), pem).expect("a file");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let secret = rustls::pki_types::PrivatePkcs8KeyDer::from(key.serialize_der());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.der().clone()], secret.into())
+        .expect("a server's certificate");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = listener.local_addr().expect("a port").port();
+    std::thread::spawn(move || {
+        let Ok((mut stream, _)) = listener.accept() else { return };
+        let Ok(mut tls) = rustls::ServerConnection::new(Arc::new(config)) else { return };
+        // The client refuses the certificate and goes away.
+        while tls.is_handshaking() && tls.complete_io(&mut stream).is_ok() {}
+    });
+    (format!("https://localhost:{port}/"), folder)
+}
+
+#[test]
+fn a_certificate_out_of_its_time_is_told_with_the_clock() {
+    for (begins, ends, expected) in [
+        (2090, 2095, "valid from 2090-01-01 00:00 UTC on, and this machine's clock says"),
+        (2001, 2002, "its certificate ended on 2002-01-01"),
+    ] {
+        let (url, folder) = certified(begins, ends);
+        let options = HttpOptions { ca_file: Some(folder.path().join("ca.pem")), ..HttpOptions::default() };
+        let http = Http::new(&options).expect("a client");
+        let call = Call {
+            method: Method::Get,
+            url,
+            headers: Vec::new(),
+            payload: Payload::None,
+            limits: Limits::JSON,
+            kind: "x",
+        };
+        let error = http.call(call).expect_err("the certificate is not valid now");
+        let told = error.to_string();
+        assert!(told.contains(expected) && told.contains("set the clock"), "{told}");
+        assert!(error.is_transient() && error.is_before_sending());
+    }
+}

@@ -4,11 +4,14 @@
 //! 256 bytes, B as it was received. The two agree on B unless it came in another length, and then
 //! [`Exchange::prove`] asks for another exchange.
 
+use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use hmac::Hmac;
 use num_bigint::BigUint;
 use sha2::{Digest, Sha256};
+
+use zeroize::Zeroizing;
 
 use super::env::Env;
 
@@ -124,7 +127,7 @@ impl Exchange {
         if challenge.b.len() != LEN {
             return Err(SrpError::Again);
         }
-        let derived = derive(protocol, password, &challenge.salt, challenge.iteration);
+        let derived = Zeroizing::new(derive(protocol, password, &challenge.salt, challenge.iteration));
         let s = self.shared(&derived, &challenge.salt, &b)?;
         Ok(proofs(account, &challenge.salt, &padded(&self.public), &challenge.b, &padded(&s)))
     }
@@ -146,11 +149,15 @@ impl Exchange {
 }
 
 fn derive(protocol: Protocol, password: &str, salt: &[u8], rounds: u32) -> [u8; 32] {
-    let digest = hash(&[password.as_bytes()]);
+    // As good as the password itself, so nothing of it is left behind.
+    let digest = Zeroizing::new(hash(&[password.as_bytes()]));
     match protocol {
-        Protocol::S2k => stretch(&digest, salt, rounds),
+        Protocol::S2k => stretch(&*digest, salt, rounds),
         Protocol::S2kFo => {
-            let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+            let mut digits = Zeroizing::new(String::with_capacity(2 * digest.len()));
+            for byte in digest.iter() {
+                let _ = write!(digits, "{byte:02x}");
+            }
             stretch(digits.as_bytes(), salt, rounds)
         }
     }

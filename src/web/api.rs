@@ -215,7 +215,7 @@ fn request_of(action: Action, body: &[u8]) -> Result<ControlRequest, String> {
             if !(4..=8).contains(&digits.len()) || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
                 return Err("a code has 6 digits: type it as the device or the message shows it".to_owned());
             }
-            Ok(ControlRequest::Code { code: Secret::new(digits) })
+            Ok(ControlRequest::Code { code: Secret::while_held(digits) })
         }
         Action::CodeSend => {
             let SendBody { way, number } = read(body, "{\"way\": \"sms\", \"number\": 1}")?;

@@ -249,3 +249,43 @@ fn what_stays_free_can_be_configured() {
     rig.once();
     rig.assert_settled();
 }
+
+#[test]
+fn a_daemon_on_a_full_disk_says_so_and_goes_on_when_there_is_room() {
+    use icloudds::status::DaemonState;
+
+    use crate::run::daemon::{Daemon, hurry};
+
+    let mut rig = Rig::signed_in();
+    hurry(&mut rig);
+    let drive = shown(&rig.drive());
+    let command = ["mount", "-t", "tmpfs", "-o", "size=20m", "icloudds-test", drive.as_str()];
+    let Some(_mounted) = Mounted::by(&rig.drive(), &command) else { return };
+    rig.there().write("first.txt", "first").expect("a file");
+    let daemon = Daemon::synced(&rig);
+    for number in 0..6 {
+        let content =
+            icloudds_simulator::drive::model::content::Content::Generated { seed: number, len: 6 << 20 };
+        rig.there().write(&format!("films/{number}.mp4"), content).expect("a file");
+    }
+    daemon.wait_state(DaemonState::DiskFull);
+    let status = daemon.status();
+    assert!(
+        status.set_aside.iter().all(|item| item.reason.contains("no space left")),
+        "{:?}",
+        status.set_aside
+    );
+    // What fits came, what is written here goes up, and deletions on iCloud make room.
+    rig.write("mine.txt", "mine");
+    daemon.wait("what is written here", || rig.there().entry("mine.txt").is_some());
+    for number in 0..6 {
+        if !rig.at(&format!("films/{number}.mp4")).exists() {
+            rig.there().trash(&format!("films/{number}.mp4")).expect("a deletion");
+        }
+    }
+    daemon.settle();
+    assert_eq!(daemon.status().state, DaemonState::Idle);
+    assert_eq!(waiting(&rig), Vec::<String>::new(), "unfinished downloads take room");
+    daemon.stop();
+    rig.assert_equal();
+}

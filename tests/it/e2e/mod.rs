@@ -21,6 +21,7 @@ mod pairs;
 mod places;
 pub mod rig;
 mod scope;
+mod sessions;
 mod slow;
 mod switches;
 pub mod tree;

@@ -1,6 +1,7 @@
 //! What comes from outside and is neither a request nor an answer: names, texts and files that others made.
 
 mod records;
+mod sentences;
 mod terminal;
 mod text;
 mod words;

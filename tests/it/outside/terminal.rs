@@ -121,6 +121,78 @@ fn run_asks_for_password_and_code_at_its_terminal() {
     assert!(shown.contains("exit 0") && shown.contains(" echo "), "{shown}");
 }
 
+/// What stands on one line at a time, without the sequences that move the cursor.
+fn lines_drawn(shown: &str) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    let mut characters = shown.chars();
+    while let Some(character) = characters.next() {
+        match character {
+            '\u{1b}' => {
+                // `ESC [ … letter`
+                let _ = characters.by_ref().find(|c| c.is_ascii_alphabetic());
+            }
+            '\r' | '\n' => lines.push(String::new()),
+            other => lines.last_mut().expect("one line at least").push(other),
+        }
+    }
+    lines
+}
+
+#[test]
+fn progress_fits_eighty_columns_in_decimal_units() {
+    let rig = Rig::signed_in();
+    for number in 0..12 {
+        rig.there().write(&format!("film {number}.mp4"), noise(number, 400_000)).expect("a file");
+    }
+    rig.sim.switches(|switches| switches.bandwidth = Some(900_000));
+    let terminal = Terminal::run(&rig, "stty cols 80 rows 24; $P once; echo \"exit $?\"");
+    terminal.wait("exit ");
+    let shown = terminal.end();
+    assert!(shown.contains("exit 0"), "{shown}");
+    let drawn = lines_drawn(&shown);
+    let bars: Vec<_> = drawn.iter().filter(|line| line.contains(" items ")).collect();
+    assert!(!bars.is_empty(), "no progress was shown: {shown}");
+    assert!(bars.iter().any(|bar| bar.contains(" MB/")), "{bars:?}");
+    for bar in bars {
+        assert!(bar.chars().count() <= 80 && !bar.contains("iB"), "{bar:?}");
+    }
+}
+
+#[test]
+fn a_session_is_pasted_at_a_terminal() {
+    let mut rig = Rig::signed_in();
+    let export = rig.run(&["login", "--export-session", "-"]).expect(0).stdout;
+    let state = rig.aside().join("elsewhere");
+    rig.set_text("sync.state_directory", &state.display().to_string()).unset("account.password");
+    let mut terminal = Terminal::run(&rig, "$P login --import-session -; echo \"exit $?\"");
+    // As cookies of a browser they are lines of a length that a terminal takes.
+    let value: serde_json::Value = serde_json::from_str(&export).expect("JSON");
+    let mut typed = String::new();
+    for cookie in value["cookies"].as_array().expect("cookies") {
+        let text = |name: &str| cookie[name].as_str().expect("a text");
+        typed.push_str(&format!(".icloud.com\tTRUE\t/\tTRUE\t0\t{}\t{}\n", text("name"), text("value")));
+    }
+    crate::run::daemon::pace(Duration::from_millis(300));
+    terminal.type_keys(&typed);
+    terminal.type_keys("\u{4}");
+    terminal.wait("exit ");
+    let shown = terminal.end();
+    assert!(shown.contains("exit 0") && shown.contains("Signed in"), "{shown}");
+}
+
+#[test]
+fn an_account_with_security_keys_is_told_the_way_in_in_one_sentence() {
+    let rig = Rig::new();
+    rig.sim.account(|account| account.security_keys = vec!["Key".to_owned()]);
+    let terminal = Terminal::run(&rig, "$P login; echo \"exit $?\"");
+    terminal.wait("exit ");
+    let shown = terminal.end();
+    assert!(shown.contains("exit 8"), "{shown}");
+    assert!(shown.contains("this account wants a security key"), "{shown}");
+    assert_eq!(shown.matches("--import-session").count(), 1, "{shown}");
+    assert!(!shown.contains("Code"), "no code is asked for: {shown}");
+}
+
 /// Runs a command to where the service holds it up, sends the signal, and says how it ended and how long that took.
 #[track_caller]
 fn ended_by(rig: &Rig, arguments: &[&str], kind: &str, signal: Signal) -> (i32, Duration, String) {

@@ -10,6 +10,7 @@ mod guards;
 mod kills;
 mod local;
 mod long;
+mod machine;
 mod offline;
 mod patterns;
 mod quiet;
