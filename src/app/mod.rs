@@ -101,7 +101,9 @@ impl AppError {
             Self::State(store::OpenError::InUse { .. }) => ExitCode::Busy,
             Self::SignIn(error) => by_code(error.exit_code()),
             Self::Pass(PassError::Remote(error)) | Self::Remote(error) => of_remote(error),
-            Self::Pass(PassError::Disk(_) | PassError::Full(_)) | Self::Disk(_) => ExitCode::LocalDirectory,
+            Self::Pass(PassError::Disk(_) | PassError::Full(_) | PassError::Short(_)) | Self::Disk(_) => {
+                ExitCode::LocalDirectory
+            }
             Self::State(_) | Self::Store(_) | Self::Pass(PassError::Store(_)) | Self::Io { .. } => {
                 ExitCode::Unexpected
             }

@@ -2,8 +2,11 @@
 
 use std::time::Instant;
 
+use rustix::io::Errno;
+
 use super::AppError;
 use super::report::effect_text;
+use crate::disk::OpenError;
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::NoteKind;
 use crate::engine::pass::{Engine, PassError, Report};
@@ -82,15 +85,27 @@ pub fn left_alone(tracker: &mut Tracker, report: &Report) {
     tracker.set_unsettled(told(NoteKind::unsettled));
 }
 
-/// What a failure of the folder, its disk or the store is: full, or, as when it is mounted read-only, not permitted or
-/// broken, a folder that cannot be used as it is.
+/// What a failure of the folder, its disk or the store is: full; a scan that waits, where this machine or program is out of
+/// something; or, as when it is mounted read-only, not permitted or broken, a folder that cannot be used as it is.
 pub fn state_here(error: &AppError) -> DaemonState {
     match error {
         AppError::Pass(PassError::Full(_) | PassError::Store(StoreError::Full(_)))
         | AppError::Store(StoreError::Full(_))
         | AppError::Disk(DiskError::Full { .. }) => DaemonState::DiskFull,
+        _ if is_shortage(error) => DaemonState::Scanning,
         _ => DaemonState::WrongFolder,
     }
+}
+
+/// Whether open files or memory ran out, which says nothing of the folder and passes.
+fn is_shortage(error: &AppError) -> bool {
+    let source = match error {
+        AppError::Pass(PassError::Short(_)) => return true,
+        AppError::Disk(error) => return error.is_shortage(),
+        AppError::Drive(OpenError::Io { source, .. }) | AppError::Io { source, .. } => source,
+        _ => return false,
+    };
+    matches!(Errno::from_io_error(source), Some(Errno::MFILE | Errno::NFILE | Errno::NOMEM))
 }
 
 /// The state in which a run leaves things that failed so.

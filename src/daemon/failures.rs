@@ -143,6 +143,11 @@ mod tests {
         DiskError::Io { what: "write", path: RelPath::root(), source: kind.into() }
     }
 
+    fn out_of_files() -> DiskError {
+        let source = rustix::io::Errno::MFILE.into();
+        DiskError::Io { what: "read", path: RelPath::root(), source }
+    }
+
     #[test]
     fn only_a_full_disk_is_told_to_be_full() {
         let full = || DiskError::Full { path: RelPath::root() };
@@ -155,6 +160,9 @@ mod tests {
             (AppError::Pass(io_error(io::ErrorKind::PermissionDenied).into()), DaemonState::WrongFolder),
             (AppError::Drive(crate::disk::OpenError::Missing(PathBuf::from("/d"))), DaemonState::WrongFolder),
             (AppError::Foreign("another one".to_owned()), DaemonState::WrongFolder),
+            // Out of descriptors: that is waited for, and is no word about the folder.
+            (AppError::Disk(out_of_files()), DaemonState::Scanning),
+            (AppError::Pass(out_of_files().into()), DaemonState::Scanning),
         ] {
             assert_eq!(state_here(&error), state, "{error}");
         }

@@ -125,6 +125,9 @@ pub enum PassError {
     /// No space, or no quota, is left on the disk.
     #[error("{0}")]
     Full(String),
+    /// Open files or memory ran out: that passes, and says nothing of the folder.
+    #[error("{0}")]
+    Short(String),
     /// The state cannot be saved.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -135,6 +138,7 @@ impl From<DiskError> for PassError {
         match error {
             DiskError::WrongRoot(text) => Self::WrongFolder(text),
             DiskError::Full { .. } => Self::Full(error.to_string()),
+            _ if error.is_shortage() => Self::Short(error.to_string()),
             other => Self::Disk(other.to_string()),
         }
     }

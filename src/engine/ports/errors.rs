@@ -122,6 +122,13 @@ pub enum DiskError {
 }
 
 impl DiskError {
+    /// Whether open files or memory ran out, which passes.
+    pub fn is_shortage(&self) -> bool {
+        // ENOMEM, ENFILE and EMFILE are these numbers on every Linux.
+        let numbers = [Some(12), Some(23), Some(24)];
+        matches!(self, Self::Io { source, .. } if numbers.contains(&source.raw_os_error()))
+    }
+
     /// Whether it would have to go to another file system, which no rename can do.
     pub fn crosses(&self) -> bool {
         matches!(self, Self::Io { source, .. } if source.kind() == std::io::ErrorKind::CrossesDevices)
