@@ -263,15 +263,16 @@ impl From<End> for StepFailure {
 
 impl From<RemoteError> for StepFailure {
     fn from(error: RemoteError) -> Self {
-        if error.ends_pass() {
-            return Self::End(End::Remote(error));
-        }
         let why = error.to_string();
+        // Every kind by name: one that is new has to have its consequence chosen.
         match error {
+            RemoteError::Unreachable(_) | RemoteError::Account { .. } | RemoteError::Stopped => {
+                Self::End(End::Remote(error))
+            }
             RemoteError::Stale | RemoteError::NameTaken | RemoteError::Gone => Self::Replan(why),
             RemoteError::Refused(_) | RemoteError::Quota(_) => Self::Aside(why),
             RemoteError::Busy { retry_after, .. } => Self::Again { why, after: retry_after },
-            _ => Self::again(why),
+            RemoteError::Uncertain(_) | RemoteError::Damaged(_) => Self::again(why),
         }
     }
 }

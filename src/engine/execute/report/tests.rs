@@ -16,6 +16,20 @@ fn told(failure: &StepFailure) -> &'static str {
 }
 
 #[test]
+fn what_ends_the_pass_is_what_no_other_item_would_fare_better_with() {
+    for error in [
+        RemoteError::Stale,
+        RemoteError::Unreachable("why".into()),
+        RemoteError::Account { message: "why".into(), exit_code: 7 },
+        RemoteError::Stopped,
+        RemoteError::Damaged("why".into()),
+    ] {
+        let is_end = matches!(StepFailure::from(error.clone()), StepFailure::End(_));
+        assert_eq!(is_end, error.ends_pass(), "{error:?}");
+    }
+}
+
+#[test]
 fn each_failure_of_icloud_has_its_consequence() {
     let busy = |retry_after| RemoteError::Busy { message: String::new(), retry_after };
     for (error, expected) in [
