@@ -10,6 +10,7 @@ mod options;
 mod report;
 mod settle;
 mod time;
+mod unmade;
 mod walk;
 
 pub use here::HereReport;
@@ -130,15 +131,7 @@ impl Engine {
         self.look(ports, settings, look)?;
         let mut planned = self.plan(ports, settings, options);
         let left_out = planned.left_out;
-        // What was set aside and is not due is nothing to do, and no reason to plan again. The planner knows an item by
-        // the place that it has, an operation by the one that it is to get.
-        let now = self.state.seconds(ports.clock.reading());
-        let set_aside = &self.state.set_aside;
-        let is_later = |operation: &Operation| {
-            let aside = set_aside.get(&operation.path);
-            !options.ignore_next_try && aside.is_some_and(|aside| aside.waits(now))
-        };
-        planned.plan = planned.plan.without(&is_later);
+        self.leave_for_later(&mut planned, ports, options);
         if !planned.plan.is_quiet() {
             (options.on_phase)(Phase::Working);
         }
@@ -146,6 +139,18 @@ impl Engine {
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
         report.pending |= left_out;
         Ok(report)
+    }
+
+    /// Takes out of a plan what was set aside and is not due: it is nothing to do, and no reason to plan again. The planner knows an
+    /// item by the place that it has, an operation by the one that it is to get.
+    pub fn leave_for_later(&self, planned: &mut Planned, ports: &Ports<'_>, options: &PassOptions<'_>) {
+        let now = self.state.seconds(ports.clock.reading());
+        let set_aside = &self.state.set_aside;
+        let is_later = |operation: &Operation| {
+            let aside = set_aside.get(&operation.path);
+            !options.ignore_next_try && aside.is_some_and(|aside| aside.waits(now))
+        };
+        planned.plan = std::mem::take(&mut planned.plan).without(&is_later);
     }
 
     /// Looks at both sides, in parallel where more than one worker is allowed.

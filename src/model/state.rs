@@ -107,6 +107,8 @@ pub struct State {
     pub last_sync: Option<i64>,
     /// Contents that items had before, the oldest first: one that comes back was hardly made from the present one.
     pub former: BTreeMap<ItemId, Vec<Signature>>,
+    /// Until when, in lived seconds, a look at iCloud has shown what became of our own writes; `None` before the first such look.
+    pub confirmed: Option<i64>,
     /// The time that this state has lived through; `None` until it was first looked at the clock.
     pub time: Option<LivedTime>,
 }
@@ -141,6 +143,8 @@ pub enum Change {
     Calibration(Calibration),
     /// Both sides were equal at that time (Unix seconds).
     Synced(i64),
+    /// What we wrote to iCloud before that time (lived seconds) was looked at since.
+    Confirmed(i64),
     /// The time that was lived through.
     Time(LivedTime),
 }
@@ -158,6 +162,7 @@ impl State {
             calibration: Calibration::default(),
             last_sync: None,
             former: BTreeMap::new(),
+            confirmed: None,
             time: None,
         }
     }
@@ -212,6 +217,7 @@ impl State {
             Change::Guard(guard) => self.guard = guard.clone(),
             Change::Calibration(calibration) => self.calibration = *calibration,
             Change::Synced(at) => self.last_sync = Some(*at),
+            Change::Confirmed(at) => self.confirmed = Some(*at),
             Change::Time(time) => self.time = Some(time.clone()),
         }
         true

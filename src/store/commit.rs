@@ -137,6 +137,7 @@ fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Change) -> Resul
         Change::Guard(guard) => put_json(records, &text_key(kind::META, meta::GUARD), guard),
         Change::Calibration(known) => put_json(records, &text_key(kind::META, meta::CALIBRATION), known),
         Change::Synced(at) => put_json(records, &text_key(kind::META, meta::SYNCED), at),
+        Change::Confirmed(at) => put_json(records, &text_key(kind::META, meta::CONFIRMED), at),
         Change::Time(time) => put_json(records, &text_key(kind::META, meta::TIME), time),
     }
 }

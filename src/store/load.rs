@@ -127,6 +127,7 @@ fn single(state: &mut State, name: &[u8], payload: &[u8]) -> Result<(), Trouble>
         meta::GUARD => state.guard = json(payload)?,
         meta::CALIBRATION => state.calibration = json(payload)?,
         meta::SYNCED => state.last_sync = Some(json(payload)?),
+        meta::CONFIRMED => state.confirmed = Some(json(payload)?),
         meta::TIME => state.time = Some(json(payload)?),
         _ => return Err(malformed()),
     }

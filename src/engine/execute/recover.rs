@@ -332,7 +332,8 @@ pub(super) fn is_our_doing(
 /// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.
 fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) -> Result<bool, StepFailure> {
     match verified_calls::holder(remote, folder, name, Some(id)) {
-        Ok(holder) => Ok(holder.is_none()),
+        // What went back into a folder that was deleted meanwhile would be deleted with it, though nobody saw it there.
+        Ok(holder) => Ok(holder.is_none() && verified_calls::is_outside_trash(remote, folder)?),
         // The folder is gone, or what cannot be synced has the name.
         Err(StepFailure::Replan(_)) => Ok(false),
         Err(failure) => Err(failure),

@@ -290,8 +290,15 @@ impl From<DiskError> for StepFailure {
             DiskError::Io { source, .. } if source.kind() == ErrorKind::PermissionDenied => {
                 Self::Aside(format!("{why}: give the user that runs icloudds access to it"))
             }
+            // A volume is mounted on it: the system does not let it go.
+            DiskError::Io { source, .. } if source.kind() == ErrorKind::ResourceBusy => {
+                Self::Aside(format!("{why}: a volume is mounted there"))
+            }
             DiskError::Io { source, .. }
-                if matches!(source.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::CrossesDevices) =>
+                if matches!(
+                    source.kind(),
+                    ErrorKind::ReadOnlyFilesystem | ErrorKind::CrossesDevices | ErrorKind::Unsupported
+                ) =>
             {
                 Self::Aside(why)
             }

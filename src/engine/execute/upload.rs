@@ -182,10 +182,12 @@ fn settled(
     sent: &Sent,
 ) -> Result<RemoteItem, StepFailure> {
     let etag = &item.entry.etag;
-    if !etag.as_str().is_empty() && *etag != before.entry.etag {
-        return Ok(item);
-    }
+    let is_told = !etag.as_str().is_empty() && *etag != before.entry.etag;
     match verified_calls::look(ports.remote, &item.entry.id, false)? {
+        LookUp::Found(now) if now.entry.etag == before.entry.etag && is_told => {
+            Err(StepFailure::again("iCloud confirmed a new version, and still has the old one"))
+        }
+        _ if is_told => Ok(item),
         LookUp::Found(now) if sent.is_shown_by(ports, &now) => Ok(now),
         _ => Err(StepFailure::replan("iCloud does not show what was sent")),
     }

@@ -9,6 +9,7 @@ use crate::engine::ports::{
     ItemVersion, Listing, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent,
 };
 use crate::engine::retry;
+use crate::model::path::DEEPEST;
 use crate::model::{DiskTime, FolderState, ItemId, ServerTime, Signature, name};
 
 use super::report::StepFailure;
@@ -288,6 +289,26 @@ pub(super) fn holder(
         }
     }
     Ok(None)
+}
+
+/// Whether a folder, and each one above it, hangs in the drive, as far as look-ups tell.
+pub(super) fn is_outside_trash(remote: &dyn Remote, folder: &ItemId) -> Result<bool, StepFailure> {
+    let mut at = folder.clone();
+    for _ in 0..DEEPEST {
+        if at == ItemId::drive_root() || at.doc() == "documents" {
+            break;
+        }
+        match look(remote, &at, true)? {
+            LookUp::Found(found) => match found.parent {
+                RemoteParent::Folder(parent) => at = parent,
+                RemoteParent::Trash => return Ok(false),
+                RemoteParent::Untold => break,
+            },
+            LookUp::Gone => return Ok(false),
+            LookUp::Unknown => break,
+        }
+    }
+    Ok(true)
 }
 
 /// What follows from "this name is taken": who has it is met by the next plan. Where nobody is seen to have it, but

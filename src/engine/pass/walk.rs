@@ -87,6 +87,7 @@ impl Engine {
         self.remote = Some(Arc::new(view));
         self.settle_sizes(now);
         self.settle_absences();
+        self.forget_unmade(now);
         self.note_lent_names(now);
     }
 

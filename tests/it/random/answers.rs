@@ -2,9 +2,10 @@
 
 use icloudds::engine::pass::Look;
 
+use super::history::Twist;
 use super::run::Run;
 use super::scenarios::{is_at_peace, passes, wait, world};
-use crate::sim::{Call, Crash, Fault, Outcome, SimDisk, SimDrive};
+use crate::sim::{Call, Crash, Fault, Outcome, SimDisk, SimDrive, Thing};
 
 /// What a person does here, the call that carries it out, and whether it still stands here, and there.
 type Case = (fn(&SimDisk) -> bool, Call, fn(&SimDisk) -> bool, fn(&SimDrive) -> bool);
@@ -104,4 +105,89 @@ fn a_crash_right_after_an_answer_without_an_effect_undoes_nothing_here() {
             }
         }
     }
+}
+
+/// What a person does here that makes something on iCloud, the call that is answered without an effect, and how often it comes
+/// before.
+type Making = (&'static [Twist], fn(&SimDisk) -> bool, Call, u64);
+
+const MAKING: [Making; 6] = [
+    (&[], |disk| disk.write("new", b"made here"), Call::Commit, 0),
+    (&[], |disk| disk.mkdir("f") && disk.write("f/new", b"made here"), Call::CreateFolders, 0),
+    (&[], |disk| disk.mkdir("f") && disk.write("f/new", b"made here"), Call::Commit, 0),
+    (&[], |disk| disk.write("a", b"made here"), Call::Commit, 0),
+    (&[Twist::TrashWay], |disk| disk.write("a", b"made here"), Call::Commit, 0),
+    (&[], |disk| disk.write("new", b"") && disk.write("other", b"made here"), Call::Commit, 1),
+];
+
+fn made_here(run: &Run) -> usize {
+    let made = |content: &&crate::sim::Bytes| ***content == *b"made here";
+    let here =
+        run.world.disk.tree().into_values().filter(|thing| *thing == Thing::File((*b"made here").into()));
+    here.count().min(run.world.drive.live_contents().iter().filter(made).count())
+}
+
+fn making(seed: u64, (twists, did, call, skip): Making) -> Run {
+    let mut run = world(seed, twists);
+    let disk = run.world.disk.clone();
+    assert!(disk.write("a", b"content of a"));
+    wait(&run);
+    assert!(passes(&mut run));
+    wait(&run);
+    assert!(did(&disk));
+    wait(&run);
+    run.world.fuse.script(call, skip, Fault::NothingMade);
+    run
+}
+
+#[test]
+fn what_icloud_confirms_and_never_makes_is_sent_again_and_never_deleted_here() {
+    for case in MAKING {
+        for restarts in [false, true] {
+            let mut run = making(1, case);
+            for _ in 0..4 {
+                assert!(passes(&mut run));
+                if restarts {
+                    run.stop();
+                }
+                wait(&run);
+            }
+            assert_eq!(made_here(&run), 1, "{:?}: {:?}", case.2, run.world.drive.tree());
+            let trashed = run.world.disk.trash_contents();
+            assert!(trashed.iter().all(|content| **content != *b"made here"), "{:?}", case.2);
+            is_at_peace(&mut run);
+        }
+    }
+}
+
+#[test]
+fn a_crash_after_something_was_confirmed_and_never_made_deletes_nothing_here() {
+    for case in MAKING {
+        for step in 1.. {
+            let mut run = making(step, case);
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            run.world.restart(Crash::Kill);
+            run.world.fuse.calm();
+            is_at_peace(&mut run);
+            assert_eq!(made_here(&run), 1, "{:?}, step {step}", case.2);
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_person_deletes_for_good_later_stays_deleted() {
+    let mut run = making(1, MAKING[0]);
+    let drive = run.world.drive.clone();
+    for _ in 0..3 {
+        assert!(passes(&mut run));
+        wait(&run);
+    }
+    let id = drive.find("new").expect("it came in the end");
+    assert!(drive.person_trash("new") && drive.delete_for_good(&id));
+    is_at_peace(&mut run);
+    assert!(run.world.disk.read("new").is_none() && drive.find("new").is_none());
 }

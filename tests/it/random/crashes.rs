@@ -8,7 +8,18 @@ use icloudds::engine::pass::Look;
 
 /// A setting without chance: nobody acts but the test.
 fn plain(seed: u64) -> Run {
-    Run::new(&History { seed, twists: Vec::new(), odd: true, apart: false, ops: Vec::new() }, None, false)
+    Run::new(
+        &History {
+            seed,
+            twists: Vec::new(),
+            odd: true,
+            apart: false,
+            clocks_are_set: false,
+            ops: Vec::new(),
+        },
+        None,
+        false,
+    )
 }
 
 /// Everything that persons can do to a synced tree, on both sides at once.

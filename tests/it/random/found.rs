@@ -315,3 +315,26 @@ fn what_came_into_a_folder_unseen_is_not_deleted_for_good() {
     is_at_peace(&mut run);
     assert!(drive.trashed().is_empty(), "it was deleted for good");
 }
+
+/// Two items change places over two folders, by way of a temporary name, and one of the folders is deleted meanwhile.
+#[test]
+fn what_was_lent_a_name_does_not_go_back_into_a_folder_that_was_deleted() {
+    for step in 1.. {
+        let mut run = world(step, &[Twist::IntoTrashed]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("h") && disk.mkdir("h/f") && disk.write("g", b"content of g"));
+        pass(&mut run);
+        assert!(disk.mv("g", "t") && disk.mv("h/f", "g") && disk.mv("t", "h/f"));
+        assert!(drive.create("h/f/late", b"came late").is_some());
+        wait(&run);
+        let person = drive.clone();
+        run.world.fuse.interject(step, move || assert!(person.person_trash("h")));
+        let begin = run.world.fuse.steps();
+        passes(&mut run);
+        let over = begin + step > run.world.fuse.steps();
+        is_at_peace(&mut run);
+        if over {
+            break;
+        }
+    }
+}

@@ -4,9 +4,11 @@ use std::fmt;
 
 use icloudds::model::Side;
 
+use super::twists::TWISTS;
+pub use super::twists::Twist;
 use crate::sim::disk::Vanished;
 use crate::sim::rng::Rng;
-use crate::sim::{Crash, Fault};
+use crate::sim::{Call, Crash, Fault};
 
 /// Names that persons give; few, so that they meet.
 const NAMES: [&str; 12] =
@@ -63,6 +65,12 @@ pub enum Act {
     Twin(Pick, u32),
     /// A folder that cannot be read, or can again.
     Readable(Pick, bool),
+    /// An older version of a file comes back from the last backup.
+    Restore(Pick),
+    /// A whole folder does.
+    RestoreFolder(Pick),
+    /// A new volume is mounted in a folder.
+    Volume(Pick, &'static str),
 }
 
 /// Somebody acts somewhere, after some milliseconds.
@@ -74,6 +82,30 @@ pub struct Deed {
     pub act: Act,
     /// Time that passes before, in milliseconds; never 0, as two instants are never the same.
     pub after: u64,
+}
+
+/// What else comes in between.
+#[derive(Clone, Debug, PartialEq)]
+pub enum What {
+    /// A person acts.
+    Deed(Deed),
+    /// Somebody sets the wall clock, by so many seconds.
+    Leap(i64),
+    /// The volumes go.
+    VolumesOff,
+    /// The volumes come back.
+    VolumesOn,
+    /// The second machine works.
+    SecondPasses(Pass),
+}
+
+/// When it comes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum When {
+    /// After so many steps.
+    Step(u64),
+    /// As such a call begins, after so many more of its kind.
+    Call(Call, u64),
 }
 
 /// One pass of the program, with what comes in between.
@@ -97,6 +129,8 @@ pub struct Pass {
     pub vanish: Option<(u64, Vanished)>,
     /// Something else waits after so many steps of carrying it out, so that it comes to an early end.
     pub enough: Option<u64>,
+    /// What else comes in between.
+    pub surprises: Vec<(When, What)>,
 }
 
 /// What happens next.
@@ -114,103 +148,15 @@ pub enum Op {
     LoseState,
     /// The process is stopped at rest, and the power goes.
     PowerCut,
+    /// The machine is shut down for so many seconds, and when it boots the wall clock is off by so many.
+    Reboot(u64, i64),
+    /// Something that else comes in the midst of a pass.
+    Between(What),
+    /// A person acts at the second machine.
+    Second(Deed),
+    /// A backup of the folder here is taken.
+    Backup,
 }
-
-/// What of the setting is not the default.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[allow(missing_docs)]
-pub enum Twist {
-    EtagAtOnce,
-    EtagNever,
-    NoCounts,
-    NeverGone,
-    Late(i64),
-    NoCasMove,
-    CasRename,
-    CasSubtree,
-    TakenError,
-    TakenExisting,
-    AsSent,
-    StoresNfc,
-    RemoteFoldsCase,
-    PutBackNewName,
-    PutBackNewId,
-    PutBackBoth,
-    PutBackSilent,
-    OtherFormula,
-    OtherForm,
-    NoSignatures,
-    LookUpSigns,
-    ZeroUntold,
-    NoRanges,
-    CommitTaken,
-    CommitDuplicate,
-    TimesCeil,
-    TimesNow,
-    NotInPlace,
-    PackagesVary,
-    IntoTrashed,
-    NoBirths,
-    ReuseInodes,
-    LocalFoldsCase,
-    LazyPersons,
-    LosesContents,
-    TrashWay,
-    DownloadOnly,
-    UploadOnly,
-    Newest,
-    SkipPackages,
-    Permanent,
-    SmallGuard,
-    Quota,
-    SmallDisk,
-}
-
-const TWISTS: [Twist; 43] = [
-    Twist::EtagAtOnce,
-    Twist::EtagNever,
-    Twist::NoCounts,
-    Twist::NeverGone,
-    Twist::Late(8),
-    Twist::NoCasMove,
-    Twist::CasRename,
-    Twist::CasSubtree,
-    Twist::TakenError,
-    Twist::TakenExisting,
-    Twist::AsSent,
-    Twist::StoresNfc,
-    Twist::RemoteFoldsCase,
-    Twist::PutBackNewName,
-    Twist::PutBackNewId,
-    Twist::PutBackBoth,
-    Twist::PutBackSilent,
-    Twist::OtherFormula,
-    Twist::OtherForm,
-    Twist::NoSignatures,
-    Twist::LookUpSigns,
-    Twist::ZeroUntold,
-    Twist::NoRanges,
-    Twist::CommitTaken,
-    Twist::CommitDuplicate,
-    Twist::TimesCeil,
-    Twist::TimesNow,
-    Twist::NotInPlace,
-    Twist::PackagesVary,
-    Twist::IntoTrashed,
-    Twist::NoBirths,
-    Twist::ReuseInodes,
-    Twist::LocalFoldsCase,
-    Twist::LazyPersons,
-    Twist::TrashWay,
-    Twist::DownloadOnly,
-    Twist::UploadOnly,
-    Twist::Newest,
-    Twist::SkipPackages,
-    Twist::Permanent,
-    Twist::SmallGuard,
-    Twist::Quota,
-    Twist::SmallDisk,
-];
 
 /// A whole history.
 #[derive(Clone, PartialEq)]
@@ -223,6 +169,8 @@ pub struct History {
     pub odd: bool,
     /// Whether a pass without iCloud comes before each look, and looks at iCloud go on beside it, as in the daemon.
     pub apart: bool,
+    /// Whether somebody sets the wall clock.
+    pub clocks_are_set: bool,
     /// What happens.
     pub ops: Vec<Op>,
 }
@@ -257,7 +205,7 @@ impl History {
         }
         cut_some_short(seed, &mut ops);
         leave_some_undone(seed, &mut ops);
-        let mut history = Self { seed, twists, odd, apart: false, ops };
+        let mut history = Self { seed, twists, odd, apart: false, clocks_are_set: false, ops };
         history.lose_some_contents();
         history
     }
@@ -304,15 +252,20 @@ fn cut_some_short(seed: u64, ops: &mut [Op]) {
     }
 }
 
-struct Draw {
-    rng: Rng,
+pub(super) struct Draw {
+    pub(super) rng: Rng,
     odd: bool,
     content: u32,
     stormy: bool,
 }
 
 impl Draw {
-    fn pick(&mut self) -> Pick {
+    /// For a history that is there: what is drawn meets nothing that it has.
+    pub(super) fn beside(rng: Rng, odd: bool) -> Self {
+        Self { rng, odd, content: 50_000, stormy: true }
+    }
+
+    pub(super) fn pick(&mut self) -> Pick {
         self.rng.number()
     }
 
@@ -321,7 +274,7 @@ impl Draw {
         if self.rng.chance(0.5) { 100_000 } else { 60 }
     }
 
-    fn name(&mut self) -> &'static str {
+    pub(super) fn name(&mut self) -> &'static str {
         if self.odd && self.rng.chance(0.15) {
             ODD_NAMES[self.rng.below(ODD_NAMES.len())]
         } else {
@@ -381,7 +334,7 @@ impl Draw {
         }
     }
 
-    fn any_deed(&mut self) -> Deed {
+    pub(super) fn any_deed(&mut self) -> Deed {
         let act = self.act();
         self.deed(act)
     }
@@ -398,7 +351,7 @@ impl Draw {
         }
     }
 
-    fn pass(&mut self) -> Pass {
+    pub(super) fn pass(&mut self) -> Pass {
         let mut pass = Pass {
             folders_only: self.rng.chance(0.4),
             remote: self.rng.chance(0.7),

@@ -7,6 +7,7 @@
 //! - `SIM_SEEDS=100000 cargo test --release --test it random::histories` tries that many seeds (`SIM_FROM` is the first).
 //! - `SIM_SEED=7 cargo test --test it random::histories` runs one seed again.
 //! - `SIM_STEPS=80` makes longer histories; a seed means another history then.
+//! - `random::powers` has further powers of the world in them, drawn beside all that `random::histories` draws from the seed.
 
 mod answers;
 mod broken;
@@ -18,10 +19,14 @@ mod machines;
 mod meanwhile;
 mod oracle;
 mod person;
+mod powers;
 mod rigged;
 mod run;
 mod scenarios;
+mod second;
+mod setting;
 mod shrink;
+mod twists;
 mod unsynced;
 mod volumes;
 
@@ -50,9 +55,23 @@ fn steps() -> usize {
     number("SIM_STEPS").map_or(STEPS, |steps| usize::try_from(steps).expect("a small number"))
 }
 
+/// What is drawn from a seed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    /// With passes that ask iCloud nothing in between.
+    Apart,
+    /// With further powers of the world.
+    Powers,
+}
+
 /// Why a seed failed, at length.
-fn failure(seed: u64, steps: usize, apart: bool, sabotage: Option<Sabotage>) -> Option<String> {
-    let history = History { apart, ..History::new(seed, steps) };
+fn failure(seed: u64, steps: usize, kind: Kind, sabotage: Option<Sabotage>) -> Option<String> {
+    let history = match kind {
+        Kind::Plain => History::new(seed, steps),
+        Kind::Apart => History { apart: true, ..History::new(seed, steps) },
+        Kind::Powers => History::with_powers(seed, steps),
+    };
     let broken = shrink::trial(&history, sabotage, false).0.err()?;
     let small = shrink::shrink(&history, sabotage, broken.promise);
     let (result, told) = shrink::trial(&small, sabotage, true);
@@ -64,27 +83,34 @@ fn failure(seed: u64, steps: usize, apart: bool, sabotage: Option<Sabotage>) -> 
 
 #[test]
 fn histories() {
-    try_histories(false, 0, SEEDS);
+    try_histories(Kind::Plain, 0, SEEDS);
 }
 
 /// Longer ones, which find what takes more than one thing to go wrong.
 #[test]
 fn long_histories() {
-    try_histories_of(LONG_STEPS, false, 500_000, LONG_SEEDS);
-    try_histories_of(LONG_STEPS, true, 600_000, LONG_SEEDS / 2);
+    try_histories_of(LONG_STEPS, Kind::Plain, 500_000, LONG_SEEDS);
+    try_histories_of(LONG_STEPS, Kind::Apart, 600_000, LONG_SEEDS / 2);
+    try_histories_of(LONG_STEPS, Kind::Powers, 700_000, LONG_SEEDS / 4);
 }
 
 /// The same with passes that ask iCloud nothing in between: `SIM_SEED=7 cargo test --test it random::apart`.
 #[test]
 fn apart() {
-    try_histories(true, 0, SEEDS / 2);
+    try_histories(Kind::Apart, 0, SEEDS / 2);
 }
 
-fn try_histories(apart: bool, first: u64, seeds: u64) {
-    try_histories_of(steps(), apart, first, seeds);
+/// With backups that come back, clocks that leap, waits in which others act, volumes that come and go, a second machine and more.
+#[test]
+fn powers() {
+    try_histories(Kind::Powers, 0, SEEDS / 2);
 }
 
-fn try_histories_of(steps: usize, apart: bool, first: u64, seeds: u64) {
+fn try_histories(kind: Kind, first: u64, seeds: u64) {
+    try_histories_of(steps(), kind, first, seeds);
+}
+
+fn try_histories_of(steps: usize, kind: Kind, first: u64, seeds: u64) {
     let seeds = match number("SIM_SEED") {
         Some(seed) => seed..seed + 1,
         None => {
@@ -95,7 +121,7 @@ fn try_histories_of(steps: usize, apart: bool, first: u64, seeds: u64) {
     let next = AtomicU64::new(seeds.start);
     let failures = Mutex::new(Vec::new());
     std::thread::scope(|scope| {
-        for _ in 0..2 {
+        for _ in 0..number("SIM_THREADS").unwrap_or(2) {
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
@@ -105,7 +131,7 @@ fn try_histories_of(steps: usize, apart: bool, first: u64, seeds: u64) {
                     if seed >= seeds.end || enough {
                         break;
                     }
-                    if let Some(failure) = failure(seed, steps, apart, None) {
+                    if let Some(failure) = failure(seed, steps, kind, None) {
                         failures.lock().expect("nobody panics with it").push(failure);
                     }
                 }

@@ -1,19 +1,21 @@
 //! The oracle: the promises of `docs/sync.md` §1 as checks on a world.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
 use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
-use icloudds::model::{Identity, ItemId, Node, Presence, Side, name};
+use icloudds::model::{BaseEntry, Identity, ItemId, LocalStamp, Node, Presence, Side, name};
 
 use super::history::{Op, Twist};
 use super::person;
 use super::run::Run;
+use super::second::Second;
 use crate::sim::fuse::lock;
 use crate::sim::journal::Fate;
+use crate::sim::journal::Things;
 use crate::sim::{Bytes, Call, Fault, Outcome, Thing};
 
 /// Passes after which a world that is left alone must be at rest.
@@ -54,11 +56,24 @@ fn text(content: &Bytes) -> String {
 ///
 /// The promise that does not hold.
 pub fn at_any_time(run: &Run) -> Result<(), Broken> {
-    let lost = run.world.lost_contents();
+    if let Some(second) = &run.second {
+        second.with(|second| at_any_time_alone(second))?;
+    }
+    let kept = run.second.as_ref().map(Second::contents).unwrap_or_default();
+    let lost = run.world.lost_but(kept);
     if !lost.is_empty() {
         let lost: Vec<_> = lost.iter().map(text).collect();
         return Err(Broken::new("P1", format!("lost for good: {lost:?}")));
     }
+    at_any_time_alone(run)
+}
+
+/// The same of one machine, but for contents that another one may keep.
+///
+/// # Errors
+///
+/// The promise that does not hold.
+pub fn at_any_time_alone(run: &Run) -> Result<(), Broken> {
     let unasked = lock(&run.seen.unasked);
     if !unasked.is_empty() {
         return Err(Broken::new(
@@ -128,6 +143,7 @@ pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
     calm(run);
     let mut last = None;
     let mut rests = false;
+    let mut rests_twice = 0;
     for round in 0..MOST_PASSES {
         run.tell_no_more(round > 4);
         // What fails again each time must not keep the world busy: it waits for its next try.
@@ -137,7 +153,17 @@ pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
         if report.held > 0 {
             run.decide(run.history.seed.is_multiple_of(2));
         }
-        rests = report.quiet && !report.pending && report.outcome.waiting == 0 && report.held == 0;
+        rests = is_at_rest(&report);
+        if let Some(second) = run.second.clone() {
+            let beside = second.with(|second| {
+                second.tell_no_more(round > 4);
+                one_pass(second, by_person)
+            })?;
+            // What it did is seen by the first one in the next round.
+            rests &= is_at_rest(&beside);
+            rests_twice = if rests { rests_twice + 1 } else { 0 };
+            rests = rests_twice >= 2;
+        }
         last = Some(report);
         if rests {
             break;
@@ -149,12 +175,29 @@ pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
     at_any_time(run)?;
     let apart = apart(run, &report);
     equal(run, &apart)?;
+    if let Some(second) = run.second.clone() {
+        second.with(|second| {
+            let report = one_pass(second, false)?;
+            let apart = self::apart(second, &report);
+            equal(second, &apart)
+        })?;
+    }
     nothing_deleted_unasked(run)?;
     modes(run)?;
     stays_quiet(run, &report)
 }
 
+fn is_at_rest(report: &Report) -> bool {
+    report.quiet && !report.pending && report.outcome.waiting == 0 && report.held == 0
+}
+
 fn calm(run: &mut Run) {
+    if let Some(second) = run.second.clone() {
+        second.with(calm);
+    }
+    run.world.disk.remount();
+    run.world.fuse.await_no_more();
+    run.start();
     run.world.fuse.renew();
     run.world.fuse.calm();
     run.world.drive.switch(|drive| drive.quota = None);
@@ -189,13 +232,12 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
         apart.insert(name::nfc(note.path.as_str()).into_string(), format!("{:?}", note.kind));
     }
     // An item that is set aside where it went, or with the folder it went to, still has its old place on the other side.
-    let here = standing(run);
+    let here = run.world.disk.stamps();
     for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
         let entry = state.base.get(node);
         let agreed = name::nfc(state.base.path(node).as_str()).into_string();
         let there = run.world.drive.path_of(&entry.id);
-        let places: Vec<_> = here.get(&entry.stamp.identity).cloned().into_iter().chain(there).collect();
-        let places: Vec<_> = places.into_iter().chain([agreed]).collect();
+        let places = standing(&here, entry).chain(there).chain([agreed]).collect::<Vec<_>>();
         let one_side = entry.presence != Presence::Both;
         if one_side || places.iter().any(|place| is_within(&apart, place)) {
             let why = if one_side { "on one side only" } else { "is elsewhere, which is set aside" };
@@ -207,10 +249,18 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     apart
 }
 
-/// Where what has an identity stands here, under whatever name.
-fn standing(run: &Run) -> HashMap<Identity, String> {
-    let all = run.world.disk.paths().into_iter();
-    all.map(|(path, _, identity)| (identity, name::nfc(&path).into_string())).collect()
+/// Where an item of the base stands here, under whatever name. Without an identity a file is known by its size and time.
+fn standing<'a>(
+    here: &'a [(String, LocalStamp)],
+    entry: &'a BaseEntry,
+) -> impl Iterator<Item = String> + use<'a> {
+    let known = &entry.stamp;
+    let is_it = |stamp: &LocalStamp| match known.identity == Identity::default() {
+        true => !entry.folder && (stamp.size, stamp.mtime) == (known.size, known.mtime),
+        false => stamp.identity == known.identity,
+    };
+    let found = here.iter().filter(move |(_, stamp)| is_it(stamp));
+    found.map(|(path, _)| name::nfc(path).into_string())
 }
 
 /// A path without the numbers by which [`SimDrive::tree`](crate::sim::SimDrive::tree) tells items of one name apart.
@@ -239,7 +289,8 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
         return Ok(());
     }
     let takes_part = |path: &str| run.settings.filter.takes_part(&unnumbered(path));
-    let plain = !run.history.odd && run.history.twists.is_empty();
+    // A mount point is never moved or removed.
+    let plain = !run.history.odd && run.history.twists.is_empty() && !run.world.disk.has_volumes();
     // Persons may make two names that one side cannot hold apart also in a plain world, and what stays where it was for
     // that may hold another name.
     let twins = apart.values().any(|why| why.contains("Unicode form"));
@@ -257,6 +308,12 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
     }
 }
 
+fn files(things: Things) -> impl Iterator<Item = Bytes> {
+    things
+        .into_values()
+        .filter_map(|thing| if let Thing::File(content) = thing { Some(content) } else { None })
+}
+
 /// P2 and P3: what nobody gave up is not only in some trash.
 fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
     if run.settings.mode != Mode::TwoWay || run.history.has(Twist::Newest) {
@@ -268,6 +325,9 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
         if let Thing::File(content) = thing {
             shown.insert(content);
         }
+    }
+    if let Some(second) = &run.second {
+        shown.extend(second.with(|second| files(second.world.disk.tree())));
     }
     let packages = run.world.drive.live_contents();
     shown.extend(packages);

@@ -3,11 +3,12 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use icloudds::model::{DiskTime, ItemId, Node, RelPath, Side};
+use icloudds::model::{DiskTime, Identity, ItemId, LocalStamp, Node, RelPath, Side};
 use unicode_normalization::UnicodeNormalization;
 
 use super::history::{Act, Deed, Pick};
 use crate::sim::fuse::lock;
+use crate::sim::journal::signature;
 use crate::sim::{Bytes, Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng};
 
 /// A user's hands. Cheap to clone, so that one can act in the middle of a pass.
@@ -18,6 +19,10 @@ pub struct Person {
     clock: Arc<SimClock>,
     store: SimStore,
     journal: Arc<Journal>,
+    /// State and disk of a second machine, which has the same items.
+    second: Option<(SimStore, Arc<SimDisk>)>,
+    /// The last backup of the folder here: paths, contents, modification times.
+    backup: Arc<Mutex<Vec<(String, Bytes, DiskTime)>>>,
     /// Folders where something happened here, as a watcher would name them.
     dirty: Arc<Mutex<Vec<RelPath>>>,
 }
@@ -63,13 +68,15 @@ fn respelled(text: &str, pick: Pick) -> String {
 
 impl Person {
     /// Somebody in that world.
-    pub fn new(world: &World) -> Self {
+    pub fn new(world: &World, second: Option<(SimStore, Arc<SimDisk>)>) -> Self {
         Self {
             drive: world.drive.clone(),
             disk: world.disk.clone(),
             clock: world.clock.clone(),
             store: world.store.clone(),
             journal: world.journal.clone(),
+            second,
+            backup: Arc::default(),
             dirty: Arc::default(),
         }
     }
@@ -88,6 +95,71 @@ impl Person {
         }
         self.clock.advance(Duration::from_millis(1));
         self.excuse_junk();
+    }
+
+    /// Takes the volumes off that are known to be there: what comes to a mount point that nobody knew before is covered later, and no
+    /// program can tell.
+    pub fn take_volumes_off(&self) {
+        let base = self.store.durable().base;
+        let is_known = |volume: &LocalStamp| {
+            let entries = base.walk(Node::ROOT).map(|node| base.get(node).stamp);
+            entries.into_iter().any(|stamp| !stamp.on_root_fs && stamp.identity == volume.identity)
+        };
+        if self.disk.volumes().iter().all(is_known) {
+            self.disk.unmount();
+        }
+    }
+
+    /// Keeps what is here now, as a backup.
+    pub fn take_backup(&self) {
+        *lock(&self.backup) = self.disk.backup();
+    }
+
+    /// Whether that content of a file here is what both sides agreed on, and still is on iCloud.
+    fn is_agreed(&self, at: &str, stamp: &LocalStamp, content: &Bytes) -> bool {
+        let base = self.store.durable().base;
+        let same = |node: &Node| {
+            let entry = base.get(*node);
+            let known = &entry.stamp;
+            let found = match stamp.identity == Identity::default() {
+                true => base.path(*node).as_str() == at,
+                false => known.identity == stamp.identity,
+            };
+            found && known.mtime == stamp.mtime && known.size == stamp.size
+        };
+        let node = base.walk(Node::ROOT).skip(1).find(same);
+        let id = node.map(|node| base.get(node).id.clone());
+        id.and_then(|id| self.drive.item(&id)).is_some_and(|item| item.body == *content)
+    }
+
+    /// Files come back from the backup: all of a folder, or one.
+    fn restore(&self, number: Pick, whole: bool) -> Option<()> {
+        let backup = lock(&self.backup).clone();
+        let folder =
+            if whole { Some(self.folder(Side::Local, number)).filter(|path| !path.is_empty()) } else { None };
+        let files = match &folder {
+            Some(folder) => {
+                let below =
+                    |path: &str| path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
+                backup.into_iter().filter(|(path, ..)| below(path)).collect::<Vec<_>>()
+            }
+            None => {
+                let paths: Vec<_> = backup.iter().map(|(path, ..)| path.clone()).collect();
+                let path = pick(&paths, number)?.clone();
+                backup.into_iter().filter(|(other, ..)| *other == path).collect()
+            }
+        };
+        let agreed = |at: &str, stamp: &LocalStamp, content: &Bytes| self.is_agreed(at, stamp, content);
+        let base = self.store.durable().base;
+        let is_base = |at: &str, content: &Bytes| {
+            let known = RelPath::parse(at).ok().and_then(|path| base.find(&path));
+            known.is_some_and(|node| base.get(node).signature == Some(signature(content)))
+        };
+        if !files.is_empty() && self.disk.bring_back(folder.as_deref(), &files, agreed, is_base) {
+            files.iter().for_each(|(path, ..)| self.mark(path));
+            folder.iter().for_each(|folder| self.mark(folder));
+        }
+        Some(())
     }
 
     /// Nobody misses junk: it keeps no folder alive.
@@ -119,11 +191,18 @@ impl Person {
 
     /// Whether nobody here deleted or edited that item, or moved it over another one, since both sides agreed on it.
     fn keeps(&self, id: &ItemId, body: &Bytes) -> bool {
-        let base = self.store.durable().base;
+        let both = std::iter::once((&self.store, &self.disk)).chain(self.second.iter().map(|(s, d)| (s, d)));
+        both.into_iter().all(|(store, disk)| Self::is_kept(store, disk, id, body))
+    }
+
+    fn is_kept(store: &SimStore, disk: &SimDisk, id: &ItemId, body: &Bytes) -> bool {
+        let base = store.durable().base;
         let Some(node) = base.by_id(id) else { return true };
         let identity = base.get(node).stamp.identity;
-        let Some((path, thing, _)) = self.disk.paths().into_iter().find(|(.., there)| *there == identity)
-        else {
+        if identity == Identity::default() {
+            return false;
+        }
+        let Some((path, thing, _)) = disk.paths().into_iter().find(|(.., there)| *there == identity) else {
             return false;
         };
         let agreed = |node: &Node| base.path(*node).as_str() == path;
@@ -173,6 +252,7 @@ impl Person {
         let (side, disk) = (Side::Local, &self.disk);
         let file = |number| self.file(side, number);
         let any = |number| self.any(side, number);
+        let moved = |number| any(number).filter(|path| !self.holds_volume(side, path));
         match act {
             Act::Create(folder, name, number) => {
                 let path = inside(&self.folder(side, *folder), name);
@@ -213,15 +293,15 @@ impl Person {
                 self.mark(&path);
             }
             Act::Rename(number, name) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 self.mv(&path, &inside(parent(&path), name));
             }
             Act::Respell(number) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 self.mv(&path, &inside(parent(&path), &respelled(name(&path), *number)));
             }
             Act::Move(number, folder) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 let to = inside(&self.folder(side, *folder), name(&path));
                 if !self.things(side, |_| true).contains(&to) {
                     self.mv(&path, &to);
@@ -232,7 +312,7 @@ impl Person {
                 self.mv(&from, &to);
             }
             Act::Swap(number, other) => {
-                let (one, two) = (any(*number)?, any(*other)?);
+                let (one, two) = (moved(*number)?, moved(*other)?);
                 if one != two && !one.starts_with(&format!("{two}/")) && !two.starts_with(&format!("{one}/"))
                 {
                     let aside = format!("{one}.swap");
@@ -242,7 +322,7 @@ impl Person {
                 }
             }
             Act::Delete(number) | Act::DeleteForGood(number) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 disk.delete(&path);
                 self.mark(&path);
             }
@@ -257,7 +337,7 @@ impl Person {
                 self.mark(&path);
             }
             Act::ChangeKind(number, new) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 let was_file = disk.read(&path).is_some();
                 disk.delete(&path);
                 if was_file {
@@ -280,6 +360,15 @@ impl Person {
                     self.mark(&path);
                 }
             }
+            Act::Restore(number) => return self.restore(*number, false),
+            Act::RestoreFolder(number) => return self.restore(*number, true),
+            Act::Volume(folder, name) => {
+                let path = inside(&self.folder(side, *folder), name);
+                if disk.mkdir(&path) {
+                    disk.mount(&path);
+                    self.mark(&path);
+                }
+            }
             Act::PutBack(_) | Act::Twin(..) => {}
         }
         Some(())
@@ -292,6 +381,21 @@ impl Person {
         }
     }
 
+    /// Whether that item, or one in it, is what a volume is mounted on here: nobody can move it while it is.
+    fn holds_volume(&self, side: Side, at: &str) -> bool {
+        if !self.disk.has_volumes() {
+            return false;
+        }
+        let base = self.store.durable().base;
+        let is_below =
+            |path: &str| path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let mut volumes =
+            base.walk(Node::ROOT).filter(|node| base.get(*node).folder && !base.get(*node).stamp.on_root_fs);
+        let is_known = side == Side::Remote
+            && volumes.any(|node| self.drive.path_of(&base.get(node).id).is_some_and(|path| is_below(&path)));
+        is_known || self.disk.holds_volume(at)
+    }
+
     fn there(&self, act: &Act) {
         self.try_there(act);
     }
@@ -300,6 +404,7 @@ impl Person {
         let (side, drive) = (Side::Remote, &self.drive);
         let file = |number| self.file(side, number);
         let any = |number| self.any(side, number);
+        let moved = |number| any(number).filter(|path| !self.holds_volume(side, path));
         match act {
             Act::Create(folder, name, number) => {
                 let path = inside(&self.folder(side, *folder), name);
@@ -326,13 +431,13 @@ impl Person {
                 drive.create(&path, &content(*new));
             }
             Act::Empty(number) => drop(drive.edit(&file(*number)?, &[])),
-            Act::Rename(number, name) => drop(drive.person_rename(&any(*number)?, name)),
+            Act::Rename(number, name) => drop(drive.person_rename(&moved(*number)?, name)),
             Act::Respell(number) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 drive.person_rename(&path, &respelled(name(&path), *number));
             }
             Act::Move(number, folder) => {
-                drive.move_to(&any(*number)?, &self.folder(side, *folder));
+                drive.move_to(&moved(*number)?, &self.folder(side, *folder));
             }
             Act::MoveOver(number, other) => {
                 let (from, to) = (file(*number)?, file(*other)?);
@@ -342,7 +447,7 @@ impl Person {
                 }
             }
             Act::Swap(number, other) => {
-                let (one, two) = (any(*number)?, any(*other)?);
+                let (one, two) = (moved(*number)?, moved(*other)?);
                 if one != two && parent(&one) == parent(&two) {
                     drive.person_rename(&one, "swapping");
                     drive.person_rename(&two, name(&one));
@@ -362,7 +467,7 @@ impl Person {
             }
             Act::Touch(number) | Act::OldTime(number) => drop(drive.touch(&any(*number)?)),
             Act::ChangeKind(number, new) => {
-                let path = any(*number)?;
+                let path = moved(*number)?;
                 if drive.person_trash(&path) {
                     if self.things(side, |_| true).contains(&path) {
                         return None;
@@ -383,7 +488,7 @@ impl Person {
             Act::Twin(number, new) => {
                 drive.twin(&file(*number)?, &content(*new));
             }
-            Act::Readable(..) => {}
+            Act::Readable(..) | Act::Restore(_) | Act::RestoreFolder(_) | Act::Volume(..) => {}
         }
         Some(())
     }

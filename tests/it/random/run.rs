@@ -5,26 +5,23 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use icloudds::engine::execute::Packages;
 use icloudds::engine::guard::GuardLimits;
-use icloudds::engine::operation::{Action, Plan, Replacement};
+use icloudds::engine::operation::{Action, Plan};
 use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Report, Settings};
-use icloudds::engine::plan::{ConflictPolicy, Mode};
-use icloudds::engine::ports::Clock as _;
 use icloudds::engine::ports::Ports;
-use icloudds::model::filter::Filter;
 use icloudds::model::state::Verdict;
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side,
 };
 
-use super::history::{Deed, History, Op, Pass, Twist};
+use super::history::{Deed, History, Op, Pass, Twist, What, When};
 use super::oracle::{self, Broken};
 use super::person::Person;
 use super::rigged::{RiggedDisk, RiggedDrive, Sabotage, Seen};
-use crate::sim::drive::switches::{CommitTwice, EtagUp, NameStorage, PutBack, Signatures, Taken, Times};
+use super::second::Second;
+use super::setting::{settings, turn};
 use crate::sim::fuse::lock;
-use crate::sim::{Crash, Outcome, World};
+use crate::sim::{Crash, Outcome, SimClock, SimDisk, World};
 
 /// A world in which a history happens.
 pub struct Run {
@@ -36,89 +33,16 @@ pub struct Run {
     pub seen: Arc<Seen>,
     /// The history's setting.
     pub history: History,
+    /// The second machine of the same account.
+    pub second: Option<Second>,
+    /// What its own conflict copies are told by.
+    pub host: &'static str,
     person: Person,
     engine: Option<Engine>,
     sabotage: Option<Sabotage>,
     /// Whether what happens is written down.
     telling: bool,
     told: Vec<String>,
-}
-
-/// The settings of a history.
-fn settings(history: &History) -> Settings {
-    let ignore = if history.odd { vec![r"(.*/)?own\.ign".to_owned()] } else { Vec::new() };
-    Settings {
-        mode: match (history.has(Twist::DownloadOnly), history.has(Twist::UploadOnly)) {
-            (true, _) => Mode::DownloadOnly,
-            (_, true) => Mode::UploadOnly,
-            _ => Mode::TwoWay,
-        },
-        conflict: match history.has(Twist::Newest) {
-            true => ConflictPolicy::Newest,
-            false => ConflictPolicy::KeepBoth,
-        },
-        replacement: match history.has(Twist::TrashWay) {
-            true => Replacement::Trash,
-            false => Replacement::InPlace,
-        },
-        packages: if history.has(Twist::SkipPackages) { Packages::Skip } else { Packages::Zip },
-        max_file_size: None,
-        filter: Filter::compile(&ignore, &[]).expect("the expression compiles"),
-        app_libraries: Vec::new(),
-        root_is_library: false,
-        remote_delete_permanent: history.has(Twist::Permanent),
-        workers: 1,
-        guard: match history.has(Twist::SmallGuard) {
-            true => GuardLimits { max_deletes: 2, max_delete_percent: 0 },
-            false => GuardLimits { max_deletes: 0, max_delete_percent: 0 },
-        },
-    }
-}
-
-fn turn(world: &World, twist: Twist) {
-    world.drive.switch(|drive| match twist {
-        Twist::EtagAtOnce => drive.etag_up = EtagUp::AtOnce,
-        Twist::EtagNever => drive.etag_up = EtagUp::Never,
-        Twist::NoCounts => drive.counts = false,
-        Twist::NeverGone => drive.gone = false,
-        Twist::Late(seconds) => drive.visible_after = seconds,
-        Twist::NoCasMove => drive.cas_move = false,
-        Twist::CasRename => drive.cas_rename = true,
-        Twist::CasSubtree => drive.cas_subtree = true,
-        Twist::TakenError => drive.taken = Taken::Error,
-        Twist::TakenExisting => drive.taken = Taken::Existing,
-        Twist::AsSent => drive.names = NameStorage::AsSent,
-        Twist::StoresNfc => drive.names = NameStorage::Nfc,
-        Twist::RemoteFoldsCase => drive.names = NameStorage::FoldsCase,
-        Twist::PutBackNewName => drive.put_back = PutBack::NewName,
-        Twist::PutBackNewId => drive.put_back = PutBack::NewId,
-        Twist::PutBackBoth => drive.put_back = PutBack::Both,
-        Twist::PutBackSilent => drive.put_back = PutBack::Silent,
-        Twist::OtherFormula => drive.signatures = Signatures::OtherFormula,
-        Twist::OtherForm => drive.signatures = Signatures::OtherForm,
-        Twist::NoSignatures => drive.signatures = Signatures::Absent,
-        Twist::LookUpSigns => drive.look_up_signs = true,
-        Twist::ZeroUntold => drive.zero_size_untold = true,
-        Twist::NoRanges => drive.ranges = false,
-        Twist::CommitTaken => drive.commit_twice = CommitTwice::Taken,
-        Twist::CommitDuplicate => drive.commit_twice = CommitTwice::Duplicate,
-        Twist::TimesCeil => drive.times = Times::Ceil,
-        Twist::TimesNow => drive.times = Times::Now,
-        Twist::NotInPlace => drive.in_place = false,
-        Twist::PackagesVary => drive.packages_vary = true,
-        Twist::IntoTrashed => drive.into_trashed = true,
-        Twist::Quota => drive.quota = Some(250),
-        _ => {}
-    });
-    world.disk.switch(|disk| match twist {
-        Twist::NoBirths => disk.births = false,
-        Twist::ReuseInodes => disk.reuse_inodes = true,
-        Twist::LocalFoldsCase => disk.folds_case = true,
-        Twist::LazyPersons => disk.persons_sync = false,
-        Twist::LosesContents => (disk.persons_sync, disk.loses_contents) = (false, true),
-        Twist::SmallDisk => disk.capacity = Some(400),
-        _ => {}
-    });
 }
 
 impl Run {
@@ -130,8 +54,11 @@ impl Run {
         if sabotage == Some(Sabotage::NoGuard) {
             settings.guard = GuardLimits { max_deletes: 0, max_delete_percent: 0 };
         }
+        let second = history.has(Twist::SecondMachine).then(|| Second::beside(&world, history, telling));
         Self {
-            person: Person::new(&world),
+            person: Person::new(&world, second.as_ref().map(Second::store_and_disk)),
+            second,
+            host: "sim",
             world,
             settings,
             seen: Arc::default(),
@@ -157,9 +84,28 @@ impl Run {
         }
     }
 
+    /// The process ends.
+    pub fn stop(&mut self) {
+        self.engine = None;
+    }
+
+    /// A process that is to be a new one starts: it brings back first what the one before displaced.
+    pub fn start(&mut self) {
+        if self.engine.is_none() {
+            self.world.disk.rescue_strays();
+        }
+    }
+
+    /// Who acts here from now on.
+    pub fn use_person(&mut self, person: Person) {
+        self.person = person;
+    }
+
     /// What happened, if it was to be told.
     pub fn told(&self) -> String {
-        self.told.join("\n")
+        let second = self.second.as_ref().map(Second::told).filter(|told| !told.is_empty());
+        let second = second.map(|told| format!("At the second machine:\n{told}"));
+        self.told.iter().cloned().chain(second).collect::<Vec<_>>().join("\n")
     }
 
     /// From now on what happens is written down.
@@ -207,6 +153,7 @@ impl Run {
             Op::Decide(approve) => self.decide(*approve),
             Op::LoseState => {
                 self.engine = None;
+                self.world.disk.remount();
                 self.world.store.wipe();
                 oracle::count_no_more(self);
             }
@@ -214,6 +161,18 @@ impl Run {
                 self.engine = None;
                 self.world.restart(Crash::PowerCut);
             }
+            Op::Reboot(off, leap) => {
+                self.engine = None;
+                self.world.clock.reboot(Duration::from_secs(*off));
+                self.world.clock.leap(*leap);
+            }
+            Op::Between(what) => self.happens(what)?,
+            Op::Second(deed) => {
+                if let Some(second) = &self.second {
+                    second.act(deed);
+                }
+            }
+            Op::Backup => self.person.take_backup(),
         }
         Ok(())
     }
@@ -235,7 +194,12 @@ impl Run {
         }
     }
 
-    fn pass(&mut self, pass: &Pass) -> Result<(), Broken> {
+    /// One pass of a history, with what comes in between.
+    ///
+    /// # Errors
+    ///
+    /// The promise that does not hold.
+    pub fn pass(&mut self, pass: &Pass) -> Result<(), Broken> {
         for (fault, rate) in &pass.faults {
             self.world.fuse.rate(*fault, *rate);
         }
@@ -248,12 +212,13 @@ impl Run {
             self.world.fuse.interject(*steps, move || {
                 let deed = lock(&waiting)[number].take();
                 if let Some(deed) = deed {
-                    let before = clock.now();
+                    let before = clock.truth();
                     person.act(&deed);
-                    drive.was_held_up(clock.now().0 - before.0);
+                    drive.was_held_up(clock.truth().0 - before.0);
                 }
             });
         }
+        self.surprised(pass);
         if let Some((steps, how)) = pass.vanish {
             let disk = self.world.disk.clone();
             self.world.fuse.interject(steps, move || disk.vanish(Some(how)));
@@ -286,8 +251,32 @@ impl Run {
         let late: Vec<_> = lock(&waiting).iter_mut().filter_map(Option::take).collect();
         late.iter().for_each(|deed| self.person.act(deed));
         self.flush_hooks();
+        self.world.fuse.await_no_more();
         self.world.disk.vanish(None);
-        Ok(())
+        self.second.as_ref().map_or(Ok(()), Second::is_sound)
+    }
+
+    /// What comes at any time.
+    fn happens(&self, what: &What) -> Result<(), Broken> {
+        happen(what, &self.world.clock, &self.world.disk, &self.person, self.second.as_ref());
+        self.second.as_ref().map_or(Ok(()), Second::is_sound)
+    }
+
+    fn surprised(&self, pass: &Pass) {
+        for (when, what) in &pass.surprises {
+            let (what, clock, disk) = (what.clone(), self.world.clock.clone(), self.world.disk.clone());
+            let (drive, person, second) =
+                (self.world.drive.clone(), self.person.clone(), self.second.clone());
+            let act = move || {
+                let before = clock.truth();
+                drive.as_another(|| happen(&what, &clock, &disk, &person, second.as_ref()));
+                drive.was_held_up(clock.truth().0 - before.0);
+            };
+            match when {
+                When::Step(steps) => self.world.fuse.interject(*steps, act),
+                When::Call(call, skip) => self.world.fuse.interject_at(*call, *skip, act),
+            }
+        }
     }
 
     /// Lets what was to happen at a later step happen now.
@@ -337,11 +326,12 @@ impl Run {
             sabotage: self.sabotage,
             seen: self.seen.clone(),
         };
-        if !self.history.has(Twist::NoBirths) && !self.history.has(Twist::Newest) {
+        if ![Twist::NoBirths, Twist::Newest, Twist::NoIdentities].iter().any(|twist| self.history.has(*twist))
+        {
             *lock(&self.seen.known) = known(&engine);
         }
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
-        let mark = format!("{} sim", self.world.clock.seconds());
+        let mark = format!("{} {}", self.world.clock.seconds(), self.host);
         let asked = Cell::new(0);
         let should_yield = || {
             asked.set(asked.get() + 1);
@@ -353,15 +343,19 @@ impl Run {
             ..PassOptions::new(&mark)
         };
         let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
-        let apart = self.history.apart;
+        let (apart, keeps_time) = (self.history.apart, self.history.sets_clocks());
         let mut told = Vec::new();
         let outcome = self.world.run(|| {
             if apart {
                 beside(&mut engine, &ports, settings, look, &options)?;
             }
+            if keeps_time {
+                engine.keep_time(ports.clock)?;
+            }
             engine.recover(&ports)?;
             engine.look(&ports, settings, look)?;
             let mut planned = engine.plan(&ports, settings, &options);
+            engine.leave_for_later(&mut planned, &ports, &options);
             if telling {
                 told.extend(planned.plan.operations.iter().map(show));
                 told.extend(
@@ -399,6 +393,21 @@ impl Run {
         match refused.iter().find(|change| !matches!(change, Change::Remove(_))) {
             Some(change) => Err(Broken::new("store", format!("a change that cannot apply: {change:?}"))),
             None => Ok(outcome),
+        }
+    }
+}
+
+/// Something comes in between, at the first machine but for a pass of the second.
+fn happen(what: &What, clock: &SimClock, disk: &SimDisk, person: &Person, second: Option<&Second>) {
+    match what {
+        What::Deed(deed) => person.act(deed),
+        What::Leap(seconds) => clock.leap(*seconds),
+        What::VolumesOff => person.take_volumes_off(),
+        What::VolumesOn => disk.remount(),
+        What::SecondPasses(pass) => {
+            if let Some(second) = second {
+                second.pass(pass);
+            }
         }
     }
 }

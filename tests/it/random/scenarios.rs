@@ -12,7 +12,14 @@ use crate::sim::{Crash, Outcome};
 /// A world with these twists in which nobody acts but the test.
 pub fn world(seed: u64, twists: &[Twist]) -> Run {
     Run::new(
-        &History { seed, twists: twists.to_vec(), odd: true, apart: false, ops: Vec::new() },
+        &History {
+            seed,
+            twists: twists.to_vec(),
+            odd: true,
+            apart: false,
+            clocks_are_set: false,
+            ops: Vec::new(),
+        },
         None,
         false,
     )

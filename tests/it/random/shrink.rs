@@ -78,6 +78,11 @@ fn simpler(pass: &Pass) -> Vec<Pass> {
         less.crashes.remove(at);
         all.push(less);
     }
+    for at in 0..pass.surprises.len() {
+        let mut less = pass.clone();
+        less.surprises.remove(at);
+        all.push(less);
+    }
     all.extend([
         Pass { vanish: None, ..pass.clone() },
         Pass { enough: None, ..pass.clone() },

@@ -88,6 +88,10 @@ pub enum Fault {
     Stale,
     /// It is answered as done, and nothing is done.
     NoEffect,
+    /// The same of what makes, brings back or deletes something for good.
+    NothingMade,
+    /// iCloud wants to be asked again in a while; nothing is done.
+    Rest,
     /// The account's storage is full.
     Quota,
     /// Refused for good.
@@ -129,6 +133,13 @@ struct Scripted {
 
 type Hook = Box<dyn FnOnce() + Send>;
 
+/// What happens as a call begins, after so many more of its kind.
+struct Awaited {
+    call: Call,
+    skip: u64,
+    act: Hook,
+}
+
 #[derive(Default)]
 struct Inner {
     seed: u64,
@@ -141,6 +152,7 @@ struct Inner {
     calls: BTreeMap<Call, u64>,
     trace: Vec<(Call, String)>,
     hooks: Vec<(u64, Hook)>,
+    awaited: Vec<Awaited>,
 }
 
 /// Counts effects, crashes the process, draws faults.
@@ -234,6 +246,17 @@ impl Fuse {
         inner.hooks.push((at, Box::new(act)));
     }
 
+    /// Lets a person act as that call begins, after `skip` more of its kind.
+    pub fn interject_at(&self, call: Call, skip: u64, act: impl FnOnce() + Send + 'static) {
+        lock(&self.0).awaited.push(Awaited { call, skip, act: Box::new(act) });
+    }
+
+    /// Nobody acts any more who waits for a call.
+    pub fn await_no_more(&self) {
+        let awaited = std::mem::take(&mut lock(&self.0).awaited);
+        drop(awaited);
+    }
+
     /// Steps so far.
     pub fn steps(&self) -> u64 {
         lock(&self.0).steps
@@ -286,6 +309,7 @@ impl Fuse {
     /// [`Dead`] when a destructor calls after the crash.
     pub fn enter(&self, call: Call, about: &str, possible: &[Fault]) -> Result<Option<Fault>, Dead> {
         self.step()?;
+        self.awaited(call);
         let mut inner = lock(&self.0);
         *inner.calls.entry(call).or_default() += 1;
         inner.trace.push((call, about.to_owned()));
@@ -314,6 +338,25 @@ impl Fuse {
         Ok(None)
     }
 
+    /// Who waits for that call acts.
+    fn awaited(&self, call: Call) {
+        let due: Vec<Awaited> = {
+            let mut inner = lock(&self.0);
+            if inner.awaited.is_empty() {
+                return;
+            }
+            let (due, later) = std::mem::take(&mut inner.awaited)
+                .into_iter()
+                .partition(|awaited| awaited.call == call && awaited.skip == 0);
+            inner.awaited = later;
+            for awaited in inner.awaited.iter_mut().filter(|awaited| awaited.call == call) {
+                awaited.skip -= 1;
+            }
+            due
+        };
+        due.into_iter().for_each(|awaited| (awaited.act)());
+    }
+
     /// One step: between two effects.
     ///
     /// # Errors
@@ -328,10 +371,12 @@ impl Fuse {
                 assert!(inner.steps < MOST_STEPS, "the process goes on for ever");
                 inner.blown = inner.crash_at.is_some_and(|at| inner.steps >= at);
                 let now = inner.steps;
-                let (ripe, later): (Vec<_>, Vec<_>) =
-                    std::mem::take(&mut inner.hooks).into_iter().partition(|(at, _)| *at <= now);
-                inner.hooks = later;
-                due = ripe;
+                if inner.hooks.iter().any(|(at, _)| *at <= now) {
+                    let (ripe, later): (Vec<_>, Vec<_>) =
+                        std::mem::take(&mut inner.hooks).into_iter().partition(|(at, _)| *at <= now);
+                    inner.hooks = later;
+                    due = ripe;
+                }
             }
             (inner.blown, due)
         };

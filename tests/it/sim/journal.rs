@@ -44,6 +44,8 @@ pub fn signature(content: &[u8]) -> Signature {
 pub enum Fate {
     /// It must be found somewhere.
     AtStake(Side),
+    /// It must be found somewhere, if only in a trash: an older version took its place unseen.
+    Recoverable,
     /// A person who saw it overwrote or deleted it there.
     Given(Side),
     /// It fell under an exception that the documents name.
@@ -77,9 +79,16 @@ impl Journal {
         }
     }
 
+    /// An older version came back from a backup over that content.
+    pub fn brought_back_over(&self, content: &Bytes) {
+        if let Some(fate @ Fate::AtStake(_)) = lock(&self.0).get_mut(content) {
+            *fate = Fate::Recoverable;
+        }
+    }
+
     /// That content was lost in a way that the documents allow.
     pub fn excuse(&self, content: &Bytes, why: &'static str) {
-        if let Some(fate @ Fate::AtStake(_)) = lock(&self.0).get_mut(content) {
+        if let Some(fate @ (Fate::AtStake(_) | Fate::Recoverable)) = lock(&self.0).get_mut(content) {
             *fate = Fate::Excused(why);
         }
     }
@@ -88,7 +97,7 @@ impl Journal {
     pub fn at_stake(&self) -> Vec<Bytes> {
         let all = lock(&self.0);
         all.iter()
-            .filter(|(_, fate)| matches!(fate, Fate::AtStake(_)))
+            .filter(|(_, fate)| matches!(fate, Fate::AtStake(_) | Fate::Recoverable))
             .map(|(bytes, _)| bytes.clone())
             .collect()
     }

@@ -126,12 +126,13 @@ impl World {
 
     /// P1: contents that must be somewhere and are nowhere, neither on a side nor in a trash.
     pub fn lost_contents(&self) -> Vec<Bytes> {
-        let files = self.disk.tree().into_values().filter_map(|thing| match thing {
-            Thing::File(content) => Some(content),
-            _ => None,
-        });
-        let kept: BTreeSet<Bytes> =
-            files.chain(self.disk.trash_contents()).chain(self.drive.contents()).collect();
+        self.lost_but(Vec::new())
+    }
+
+    /// As [`World::lost_contents`], where these are kept elsewhere.
+    pub fn lost_but(&self, elsewhere: Vec<Bytes>) -> Vec<Bytes> {
+        let here = self.disk.all_contents().into_iter().chain(self.drive.contents());
+        let kept: BTreeSet<Bytes> = here.chain(elsewhere).collect();
         self.journal.at_stake().into_iter().filter(|content| !kept.contains(content)).collect()
     }
 

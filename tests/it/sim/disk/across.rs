@@ -6,7 +6,7 @@ use icloudds::engine::ports::{Clock, DiskError};
 use icloudds::model::{DiskTime, LocalEntry, LocalStamp, RelPath};
 
 use super::fs::{Body, Ino, Op, TMP};
-use super::{Across, Inner, SimDisk};
+use super::{Across, Inner, SimDisk, io};
 
 impl SimDisk {
     pub(super) fn copy_across(
@@ -18,6 +18,9 @@ impl SimDisk {
         let now = self.clock.now();
         self.change(|inner| {
             let (_, original) = inner.exactly(from, stamp)?;
+            if inner.layers.seen.below(original).iter().any(|ino| inner.mounts.contains_key(ino)) {
+                return Err(io("move", from, std::io::ErrorKind::Unsupported));
+            }
             let dev = inner.inode(inner.free_spot(to)?.0).map_or(0, |folder| folder.dev);
             let part = format!("across {}", inner.next + 1);
             let copy = inner.copy(original, (TMP, part.clone()), dev, now);

@@ -98,6 +98,9 @@ struct Inner {
     across: Option<Across>,
     /// Files that came into the trash since the last sync.
     thrown: BTreeSet<Ino>,
+    /// What stood in a file, and was agreed on, when an older version of it was brought back from a backup: whoever writes over
+    /// that version has that one on his conscience too.
+    replaced: BTreeMap<Ino, Bytes>,
 }
 
 /// A move to another file system, as its record tells start-up.
@@ -134,6 +137,7 @@ impl SimDisk {
             strays: BTreeMap::new(),
             across: None,
             thrown: BTreeSet::new(),
+            replaced: BTreeMap::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock, fuse, journal }
     }
@@ -143,6 +147,11 @@ impl SimDisk {
         let mut inner = lock(&self.inner);
         turn(&mut inner.switches);
         inner.layers.contents_apart = inner.switches.loses_contents;
+    }
+
+    /// The switches as they are.
+    pub fn switches(&self) -> Switches {
+        lock(&self.inner).switches.clone()
     }
 
     /// All that the drive holds. Names that are not UTF-8 are left out.
@@ -158,6 +167,16 @@ impl SimDisk {
         let inner = lock(&self.inner);
         let fs = &inner.layers.seen;
         fs.below(TRASH).iter().filter_map(|ino| fs.inodes.get(ino)?.content().cloned()).collect()
+    }
+
+    /// The contents of everything that persons would find here: what a volume that is taken off holds too.
+    pub fn all_contents(&self) -> Vec<Bytes> {
+        let inner = lock(&self.inner);
+        let fs = &inner.layers.seen;
+        let tops = [ROOT, TRASH].into_iter().chain(inner.mounts.values().copied());
+        let tops = tops.chain(inner.unmounted.values().copied());
+        let all = tops.flat_map(|top| fs.below(top));
+        all.filter_map(|ino| fs.inodes.get(&ino)?.content().cloned()).collect()
     }
 
     /// How many files wait in `tmp`.
@@ -179,6 +198,24 @@ impl SimDisk {
                     folders.push((ino, format!("{path}/")));
                 }
                 all.push((path, thing(inode), inner.stamp(inode).identity));
+            }
+        }
+        all
+    }
+
+    /// The size and the modification time of everything here, under the names as they are spelled.
+    pub fn stamps(&self) -> Vec<(String, LocalStamp)> {
+        let inner = lock(&self.inner);
+        let mut all = Vec::new();
+        let mut folders = vec![(ROOT, String::new())];
+        while let Some((dir, prefix)) = folders.pop() {
+            for (name, ino) in inner.inode(dir).and_then(Inode::names).into_iter().flatten() {
+                let ino = inner.covered(*ino);
+                let Some(inode) = inner.inode(ino) else { continue };
+                if inode.names().is_some() {
+                    folders.push((ino, format!("{prefix}{name}/")));
+                }
+                all.push((format!("{prefix}{name}"), inner.stamp(inode)));
             }
         }
         all

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use icloudds::engine::ports::Clock;
-use icloudds::model::{DiskTime, RelPath, Side};
+use icloudds::model::{DiskTime, LocalStamp, RelPath, Side};
 
 use super::fs::{Body, Ino, Inode, Op, ROOT};
 use super::{Bytes, Inner, SimDisk, Vanished};
@@ -37,7 +37,121 @@ impl SimDisk {
             if let Some(content) = inner.inode(ino).and_then(Inode::content) {
                 self.journal.gave_up(Side::Local, content);
             }
+            if let Some(content) = inner.replaced.get(&ino) {
+                self.journal.gave_up(Side::Local, content);
+            }
         }
+    }
+
+    /// Older versions come back from a backup, with the times that they had, over what stands there; with `folder`, that folder is
+    /// taken away first and made anew. Who does that has not seen what stands there: what both sides had `agreed` on must be had
+    /// from somewhere afterwards.
+    pub fn bring_back(
+        &self,
+        folder: Option<&str>,
+        files: &[(String, Bytes, DiskTime)],
+        agreed: impl Fn(&str, &LocalStamp, &Bytes) -> bool,
+        is_base: impl Fn(&str, &Bytes) -> bool,
+    ) -> bool {
+        self.act(|inner, now| {
+            let mut stood = BTreeMap::new();
+            for (at, content, mtime) in files {
+                let Some(inode) = inner.resolve(&path(at)).ok().and_then(|ino| inner.inode(ino)) else {
+                    continue;
+                };
+                let Some(old) = inode.content().cloned() else { continue };
+                if *mtime < inode.mtime && old != *content && agreed(at, &inner.stamp(inode), &old) {
+                    self.journal.brought_back_over(&old);
+                    stood.insert(at.clone(), old);
+                }
+            }
+            if let Some(folder) = folder {
+                let spot = inner.spot_for_persons(&path(folder))?;
+                let ino = inner.layers.seen.at(&spot)?;
+                if inner.holds_volume(ino) {
+                    return None;
+                }
+                self.give_up_but(inner, ino, &stood);
+                inner.layers.push(Op::Remove(spot.clone()), now);
+                let dev = inner.inode(spot.0)?.dev;
+                inner.make(spot, Body::Dir(BTreeMap::new()), dev, now);
+            }
+            for (at, content, mtime) in files {
+                let Some(ino) = self.put(inner, &path(at), content, &stood, now) else { continue };
+                if let Some(old) = stood.remove(at) {
+                    inner.replaced.insert(ino, old);
+                }
+                // What both sides agreed on already is no edit.
+                if is_base(at, content) {
+                    self.journal.brought_back_over(content);
+                }
+                inner.layers.push(Op::Write(ino, content.clone(), *mtime), now);
+            }
+            Some(())
+        })
+    }
+
+    /// The file at `at`, made where there is none, for a content that is to be written into it.
+    fn put(
+        &self,
+        inner: &mut Inner,
+        at: &RelPath,
+        content: &Bytes,
+        stood: &BTreeMap<String, Bytes>,
+        now: DiskTime,
+    ) -> Option<Ino> {
+        let mut missing = Vec::new();
+        let mut next = at.parent()?;
+        while inner.resolve(&next).is_err() {
+            missing.push(next.clone());
+            next = next.parent()?;
+        }
+        for folder in missing.into_iter().rev() {
+            let spot = inner.spot_for_persons(&folder)?;
+            let dev = inner.inode(spot.0)?.dev;
+            inner.make(spot, Body::Dir(BTreeMap::new()), dev, now);
+        }
+        let spot = inner.spot_for_persons(at)?;
+        let dev = inner.inode(spot.0)?.dev;
+        let (ino, old) = match inner.layers.seen.at(&spot) {
+            Some(ino) => (ino, Some(inner.inode(ino)?.content()?.clone())),
+            None => (inner.make(spot, Body::File([].into()), dev, now), None),
+        };
+        if old.as_ref() != Some(content) {
+            self.give_up_but(inner, ino, stood);
+            self.journal.wrote(Side::Local, content);
+        }
+        Some(ino)
+    }
+
+    fn give_up_but(&self, inner: &Inner, ino: Ino, stood: &BTreeMap<String, Bytes>) {
+        for ino in inner.layers.seen.below(ino) {
+            let content = inner.inode(ino).and_then(Inode::content);
+            for content in content.into_iter().chain(inner.replaced.get(&ino)) {
+                if !stood.values().any(|kept| kept == content) {
+                    self.journal.gave_up(Side::Local, content);
+                }
+            }
+        }
+    }
+
+    /// What a backup taken now would hold: the files with their contents and times.
+    pub fn backup(&self) -> Vec<(String, Bytes, DiskTime)> {
+        let inner = lock(&self.inner);
+        let mut all = Vec::new();
+        let mut folders = vec![(ROOT, String::new())];
+        while let Some((dir, prefix)) = folders.pop() {
+            for (name, ino) in inner.inode(dir).and_then(Inode::names).into_iter().flatten() {
+                let Some(inode) = inner.inode(inner.covered(*ino)) else { continue };
+                let path = format!("{prefix}{name}");
+                match &inode.body {
+                    Body::File(content) => all.push((path, content.clone(), inode.mtime)),
+                    Body::Dir(_) => folders.push((inner.covered(*ino), format!("{path}/"))),
+                    Body::Special => {}
+                }
+            }
+        }
+        all
     }
 
     /// What a person reads there.
@@ -56,7 +170,7 @@ impl SimDisk {
     pub fn write_at(&self, at: &str, content: &[u8], mtime: Option<DiskTime>) -> bool {
         let content = Bytes::from(content);
         self.act(|inner, now| {
-            let spot = inner.spot(&path(at)).ok()?;
+            let spot = inner.spot_for_persons(&path(at))?;
             let mut rewritten = false;
             let ino = match inner.layers.seen.at(&spot) {
                 Some(ino) => {
@@ -120,7 +234,7 @@ impl SimDisk {
     /// A new folder.
     pub fn mkdir(&self, at: &str) -> bool {
         self.act(|inner, now| {
-            let spot = inner.spot(&path(at)).ok()?;
+            let spot = inner.spot_for_persons(&path(at))?;
             if inner.layers.seen.at(&spot).is_some() {
                 return None;
             }
@@ -134,8 +248,11 @@ impl SimDisk {
     pub fn mv(&self, from: &str, to: &str) -> bool {
         let (from, to) = (path(from), path(to));
         self.act(|inner, now| {
-            let (old, new) = (inner.spot(&from).ok()?, inner.spot(&to).ok()?);
+            let (old, new) = (inner.spot(&from).ok()?, inner.spot_for_persons(&to)?);
             let ino = inner.layers.seen.at(&old)?;
+            if inner.is_mount_point(ino) {
+                return None;
+            }
             let case_only = inner.layers.seen.at(&new) == Some(ino);
             let new = if case_only { (new.0, to.name().to_owned()) } else { new };
             if old == new || to.is_within(&from) || inner.inode(ino)?.dev != inner.inode(new.0)?.dev {
@@ -182,11 +299,12 @@ impl SimDisk {
     /// Puts a link, socket, device or FIFO there.
     pub fn special(&self, at: &str) -> bool {
         self.act(|inner, now| {
-            let spot = inner.spot(&path(at)).ok()?;
+            let spot = inner.spot_for_persons(&path(at))?;
             if inner.layers.seen.at(&spot).is_some() {
                 return None;
             }
-            inner.make(spot, Body::Special, 0, now);
+            let dev = inner.inode(spot.0)?.dev;
+            inner.make(spot, Body::Special, dev, now);
             Some(())
         })
     }
@@ -220,8 +338,29 @@ impl SimDisk {
             let inode = Inode::new(Body::Dir(BTreeMap::new()), root, dev, now);
             inner.layers.push(Op::Make((0, String::new()), root, inode), now);
             inner.mounts.insert(ino, root);
+            // Nobody's power cut undoes what a volume is mounted on.
+            inner.layers.sync_all();
             Some(())
         })
+    }
+
+    /// Whether a volume is, or was, mounted there or below.
+    pub fn holds_volume(&self, at: &str) -> bool {
+        let inner = lock(&self.inner);
+        let spot = inner.spot(&path(at)).ok();
+        spot.and_then(|spot| inner.layers.seen.at(&spot)).is_some_and(|ino| inner.holds_volume(ino))
+    }
+
+    /// Whether any volume is, or was, mounted.
+    pub fn has_volumes(&self) -> bool {
+        let inner = lock(&self.inner);
+        !inner.mounts.is_empty() || !inner.unmounted.is_empty()
+    }
+
+    /// What stands where volumes are mounted now.
+    pub fn volumes(&self) -> Vec<LocalStamp> {
+        let inner = lock(&self.inner);
+        inner.mounts.values().filter_map(|root| Some(inner.stamp(inner.inode(*root)?))).collect()
     }
 
     /// Takes all mounts off: their empty mount points show.
@@ -247,5 +386,30 @@ impl SimDisk {
     pub fn files(&self) -> Vec<String> {
         let all = self.tree().into_iter();
         all.filter(|(_, thing)| matches!(thing, crate::sim::Thing::File(_))).map(|(path, _)| path).collect()
+    }
+}
+
+impl Inner {
+    /// As [`Inner::spot`]: persons put nothing into the empty folder that a volume leaves behind.
+    fn spot_for_persons(&self, path: &RelPath) -> Option<(Ino, String)> {
+        self.spot(path).ok().filter(|(dir, _)| !self.unmounted.contains_key(dir))
+    }
+
+    fn is_mount_point(&self, ino: Ino) -> bool {
+        self.mounts.contains_key(&ino) || self.unmounted.contains_key(&ino)
+    }
+
+    /// Whether a volume is, or was, mounted there or below.
+    fn holds_volume(&self, ino: Ino) -> bool {
+        let mut next = vec![ino];
+        while let Some(ino) = next.pop() {
+            if self.is_mount_point(ino) {
+                return true;
+            }
+            next.extend(
+                self.inode(ino).and_then(Inode::names).into_iter().flatten().map(|(_, child)| *child),
+            );
+        }
+        false
     }
 }

@@ -311,6 +311,9 @@ impl Disk for SimDisk {
         let now = self.clock.now();
         self.change(|inner| {
             let (old, ino) = inner.exactly(from, stamp)?;
+            if inner.mounts.values().any(|root| *root == ino) {
+                return Err(io("move", from, ErrorKind::ResourceBusy));
+            }
             if to.is_within(from) && to != from {
                 return Err(io("move", from, ErrorKind::InvalidInput));
             }

@@ -157,6 +157,13 @@ impl Items {
         &self.map
     }
 
+    /// Nothing was done since `before`, but for the numbers and names that were given out.
+    pub fn undo_all(&mut self, before: Self) {
+        let (counter, docs) = (self.counter, self.docs);
+        *self = before;
+        (self.counter, self.docs) = (counter, docs);
+    }
+
     /// One item now.
     pub fn get(&self, id: &ItemId) -> Option<&Item> {
         self.map.get(id)

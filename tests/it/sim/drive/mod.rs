@@ -93,6 +93,21 @@ impl SimDrive {
         }
     }
 
+    /// Another machine of this account does something: it has its own lane, and knows nothing of what this one looked at.
+    pub fn as_another<R>(&self, act: impl FnOnce() -> R) -> R {
+        let busy = self.lane.swap(false, Ordering::SeqCst);
+        let (shown, looked) = {
+            let mut drive = lock(&self.inner);
+            (std::mem::take(&mut drive.shown), std::mem::take(&mut drive.looked))
+        };
+        let done = act();
+        let mut drive = lock(&self.inner);
+        (drive.shown, drive.looked) = (shown, looked);
+        drop(drive);
+        self.lane.store(busy, Ordering::SeqCst);
+        done
+    }
+
     /// Turns switches.
     pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
         turn(&mut lock(&self.inner).switches);

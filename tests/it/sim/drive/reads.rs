@@ -15,6 +15,10 @@ pub(super) fn failed(fault: Option<Fault>) -> Result<(), RemoteError> {
     match fault {
         Some(Fault::Unreachable) => Err(RemoteError::Unreachable("connection refused".into())),
         Some(Fault::Busy) => Err(RemoteError::Busy { message: "ZONE_BUSY".into(), retry_after: None }),
+        Some(Fault::Rest) => Err(RemoteError::Busy {
+            message: "HTTP 503".into(),
+            retry_after: Some(std::time::Duration::from_secs(20)),
+        }),
         Some(Fault::LostRequest) => Err(RemoteError::Uncertain("connection reset".into())),
         Some(Fault::Quota) => Err(RemoteError::Quota("Quota exceeded".into())),
         Some(Fault::Refused) => Err(RemoteError::Refused("HTTP 400".into())),
@@ -26,9 +30,9 @@ pub(super) fn failed(fault: Option<Fault>) -> Result<(), RemoteError> {
 }
 
 /// The faults of every read.
-const READ: [Fault; 3] = [Fault::Unreachable, Fault::Busy, Fault::Account];
+const READ: [Fault; 4] = [Fault::Unreachable, Fault::Busy, Fault::Account, Fault::Rest];
 /// The faults of a listing.
-const LIST: [Fault; 7] = [
+const LIST: [Fault; 8] = [
     Fault::Unreachable,
     Fault::Busy,
     Fault::Account,
@@ -36,9 +40,11 @@ const LIST: [Fault; 7] = [
     Fault::PartialListing,
     Fault::ShortListing,
     Fault::ShuffledListing,
+    Fault::Rest,
 ];
 /// The faults of a fetch.
-const FETCH: [Fault; 5] = [Fault::Unreachable, Fault::Busy, Fault::Short, Fault::Corrupt, Fault::StartOver];
+const FETCH: [Fault; 6] =
+    [Fault::Unreachable, Fault::Busy, Fault::Short, Fault::Corrupt, Fault::StartOver, Fault::Rest];
 
 impl SimDrive {
     /// The moment that a listing shows, and chance for what it leaves out.
@@ -76,6 +82,7 @@ impl SimDrive {
         failed(fault)?;
         let (at, mut rng) = self.moment(fault, "trash");
         let mut drive = lock(&self.inner);
+        let at = at.min(self.now() - drive.switches.trash_after * 1_000_000_000);
         drive.items.settle(self.now());
         let map = drive.items.as_of(at).into_owned();
         let trashed = map.iter().filter(|(_, item)| matches!(item.place, Place::Trash(_)));
@@ -141,7 +148,12 @@ impl SimDrive {
             item.body.clone()
         };
         let lags = self.now() < (item.mtime + drive.switches.body_lag).saturating_mul(1_000_000_000);
-        let body = if drive.switches.body_lag > 0 && lags { body[..body.len() / 3].into() } else { body };
+        // Of a package nobody tells the size, so that nobody could notice.
+        let body = if drive.switches.body_lag > 0 && lags && !package {
+            body[..body.len() / 3].into()
+        } else {
+            body
+        };
         drive.offers.insert(url.clone(), body);
         let signature = if package { None } else { signature };
         Ok(Offer { id: id.clone(), etag: item.etag(), signature, signature_text, package, url })

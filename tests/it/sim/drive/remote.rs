@@ -14,10 +14,19 @@ use super::{Drive, Parcel, SimDrive};
 use crate::sim::fuse::{Call, Fault, lock};
 
 /// The faults of every call that changes the drive.
-const WRITE: [Fault; 6] =
-    [Fault::Unreachable, Fault::Busy, Fault::LostAnswer, Fault::LostRequest, Fault::Refused, Fault::Account];
+const WRITE: [Fault; 8] = [
+    Fault::Unreachable,
+    Fault::Busy,
+    Fault::LostAnswer,
+    Fault::LostRequest,
+    Fault::Refused,
+    Fault::Account,
+    Fault::Rest,
+    Fault::NothingMade,
+];
 /// The same, of a call that names etags.
-const GUARDED: [Fault; 7] = [
+const GUARDED: [Fault; 8] = [
+    Fault::Rest,
     Fault::Unreachable,
     Fault::Busy,
     Fault::LostAnswer,
@@ -27,9 +36,11 @@ const GUARDED: [Fault; 7] = [
     Fault::NoEffect,
 ];
 /// The faults of a call that changes a name.
-const RENAME: [Fault; 7] = [WRITE[0], WRITE[1], WRITE[2], WRITE[3], WRITE[4], WRITE[5], Fault::NoEffect];
+const RENAME: [Fault; 8] =
+    [WRITE[0], WRITE[1], WRITE[2], WRITE[3], WRITE[4], WRITE[5], Fault::NoEffect, Fault::Rest];
 /// The faults of sending content ahead.
-const STAGE: [Fault; 5] = [Fault::Unreachable, Fault::Busy, Fault::Quota, Fault::Short, Fault::Account];
+const STAGE: [Fault; 6] =
+    [Fault::Unreachable, Fault::Busy, Fault::Quota, Fault::Short, Fault::Account, Fault::Rest];
 
 /// Holds the one lane for changes for as long as a call runs, also through a crash.
 struct Lane<'a>(&'a SimDrive);
@@ -69,10 +80,11 @@ impl SimDrive {
                 return Err(RemoteError::Stale);
             }
             drive.mutations += 1;
-            let before = (fault == Some(Fault::NoEffect)).then(|| drive.items.clone());
+            let without = matches!(fault, Some(Fault::NoEffect | Fault::NothingMade));
+            let before = without.then(|| drive.items.clone());
             let done = effect(&mut drive, at);
             if let Some(before) = before {
-                drive.items = before;
+                drive.items.undo_all(before);
             }
             done
         };

@@ -165,6 +165,8 @@ pub struct Switches {
     pub into_trashed: bool,
     /// Seconds after its modification time in which only the beginning of a content comes: the body lags behind its record.
     pub body_lag: i64,
+    /// Seconds until a listing of the trash shows a change; more where `visible_after` is.
+    pub trash_after: i64,
     /// Whether a trashed folder can be listed.
     pub lists_trashed: bool,
 }
@@ -199,6 +201,7 @@ impl Default for Switches {
             packages_vary: false,
             into_trashed: false,
             body_lag: 0,
+            trash_after: 0,
             lists_trashed: true,
         }
     }

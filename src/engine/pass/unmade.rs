@@ -1,0 +1,148 @@
+//! What iCloud confirmed and never had: an answer can come without an effect (`docs/sync.md` §6).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::Engine;
+use crate::engine::view::{Absence, RemoteView};
+use crate::model::{BaseEntry, BaseTree, Change, ItemId, Node, Presence};
+
+/// What a look showed of our own writes that none had shown before.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Unmade {
+    /// What iCloud does not have, the topmost of each.
+    tops: Vec<ItemId>,
+    /// Whether there were such writes, and what became of each is known now.
+    is_told: bool,
+}
+
+/// Finds what we made, after `confirmed`, that no look has ever shown and that is in no trash: nobody deleted it, it never came.
+fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>) -> Unmade {
+    let is_open = |entry: &BaseEntry| {
+        entry.presence == Presence::Both
+            && entry.written_at.is_some_and(|at| confirmed.is_none_or(|confirmed| at >= confirmed))
+    };
+    let open: Vec<Node> = base.walk(Node::ROOT).skip(1).filter(|node| is_open(base.get(*node))).collect();
+    let mut told = view.complete && !open.is_empty();
+    let mut lost = HashSet::new();
+    for node in open {
+        let id = &base.get(node).id;
+        if view.tree.by_id(id).is_some() {
+            continue;
+        }
+        match view.absent.get(id) {
+            Some(Absence::Gone | Absence::Untold) => drop(lost.insert(node)),
+            Some(Absence::Trashed | Absence::OutOfScope) => {}
+            Some(Absence::Unknown) | None => told = false,
+        }
+    }
+    // What is forgotten with its folder, and is there all the same, is seen anew.
+    let is_top =
+        |node: &Node| lost.contains(node) && base.parent(*node).is_none_or(|above| !lost.contains(&above));
+    let tops = base.walk(Node::ROOT).filter(is_top).map(|node| base.get(node).id.clone()).collect();
+    Unmade { tops, is_told: told }
+}
+
+impl Engine {
+    /// Lets the base forget what iCloud confirmed and never had, so that what is here is new and goes up again. `now` in lived
+    /// seconds, after a walk in which nothing of ours was written.
+    pub(super) fn forget_unmade(&mut self, now: i64) {
+        let Some(view) = &self.remote else { return };
+        let found = find(&self.state.base, view, self.state.confirmed);
+        let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();
+        changes.extend(found.is_told.then_some(Change::Confirmed(now)));
+        if !found.tops.is_empty() {
+            let count = found.tops.len();
+            log::warn!(items = count; "iCloud confirmed {count} new items and does not have them: they are sent again");
+        }
+        if changes.is_empty() {
+            return;
+        }
+        if let Err(error) = self.commit(&changes) {
+            log::warn!("what iCloud does not have cannot be noted: {error}");
+            // Nobody deleted it all the same.
+            if let Some(view) = self.remote.as_mut() {
+                let view = Arc::make_mut(view);
+                view.absent.extend(found.tops.into_iter().map(|id| (id, Absence::Unknown)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::model::{Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, Zone};
+
+    fn id(name: &str) -> ItemId {
+        ItemId::new(Zone::CloudDocs, name)
+    }
+
+    /// `d`, `d/x` and `f`, each written at that time.
+    fn base(times: [Option<i64>; 3]) -> BaseTree {
+        let mut base = BaseTree::new(BaseEntry::root(ItemId::drive_root()));
+        let [d, x, f] = ["d", "x", "f"].map(id);
+        let mut put = |parent: Node, id: &ItemId, folder: bool, written_at: Option<i64>| {
+            let entry = BaseEntry {
+                id: id.clone(),
+                local_name: id.doc().into(),
+                folder,
+                written_at,
+                ..BaseEntry::root(ItemId::drive_root())
+            };
+            base.insert(parent, &id.doc(), entry)
+        };
+        let folder = put(Node::ROOT, &d, true, times[0]);
+        put(folder, &x, false, times[1]);
+        put(Node::ROOT, &f, false, times[2]);
+        base
+    }
+
+    fn view(absent: &[(&str, Absence)]) -> RemoteView {
+        let root = RemoteEntry {
+            id: ItemId::drive_root(),
+            kind: RemoteKind::Folder,
+            name: "".into(),
+            etag: Etag::default(),
+            size: None,
+            mtime: None,
+            signature: None,
+            state: FolderState::Complete,
+            file_count: None,
+        };
+        RemoteView {
+            tree: RemoteTree::new(root),
+            absent: absent.iter().map(|(name, absence)| (id(name), *absence)).collect::<HashMap<_, _>>(),
+            unusable: Vec::new(),
+            complete: true,
+            hollow: HashSet::new(),
+        }
+    }
+
+    #[test]
+    fn only_what_no_look_has_shown_and_is_gone_never_came() {
+        use Absence::{Gone, Trashed, Unknown, Untold};
+        let written = [Some(100), Some(101), Some(102)];
+        // Times of the writes, the last look, what is absent; what never came, whether all is told.
+        type Row<'a> = ([Option<i64>; 3], Option<i64>, &'a [(&'a str, Absence)], &'a [&'a str], bool);
+        let rows: [Row<'_>; 9] = [
+            (written, None, &[("d", Gone), ("x", Gone), ("f", Gone)], &["d", "f"], true),
+            (written, Some(90), &[("d", Trashed), ("x", Trashed), ("f", Gone)], &["f"], true),
+            (written, Some(90), &[("d", Trashed), ("x", Trashed), ("f", Untold)], &["f"], true),
+            (written, Some(90), &[("d", Trashed), ("x", Trashed), ("f", Unknown)], &[], false),
+            (written, Some(90), &[("d", Gone), ("x", Trashed), ("f", Trashed)], &["d"], true),
+            (written, Some(102), &[("d", Gone), ("x", Gone), ("f", Gone)], &["f"], true),
+            (written, Some(103), &[("d", Gone), ("x", Gone), ("f", Gone)], &[], false),
+            ([None; 3], None, &[("d", Gone), ("x", Gone), ("f", Gone)], &[], false),
+            ([None, Some(101), None], None, &[("d", Gone), ("x", Gone), ("f", Gone)], &["x"], true),
+        ];
+        for (times, confirmed, absent, tops, is_told) in rows {
+            let found = find(&base(times), &view(absent), confirmed);
+            let ids = |names: &[&str]| names.iter().map(|name| id(name)).collect::<Vec<_>>();
+            assert_eq!(found.tops, ids(tops), "{times:?}, {confirmed:?}, {absent:?}");
+            assert_eq!(found.is_told, is_told, "{times:?}, {confirmed:?}, {absent:?}");
+        }
+    }
+}

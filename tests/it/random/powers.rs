@@ -1,0 +1,195 @@
+//! Further powers of the world, drawn from the same seed beside all that [`History::new`] draws: backups that come back, clocks
+//! that leap, refusals with waits in which others act, volumes that come and go, a second machine of ours, a disk without lasting
+//! identities, bodies and listings that lag, and answers without an effect.
+
+use icloudds::model::Side;
+
+use super::history::{Act, Deed, Draw, History, Op, Pass, Twist, What, When};
+use crate::sim::rng::{Rng, mix};
+use crate::sim::{Call, Fault};
+
+const DAY: i64 = 86_400;
+/// By how much the wall clock is set.
+const LEAPS: [i64; 8] = [-40 * 365 * DAY, -5 * DAY, -4000, -30, 30, 4000, 5 * DAY, 40 * 365 * DAY];
+/// Calls in whose midst others act: those that change iCloud, and the waits.
+const CALLS: [Call; 8] = [
+    Call::Pause,
+    Call::Commit,
+    Call::TrashRemote,
+    Call::RenameRemote,
+    Call::MoveRemote,
+    Call::CreateFolders,
+    Call::Fetch,
+    Call::Replace,
+];
+
+/// Which of them a history has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Power {
+    Backups,
+    Clocks,
+    Refusals,
+    Volumes,
+    SecondMachine,
+    NoIdentities,
+    BodyLags,
+    NothingMade,
+    TrashLate,
+}
+
+const POWERS: [Power; 9] = [
+    Power::Backups,
+    Power::Clocks,
+    Power::Refusals,
+    Power::SecondMachine,
+    Power::NoIdentities,
+    Power::BodyLags,
+    Power::NothingMade,
+    Power::TrashLate,
+    Power::Volumes,
+];
+
+impl History {
+    /// The history of a seed with one to three of these powers more.
+    pub fn with_powers(seed: u64, steps: usize) -> Self {
+        let mut history = Self::new(seed, steps);
+        let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x90e5)), history.odd);
+        // Volumes are drawn on request: what the engine makes of a mount point that is moved or deleted on iCloud while others act
+        // is not proven for every history.
+        let with_volumes = super::number("SIM_VOLUMES").is_some();
+        let all = &POWERS[..POWERS.len() - usize::from(!with_volumes)];
+        let first = (seed % all.len() as u64) as usize;
+        let mut powers = vec![all[first]];
+        for _ in 0..[0, 0, 1, 2][draw.rng.below(4)] {
+            powers.push(all[draw.rng.below(all.len())]);
+        }
+        powers.dedup();
+        // What another machine moves may be what a volume is mounted on here, which nobody can move.
+        if powers.contains(&Power::SecondMachine) {
+            powers.retain(|power| *power != Power::Volumes);
+        }
+        for power in powers {
+            history.give(power, &mut draw);
+        }
+        history
+    }
+
+    /// Whether somebody sets the wall clock in it. The others go without a note of the time, so that the steps of a seed stay what
+    /// they were.
+    pub fn sets_clocks(&self) -> bool {
+        self.clocks_are_set
+    }
+
+    fn give(&mut self, power: Power, draw: &mut Draw) {
+        match power {
+            Power::Backups => self.backups(draw),
+            Power::Clocks => self.clocks(draw),
+            Power::Refusals => self.refusals(draw),
+            Power::Volumes => self.volumes(draw),
+            Power::SecondMachine => self.second_machine(draw),
+            Power::NoIdentities => self.twists.push(Twist::NoIdentities),
+            Power::BodyLags => self.twists.push(Twist::BodyLags([5, 40][draw.rng.below(2)])),
+            Power::NothingMade => self.faults(Fault::NothingMade, draw),
+            Power::TrashLate => self.twists.push(Twist::TrashLate([8, 40][draw.rng.below(2)])),
+        }
+    }
+
+    /// Inserts so many of them anywhere.
+    fn scatter(&mut self, draw: &mut Draw, count: usize, mut op: impl FnMut(&mut Draw) -> Op) {
+        for _ in 0..count {
+            let at = draw.rng.below(self.ops.len() + 1);
+            self.ops.insert(at, op(draw));
+        }
+    }
+
+    /// Lets that come into some passes.
+    fn surprise(&mut self, draw: &mut Draw, chance: f64, mut what: impl FnMut(&mut Draw) -> (When, What)) {
+        for op in &mut self.ops {
+            if let Op::Pass(pass) = op
+                && draw.rng.chance(chance)
+            {
+                pass.surprises.push(what(draw));
+            }
+        }
+    }
+
+    fn faults(&mut self, fault: Fault, draw: &mut Draw) {
+        for op in &mut self.ops {
+            if let Op::Pass(pass) = op
+                && draw.rng.chance(0.6)
+            {
+                pass.faults.push((fault, [0.1, 0.3][draw.rng.below(2)]));
+            }
+        }
+    }
+
+    fn backups(&mut self, draw: &mut Draw) {
+        let count = 1 + draw.rng.below(3);
+        self.scatter(draw, count, |_| Op::Backup);
+        let count = 2 + draw.rng.below(4);
+        self.scatter(draw, count, |draw| {
+            let pick = draw.pick();
+            let act = if draw.rng.chance(0.7) { Act::Restore(pick) } else { Act::RestoreFolder(pick) };
+            Op::Deed(Deed { side: Side::Local, act, after: 500 })
+        });
+    }
+
+    fn clocks(&mut self, draw: &mut Draw) {
+        self.clocks_are_set = true;
+        let leap = |draw: &mut Draw| LEAPS[draw.rng.below(LEAPS.len())];
+        self.scatter(draw, 2, |draw| Op::Between(What::Leap(leap(draw))));
+        self.scatter(draw, 1, |draw| Op::Reboot([60, 100_000][draw.rng.below(2)], leap(draw)));
+        self.surprise(draw, 0.3, |draw| (step(draw), What::Leap(leap(draw))));
+    }
+
+    fn refusals(&mut self, draw: &mut Draw) {
+        self.faults(Fault::Rest, draw);
+        self.surprise(draw, 0.6, |draw| {
+            let call = CALLS[draw.rng.below(CALLS.len())];
+            (When::Call(call, draw.rng.below(3) as u64), What::Deed(draw.any_deed()))
+        });
+    }
+
+    fn volumes(&mut self, draw: &mut Draw) {
+        let volume = |draw: &mut Draw| {
+            let act = Act::Volume(draw.pick(), draw.name());
+            Op::Deed(Deed { side: Side::Local, act, after: 300 })
+        };
+        let first = volume(draw);
+        self.ops.insert(0, first);
+        let count = draw.rng.below(2);
+        self.scatter(draw, count, volume);
+        let come_and_go = |draw: &mut Draw| match draw.rng.below(2) {
+            0 => What::VolumesOff,
+            _ => What::VolumesOn,
+        };
+        let count = 2 + draw.rng.below(3);
+        self.scatter(draw, count, |draw| Op::Between(come_and_go(draw)));
+        self.surprise(draw, 0.2, |draw| (step(draw), come_and_go(draw)));
+    }
+
+    fn second_machine(&mut self, draw: &mut Draw) {
+        if [Twist::DownloadOnly, Twist::UploadOnly, Twist::SmallGuard].iter().any(|twist| self.has(*twist)) {
+            return;
+        }
+        self.twists.push(Twist::SecondMachine);
+        let count = 2 + self.ops.len() / 4;
+        self.scatter(draw, count, |draw| Op::Between(What::SecondPasses(second_pass(draw))));
+        let count = 1 + self.ops.len() / 6;
+        self.scatter(draw, count, |draw| {
+            let deed = draw.any_deed();
+            Op::Second(Deed { side: Side::Local, ..deed })
+        });
+        self.surprise(draw, 0.3, |draw| (step(draw), What::SecondPasses(second_pass(draw))));
+    }
+}
+
+fn step(draw: &mut Draw) -> When {
+    When::Step(draw.rng.below(90) as u64)
+}
+
+/// Others act only while the first machine works.
+fn second_pass(draw: &mut Draw) -> Pass {
+    let pass = draw.pass();
+    Pass { folders_only: false, meddle: Vec::new(), crashes: Vec::new(), vanish: None, ..pass }
+}
