@@ -188,7 +188,6 @@ impl LocalDisk {
     }
 }
 
-/// Says whose the folder is, who we are, and what helps.
 /// Tells whether this program may work in `directory`, with the sentence for the owner where it may not.
 ///
 /// # Errors
@@ -213,6 +212,7 @@ fn may_access(folder: impl AsFd, path: impl Arg, needed: Access) -> Result<(), E
     }
 }
 
+/// Says whose the folder is, who we are, and what helps.
 fn not_permitted(directory: &Path, lacking: &'static str) -> OpenError {
     let us = geteuid().as_raw();
     let path = directory.to_owned();

@@ -105,12 +105,12 @@ impl Seen {
         }
     }
 
-    /// Its size in bytes; 0 for folders.
     /// When its inode changed last.
     pub fn changed(&self) -> jiff::Timestamp {
         jiff::Timestamp::new(self.ctime.whole_seconds(), 0).unwrap_or_default()
     }
 
+    /// Its size in bytes; 0 for folders.
     pub fn size(&self) -> u64 {
         self.size
     }
@@ -165,10 +165,11 @@ impl Seen {
         is_same || planned.identity == Identity::default()
     }
 
-    /// Whether it could be what `planned` describes, whatever its inode number is: for a file size and modification time.
+    /// Whether it could be what `planned` describes, whatever its inode number is: for a file size and modification time. A folder
+    /// has no size, so one that took the place of a file with content is seen as another item.
     pub fn is_like(&self, planned: &LocalStamp) -> bool {
         match self.kind {
-            LocalKind::Folder => true,
+            LocalKind::Folder => planned.size == 0,
             LocalKind::File => self.size == planned.size && self.mtime == planned.mtime,
             LocalKind::Special => false,
         }

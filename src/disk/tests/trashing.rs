@@ -186,3 +186,22 @@ fn many_folders_are_synced_as_one_file_system() {
     drive.disk.sync(&[], &folders).unwrap();
     assert!(drive.disk.unsynced.lock().unwrap().is_empty());
 }
+
+#[test]
+fn a_folder_in_the_place_of_a_file_is_another_item_also_without_identities() {
+    for drive in Drive::each_way() {
+        let mut planned = drive.write("a", "old");
+        planned.identity = Default::default();
+        let ready = drive.ready("a", "new");
+        std::fs::remove_file(drive.full("a")).unwrap();
+        drive.folder("a");
+        drive.write("a/inner", "a person's");
+        assert!(matches!(drive.disk.trash(&path("a"), &planned), Err(DiskError::Changed { .. })));
+        assert!(matches!(
+            drive.disk.rename(&path("a"), &path("b"), &planned),
+            Err(DiskError::Changed { .. })
+        ));
+        assert!(drive.disk.replace(&ready, &path("a"), &planned).is_err());
+        assert_eq!((drive.text("a/inner"), drive.trash()), ("a person's".into(), vec![]));
+    }
+}

@@ -386,7 +386,7 @@ impl Inner {
             let same = now.identity == stamp.identity;
             match inode.body {
                 Body::File(_) => same && now.size == stamp.size && now.mtime == stamp.mtime,
-                Body::Dir(_) => same,
+                Body::Dir(_) => same && stamp.size == 0,
                 Body::Special => false,
             }
         })
