@@ -12,6 +12,7 @@ use icloudds::model::{
     FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone,
 };
 
+use crate::sim::drive::Place;
 use crate::sim::fuse::lock;
 use crate::sim::{SimDisk, SimDrive};
 
@@ -51,6 +52,8 @@ pub enum Sabotage {
 pub struct Seen {
     /// Items that the engine took away, by side: ids there, paths here.
     pub deleted: Mutex<BTreeSet<(Side, String)>>,
+    /// Where the engine's last deletion of an item on iCloud found it: the trash may give it another name.
+    found_at: Mutex<HashMap<ItemId, (Place, String)>>,
     /// Items whose deletion counts for the guard: ids there, paths here.
     pub counting: Mutex<BTreeSet<(Side, String)>>,
     /// What the base knew when the pass began.
@@ -81,9 +84,14 @@ impl RiggedDrive<'_> {
 
     /// An old version that went to the trash for a new one to take its name was overwritten, not deleted.
     fn replaced(&self, parent: &ItemId, name: &str) {
-        let old = self.inner.trashed_from(parent, name);
-        lock(&self.seen.deleted)
-            .retain(|(side, id)| *side != Side::Remote || !old.iter().any(|old| old.to_string() == *id));
+        let was =
+            |(place, called): &(Place, String)| *place == Place::Folder(parent.clone()) && called == name;
+        let found_at = lock(&self.seen.found_at);
+        let is_trashed =
+            |id: &ItemId| self.inner.item(id).is_some_and(|item| matches!(item.place, Place::Trash(_)));
+        for (id, _) in found_at.iter().filter(|(id, found)| was(found) && is_trashed(id)) {
+            lock(&self.seen.deleted).remove(&(Side::Remote, id.to_string()));
+        }
     }
 }
 
@@ -153,6 +161,11 @@ impl Remote for RiggedDrive<'_> {
             }
         }
         let below: Vec<_> = items.iter().map(|item| self.inner.below(&item.id)).collect();
+        for item in &items {
+            if let Some(now) = self.inner.item(&item.id) {
+                lock(&self.seen.found_at).insert(item.id.clone(), (now.place, now.name));
+            }
+        }
         let answers = self.inner.trash(&items);
         for (ids, answer) in below.into_iter().zip(&answers) {
             if answer.is_ok() {

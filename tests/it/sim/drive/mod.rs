@@ -175,14 +175,6 @@ impl SimDrive {
             .collect()
     }
 
-    /// What lies in the trash and had that name in that folder.
-    pub fn trashed_from(&self, folder: &ItemId, name: &str) -> Vec<ItemId> {
-        let drive = lock(&self.inner);
-        let items = drive.items.now().iter();
-        let was = |item: &Item| item.name == name && item.place == Place::Trash(folder.clone());
-        items.filter(|(_, item)| was(item)).map(|(id, _)| id.clone()).collect()
-    }
-
     /// The path that an item has now, in NFC; `None` when it is not in the drive.
     pub fn path_of(&self, id: &ItemId) -> Option<String> {
         let drive = lock(&self.inner);
