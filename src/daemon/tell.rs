@@ -12,7 +12,7 @@ use crate::engine::operation::{Action, Operation};
 use crate::engine::pass::{Engine, Phase};
 use crate::engine::ports::Clock as _;
 use crate::model::State;
-use crate::status::{Pending, StatusDocument};
+use crate::status::{DaemonState, Pending, StatusDocument};
 
 impl Loop {
     pub(super) fn begin_to_stop(&mut self) {
@@ -65,10 +65,9 @@ impl Loop {
         let state = self.current_state();
         if self.tracker.set_state(state, self.clock.now().whole_seconds()) {
             self.systemd.status(state.sentence());
-            // What needs a person was told with its reason; a state that is its own sentence is told once.
-            match state.sentence() {
-                sentence if sentence == state.as_str() => log::info!("{sentence}"),
-                sentence => log::info!("{state}: {sentence}"),
+            // That it stops was told when it began to.
+            if state != DaemonState::Stopping {
+                log::info!("{}", state.line());
             }
         }
     }

@@ -105,6 +105,16 @@ impl DaemonState {
     }
 }
 
+impl DaemonState {
+    /// The word and the sentence, as the log tells them; a sentence that begins with the word stands alone.
+    pub fn line(self) -> String {
+        match self.sentence() {
+            sentence if sentence.starts_with(self.as_str()) => sentence.to_owned(),
+            sentence => format!("{self}: {sentence}"),
+        }
+    }
+}
+
 impl std::fmt::Display for DaemonState {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.as_str())

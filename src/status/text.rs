@@ -71,7 +71,9 @@ pub fn render(status: &StatusDocument, source: Source, now: i64) -> String {
     };
     page.line("here", &seen(status.looked.local, &status.counts.local));
     page.line("on iCloud", &seen(status.looked.remote, &status.counts.remote));
-    page.line("watching", &plain(&status.watch));
+    if !status.watch.is_empty() {
+        page.line("watching", &plain(&status.watch));
+    }
     if let Some(file_system) = &status.file_system {
         page.line("file system", &plain(file_system));
     }

@@ -148,6 +148,22 @@ fn a_state_that_needs_somebody_says_what_to_do() {
 }
 
 #[test]
+fn a_state_is_told_without_its_word_twice() {
+    for state in DaemonState::ALL {
+        let (word, line) = (state.as_str(), state.line());
+        assert!(line.starts_with(word), "{line}");
+        assert_eq!(line.matches(&format!("{word}:")).count() + usize::from(line == word), 1, "{line}");
+    }
+}
+
+#[test]
+fn what_is_not_known_has_no_line() {
+    let mut status = busy();
+    status.watch.clear();
+    assert!(!render(&status, Source::Live, NOW).contains("watching"));
+}
+
+#[test]
 fn bytes_take_the_unit_that_fits() {
     for (number, text) in [
         (0, "0 B"),
