@@ -125,7 +125,7 @@ impl LocalDisk {
                 remove_small(&area.tmp, &record).map_err(fail)?;
                 return Err(error);
             }
-            self.move_free(placed, waiting).map_err(fail)?;
+            self.move_out(placed, waiting).map_err(fail)?;
             if !is_ours(waiting) {
                 self.move_free(waiting, placed).map_err(fail)?;
                 remove_small(&area.tmp, &record).map_err(fail)?;

@@ -113,6 +113,18 @@ impl LocalDisk {
         }
     }
 
+    /// Moves something of the drive to a free name in a folder of ours, where nobody else puts anything. By hand that is one
+    /// rename: between a second link and the removal of the first name a person could save another version under that.
+    pub(super) fn move_out(&self, from: At<'_>, to: At<'_>) -> Result<(), Errno> {
+        match self.move_by_flag(from, to) {
+            Err(errno) if lacks_flag(errno) => match see_if_there(to.0, to.1)? {
+                Some(_) => Err(Errno::EXIST),
+                None => renameat(from.0, from.1, to.0, to.1),
+            },
+            other => other,
+        }
+    }
+
     fn move_by_flag(&self, from: At<'_>, to: At<'_>) -> Result<(), Errno> {
         if self.options.force_no_renameat2 {
             return Err(Errno::NOSYS);
@@ -203,7 +215,7 @@ impl LocalDisk {
         let step =
             Step::Parked { park: park.clone(), home: home.as_str().into(), goal: goal.as_str().into() };
         self.with_record(home, &step, |area| {
-            self.move_free((&source.folder, &source.name), (&area.tmp, &park))
+            self.move_out((&source.folder, &source.name), (&area.tmp, &park))
                 .map_err(|errno| self.fail("move", home, errno))?;
             self.step();
             match self.settle_parked(area, &park, home, goal)? {

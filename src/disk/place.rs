@@ -257,7 +257,7 @@ impl LocalDisk {
             .shelve(&part.area, at, |slot| {
                 swap.slot.clone_from(&slot.text);
                 self.record_swap(part, swap)?;
-                self.move_free((&place.folder, &place.name), (&slot.folder, &slot.name))
+                self.move_out((&place.folder, &place.name), (&slot.folder, &slot.name))
             })
             .map_err(|error| match error {
                 DiskError::Folder { path } => DiskError::Changed { path },

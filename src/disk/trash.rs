@@ -121,11 +121,11 @@ impl LocalDisk {
         let folder = path.parent().unwrap_or_default();
         let from = (&place.folder, &*place.name);
         let slot = self
-            .shelve_near(&folder, path, |slot| self.move_free(from, (&slot.folder, &slot.name)))
+            .shelve_near(&folder, path, |slot| self.move_out(from, (&slot.folder, &slot.name)))
             .map_err(|error| match error {
-            DiskError::Folder { path } => DiskError::Changed { path },
-            other => other,
-        })?;
+                DiskError::Folder { path } => DiskError::Changed { path },
+                other => other,
+            })?;
         self.step();
         let gone = see(&slot.folder, &*slot.name).map_err(|errno| self.fail("look at", path, errno))?;
         if gone.kind == LocalKind::File && place.is_after_move(&gone, stamp) {
@@ -162,7 +162,7 @@ impl LocalDisk {
                 let from = (&folder, item.name());
                 // Not in the folder itself, which is to go.
                 let near = path.parent().unwrap_or_default();
-                self.shelve_near(&near, item, |slot| self.move_free(from, (&slot.folder, &slot.name)))?;
+                self.shelve_near(&near, item, |slot| self.move_out(from, (&slot.folder, &slot.name)))?;
                 self.step();
             }
         }
