@@ -86,9 +86,6 @@ impl Items {
                 folder: entry.is_folder(),
                 there: match (world.policy.is_lent)(&entry.id) {
                     true => Change::Unknown(Doubt::ForNow(LENT)),
-                    false if goes_to_a_volume_that_is_away(world, node) => {
-                        Change::Unknown(Doubt::ForNow(UNMOUNTED))
-                    }
                     false => Change::Edited,
                 },
                 accepted,
@@ -212,8 +209,6 @@ impl Items {
     }
 }
 
-/// What waits for a volume.
-const UNMOUNTED: &str = "its folder here is a mount point, and nothing is mounted there now: mount it again";
 /// Why nothing is done now about what bears a temporary name.
 const LENT: &str = "it bears a temporary name on iCloud, which another machine may be about to change";
 
@@ -262,13 +257,8 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     see_here(world, &mut item, node, folder);
     see_there(world, &mut item, node, folder);
     // Gone there, and nothing of it here but a volume that may be retired: both sides agree.
-    match world.recognition.of_base[node] {
-        LocalFate::Missing if item.there.is_gone() => item.here = Change::Deleted,
-        // The folder stays here: a volume may be mounted there again.
-        LocalFate::Unmounted(found) if item.there.is_gone() => {
-            (item.local, item.here) = (Some(found), Change::Same);
-        }
-        _ => {}
+    if item.there.is_gone() && world.recognition.of_base[node] == LocalFate::Missing {
+        item.here = Change::Deleted;
     }
     if above.left_here && world.recognition.of_base[node] == LocalFate::Unknown {
         item.here = Change::Left;
@@ -341,7 +331,6 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         LocalFate::Unknown if is_in_unread_folder(world, node) => Change::Unknown(Doubt::Held(
             "its folder here was moved to where nothing is synced, and nothing is read",
         )),
-        LocalFate::Unmounted(_) => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
         LocalFate::Missing | LocalFate::Unknown => {
             Change::Unknown(Doubt::ForNow("its folder here could not be read, or is on another volume"))
         }
@@ -367,10 +356,6 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             let now = tree.get(found);
             let at = tree.parent(found).map(|at| &tree.get(at).id);
             item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
-            if item.moved_there && goes_to_a_volume_that_is_away(world, found) {
-                item.there = Change::Unknown(Doubt::ForNow(UNMOUNTED));
-                return;
-            }
             if world.remote.hollow.contains(&entry.id) {
                 item.there = Change::Unknown(Doubt::ForNow(HOLLOW));
                 return;
@@ -399,14 +384,6 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             }
         },
     };
-}
-
-/// Whether an item on iCloud stands in a folder whose volume is not mounted here: what would be put there would be covered by it.
-fn goes_to_a_volume_that_is_away(world: &World<'_>, node: Node) -> bool {
-    let tree = &world.remote.tree;
-    let above = std::iter::successors(tree.parent(node), |folder| tree.parent(*folder));
-    let known = above.filter_map(|folder| world.base.by_id(&tree.get(folder).id));
-    known.into_iter().any(|folder| matches!(world.recognition.of_base[folder], LocalFate::Unmounted(_)))
 }
 
 /// Whether iCloud shows a synced item as something that is not ours, or in a folder that it shows so.
