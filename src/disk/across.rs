@@ -119,7 +119,7 @@ impl LocalDisk {
         fsync(&target.folder).map_err(fail)?;
         if let Err(error) = self.clear_original(from, to, &step) {
             // The original was changed meanwhile, or cannot go: the copy goes instead, unless somebody wrote to that.
-            let (placed, waiting) = ((&target.folder, &*target.name), (&area.tmp, &*part));
+            let (placed, waiting): (At<'_>, At<'_>) = ((&target.folder, &target.name), (&area.tmp, &part));
             let is_ours = |at: At<'_>| see(at.0, at.1).is_ok_and(|seen| seen.is_still(&made));
             if !is_ours(placed) {
                 remove_small(&area.tmp, &record).map_err(fail)?;
@@ -153,7 +153,8 @@ impl LocalDisk {
     /// A file gets what making it in its folder would give where it had nothing of its own: the group, and default ACLs.
     fn inherit_top(&self, area: &Area, part: &str, target: &Place) -> Result<(), Errno> {
         let top = openat(&area.tmp, part, READ, Mode::empty())?;
-        if inherit(&top, &target.folder)? { fsync(&top) } else { Ok(()) }
+        let seen = see_open(&top)?;
+        if inherit((&top, &seen), (&target.folder, &target.seen))? { fsync(&top) } else { Ok(()) }
     }
 
     /// Copies a file, or a folder with all that is in it. What is never synced (links, sockets, what is mounted there) cannot be

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, fremovexattr, fsync, mkdirat, openat, renameat, unlinkat};
@@ -12,7 +12,7 @@ use crate::engine::ports::DiskError;
 use crate::model::RelPath;
 
 use super::errors::disk_error;
-use super::root::{open_folder, see_open};
+use super::root::{Seen, open_folder, see, see_open};
 use super::trust::open_small;
 use super::{AREA, LocalDisk, fs_traits};
 
@@ -22,22 +22,40 @@ const MOUNTS: &str = "mounts";
 /// Small files of ours are never larger.
 pub(super) const SMALL: u64 = 1 << 20;
 
-/// The open `.icloudds` of one file system.
+/// The open `.icloudds` of one file system. Its copies share the handles.
+#[derive(Clone)]
 pub(super) struct Area {
     /// The mount point inside the drive; the root for the drive's own file system.
     pub top: RelPath,
     /// `.icloudds` itself.
-    pub folder: OwnedFd,
-    pub tmp: OwnedFd,
-    pub trash: OwnedFd,
+    pub folder: Arc<OwnedFd>,
+    pub tmp: Arc<OwnedFd>,
+    pub trash: Arc<OwnedFd>,
+    /// How the three, in this order, looked when it was asked for.
+    pub seen: [Seen; 3],
 }
 
 impl Area {
     /// Opens what is there; `NOENT` when something is missing.
     fn open(root: &OwnedFd, top: RelPath) -> Result<Self, Errno> {
         let folder = open_folder(root, AREA)?;
-        Ok(Self { top, tmp: open_folder(&folder, "tmp")?, trash: open_folder(&folder, "trash")?, folder })
+        let (tmp, trash) = (open_folder(&folder, "tmp")?, open_folder(&folder, "trash")?);
+        let seen = [see_open(&folder)?, see_open(&tmp)?, see_open(&trash)?];
+        Ok(Self { top, folder: Arc::new(folder), tmp: Arc::new(tmp), trash: Arc::new(trash), seen })
     }
+
+    /// The same, as it looks now; `None` when something else stands in the place of one of the three.
+    fn still_at(&self, root: &OwnedFd) -> Option<Self> {
+        let seen = [see(root, AREA).ok()?, see(&self.folder, "tmp").ok()?, see(&self.folder, "trash").ok()?];
+        let is_same = seen.iter().zip(&self.seen).all(|(now, then)| now.fs == then.fs && now.is(then));
+        is_same.then(|| Self { seen, ..self.clone() })
+    }
+}
+
+/// An open folder of the drive, and how it looked then.
+pub(super) struct Opened {
+    pub handle: OwnedFd,
+    pub seen: Seen,
 }
 
 /// Makes a folder of ours if it is missing, for us alone, and opens it.
@@ -106,9 +124,9 @@ impl LocalDisk {
     }
 
     fn find_out_traits(&self, area: &Area) {
-        let Ok(seen) = see_open(&area.tmp) else { return };
+        let [_, tmp, _] = area.seen;
         match fs_traits::find_out(area) {
-            Ok(traits) => self.root.learn_traits(seen.fs, traits),
+            Ok(traits) => self.root.learn_traits(tmp.fs, traits),
             Err(errno) => {
                 log::debug!("cannot find out what the file system keeps: {}", std::io::Error::from(errno));
                 self.remember_traits(area);
@@ -118,8 +136,9 @@ impl LocalDisk {
 
     /// What was found out of an area's file system before, where anything was.
     pub(super) fn remember_traits(&self, area: &Area) {
-        if let (Ok(seen), Some(traits)) = (see_open(&area.tmp), fs_traits::remembered(area)) {
-            self.root.learn_traits(seen.fs, traits);
+        if let Some(traits) = fs_traits::remembered(area) {
+            let [_, tmp, _] = area.seen;
+            self.root.learn_traits(tmp.fs, traits);
         }
     }
 
@@ -130,15 +149,14 @@ impl LocalDisk {
 
     fn ensure_area(&self, top: RelPath) -> Result<Area, DiskError> {
         let make = || {
-            let root = self.root.folder(&top)?;
-            match Area::open(&root, top.clone()) {
+            match self.area_at(&top) {
                 Err(Errno::NOENT) => {}
                 other => return other,
             }
-            let area = ensure_folder(&root, AREA)?;
+            let area = ensure_folder(self.root.folder(&top)?, AREA)?;
             ensure_folder(&area, "tmp")?;
             ensure_folder(&area, "trash")?;
-            let area = Area::open(&root, top.clone())?;
+            let area = self.area_at(&top)?;
             if !top.is_root() {
                 self.find_out_traits(&area);
             }
@@ -162,9 +180,23 @@ impl LocalDisk {
 
     /// The area of the file system that `folder` lies on.
     pub(super) fn area_of(&self, folder: &RelPath) -> Result<Area, DiskError> {
+        Ok(self.area_and_folder(folder)?.0)
+    }
+
+    /// As [`LocalDisk::area_of`], with the folder itself.
+    pub(super) fn area_and_folder(&self, folder: &RelPath) -> Result<(Area, Opened), DiskError> {
+        let open = || {
+            let handle = self.root.folder(folder)?;
+            Ok(Opened { seen: see_open(&handle)?, handle })
+        };
+        let opened = open().map_err(|errno| disk_error("look at", folder, errno))?;
+        Ok((self.area_on(folder, opened.seen)?, opened))
+    }
+
+    fn area_on(&self, folder: &RelPath, seen: Seen) -> Result<Area, DiskError> {
         let fail = |errno| disk_error("look at", folder, errno);
         let fs = |path: &RelPath| -> Result<_, Errno> { Ok(see_open(self.root.folder(path)?)?.fs) };
-        let here = fs(folder).map_err(fail)?;
+        let here = seen.fs;
         // Where renames from the area of the file system were refused, the one in a folder itself is used from then on.
         let near = self.near.lock().unwrap_or_else(PoisonError::into_inner);
         let nearest =
@@ -201,9 +233,19 @@ impl LocalDisk {
         Ok(area)
     }
 
-    /// The area of that mount point, which exists.
+    /// The area of that mount point, which exists. That of the root stays open, and is opened anew only where something else
+    /// stands in its place; one that stayed open on another volume would keep that from being unmounted.
     pub(super) fn area_at(&self, top: &RelPath) -> Result<Area, Errno> {
-        Area::open(&self.root.folder(top)?, top.clone())
+        if !top.is_root() {
+            return Area::open(&self.root.folder(top)?, top.clone());
+        }
+        let known = self.area.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(area) = known.and_then(|area| area.still_at(&self.root.handle)) {
+            return Ok(area);
+        }
+        let opened = Area::open(&self.root.handle, top.clone());
+        *self.area.lock().unwrap_or_else(PoisonError::into_inner) = opened.as_ref().ok().cloned();
+        opened
     }
 
     /// All areas that exist now, the drive's own first.

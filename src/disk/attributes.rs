@@ -127,13 +127,20 @@ pub(super) fn carry(old: impl AsFd, new: impl AsFd) -> Result<(), Errno> {
 }
 
 /// Gives a new file, made in our own folder with the umask applied, what making it in `folder` would have
-/// given. Says whether something was changed.
-pub(super) fn inherit(file: impl AsFd, folder: impl AsFd) -> Result<bool, Errno> {
-    let (here, there): (Seen, Seen) = (see_open(&file)?, see_open(&folder)?);
+/// given; both with what was just seen of them. Says whether something was changed.
+pub(super) fn inherit(
+    (file, here): (impl AsFd, &Seen),
+    (folder, there): (impl AsFd, &Seen),
+) -> Result<bool, Errno> {
     let group = if there.mode & SET_GROUP_ID != 0 { there.gid } else { getegid().as_raw() };
     let mut changed = here.gid != group && optional(fchown(&file, None, Some(Gid::from_raw(group))))?;
-    if let Some(acl) = attribute(&folder, DEFAULT_ACL)?.as_deref().and_then(for_new_file) {
-        changed |= optional(fsetxattr(&file, ACCESS_ACL, &acl, XattrFlags::empty()))?;
+    if let Some(acl) = attribute(&folder, DEFAULT_ACL)?.as_deref().and_then(for_new_file)
+        && attribute(&file, ACCESS_ACL)?.as_ref() != Some(&acl)
+    {
+        // One that says no more than the mode is kept as the mode alone.
+        let before = see_open(&file)?.mode;
+        let is_set = optional(fsetxattr(&file, ACCESS_ACL, &acl, XattrFlags::empty()))?;
+        changed |= is_set && (see_open(&file)?.mode != before || attribute(&file, ACCESS_ACL)?.is_some());
     }
     Ok(changed)
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use filetime::FileTime;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink};
 use crate::model::{Etag, ItemId, RelPath, ServerTime, Signature, Zone};
 
-use super::area::{Area, read_small, remove_small, write_small};
-use super::attributes::{Dispensable, is_refusal, refused};
+use super::area::{Area, Opened, read_small, remove_small, write_small};
+use super::attributes::{Dispensable, inherit, is_refusal, refused};
 use super::errors::io_error;
 use super::light::{Light, SMALL_FILE};
 use super::root::{see_if_there, see_open};
@@ -112,8 +112,9 @@ impl Record {
 
 /// The boot that this is, as the kernel names it; empty when it does not tell, which equals no boot.
 fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    id.trim().to_owned()
+    static BOOT: OnceLock<String> = OnceLock::new();
+    let read = || std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    BOOT.get_or_init(|| read().trim().to_owned()).clone()
 }
 
 /// The name of the download, from id and etag.
@@ -174,7 +175,7 @@ struct LocalDownload {
 impl LocalDisk {
     pub(super) fn begin_download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
         let folder = key.path.parent().unwrap_or_default();
-        let area = self.area_of(&folder)?;
+        let (area, folder) = self.area_and_folder(&folder)?;
         let ours = self.close_area(&area)?;
         let name = name_of(key);
         let fail = |errno| self.fail("download", &key.path, errno);
@@ -182,7 +183,7 @@ impl LocalDisk {
         let is_recorded = see_if_there(&area.tmp, &*record_name(&name)).map_err(fail)?.is_some();
         let is_light = key.size.is_some_and(|size| size <= SMALL_FILE) && !self.options.force_records;
         let begun = if is_light && !is_recorded {
-            self.begin_light(&area, &name, key)
+            self.begin_light(&area, &name, key, &folder)
         } else {
             self.begin_recorded(&area, &name, key, ours)
         };
@@ -213,11 +214,19 @@ impl LocalDisk {
     }
 
     /// A download without a record; `None` when there is no room.
-    fn begin_light(&self, area: &Area, name: &str, key: &DownloadKey) -> Result<Option<Begun>, Errno> {
+    fn begin_light(
+        &self,
+        area: &Area,
+        name: &str,
+        key: &DownloadKey,
+        folder: &Opened,
+    ) -> Result<Option<Begun>, Errno> {
         // Before anything is made, so that what does not fit leaves nothing behind.
         let Some(share) = self.promise_room(area, name, key.size.unwrap_or(0))? else { return Ok(None) };
         self.light.forget(name);
         let file = Self::open_light(area, name)?;
+        // What it gets from its folder becomes durable with the group then, unless the folder is changed before it is put there.
+        inherit((&file, &see_open(&file)?), (&folder.handle, &folder.seen))?;
         Ok(Some(Begun { file, share, record: Record::new(key), length: 0 }))
     }
 
@@ -266,7 +275,8 @@ impl LocalDisk {
     /// Room for a download; where it is short, unfinished ones that nobody works on are given up for it, this one too if
     /// it does not fit.
     fn promise_room(&self, area: &Area, name: &str, bytes: u64) -> Result<Option<Share>, Errno> {
-        let fs = see_open(&area.tmp)?.fs;
+        let [_, tmp, _] = area.seen;
+        let fs = tmp.fs;
         if let Some(share) = self.space.share(&area.tmp, fs, bytes)? {
             return Ok(Some(share));
         }

@@ -1,7 +1,7 @@
 //! Making durable what was written here, by us or by anybody's program (`docs/sync.md` §5, Durable before agreed).
 
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use rustix::fd::OwnedFd;
 use rustix::fs::{FsWord, Mode, OFlags, fstatfs, fsync, openat, syncfs};
@@ -22,10 +22,11 @@ const ONLY_ONE_BY_ONE: [FsWord; 2] = [0x6573_5546, 0x0102_1997];
 
 /// File systems that are to be synced whole.
 #[derive(Default)]
-struct Whole(Vec<(FsId, OwnedFd)>);
+struct Whole(Vec<(FsId, Arc<OwnedFd>)>);
 
 impl Whole {
-    fn add(&mut self, handle: OwnedFd) -> Result<(), Errno> {
+    fn add(&mut self, handle: impl Into<Arc<OwnedFd>>) -> Result<(), Errno> {
+        let handle = handle.into();
         let fs = see_open(&handle)?.fs;
         if !self.0.iter().any(|(known, _)| *known == fs) {
             self.0.push((fs, handle));

@@ -5,6 +5,7 @@
 //! crash what is left of them is removed.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{Mode, OFlags, fsync, openat, syncfs};
@@ -26,25 +27,40 @@ pub(super) const SMALL_FILE: u64 = 4 << 20;
 
 /// Finished small downloads that wait to be put in place, by name.
 #[derive(Default)]
-pub(super) struct Light(Mutex<HashMap<String, Waiting>>);
+pub(super) struct Light {
+    waiting: Mutex<HashMap<String, Waiting>>,
+    /// How many were finished so far.
+    finished: AtomicU64,
+}
 
 struct Waiting {
     /// The area that it lies in.
     top: RelPath,
     /// What its record would say.
     record: Record,
+    /// Which one of all that were finished it is: the same version may be fetched once more under the same name.
+    number: u64,
     is_durable: bool,
 }
 
+/// A finished download: its name, and which one of that name it is.
+pub(super) type Finished = (String, u64);
+
 impl Light {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A download is complete, and nothing of it is known to be durable.
     pub fn finished(&self, name: &str, area: &Area, record: Record) {
-        let waiting = Waiting { top: area.top.clone(), record, is_durable: false };
+        let number = self.finished.fetch_add(1, Ordering::Relaxed);
+        let waiting = Waiting { top: area.top.clone(), record, number, is_durable: false };
         self.lock().insert(name.to_owned(), waiting);
+    }
+
+    /// Which finished download of that name waits, if any.
+    pub fn number(&self, name: &str) -> Option<u64> {
+        self.lock().get(name).map(|waiting| waiting.number)
     }
 
     /// It lies in another area now, durable.
@@ -65,21 +81,22 @@ impl Light {
         self.lock().remove(name).is_some()
     }
 
-    fn is_volatile(&self, name: &str) -> bool {
-        self.lock().get(name).is_some_and(|waiting| !waiting.is_durable)
+    fn is_durable(&self, name: &str, number: u64) -> bool {
+        self.lock().get(name).is_some_and(|waiting| waiting.number == number && waiting.is_durable)
     }
 
     /// All in that area that are not known to be durable.
-    fn volatile(&self, top: &RelPath) -> Vec<String> {
+    pub fn volatile(&self, top: &RelPath) -> Vec<Finished> {
         let waiting = self.lock();
         let volatile = waiting.iter().filter(|(_, waiting)| !waiting.is_durable && waiting.top == *top);
-        volatile.map(|(name, _)| name.clone()).collect()
+        volatile.map(|(name, waiting)| (name.clone(), waiting.number)).collect()
     }
 
-    fn are_durable(&self, names: &[String]) {
+    /// What was finished before a sync began is durable after it, and nothing that took its name meanwhile.
+    pub fn are_durable(&self, synced: &[Finished]) {
         let mut waiting = self.lock();
-        for name in names {
-            if let Some(waiting) = waiting.get_mut(name) {
+        for (name, number) in synced {
+            if let Some(waiting) = waiting.get_mut(name).filter(|waiting| waiting.number == *number) {
                 waiting.is_durable = true;
             }
         }
@@ -96,23 +113,24 @@ impl Light {
 }
 
 impl LocalDisk {
-    /// Makes a small download durable before it gets its name, with all that are finished by now. `changed` says that its
-    /// attributes were changed since.
+    /// Makes a small download, which one its number says, durable before it gets its name, with all that are finished by now.
+    /// `changed` says that its attributes were changed since. `BUSY` when it was fetched once more under our hands: that one is
+    /// not durable, nor what is to be put in place.
     pub(super) fn settle_light(
         &self,
         area: &Area,
-        name: &str,
+        (name, number): (&str, u64),
         file: &std::fs::File,
         changed: bool,
     ) -> Result<(), Errno> {
-        if !self.light.is_volatile(name) {
+        if self.light.is_durable(name, number) {
             return if changed { self.count_sync(fsync(file)) } else { Ok(()) };
         }
-        let names = self.light.volatile(&area.top);
-        if names.len() > 1 && is_synced_whole(&area.tmp) {
+        let volatile = self.light.volatile(&area.top);
+        if volatile.len() > 1 && is_synced_whole(&area.tmp) {
             self.count_sync(syncfs(&area.tmp))?;
         } else {
-            for name in &names {
+            for (name, _) in &volatile {
                 let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
                 match openat(&area.tmp, &*part_name(name), flags, Mode::empty()) {
                     Ok(file) => self.count_sync(fsync(&file))?,
@@ -122,8 +140,8 @@ impl LocalDisk {
                 }
             }
         }
-        self.light.are_durable(&names);
-        Ok(())
+        self.light.are_durable(&volatile);
+        if self.light.is_durable(name, number) { Ok(()) } else { Err(Errno::BUSY) }
     }
 
     /// Drops small downloads in an area that are finished and no longer wanted; says how many.

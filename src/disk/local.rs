@@ -14,6 +14,7 @@ use rustix::process::geteuid;
 use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
 use crate::model::{LocalEntry, LocalStamp, RelPath};
 
+use super::area::Area;
 use super::errors::{OpenError, disk_error};
 use super::light::Light;
 use super::root::{FsId, Place, Root, Seen};
@@ -55,6 +56,8 @@ pub struct LocalDisk {
     pub(super) light: Arc<Light>,
     /// What came to the trash since the last sync. Held for an insertion or a copy only.
     pub(super) unsynced: Mutex<BTreeSet<Unsynced>>,
+    /// The root's own area, once it was opened. Held for a copy or a replacement only.
+    pub(super) area: Mutex<Option<Area>>,
     /// Folders that have an area of their own beside that of their file system. Held for a search or an insertion only.
     pub(super) near: Mutex<BTreeSet<RelPath>>,
     /// Crash tests: how many steps are left.
@@ -100,6 +103,7 @@ impl LocalDisk {
             space: Arc::default(),
             light: Arc::default(),
             unsynced: Mutex::new(BTreeSet::new()),
+            area: Mutex::new(None),
             near: Mutex::new(BTreeSet::new()),
             #[cfg(test)]
             steps_left: Mutex::new(None),

@@ -23,12 +23,18 @@ struct Part {
     name: String,
     file_name: String,
     file: File,
+    /// How the file looked when it was opened.
+    seen: Seen,
+    /// Of a small download without a record: which one of its name it is.
+    number: Option<u64>,
 }
 
 impl LocalDisk {
     fn part(&self, ready: &Ready, to: &RelPath) -> Result<Part, DiskError> {
         let (area, name) = self.slot_of(ready)?;
         let file_name = part_name(&name);
+        // Before it is opened: another one of its name has another number.
+        let number = self.light.number(&name);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file =
             File::from(openat(&area.tmp, &*file_name, flags, Mode::empty()).map_err(
@@ -41,7 +47,7 @@ impl LocalDisk {
         if seen.kind != LocalKind::File || seen.size() != ready.size {
             return Err(DiskError::Changed { path: to.clone() });
         }
-        Ok(Part { area, name, file_name, file })
+        Ok(Part { area, name, file_name, file, seen, number })
     }
 
     /// The same download in the area that its folder has itself, where renames from that of its file system are refused.
@@ -58,7 +64,8 @@ impl LocalDisk {
         // What cannot be removed now is forgotten at the next start.
         let _ = remove_small(&part.area.tmp, &part.file_name);
         let _ = remove_small(&part.area.tmp, &record_name(&part.name));
-        Ok(Part { area, file, ..part })
+        let seen = see_open(&file).map_err(fail)?;
+        Ok(Part { area, file, seen, ..part })
     }
 
     pub(super) fn put_new(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
@@ -66,16 +73,16 @@ impl LocalDisk {
         let place = self.place_of(to)?;
         let mut part = self.part(ready, to)?;
         let mut near = false;
-        let before = loop {
+        loop {
             // Its attributes are part of what is durable before it becomes visible.
-            let changed = inherit(&part.file, &place.folder).map_err(fail)?;
-            if self.light.record(&part.name).is_some() {
-                self.settle_light(&part.area, &part.name, &part.file, changed).map_err(fail)?;
+            let changed = inherit((&part.file, &part.seen), (&place.folder, &place.seen)).map_err(fail)?;
+            if let Some(number) = part.number {
+                let finished = (&*part.name, number);
+                self.settle_light(&part.area, finished, &part.file, changed).map_err(fail)?;
             } else if changed {
                 self.count_sync(fsync(&part.file)).map_err(fail)?;
             }
             self.step();
-            let before = see_open(&part.file).map_err(fail)?;
             match self.move_free((&part.area.tmp, &part.file_name), (&place.folder, &place.name)) {
                 Err(Errno::XDEV) if !near => {
                     part = self.part_near(part, &to.parent().unwrap_or_default(), to)?;
@@ -83,13 +90,13 @@ impl LocalDisk {
                 }
                 other => {
                     other.map_err(fail)?;
-                    break before;
+                    break;
                 }
             }
-        };
+        }
         self.step();
         self.is_placed(&part);
-        self.placed(&part.file, &before, &place, ready).map_err(fail)
+        self.placed(&part.file, &part.seen, &place, ready).map_err(fail)
     }
 
     /// Nothing is left to be remembered of a download. A record without its file is cleared at the next start too.
@@ -105,8 +112,10 @@ impl LocalDisk {
     fn placed(&self, file: &File, before: &Seen, place: &Place, ready: &Ready) -> Result<LocalEntry, Errno> {
         let after = see_open(file)?;
         let untouched = after.is_still(&before.stamp(self.root.fs, place.fs, place.traits));
-        let seen = if untouched { after } else { *before };
-        let mut entry = self.root.entry(&seen, place.fs, place.traits);
+        let mut entry = match untouched {
+            true => self.root.entry_of_ours(&after, place.fs, place.traits),
+            false => self.root.entry(before, place.fs, place.traits),
+        };
         entry.signature = Some(ready.signature);
         Ok(entry)
     }

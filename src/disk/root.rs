@@ -110,6 +110,11 @@ impl Seen {
         jiff::Timestamp::new(self.ctime.whole_seconds(), 0).unwrap_or_default()
     }
 
+    /// When its inode changed last, as the disk says.
+    pub fn ctime(&self) -> DiskTime {
+        self.ctime
+    }
+
     /// Its size in bytes; 0 for folders.
     pub fn size(&self) -> u64 {
         self.size
@@ -231,6 +236,8 @@ pub(super) fn open_folder(folder: impl AsFd, name: impl Arg) -> Result<OwnedFd, 
 /// Where an item is: an open folder and a name in it.
 pub(super) struct Place {
     pub folder: OwnedFd,
+    /// How the folder looked when it was opened.
+    pub seen: Seen,
     pub fs: FsId,
     pub traits: FsTraits,
     pub name: Box<str>,
@@ -354,9 +361,16 @@ impl Root {
             None => (RelPath::root(), "."),
         };
         let folder = self.folder(&parent)?;
-        let fs = see_open(&folder)?.fs;
-        let traits = self.traits_of(fs, &folder);
-        Ok(Place { folder, fs, traits, name: name.into() })
+        let seen = see_open(&folder)?;
+        let (fs, traits) = (seen.fs, self.traits_of(seen.fs, &folder));
+        Ok(Place { folder, seen, fs, traits, name: name.into() })
+    }
+
+    /// As [`Root::entry`], of a file that we put there and have not let out of our hands: where a later change always shows, that
+    /// it was put there just now leaves no doubt.
+    pub fn entry_of_ours(&self, seen: &Seen, parent: FsId, traits: FsTraits) -> LocalEntry {
+        let entry = self.entry(seen, parent, traits);
+        LocalEntry { racy: entry.racy && !traits.shows_all, ..entry }
     }
 
     /// What the engine learns of an item of a folder on `parent`, where `traits` hold.

@@ -92,8 +92,7 @@ impl LocalDisk {
         let fail = |errno| self.fail("look at", &own(&area.top), errno);
         let us = geteuid().as_raw();
         let mut uid = us;
-        for folder in [&area.folder, &area.tmp, &area.trash] {
-            let seen = see_open(folder).map_err(fail)?;
+        for seen in area.seen {
             if seen.uid == us {
                 continue;
             }
@@ -134,9 +133,8 @@ impl LocalDisk {
         let fail = |errno| self.fail("look at", &own(&area.top), errno);
         let mut shown = 0;
         let mut was_open = false;
-        for folder in [&area.folder, &area.tmp, &area.trash] {
-            let before = see_open(folder).map_err(fail)?.mode & OTHERS_WRITE;
-            if before == 0 {
+        for (folder, seen) in [&area.folder, &area.tmp, &area.trash].into_iter().zip(area.seen) {
+            if seen.mode & OTHERS_WRITE == 0 {
                 continue;
             }
             // A file system without permissions refuses, or shows the same as before.

@@ -1,5 +1,6 @@
 //! The integration tests: one binary.
 
+mod budgets;
 mod cli;
 mod clocks;
 mod config;

@@ -5,6 +5,7 @@ mod crashes;
 mod downloads;
 mod durable;
 mod forged;
+mod light;
 mod locking;
 mod moving;
 mod opening;

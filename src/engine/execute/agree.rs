@@ -93,7 +93,7 @@ pub(super) fn agree(
         }
         Done::MadeLocalFolder { remote, entry } => {
             teach(touched(&path));
-            teach(put(&remote.parent, agreed(moment, operation, remote, &here(&path, entry, None, at))));
+            teach(put(&remote.parent, agreed(moment, operation, remote, &here(&path, entry, at))));
             learned.told = tell(EffectKind::MakeFolder, None, 0);
         }
         Done::MovedLocal { local, to, after, remote } => {
@@ -161,7 +161,10 @@ pub(super) fn agree(
             if *matched {
                 teach(Lesson::Calibrated(true));
             }
-            let entry = agreed(moment, operation, remote, &here(&path, entry, Some(*signature), at));
+            // The disk knows whether a change since it put the file there could be missed.
+            let here =
+                Here { name: path.name(), stamp: entry.stamp, racy: entry.racy, signature: Some(*signature) };
+            let entry = agreed(moment, operation, remote, &here);
             teach(Lesson::Put { parent: remote.parent.clone(), entry: Box::new(entry), written: true });
         }
         Done::TookOver { old } => {
@@ -255,9 +258,9 @@ fn agreed(
 }
 
 /// What a look at a local item that we just changed says of it.
-fn here<'n>(path: &'n RelPath, entry: &LocalEntry, signature: Option<Signature>, at: DiskTime) -> Here<'n> {
+fn here<'n>(path: &'n RelPath, entry: &LocalEntry, at: DiskTime) -> Here<'n> {
     let racy = entry.racy || is_racy(&entry.stamp, at);
-    Here { name: path.name(), stamp: entry.stamp, racy, signature }
+    Here { name: path.name(), stamp: entry.stamp, racy, signature: None }
 }
 
 /// What stands here goes into the base: should the power go, it must still be there, or its absence would

@@ -276,7 +276,10 @@ fn copy(
     rate: &Rate,
     clock: &dyn Clock,
 ) -> Result<Option<Outcome>, RemoteError> {
-    let mut buffer = vec![0; rate.piece().min(LARGEST_PIECE)];
+    // Most files are smaller than a piece, and who fetches thousands of them would clear as many large buffers.
+    let left = job.size.map_or(LARGEST_PIECE as u64, |size| size.saturating_sub(job.at).saturating_add(1));
+    let left = usize::try_from(left).unwrap_or(LARGEST_PIECE);
+    let mut buffer = vec![0; rate.piece().min(LARGEST_PIECE).min(left)];
     loop {
         let count = match body.read(&mut buffer) {
             Ok(0) => return Ok(None),

@@ -4,6 +4,7 @@
 //! verdict: no broken rule of `docs/protocol.md` §19, and no content lost (promise P1 of `docs/sync.md` §1).
 
 mod big;
+mod budgets;
 mod changes;
 mod conflicts;
 mod crash;

@@ -87,6 +87,7 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::LocalFoldsCase => disk.folds_case = true,
         Twist::LazyPersons => disk.persons_sync = false,
         Twist::LosesContents => (disk.persons_sync, disk.loses_contents) = (false, true),
+        Twist::FineTimes => disk.fine_times = true,
         Twist::SmallDisk => disk.capacity = Some(400),
         _ => {}
     });

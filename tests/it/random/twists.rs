@@ -52,6 +52,7 @@ pub enum Twist {
     BodyLags(i64),
     TrashLate(i64),
     SecondMachine,
+    FineTimes,
 }
 
 /// Those that [`History::new`](super::history::History::new) draws from.

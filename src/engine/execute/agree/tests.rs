@@ -239,6 +239,18 @@ fn what_is_put_in_place_is_durable_already_and_judges_the_services_signature() {
 }
 
 #[test]
+fn whether_a_change_of_what_was_put_in_place_could_be_missed_is_the_disks_word() {
+    for racy in [true, false] {
+        // It was put there in the moment of the look.
+        let stamp = LocalStamp { ctime: LATER, ..stamp(1, 2) };
+        let entry = LocalEntry { racy, ..local_entry(LocalKind::File, stamp) };
+        let (remote, signature) = (remote("1::1"), signature(1));
+        let done = Done::Installed { remote, entry, signature, matched: false };
+        assert_eq!(taught(&after(&done, &State::empty())).racy, racy);
+    }
+}
+
+#[test]
 fn what_came_back_keeps_its_agreement_under_its_new_id() {
     let base = known_as("1::1", stamp(1, 1));
     let mut back = item("2::1", "a", RemoteParent::Folder(id("planned folder")));

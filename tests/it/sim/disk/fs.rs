@@ -219,6 +219,10 @@ pub struct Layers {
     /// Whether contents, sizes and times become durable by themselves alone, and not with a name (real file systems write them
     /// back when they like).
     pub contents_apart: bool,
+    /// Whether no two changes have the same time, however soon one follows the other.
+    pub fine_times: bool,
+    /// The time of the last change, in nanoseconds.
+    last: i64,
 }
 
 impl Layers {
@@ -230,6 +234,8 @@ impl Layers {
             pending: Vec::new(),
             by_person: false,
             contents_apart: false,
+            fine_times: false,
+            last: i64::MIN,
         }
     }
 
@@ -252,6 +258,8 @@ impl Layers {
         let names: BTreeSet<Key> = names.map(Key::Name).collect();
         let content = content.map(Key::Content);
         let is_make = matches!(op, Op::Make(..));
+        let at = if self.fine_times { DiskTime(at.0.max(self.last.saturating_add(1))) } else { at };
+        self.last = at.0;
         self.seen.apply(&op, at);
         self.pending.push(Pending {
             // To make an inode builds on no content of it, and every content of it builds on that.

@@ -52,6 +52,8 @@ pub struct Switches {
     /// Whether contents, sizes and times become durable apart from names, so that a power cut may leave an older content, or
     /// a part, under a name that is durable. It shows where persons do not sync.
     pub loses_contents: bool,
+    /// Whether every change shows in the times, however soon it follows a look, as newer kernels have it.
+    pub fine_times: bool,
     /// The drive is gone.
     pub vanished: Option<Vanished>,
 }
@@ -67,6 +69,7 @@ impl Default for Switches {
             capacity: None,
             persons_sync: true,
             loses_contents: false,
+            fine_times: false,
             vanished: None,
         }
     }
@@ -147,6 +150,7 @@ impl SimDisk {
         let mut inner = lock(&self.inner);
         turn(&mut inner.switches);
         inner.layers.contents_apart = inner.switches.loses_contents;
+        inner.layers.fine_times = inner.switches.fine_times;
     }
 
     /// The switches as they are.
@@ -377,6 +381,12 @@ impl Inner {
             state: FolderState::Unread,
             holds_unnameable: false,
         }
+    }
+
+    /// What the engine learns of a file that was put in place just now.
+    fn placed(&self, ino: Ino, now: DiskTime) -> LocalEntry {
+        let entry = self.entry(ino, now);
+        LocalEntry { racy: entry.racy && !self.switches.fine_times, ..entry }
     }
 
     /// Whether what is there is still the planned item: for files size and mtime too.

@@ -203,7 +203,8 @@ impl SimDisk {
         mtime.is_some() && self.write_at(at, content, mtime)
     }
 
-    /// New content of the same size through a memory map, to pages that wait to be written back already: no time tells.
+    /// New content of the same size through a memory map, to pages that wait to be written back already: no time tells. Where times
+    /// are fine the pages are clean, as after every look of ours that counts, and the write sets them.
     pub fn map_write(&self, at: &str, content: &[u8]) -> bool {
         let content = Bytes::from(content);
         self.act(|inner, now| {
@@ -214,6 +215,7 @@ impl SimDisk {
             }
             self.give_up(inner, ino);
             self.journal.wrote(Side::Local, &content);
+            let mtime = if inner.switches.fine_times { now } else { mtime };
             inner.layers.push(Op::Write(ino, content, mtime), ctime.min(now));
             Some(())
         })

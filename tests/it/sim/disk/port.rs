@@ -231,7 +231,7 @@ impl Disk for SimDisk {
             inner.same_fs(ino, spot.0, to)?;
             inner.layers.sync_contents(&BTreeSet::from([ino]));
             inner.layers.push(Op::Move(from, spot), now);
-            Ok(inner.entry(ino, now))
+            Ok(inner.placed(ino, now))
         })
     }
 
@@ -276,7 +276,7 @@ impl Disk for SimDisk {
                 }
             };
             let ino = inner.layers.seen.at(&spot).ok_or_else(|| DiskError::Changed { path: at.clone() })?;
-            Ok((inner.entry(ino, now), displaced))
+            Ok((inner.placed(ino, now), displaced))
         })
     }
 
