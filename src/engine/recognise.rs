@@ -31,6 +31,8 @@ pub enum LocalFate {
     /// Nothing has its path, nor that of a folder above it, in a folder that was read whole, but the volume it was on is not there
     /// either: nobody can say whether it was deleted, unless iCloud has lost it too.
     Missing,
+    /// A mount point without its volume, or with another one: nothing in the folder at its path is what the base knows there.
+    Unmounted(Node),
     /// Nobody can say.
     Unknown,
 }
@@ -288,7 +290,7 @@ impl Finder<'_> {
             } else if let Some(node) = self.at[item]
                 && self.is_volume_missing(item, node)
             {
-                LocalFate::Unknown
+                LocalFate::Unmounted(node)
             } else if let Some(node) = self.at[item] {
                 let found = self.local.get(node);
                 // Without an identity only its content tells that it is what was moved.
@@ -320,7 +322,7 @@ impl Finder<'_> {
             && !then.on_root_fs
             && self.base.parent(item).is_some_and(|folder| self.base.get(folder).stamp.on_root_fs);
         is_mount_point
-            && then.identity != now.identity
+            && (then.identity, then.on_root_fs) != (now.identity, now.on_root_fs)
             && !self
                 .base
                 .children(item)
@@ -348,6 +350,8 @@ impl Finder<'_> {
         match of_base[folder] {
             fate @ (LocalFate::Deleted | LocalFate::Held | LocalFate::Missing | LocalFate::Unknown) => fate,
             LocalFate::Agreed => LocalFate::Deleted,
+            // It may be on the volume.
+            LocalFate::Unmounted(_) => LocalFate::Missing,
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
                 // A mount point that is missing altogether differs from its folder: nobody can say where its volume is.

@@ -30,7 +30,7 @@ pub(super) fn require_alive(
     if folders.is_empty() || known.own.is_alive(folder, at) {
         return Ok(());
     }
-    is_outside_trash(ports.remote, known, folder)?;
+    require_outside_trash(ports.remote, known, folder)?;
     acted.did(index, Done::SeenAlive { folders, at });
     Ok(())
 }
@@ -40,7 +40,7 @@ pub(super) fn require_alive(
 /// # Errors
 ///
 /// As [`require_alive`].
-pub(super) fn is_outside_trash(
+pub(super) fn require_outside_trash(
     remote: &dyn Remote,
     known: &Known<'_>,
     folder: &ItemId,

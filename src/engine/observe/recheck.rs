@@ -31,6 +31,7 @@ pub fn may_have_missed_a_move(base: &BaseTree, local: &LocalTree, recognition: &
                     has_identity && is_another(entry.stamp.identity, local.get(node).stamp.identity)
                 }
                 LocalFate::Agreed | LocalFate::Held | LocalFate::Missing | LocalFate::Unknown => false,
+                LocalFate::Unmounted(_) => false,
             }
     };
     base.walk(Node::ROOT).skip(1).any(is_missed) || shows_something_twice(local, recognition)

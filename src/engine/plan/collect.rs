@@ -86,6 +86,9 @@ impl Items {
                 folder: entry.is_folder(),
                 there: match (world.policy.is_lent)(&entry.id) {
                     true => Change::Unknown(Doubt::ForNow(LENT)),
+                    false if goes_to_a_volume_that_is_away(world, node) => {
+                        Change::Unknown(Doubt::ForNow(UNMOUNTED))
+                    }
                     false => Change::Edited,
                 },
                 accepted,
@@ -154,7 +157,11 @@ impl Items {
                 }
                 let item = self.all.get_mut(&key).expect("a twin is a collected item");
                 item.local = Some(node);
-                item.here = if item.base.is_some() { Change::Same } else { Change::Edited };
+                item.here = match item.base {
+                    _ if is_covered_by_a_volume(world, node) => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
+                    Some(_) => Change::Same,
+                    None => Change::Edited,
+                };
                 item.moved_here = item.moved_there;
                 item.accepted_here = item.accepted_there;
                 continue;
@@ -165,7 +172,10 @@ impl Items {
             let item = Item {
                 local: Some(node),
                 folder,
-                here: Change::Edited,
+                here: match is_covered_by_a_volume(world, node) {
+                    true => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
+                    false => Change::Edited,
+                },
                 accepted,
                 accepted_here: accepted,
                 ..Item::unknown(Reason::New(Side::Local))
@@ -209,6 +219,8 @@ impl Items {
     }
 }
 
+/// What waits for a volume.
+const UNMOUNTED: &str = "its folder here is a mount point, and nothing is mounted there now: mount it again";
 /// Why nothing is done now about what bears a temporary name.
 const LENT: &str = "it bears a temporary name on iCloud, which another machine may be about to change";
 
@@ -257,8 +269,17 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     see_here(world, &mut item, node, folder);
     see_there(world, &mut item, node, folder);
     // Gone there, and nothing of it here but a volume that may be retired: both sides agree.
-    if item.there.is_gone() && world.recognition.of_base[node] == LocalFate::Missing {
-        item.here = Change::Deleted;
+    match world.recognition.of_base[node] {
+        LocalFate::Missing if item.there.is_gone() => item.here = Change::Deleted,
+        // The folder stays here: a volume may be mounted there again.
+        LocalFate::Unmounted(found)
+            if item.there.is_gone()
+                && is_bare_mount_point(world, found)
+                && !is_succeeded_there(world, node) =>
+        {
+            (item.local, item.here) = (Some(found), Change::Same);
+        }
+        _ => {}
     }
     if above.left_here && world.recognition.of_base[node] == LocalFate::Unknown {
         item.here = Change::Left;
@@ -331,6 +352,7 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         LocalFate::Unknown if is_in_unread_folder(world, node) => Change::Unknown(Doubt::Held(
             "its folder here was moved to where nothing is synced, and nothing is read",
         )),
+        LocalFate::Unmounted(_) => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
         LocalFate::Missing | LocalFate::Unknown => {
             Change::Unknown(Doubt::ForNow("its folder here could not be read, or is on another volume"))
         }
@@ -356,6 +378,10 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             let now = tree.get(found);
             let at = tree.parent(found).map(|at| &tree.get(at).id);
             item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
+            if item.moved_there && goes_to_a_volume_that_is_away(world, found) {
+                item.there = Change::Unknown(Doubt::ForNow(UNMOUNTED));
+                return;
+            }
             if world.remote.hollow.contains(&entry.id) {
                 item.there = Change::Unknown(Doubt::ForNow(HOLLOW));
                 return;
@@ -384,6 +410,41 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             }
         },
     };
+}
+
+/// Whether a mount point without its volume was read whole and holds nothing, on the file system of the folder above it.
+fn is_bare_mount_point(world: &World<'_>, found: Node) -> bool {
+    let (tree, entry) = (&world.local.tree, world.local.tree.get(found));
+    entry.state == FolderState::Complete
+        && entry.stamp.on_root_fs
+        && !entry.holds_unnameable
+        && tree.children(found).is_empty()
+}
+
+/// Whether something new on iCloud has the place of an item of the base that is gone there: it would be put into the mount point.
+fn is_succeeded_there(world: &World<'_>, node: Node) -> bool {
+    let (base, tree) = (world.base, &world.remote.tree);
+    let folder = base.parent(node).and_then(|folder| tree.by_id(&base.get(folder).id));
+    let name = &base.get(node).remote_name;
+    folder.is_some_and(|folder| {
+        tree.children(folder).iter().any(|child| name::same(&tree.get(*child).name, name))
+    })
+}
+
+/// Whether an item here stands in a mount point without its volume: nobody sees it once that is mounted again, and it would count as deleted.
+fn is_covered_by_a_volume(world: &World<'_>, node: Node) -> bool {
+    let tree = &world.local.tree;
+    let above = std::iter::successors(tree.parent(node), |folder| tree.parent(*folder));
+    let mut known = above.filter_map(|folder| world.recognition.of_local[folder]);
+    known.any(|item| matches!(world.recognition.of_base[item], LocalFate::Unmounted(_)))
+}
+
+/// Whether an item on iCloud stands in a folder whose volume is not mounted here: what would be put there would be covered by it.
+fn goes_to_a_volume_that_is_away(world: &World<'_>, node: Node) -> bool {
+    let tree = &world.remote.tree;
+    let above = std::iter::successors(tree.parent(node), |folder| tree.parent(*folder));
+    let known = above.filter_map(|folder| world.base.by_id(&tree.get(folder).id));
+    known.into_iter().any(|folder| matches!(world.recognition.of_base[folder], LocalFate::Unmounted(_)))
 }
 
 /// Whether iCloud shows a synced item as something that is not ours, or in a folder that it shows so.

@@ -6,7 +6,8 @@ use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, World};
 use super::target::choose;
 use crate::engine::operation::Reason;
-use crate::model::{FolderState, LocalKind, Node, Presence, Side};
+use crate::engine::recognise::LocalFate;
+use crate::model::{FolderState, LocalEntry, LocalKind, Node, Presence, Side};
 
 struct Folders<'a, 'w> {
     world: &'a World<'w>,
@@ -210,6 +211,14 @@ impl Folders<'_, '_> {
         kept || untouched
     }
 
+    /// Whether a volume is mounted at a folder here, or was.
+    fn is_mount_point(&self, folder: Node, entry: &LocalEntry) -> bool {
+        let (world, tree) = (self.world, &self.world.local.tree);
+        let is_mounted = || tree.parent(folder).is_some_and(|above| tree.get(above).stamp.on_root_fs);
+        let was = world.recognition.of_local[folder].map(|item| world.recognition.of_base[item]);
+        matches!(was, Some(LocalFate::Unmounted(_))) || !entry.stamp.on_root_fs && is_mounted()
+    }
+
     /// What keeps the local copy of a folder alive, seen just now.
     fn held_here(&self, items: &Items, folder: Option<Node>) -> Held {
         let Some(folder) = folder else { return Held::Nothing };
@@ -217,6 +226,8 @@ impl Folders<'_, '_> {
         let mut held = match tree.get(folder) {
             entry if entry.state == FolderState::Incomplete => Held::Unsettled,
             entry if entry.state == FolderState::Unread || entry.holds_unnameable => Held::Foreign,
+            // A volume is, or was, mounted there: the folder is the system's.
+            entry if self.is_mount_point(folder, entry) => Held::Foreign,
             _ => Held::Nothing,
         };
         for &child in tree.children(folder) {

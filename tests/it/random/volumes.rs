@@ -5,7 +5,7 @@ use icloudds::engine::pass::{LocalLook, Look};
 use super::history::Twist;
 use super::run::Run;
 use super::scenarios::{is_at_peace, passes, wait, world};
-use crate::sim::{Crash, Outcome};
+use crate::sim::{Crash, Outcome, SimDrive};
 
 fn pass(run: &mut Run) {
     wait(run);
@@ -107,4 +107,116 @@ fn a_volume_that_was_retired_is_forgotten_once_icloud_has_lost_it_too() {
     assert!(drive.find("volume").is_none() && disk.read("volume/kept").is_none());
     let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
     assert!(!report.pending && report.quiet);
+}
+
+#[test]
+fn what_comes_on_icloud_into_a_folder_whose_volume_is_away_waits_for_it() {
+    let whole = Look { local: LocalLook::Whole, remote: true };
+    let arrivals: [fn(&SimDrive) -> bool; 3] = [
+        |drive| drive.create("volume/new", b"new there").is_some(),
+        |drive| drive.move_to("file", "volume"),
+        |drive| drive.move_to("folder", "volume/in"),
+    ];
+    for come in arrivals {
+        let mut run = with_volume(1, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        let here = disk.tree();
+        disk.unmount();
+        assert!(come(&drive));
+        for _ in 0..3 {
+            wait(&run);
+            let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else {
+                panic!("a pass that comes to its end")
+            };
+            assert!(report.pending, "it waits, and says so");
+        }
+        disk.remount();
+        assert_eq!(disk.tree(), here, "nothing was put under the volume, and nothing moved");
+        is_at_peace(&mut run);
+    }
+}
+
+#[test]
+fn a_folder_that_holds_a_volume_outlives_its_deletion_on_icloud() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(drive.person_trash("volume"));
+    is_at_peace(&mut run);
+    assert!(drive.find("volume").is_none() && disk.read("volume/kept").is_none());
+    // What comes into it takes it back to iCloud.
+    assert!(disk.write("volume/again", b"made on the volume"));
+    is_at_peace(&mut run);
+    assert!(drive.find("volume/again").is_some());
+}
+
+#[test]
+fn the_empty_folder_of_a_volume_that_was_retired_keeps_nothing_waiting() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    disk.unmount();
+    let whole = Look { local: LocalLook::Whole, remote: true };
+    wait(&run);
+    let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
+    assert!(report.pending && drive.find("volume/kept").is_some(), "its volume may come back");
+    assert!(drive.person_trash("volume"));
+    for _ in 0..3 {
+        wait(&run);
+        assert!(passes(&mut run));
+    }
+    let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
+    assert!(!report.pending && report.quiet);
+    assert!(drive.find("volume").is_none() && disk.tree().contains_key("volume"));
+    // What is on the volume is new, should it come back all the same.
+    disk.remount();
+    is_at_peace(&mut run);
+    assert!(drive.find("volume/kept").is_some());
+}
+
+#[test]
+fn what_somebody_left_in_a_mount_point_without_its_volume_meets_nothing_that_comes() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    disk.unmount();
+    disk.use_bare_mount_points();
+    assert!(disk.write("volume/left", b"left here"));
+    assert!(drive.create("volume/left", b"new there").is_some());
+    let whole = Look { local: LocalLook::Whole, remote: true };
+    for _ in 0..3 {
+        wait(&run);
+        let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else {
+            panic!("a pass that comes to its end")
+        };
+        assert!(report.pending, "it waits, and says so");
+        assert_eq!(disk.read("volume/left").as_deref(), Some(&b"left here"[..]));
+        assert!(drive.find("volume/kept").is_some());
+    }
+    disk.remount();
+    for _ in 0..3 {
+        wait(&run);
+        assert!(passes(&mut run));
+    }
+    assert_eq!(disk.read("volume/left").as_deref(), Some(&b"new there"[..]));
+    assert!(
+        !drive.contents().iter().any(|content| **content == *b"left here"),
+        "what the volume covers was not sent"
+    );
+    disk.unmount();
+    assert_eq!(disk.read("volume/left").as_deref(), Some(&b"left here"[..]), "and stays where it is");
+}
+
+#[test]
+fn a_folder_that_succeeds_a_retired_volume_s_on_icloud_waits_for_the_mount_point() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    disk.unmount();
+    assert!(drive.person_trash("volume") && drive.mkdir("volume").is_some());
+    assert!(drive.create("volume/new", b"new there").is_some());
+    for _ in 0..3 {
+        wait(&run);
+        assert!(passes(&mut run));
+    }
+    disk.remount();
+    is_at_peace(&mut run);
+    assert_eq!(disk.read("volume/new").as_deref(), Some(&b"new there"[..]));
+    assert_eq!(disk.read("volume/kept").as_deref(), Some(&b"on the volume"[..]));
 }

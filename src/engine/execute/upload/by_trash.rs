@@ -1,7 +1,7 @@
 //! A replacement by way of the trash: the old version goes there under guard of its etag, then the new one takes the name.
 
 use crate::engine::execute::done::Done;
-use crate::engine::execute::parent_check::is_outside_trash;
+use crate::engine::execute::parent_check::require_outside_trash;
 use crate::engine::execute::put_back::put_back;
 use crate::engine::execute::recover::settle_noted;
 use crate::engine::execute::report::StepFailure;
@@ -155,7 +155,7 @@ fn commit_patiently(
         };
         let looked = verified_calls::wait(ports, attempt, asked)
             .and_then(|()| is_still_as_read(ports, sent))
-            .and_then(|()| is_outside_trash(ports.remote, known, parent));
+            .and_then(|()| require_outside_trash(ports.remote, known, parent));
         if let Err(failure) = looked {
             return (Err(failure), true);
         }

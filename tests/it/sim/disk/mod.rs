@@ -93,6 +93,8 @@ struct Inner {
     mounts: BTreeMap<Ino, Ino>,
     /// Mounts that are taken off for now.
     unmounted: BTreeMap<Ino, Ino>,
+    /// Persons put things into the empty folder that a volume leaves behind.
+    bare_mount_points_are_used: bool,
     downloads: BTreeMap<ItemId, (DownloadKey, Ino)>,
     /// Versions that a replacement displaced although nobody planned that, by their slots in the trash, until the engine
     /// has brought them back: where they were.
@@ -136,6 +138,7 @@ impl SimDisk {
             next: 100,
             mounts: BTreeMap::new(),
             unmounted: BTreeMap::new(),
+            bare_mount_points_are_used: false,
             downloads: BTreeMap::new(),
             strays: BTreeMap::new(),
             across: None,

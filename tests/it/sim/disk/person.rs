@@ -372,6 +372,11 @@ impl SimDisk {
         inner.unmounted.extend(mounts);
     }
 
+    /// From now on persons put things into the empty folder that a volume leaves behind: nobody sees them once it is back.
+    pub fn use_bare_mount_points(&self) {
+        lock(&self.inner).bare_mount_points_are_used = true;
+    }
+
     /// Brings all mounts back.
     pub fn remount(&self) {
         let mut inner = lock(&self.inner);
@@ -392,9 +397,11 @@ impl SimDisk {
 }
 
 impl Inner {
-    /// As [`Inner::spot`]: persons put nothing into the empty folder that a volume leaves behind.
+    /// As [`Inner::spot`]: persons put nothing into the empty folder that a volume leaves behind, unless
+    /// [`SimDisk::use_bare_mount_points`] says so.
     fn spot_for_persons(&self, path: &RelPath) -> Option<(Ino, String)> {
-        self.spot(path).ok().filter(|(dir, _)| !self.unmounted.contains_key(dir))
+        let is_used = |dir: &Ino| self.bare_mount_points_are_used || !self.unmounted.contains_key(dir);
+        self.spot(path).ok().filter(|(dir, _)| is_used(dir))
     }
 
     fn is_mount_point(&self, ino: Ino) -> bool {
