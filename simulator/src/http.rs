@@ -201,6 +201,17 @@ pub struct Response {
     pub fault: WireFault,
     /// How long the service takes for it, beside the latency of every answer.
     pub delay: Duration,
+    /// It is held until there is something to tell, and given as it is where nothing comes.
+    pub held: Option<Box<Held>>,
+}
+
+/// Whom an answer is held for.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// Who listens.
+    pub token: String,
+    /// How long the answer is held.
+    pub at_most: Duration,
 }
 
 impl Response {
@@ -213,6 +224,7 @@ impl Response {
             body: Body::Bytes(bytes),
             fault: WireFault::None,
             delay: Duration::ZERO,
+            held: None,
         }
     }
 
@@ -243,6 +255,7 @@ impl Response {
             body: Body::Bytes(Vec::new()),
             fault: WireFault::None,
             delay: Duration::ZERO,
+            held: None,
         }
     }
 
@@ -255,6 +268,7 @@ impl Response {
             body: Body::Stream { len, reader },
             fault: WireFault::None,
             delay: Duration::ZERO,
+            held: None,
         }
     }
 

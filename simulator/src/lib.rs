@@ -13,6 +13,7 @@ pub mod feed;
 pub mod http;
 pub mod ids;
 pub mod invariants;
+pub mod push;
 pub mod route;
 pub mod service;
 pub mod setup;

@@ -125,7 +125,7 @@ fn partitioned(label: &str) -> Option<(Service, Option<u32>)> {
         "drivews" => Some((Service::Drivews, partition)),
         "docws" => Some((Service::Docws, partition)),
         "ckdatabasews" => Some((Service::Feed, partition)),
-        "pushws" | "webcourier" => Some((Service::Push, partition)),
+        "pushws" | "webcourier" | "ckdeviceservice" => Some((Service::Push, partition)),
         _ => None,
     }
 }
@@ -196,6 +196,7 @@ fn kind(service: Service, method: &str, rest: &str) -> &'static str {
         },
         Service::Push => match rest {
             "/getToken" => "push.token",
+            _ if rest.ends_with("/tokens/register") => "push.register",
             _ => "push.aps",
         },
         Service::Home => "home",

@@ -17,9 +17,10 @@ use crate::fault::FaultPlan;
 use crate::feed;
 use crate::http::server::{Handler, Pace, Server};
 use crate::http::tls::Tls;
-use crate::http::{Request, Response};
+use crate::http::{Held, Request, Response};
 use crate::ids::Ids;
 use crate::invariants::{self, Lane};
+use crate::push::{self, PushState};
 use crate::route::{self, Route, Service};
 use crate::service::ServiceState;
 use crate::setup::{self, SetupState};
@@ -87,6 +88,8 @@ pub struct State {
     pub setup: SetupState,
     /// What befalls service calls.
     pub service: ServiceState,
+    /// The push channel.
+    pub push: PushState,
     /// The drive half.
     pub drive: Drive,
     /// See [`SimConfig::sessionless`].
@@ -227,7 +230,8 @@ impl Core {
             }
             Service::Home => Response::html(200, "<html><title>simulated iCloud</title></html>"),
             Service::Control if !route.rest.starts_with("/drive") => control::handle(self, route, request),
-            Service::Feed | Service::Push => feed::handle(self, route, request),
+            Service::Feed => feed::handle(self, route, request),
+            Service::Push => push::handle(self, route, request),
             Service::Control | Service::Drivews | Service::Docws | Service::Content => {
                 drive::handle(self, route, request)
             }
@@ -289,6 +293,11 @@ impl Handler for Core {
     fn pace(&self) -> Pace {
         let state = self.state();
         Pace { latency: state.switches.latency, bandwidth: state.switches.bandwidth }
+    }
+
+    fn news(&self, held: &Held) -> Option<Response> {
+        let date = http_date(self.now());
+        push::news(self, &held.token).map(|answer| answer.header("Date", date))
     }
 }
 

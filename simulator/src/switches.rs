@@ -13,8 +13,10 @@ pub mod duration;
 mod scaled;
 #[macro_use]
 mod values;
+mod hints;
 mod signin;
 
+pub use hints::*;
 pub use scaled::{Batch, Busy, CountLag};
 pub use signin::*;
 pub use values::*;
@@ -209,9 +211,15 @@ pub struct Switches {
     /// The change feed.
     #[serde(rename = "S-feed")]
     pub feed: Feed,
+    /// After what time a change shows in the feed when `S-feed` is `late`.
+    #[serde(rename = "feed-delay", with = "duration")]
+    pub feed_delay: Duration,
     /// The push channel.
     #[serde(rename = "S-aps")]
     pub aps: Aps,
+    /// How long the courier holds a request about which there is nothing to tell.
+    #[serde(rename = "aps-hold", with = "duration")]
+    pub aps_hold: Duration,
     /// How long the first listing of the root after a change of the drive takes.
     #[serde(rename = "S-slow-root", with = "duration")]
     pub slow_root: Duration,
@@ -301,7 +309,9 @@ impl Default for Switches {
             shared: Shared::default(),
             purge: Purge::default(),
             feed: Feed::default(),
+            feed_delay: Duration::from_secs(30),
             aps: Aps::default(),
+            aps_hold: Duration::from_secs(30),
             slow_root: Duration::ZERO,
             slow_trash: Duration::ZERO,
             slow_trashing: Duration::ZERO,

@@ -13,6 +13,9 @@ use super::tls::Tls;
 use super::transport::Transport;
 use super::{Body, Request, Response, WireFault, no_body, parse_query, percent_decode};
 
+/// Between two looks whether there is something to tell to whoever an answer is held for.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(20);
+
 /// Largest request head, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 /// Most headers of a request.
@@ -94,6 +97,19 @@ impl Connection {
         }
     }
 
+    /// The answer, once there is something to tell where it is held.
+    fn held(&self, mut response: Response) -> io::Result<Response> {
+        let Some(held) = response.held.take() else { return Ok(response) };
+        let begun = Instant::now();
+        while begun.elapsed() < held.at_most {
+            if let Some(news) = self.handler.news(&held) {
+                return Ok(news);
+            }
+            self.stop.pause(BETWEEN_LOOKS)?;
+        }
+        Ok(response)
+    }
+
     fn requests(&mut self, wire: &Arc<Mutex<Wire>>, secure: bool) -> io::Result<End> {
         loop {
             self.idle.store(true, Ordering::Relaxed);
@@ -130,7 +146,7 @@ impl Connection {
             }
             let is_head = request.method == "HEAD";
             let entered = self.handler.enter(&request);
-            let response = self.handler.handle(request);
+            let response = self.held(self.handler.handle(request))?;
             let pace = self.handler.pace();
             let wait = pace.latency + response.delay;
             if !wait.is_zero() {
@@ -248,7 +264,7 @@ impl Connection {
         keep: bool,
         pace: Pace,
     ) -> io::Result<()> {
-        let Response { status, headers, body, fault, delay: _ } = response;
+        let Response { status, headers, body, fault, delay: _, held: _ } = response;
         if fault == WireFault::CloseBeforeReply {
             return Ok(());
         }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use super::connection::Connection;
 use super::tls::Tls;
-use super::{Request, Response};
+use super::{Held, Request, Response};
 
 /// So many connections are open at most, two descriptors each; of more, the one that idles longest is closed.
 const MOST_CONNECTIONS: usize = 400;
@@ -34,6 +34,10 @@ pub trait Handler: Send + Sync + 'static {
     fn handle(&self, request: Request) -> Response;
     /// The present speed.
     fn pace(&self) -> Pace;
+    /// What there is to tell by now to whoever an answer is held for.
+    fn news(&self, _held: &Held) -> Option<Response> {
+        None
+    }
 }
 
 /// Lets every waiting thread end at once.

@@ -23,6 +23,7 @@ pub fn account_info(state: &State, request: &Request, trusted: bool) -> Value {
             "docws": service(Service::Docws),
             "ckdatabasews": service(Service::Feed),
             "push": {"url": root(Service::Push), "status": "active"},
+            "ckdeviceservice": {"url": root(Service::Push).replace("pushws", "ckdeviceservice"), "status": "active"},
         })
     };
     let mut info = json!({

@@ -470,29 +470,3 @@ switch! {
         StillAnswers = "still-answers",
     }
 }
-switch! {
-    /// `S-feed`: whether the change feed answers an ordinary web session (question 32).
-    Feed {
-        /// It does, zones included.
-        Ok = "ok",
-        /// It tells that something changed, and refuses its zones.
-        DatabaseOnly = "database-only",
-        /// It refuses the session.
-        Off = "off",
-        /// It wants keys from a device.
-        PcsRequired = "pcs-required",
-        /// A change never shows.
-        Lossy = "lossy",
-    }
-}
-switch! {
-    /// `S-aps`: whether the push channel answers (question 33).
-    Aps {
-        /// It gives a token, and holds the request of whoever listens with it.
-        Silent = "silent",
-        /// What it tells comes at once.
-        Ok = "ok",
-        /// It refuses.
-        Off = "off",
-    }
-}

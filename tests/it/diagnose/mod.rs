@@ -5,8 +5,9 @@ mod private;
 mod questions;
 mod writes;
 
+use std::time::Duration;
+
 use icloudds_simulator::Switches;
-use icloudds_simulator::switches::Aps;
 use serde_json::Value;
 
 use crate::e2e::rig::Rig;
@@ -14,7 +15,7 @@ use crate::e2e::rig::Rig;
 /// Signed in; whoever listens for a push is answered at once.
 fn signed_in() -> Rig {
     let rig = Rig::signed_in();
-    rig.sim.switches(|switches| switches.aps = Aps::Ok);
+    rig.sim.switches(|switches| switches.aps_hold = Duration::ZERO);
     rig
 }
 

@@ -1,5 +1,7 @@
 //! What only reading tells, under each switch that it bears on.
 
+use std::time::Duration;
+
 use icloudds_simulator::switches::{Aps, Feed};
 
 use super::{assert_answers, report, set, signed_in, with_folders};
@@ -233,7 +235,10 @@ fn feed_and_push_are_told_apart_under_every_switch() {
         (Feed::Ok, Aps::Off, ("push", 33, "does not answer this session")),
         (Feed::Ok, Aps::Silent, ("push", 33, "holds the request, as it should")),
     ] {
-        rig.sim.switches(|switches| (switches.feed, switches.aps) = (feed, aps));
+        rig.sim.switches(|switches| {
+            (switches.feed, switches.aps) = (feed, aps);
+            switches.aps_hold = Duration::from_secs(if aps == Aps::Silent { 30 } else { 0 });
+        });
         let (line, question, follows) = expected;
         assert_answers(&report(&rig, &[], 0), &[("feed", line, question, follows)]);
     }

@@ -159,6 +159,16 @@ impl Model {
         self.zones.iter().map(|zone| zone.counter).sum()
     }
 
+    /// The names of all zones, in the order in which they came to be.
+    pub fn zone_names(&self) -> impl Iterator<Item = &str> {
+        self.zones.iter().map(|zone| &*zone.name)
+    }
+
+    /// The number of the last change of a zone; 0 where there is no such zone.
+    pub fn last_change_of(&self, zone: &str) -> u64 {
+        self.zone_no(zone).map_or(0, |number| self.zones[usize::from(number)].counter)
+    }
+
     /// The time of the last [`Model::tick`], in milliseconds since 1970.
     pub fn now_ms(&self) -> i64 {
         self.now_ms
