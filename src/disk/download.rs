@@ -123,7 +123,8 @@ fn name_of(key: &DownloadKey) -> String {
     hasher.update(key.id.to_string().as_bytes());
     hasher.update(&[0]);
     hasher.update(key.etag.as_str().as_bytes());
-    hasher.finish().0.iter().map(|byte| format!("{byte:02x}")).collect()
+    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
+    hasher.finish().0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Whether that is the name of a download: a digest in hexadecimal digits.

@@ -116,7 +116,7 @@ impl Item {
         let kind = self.kind.as_deref().unwrap_or(prefix).to_ascii_uppercase();
         match kind.as_str() {
             "FILE" => RemoteKind::File,
-            "FOLDER" if self.kind.is_none() && self.id().is_some_and(|id| id.doc() == "documents") => {
+            "FOLDER" if self.kind.is_none() && self.id().is_some_and(|id| id.is_doc("documents")) => {
                 RemoteKind::AppLibrary
             }
             "FOLDER" => RemoteKind::Folder,
@@ -158,7 +158,7 @@ impl Item {
     pub fn to_remote(&self) -> Option<RemoteItem> {
         let entry = self.entry()?;
         let is_root = entry.name.is_empty() && entry.is_folder();
-        let is_top = entry.id == ItemId::drive_root() || entry.id.doc() == "documents";
+        let is_top = entry.id == ItemId::drive_root() || entry.id.is_doc("documents");
         if self.name.is_none() && !is_top {
             return None;
         }

@@ -75,6 +75,14 @@ impl ItemId {
         &self.zone
     }
 
+    /// Whether its `docwsid` is this text.
+    pub fn is_doc(&self, text: &str) -> bool {
+        match &self.doc {
+            Doc::Uuid(bytes) => parse_uuid(text).as_ref() == Some(bytes),
+            Doc::Text(doc) => **doc == *text,
+        }
+    }
+
     /// The `docwsid`, exactly as the service wrote it.
     pub fn doc(&self) -> String {
         match &self.doc {
@@ -110,9 +118,18 @@ fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     (digits == 32).then_some(bytes)
 }
 
+/// In one piece: the store and every request of thousands of files spell ids.
 fn format_uuid(bytes: &[u8; 16]) -> String {
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02X}")).collect();
-    format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+    const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+    let mut text = String::with_capacity(36);
+    for (at, byte) in bytes.iter().enumerate() {
+        if matches!(at, 4 | 6 | 8 | 10) {
+            text.push('-');
+        }
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text
 }
 
 /// The service's version mark of an item; opaque, compared for equality only
@@ -165,6 +182,8 @@ mod tests {
         ] {
             let id = ItemId::from_drivewsid(&format!("FILE::com.apple.Pages::{doc}")).unwrap();
             assert_eq!(id.doc(), doc);
+            assert!(id.is_doc(doc) && !id.is_doc("another"));
+            assert!(!id.is_doc("00000000-0000-0000-0000-000000000000"));
             assert_eq!(id.zone().as_str(), "com.apple.Pages");
         }
         assert_eq!(ItemId::from_drivewsid("TRASH_ROOT"), None);

@@ -99,7 +99,7 @@ fn is_lost(
     let top = known.base().state.base.get(Node::ROOT).id.clone();
     let mut at = folder.clone();
     for _ in 0..MOST_ABOVE {
-        if at == top || at.doc() == "documents" {
+        if at == top || at.is_doc("documents") {
             return Ok(false);
         }
         if at == ItemId::drive_root() {

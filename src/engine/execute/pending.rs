@@ -125,7 +125,7 @@ impl<'a> PendingBase<'a> {
     /// A folder on iCloud and those above it, without the top.
     pub(super) fn folders_of(&self, folder: &ItemId) -> Vec<ItemId> {
         let top = &self.state.base.get(Node::ROOT).id;
-        let is_top = |id: &ItemId| id == top || *id == ItemId::drive_root() || id.doc() == "documents";
+        let is_top = |id: &ItemId| id == top || *id == ItemId::drive_root() || id.is_doc("documents");
         let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
         let chain = std::iter::successors(Some(folder.clone()), above);
         chain.take(MOST_ABOVE).filter(|id| !is_top(id)).collect()

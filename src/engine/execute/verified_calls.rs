@@ -295,7 +295,7 @@ pub(super) fn holder(
 pub(super) fn is_outside_trash(remote: &dyn Remote, folder: &ItemId) -> Result<bool, StepFailure> {
     let mut at = folder.clone();
     for _ in 0..DEEPEST {
-        if at == ItemId::drive_root() || at.doc() == "documents" {
+        if at == ItemId::drive_root() || at.is_doc("documents") {
             break;
         }
         match look(remote, &at, true)? {

@@ -352,5 +352,5 @@ impl<'a> Settling<'a> {
 
 /// Whether it is the top of a zone, above which nothing is.
 fn is_top(id: &ItemId) -> bool {
-    *id == ItemId::drive_root() || id.doc() == "documents"
+    *id == ItemId::drive_root() || id.is_doc("documents")
 }
