@@ -148,7 +148,10 @@ fn transfer(stage: &Stage<'_>) -> Outcome<()> {
     stage.judge("syncing-phone-light")?;
     browser.appear(1100, 900, false, false)?;
     browser.wait_text("#headline", "Up to date")?;
-    browser.wait_text("#detail", "files, checked")
+    browser.wait_text("#detail", "files, checked")?;
+    // How old the session is, and when the trust that it stands on ends.
+    browser.wait_text("#facts", "signed in")?;
+    browser.wait_text("#facts", "trusted until")
 }
 
 fn hostile_names(stage: &Stage<'_>, world: &World) -> Outcome<()> {

@@ -217,7 +217,9 @@ impl Once<'_> {
             self.tracker.failed(error.to_string());
         }
         (self.tracker.counts, self.tracker.looked) = counts(engine);
-        self.tracker.session_expires = opened.service.account().state().trust_expires;
+        let session = opened.service.account().state();
+        (self.tracker.session_began, self.tracker.session_expires) =
+            (session.trust_began, session.trust_expires);
         let document = self.tracker.document(&engine.state, &opened.zone);
         store(&opened.config.sync.state_directory, &document);
     }

@@ -72,7 +72,9 @@ impl Loop {
 
     fn reached(&mut self, result: Result<There, AppError>) {
         let now = Instant::now();
-        self.tracker.session_expires = self.service.account().state().trust_expires;
+        let session = self.service.account().state();
+        (self.tracker.session_began, self.tracker.session_expires) =
+            (session.trust_began, session.trust_expires);
         match result {
             Ok(there) => {
                 let root_is_library = there.root_is_library;
@@ -201,7 +203,9 @@ impl Loop {
     fn passed(&mut self, result: Result<Report, PassError>, by_person: bool, clean: bool) {
         let now = Instant::now();
         self.last_pass_began = Some(self.job_began);
-        self.tracker.session_expires = self.service.account().state().trust_expires;
+        let session = self.service.account().state();
+        (self.tracker.session_began, self.tracker.session_expires) =
+            (session.trust_began, session.trust_expires);
         let report = match result {
             Ok(report) => report,
             Err(error) => {

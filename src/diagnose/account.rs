@@ -114,6 +114,7 @@ mod tests {
             code_accepted: false,
             has_password: false,
             back_off: None,
+            trust_began: None,
             trust_expires: None,
             trust_days_left: None,
             session_ends: None,

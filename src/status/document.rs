@@ -285,6 +285,9 @@ pub struct StatusDocument {
     pub since: When,
     /// Masked.
     pub account: String,
+    /// Since when this machine has had the trust that its session stands on.
+    #[serde(default)]
+    pub session_began: Option<When>,
     /// When the trust in the session runs out.
     pub session_expires: Option<When>,
     /// Whether that is only estimated.

@@ -78,6 +78,9 @@ pub fn render(status: &StatusDocument, source: Source, now: i64) -> String {
         page.line("file system", &plain(file_system));
     }
     page.line("session", &session(status, now));
+    if let Some(at) = status.session_began.filter(|_| !is_signed_out(status)) {
+        page.line("", &format!("signed in {}", moment(at, now)));
+    }
     let done = totals(&status.totals);
     if !done.is_empty() {
         page.line("since start", &done);
@@ -264,8 +267,12 @@ fn side(side: &SideCounts) -> String {
 /// A trust that is renewed in time never comes so near to its end.
 const TRUST_SOON_SECS: i64 = 15 * 86_400;
 
+fn is_signed_out(status: &StatusDocument) -> bool {
+    matches!(status.state, DaemonState::NeedsCode | DaemonState::NeedsPassword)
+}
+
 fn session(status: &StatusDocument, now: i64) -> String {
-    if matches!(status.state, DaemonState::NeedsCode | DaemonState::NeedsPassword) {
+    if is_signed_out(status) {
         return "not signed in".to_owned();
     }
     let Some(at) = status.session_expires else {

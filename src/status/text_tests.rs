@@ -25,6 +25,7 @@ fn busy() -> StatusDocument {
     let mut status = tracker.document(&crate::model::State::empty(), &TimeZone::UTC);
     status.version = "1.2.3".to_owned();
     status.since = when(NOW - 130);
+    status.session_began = Some(when(NOW - 32 * 86_400));
     status.session_expires = Some(when(NOW + 28 * 86_400));
     status.session_expires_estimated = true;
     status.last_sync = Some(when(NOW - 45));
@@ -79,6 +80,7 @@ here         1204 files in 87 folders, 1.2 GB
 on iCloud    1 file in 1 folder, 0 B
 watching     events
 session      trusted until 2026-12-20 11:00:00 (in 28 days), estimated
+             signed in 2026-10-21 12:00:00 (32 days ago)
 since start  5 uploads, 1 deletion, 1.0 MB
 last error   iCloud is busy
 held         23 deletions until `icloudds approve` or `icloudds approve --reject`
@@ -118,6 +120,7 @@ fn what_was_stored_says_that_nothing_runs() {
     status.totals = Totals::default();
     status.last_sync = None;
     status.session_expires = None;
+    status.session_began = None;
     assert_eq!(
         render(&status, Source::Stored { at: NOW - 3 * 3600 }, NOW),
         "\

@@ -55,6 +55,8 @@ pub struct Tracker {
     started: i64,
     state: DaemonState,
     since: i64,
+    /// Since when this machine is trusted, in seconds since 1970.
+    pub session_began: Option<i64>,
     /// When the trust runs out, and whether that is only estimated.
     pub session_expires: Option<(i64, bool)>,
     /// Whether the last pass planned nothing at all.
@@ -87,6 +89,7 @@ impl Tracker {
             started: now,
             state: DaemonState::Starting,
             since: now,
+            session_began: None,
             session_expires: None,
             last_pass_quiet: false,
             counts: Counts::default(),
@@ -222,6 +225,7 @@ impl Tracker {
             state: self.state,
             since: when(self.since),
             account: mask_account(&self.facts.username),
+            session_began: self.session_began.filter(|_| !signed_out).map(when),
             session_expires: session_expires.map(|(at, _)| when(at)),
             session_expires_estimated: session_expires.is_some_and(|(_, estimated)| estimated),
             in_sync: self.last_pass_quiet && settled,
@@ -304,6 +308,7 @@ mod tests {
             "state",
             "since",
             "account",
+            "session_began",
             "session_expires",
             "in_sync",
             "last_sync",

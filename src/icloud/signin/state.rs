@@ -19,6 +19,8 @@ pub struct SessionState {
     pub has_password: bool,
     /// The time left of a back-off.
     pub back_off: Option<Duration>,
+    /// Since when this machine knows the trust that it has, in seconds since 1970: the age of the session.
+    pub trust_began: Option<i64>,
     /// When the trust runs out, in seconds since 1970, and whether that is only estimated.
     pub trust_expires: Option<(i64, bool)>,
     /// The whole days that the trust still lasts, from a fortnight before its end on.
@@ -40,6 +42,7 @@ impl Account {
             code_accepted: session.half_open.as_ref().is_some_and(|half| half.accepted.is_some()),
             has_password: password.is_some(),
             back_off: session.back_off_left(&self.env.moment()),
+            trust_began: session.trust.trusted_at.or(session.trust.trust_began),
             trust_expires: session.trust_expires(),
             trust_days_left: session.trust_days_left(self.now()),
             session_ends: session.cookies.expires(SESSION_COOKIE),

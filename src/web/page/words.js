@@ -97,9 +97,11 @@ export function figures(progress) {
 
 export function session(status, now) {
   if (['needs-code', 'needs-password'].includes(status.state)) return 'not signed in';
-  if (!status.session_expires) return status.last_sync ? 'signed in' : 'not signed in yet';
+  const since = status.session_began ? `signed in ${ago(Date.parse(status.session_began), now)}` : '';
+  if (!status.session_expires) return since || (status.last_sync ? 'signed in' : 'not signed in yet');
   const at = Date.parse(status.session_expires);
   const about = status.session_expires_estimated ? ' (estimated)' : '';
   if (at <= now) return `the trust ran out ${ago(at, now)}`;
-  return `trusted until ${new Date(at).toLocaleDateString('en', {dateStyle: 'medium'})}, ${ago(at, now)}${about}`;
+  const until = `trusted until ${new Date(at).toLocaleDateString('en', {dateStyle: 'medium'})}, ${ago(at, now)}${about}`;
+  return since ? `${since}, ${until}` : until;
 }

@@ -260,7 +260,8 @@ fn a_login_beside_the_daemon_asks_icloud_and_ends_the_wait_for_the_new_password(
     // The session was confirmed a moment ago, which says nothing any more.
     rig.sim.change_password("another pass phrase");
     daemon.wait_state(DaemonState::NeedsPassword);
-    assert!(daemon.status().session_expires.is_none(), "nothing is trusted now");
+    let status = daemon.status();
+    assert!(status.session_expires.is_none() && status.session_began.is_none(), "nothing is trusted now");
     rig.sim.password_typed();
     let ran = rig.login_typing(&["another pass phrase", "0"], |_| {}).expect(0);
     assert!(ran.stderr.contains("Signed in."), "{}", ran.stderr);

@@ -49,6 +49,11 @@ fn from_needs_code_to_in_sync_by_the_page_alone() {
     daemon.settle();
     let status = web.get("/api/status").expect(200).json();
     assert_eq!((&status["state"], &status["in_sync"]), (&json!("idle"), &json!(true)), "{status}");
+    let began = (&status["session_began"], &status["session_expires"]);
+    assert!(
+        began.0.is_string() && began.1.is_string(),
+        "the age of the session and its end are told: {status}"
+    );
     let log = daemon.stop();
     assert!(!log.contains(&message.code) && !log.contains(TOKEN), "{log}");
 }
