@@ -10,7 +10,7 @@ use icloudds_simulator::drive::model::content::Content;
 use icloudds_simulator::fault::Effect;
 use icloudds_simulator::switches::{Quota, Throttle};
 
-use super::rig::{Ran, Rig, html, noise, shown};
+use super::rig::{Ran, Rig, html, noise, not_tried, shown};
 
 /// One line that begins as all failures do, with what is named in it.
 #[track_caller]
@@ -244,7 +244,7 @@ impl Mounted {
         match command.output() {
             Ok(output) if output.status.success() => Some(Self(at)),
             other => {
-                eprintln!("cannot mount a small file system here, so this was not tried: {other:?}");
+                not_tried(format_args!("mounting a small file system: {other:?}"));
                 None
             }
         }

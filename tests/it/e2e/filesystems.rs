@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use super::rig::{Rig, shown};
+use super::rig::{Rig, not_tried, shown};
 
 /// A mounted file system, taken off at the end.
 struct Mounted {
@@ -27,7 +27,7 @@ impl Mounted {
         let after = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
         let done = matches!(&output, Ok(output) if output.status.success()) && before != after;
         if !done {
-            eprintln!("cannot mount by {:?} here, so this was not tried: {output:?}", self.command);
+            not_tried(format_args!("mounting by {:?}: {output:?}", self.command));
         }
         done
     }
@@ -56,7 +56,7 @@ fn image(rig: &Rig, make: &[&str]) -> Option<PathBuf> {
     match made {
         Ok(output) if output.status.success() => Some(path),
         other => {
-            eprintln!("cannot make a file system by {make:?} here, so this was not tried: {other:?}");
+            not_tried(format_args!("making a file system by {make:?}: {other:?}"));
             None
         }
     }
@@ -138,11 +138,34 @@ fn a_folder_by_way_of_another_program() {
     story("bindfs", &rig, &mounted);
 }
 
+/// With the server's half as sshd starts it, without sshd.
+#[test]
+fn a_folder_on_another_machine_over_ssh() {
+    let server = "/usr/lib/openssh/sftp-server";
+    if !Path::new(server).exists() {
+        not_tried(format_args!("sshfs: there is no {server}"));
+        return;
+    }
+    for options in ["reconnect", "workaround=rename", "dir_cache=no,attr_timeout=0", "noforget"] {
+        let rig = Rig::signed_in();
+        let start = rig.aside().join("ssh");
+        fs::write(&start, format!("#!/bin/sh\nexec {server}\n")).expect("a script");
+        fs::set_permissions(&start, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("a mode");
+        let behind = rig.aside().join("behind");
+        fs::create_dir(&behind).expect("a folder");
+        let all = format!("ssh_command={},{options}", shown(&start));
+        let from = format!("elsewhere:{}", shown(&behind));
+        let command = ["sshfs", "-o", all.as_str(), from.as_str(), &shown(&rig.drive())];
+        let Some(mounted) = Mounted::by(&rig.drive(), &command) else { return };
+        story(&format!("sshfs -o {options}"), &rig, &mounted);
+    }
+}
+
 #[test]
 fn disks_of_other_systems() {
     let kinds: [(&[&str], &[&str]); 3] = [
         (&["mkfs.ntfs", "-F", "-Q"], &["ntfs-3g"]),
-        (&["mkfs.exfat"], &["mount.exfat-fuse"]),
+        (&["mkfs.exfat"], &["mount", "-t", "exfat-fuse", "-o", "loop"]),
         (&["mkfs.vfat"], &["mount", "-t", "vfat", "-o", "loop,utf8,iocharset=utf8"]),
     ];
     for (make, mount) in kinds {
@@ -151,7 +174,7 @@ fn disks_of_other_systems() {
         let (image, drive) = (shown(&image), shown(&rig.drive()));
         let command: Vec<&str> = mount.iter().copied().chain([image.as_str(), drive.as_str()]).collect();
         let Some(mounted) = Mounted::by(&rig.drive(), &command) else { continue };
-        story(mount[0], &rig, &mounted);
+        story(&mount.join(" "), &rig, &mounted);
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde_json::Value;
 
-use super::rig::{Ran, Rig};
+use super::rig::{Ran, Rig, not_tried};
 
 /// That many files in a folder, the same on both sides.
 fn files(count: usize) -> Rig {
@@ -125,7 +125,7 @@ fn once_later(rig: &Rig, seconds: u64) -> Option<Ran> {
     };
     let tried = unshare("true").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status();
     if !tried.is_ok_and(|status| status.success()) {
-        eprintln!("left out: `unshare --time` cannot be used here");
+        not_tried("another time since the boot: `unshare --time` cannot be used here");
         return None;
     }
     let mut command = unshare(&inner.get_program().to_string_lossy());

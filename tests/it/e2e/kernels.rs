@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::chown;
 use std::process::{Command, Stdio};
 
-use super::rig::{Ran, Rig, shown};
+use super::rig::{Ran, Rig, not_tried, shown};
 
 /// The program under a tracer that lets these calls fail; `None` where this machine does not let us trace.
 fn without(rig: &Rig, calls: &[(&str, &str)], arguments: &[&str]) -> Option<Ran> {
@@ -21,13 +21,13 @@ fn without(rig: &Rig, calls: &[(&str, &str)], arguments: &[&str]) -> Option<Ran>
         Ok(child) => {
             let ran = rig.finish(child);
             if ran.stderr.contains("strace: ") {
-                eprintln!("cannot trace here, so this was not tried: {}", ran.stderr);
+                not_tried(format_args!("tracing: {}", ran.stderr));
                 return None;
             }
             Some(ran)
         }
         Err(error) => {
-            eprintln!("cannot trace here, so this was not tried: {error}");
+            not_tried(format_args!("tracing: {error}"));
             None
         }
     }
@@ -155,7 +155,7 @@ fn another_user_is_refused_beside_a_service_s_state() {
     let rig = Rig::new();
     fs::create_dir(rig.state()).expect("a folder");
     if chown(rig.state(), Some(12_345), Some(12_345)).is_err() {
-        eprintln!("only root can give a folder away, so this was not tried");
+        not_tried("a folder of another user's: only root can give one away");
         return;
     }
     let refused = |arguments: &[&str]| {
@@ -192,7 +192,7 @@ fn lost_and_found_of_a_volume_is_left_alone() {
     let given =
         Command::new("chown").args(["-R", "12345:12345"]).arg(rig.drive().parent().expect("above")).status();
     if !given.is_ok_and(|status| status.success()) || chown(rig.at("lost+found"), Some(0), Some(0)).is_err() {
-        eprintln!("only root can give a folder away, so this was not tried");
+        not_tried("a folder of another user's: only root can give one away");
         return;
     }
     rig.there().write("b.txt", "b").expect("a file");

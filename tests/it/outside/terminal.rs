@@ -8,19 +8,20 @@ use std::time::{Duration, Instant};
 use icloudds_simulator::fault::Effect;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::e2e::rig::{Rig, noise};
+use crate::e2e::rig::{Rig, noise, not_tried};
 use crate::run::daemon::{Daemon, hurry, wait_for};
 
 /// A command at a terminal, and what it shows there.
-struct Terminal {
+pub struct Terminal {
     child: Child,
     keys: ChildStdin,
-    shown: Arc<Mutex<String>>,
+    /// Everything that it was sent.
+    pub shown: Arc<Mutex<String>>,
 }
 
 impl Terminal {
     /// Runs a line of the shell; `$P` is the program with its configuration.
-    fn run(rig: &Rig, line: &str) -> Self {
+    pub fn run(rig: &Rig, line: &str) -> Self {
         let program = rig.command(&[]);
         let mut words = vec![program.get_program().to_string_lossy().into_owned()];
         words.extend(program.get_args().map(|word| word.to_string_lossy().into_owned()));
@@ -48,18 +49,20 @@ impl Terminal {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
+    /// Waits until it shows the text.
     #[track_caller]
-    fn wait(&self, text: &str) {
+    pub fn wait(&self, text: &str) {
         wait_for(text, || self.shown(), || self.shown().contains(text).then_some(()));
     }
 
-    fn type_keys(&mut self, keys: &str) {
+    /// Types at it.
+    pub fn type_keys(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).and_then(|()| self.keys.flush()).expect("it reads");
     }
 
     /// Waits for its end.
     #[track_caller]
-    fn end(mut self) -> String {
+    pub fn end(mut self) -> String {
         wait_for(
             "the end",
             || self.shown.lock().expect("no panic").clone(),
@@ -266,7 +269,7 @@ fn process_one_of_a_container_ends_on_a_signal() {
         command
     };
     if !inside(&["true"]).output().is_ok_and(|ran| ran.status.success()) {
-        eprintln!("skipped: no process namespaces here");
+        not_tried("being process one: no process namespaces here");
         return;
     }
     for arguments in ["plan", "once"] {

@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::time::{Duration, Instant};
 
 use super::daemon::{Daemon, hurry, pace, quick};
-use crate::e2e::rig::{Rig, noise};
+use crate::e2e::rig::{Rig, noise, not_tried};
 
 /// The requests that change the drive or transfer contents.
 #[track_caller]
@@ -172,7 +172,7 @@ fn assert_polls_at_the_limit(watches: u32, folders: u64) {
         rig.there().write(&format!("d{number}/old.txt"), "old").expect("a file");
     }
     let Some(daemon) = Daemon::launch_with_watches(&rig, watches) else {
-        eprintln!("no user namespaces here: the limit of watches is not tried");
+        not_tried("the limit of watches: no user namespaces here");
         return;
     };
     daemon.settle();

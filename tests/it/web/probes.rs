@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use icloudds::status::DaemonState;
 
 use super::client::{Web, listen};
-use crate::e2e::rig::Rig;
+use crate::e2e::rig::{Rig, not_tried};
 use crate::run::daemon::{Daemon, hurry, quick};
 
 #[test]
@@ -57,12 +57,17 @@ fn metrics_tell_what_the_status_tells() {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn();
+    if promtool.is_err() {
+        not_tried("promtool on the metrics: it is not installed");
+    }
     if let Ok(mut child) = promtool {
         child.stdin.take().expect("a pipe").write_all(answer.body.as_bytes()).expect("written");
         let judged = child.wait_with_output().expect("it ends");
         let said =
             String::from_utf8_lossy(&judged.stderr).into_owned() + &String::from_utf8_lossy(&judged.stdout);
         assert!(judged.status.success() && said.trim().is_empty(), "{said}");
+        // What the gate's step `metrics` looks for.
+        println!("promtool finds nothing");
     }
     daemon.stop();
 }
