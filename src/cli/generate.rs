@@ -72,23 +72,23 @@ fn zsh() -> String {
     let of_options = |options: &[OptionWords]| {
         let each =
             options.iter().flat_map(|option| option.names.iter().map(|name| entry(name, &option.text)));
-        each.collect::<Vec<_>>()
+        each.collect::<Vec<_>>().join(" ")
     };
-    let mut first: Vec<String> =
-        commands().iter().map(|command| entry(command.name, &command.summary)).collect();
-    first.extend(of_options(&general_options()));
-    let mut cases = format!("'') found=({}) ;;\n", first.join(" "));
+    let first: Vec<String> = commands().iter().map(|command| entry(command.name, &command.summary)).collect();
+    let mut cases =
+        format!("'') plain=({}) dashed=({}) ;;\n", first.join(" "), of_options(&general_options()));
     for command in commands() {
-        let mut words: Vec<String> = command.words.iter().map(|word| quoted(word)).collect();
-        words.extend(of_options(&command.options));
-        words.push(entry("--help", "the help for it"));
-        let _ = writeln!(cases, "{}) found=({}) ;;", command.name, words.join(" "));
+        let words: Vec<String> = command.words.iter().map(|word| quoted(word)).collect();
+        let help = entry("--help", "the help for it");
+        let options = of_options(&command.options);
+        let _ = writeln!(cases, "{}) plain=({}) dashed=({options} {help}) ;;", command.name, words.join(" "));
     }
+    // Words and options apart: what is told as options is offered only after a dash.
     format!(
         "#compdef icloudds
 # Completions of icloudds for zsh.
-local command= place=2
-local -a found
+local command= place=2 none=1
+local -a plain dashed
 case ${{words[CURRENT-1]}} in
 {}) _files; return ;;
 esac
@@ -101,14 +101,41 @@ while (( place < CURRENT )); do
 done
 case $command in
 {cases}esac
-_describe -o icloudds found || _files
+(( $#plain )) && _describe -t commands word plain && none=0
+_describe -o -t options option dashed && none=0
+(( none )) && _files && none=0
+return none
 ",
         file_options()
     )
 }
 
+/// The beginning of the completions for fish. Its own helpers take what follows `--config` for a command.
+const FISH: &str = "\
+# Completions of icloudds for fish.
+complete -c icloudds -f
+# Whether the line has this command so far, or none where none is given.
+function __icloudds_after
+    set -l words (commandline -opc)
+    set -e words[1]
+    set -l command
+    while set -q words[1]
+        switch $words[1]
+            case --config
+                set -q words[2]; and set -e words[1]
+            case '-*'
+            case '*'
+                set command $words[1]
+                break
+        end
+        set -e words[1]
+    end
+    test \"$command\" = \"$argv\"
+end
+";
+
 fn fish() -> String {
-    let mut text = "# Completions of icloudds for fish.\ncomplete -c icloudds -f\n".to_owned();
+    let mut text = FISH.to_owned();
     let mut option = |condition: &str, option: &OptionWords| {
         let names: String = option
             .names
@@ -123,23 +150,19 @@ fn fish() -> String {
     };
     general_options().iter().for_each(|general| option("", general));
     for command in commands() {
-        let condition = format!(" -n '__fish_seen_subcommand_from {}'", command.name);
+        let condition = format!(" -n '__icloudds_after {}'", command.name);
         command.options.iter().for_each(|own| option(&condition, own));
     }
     for command in commands() {
         let _ = writeln!(
             text,
-            "complete -c icloudds -n __fish_use_subcommand -a {} -d {}",
+            "complete -c icloudds -n __icloudds_after -a {} -d {}",
             command.name,
             quoted(&command.summary)
         );
         if !command.words.is_empty() {
             let words = quoted(&command.words.join(" "));
-            let _ = writeln!(
-                text,
-                "complete -c icloudds -n '__fish_seen_subcommand_from {}' -a {words}",
-                command.name
-            );
+            let _ = writeln!(text, "complete -c icloudds -n '__icloudds_after {}' -a {words}", command.name);
         }
     }
     text
