@@ -5,7 +5,12 @@ use std::path::Path;
 
 /// Compares `actual` with `tests/it/golden/NAME`.
 pub fn assert_golden(name: &str, actual: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
+    assert_same(&format!("tests/it/golden/{name}"), actual);
+}
+
+/// Compares `actual` with a file of the sources.
+pub fn assert_same(name: &str, actual: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
     if std::env::var_os("UPDATE_GOLDEN").is_some_and(|value| value == "1") {
         fs::write(&path, actual).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         return;
