@@ -106,6 +106,9 @@ pub struct Switches {
     /// Answer to an expired download URL.
     #[serde(rename = "S-url-dead")]
     pub url_dead: UrlDead,
+    /// The host of a download URL.
+    #[serde(rename = "S-url-host")]
+    pub url_host: UrlHost,
     /// A content that lags behind its listing.
     #[serde(rename = "S-body-lag")]
     pub body_lag: BodyLag,
@@ -274,6 +277,7 @@ impl Default for Switches {
             range: Range::default(),
             url_life: Duration::from_secs(3600),
             url_dead: UrlDead::default(),
+            url_host: UrlHost::default(),
             body_lag: BodyLag::default(),
             body_lag_time: Duration::from_secs(3),
             slot_life: Duration::from_secs(3600),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{Channel, Message, SignIn, WRONG_CODE, error, escrow, key};
-use crate::account::{Account, Phone, StateForm};
+use crate::account::{Account, Phone, Repair, StateForm};
 use crate::http::{Request, Response};
 use crate::sim::State;
 use crate::switches::{Fteu, Push, Retrust, TwoFactor};
@@ -281,7 +281,15 @@ pub fn submit(state: &mut State, request: &Request, body: &Value, by_phone: bool
     let with_token = matches!(state.switches.two_factor, TwoFactor::Status204 | TwoFactor::Status409Token);
     let asks = state.account.hsa_version == 2 && state.switches.escrow.on_code();
     let plain = state.switches.two_factor == TwoFactor::Status204 && !asks;
-    let response = if plain { Response::empty(204) } else { Response::json(409, &accepted) };
+    let repair_first = state.switches.two_factor == TwoFactor::Status412Repair;
+    if repair_first && state.account.repair == Repair::None {
+        state.account.repair = Repair::Works;
+    }
+    let response = match (plain, repair_first) {
+        (true, _) => Response::empty(204),
+        (_, true) => Response::json(412, &accepted),
+        _ => Response::json(409, &accepted),
+    };
     let mut response = state.carry(at, response);
     if asks {
         response = escrow::ask(state, at, false, response);
@@ -297,6 +305,10 @@ pub fn trust(state: &mut State, request: &Request) -> Response {
     };
     if let Some(refusal) = escrow::refusal(state, at) {
         return refusal;
+    }
+    if state.switches.two_factor == TwoFactor::Status412Repair && state.account.repair != Repair::None {
+        let response = error(412, "-1", "The account has to be repaired first.");
+        return state.carry(at, response);
     }
     let signin = &state.auth.signins[at];
     if !signin.trusted && !signin.code_accepted {

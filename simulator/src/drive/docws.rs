@@ -11,7 +11,7 @@ use super::staging::{Download, Slot};
 use super::{Call, commit, listing, no_such_call, wire, with_drive, with_hashes};
 use crate::http::Response;
 use crate::route::Service;
-use crate::switches::{BodyLag, Gone, Quota, Sig, Switches, Zero};
+use crate::switches::{BodyLag, Gone, Quota, Sig, Switches, UrlHost, Zero};
 
 /// Answers one call to docws. `upload_token` is what a slot request may carry (`docs/protocol.md §12.1`).
 pub(crate) fn handle(mut call: Call, upload_token: &str) -> Response {
@@ -112,6 +112,10 @@ fn download_info(call: &Call, zone: &str, doc: &str, owner: Option<&str>) -> Res
         "owner_dsid": 17_320_123_456_u64,
         "double_etag": view.etag,
     });
+    let root = match switches.url_host {
+        UrlHost::Own => root,
+        UrlHost::Elsewhere => "https://content.example.net".to_owned(),
+    };
     if let Some(token) = token {
         match hashes {
             Some(hashes) => {

@@ -12,6 +12,21 @@ switch! {
     }
 }
 switch! {
+    /// `S-2fa`: the answer to a right code (question 22).
+    TwoFactor {
+        /// 204.
+        Status204 = "204",
+        /// 409 with `valid:true` and a session token.
+        Status409Token = "409+token",
+        /// 409 with `valid:true`, no token; trust works.
+        Status409TrustWorks = "409-no-token-but-trust-works",
+        /// 409 with `valid:true`, no token; trust fails.
+        Status409TrustFails = "409-no-token-trust-fails",
+        /// 412 with `valid:true`: right, but the account has to be repaired before it is trusted.
+        Status412Repair = "412-repair-first",
+    }
+}
+switch! {
     /// `S-escrow`: where a second proof of the password is asked for (docs/protocol.md §3.10).
     Escrow {
         /// Nowhere.

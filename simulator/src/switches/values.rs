@@ -339,16 +339,12 @@ switch! {
     }
 }
 switch! {
-    /// `S-2fa`: the answer to a right code (question 22).
-    TwoFactor {
-        /// 204.
-        Status204 = "204",
-        /// 409 with `valid:true` and a session token.
-        Status409Token = "409+token",
-        /// 409 with `valid:true`, no token; trust works.
-        Status409TrustWorks = "409-no-token-but-trust-works",
-        /// 409 with `valid:true`, no token; trust fails.
-        Status409TrustFails = "409-no-token-trust-fails",
+    /// `S-url-host`: the host that download addresses lead to.
+    UrlHost {
+        /// The content host's own.
+        Own = "own",
+        /// One that nobody has to do with, as a meddler on the way would have it.
+        Elsewhere = "elsewhere",
     }
 }
 switch! {

@@ -159,6 +159,8 @@ fn codes_are_judged_by_body_then_error_code_then_status() {
         (valid(409, true), 0),
         (token(Reply::new(409)), 0),
         (Reply::new(409), 11),
+        (valid(412, true), 0),
+        (valid(412, false), 11),
         (valid(409, false), 11),
         (valid(200, false), 11),
         (Reply::refusal(401, "-21669"), 11),
@@ -174,7 +176,7 @@ fn codes_are_judged_by_body_then_error_code_then_status() {
         (Reply::new(421), 8),
     ] {
         let (bench, service) = half_open();
-        bench.server.on(DEVICE_CODE_ROUTE, [reply.clone()]);
+        bench.server.on(DEVICE_CODE_ROUTE, [reply.clone()]).on(REPAIR, [Reply::new(200)]);
         let outcome = service.account().submit_code("123456");
         let got = outcome.as_ref().err().map_or(0, SignInError::exit_code);
         assert_eq!(got, code, "{reply:?}: {outcome:?}");

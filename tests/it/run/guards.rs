@@ -180,11 +180,20 @@ fn many_deletions_wait_grow_and_are_approved_over_restarts() {
     let daemon = Daemon::start(&rig);
     daemon.wait_state(DaemonState::Guarded);
     assert_eq!(held(&daemon), 42);
+    let told = daemon.log().lines().count();
     let said = approve(&daemon, false);
     assert!(said.contains("42"), "{said}");
+    // What was decided is not held any more, from the answer on, and no pass counts it again.
+    assert_eq!((held(&daemon), daemon.status().held_deletes), (0, 0));
+    assert_ne!(daemon.status().state, DaemonState::Guarded);
     daemon.wait("the deletions", || rig.there().entry("d0").is_none() && rig.there().entry("d1").is_none());
     daemon.settle();
     assert_eq!(daemon.status().held_deletes, 0);
+    let log = daemon.log();
+    let since: Vec<_> = log.lines().skip(told).collect();
+    let counts: Vec<_> = since.iter().filter(|line| line.contains(" held=")).collect();
+    assert!(!counts.is_empty() && counts.iter().all(|line| line.contains(" held=0")), "{since:#?}");
+    assert!(!since.iter().any(|line| line.contains("guarded")), "{since:#?}");
     // The window is new: a small deletion is no question any more.
     rig.rm("d2/2.txt");
     daemon.wait("a small deletion", || rig.there().entry("d2/2.txt").is_none());

@@ -40,9 +40,12 @@ fn a_code_that_wants_the_password_again_ends_in_a_trusted_session() {
     for escrow in Escrow::ALL {
         for header in EscrowHeader::ALL {
             for token in EscrowToken::ALL {
-                for answer in
-                    [TwoFactor::Status204, TwoFactor::Status409Token, TwoFactor::Status409TrustWorks]
-                {
+                for answer in [
+                    TwoFactor::Status204,
+                    TwoFactor::Status409Token,
+                    TwoFactor::Status409TrustWorks,
+                    TwoFactor::Status412Repair,
+                ] {
                     let world = world(*escrow);
                     world.sim.switches(|switches| {
                         switches.escrow_header = *header;

@@ -181,8 +181,27 @@ fn every_form_of_the_state_and_every_answer_to_a_code_is_understood() {
             outcome.expect("accepted");
             list(&service).expect("through");
         }
+        let repairs = u64::from(*answer == TwoFactor::Status412Repair);
+        assert_eq!(world.sim.count("signin.repair"), repairs, "{answer:?}");
         world.check();
     }
+}
+
+#[test]
+fn a_right_code_to_an_account_that_a_person_has_to_repair_says_so_and_asks_for_nothing_more() {
+    let world = World::new(|account| account.repair = Repair::Refused);
+    world.sim.switches(|switches| switches.two_factor = TwoFactor::Status412Repair);
+    let service = world.start();
+    unattended(&service).expect_err("a code is needed");
+    service.account().send_code(SendTo::Device).expect("sent");
+    let code = world.sim.device_code().expect("a code");
+    let error = service.account().submit_code(&code).expect_err("the repair is refused");
+    assert!(matches!(error, SignInError::Repair), "{error}");
+    assert!(service.account().state().code_accepted, "the code was right, and is not asked for again");
+    let before = world.sim.counts();
+    unattended(&world.start()).expect_err("it rests, also over a restart");
+    assert_eq!(world.sim.counts(), before);
+    world.check();
 }
 
 /// Always draws the secret whose A begins with a zero byte (docs/protocol.md §18, vector 3a).
