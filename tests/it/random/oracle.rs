@@ -398,7 +398,15 @@ fn stays_quiet(run: &mut Run, before: &Report) -> Result<(), Broken> {
     run.world.clock.advance(Duration::from_secs(5));
     run.world.fuse.forget_calls();
     let report = one_pass(run, false)?;
-    let looks = [Call::List, Call::ListTrash, Call::CheckRoot, Call::ReadFolder, Call::Look, Call::Pause];
+    let looks = [
+        Call::List,
+        Call::ListTrash,
+        Call::SlowAnswer,
+        Call::CheckRoot,
+        Call::ReadFolder,
+        Call::Look,
+        Call::Pause,
+    ];
     // What one side may not change stays different, and a whole scan reads it again.
     let waits = !run.world.store.durable().set_aside.is_empty();
     let set_aside = waits || !report.notes.is_empty() || run.settings.mode != Mode::TwoWay;

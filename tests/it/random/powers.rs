@@ -1,6 +1,6 @@
 //! Further powers of the world, drawn from the same seed beside all that [`History::new`] draws: backups that come back, clocks
 //! that leap, refusals with waits in which others act, volumes that come and go, a second machine of ours, a disk without lasting
-//! identities, bodies and listings that lag, and answers without an effect.
+//! identities, bodies and listings that lag or take long, and answers without an effect.
 
 use icloudds::model::Side;
 
@@ -35,9 +35,10 @@ enum Power {
     BodyLags,
     NothingMade,
     TrashLate,
+    SlowLists,
 }
 
-const POWERS: [Power; 9] = [
+const POWERS: [Power; 10] = [
     Power::Backups,
     Power::Clocks,
     Power::Refusals,
@@ -46,6 +47,7 @@ const POWERS: [Power; 9] = [
     Power::BodyLags,
     Power::NothingMade,
     Power::TrashLate,
+    Power::SlowLists,
     Power::Volumes,
 ];
 
@@ -94,6 +96,7 @@ impl History {
             Power::NoIdentities => self.twists.push(Twist::NoIdentities),
             Power::BodyLags => self.twists.push(Twist::BodyLags([5, 40][draw.rng.below(2)])),
             Power::NothingMade => self.faults(Fault::NothingMade, draw),
+            Power::SlowLists => self.slow_lists(draw),
             Power::TrashLate => self.twists.push(Twist::TrashLate([8, 40][draw.rng.below(2)])),
         }
     }
@@ -151,6 +154,14 @@ impl History {
         self.surprise(draw, 0.6, |draw| {
             let call = CALLS[draw.rng.below(CALLS.len())];
             (When::Call(call, draw.rng.below(3) as u64), What::Deed(draw.any_deed()))
+        });
+    }
+
+    fn slow_lists(&mut self, draw: &mut Draw) {
+        self.twists.push(Twist::SlowLists([4, 30][draw.rng.below(2)]));
+        // The first answer of a pass is the root's, later ones the trash's and those of further looks.
+        self.surprise(draw, 0.8, |draw| {
+            (When::Call(Call::SlowAnswer, [0, 0, 1, 2][draw.rng.below(4)]), What::Deed(draw.any_deed()))
         });
     }
 

@@ -78,6 +78,7 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::Quota => drive.quota = Some(250),
         Twist::BodyLags(seconds) => drive.body_lag = seconds,
         Twist::TrashLate(seconds) => drive.trash_after = seconds,
+        Twist::SlowLists(seconds) => drive.slow_lists = seconds,
         _ => {}
     });
     world.disk.switch(|disk| match twist {

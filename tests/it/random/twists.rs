@@ -51,6 +51,7 @@ pub enum Twist {
     NoIdentities,
     BodyLags(i64),
     TrashLate(i64),
+    SlowLists(i64),
     SecondMachine,
     FineTimes,
 }

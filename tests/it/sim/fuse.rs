@@ -52,6 +52,8 @@ pub enum Call {
     Sync,
     Store,
     Pause,
+    /// In the midst of a slow answer.
+    SlowAnswer,
 }
 
 impl Call {
@@ -69,6 +71,7 @@ impl Call {
                 | Self::Open
                 | Self::Read
                 | Self::Pause
+                | Self::SlowAnswer
         )
     }
 }

@@ -56,11 +56,32 @@ impl SimDrive {
         (now - late.max(delay * 1_000_000_000), rng)
     }
 
+    /// Others act while the root or the trash is listed, where that is slow. The moment that the answer shows: that of the question,
+    /// or that of the answer.
+    fn answer_slowly(&self, about: &str) -> Result<i64, RemoteError> {
+        let seconds = lock(&self.inner).switches.slow_lists;
+        let asked = self.now();
+        if seconds > 0 {
+            let half = std::time::Duration::from_millis(seconds.unsigned_abs() * 500);
+            self.clock.advance(half);
+            self.fuse.enter(Call::SlowAnswer, about, &[])?;
+            self.clock.advance(half);
+            let mut rng = Rng::new(crate::sim::rng::keyed(self.fuse.steps(), "slow answer", 0));
+            if rng.chance(0.5) {
+                return Ok(asked);
+            }
+        }
+        Ok(self.now())
+    }
+
     pub(super) fn list_one(&self, id: &ItemId, brief: bool) -> Result<Listing, RemoteError> {
         let about = id.to_string();
         let fault = self.fuse.enter(Call::List, &about, &LIST)?;
         failed(fault)?;
+        let is_root = *id == ItemId::drive_root();
+        let shown = if is_root { self.answer_slowly(&about)? } else { self.now() };
         let (at, mut rng) = self.moment(fault, &about);
+        let at = at.min(shown);
         let mut drive = lock(&self.inner);
         drive.items.settle(self.now());
         let map = drive.items.as_of(at).into_owned();
@@ -80,7 +101,9 @@ impl SimDrive {
     pub(super) fn list_trash_now(&self) -> Result<Listing, RemoteError> {
         let fault = self.fuse.enter(Call::ListTrash, "", &LIST)?;
         failed(fault)?;
+        let shown = self.answer_slowly("trash")?;
         let (at, mut rng) = self.moment(fault, "trash");
+        let at = at.min(shown);
         let mut drive = lock(&self.inner);
         let at = at.min(self.now() - drive.switches.trash_after * 1_000_000_000);
         drive.items.settle(self.now());

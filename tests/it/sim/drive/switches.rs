@@ -169,6 +169,9 @@ pub struct Switches {
     pub trash_after: i64,
     /// Whether a trashed folder can be listed.
     pub lists_trashed: bool,
+    /// Seconds that listing the root or the trash takes (`docs/protocol.md` §8.1). Others act meanwhile, and the answer shows the
+    /// drive as it was when it was asked for, or as it is when it comes.
+    pub slow_lists: i64,
 }
 
 impl Default for Switches {
@@ -203,6 +206,7 @@ impl Default for Switches {
             body_lag: 0,
             trash_after: 0,
             lists_trashed: true,
+            slow_lists: 0,
         }
     }
 }
