@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::never;
 
-use super::main_loop::{Loop, Trouble};
-use super::news::SESSION_LOOK;
+use super::events::SESSION_LOOK;
+use super::main_loop::{Loop, SideProblem};
 use crate::app::AppError;
 use crate::app::told::state_here;
 use crate::engine::pass::PassError;
@@ -104,10 +104,10 @@ impl Loop {
         let advice = error.advice();
         let text = if advice.is_empty() { error.to_string() } else { format!("{error}: {advice}") };
         let trouble = match at {
-            At::Here => &mut self.trouble_here,
-            At::There => &mut self.trouble_there,
+            At::Here => &mut self.local_problem,
+            At::There => &mut self.remote_problem,
         };
-        let before = std::mem::replace(trouble, Trouble { state: Some(state), told: text.clone() });
+        let before = std::mem::replace(trouble, SideProblem { state: Some(state), told: text.clone() });
         // How the right folder is missing, or iCloud does not answer, may change with each try; that it is so is told once.
         let lasts = matches!(state, DaemonState::Offline | DaemonState::WrongFolder);
         let known = before.state == Some(state) && (lasts || before.told == text);

@@ -10,7 +10,7 @@ use crossbeam::channel::Sender;
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::tell::pending;
+use super::status_view::pending;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
 use crate::app::drive::{Drive, Found, Whose, find};
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What jobs tell the loop. The channel has room for a burst; a job waits when it is full, and the loop never waits for
 /// a job, so it always drains.
-pub(super) enum News {
+pub(super) enum JobEvent {
     /// A pass begins another part.
     Phase(Phase),
     /// What a pass is going to do, and what it saw here.
@@ -51,7 +51,7 @@ pub(super) enum News {
     /// A job is over; the engine comes home.
     Done(Box<Done>),
     /// Signed in, and the folder on iCloud is found; or not.
-    Reached(Box<Result<There, AppError>>),
+    Reached(Box<Result<RemoteRoot, AppError>>),
     /// A walk through iCloud is over.
     Walked(Box<Walked>),
     /// The cheap look at iCloud is over.
@@ -71,11 +71,11 @@ pub(super) struct Done {
 /// What came of a job.
 pub(super) enum Ended {
     /// The drive's folder is open and this state's; or it comes back as far as it was opened.
-    Opened { drive: Option<Box<Drive>>, result: Result<Option<Arc<Here>>, AppError> },
+    Opened { drive: Option<Box<Drive>>, result: Result<Option<Arc<OwnRoot>>, AppError> },
     /// A pass.
     Pass { result: Result<Report, PassError>, by_person: bool, clean: bool },
     /// A pass without iCloud.
-    Here(Result<HereReport, PassError>),
+    LocalPass(Result<HereReport, PassError>),
     /// Something that only needed the engine.
     Kept,
 }
@@ -88,14 +88,14 @@ pub(super) struct Walked {
 }
 
 /// The drive's folder, which is this state's.
-pub(super) struct Here {
+pub(super) struct OwnRoot {
     pub disk: LocalDisk,
     /// Held until this is dropped.
     pub _lock: Option<Lock>,
 }
 
 /// The folder on iCloud, which is this state's.
-pub(super) struct There {
+pub(super) struct RemoteRoot {
     pub remote: ICloudDrive,
     pub root_is_library: bool,
     pub whose: Whose,
@@ -121,7 +121,7 @@ pub(super) struct Open {
 
 /// What a pass needs.
 pub(super) struct Pass {
-    pub here: Arc<Here>,
+    pub here: Arc<OwnRoot>,
     pub clock: SystemClock,
     pub settings: Settings,
     pub look: LocalLook,
@@ -130,13 +130,13 @@ pub(super) struct Pass {
     /// Whether folders here changed that this look does not read.
     pub dirty: bool,
     /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
-    pub stirred: Arc<AtomicU64>,
+    pub change_counter: Arc<AtomicU64>,
     /// The files that the watcher saw closed after writing.
     pub written: Option<Arc<Written>>,
     /// Whether what was written within about a day is read again, though its stamp is the agreed one.
     pub verifies: bool,
     /// Set by the loop once something else waits: the pass begins nothing new then.
-    pub enough: Arc<AtomicBool>,
+    pub should_yield: Arc<AtomicBool>,
     /// It follows a walk.
     pub walked: bool,
     /// Something was done since both sides were last equal.
@@ -158,29 +158,32 @@ impl Pass {
 }
 
 /// Signs in and finds the folder on iCloud.
-pub(super) fn reach(job: Reach, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn reach(job: Reach, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-connect", move || {
         let Reach { config, service, clock, owner } = job;
         let found = service
             .sign_in(Initiative::Unattended)
             .map_err(AppError::from)
             .and_then(|()| find(&config, &service, &clock, owner.as_ref(), Purpose::Sync, Some(PATIENCE)));
-        let there =
-            found.map(|Found { remote, root_is_library, whose }| There { remote, root_is_library, whose });
-        drop(news.send(News::Reached(Box::new(there))));
+        let there = found.map(|Found { remote, root_is_library, whose }| RemoteRoot {
+            remote,
+            root_is_library,
+            whose,
+        });
+        drop(news.send(JobEvent::Reached(Box::new(there))));
     })
 }
 
 /// Opens the drive's folder where that is still to do, makes it the state's, and puts right what a crash left there.
 /// Gives no folder, and no error, while nobody knows yet whose it shall be.
-pub(super) fn open(mut engine: Engine, mut job: Open, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn open(mut engine: Engine, mut job: Open, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-open", move || {
         let result = try_open(&mut engine, &mut job);
         end(&news, engine, Ended::Opened { drive: job.drive.map(Box::new), result });
     })
 }
 
-fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<Here>>, AppError> {
+fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<OwnRoot>>, AppError> {
     let mut drive = match job.drive.take() {
         Some(drive) => drive,
         None => Drive::open(&job.config, &engine.state, Purpose::Sync)?,
@@ -196,7 +199,7 @@ fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<Here>>, Ap
     match opened {
         Ok(()) => {
             let (disk, lock) = drive.into_parts();
-            Ok(Some(Arc::new(Here { disk, _lock: lock })))
+            Ok(Some(Arc::new(OwnRoot { disk, _lock: lock })))
         }
         // What is not this state's folder is let go, so that the right one can come.
         Err(error @ AppError::Foreign(_)) => Err(error),
@@ -209,13 +212,13 @@ fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<Here>>, Ap
 
 /// Walks through iCloud beside the engine.
 pub(super) fn walk(
-    there: Arc<There>,
+    there: Arc<RemoteRoot>,
     walk: Walk,
     settings: Settings,
     clock: SystemClock,
     by_person: bool,
     dumps: Option<Dumps>,
-    news: Sender<News>,
+    news: Sender<JobEvent>,
 ) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-list", move || {
         if let Some(dumps) = dumps {
@@ -226,45 +229,45 @@ pub(super) fn walk(
         // The engine must be alone with what it owns again before it hears of this.
         drop(walk);
         let walked = Walked { result, took: begun.elapsed(), by_person };
-        drop(news.send(News::Walked(Box::new(walked))));
+        drop(news.send(JobEvent::Walked(Box::new(walked))));
     })
 }
 
 /// Asks iCloud cheaply whether anything changed.
-pub(super) fn check(there: Arc<There>, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn check(there: Arc<RemoteRoot>, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-check", move || {
         let pulse = there.remote.check();
-        drop(news.send(News::Checked(pulse)));
+        drop(news.send(JobEvent::Checked(pulse)));
     })
 }
 
 /// Asks iCloud cheaply whether anything came into the trash. This may take long, and nothing waits for it.
-pub(super) fn check_trash(there: Arc<There>, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn check_trash(there: Arc<RemoteRoot>, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-trash", move || {
         let pulse = there.remote.check_trash();
-        drop(news.send(News::TrashChecked(pulse)));
+        drop(news.send(JobEvent::TrashChecked(pulse)));
     })
 }
 
 /// Runs a pass with the hooks that tell the loop of it.
 fn with_hooks<T>(
     job: &Pass,
-    news: &Sender<News>,
+    news: &Sender<JobEvent>,
     pass: impl FnOnce(&PassOptions<'_>, &mut dyn FnMut(&Event)) -> T,
 ) -> (T, Teller) {
     let mark = conflict_mark(&job.zone);
-    let before = job.stirred.load(Ordering::Acquire);
+    let before = job.change_counter.load(Ordering::Acquire);
     // Whether the loop has gone does not concern a pass: it ends in order all the same.
     let tell = |message| drop(news.send(message));
     let options = PassOptions {
         conflict_mark: &mark,
         ignore_next_try: job.by_person,
         retry_budget: RETRY_BUDGET,
-        is_settled_here: &|| !job.dirty && job.stirred.load(Ordering::Acquire) == before,
-        should_yield: &|| job.enough.load(Ordering::Relaxed),
-        on_phase: &|phase| tell(News::Phase(phase)),
+        is_settled_here: &|| !job.dirty && job.change_counter.load(Ordering::Acquire) == before,
+        should_yield: &|| job.should_yield.load(Ordering::Relaxed),
+        on_phase: &|phase| tell(JobEvent::Phase(phase)),
         on_plan: &|plan: &Plan, here: Option<&LocalView>| {
-            tell(News::Planned(pending(&plan.operations), here.map(counts_here)));
+            tell(JobEvent::Planned(pending(&plan.operations), here.map(counts_here)));
         },
     };
     let mut teller = Teller::new(false);
@@ -272,8 +275,8 @@ fn with_hooks<T>(
         teller.tell(event);
         match event {
             // Progress is only shown: what does not fit is soon told again.
-            Event::Progress(_) => drop(news.try_send(News::Event(event.clone()))),
-            _ => tell(News::Event(event.clone())),
+            Event::Progress(_) => drop(news.try_send(JobEvent::Event(event.clone()))),
+            _ => tell(JobEvent::Event(event.clone())),
         }
     };
     let result = pass(&options, &mut events);
@@ -283,9 +286,9 @@ fn with_hooks<T>(
 /// One pass with what was last seen on iCloud.
 pub(super) fn pass(
     mut engine: Engine,
-    there: Arc<There>,
+    there: Arc<RemoteRoot>,
     job: Pass,
-    news: Sender<News>,
+    news: Sender<JobEvent>,
 ) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-pass", move || {
         job.doubt(&mut engine);
@@ -332,23 +335,23 @@ fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
 }
 
 /// One pass without iCloud.
-pub(super) fn pass_here(mut engine: Engine, job: Pass, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn pass_here(mut engine: Engine, job: Pass, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-pass", move || {
         job.doubt(&mut engine);
         let (result, _) = with_hooks(&job, &news, |options, events| {
             engine.pass_here(&job.here.disk, &job.clock, &job.settings, &job.look, options, events)
         });
-        end(&news, engine, Ended::Here(result));
+        end(&news, engine, Ended::LocalPass(result));
     })
 }
 
 /// Plans without doing anything, and answers who asked.
 pub(super) fn plan(
     mut engine: Engine,
-    there: Arc<There>,
+    there: Arc<RemoteRoot>,
     job: Pass,
     (call, json): (ControlCall, bool),
-    news: Sender<News>,
+    news: Sender<JobEvent>,
 ) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-plan", move || {
         let mark = conflict_mark(&job.zone);
@@ -371,7 +374,7 @@ pub(super) fn decide(
     mut engine: Engine,
     guard: GuardState,
     told: Option<(ControlCall, String)>,
-    news: Sender<News>,
+    news: Sender<JobEvent>,
 ) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-decide", move || {
         let result = engine.commit(&[Change::Guard(guard)]);
@@ -388,7 +391,7 @@ pub(super) fn decide(
 }
 
 /// Writes all state files.
-pub(super) fn dump(engine: Engine, dumps: Dumps, news: Sender<News>) -> io::Result<JoinHandle<()>> {
+pub(super) fn dump(engine: Engine, dumps: Dumps, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
     spawn("icloudds-dump", move || {
         dumps.all(&engine);
         end(&news, engine, Ended::Kept);
@@ -400,8 +403,8 @@ pub(super) fn errand(name: &str, work: impl FnOnce() + Send + 'static) -> io::Re
     spawn(name, work)
 }
 
-fn end(news: &Sender<News>, engine: Engine, result: Ended) {
-    drop(news.send(News::Done(Box::new(Done { engine, result }))));
+fn end(news: &Sender<JobEvent>, engine: Engine, result: Ended) {
+    drop(news.send(JobEvent::Done(Box::new(Done { engine, result }))));
 }
 
 fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use crossbeam::channel::{Receiver, Sender, bounded, never, select};
 use jiff::tz::TimeZone;
 
+use super::debounce::Debounce;
 use super::dumps::Dumps;
-use super::jobs::{Here, News, There};
-use super::schedule::{Periods, Schedule};
+use super::jobs::{JobEvent, OwnRoot, RemoteRoot};
+use super::timing::{Periods, Schedule};
 use super::trash_watch::TrashWatch;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
@@ -20,7 +21,6 @@ use crate::config::{Config, Loaded, Sources};
 use crate::control::ControlCall;
 use crate::disk::Lock;
 use crate::disk::watch::{WatchMessage, Watcher, Watching};
-use crate::engine::debounce::Debounce;
 use crate::engine::operation::{Note, Operation};
 use crate::engine::pass::{Engine, Phase, Settings, Walk};
 use crate::engine::ports::Clock as _;
@@ -79,7 +79,7 @@ pub(super) enum Asking {
 }
 
 /// What is known of the engine's trees while it is lent to a job.
-pub(super) struct Lent {
+pub(super) struct Snapshot {
     /// As it was when it left.
     pub state: State,
     pub walk: Walk,
@@ -87,7 +87,7 @@ pub(super) struct Lent {
 
 /// What is wrong with one side, until it is not.
 #[derive(Default)]
-pub(super) struct Trouble {
+pub(super) struct SideProblem {
     pub state: Option<DaemonState>,
     /// The sentence that was told.
     pub told: String,
@@ -104,21 +104,21 @@ pub(super) struct Loop {
     pub(super) service: Arc<Service>,
     pub(super) signals: SignalEvents,
     pub(super) calls: Receiver<ControlCall>,
-    pub(super) news_in: Sender<News>,
-    pub(super) news: Receiver<News>,
+    pub(super) news_in: Sender<JobEvent>,
+    pub(super) news: Receiver<JobEvent>,
     /// Only holds the state's lock.
     pub(super) _home: Lock,
     /// At home, or lent to a job.
     pub(super) engine: Option<Engine>,
-    pub(super) lent: Option<Lent>,
+    pub(super) lent: Option<Snapshot>,
     /// Whose the state is; `None` before the first connection.
     pub(super) owner: Option<Owner>,
     /// The drive's folder before it is known to be this state's.
     pub(super) drive: Option<Drive>,
     /// The drive's folder.
-    pub(super) here: Option<Arc<Here>>,
+    pub(super) here: Option<Arc<OwnRoot>>,
     /// The folder on iCloud.
-    pub(super) there: Option<Arc<There>>,
+    pub(super) there: Option<Arc<RemoteRoot>>,
     pub(super) running: Running,
     /// When the running job began, and in which part it is.
     pub(super) job_began: Instant,
@@ -146,9 +146,9 @@ pub(super) struct Loop {
     pub(super) watch: Receiver<WatchMessage>,
     pub(super) watching: Watching,
     pub(super) debounce: Debounce,
-    pub(super) stirred: Arc<AtomicU64>,
+    pub(super) change_counter: Arc<AtomicU64>,
     /// Tells the pass that runs that something else waits.
-    pub(super) enough: Arc<AtomicBool>,
+    pub(super) should_yield: Arc<AtomicBool>,
     /// The last pass left some of its plan for the next one.
     pub(super) cut_short: bool,
     /// When the pass that runs began to carry things out.
@@ -167,8 +167,8 @@ pub(super) struct Loop {
     /// What a person said while a job had the engine, and of which held deletions.
     pub(super) answers: Vec<(Verdict, Vec<Deletion>)>,
     /// What keeps each side from syncing.
-    pub(super) trouble_here: Trouble,
-    pub(super) trouble_there: Trouble,
+    pub(super) local_problem: SideProblem,
+    pub(super) remote_problem: SideProblem,
     pub(super) paused: bool,
     /// Since when, once a signal came.
     pub(super) stopping: Option<Instant>,
@@ -257,8 +257,8 @@ impl Loop {
             watch_ready: false,
             watch: never(),
             watching: Watching::Off,
-            stirred: Arc::default(),
-            enough: Arc::default(),
+            change_counter: Arc::default(),
+            should_yield: Arc::default(),
             cut_short: false,
             working_since: None,
             asked: false,
@@ -267,8 +267,8 @@ impl Loop {
             watch_again: false,
             dump_due: false,
             answers: Vec::new(),
-            trouble_here: Trouble::default(),
-            trouble_there: Trouble::default(),
+            local_problem: SideProblem::default(),
+            remote_problem: SideProblem::default(),
             paused: false,
             stopping: None,
             pulse: None,
@@ -312,7 +312,7 @@ impl Loop {
                 recv(signals.sync_now) -> _ => self.sync_now(),
                 recv(signals.dump) -> _ => self.dump(),
                 recv(calls) -> call => if let Ok(call) = call { self.call(call) },
-                recv(news) -> message => if let Ok(message) = message { self.hear(message) },
+                recv(news) -> message => if let Ok(message) = message { self.on_job_event(message) },
                 recv(watch) -> message => self.watched(message.ok()),
                 default(wake.saturating_duration_since(Instant::now())) => {}
             }

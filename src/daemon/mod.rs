@@ -7,18 +7,19 @@
 //! and jobs all talk to the loop through bounded channels.
 
 mod at_terminal;
-mod calls;
+mod control_requests;
+mod debounce;
 mod dumps;
+mod events;
 mod failures;
 mod jobs;
 mod main_loop;
-mod news;
-mod next;
 mod outward;
 mod reload;
-mod schedule;
-mod tell;
-mod trash_calls;
+mod scheduler;
+mod status_view;
+mod timing;
+mod trash_requests;
 mod trash_watch;
 mod watching;
 

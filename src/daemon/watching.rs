@@ -59,7 +59,7 @@ impl Loop {
 
     pub(super) fn watched(&mut self, message: Option<WatchMessage>) {
         let now = Instant::now();
-        self.stirred.fetch_add(1, Ordering::AcqRel);
+        self.change_counter.fetch_add(1, Ordering::AcqRel);
         match message {
             Some(WatchMessage::Ready) => self.watch_ready = true,
             Some(WatchMessage::Dirty(folders)) => {

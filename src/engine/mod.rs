@@ -4,7 +4,6 @@
 //! the executor does it. Nothing here reads a clock or opens a file.
 
 pub mod conflict;
-pub mod debounce;
 pub mod execute;
 pub mod guard;
 mod learn;

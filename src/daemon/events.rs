@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::jobs::{self, Ended, Here, News, There, Walked};
-use super::main_loop::{Loop, Running, Trouble};
+use super::jobs::{self, Ended, JobEvent, OwnRoot, RemoteRoot, Walked};
+use super::main_loop::{Loop, Running, SideProblem};
 use crate::app::AppError;
 use crate::app::drive::Drive;
 use crate::app::report::{tell_notes, tell_unsettled};
@@ -25,34 +25,34 @@ pub(super) const SESSION_LOOK: Duration = Duration::from_secs(2);
 const UNREADABLE_LOOK: Duration = Duration::from_secs(60);
 
 impl Loop {
-    pub(super) fn hear(&mut self, news: News) {
+    pub(super) fn on_job_event(&mut self, news: JobEvent) {
         match news {
-            News::Phase(phase) => {
+            JobEvent::Phase(phase) => {
                 self.phase = Some(phase);
                 if phase == Phase::Working {
                     self.working_since.get_or_insert_with(Instant::now);
                 }
             }
-            News::Planned(pending, here) => {
+            JobEvent::Planned(pending, here) => {
                 self.tracker.pending = pending;
                 self.tracker.looked.local |= here.is_some();
                 self.tracker.counts.local = here.unwrap_or(self.tracker.counts.local);
             }
-            News::Event(event) => self.track(&event),
-            News::Reached(result) => {
+            JobEvent::Event(event) => self.track(&event),
+            JobEvent::Reached(result) => {
                 self.asking = None;
                 self.reached(*result);
             }
-            News::Checked(pulse) => {
+            JobEvent::Checked(pulse) => {
                 self.asking = None;
                 self.checked(pulse);
             }
-            News::TrashChecked(pulse) => self.trash_checked(pulse),
-            News::Walked(walked) => {
+            JobEvent::TrashChecked(pulse) => self.trash_checked(pulse),
+            JobEvent::Walked(walked) => {
                 self.asking = None;
                 self.walk_over(*walked);
             }
-            News::Done(done) => {
+            JobEvent::Done(done) => {
                 self.engine = Some(done.engine);
                 self.lent = None;
                 self.running = Running::Nothing;
@@ -62,15 +62,15 @@ impl Loop {
                 match done.result {
                     Ended::Opened { drive, result } => self.opened(drive.map(|drive| *drive), result),
                     Ended::Pass { result, by_person, clean } => self.passed(result, by_person, clean),
-                    Ended::Here(result) => self.passed_here(result),
+                    Ended::LocalPass(result) => self.passed_here(result),
                     Ended::Kept => {}
                 }
             }
-            News::SessionRead { read, told } => self.session_read(read, told),
+            JobEvent::SessionRead { read, told } => self.session_read(read, told),
         }
     }
 
-    fn reached(&mut self, result: Result<There, AppError>) {
+    fn reached(&mut self, result: Result<RemoteRoot, AppError>) {
         let now = Instant::now();
         let session = self.service.account().state();
         (self.tracker.session_began, self.tracker.session_expires) =
@@ -81,14 +81,14 @@ impl Loop {
                 self.settings = Settings { root_is_library, ..self.settings.clone() };
                 self.there = Some(Arc::new(there));
                 if matches!(
-                    self.trouble_there.state,
+                    self.remote_problem.state,
                     Some(DaemonState::NeedsCode | DaemonState::NeedsPassword)
                 ) {
                     self.tracker.signed_in();
                 }
                 self.session_look = None;
                 self.away = false;
-                self.trouble_there = Trouble::default();
+                self.remote_problem = SideProblem::default();
                 self.schedule.there.over();
                 self.schedule.refresh_at = now;
             }
@@ -96,7 +96,7 @@ impl Loop {
         }
     }
 
-    fn opened(&mut self, drive: Option<Drive>, result: Result<Option<Arc<Here>>, AppError>) {
+    fn opened(&mut self, drive: Option<Drive>, result: Result<Option<Arc<OwnRoot>>, AppError>) {
         let now = Instant::now();
         self.drive = drive;
         self.owner = self.engine.as_ref().and_then(|engine| engine.state.owner.clone());
@@ -105,7 +105,7 @@ impl Loop {
                 here.disk.keep_free(self.config().limits.keep_free);
                 self.tracker.facts.file_system = here.disk.file_system();
                 self.here = Some(here);
-                self.trouble_here = Trouble::default();
+                self.local_problem = SideProblem::default();
                 self.schedule.here.over();
                 self.scan_due = true;
                 if self.watcher.is_none() {
@@ -178,7 +178,7 @@ impl Loop {
                 self.take_fresh();
                 if self.here.is_none() {
                     // No pass can tell that iCloud is well while the folder is away.
-                    self.trouble_there = Trouble::default();
+                    self.remote_problem = SideProblem::default();
                     self.schedule.there.over();
                 }
             }
@@ -215,8 +215,8 @@ impl Loop {
         };
         tell_notes(&report, &mut self.told_notes);
         self.last_pass_failed = None;
-        self.trouble_here = Trouble::default();
-        self.trouble_there = Trouble::default();
+        self.local_problem = SideProblem::default();
+        self.remote_problem = SideProblem::default();
         self.tracker.passed();
         self.tracker.next_try = None;
         self.schedule.there.over();
@@ -285,11 +285,11 @@ impl Loop {
         let now = Instant::now();
         match result {
             Ok(report) => {
-                self.trouble_here = Trouble::default();
+                self.local_problem = SideProblem::default();
                 self.schedule.here.over();
                 self.scanned(now);
                 self.plan_due = true;
-                self.tracker.pending = super::tell::pending(&report.waiting);
+                self.tracker.pending = super::status_view::pending(&report.waiting);
                 self.waiting = report.waiting;
                 if let Some(engine) = &self.engine {
                     (self.tracker.counts, self.tracker.looked) = told::counts(engine);
@@ -333,7 +333,7 @@ impl Loop {
         let (service, news) = (Arc::clone(&self.service), self.news_in.clone());
         let work = move || {
             let read = service.account().reload();
-            drop(news.send(News::SessionRead { read: read.map_err(|error| error.to_string()), told }));
+            drop(news.send(JobEvent::SessionRead { read: read.map_err(|error| error.to_string()), told }));
         };
         if let Err(error) = jobs::errand("icloudds-session", work) {
             log::warn!("cannot start a thread: {error}");

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::jobs::{self, Here};
+use super::jobs::{self, OwnRoot};
 use super::main_loop::Loop;
 use crate::control::{ControlCall, ControlReply, ControlRequest, Counters, TrashList, TrashVersion};
 use crate::engine::ports::DiskError;
@@ -45,7 +45,7 @@ impl Loop {
     }
 }
 
-fn list(here: &Arc<Here>, zone: &TimeZone) -> ControlReply {
+fn list(here: &Arc<OwnRoot>, zone: &TimeZone) -> ControlReply {
     let items = match here.disk.list_trash() {
         Ok(items) => items,
         Err(error) => return failed(&error),
@@ -63,7 +63,7 @@ fn list(here: &Arc<Here>, zone: &TimeZone) -> ControlReply {
     ControlReply::Trash { trash: TrashList { count, versions } }
 }
 
-fn restore(here: &Arc<Here>, path: &str, version: Option<&str>) -> ControlReply {
+fn restore(here: &Arc<OwnRoot>, path: &str, version: Option<&str>) -> ControlReply {
     let path = match RelPath::parse(path) {
         Ok(path) => path,
         Err(error) => return ControlReply::refused(ExitCode::Configuration, error.to_string(), ""),

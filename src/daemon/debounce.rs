@@ -1,6 +1,6 @@
 //! Coalesces local changes: a folder is read again once it has been quiet for a while (`docs/sync.md` §7).
 //!
-//! The caller brings the time, so that a simulation decides when things are due.
+//! The caller brings the time.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,25 +8,18 @@ use std::time::{Duration, Instant};
 use crate::model::RelPath;
 
 /// How many quiet periods a steady stream of changes can put a folder off.
-pub const MAX_PERIODS: u32 = 6;
+const MAX_PERIODS: u32 = 6;
 
 /// How many folders are remembered one by one; beyond, they become the subtree that holds them all.
-pub const MAX_FOLDERS: usize = 4096;
+const MAX_FOLDERS: usize = 4096;
 
 /// What is to be read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Due {
+pub(super) struct Due {
     /// Folders whose own children may have changed, in path order.
     pub folders: Vec<RelPath>,
     /// A folder below which anything may have changed, at any depth; the root for the whole drive.
     pub subtree: Option<RelPath>,
-}
-
-impl Due {
-    /// Whether nothing is to be read.
-    pub fn is_empty(&self) -> bool {
-        self.folders.is_empty() && self.subtree.is_none()
-    }
 }
 
 /// When something was first and last seen to change since it was read.
@@ -44,7 +37,7 @@ impl Seen {
 
 /// Folders that changed and have not been read again yet.
 #[derive(Clone, Debug)]
-pub struct Debounce {
+pub(super) struct Debounce {
     quiet: Duration,
     limit: usize,
     folders: BTreeMap<RelPath, Seen>,
@@ -58,7 +51,7 @@ impl Debounce {
     }
 
     /// As [`Debounce::new`], with another number of folders that are remembered one by one.
-    pub fn with_limit(quiet: Duration, limit: usize) -> Self {
+    fn with_limit(quiet: Duration, limit: usize) -> Self {
         Self { quiet, limit, folders: BTreeMap::new(), subtree: None }
     }
 
@@ -98,16 +91,6 @@ impl Debounce {
         self.subtree.is_some() || !self.folders.is_empty()
     }
 
-    /// How many folders wait; a subtree counts as one.
-    pub fn len(&self) -> usize {
-        self.folders.len() + usize::from(self.subtree.is_some())
-    }
-
-    /// Whether nothing waits.
-    pub fn is_empty(&self) -> bool {
-        !self.is_dirty()
-    }
-
     /// Forgets everything: a full scan is about to begin. What changes from now on is recorded anew.
     pub fn clear(&mut self) {
         self.folders.clear();
@@ -136,12 +119,6 @@ impl Debounce {
             due.subtree = self.subtree.take().map(|(folder, _)| folder);
         }
         due
-    }
-
-    /// Removes and returns everything, quiet or not: somebody asked for a pass now.
-    pub fn take_all(&mut self) -> Due {
-        let folders = std::mem::take(&mut self.folders).into_keys().collect();
-        Due { folders, subtree: self.subtree.take().map(|(folder, _)| folder) }
     }
 
     fn due_at(&self, seen: &Seen) -> Instant {
@@ -195,6 +172,16 @@ mod tests {
         start + Duration::from_secs(seconds)
     }
 
+    /// How many things are remembered one by one.
+    fn remembered(debounce: &Debounce) -> usize {
+        debounce.folders.len() + usize::from(debounce.subtree.is_some())
+    }
+
+    /// All that waits, once it has been quiet for long.
+    fn all(debounce: &mut Debounce, start: Instant) -> Due {
+        debounce.take_due(after(start, 1_000_000))
+    }
+
     #[test]
     fn a_folder_is_due_once_it_was_quiet() {
         let start = Instant::now();
@@ -203,7 +190,7 @@ mod tests {
         debounce.record(path("a"), after(start, 4));
         debounce.record(path("b"), after(start, 5));
         assert_eq!(debounce.next_due(), Some(after(start, 14)));
-        assert!(debounce.take_due(after(start, 13)).is_empty());
+        assert!(debounce.take_due(after(start, 13)) == Due::default());
         assert_eq!(debounce.take_due(after(start, 14)).folders, [path("a")]);
         assert!(debounce.is_dirty());
         assert_eq!(debounce.take_due(after(start, 15)).folders, [path("b")]);
@@ -218,7 +205,7 @@ mod tests {
         let mut taken = Vec::new();
         for second in (0..130).step_by(2) {
             debounce.record(path("notes"), after(start, second));
-            if !debounce.take_due(after(start, second)).is_empty() {
+            if debounce.take_due(after(start, second)) != Due::default() {
                 taken.push(second);
             }
         }
@@ -232,14 +219,14 @@ mod tests {
         for folder in ["a/b/1", "a/b/2", "a/b/3/x", "a/b/4"] {
             debounce.record(path(folder), start);
         }
-        assert_eq!(debounce.len(), 1);
+        assert_eq!(remembered(&debounce), 1);
         // What lies within is covered; what does not is remembered beside it.
         debounce.record(path("a/b/9"), after(start, 1));
         debounce.record(path("z"), after(start, 1));
-        assert_eq!(debounce.len(), 2);
+        assert_eq!(remembered(&debounce), 2);
         let due = debounce.take_due(after(start, 11));
         assert_eq!(due, Due { folders: vec![path("z")], subtree: Some(path("a/b")) });
-        assert!(debounce.is_empty());
+        assert!(!debounce.is_dirty());
     }
 
     #[test]
@@ -249,7 +236,7 @@ mod tests {
         for folder in ["a/1", "a/2", "b", "c"] {
             debounce.record(path(folder), start);
         }
-        assert_eq!(debounce.take_all(), Due { folders: Vec::new(), subtree: Some(RelPath::root()) });
+        assert_eq!(all(&mut debounce, start), Due { folders: Vec::new(), subtree: Some(RelPath::root()) });
     }
 
     #[test]
@@ -258,9 +245,9 @@ mod tests {
         let mut debounce = Debounce::new(QUIET);
         for n in 0..200_000 {
             debounce.record(path(&format!("repo/{}/{n}", n % 7)), start);
-            assert!(debounce.len() <= MAX_FOLDERS + 1);
+            assert!(remembered(&debounce) <= MAX_FOLDERS + 1);
         }
-        assert_eq!(debounce.take_all().subtree, Some(path("repo")));
+        assert_eq!(all(&mut debounce, start).subtree, Some(path("repo")));
     }
 
     #[test]
@@ -269,11 +256,11 @@ mod tests {
         let mut debounce = Debounce::new(QUIET);
         debounce.record(path("a"), start);
         debounce.record_subtree(RelPath::root(), after(start, 5));
-        assert_eq!(debounce.len(), 1);
+        assert_eq!(remembered(&debounce), 1);
         // The overflow put `a` off, as another change of it would have.
         assert_eq!(debounce.next_due(), Some(after(start, 15)));
         debounce.clear();
-        assert!(debounce.is_empty());
+        assert!(!debounce.is_dirty());
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::jobs;
-use super::main_loop::{Lent, Loop, Running};
+use super::main_loop::{Loop, Running, Snapshot};
 use crate::app::told;
 use crate::app::trash::Kept;
 use crate::engine::execute::Event;
@@ -110,7 +110,7 @@ impl Loop {
     pub(super) fn lend(&mut self, to: Running) -> Option<Engine> {
         let engine = self.engine.take()?;
         let state = &engine.state;
-        self.lent = Some(Lent {
+        self.lent = Some(Snapshot {
             state: State {
                 owner: state.owner.clone(),
                 base: Arc::clone(&state.base),

@@ -41,13 +41,13 @@ impl Loop {
     /// at again. What it has under way is finished first.
     fn cut_pass_short(&mut self, now: Instant) {
         let wanted = self.paused || self.asked || self.plan_call.is_some();
-        if self.running == Running::Pass && (wanted || self.enough_at().is_some_and(|at| at <= now)) {
-            self.enough.store(true, Ordering::Relaxed);
+        if self.running == Running::Pass && (wanted || self.yield_at().is_some_and(|at| at <= now)) {
+            self.should_yield.store(true, Ordering::Relaxed);
         }
     }
 
     /// When the pass that runs has had its time.
-    fn enough_at(&self) -> Option<Instant> {
+    fn yield_at(&self) -> Option<Instant> {
         self.working_since.map(|since| since + self.schedule.longest_pass())
     }
 
@@ -222,7 +222,7 @@ impl Loop {
 
     fn next_here_only(&mut self, now: Instant) {
         let soon = !self.away
-            && self.trouble_there.state.is_none()
+            && self.remote_problem.state.is_none()
             && self.asking.is_some_and(|(_, since)| now < since + ASKING_PATIENCE);
         if soon && !self.scan_due {
             return;
@@ -268,10 +268,10 @@ impl Loop {
             zone: self.zone.clone(),
             // Folders that changed but are not quiet yet may hold the other half of a move.
             dirty: self.debounce.is_dirty(),
-            stirred: Arc::clone(&self.stirred),
+            change_counter: Arc::clone(&self.change_counter),
             written: self.watcher.as_ref().map(Watcher::written),
             verifies,
-            enough: Arc::default(),
+            should_yield: Arc::default(),
             walked: false,
             worked: self.worked,
             dumps: None,
@@ -281,7 +281,7 @@ impl Loop {
     fn start_pass(&mut self, look: LocalLook) {
         let (Some(there), Some(job)) = (self.there.clone(), self.job(look)) else { return };
         let Some(engine) = self.lend(Running::Pass) else { return };
-        self.enough = Arc::clone(&job.enough);
+        self.should_yield = Arc::clone(&job.should_yield);
         self.plan_due = false;
         let walked = std::mem::take(&mut self.walked);
         let job = Pass {
@@ -362,7 +362,7 @@ impl Loop {
         by(self.systemd.tick_every().map(|interval| now + interval.min(TICK)));
         by(self.state_changes_at());
         by(self.session_look);
-        by(self.enough_at().filter(|at| *at > now));
+        by(self.yield_at().filter(|at| *at > now));
         by(self.trash.due_at().filter(|_| self.may_look_at_trash(now)));
         let waits_there = self.schedule.there.not_before.filter(|at| *at > now);
         if self.asking.is_none() && self.running != Running::Pass && self.session_look.is_none() {
@@ -406,7 +406,7 @@ impl Loop {
         if self.stopping.is_some() {
             return S::Stopping;
         }
-        let troubles = [self.trouble_there.state, self.trouble_here.state];
+        let troubles = [self.remote_problem.state, self.local_problem.state];
         let works = self.running == Running::Pass && self.phase == Some(crate::engine::pass::Phase::Working);
         let for_a_person = |state: &S| matches!(state, S::NeedsCode | S::NeedsPassword | S::WrongFolder);
         if let Some(state) = troubles.into_iter().flatten().find(for_a_person) {
@@ -415,7 +415,7 @@ impl Loop {
         if self.paused && !works {
             return S::Paused;
         }
-        if let Some(state) = self.trouble_here.state.or(self.trouble_there.state) {
+        if let Some(state) = self.local_problem.state.or(self.remote_problem.state) {
             return state;
         }
         if works {

@@ -240,11 +240,11 @@ impl Loop {
                     let given = account.submit_code(code.expose());
                     if given.is_ok() {
                         log::info!("the code was accepted");
-                        drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
+                        drop(news.send(jobs::JobEvent::SessionRead { read: Ok(true), told: true }));
                     }
                     if given.as_ref().is_err_and(SignInError::needs_password) {
                         // What is waited for is another thing now.
-                        drop(news.send(jobs::News::SessionRead { read: Ok(true), told: true }));
+                        drop(news.send(jobs::JobEvent::SessionRead { read: Ok(true), told: true }));
                     }
                     given.map(|()| ControlReply::done("the code was accepted, syncing goes on"))
                 }
