@@ -8,13 +8,13 @@ use super::AppError;
 use super::report::effect_text;
 use crate::disk::OpenError;
 use crate::engine::execute::{EffectKind, Event};
-use crate::engine::operation::NoteKind;
+use crate::engine::operation::{Action, NoteKind, Operation};
 use crate::engine::pass::{Engine, PassError, Report};
 use crate::engine::ports::{DiskError, NO_SPACE, StoreError};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
 use crate::model::{LocalKind, Node, Side, State};
-use crate::status::{Counts, DaemonState, Looked, Progress, SideCounts, Tracker};
+use crate::status::{Counts, DaemonState, Looked, Pending, Progress, SideCounts, Tracker};
 
 /// Takes what happened in a pass, at `now` (Unix seconds); how far it is only with the moment of that.
 pub fn follow(tracker: &mut Tracker, event: &Event, now: i64, progress_at: Option<Instant>) {
@@ -144,6 +144,25 @@ pub fn counts_here(view: &LocalView) -> SideCounts {
         }
     }
     counts
+}
+
+/// Operations by kind.
+pub fn pending(operations: &[Operation]) -> Pending {
+    let mut pending = Pending::default();
+    for operation in operations {
+        let count = match &operation.action {
+            Action::Upload { .. } => &mut pending.uploads,
+            Action::Download { .. } => &mut pending.downloads,
+            Action::MoveLocal { .. } | Action::MoveRemote { .. } => &mut pending.moves,
+            Action::TrashLocal { .. } | Action::TrashRemote { .. } => &mut pending.deletes,
+            Action::MakeLocalFolder { .. } | Action::MakeRemoteFolder { .. } => &mut pending.folders,
+            Action::Compare { .. } | Action::Settle { .. } => &mut pending.other,
+            // Only the base learns of these.
+            Action::Agree { .. } | Action::Forget { .. } | Action::Keep { .. } => continue,
+        };
+        *count += 1;
+    }
+    pending
 }
 
 fn count(side: &mut SideCounts, folder: bool, size: u64) {

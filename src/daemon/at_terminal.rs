@@ -19,10 +19,13 @@ impl Loop {
     /// Signs in as `icloudds login` does, on a thread of its own, and lets the loop look at the session that is stored then. Nothing happens
     /// without a terminal in whose foreground this process is, or while it asks already.
     pub(super) fn ask_at_terminal(&self) {
-        if self.stopping.is_some() || !terminal::is_ours() || ASKING.swap(true, Ordering::SeqCst) {
+        if self.requests.stopping_since().is_some()
+            || !terminal::is_ours()
+            || ASKING.swap(true, Ordering::SeqCst)
+        {
             return;
         }
-        let (config, stop) = (self.config().clone(), Arc::clone(&self.stop));
+        let (config, stop) = (self.setup.config().clone(), Arc::clone(&self.ports.stop));
         let asked = std::thread::Builder::new().name("icloudds-terminal".to_owned()).spawn(move || {
             if let Err(error) = ask(&config, stop) {
                 eprintln!("icloudds: {}; `icloudds login` asks again", plain(&mask(&error)));

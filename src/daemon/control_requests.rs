@@ -2,9 +2,13 @@
 
 use std::fmt::Write as _;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use super::engine_slot::JobKind;
+use super::events::JobEvent;
 use super::jobs;
-use super::main_loop::{Loop, Running};
+use super::main_loop::Loop;
+use super::requests::Answer;
 use crate::app::commands::{note_text, why_text};
 use crate::control::{CodeWays, ControlCall, ControlReply, ControlRequest, Held, SendHow};
 use crate::engine::operation::{Note, NoteKind};
@@ -14,39 +18,39 @@ use crate::exit::ExitCode;
 use crate::icloud::signin::error::{FactorKind, SignInError};
 use crate::icloud::signin::factor::{SendTo, Ways};
 use crate::model::plain::plain;
-use crate::model::state::{Deletion, Verdict};
+use crate::model::state::Verdict;
 use crate::model::{LocalKind, RelPath, State};
-use crate::status::health::{self, ReadyFacts};
+use crate::status::health;
 
 impl Loop {
     /// Answers at once what can be answered at once; the rest waits for the engine, or is done beside the loop.
-    pub(super) fn call(&mut self, call: ControlCall) {
+    pub(super) fn on_call(&mut self, call: ControlCall, now: Instant) {
         match call.request.clone() {
             ControlRequest::Status => {
                 let reply = self.status_reply();
                 call.answer(reply);
             }
             ControlRequest::Health { ready } => {
-                let reply = self.health_reply(ready);
+                let reply = self.health_reply(ready, now);
                 call.answer(reply);
             }
             ControlRequest::SyncNow => {
-                self.sync_now();
-                let said = match self.hindrance() {
+                self.sync_now(now);
+                let said = match self.hindrance(now) {
                     None => "a full pass begins now".to_owned(),
                     Some(why) => format!("a full pass begins when it can: {why}"),
                 };
                 call.answer(ControlReply::done(said));
             }
             ControlRequest::Pause => {
-                self.paused = true;
+                self.requests.pause();
                 call.answer(ControlReply::done(
                     "paused: `icloudds resume` goes on; what is under way is finished first",
                 ));
             }
             ControlRequest::Resume => {
-                if std::mem::take(&mut self.paused) {
-                    self.sync_now();
+                if self.requests.resume() {
+                    self.sync_now(now);
                 }
                 call.answer(ControlReply::done("syncing goes on"));
             }
@@ -56,16 +60,14 @@ impl Loop {
             }
             ControlRequest::StateChanged => call.answer(ControlReply::done("noted")),
             ControlRequest::Plan { json } => {
-                if self.here.is_none() || self.there.is_none() {
+                if self.local.root().is_none() || self.remote.root().is_none() {
                     self.no_plan(call);
-                } else if self.plan_call.is_some() {
+                } else if let Err((call, _)) = self.requests.ask_for_plan((call, json)) {
                     call.answer(ControlReply::refused(
                         ExitCode::Busy,
                         "another plan is being made",
                         "try again when it is done",
                     ));
-                } else {
-                    self.plan_call = Some((call, json));
                 }
             }
             ControlRequest::Why { path } => {
@@ -73,10 +75,10 @@ impl Loop {
                 call.answer(reply);
             }
             ControlRequest::Held { skip } => {
-                let held = self.stored().map_or_else(Held::default, |state| Held::of(&state.guard, skip));
+                let held = Held::of(&self.engine.stored().guard, skip);
                 call.answer(ControlReply::Held { held });
             }
-            ControlRequest::Approve { reject, list } => self.approve(call, reject, list.as_deref()),
+            ControlRequest::Approve { reject, list } => self.approve(call, reject, list.as_deref(), now),
             ControlRequest::CodeWays | ControlRequest::CodeSend { .. } | ControlRequest::Code { .. } => {
                 self.code(call)
             }
@@ -89,9 +91,9 @@ impl Loop {
     }
 
     /// What a person who asked for something is to know, because it does not begin at once.
-    fn hindrance(&self) -> Option<&'static str> {
+    fn hindrance(&self, now: Instant) -> Option<&'static str> {
         use crate::status::DaemonState as S;
-        match self.current_state() {
+        match self.current_state(now) {
             S::Syncing => Some("another one is at work"),
             state @ (S::SigningIn
             | S::NeedsCode
@@ -105,55 +107,46 @@ impl Loop {
         }
     }
 
-    fn status_reply(&mut self) -> ControlReply {
-        ControlReply::Status { status: Box::new(self.document()) }
+    fn status_reply(&self) -> ControlReply {
+        ControlReply::Status { status: Box::new(self.status.document(self.engine.stored())) }
     }
 
-    fn health_reply(&mut self, ready: bool) -> ControlReply {
-        let ControlReply::Status { status } = self.status_reply() else {
-            return ControlReply::Health { healthy: false, why: "no status".to_owned() };
-        };
-        let verdict = if ready {
-            let facts = ReadyFacts {
-                signed_in: self.there.is_some() && self.service.account().state().signed_in,
-                last_pass_began: self.last_pass_began.map(|at| at.elapsed()),
-                last_pass_failed: self.last_pass_failed.clone(),
-                refresh_period: self.config().sync.refresh_period,
-            };
-            health::ready(&status, &facts)
+    fn health_reply(&self, ready: bool, now: Instant) -> ControlReply {
+        let status = self.status.document(self.engine.stored());
+        let health = if ready {
+            let signed_in = self.remote.root().is_some() && self.ports.service.account().state().signed_in;
+            let refresh_period = self.setup.config().sync.refresh_period;
+            health::ready(&status, &self.status.ready_facts(signed_in, refresh_period, now))
         } else {
-            health::alive(&status, std::time::Duration::ZERO, std::time::Duration::from_secs(60))
+            health::alive(&status, Duration::ZERO, Duration::from_secs(60))
         };
-        ControlReply::Health { healthy: verdict.healthy, why: verdict.why }
+        ControlReply::Health { healthy: health.healthy, why: health.why }
     }
 
     /// What is known of a path: of what both sides agreed on, of what each showed last, and of what waits.
     fn why(&self, path: &str) -> ControlReply {
-        let Some(stored) = self.stored() else { return ControlReply::done("") };
         let path = match RelPath::parse(path) {
             Ok(path) => path,
             Err(error) => return ControlReply::refused(ExitCode::Configuration, error.to_string(), ""),
         };
-        let mut text = why_text(self.config(), stored, &path);
-        let (local, remote) = match (&self.engine, &self.lent) {
-            (Some(engine), _) => (engine.local.as_ref(), engine.remote.as_deref()),
-            (None, lent) => (None, lent.as_ref().and_then(|lent| lent.walk.previous())),
-        };
-        text.push_str(&seen_text(stored, local, remote, self.engine.is_none(), &path));
+        let (stored, loan) = (self.engine.stored(), self.engine.loan());
+        let mut text = why_text(self.setup.config(), stored, &path);
+        let (local, remote) = self.engine.seen();
+        text.push_str(&seen_text(stored, local, remote, loan.is_some(), &path));
         // What is stored of an item that was tried, or of a deletion, is told above.
-        let told = |note: &&Note| match note.kind {
+        let is_untold = |note: &&Note| match note.kind {
             NoteKind::SetAside(_) => !stored.set_aside.contains_key(&note.path),
             NoteKind::Skipped(_) | NoteKind::Unsettled(_) => true,
             NoteKind::Held(_) => false,
         };
-        for note in self.notes.iter().filter(|note| note.path == path).filter(told) {
+        for note in self.status.notes_at(&path).filter(is_untold) {
             let _ = writeln!(text, "  left alone {}", plain(&note_text(&note.kind)));
         }
-        for operation in self.waiting.iter().filter(|operation| operation.path == path) {
+        for operation in self.status.waiting_at(&path) {
             let line = Line::of(operation);
             let _ = writeln!(text, "  waits      for iCloud: {} ({})", line.verb, line.why);
         }
-        if self.engine.is_none() && self.running == Running::Pass {
+        if loan.is_some_and(|loan| loan.kind() == JobKind::Pass) {
             text.push_str("  now        a pass is running; this is what was known when it began\n");
         }
         ControlReply::Text { text }
@@ -161,8 +154,8 @@ impl Loop {
 
     /// A person's answer covers the list that they were shown, and the items of that alone: what a running pass finds
     /// meanwhile waits for another answer.
-    fn approve(&mut self, call: ControlCall, reject: bool, list: Option<&str>) {
-        let guard = self.stored().map(|state| state.guard.clone()).unwrap_or_default();
+    fn approve(&mut self, call: ControlCall, reject: bool, list: Option<&str>, now: Instant) {
+        let guard = &self.engine.stored().guard;
         let count = guard.held.len();
         if count == 0 {
             return call.answer(ControlReply::done("no deletion is held"));
@@ -175,51 +168,24 @@ impl Loop {
             ));
         }
         let verdict = if reject { Verdict::Rejected } else { Verdict::Approved };
-        let answer = (verdict, guard.held);
-        if self.engine.is_none() {
-            // What is told until the pass is over.
-            if let Some(lent) = &mut self.lent {
-                lent.state.guard.decide(verdict, &answer.1);
-            }
-            self.answers.push(answer);
+        let answer: Answer = (verdict, guard.held.clone());
+        if self.engine.loan().is_some() {
+            self.engine.show_guard(|shown| {
+                shown.decide(verdict, &answer.1);
+            });
+            self.requests.answered(answer);
             let what = if reject { "rejected" } else { "approved" };
             return call.answer(ControlReply::done(format!(
                 "{count} held deletions are {what}: carried out when the running pass is over"
             )));
         }
-        let when = self.hindrance().map_or_else(|| "now".to_owned(), |why| format!("when it can be: {why}"));
+        let when =
+            self.hindrance(now).map_or_else(|| "now".to_owned(), |why| format!("when it can be: {why}"));
         let said = match reject {
             true => format!("{count} held deletions are rejected; the items are restored {when}"),
             false => format!("{count} held deletions are approved; they are carried out {when}"),
         };
-        self.decide(&[answer], Some((call, said)));
-    }
-
-    /// Carries out decisions that came while the engine was lent; says whether that takes a job.
-    pub(super) fn decide_if_asked(&mut self) -> bool {
-        let answers = std::mem::take(&mut self.answers);
-        if answers.is_empty() {
-            return false;
-        }
-        self.decide(&answers, None)
-    }
-
-    fn decide(&mut self, answers: &[(Verdict, Vec<Deletion>)], told: Option<(ControlCall, String)>) -> bool {
-        let Some(mut guard) = self.engine.as_ref().map(|engine| engine.state.guard.clone()) else {
-            return false;
-        };
-        let decided: usize = answers.iter().map(|(verdict, shown)| guard.decide(*verdict, shown)).sum();
-        if decided == 0 && told.is_none() {
-            return false;
-        }
-        let Some(engine) = self.lend(Running::Chore) else { return false };
-        if let Some(lent) = &mut self.lent {
-            lent.state.guard = guard.clone();
-        }
-        let thread = jobs::decide(engine, guard, told, self.news_in.clone());
-        self.started(Running::Chore, thread);
-        self.sync_now();
-        true
+        self.decide(&[answer], Some((call, said)), now);
     }
 
     /// What has to do with codes goes to iCloud, so it is done beside the loop.
@@ -227,8 +193,8 @@ impl Loop {
         if matches!(call.request, ControlRequest::Code { .. }) {
             self.fetch_password();
         }
-        let service = Arc::clone(&self.service);
-        let news = self.news_in.clone();
+        let service = Arc::clone(&self.ports.service);
+        let events = self.ports.events.clone();
         let work = move || {
             let account = service.account();
             let reply = match &call.request {
@@ -240,11 +206,11 @@ impl Loop {
                     let given = account.submit_code(code.expose());
                     if given.is_ok() {
                         log::info!("the code was accepted");
-                        drop(news.send(jobs::JobEvent::SessionRead { read: Ok(true), told: true }));
+                        drop(events.send(JobEvent::SessionRead { read: Ok(true), told: true }));
                     }
                     if given.as_ref().is_err_and(SignInError::needs_password) {
                         // What is waited for is another thing now.
-                        drop(news.send(jobs::JobEvent::SessionRead { read: Ok(true), told: true }));
+                        drop(events.send(JobEvent::SessionRead { read: Ok(true), told: true }));
                     }
                     given.map(|()| ControlReply::done("the code was accepted, syncing goes on"))
                 }

@@ -15,7 +15,7 @@ const MAX_FOLDERS: usize = 4096;
 
 /// What is to be read again.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Due {
+pub(super) struct QuietFolders {
     /// Folders whose own children may have changed, in path order.
     pub folders: Vec<RelPath>,
     /// A folder below which anything may have changed, at any depth; the root for the whole drive.
@@ -104,8 +104,8 @@ impl Debounce {
     }
 
     /// Removes and returns what has been quiet long enough, or was put off too long.
-    pub fn take_due(&mut self, now: Instant) -> Due {
-        let mut due = Due::default();
+    pub fn take_due(&mut self, now: Instant) -> QuietFolders {
+        let mut due = QuietFolders::default();
         let mut waiting = BTreeMap::new();
         for (folder, seen) in std::mem::take(&mut self.folders) {
             if self.due_at(&seen) <= now {
@@ -178,7 +178,7 @@ mod tests {
     }
 
     /// All that waits, once it has been quiet for long.
-    fn all(debounce: &mut Debounce, start: Instant) -> Due {
+    fn all(debounce: &mut Debounce, start: Instant) -> QuietFolders {
         debounce.take_due(after(start, 1_000_000))
     }
 
@@ -190,7 +190,7 @@ mod tests {
         debounce.record(path("a"), after(start, 4));
         debounce.record(path("b"), after(start, 5));
         assert_eq!(debounce.next_due(), Some(after(start, 14)));
-        assert!(debounce.take_due(after(start, 13)) == Due::default());
+        assert!(debounce.take_due(after(start, 13)) == QuietFolders::default());
         assert_eq!(debounce.take_due(after(start, 14)).folders, [path("a")]);
         assert!(debounce.is_dirty());
         assert_eq!(debounce.take_due(after(start, 15)).folders, [path("b")]);
@@ -205,7 +205,7 @@ mod tests {
         let mut taken = Vec::new();
         for second in (0..130).step_by(2) {
             debounce.record(path("notes"), after(start, second));
-            if debounce.take_due(after(start, second)) != Due::default() {
+            if debounce.take_due(after(start, second)) != QuietFolders::default() {
                 taken.push(second);
             }
         }
@@ -225,7 +225,7 @@ mod tests {
         debounce.record(path("z"), after(start, 1));
         assert_eq!(remembered(&debounce), 2);
         let due = debounce.take_due(after(start, 11));
-        assert_eq!(due, Due { folders: vec![path("z")], subtree: Some(path("a/b")) });
+        assert_eq!(due, QuietFolders { folders: vec![path("z")], subtree: Some(path("a/b")) });
         assert!(!debounce.is_dirty());
     }
 
@@ -236,7 +236,10 @@ mod tests {
         for folder in ["a/1", "a/2", "b", "c"] {
             debounce.record(path(folder), start);
         }
-        assert_eq!(all(&mut debounce, start), Due { folders: Vec::new(), subtree: Some(RelPath::root()) });
+        assert_eq!(
+            all(&mut debounce, start),
+            QuietFolders { folders: Vec::new(), subtree: Some(RelPath::root()) }
+        );
     }
 
     #[test]

@@ -2,104 +2,41 @@
 
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::{Builder, JoinHandle};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::Builder;
 use std::time::{Duration, Instant};
 
-use crossbeam::channel::Sender;
+use crossbeam::channel::{SendError, Sender, bounded};
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::status_view::pending;
+use super::events::{Done, Ended, JobEvent, Walked};
+use super::local_side::LocalJob;
+use super::roots::{OwnRoot, RemoteRoot};
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
 use crate::app::drive::{Drive, Found, Whose, find};
 use crate::app::open::{Purpose, conflict_mark};
 use crate::app::report::Teller;
-use crate::app::told::counts_here;
+use crate::app::told::{counts_here, pending};
 use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
-use crate::disk::watch::Written;
-use crate::disk::{LocalDisk, Lock};
 use crate::engine::execute::Event;
 use crate::engine::operation::Plan;
-use crate::engine::pass::{
-    Engine, HereReport, LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, Report, Settings, Walk,
-};
-use crate::engine::ports::{Clock as _, Ports, RemoteError};
-use crate::engine::view::{LocalView, RemoteView};
+use crate::engine::pass::{Engine, Look, PassOptions, RETRY_BUDGET, Report, Settings, Walk};
+use crate::engine::ports::{Clock as _, Ports};
+use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
-use crate::icloud::drive::{ICloudDrive, Pulse, TrashPulse};
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::model::state::GuardState;
 use crate::model::{Change, Owner};
-use crate::status::{Pending, SideCounts};
+
+/// A job that needs the engine and could not begin: why, and all that it was given.
+pub(super) type NotBegun<T> = (io::Error, Box<Engine>, Box<T>);
 
 /// How long iCloud may answer nobody before everybody's work with it ends and waits together.
 const PATIENCE: Duration = Duration::from_secs(10);
-
-/// What jobs tell the loop. The channel has room for a burst; a job waits when it is full, and the loop never waits for
-/// a job, so it always drains.
-pub(super) enum JobEvent {
-    /// A pass begins another part.
-    Phase(Phase),
-    /// What a pass is going to do, and what it saw here.
-    Planned(Pending, Option<SideCounts>),
-    /// Something was done.
-    Event(Event),
-    /// A job is over; the engine comes home.
-    Done(Box<Done>),
-    /// Signed in, and the folder on iCloud is found; or not.
-    Reached(Box<Result<RemoteRoot, AppError>>),
-    /// A walk through iCloud is over.
-    Walked(Box<Walked>),
-    /// The cheap look at iCloud is over.
-    Checked(Result<Pulse, RemoteError>),
-    /// The look at the trash is over.
-    TrashChecked(Result<TrashPulse, RemoteError>),
-    /// The stored session was read again: whether it is another one now, and whether somebody said so.
-    SessionRead { read: Result<bool, String>, told: bool },
-}
-
-/// A job's end.
-pub(super) struct Done {
-    pub engine: Engine,
-    pub result: Ended,
-}
-
-/// What came of a job.
-pub(super) enum Ended {
-    /// The drive's folder is open and this state's; or it comes back as far as it was opened.
-    Opened { drive: Option<Box<Drive>>, result: Result<Option<Arc<OwnRoot>>, AppError> },
-    /// A pass.
-    Pass { result: Result<Report, PassError>, by_person: bool, clean: bool },
-    /// A pass without iCloud.
-    LocalPass(Result<HereReport, PassError>),
-    /// Something that only needed the engine.
-    Kept,
-}
-
-/// What came of a walk.
-pub(super) struct Walked {
-    pub result: Result<RemoteView, PassError>,
-    pub took: Duration,
-    pub by_person: bool,
-}
-
-/// The drive's folder, which is this state's.
-pub(super) struct OwnRoot {
-    pub disk: LocalDisk,
-    /// Held until this is dropped.
-    pub _lock: Option<Lock>,
-}
-
-/// The folder on iCloud, which is this state's.
-pub(super) struct RemoteRoot {
-    pub remote: ICloudDrive,
-    pub root_is_library: bool,
-    pub whose: Whose,
-}
 
 /// What signing in and finding the folder needs.
 pub(super) struct Reach {
@@ -109,7 +46,17 @@ pub(super) struct Reach {
     pub owner: Option<Owner>,
 }
 
-/// What opening the drive's folder needs.
+/// What a walk through iCloud needs.
+pub(super) struct Walking {
+    pub walk: Walk,
+    pub settings: Settings,
+    pub clock: SystemClock,
+    /// A person asked for the pass that follows.
+    pub by_person: bool,
+    pub dumps: Option<Dumps>,
+}
+
+/// What opening the local root needs.
 pub(super) struct Open {
     pub config: Config,
     pub drive: Option<Drive>,
@@ -124,17 +71,10 @@ pub(super) struct Pass {
     pub here: Arc<OwnRoot>,
     pub clock: SystemClock,
     pub settings: Settings,
-    pub look: LocalLook,
+    /// What is read here.
+    pub local: LocalJob,
     pub by_person: bool,
     pub zone: TimeZone,
-    /// Whether folders here changed that this look does not read.
-    pub dirty: bool,
-    /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
-    pub change_counter: Arc<AtomicU64>,
-    /// The files that the watcher saw closed after writing.
-    pub written: Option<Arc<Written>>,
-    /// Whether what was written within about a day is read again, though its stamp is the agreed one.
-    pub verifies: bool,
     /// Set by the loop once something else waits: the pass begins nothing new then.
     pub should_yield: Arc<AtomicBool>,
     /// It follows a walk.
@@ -148,17 +88,17 @@ pub(super) struct Pass {
 impl Pass {
     /// Tells the engine of which files the stamp alone does not tell.
     fn doubt(&self, engine: &mut Engine) {
-        if let Some(written) = &self.written {
+        if let Some(written) = &self.local.written {
             engine.doubted.files(written.take());
         }
-        if self.verifies {
+        if self.local.verifies {
             engine.doubted.recent();
         }
     }
 }
 
 /// Signs in and finds the folder on iCloud.
-pub(super) fn reach(job: Reach, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
+pub(super) fn reach(job: Reach, events: Sender<JobEvent>) -> io::Result<()> {
     spawn("icloudds-connect", move || {
         let Reach { config, service, clock, owner } = job;
         let found = service
@@ -170,16 +110,16 @@ pub(super) fn reach(job: Reach, news: Sender<JobEvent>) -> io::Result<JoinHandle
             root_is_library,
             whose,
         });
-        drop(news.send(JobEvent::Reached(Box::new(there))));
+        drop(events.send(JobEvent::Reached(Box::new(there))));
     })
 }
 
-/// Opens the drive's folder where that is still to do, makes it the state's, and puts right what a crash left there.
-/// Gives no folder, and no error, while nobody knows yet whose it shall be.
-pub(super) fn open(mut engine: Engine, mut job: Open, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-open", move || {
-        let result = try_open(&mut engine, &mut job);
-        end(&news, engine, Ended::Opened { drive: job.drive.map(Box::new), result });
+/// Opens the local root where that is still to do, makes it the state's, and puts right what a crash left there.
+/// Gives no root, and no error, while nobody knows yet whose it shall be.
+pub(super) fn open(engine: Box<Engine>, job: Open, events: Sender<JobEvent>) -> Result<(), NotBegun<Open>> {
+    with_engine("icloudds-open", engine, job, events, |engine, mut job, _| {
+        let result = try_open(engine, &mut job);
+        Ended::Opened { drive: job.drive.map(Box::new), result }
     })
 }
 
@@ -211,16 +151,9 @@ fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<OwnRoot>>,
 }
 
 /// Walks through iCloud beside the engine.
-pub(super) fn walk(
-    there: Arc<RemoteRoot>,
-    walk: Walk,
-    settings: Settings,
-    clock: SystemClock,
-    by_person: bool,
-    dumps: Option<Dumps>,
-    news: Sender<JobEvent>,
-) -> io::Result<JoinHandle<()>> {
+pub(super) fn walk(there: Arc<RemoteRoot>, job: Walking, events: Sender<JobEvent>) -> io::Result<()> {
     spawn("icloudds-list", move || {
+        let Walking { walk, settings, clock, by_person, dumps } = job;
         if let Some(dumps) = dumps {
             dumps.before_walk(&walk);
         }
@@ -229,41 +162,41 @@ pub(super) fn walk(
         // The engine must be alone with what it owns again before it hears of this.
         drop(walk);
         let walked = Walked { result, took: begun.elapsed(), by_person };
-        drop(news.send(JobEvent::Walked(Box::new(walked))));
+        drop(events.send(JobEvent::Walked(Box::new(walked))));
     })
 }
 
 /// Asks iCloud cheaply whether anything changed.
-pub(super) fn check(there: Arc<RemoteRoot>, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
+pub(super) fn check(there: Arc<RemoteRoot>, events: Sender<JobEvent>) -> io::Result<()> {
     spawn("icloudds-check", move || {
         let pulse = there.remote.check();
-        drop(news.send(JobEvent::Checked(pulse)));
+        drop(events.send(JobEvent::Checked(pulse)));
     })
 }
 
 /// Asks iCloud cheaply whether anything came into the trash. This may take long, and nothing waits for it.
-pub(super) fn check_trash(there: Arc<RemoteRoot>, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
+pub(super) fn check_trash(there: Arc<RemoteRoot>, events: Sender<JobEvent>) -> io::Result<()> {
     spawn("icloudds-trash", move || {
         let pulse = there.remote.check_trash();
-        drop(news.send(JobEvent::TrashChecked(pulse)));
+        drop(events.send(JobEvent::TrashChecked(pulse)));
     })
 }
 
 /// Runs a pass with the hooks that tell the loop of it.
 fn with_hooks<T>(
     job: &Pass,
-    news: &Sender<JobEvent>,
+    events: &Sender<JobEvent>,
     pass: impl FnOnce(&PassOptions<'_>, &mut dyn FnMut(&Event)) -> T,
 ) -> (T, Teller) {
     let mark = conflict_mark(&job.zone);
-    let before = job.change_counter.load(Ordering::Acquire);
+    let before = job.local.change_counter.load(Ordering::Acquire);
     // Whether the loop has gone does not concern a pass: it ends in order all the same.
-    let tell = |message| drop(news.send(message));
+    let tell = |message| drop(events.send(message));
     let options = PassOptions {
         conflict_mark: &mark,
         ignore_next_try: job.by_person,
         retry_budget: RETRY_BUDGET,
-        is_settled_here: &|| !job.dirty && job.change_counter.load(Ordering::Acquire) == before,
+        is_settled_here: &|| !job.local.dirty && job.local.change_counter.load(Ordering::Acquire) == before,
         should_yield: &|| job.should_yield.load(Ordering::Relaxed),
         on_phase: &|phase| tell(JobEvent::Phase(phase)),
         on_plan: &|plan: &Plan, here: Option<&LocalView>| {
@@ -271,43 +204,43 @@ fn with_hooks<T>(
         },
     };
     let mut teller = Teller::new(false);
-    let mut events = |event: &Event| {
+    let mut on_event = |event: &Event| {
         teller.tell(event);
         match event {
             // Progress is only shown: what does not fit is soon told again.
-            Event::Progress(_) => drop(news.try_send(JobEvent::Event(event.clone()))),
-            _ => tell(JobEvent::Event(event.clone())),
+            Event::Progress(_) => drop(events.try_send(JobEvent::Effect(event.clone()))),
+            _ => tell(JobEvent::Effect(event.clone())),
         }
     };
-    let result = pass(&options, &mut events);
+    let result = pass(&options, &mut on_event);
     (result, teller)
 }
 
 /// One pass with what was last seen on iCloud.
 pub(super) fn pass(
-    mut engine: Engine,
+    engine: Box<Engine>,
     there: Arc<RemoteRoot>,
     job: Pass,
-    news: Sender<JobEvent>,
-) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-pass", move || {
-        job.doubt(&mut engine);
+    events: Sender<JobEvent>,
+) -> Result<(), NotBegun<Pass>> {
+    with_engine("icloudds-pass", engine, job, events, move |engine, job, events| {
+        job.doubt(engine);
         if let Some(dumps) = &job.dumps {
-            dumps.before_pass(&engine);
+            dumps.before_pass(engine);
         }
-        let look = Look { local: job.look.clone(), remote: false };
+        let look = Look { local: job.local.look.clone(), remote: false };
         let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
-        let (result, teller) = with_hooks(&job, &news, |options, events| {
-            engine.pass(&ports, &job.settings, &look, options, events)
+        let (result, teller) = with_hooks(&job, events, |options, on_event| {
+            engine.pass(&ports, &job.settings, &look, options, on_event)
         });
         if let Ok(report) = &result {
             teller.end(report);
         }
-        let clean = result.as_ref().is_ok_and(|report| conclude(&mut engine, &job, report));
+        let clean = result.as_ref().is_ok_and(|report| conclude(engine, &job, report));
         if let (Some(dumps), true) = (&job.dumps, result.is_ok()) {
-            dumps.after_pass(&engine);
+            dumps.after_pass(engine);
         }
-        end(&news, engine, Ended::Pass { result, by_person: job.by_person, clean });
+        Ended::Pass { result, by_person: job.by_person, clean }
     })
 }
 
@@ -335,25 +268,30 @@ fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
 }
 
 /// One pass without iCloud.
-pub(super) fn pass_here(mut engine: Engine, job: Pass, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-pass", move || {
-        job.doubt(&mut engine);
-        let (result, _) = with_hooks(&job, &news, |options, events| {
-            engine.pass_here(&job.here.disk, &job.clock, &job.settings, &job.look, options, events)
+pub(super) fn pass_here(
+    engine: Box<Engine>,
+    job: Pass,
+    events: Sender<JobEvent>,
+) -> Result<(), NotBegun<Pass>> {
+    with_engine("icloudds-pass", engine, job, events, |engine, job, events| {
+        job.doubt(engine);
+        let (result, _) = with_hooks(&job, events, |options, on_event| {
+            let look = &job.local.look;
+            engine.pass_here(&job.here.disk, &job.clock, &job.settings, look, options, on_event)
         });
-        end(&news, engine, Ended::LocalPass(result));
+        Ended::LocalPass(result)
     })
 }
 
-/// Plans without doing anything, and answers who asked.
+/// Plans without doing anything, and answers who asked, with JSON where that is wanted.
 pub(super) fn plan(
-    mut engine: Engine,
+    engine: Box<Engine>,
     there: Arc<RemoteRoot>,
     job: Pass,
     (call, json): (ControlCall, bool),
-    news: Sender<JobEvent>,
-) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-plan", move || {
+    events: Sender<JobEvent>,
+) -> Result<(), NotBegun<ControlCall>> {
+    with_engine("icloudds-plan", engine, call, events, move |engine, call, _| {
         let mark = conflict_mark(&job.zone);
         let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
         let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
@@ -365,48 +303,106 @@ pub(super) fn plan(
             Ok(text) => ControlReply::Text { text },
             Err(error) => ControlReply::refused(ExitCode::Service, error.to_string(), ""),
         });
-        end(&news, engine, Ended::Kept);
+        Ended::Kept
     })
 }
 
+/// Who gave an answer about held deletions and waits for a reply, and the reply.
+pub(super) type Told = Option<(ControlCall, String)>;
+
 /// Stores what a person said of the held deletions, and tells them.
 pub(super) fn decide(
-    mut engine: Engine,
+    engine: Box<Engine>,
     guard: GuardState,
-    told: Option<(ControlCall, String)>,
-    news: Sender<JobEvent>,
-) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-decide", move || {
+    told: Told,
+    events: Sender<JobEvent>,
+) -> Result<(), NotBegun<Told>> {
+    with_engine("icloudds-decide", engine, told, events, |engine, told, _| {
         let result = engine.commit(&[Change::Guard(guard)]);
         match (result, told) {
             (Ok(()), Some((call, said))) => call.answer(ControlReply::done(said)),
             (Ok(()), None) => log::info!("the decision on the held deletions is carried out now"),
-            (Err(error), Some((call, _))) => {
-                call.answer(ControlReply::refused(ExitCode::Unexpected, error.to_string(), ""));
-            }
-            (Err(error), None) => log::error!("the decision on the held deletions is lost: {error}"),
+            (Err(error), told) => decision_lost(told, &error),
         }
-        end(&news, engine, Ended::Kept);
+        Ended::Kept
     })
 }
 
+/// Tells a person that what they said of the held deletions is not stored.
+pub(super) fn decision_lost(told: Told, error: &dyn std::error::Error) {
+    match told {
+        Some((call, _)) => call.answer(ControlReply::refused(ExitCode::Unexpected, error.to_string(), "")),
+        None => log::error!("the decision on the held deletions is lost: {error}"),
+    }
+}
+
 /// Writes all state files.
-pub(super) fn dump(engine: Engine, dumps: Dumps, news: Sender<JobEvent>) -> io::Result<JoinHandle<()>> {
-    spawn("icloudds-dump", move || {
-        dumps.all(&engine);
-        end(&news, engine, Ended::Kept);
+pub(super) fn dump(
+    engine: Box<Engine>,
+    dumps: Dumps,
+    events: Sender<JobEvent>,
+) -> Result<(), NotBegun<Dumps>> {
+    with_engine("icloudds-dump", engine, dumps, events, |engine, dumps, _| {
+        dumps.all(engine);
+        Ended::Kept
     })
 }
 
 /// Does something that needs no engine and may take a while.
-pub(super) fn errand(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
+pub(super) fn errand(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     spawn(name, work)
 }
 
-fn end(news: &Sender<JobEvent>, engine: Engine, result: Ended) {
-    drop(news.send(JobEvent::Done(Box::new(Done { engine, result }))));
+/// Runs `work` with the engine on a thread of its own; the engine comes home with what came of it.
+fn with_engine<T: Send + 'static>(
+    name: &str,
+    engine: Box<Engine>,
+    job: T,
+    events: Sender<JobEvent>,
+    work: impl FnOnce(&mut Engine, T, &Sender<JobEvent>) -> Ended + Send + 'static,
+) -> Result<(), NotBegun<T>> {
+    let run = move |(mut engine, job): (Box<Engine>, Box<T>)| {
+        let result = work(&mut engine, *job, &events);
+        drop(events.send(JobEvent::Done(Box::new(Done { engine, result }))));
+    };
+    hand_to(Builder::new().name(name.to_owned()), (engine, Box::new(job)), run)
+        .map_err(|(error, (engine, job))| (error, engine, job))
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<JoinHandle<()>> {
-    Builder::new().name(name.to_owned()).spawn(work)
+/// Hands something to a new thread, or gives it back. It follows once there is a thread, because what the thread's own closure
+/// holds is lost when none can be started.
+fn hand_to<T: Send + 'static>(
+    builder: Builder,
+    what: T,
+    work: impl FnOnce(T) + Send + 'static,
+) -> Result<(), (io::Error, T)> {
+    let (hand, handed) = bounded(1);
+    let take = move || {
+        if let Ok(what) = handed.recv() {
+            work(what);
+        }
+    };
+    match builder.spawn(take) {
+        Ok(_) => hand.send(what).map_err(|SendError(what)| (io::Error::other("the thread has ended"), what)),
+        Err(error) => Err((error, what)),
+    }
+}
+
+fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    Builder::new().name(name.to_owned()).spawn(work).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_thread_was_to_get_comes_back_when_there_is_none() {
+        let larger_than_any_memory = Builder::new().stack_size(1 << 46);
+        let refused = hand_to(larger_than_any_memory, "the engine", |_| panic!("no thread has such a stack"));
+        assert_eq!(refused.map_err(|(_, what)| what), Err("the engine"));
+        let (tell, told) = bounded(1);
+        hand_to(Builder::new(), "the engine", move |what| tell.send(what).expect("heard")).expect("a thread");
+        assert_eq!(told.recv(), Ok("the engine"));
+    }
 }

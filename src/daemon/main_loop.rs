@@ -1,49 +1,40 @@
-//! The loop: hears everything, decides what to do next, never waits for anything but the next event.
+//! The loop: takes one event after the other, begins what is due, and never waits for anything but the next event.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crossbeam::channel::{Receiver, Sender, bounded, never, select};
+use crossbeam::channel::{Receiver, Sender};
 use jiff::tz::TimeZone;
 
-use super::debounce::Debounce;
-use super::dumps::Dumps;
-use super::jobs::{JobEvent, OwnRoot, RemoteRoot};
-use super::timing::{Periods, Schedule};
-use super::trash_watch::TrashWatch;
+use super::current_state::{self, current_state};
+use super::engine_slot::EngineSlot;
+use super::events::{Event, Inbox, JobEvent, Signal};
+use super::facts::{Facts, JobFacts};
+use super::local_side::{LocalSide, WatchNews};
+use super::remote_side::RemoteSide;
+use super::requests::Requests;
+use super::scheduler::{decide, is_over, wake_at};
+use super::setup::Setup;
+use super::status_view::StatusView;
+use super::work::Work;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
 use crate::app::drive::Drive;
-use crate::app::open::{Home, settings};
-use crate::config::{Config, Loaded, Sources};
+use crate::app::open::{Home, root_path};
+use crate::config::{Loaded, Sources};
 use crate::control::ControlCall;
 use crate::disk::Lock;
-use crate::disk::watch::{WatchMessage, Watcher, Watching};
-use crate::engine::operation::{Note, Operation};
-use crate::engine::pass::{Engine, Phase, Settings, Walk};
+use crate::disk::watch::WatchMessage;
 use crate::engine::ports::Clock as _;
-use crate::engine::view::RemoteView;
 use crate::exit::ExitCode;
-use crate::icloud::drive::Pulse;
 use crate::icloud::env::Stop;
 use crate::icloud::service::Service;
-use crate::model::state::{Deletion, Verdict};
-use crate::model::{Owner, State};
-use crate::notify_systemd::Systemd;
 use crate::signals::SignalEvents;
 use crate::status::file::StatusFile;
-use crate::status::{DaemonState, Facts, Tracker};
-
-/// Room for what jobs tell; a job waits when it is full.
-const NEWS_ROOM: usize = 1024;
-/// How long what is in flight may take to end after a stop signal. `docs/contract.md`, "Signals", gives the whole
-/// process ten seconds, so some are left for writing the state.
-pub(super) const GRACE: Duration = Duration::from_secs(8);
+use crate::status::{self, DaemonState};
 
 /// What the loop starts with.
-pub(super) struct Start {
+pub(super) struct Beginning {
     pub sources: Sources,
     pub loaded: Loaded,
     pub zone: TimeZone,
@@ -57,283 +48,178 @@ pub(super) struct Start {
     pub status_file: StatusFile,
 }
 
-/// Which job has the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Running {
-    Nothing,
-    /// Something short that leaves iCloud alone.
-    Chore,
-    /// A pass without iCloud.
-    HereOnly,
-    /// A pass, or a plan: nobody else asks iCloud meanwhile.
-    Pass,
-}
-
-/// Who asks iCloud without the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Asking {
-    /// Signs in and finds the folder.
-    Reach,
-    Walk,
-    Check,
-}
-
-/// What is known of the engine's trees while it is lent to a job.
-pub(super) struct Snapshot {
-    /// As it was when it left.
-    pub state: State,
-    pub walk: Walk,
-}
-
-/// What is wrong with one side, until it is not.
-#[derive(Default)]
-pub(super) struct SideProblem {
-    pub state: Option<DaemonState>,
-    /// The sentence that was told.
-    pub told: String,
-}
-
-/// The owner of everything while the daemon runs.
-pub(super) struct Loop {
-    pub(super) sources: Sources,
-    pub(super) loaded: Loaded,
-    pub(super) settings: Settings,
-    pub(super) zone: TimeZone,
-    pub(super) stop: Arc<Stop>,
+/// What jobs are given of the world. Nothing of it changes.
+pub(super) struct Ports {
     pub(super) clock: SystemClock,
     pub(super) service: Arc<Service>,
-    pub(super) signals: SignalEvents,
-    pub(super) calls: Receiver<ControlCall>,
-    pub(super) news_in: Sender<JobEvent>,
-    pub(super) news: Receiver<JobEvent>,
+    pub(super) stop: Arc<Stop>,
+    pub(super) zone: TimeZone,
+    /// Leads back to the loop.
+    pub(super) events: Sender<JobEvent>,
     /// Only holds the state's lock.
-    pub(super) _home: Lock,
-    /// At home, or lent to a job.
-    pub(super) engine: Option<Engine>,
-    pub(super) lent: Option<Snapshot>,
-    /// Whose the state is; `None` before the first connection.
-    pub(super) owner: Option<Owner>,
-    /// The drive's folder before it is known to be this state's.
-    pub(super) drive: Option<Drive>,
-    /// The drive's folder.
-    pub(super) here: Option<Arc<OwnRoot>>,
-    /// The folder on iCloud.
-    pub(super) there: Option<Arc<RemoteRoot>>,
-    pub(super) running: Running,
-    /// When the running job began, and in which part it is.
-    pub(super) job_began: Instant,
-    pub(super) phase: Option<Phase>,
-    pub(super) asking: Option<(Asking, Instant)>,
-    /// What a walk saw while the engine was lent.
-    pub(super) fresh: Option<Box<RemoteView>>,
-    /// The last walk ended well, and nothing has failed on iCloud since.
-    pub(super) there_ok: bool,
-    /// iCloud was away: a check has to succeed before anything else is asked of it.
-    pub(super) away: bool,
-    /// How many passes in a row could not reach iCloud although looks at it can.
-    pub(super) half_away: u32,
-    /// A pass with iCloud is due.
-    pub(super) plan_due: bool,
-    /// It follows a walk.
-    pub(super) walked: bool,
-    /// It was asked for by a person.
-    pub(super) by_person: bool,
-    /// What waits for iCloud.
-    pub(super) waiting: Vec<Operation>,
-    pub(super) watcher: Option<Watcher>,
-    /// Every folder is watched: a scan that begins now misses nothing.
-    pub(super) watch_ready: bool,
-    pub(super) watch: Receiver<WatchMessage>,
-    pub(super) watching: Watching,
-    pub(super) debounce: Debounce,
-    pub(super) change_counter: Arc<AtomicU64>,
-    /// Tells the pass that runs that something else waits.
-    pub(super) should_yield: Arc<AtomicBool>,
-    /// The last pass left some of its plan for the next one.
-    pub(super) cut_short: bool,
-    /// When the pass that runs began to carry things out.
-    pub(super) working_since: Option<Instant>,
-    pub(super) schedule: Schedule,
-    /// A person asked for a pass now; both sides are looked at first.
-    pub(super) asked: bool,
-    /// A complete local scan is due.
-    pub(super) scan_due: bool,
-    /// The pass that runs scans everything here.
-    pub(super) scans_all: bool,
-    /// The watch ended because the root moved; it begins anew once a pass finds the right folder in its place.
-    pub(super) watch_again: bool,
-    /// The state files were asked for.
-    pub(super) dump_due: bool,
-    /// What a person said while a job had the engine, and of which held deletions.
-    pub(super) answers: Vec<(Verdict, Vec<Deletion>)>,
-    /// What keeps each side from syncing.
-    pub(super) local_problem: SideProblem,
-    pub(super) remote_problem: SideProblem,
-    pub(super) paused: bool,
-    /// Since when, once a signal came.
-    pub(super) stopping: Option<Instant>,
-    pub(super) pulse: Option<Pulse>,
-    pub(super) trash: TrashWatch,
-    pub(super) tracker: Tracker,
-    pub(super) status_file: StatusFile,
-    pub(super) systemd: Systemd,
-    pub(super) dumps: Option<Dumps>,
-    /// A plan was asked for; its answer.
-    pub(super) plan_call: Option<(ControlCall, bool)>,
-    /// Sentences that are said once.
-    pub(super) told: BTreeSet<String>,
-    /// What the last pass left alone.
-    pub(super) notes: Vec<Note>,
-    /// How many passes in a row did nothing and still left something for later.
-    pub(super) unsettled_rounds: u32,
-    /// What was said of items that are left alone already.
-    pub(super) told_notes: BTreeSet<String>,
-    pub(super) last_pass_began: Option<Instant>,
-    pub(super) last_pass_failed: Option<String>,
-    pub(super) initial_done: bool,
-    pub(super) session_look: Option<Instant>,
-    pub(super) housekeeping_at: Instant,
-    /// A pass did something since both sides were last equal.
-    pub(super) worked: bool,
-    /// The last pass did something, so it is planned again: this many times in a row so far.
-    pub(super) again: Option<u32>,
+    _state_lock: Lock,
+}
+
+/// The owners of everything while the daemon runs.
+pub(super) struct Loop {
+    pub(super) setup: Setup,
+    pub(super) local: LocalSide,
+    pub(super) remote: RemoteSide,
+    pub(super) engine: EngineSlot,
+    pub(super) work: Work,
+    pub(super) requests: Requests,
+    pub(super) status: StatusView,
+    pub(super) ports: Ports,
+    inbox: Inbox,
 }
 
 impl Loop {
-    pub fn new(start: Start) -> Self {
-        let Start { sources, loaded, zone, stop, clock, home, drive, service, signals, calls, status_file } =
-            start;
-        let now = Instant::now();
-        let config = &loaded.config;
-        let (news_in, news) = bounded(NEWS_ROOM);
-        let facts = Facts {
-            username: config.account.username.clone(),
-            directory: config.sync.directory.display().to_string(),
-            remote_root: crate::app::open::root_path(config),
-            watch: String::new(),
-            file_system: None,
-            pid: std::process::id(),
-        };
-        let (lock, engine) = home.into_parts();
-        let mut this = Self {
-            settings: settings(config),
-            schedule: Schedule::new(periods(config), now),
-            trash: TrashWatch::new(now + periods(config).check),
-            debounce: Debounce::new(config.sync.debounce_period),
-            tracker: Tracker::new(facts, clock.now().whole_seconds()),
-            dumps: Dumps::of(config),
-            status_file,
-            systemd: Systemd::of_process(),
+    pub fn new(beginning: Beginning) -> Self {
+        let Beginning {
             sources,
             loaded,
             zone,
             stop,
             clock,
+            home,
+            drive,
             service,
             signals,
             calls,
-            news_in,
-            news,
-            _home: lock,
-            owner: engine.state.owner.clone(),
-            engine: Some(engine),
-            lent: None,
-            drive,
-            here: None,
-            there: None,
-            running: Running::Nothing,
-            job_began: now,
-            phase: None,
-            asking: None,
-            fresh: None,
-            there_ok: false,
-            away: false,
-            half_away: 0,
-            plan_due: false,
-            walked: false,
-            by_person: false,
-            waiting: Vec::new(),
-            watcher: None,
-            watch_ready: false,
-            watch: never(),
-            watching: Watching::Off,
-            change_counter: Arc::default(),
-            should_yield: Arc::default(),
-            cut_short: false,
-            working_since: None,
-            asked: false,
-            scan_due: true,
-            scans_all: false,
-            watch_again: false,
-            dump_due: false,
-            answers: Vec::new(),
-            local_problem: SideProblem::default(),
-            remote_problem: SideProblem::default(),
-            paused: false,
-            stopping: None,
-            pulse: None,
-            plan_call: None,
-            told: BTreeSet::new(),
-            notes: Vec::new(),
-            unsettled_rounds: 0,
-            told_notes: BTreeSet::new(),
-            last_pass_began: None,
-            last_pass_failed: None,
-            initial_done: false,
-            session_look: None,
-            housekeeping_at: now,
-            worked: true,
-            again: None,
+            status_file,
+        } = beginning;
+        let now = Instant::now();
+        let setup = Setup::new(sources, loaded);
+        let config = setup.config();
+        let facts = status::Facts {
+            username: config.account.username.clone(),
+            directory: config.sync.directory.display().to_string(),
+            remote_root: root_path(config),
+            watch: String::new(),
+            file_system: None,
+            pid: std::process::id(),
         };
-        this.start_watching();
+        let (lock, engine) = home.into_parts();
+        let (inbox, events) = Inbox::new(signals, calls);
+        let mut this = Self {
+            local: LocalSide::new(drive, config.sync.debounce_period, config.sync.poll_period, now),
+            remote: RemoteSide::new(setup.periods(), now),
+            engine: EngineSlot::new(engine),
+            work: Work::new(now),
+            requests: Requests::default(),
+            status: StatusView::new(facts, status_file, zone.clone(), clock.now().whole_seconds()),
+            ports: Ports { clock, service, stop, zone, events, _state_lock: lock },
+            setup,
+            inbox,
+        };
+        this.start_watching(now);
         this
     }
 
     /// Runs until a signal ends it and what is in flight has ended or was given up.
     pub fn run(mut self) -> Result<ExitCode, AppError> {
-        self.systemd.ready();
+        self.status.is_ready();
+        let mut now = Instant::now();
+        let mut event = Event::Tick;
         loop {
-            self.next_jobs();
-            self.tell_status();
-            // Looks at iCloud leave nothing behind, so nobody waits for them.
-            let in_flight =
-                self.running != Running::Nothing || matches!(self.asking, Some((Asking::Reach, _)));
-            if let Some(since) = self.stopping
-                && (!in_flight || since.elapsed() >= GRACE)
-            {
+            let facts = self.handle(event, now);
+            if is_over(&facts, now) {
                 break;
             }
-            let wake = self.wake_at();
-            let (signals, calls, news, watch) =
-                (self.signals.clone(), self.calls.clone(), self.news.clone(), self.watch.clone());
-            select! {
-                recv(signals.stop) -> _ => self.begin_to_stop(),
-                recv(signals.reload) -> _ => self.reload(),
-                recv(signals.sync_now) -> _ => self.sync_now(),
-                recv(signals.dump) -> _ => self.dump(),
-                recv(calls) -> call => if let Ok(call) = call { self.call(call) },
-                recv(news) -> message => if let Ok(message) = message { self.on_job_event(message) },
-                recv(watch) -> message => self.watched(message.ok()),
-                default(wake.saturating_duration_since(Instant::now())) => {}
-            }
-            self.systemd.tick(Instant::now());
+            let wake = [self.status.tick_at(now), current_state::changes_at(&facts, now)];
+            let wake = wake.into_iter().flatten().fold(wake_at(&facts, now), Instant::min);
+            event = self.inbox.next_event(self.local.messages(), wake);
+            now = Instant::now();
         }
-        self.show_state();
-        let document = self.document();
-        self.status_file.finish(document);
+        self.status.finish(self.engine.stored());
         log::info!("stopped");
         Ok(ExitCode::Success)
     }
 
-    pub(super) fn config(&self) -> &Config {
-        &self.loaded.config
+    /// One turn: takes the event, begins what is due, tells what changed. Gives what is known after it.
+    fn handle(&mut self, event: Event, now: Instant) -> Facts {
+        match event {
+            Event::Signal(Signal::Stop) => self.begin_to_stop(now),
+            Event::Signal(Signal::Reload) => self.reload(now),
+            Event::Signal(Signal::SyncNow) => self.sync_now(now),
+            Event::Signal(Signal::Dump) => self.ask_for_dump(now),
+            Event::Call(call) => self.on_call(call, now),
+            Event::Job(event) => self.on_job_event(event, now),
+            Event::Watch(message) => self.on_watch(message, now),
+            Event::Tick => {}
+        }
+        for start in decide(&self.facts(), now) {
+            self.begin(start, now);
+        }
+        let (facts, stored) = (self.facts(), self.engine.stored());
+        let state = current_state(&facts, &self.status.history(&self.work), stored, now);
+        self.status.show_state(state, self.ports.clock.now().whole_seconds());
+        self.status.write(stored, now, false);
+        self.status.ticks(now);
+        facts
     }
-}
 
-pub(super) fn periods(config: &Config) -> Periods {
-    Periods {
-        check: config.sync.check_period,
-        refresh: config.sync.refresh_period,
-        poll: config.sync.poll_period,
+    /// What decides what is done next.
+    fn facts(&self) -> Facts {
+        let longest = self.remote.longest_pass();
+        Facts {
+            stopping_since: self.requests.stopping_since(),
+            is_paused: self.requests.is_paused(),
+            has_owner: self.engine.owner().is_some(),
+            waiting: self.requests.waiting(),
+            due: self.work.due(),
+            housekeeping_at: self.work.housekeeping_at(),
+            job: self.engine.loan().map(|loan| JobFacts {
+                kind: loan.kind(),
+                since: loan.since(),
+                is_working: loan.is_working(),
+                yield_at: loan.working_since().map(|since| since + longest),
+                is_told_to_yield: loan.is_told_to_yield(),
+            }),
+            local: self.local.facts(self.engine.loan().is_none()),
+            remote: self.remote.facts(self.engine.seen().1.is_some()),
+        }
+    }
+
+    /// What the loop does now, in one word.
+    pub(super) fn current_state(&self, now: Instant) -> DaemonState {
+        current_state(&self.facts(), &self.status.history(&self.work), self.engine.stored(), now)
+    }
+
+    fn begin_to_stop(&mut self, now: Instant) {
+        if self.requests.stop(now) {
+            log::info!("stopping");
+            self.status.is_stopping();
+            self.ports.stop.stop();
+        }
+    }
+
+    /// The state files are written by a job, as soon as the engine is at home.
+    fn ask_for_dump(&mut self, now: Instant) {
+        self.status.write(self.engine.stored(), now, true);
+        self.requests.ask_for_dump();
+        if self.engine.loan().is_some() {
+            log::info!("the state files are written when the running pass is over");
+        }
+    }
+
+    // ---- the watch --------------------------------------------------------------------------
+
+    pub(super) fn start_watching(&mut self, now: Instant) {
+        let sync = &self.setup.config().sync;
+        self.local.start_watching(&sync.directory, sync.watch);
+        self.tell_watching(now);
+    }
+
+    pub(super) fn on_watch(&mut self, message: Option<WatchMessage>, now: Instant) {
+        match self.local.on_watch(message, now) {
+            WatchNews::Nothing => {}
+            WatchNews::Changed => self.tell_watching(now),
+            WatchNews::RootGone => self.status.watching_ended(),
+        }
+    }
+
+    fn tell_watching(&mut self, now: Instant) {
+        self.status.watching(self.local.watch_told(&self.setup.config().sync.directory, now));
     }
 }

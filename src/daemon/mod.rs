@@ -5,23 +5,39 @@
 //! gets it back with the job's result. Looks at iCloud need no engine, only what was agreed when they
 //! began, so local work goes on beside them, and while iCloud is away. Watcher, control socket, signals
 //! and jobs all talk to the loop through bounded channels.
+//!
+//! Each turn is the same: one [`events::Event`] comes in, the owner that it concerns takes it, [`scheduler::decide`] says from
+//! plain facts what begins now, and it begins. The owners are a tree, each in its file and with private fields: the
+//! [`local_side`], the [`remote_side`], the [`engine_slot`], the [`work`] that is due, the [`requests`] that wait, the
+//! [`status_view`] and the [`setup`]. Another source of hints is one more event and one more owner beside these.
 
 mod at_terminal;
 mod control_requests;
+mod current_state;
 mod debounce;
 mod dumps;
+mod engine_slot;
 mod events;
+mod facts;
 mod failures;
 mod jobs;
+mod local_side;
 mod main_loop;
+mod outcomes;
 mod outward;
 mod reload;
+mod remote_side;
+mod requests;
+mod roots;
 mod scheduler;
+mod setup;
+mod starts;
 mod status_view;
 mod timing;
 mod trash_requests;
 mod trash_watch;
 mod watching;
+mod work;
 
 use std::sync::Arc;
 
@@ -84,7 +100,7 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
         path: config.sync.state_directory.clone(),
         source,
     })?;
-    let result = main_loop::Loop::new(main_loop::Start {
+    let result = main_loop::Loop::new(main_loop::Beginning {
         sources,
         loaded,
         zone,

@@ -10,26 +10,33 @@ const VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 /// The first wait before something that could not be settled is looked at again, and the longest.
 const UNSETTLED_FIRST: Duration = Duration::from_secs(2);
 
-/// The periods of the configuration.
+/// How often iCloud is looked at, by the configuration.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Periods {
     pub check: Duration,
     pub refresh: Duration,
-    pub poll: Duration,
 }
 
 /// Waiting after failures, longer each time.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Patience {
+pub(super) struct BackOff {
     /// Nothing is tried before.
-    pub not_before: Option<Instant>,
+    not_before: Option<Instant>,
     failures: u32,
 }
 
-impl Patience {
-    /// It failed again; `asked` is how long the service wants to be left alone, `longest` bounds the wait beside that.
-    /// Returns the wait.
-    pub fn failed(
+impl BackOff {
+    /// It failed again; `asked` is how long the service wants to be left alone. Returns the wait.
+    pub fn failed(&mut self, asked: Option<Duration>, unit_random: f64, now: Instant) -> Duration {
+        self.failed_for(asked, LONGEST, unit_random, now)
+    }
+
+    /// Something is missing: it is looked for as often as it would be checked, each `period`. Returns the wait.
+    pub fn missing(&mut self, period: Duration, unit_random: f64, now: Instant) -> Duration {
+        self.failed_for(None, period.max(FIRST), unit_random, now)
+    }
+
+    fn failed_for(
         &mut self,
         asked: Option<Duration>,
         longest: Duration,
@@ -45,6 +52,16 @@ impl Patience {
         wait
     }
 
+    /// When something may be tried again; `None` for at once.
+    pub fn not_before(&self) -> Option<Instant> {
+        self.not_before
+    }
+
+    /// It is tried again after `wait`, however often it failed.
+    pub fn wait(&mut self, wait: Duration, now: Instant) {
+        self.not_before = Some(now + wait);
+    }
+
     /// A small try succeeded: the rest may be tried now, and the next failure still waits longer.
     pub fn wake(&mut self) {
         self.not_before = None;
@@ -54,29 +71,16 @@ impl Patience {
     pub fn over(&mut self) {
         *self = Self::default();
     }
-
-    /// Whether a failure still forbids trying.
-    pub fn must_wait(&self, now: Instant) -> bool {
-        self.not_before.is_some_and(|at| at > now)
-    }
 }
 
-/// What is due, and when the next thing will be.
+/// When iCloud is looked at.
 #[derive(Clone, Debug)]
-pub(super) struct Schedule {
-    pub periods: Periods,
+pub(super) struct RemoteTimes {
+    periods: Periods,
     /// When iCloud is asked whether anything changed.
-    pub check_at: Instant,
+    check_at: Instant,
     /// When iCloud is walked through.
-    pub refresh_at: Instant,
-    /// When the local drive is scanned because it cannot be watched.
-    pub poll_at: Option<Instant>,
-    /// When it is scanned although it is watched.
-    pub verify_at: Instant,
-    /// After failures of iCloud.
-    pub there: Patience,
-    /// After failures of the drive's folder, its disk, or the store.
-    pub here: Patience,
+    refresh_at: Instant,
     /// The next walk may not begin before, so that walking takes at most a quarter of the time.
     rest_until: Instant,
     /// How long the last walk took.
@@ -88,23 +92,34 @@ pub(super) struct Schedule {
     unsettled: u32,
 }
 
-impl Schedule {
-    /// Everything is due at once.
+impl RemoteTimes {
+    /// A walk is due at once.
     pub fn new(periods: Periods, now: Instant) -> Self {
         Self {
             periods,
             check_at: now + periods.check,
             refresh_at: now,
-            poll_at: None,
-            verify_at: now + VERIFY_EVERY,
-            there: Patience::default(),
-            here: Patience::default(),
             rest_until: now,
             walk_took: Duration::ZERO,
             root_at: now,
             walks_root: false,
             unsettled: 0,
         }
+    }
+
+    /// The periods.
+    pub fn periods(&self) -> Periods {
+        self.periods
+    }
+
+    /// Other periods, for what is planned from now on.
+    pub fn set_periods(&mut self, periods: Periods) {
+        self.periods = periods;
+    }
+
+    /// A check begins.
+    pub fn check_begins(&mut self, now: Instant) {
+        self.check_at = now + self.periods.check;
     }
 
     /// A walk through iCloud is over; it took that long.
@@ -124,6 +139,11 @@ impl Schedule {
         self.check_at = self.check_at.max(self.root_at);
     }
 
+    /// When a check is due.
+    pub fn check_at(&self) -> Instant {
+        self.check_at
+    }
+
     /// When a walk through iCloud is due.
     pub fn walk_at(&self) -> Instant {
         if self.walks_root { self.refresh_at.max(self.root_at) } else { self.refresh_at }
@@ -140,6 +160,11 @@ impl Schedule {
         self.refresh_at = self.refresh_at.min(self.rest_until.max(now));
     }
 
+    /// Walk through iCloud now, however lately that was done; only a slow root still has its rest.
+    pub fn refresh_now(&mut self, now: Instant) {
+        self.refresh_at = now;
+    }
+
     /// The pass left something that has to be looked at again; `false` clears the memory of it.
     pub fn settle_later(&mut self, pending: bool, now: Instant) {
         if !pending {
@@ -151,35 +176,49 @@ impl Schedule {
         self.refresh_at = self.refresh_at.min(now + wait.min(self.periods.refresh));
     }
 
-    /// A local scan is over.
-    pub fn scanned(&mut self, now: Instant) {
-        self.verify_at = now + VERIFY_EVERY;
-        if self.poll_at.is_some() {
-            self.poll_at = Some(now + self.periods.poll);
-        }
-    }
-
-    /// iCloud failed; `asked` as [`Patience::failed`].
-    pub fn failed_there(&mut self, asked: Option<Duration>, unit_random: f64, now: Instant) -> Duration {
-        self.there.failed(asked, LONGEST, unit_random, now)
-    }
-
-    /// The disk or the store failed.
-    pub fn failed_here(&mut self, unit_random: f64, now: Instant) -> Duration {
-        self.here.failed(None, LONGEST, unit_random, now)
-    }
-
-    /// The folder on iCloud is missing, or another one's: it is looked for as often as it would be checked.
-    pub fn missing_there(&mut self, unit_random: f64, now: Instant) -> Duration {
-        self.there.failed(None, self.periods.check.max(FIRST), unit_random, now)
-    }
-
     /// Nothing is waited for any more: somebody asked, or what was missing is there.
     pub fn hurry(&mut self, now: Instant) {
-        self.there.over();
-        self.here.over();
         self.refresh_at = now;
         self.root_at = now;
+    }
+}
+
+/// When the local root is scanned although no change of it was seen.
+#[derive(Clone, Debug)]
+pub(super) struct LocalTimes {
+    /// Because not everything can be watched.
+    poll_at: Option<Instant>,
+    /// Because a watch may miss something.
+    verify_at: Instant,
+}
+
+impl LocalTimes {
+    /// Everything is watched, and was read a moment ago.
+    pub fn new(now: Instant) -> Self {
+        Self { poll_at: None, verify_at: now + VERIFY_EVERY }
+    }
+
+    /// When the next scan for want of a watch is due.
+    pub fn poll_at(&self) -> Option<Instant> {
+        self.poll_at
+    }
+
+    /// When the next scan for safety is due.
+    pub fn verify_at(&self) -> Instant {
+        self.verify_at
+    }
+
+    /// Scans each `period` from now on; `None` where everything can be watched.
+    pub fn poll(&mut self, period: Option<Duration>, now: Instant) {
+        self.poll_at = period.map(|period| now + period);
+    }
+
+    /// A local scan is over.
+    pub fn scanned(&mut self, poll_period: Duration, now: Instant) {
+        self.verify_at = now + VERIFY_EVERY;
+        if self.poll_at.is_some() {
+            self.poll_at = Some(now + poll_period);
+        }
     }
 }
 
@@ -187,77 +226,90 @@ impl Schedule {
 mod tests {
     use super::*;
 
-    fn schedule(now: Instant) -> Schedule {
+    fn times(now: Instant) -> RemoteTimes {
         let seconds = Duration::from_secs;
-        Schedule::new(Periods { check: seconds(20), refresh: seconds(90), poll: seconds(60) }, now)
+        RemoteTimes::new(Periods { check: seconds(20), refresh: seconds(90) }, now)
     }
 
     #[test]
     fn failures_back_off_to_two_minutes_and_a_success_forgets_them() {
         let now = Instant::now();
-        let mut schedule = schedule(now);
-        let waits: Vec<_> = (0..7).map(|_| schedule.failed_there(None, 1.0, now).as_secs()).collect();
+        let mut backoff = BackOff::default();
+        let waits: Vec<_> = (0..7).map(|_| backoff.failed(None, 1.0, now).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 40, 80, 120, 120]);
-        assert!(schedule.there.must_wait(now));
-        assert!(!schedule.here.must_wait(now), "the disk is another matter");
-        schedule.there.wake();
-        assert!(!schedule.there.must_wait(now));
-        assert_eq!(schedule.failed_there(None, 1.0, now).as_secs(), 120, "a small try forgets nothing");
-        schedule.there.over();
-        assert_eq!(schedule.failed_there(None, 0.0, now), Duration::from_millis(2500));
+        assert_eq!(backoff.not_before(), Some(now + Duration::from_secs(120)));
+        backoff.wake();
+        assert_eq!(backoff.not_before(), None);
+        assert_eq!(backoff.failed(None, 1.0, now).as_secs(), 120, "a small try forgets nothing");
+        backoff.over();
+        assert_eq!(backoff.failed(None, 0.0, now), Duration::from_millis(2500));
         let asked = Some(Duration::from_secs(300));
-        assert_eq!(schedule.failed_there(asked, 0.0, now), Duration::from_secs(300));
+        assert_eq!(backoff.failed(asked, 0.0, now), Duration::from_secs(300));
     }
 
     #[test]
     fn a_missing_folder_is_looked_for_ever_more_seldom_up_to_the_check_period() {
-        let now = Instant::now();
-        let mut schedule = schedule(now);
-        let waits: Vec<_> = (0..4).map(|_| schedule.missing_there(1.0, now).as_secs()).collect();
+        let (now, period) = (Instant::now(), Duration::from_secs(20));
+        let mut backoff = BackOff::default();
+        let waits: Vec<_> = (0..4).map(|_| backoff.missing(period, 1.0, now).as_secs()).collect();
         assert_eq!(waits, [5, 10, 20, 20]);
+    }
+
+    #[test]
+    fn a_scan_puts_off_the_next_one_and_polls_only_where_it_has_to() {
+        let (now, minute) = (Instant::now(), Duration::from_secs(60));
+        let mut times = LocalTimes::new(now);
+        times.scanned(minute, now + minute);
+        assert_eq!((times.poll_at(), times.verify_at()), (None, now + minute + VERIFY_EVERY));
+        times.poll(Some(minute), now);
+        assert_eq!(times.poll_at(), Some(now + minute));
+        times.scanned(minute, now + minute);
+        assert_eq!(times.poll_at(), Some(now + 2 * minute));
+        times.poll(None, now);
+        assert_eq!(times.poll_at(), None);
     }
 
     #[test]
     fn a_slow_walk_stretches_the_period_to_a_quarter_of_the_time() {
         let now = Instant::now();
-        let mut schedule = schedule(now);
-        schedule.walked(Duration::from_secs(10), now);
-        assert_eq!(schedule.refresh_at, now + Duration::from_secs(90));
-        schedule.walked(Duration::from_secs(100), now);
-        assert_eq!(schedule.refresh_at, now + Duration::from_secs(300));
+        let mut times = times(now);
+        times.walked(Duration::from_secs(10), now);
+        assert_eq!(times.refresh_at, now + Duration::from_secs(90));
+        times.walked(Duration::from_secs(100), now);
+        assert_eq!(times.refresh_at, now + Duration::from_secs(300));
     }
 
     #[test]
     fn a_slow_root_is_listed_seldom_and_a_quick_one_as_ever() {
         let (now, seconds) = (Instant::now(), Duration::from_secs);
-        let mut schedule = schedule(now);
-        schedule.check_at = now + seconds(20);
-        schedule.root_rests(seconds(4), true, now);
-        schedule.refresh_at = now;
-        assert_eq!(schedule.check_at, now + seconds(20));
-        assert_eq!(schedule.walk_at(), now + seconds(4));
-        schedule.root_rests(seconds(300), true, now);
-        schedule.refresh_soon(now);
-        assert_eq!((schedule.check_at, schedule.walk_at()), (now + seconds(300), now + seconds(300)));
-        schedule.root_rests(seconds(300), false, now);
-        assert_eq!(schedule.walk_at(), now, "a walk below another folder does not list the root");
-        schedule.root_rests(seconds(300), true, now);
-        schedule.hurry(now);
-        assert_eq!(schedule.walk_at(), now, "a person asked");
+        let mut times = times(now);
+        times.check_at = now + seconds(20);
+        times.root_rests(seconds(4), true, now);
+        times.refresh_at = now;
+        assert_eq!(times.check_at, now + seconds(20));
+        assert_eq!(times.walk_at(), now + seconds(4));
+        times.root_rests(seconds(300), true, now);
+        times.refresh_soon(now);
+        assert_eq!((times.check_at, times.walk_at()), (now + seconds(300), now + seconds(300)));
+        times.root_rests(seconds(300), false, now);
+        assert_eq!(times.walk_at(), now, "a walk below another folder does not list the root");
+        times.root_rests(seconds(300), true, now);
+        times.hurry(now);
+        assert_eq!(times.walk_at(), now, "a person asked");
     }
 
     #[test]
     fn what_is_unsettled_is_looked_at_sooner_each_time_a_little_later() {
         let now = Instant::now();
-        let mut schedule = schedule(now);
+        let mut times = times(now);
         for expected in [2, 4, 8, 16, 32, 64, 90, 90] {
-            schedule.walked(Duration::ZERO, now);
-            schedule.settle_later(true, now);
-            assert_eq!(schedule.refresh_at, now + Duration::from_secs(expected));
+            times.walked(Duration::ZERO, now);
+            times.settle_later(true, now);
+            assert_eq!(times.refresh_at, now + Duration::from_secs(expected));
         }
-        schedule.settle_later(false, now);
-        schedule.walked(Duration::ZERO, now);
-        schedule.settle_later(true, now);
-        assert_eq!(schedule.refresh_at, now + Duration::from_secs(2));
+        times.settle_later(false, now);
+        times.walked(Duration::ZERO, now);
+        times.settle_later(true, now);
+        assert_eq!(times.refresh_at, now + Duration::from_secs(2));
     }
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
-use super::jobs::{self, OwnRoot};
+use super::jobs;
 use super::main_loop::Loop;
+use super::roots::OwnRoot;
 use crate::control::{ControlCall, ControlReply, ControlRequest, Counters, TrashList, TrashVersion};
 use crate::engine::ports::DiskError;
 use crate::exit::ExitCode;
@@ -16,14 +17,14 @@ use crate::status::When;
 impl Loop {
     /// Reading the trash may take a while, so it is done beside the loop.
     pub(super) fn trash_call(&mut self, call: ControlCall) {
-        let Some(here) = self.here.clone() else {
+        let Some(here) = self.local.root().cloned() else {
             return call.answer(ControlReply::refused(
                 ExitCode::LocalDirectory,
                 "the local folder is not open, so its trash cannot be reached",
                 "`icloudds status` tells why",
             ));
         };
-        let zone = self.zone.clone();
+        let zone = self.ports.zone.clone();
         let work = move || {
             let reply = match &call.request {
                 ControlRequest::Restore { path, version } => restore(&here, path, version.as_deref()),
@@ -37,11 +38,8 @@ impl Loop {
     }
 
     pub(super) fn counters(&self) -> Counters {
-        let walk_complete = match (&self.engine, &self.lent) {
-            (Some(engine), _) => engine.remote.as_ref().map(|view| view.complete),
-            (None, lent) => lent.as_ref().and_then(|lent| lent.walk.previous()).map(|view| view.complete),
-        };
-        Counters { requests: self.service.http().tally(), walk_complete }
+        let walk_complete = self.engine.seen().1.map(|view| view.complete);
+        Counters { requests: self.ports.service.http().tally(), walk_complete }
     }
 }
 

@@ -19,11 +19,6 @@ impl TrashWatch {
         Self { pulse: None, under_way: false, at }
     }
 
-    /// Whether a look should begin now.
-    pub fn is_due(&self, now: Instant) -> bool {
-        !self.under_way && self.at <= now
-    }
-
     /// When the next look is due, unless one is under way.
     pub fn due_at(&self) -> Option<Instant> {
         (!self.under_way).then_some(self.at)
@@ -56,9 +51,9 @@ mod tests {
     fn it_looks_each_period_and_seldom_where_the_answer_is_slow() {
         let (now, second) = (Instant::now(), Duration::from_secs(1));
         let mut watch = TrashWatch::new(now + 20 * second);
-        assert!(!watch.is_due(now) && watch.is_due(now + 20 * second));
+        assert_eq!(watch.due_at(), Some(now + 20 * second));
         watch.begins();
-        assert!(!watch.is_due(now + 9000 * second) && watch.due_at().is_none(), "one at a time");
+        assert_eq!(watch.due_at(), None, "one at a time");
         watch.over(20 * second, 4 * second, now);
         assert_eq!(watch.due_at(), Some(now + 20 * second));
         watch.over(20 * second, 300 * second, now);

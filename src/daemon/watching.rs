@@ -1,107 +1,172 @@
 //! How the loop notices local changes.
 
-use super::main_loop::Loop;
-use crate::disk::watch::{self, WatchMessage, Watcher, Watching};
-use crate::disk::{Watch, watchability};
-use crate::model::RelPath;
-use crossbeam::channel::never;
-use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-impl Loop {
-    pub(super) fn start_watching(&mut self) {
-        let config = self.config();
-        let root = config.sync.directory.clone();
-        self.watching = watch::decide(config.sync.watch, || {
-            Ok(match watchability(&root)? {
+use crossbeam::channel::{Receiver, never};
+
+use super::facts::WatchIs;
+use crate::config;
+use crate::disk::watch::{self, WatchMessage, Watcher, Watching, Written};
+use crate::disk::{Watch, watchability};
+
+/// What is told of the watch.
+pub(super) struct WatchTold {
+    /// For the status.
+    pub word: String,
+    /// Lines for the log, each said once.
+    pub lines: Vec<String>,
+    /// Whether the folder is scanned now and then, because not all of it can be watched.
+    pub polls: bool,
+}
+
+/// The watch over the local root.
+pub(super) struct LocalWatch {
+    watcher: Option<Watcher>,
+    messages: Receiver<WatchMessage>,
+    watching: Watching,
+    /// Every folder is watched: a scan that begins now misses nothing.
+    is_ready: bool,
+    /// It ended because the root moved; it begins anew once a pass finds the right folder in its place.
+    begins_again: bool,
+    /// Counts what the watcher told.
+    change_counter: Arc<AtomicU64>,
+}
+
+impl LocalWatch {
+    /// Nothing is watched.
+    pub fn off() -> Self {
+        Self {
+            watcher: None,
+            messages: never(),
+            watching: Watching::Off,
+            is_ready: false,
+            begins_again: false,
+            change_counter: Arc::default(),
+        }
+    }
+
+    /// Watches `root` as `setting` wants it.
+    pub fn start(&mut self, root: &Path, setting: config::Watch) {
+        self.watching = watch::decide(setting, || {
+            Ok(match watchability(root)? {
                 Watch::Native => None,
                 Watch::PollBecause(reason) => Some(reason),
             })
         });
         if self.watching == Watching::Events {
-            match Watcher::start(&root) {
+            match Watcher::start(root) {
                 Ok((watcher, messages)) => {
                     self.watcher = Some(watcher);
-                    self.watch_ready = false;
-                    self.watch = messages;
+                    self.is_ready = false;
+                    self.messages = messages;
                 }
                 Err(error) => self.watching = Watching::Poll { because: error.to_string() },
             }
         }
-        self.tell_watching();
     }
 
-    pub(super) fn tell_watching(&mut self) {
-        let poll = self.config().sync.poll_period;
-        let (told, line) = match &self.watching {
+    /// Ends it; `instead` is how changes are noticed from now on.
+    pub fn stop(&mut self, instead: Watching) {
+        self.let_go();
+        self.watching = instead;
+    }
+
+    /// The folder that is watched is not the right one any more.
+    pub fn root_gone(&mut self) {
+        self.stop(Watching::Off);
+        self.begins_again = true;
+    }
+
+    /// Ends it until the local root is opened anew.
+    pub fn forget(&mut self) {
+        self.let_go();
+        self.begins_again = false;
+    }
+
+    /// Ends the watcher, whatever is said of how changes are noticed.
+    fn let_go(&mut self) {
+        self.watcher = None;
+        self.messages = never();
+    }
+
+    /// The watcher told something: what a look that is under way sees may be of two moments.
+    pub fn counts_change(&self) {
+        self.change_counter.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// Every folder is watched now.
+    pub fn is_complete(&mut self) {
+        self.is_ready = true;
+    }
+
+    /// No more messages come.
+    pub fn is_silent(&mut self) {
+        self.messages = never();
+    }
+
+    /// Whether it has to begin anew, which is asked once.
+    pub fn takes_new_beginning(&mut self) -> bool {
+        std::mem::take(&mut self.begins_again)
+    }
+
+    /// Where messages come from.
+    pub fn messages(&self) -> &Receiver<WatchMessage> {
+        &self.messages
+    }
+
+    /// Counts what the watcher told; while it stands still during a look, the look is of one moment.
+    pub fn change_counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.change_counter)
+    }
+
+    /// The files that the watcher saw closed after writing.
+    pub fn written(&self) -> Option<Arc<Written>> {
+        self.watcher.as_ref().map(Watcher::written)
+    }
+
+    /// Whether there is a watcher.
+    pub fn has_watcher(&self) -> bool {
+        self.watcher.is_some()
+    }
+
+    /// Whether a watcher looks at another folder than the root's path leads to: events do not tell when a volume is mounted over the
+    /// folder, or taken away from under it.
+    pub fn misses_the_root(&self) -> bool {
+        self.watcher.as_ref().is_some_and(|watcher| !watcher.sees_the_root())
+    }
+
+    /// How far it is.
+    pub fn state(&self) -> WatchIs {
+        match (&self.watcher, &self.watching) {
+            (Some(_), _) if !self.is_ready => WatchIs::Starting,
+            (_, Watching::Off) => WatchIs::Off,
+            (_, Watching::Poll { .. }) => WatchIs::Polling,
+            (_, Watching::Events) => WatchIs::Ready,
+        }
+    }
+
+    /// What is told of it; `poll_period` is that of the configuration.
+    pub fn told(&self, root: &Path, poll_period: Duration) -> WatchTold {
+        let poll = poll_period.as_secs();
+        let (word, line) = match &self.watching {
             Watching::Events => ("events".to_owned(), "watching by events".to_owned()),
             Watching::Poll { because } => {
-                (format!("poll: {because}"), format!("scanning every {} s because {because}", poll.as_secs()))
+                (format!("poll: {because}"), format!("scanning every {poll} s because {because}"))
             }
             Watching::Off => ("off".to_owned(), "not watching, scanning with each refresh".to_owned()),
         };
+        let mut lines = Vec::new();
         let mut polls = matches!(self.watching, Watching::Poll { .. });
         if self.watching == Watching::Events
-            && let Some(because) = watch::unwatchable_below(&self.config().sync.directory)
+            && let Some(because) = watch::unwatchable_below(root)
         {
             polls = true;
-            let line = format!("scanning every {} s too, because {because}", poll.as_secs());
-            if self.told.insert(line.clone()) {
-                log::info!("{line}");
-            }
+            lines.push(format!("scanning every {poll} s too, because {because}"));
         }
-        self.schedule.poll_at = polls.then(|| Instant::now() + poll);
-        self.tracker.facts.watch = told;
-        if self.told.insert(line.clone()) {
-            log::info!("{line}");
-        }
-    }
-
-    pub(super) fn watched(&mut self, message: Option<WatchMessage>) {
-        let now = Instant::now();
-        self.change_counter.fetch_add(1, Ordering::AcqRel);
-        match message {
-            Some(WatchMessage::Ready) => self.watch_ready = true,
-            Some(WatchMessage::Dirty(folders)) => {
-                for folder in folders {
-                    self.debounce.record(folder, now);
-                }
-            }
-            Some(WatchMessage::Rescan(why)) => {
-                log::debug!("everything is scanned again: {why}");
-                self.debounce.record_subtree(RelPath::root(), now);
-                // A file system that tells nothing may have been mounted, or taken away.
-                self.tell_watching();
-            }
-            Some(WatchMessage::Limit) => {
-                log::warn!("{}", watch::limit_sentence(self.config().sync.poll_period));
-                self.stop_watching(Watching::Poll {
-                    because: "the limit of inotify watches is reached".to_owned(),
-                });
-            }
-            Some(WatchMessage::RootGone) => {
-                self.watcher = None;
-                self.watch = never();
-                self.watching = Watching::Off;
-                self.tracker.facts.watch = "off until the folder is back".to_owned();
-                self.watch_again = true;
-                // The next look finds out, and waits for the folder to come back.
-                self.schedule.here.over();
-                self.scan_due = true;
-            }
-            Some(WatchMessage::Failed(why)) => {
-                log::warn!("watching ended: {why}");
-                self.stop_watching(Watching::Poll { because: why });
-            }
-            None => self.watch = never(),
-        }
-    }
-
-    pub(super) fn stop_watching(&mut self, instead: Watching) {
-        self.watcher = None;
-        self.watch = never();
-        self.watching = instead;
-        self.scan_due = true;
-        self.tell_watching();
+        lines.push(line);
+        WatchTold { word, lines, polls }
     }
 }

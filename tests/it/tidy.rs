@@ -1,6 +1,7 @@
 //! What every file must keep to: the direction of dependencies, sizes, honest tests, documents that are true.
 
 mod modules;
+mod owners;
 
 use std::collections::BTreeMap;
 use std::fs;
