@@ -1,5 +1,7 @@
 //! The program's exit codes, fixed by `docs/contract.md`, "Exit codes".
 
+use crate::model::AccountProblem;
+
 /// With which code the program ends, and what scripts may conclude from it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
@@ -68,6 +70,19 @@ impl ExitCode {
     /// The number that the caller sees.
     pub fn code(self) -> u8 {
         self as u8
+    }
+}
+
+impl From<AccountProblem> for ExitCode {
+    fn from(problem: AccountProblem) -> Self {
+        match problem {
+            AccountProblem::Credentials => Self::Missing,
+            AccountProblem::SignIn => Self::SignIn,
+            AccountProblem::SecondFactor => Self::SecondFactor,
+            AccountProblem::Drive => Self::Service,
+            AccountProblem::Configuration => Self::Configuration,
+            AccountProblem::Machine => Self::Unexpected,
+        }
     }
 }
 

@@ -94,12 +94,12 @@ impl AppError {
     /// With which code the program ends.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Locked(error) => by_code(error.exit_code()),
+            Self::Locked(error) => error.exit_code(),
             Self::Drive(_) | Self::Foreign(_) | Self::Pass(PassError::WrongFolder(_)) => {
                 ExitCode::LocalDirectory
             }
             Self::State(store::OpenError::InUse { .. }) => ExitCode::Busy,
-            Self::SignIn(error) => by_code(error.exit_code()),
+            Self::SignIn(error) => error.exit_code(),
             Self::Pass(PassError::Remote(error)) | Self::Remote(error) => of_remote(error),
             Self::Pass(PassError::Disk(_) | PassError::Full(_) | PassError::Short(_)) | Self::Disk(_) => {
                 ExitCode::LocalDirectory
@@ -122,27 +122,7 @@ impl AppError {
 
 fn of_remote(error: &RemoteError) -> ExitCode {
     match error {
-        RemoteError::Account { exit_code, .. } => by_code(*exit_code),
+        RemoteError::Account { cause, .. } => (*cause).into(),
         _ => ExitCode::Service,
-    }
-}
-
-/// The contract's exit code of that number.
-fn by_code(code: u8) -> ExitCode {
-    match code {
-        0 => ExitCode::Success,
-        1 => ExitCode::Busy,
-        3 => ExitCode::Configuration,
-        4 => ExitCode::LocalDirectory,
-        5 => ExitCode::Missing,
-        6 => ExitCode::SignIn,
-        7 => ExitCode::Service,
-        8 => ExitCode::SecondFactor,
-        9 => ExitCode::CodeNotSent,
-        10 => ExitCode::TwoStepCode,
-        11 => ExitCode::TwoFactorCode,
-        12 => ExitCode::Unfinished,
-        13 => ExitCode::NoDaemon,
-        _ => ExitCode::Unexpected,
     }
 }

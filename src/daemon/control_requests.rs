@@ -250,7 +250,7 @@ fn ways_of(ways: &Ways) -> CodeWays {
 fn refusal(error: &SignInError) -> ControlReply {
     ControlReply::Refused {
         refusal: crate::control::Refusal {
-            exit: error.exit_code(),
+            exit: error.exit_code().code(),
             message: error.to_string(),
             advice: error.advice(),
         },

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use rustix::io::Errno;
 
 use crate::engine::ports::DiskError;
+use crate::exit::ExitCode;
 use crate::model::RelPath;
 
 /// Why the drive's folder cannot be used at all; all of them are exit code 4 (`docs/contract.md`).
@@ -41,9 +42,9 @@ pub enum OpenError {
 }
 
 impl OpenError {
-    /// The contract's exit code: the local directory is missing, not a directory, or not writable.
-    pub fn exit_code(&self) -> u8 {
-        4
+    /// With which code the program ends: the local directory is missing, not a directory, or not writable.
+    pub fn exit_code(&self) -> ExitCode {
+        ExitCode::LocalDirectory
     }
 }
 

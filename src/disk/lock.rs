@@ -13,6 +13,7 @@ use rustix::fs::{CWD, Mode, OFlags, openat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::exit::ExitCode;
 use crate::model::LocalKind;
 
 use super::AREA;
@@ -72,11 +73,11 @@ fn whose(path: &Path) -> String {
 }
 
 impl LockError {
-    /// The contract's exit code: 1 for another instance, 4 when the directory lets us make no lock.
-    pub fn exit_code(&self) -> u8 {
+    /// With which code the program ends: for another instance, or because the directory lets us make no lock.
+    pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Held { .. } => 1,
-            Self::Io { .. } => 4,
+            Self::Held { .. } => ExitCode::Busy,
+            Self::Io { .. } => ExitCode::LocalDirectory,
         }
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::engine::ports::RemoteError;
+use crate::model::AccountProblem;
 
 /// What an answer, or one result in it, means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -206,7 +207,10 @@ impl Verdict {
     pub fn into_error(self, changes: bool, retry_after: Option<Duration>) -> RemoteError {
         let retry_after = retry_after.map(|wait| wait.min(LONGEST_WAIT));
         let words = self.words;
-        let account = |message: &str| RemoteError::Account { message: message.to_owned(), exit_code: 7 };
+        let account = |message: &str| RemoteError::Account {
+            cause: AccountProblem::Drive,
+            message: message.to_owned(),
+        };
         match self.class {
             Class::Conflict => RemoteError::Stale,
             Class::NameTaken => RemoteError::NameTaken,
@@ -332,7 +336,10 @@ mod tests {
         assert_eq!(error(Class::Throttled, true, Some(864_000)), busy(Some(172_800)));
         assert_eq!(error(Class::Denied, false, Some(1)), busy(Some(300)));
         assert_eq!(error(Class::Denied, false, None), busy(Some(300)));
-        assert!(matches!(error(Class::NeverSetUp, false, None), RemoteError::Account { exit_code: 7, .. }));
+        assert!(matches!(
+            error(Class::NeverSetUp, false, None),
+            RemoteError::Account { cause: AccountProblem::Drive, .. }
+        ));
     }
 
     #[test]

@@ -189,7 +189,7 @@ fn missing_keys_are_asked_for_and_a_refusal_names_the_setting() {
         [Reply::json(200, json!({"isDeviceConsentNotificationSent": false}))],
     );
     let ServiceError::SignIn(error) = list(&service).expect_err("refused") else { panic!("a sign-in error") };
-    assert!(error.advice().contains("'Access iCloud Data on the Web'") && error.exit_code() == 7);
+    assert!(error.advice().contains("'Access iCloud Data on the Web'") && error.exit_code().code() == 7);
 }
 
 #[test]

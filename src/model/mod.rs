@@ -3,6 +3,7 @@
 //! What the service or the disk says is checked once, at the edge that hears it; past
 //! these types nobody checks again.
 
+pub mod account;
 pub mod entry;
 pub mod filter;
 pub mod held;
@@ -16,6 +17,7 @@ pub mod state;
 pub mod time;
 pub mod tree;
 
+pub use account::AccountProblem;
 pub use entry::{
     BaseEntry, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, Presence, RemoteEntry, RemoteKind,
     Signature,

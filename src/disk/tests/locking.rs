@@ -15,7 +15,7 @@ fn the_second_instance_learns_who_the_first_is() {
     {
         let held = lock(folder.path()).unwrap();
         let error = lock(folder.path()).unwrap_err();
-        assert_eq!(error.exit_code(), 1);
+        assert_eq!(error.exit_code().code(), 1);
         let expected = format!("another instance is running: pid {} on ", std::process::id());
         assert!(error.to_string().starts_with(&expected), "{error}");
         let LockError::Held { holder: Some(holder), .. } = error else { panic!("{error}") };
@@ -43,5 +43,5 @@ fn released(mut free: impl FnMut() -> bool) {
 #[test]
 fn a_lock_that_cannot_be_made_says_why() {
     let error = lock_state(Path::new("/nonexistent/folder")).unwrap_err();
-    assert!(matches!(error, LockError::Io { .. }) && error.exit_code() == 4, "{error}");
+    assert!(matches!(error, LockError::Io { .. }) && error.exit_code().code() == 4, "{error}");
 }

@@ -27,7 +27,7 @@ fn a_folder_that_cannot_be_used_is_refused_with_a_sentence() {
     let folder = tempfile::tempdir().unwrap();
     let missing = folder.path().join("missing");
     let error = LocalDisk::open(&missing, Options::default()).err().unwrap();
-    assert!(matches!(error, OpenError::Missing(_)) && error.exit_code() == 4, "{error}");
+    assert!(matches!(error, OpenError::Missing(_)) && error.exit_code().code() == 4, "{error}");
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     let error = LocalDisk::open(&file, Options::default()).err().unwrap();

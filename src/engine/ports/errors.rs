@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::model::RelPath;
+use crate::model::{AccountProblem, RelPath};
 
 /// Why an item is set aside for which this disk has no room.
 pub const NO_SPACE: &str = "no space left on this disk";
@@ -43,10 +43,10 @@ pub enum RemoteError {
     /// The account needs something first: password, second factor, terms, approval. The pass ends.
     #[error("{message}")]
     Account {
+        /// What that is.
+        cause: AccountProblem,
         /// One plain sentence, with what to do.
         message: String,
-        /// The contract's exit code for `once`.
-        exit_code: u8,
     },
     /// What came is not what was announced: wrong length, wrong signature, not the protocol. Worth another try.
     #[error("what iCloud sent is damaged: {0}")]

@@ -16,6 +16,7 @@ use crate::icloud::retry::{BUDGET, Backoff, Budget, Pace};
 use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::throttle::wait_asked;
+use crate::model::AccountProblem;
 
 /// The signed-in session as the drive client needs it; [`Service`] is the real one.
 pub trait Api: Send + Sync {
@@ -387,8 +388,8 @@ impl Client {
             return Ok(());
         }
         Err(RemoteError::Account {
+            cause: AccountProblem::Drive,
             message: "iCloud denies access to the Drive; check on a trusted device that \"Access iCloud Data on the Web\" is on, else wait some hours".to_owned(),
-            exit_code: 7,
         })
     }
 }
@@ -457,7 +458,7 @@ fn sign_in_error(error: &SignInError) -> RemoteError {
         _ => {
             let advice = error.advice();
             let message = if advice.is_empty() { error.to_string() } else { format!("{error}; {advice}") };
-            RemoteError::Account { message, exit_code: error.exit_code() }
+            RemoteError::Account { cause: error.problem(), message }
         }
     }
 }

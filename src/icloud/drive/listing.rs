@@ -14,7 +14,7 @@ use crate::icloud::request::Request;
 use crate::icloud::wire::{Item, TRASH, drivewsid, read_entries};
 use crate::icloud::wire_send;
 use crate::model::name::{key, nfc, same};
-use crate::model::{Etag, FolderState, ItemId, RemoteKind};
+use crate::model::{AccountProblem, Etag, FolderState, ItemId, RemoteKind};
 
 const PATH: &str = "/retrieveItemDetailsInFolders";
 const KIND: &str = "retrieveItemDetailsInFolders";
@@ -259,7 +259,10 @@ impl ICloudDrive {
             match self.request(ids, brief, Treat::Read) {
                 Err(failure) if failure.class() == Some(Class::Spurious) => {
                     if waited + wait > self.options.first_use_patience {
-                        return Err(RemoteError::Account { message: PREPARING.to_owned(), exit_code: 7 });
+                        return Err(RemoteError::Account {
+                            cause: AccountProblem::Drive,
+                            message: PREPARING.to_owned(),
+                        });
                     }
                     log::warn!("{PREPARING}");
                     self.client.clock.pause(wait)?;

@@ -4,9 +4,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::exit::ExitCode;
 use crate::icloud::env::Cancelled;
 use crate::icloud::http::HttpError;
 use crate::icloud::options::RootError;
+use crate::model::AccountProblem;
 
 /// Which kind of second factor an account has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -196,16 +198,28 @@ impl From<HttpError> for SignInError {
 }
 
 impl SignInError {
-    /// The exit code of `docs/contract.md`.
-    pub fn exit_code(&self) -> u8 {
+    /// With which code the program ends.
+    pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Root(_) => 3,
-            Self::MissingUsername | Self::MissingPassword | Self::NotSignedIn => 5,
+            Self::CodeNotSent { .. } | Self::CodesLocked { sending: true } => ExitCode::CodeNotSent,
+            Self::WrongCode { kind: FactorKind::TwoStep, .. } => ExitCode::TwoStepCode,
+            Self::WrongCode { .. } | Self::CodesLocked { sending: false } | Self::NotTrusted => {
+                ExitCode::TwoFactorCode
+            }
+            _ => self.problem().into(),
+        }
+    }
+
+    /// What the account needs first.
+    pub fn problem(&self) -> AccountProblem {
+        match self {
+            Self::Root(_) => AccountProblem::Configuration,
+            Self::MissingUsername | Self::MissingPassword | Self::NotSignedIn => AccountProblem::Credentials,
             Self::WrongPassword { .. }
             | Self::RejectedBefore
             | Self::Import { .. }
             | Self::Locked { .. }
-            | Self::Refused { .. } => 6,
+            | Self::Refused { .. } => AccountProblem::SignIn,
             Self::Throttled { .. }
             | Self::WrongRegion { .. }
             | Self::Terms
@@ -215,17 +229,21 @@ impl SignInError {
             | Self::WebAccess { .. }
             | Self::Service { .. }
             | Self::Unreadable { .. }
-            | Self::SessionRefused { .. } => 7,
+            | Self::SessionRefused { .. } => AccountProblem::Drive,
             Self::Network(error) => match **error {
-                HttpError::CaFile { .. } => 3,
-                _ => 7,
+                HttpError::CaFile { .. } => AccountProblem::Configuration,
+                _ => AccountProblem::Drive,
             },
-            Self::CodeNeeded { .. } | Self::CodeExpired | Self::SecurityKeys | Self::NoCodeExpected => 8,
-            Self::NoAnswer { .. } => 8,
-            Self::CodeNotSent { .. } | Self::CodesLocked { sending: true } => 9,
-            Self::WrongCode { kind: FactorKind::TwoStep, .. } => 10,
-            Self::WrongCode { .. } | Self::CodesLocked { sending: false } | Self::NotTrusted => 11,
-            Self::SessionFile { .. } | Self::Cancelled(_) => 2,
+            Self::CodeNeeded { .. }
+            | Self::CodeExpired
+            | Self::SecurityKeys
+            | Self::NoCodeExpected
+            | Self::NoAnswer { .. }
+            | Self::CodeNotSent { .. }
+            | Self::CodesLocked { .. }
+            | Self::WrongCode { .. }
+            | Self::NotTrusted => AccountProblem::SecondFactor,
+            Self::SessionFile { .. } | Self::Cancelled(_) => AccountProblem::Machine,
         }
     }
 

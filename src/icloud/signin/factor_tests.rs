@@ -37,7 +37,7 @@ fn half_open() -> (Bench, Service) {
         .on(TRUST, [trusted]);
     let service = bench.open();
     let error = service.sign_in(Initiative::Unattended).expect_err("a code is needed");
-    assert!(error.needs_code() && error.exit_code() == 8, "{error:?}");
+    assert!(error.needs_code() && error.exit_code().code() == 8, "{error:?}");
     bench.server.take();
     (bench, service)
 }
@@ -91,7 +91,7 @@ fn a_phone_code_goes_back_to_the_phone_endpoint() {
     service.account().send_code(SendTo::Number(2)).expect("sent");
     assert_eq!(bench.server.take()[0].body, r#"{"phoneNumber":{"id":7},"mode":"voice"}"#);
     let error = service.account().send_code(SendTo::Number(3)).expect_err("not listed");
-    assert_eq!(error.exit_code(), 9);
+    assert_eq!(error.exit_code().code(), 9);
     service.account().send_code(SendTo::Voice(1)).expect("called");
     service.account().submit_code("123456").expect("accepted");
     let seen = bench.server.take();
@@ -108,7 +108,7 @@ fn a_409_that_did_what_was_asked_is_no_refusal() {
     service.account().send_code(SendTo::Device).expect("sent");
     bench.server.on(PHONE, [Reply::refusal(409, "-28248")]);
     let error = service.account().send_code(SendTo::Number(1)).expect_err("an error is one");
-    assert_eq!(error.exit_code(), 9, "{error:?}");
+    assert_eq!(error.exit_code().code(), 9, "{error:?}");
     let locked = json!({"securityCode": {"tooManyCodesSent": true}});
     bench.server.on(PHONE, [Reply::json(409, locked)]);
     let error = service.account().send_code(SendTo::Number(1)).expect_err("locked");
@@ -178,7 +178,7 @@ fn codes_are_judged_by_body_then_error_code_then_status() {
         let (bench, service) = half_open();
         bench.server.on(DEVICE_CODE_ROUTE, [reply.clone()]).on(REPAIR, [Reply::new(200)]);
         let outcome = service.account().submit_code("123456");
-        let got = outcome.as_ref().err().map_or(0, SignInError::exit_code);
+        let got = outcome.as_ref().err().map_or(0, |error| error.exit_code().code());
         assert_eq!(got, code, "{reply:?}: {outcome:?}");
     }
 }
@@ -208,7 +208,7 @@ fn only_what_account_login_says_counts_as_trust() {
     info["hsaTrustedBrowser"] = json!(false);
     bench.server.on(TRUST, [Reply::new(403)]).on(LOGIN, [Reply::json(200, info)]);
     let error = service.account().submit_code("123456").expect_err("not trusted");
-    assert!(matches!(error, SignInError::NotTrusted) && error.exit_code() == 11, "{error:?}");
+    assert!(matches!(error, SignInError::NotTrusted) && error.exit_code().code() == 11, "{error:?}");
     assert_eq!(service.account().state().needs_code, Some(FactorKind::TwoFactor));
     // A failing trust call alone decides nothing.
     bench.server.on(LOGIN, [login_reply(bench.info())]);
@@ -222,7 +222,7 @@ fn a_code_that_cannot_be_sent_says_so() {
         bench.server.on(DEVICE, [reply]);
         let error = service.account().send_code(SendTo::Device).expect_err("not sent");
         assert_eq!(matches!(error, SignInError::CodesLocked { sending: true }), locked, "{error:?}");
-        assert_eq!(error.exit_code(), 9);
+        assert_eq!(error.exit_code().code(), 9);
         assert_eq!(service.account().state().back_off, None);
     }
     let bench = Bench::new();
@@ -257,7 +257,7 @@ fn security_keys_are_refused_once_and_for_all() {
         bench.server.on(COMPLETE, [complete_reply(409).body(&body.to_string())]);
         for _ in 0..3 {
             let error = bench.open().sign_in(Initiative::Unattended).expect_err("refused");
-            assert!(matches!(error, SignInError::SecurityKeys) && error.exit_code() == 8, "{error:?}");
+            assert!(matches!(error, SignInError::SecurityKeys) && error.exit_code().code() == 8, "{error:?}");
         }
         let proofs = bench.server.take().into_iter().filter(|seen| seen.route == COMPLETE).count();
         assert_eq!(proofs, 1);
@@ -288,7 +288,7 @@ fn a_two_step_account_lists_its_devices_sends_and_submits() {
     assert_eq!(service.account().ways().expect("ways").numbers, ["*******58"]);
     service.account().send_code(SendTo::Number(1)).expect("sent");
     let error = service.account().submit_code("1234").expect_err("wrong");
-    assert_eq!(error.exit_code(), 10);
+    assert_eq!(error.exit_code().code(), 10);
     service.account().submit_code("4321").expect("accepted");
     let seen = bench.server.take();
     let codes: Vec<Value> =

@@ -53,7 +53,7 @@ fn a_wrong_code_is_told_and_asked_again_three_times_at_most() {
     let bench = two_factor();
     bench.server.on(DEVICE_CODE_ROUTE, [Reply::refusal(400, "-21669")]);
     let (outcome, _) = run(&bench, Some(PASSWORD), "0\n111111\n222222\n333333\n444444\n");
-    assert_eq!(outcome.expect_err("three wrong codes").exit_code(), 11);
+    assert_eq!(outcome.expect_err("three wrong codes").exit_code().code(), 11);
     let tried = bench.server.take().into_iter().filter(|seen| seen.route == DEVICE_CODE_ROUTE).count();
     assert_eq!(tried, 3);
 }
@@ -112,7 +112,7 @@ fn a_wrong_password_is_asked_again_once_and_never_sent_twice() {
         |bench: &Bench| bench.server.take().into_iter().filter(|seen| seen.route == COMPLETE).count();
     assert_eq!(proofs(&bench), 1);
     let (outcome, said) = run(&bench, Some("wrong"), "another-one-9\nthird-one-9\n");
-    assert_eq!(outcome.expect_err("wrong too").exit_code(), 6);
+    assert_eq!(outcome.expect_err("wrong too").exit_code().code(), 6);
     assert!(said.contains("was refused before"), "{said}");
     assert_eq!(proofs(&bench), 1);
 }
@@ -121,7 +121,7 @@ fn a_wrong_password_is_asked_again_once_and_never_sent_twice() {
 fn answers_that_end_are_an_error_and_a_hidden_reader_is_used() {
     let bench = two_factor();
     let (outcome, _) = run(&bench, None, "");
-    assert_eq!(outcome.expect_err("no password").exit_code(), 8);
+    assert_eq!(outcome.expect_err("no password").exit_code().code(), 8);
     let service = bench.open();
     service.account().set_password(None);
     let mut prompts = Vec::new();

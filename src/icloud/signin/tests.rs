@@ -114,7 +114,7 @@ fn a_refused_password_is_sent_once_whatever_the_refusal_and_however_often_it_res
         let bench = Bench::new();
         bench.server.on(COMPLETE, [reply.clone()]);
         let error = sign_in(&bench.open()).expect_err("refused");
-        assert!(check(&error) && error.exit_code() == code, "{reply:?}: {error:?}");
+        assert!(check(&error) && error.exit_code().code() == code, "{reply:?}: {error:?}");
         assert!(!error.advice().is_empty());
         bench.server.take();
         for _ in 0..10 {
@@ -149,7 +149,7 @@ fn a_409_is_read_by_its_headers_and_its_body_and_not_by_its_number() {
         let bench = Bench::new();
         bench.server.on(COMPLETE, [complete_reply(409).body("")]).on(STATE, [state]);
         let error = sign_in(&bench.open()).expect_err("not complete");
-        assert_eq!(error.exit_code(), code, "{error:?}");
+        assert_eq!(error.exit_code().code(), code, "{error:?}");
         bench.server.take();
         sign_in(&bench.open()).expect_err("the same");
         assert_eq!(bench.server.routes(), [""; 0], "no second proof follows");
@@ -199,7 +199,10 @@ fn answers_of_init_lead_where_the_table_says() {
         let bench = Bench::new();
         bench.server.on(INIT, [Reply::new(200).body(body)]);
         let error = sign_in(&bench.open()).expect_err("unusable");
-        assert!(matches!(error, SignInError::Unreadable { .. }) && error.exit_code() == 7, "{error:?}");
+        assert!(
+            matches!(error, SignInError::Unreadable { .. }) && error.exit_code().code() == 7,
+            "{error:?}"
+        );
         assert_eq!(bench.server.routes(), [FULL[0], FULL[1]]);
     }
 }
@@ -217,7 +220,7 @@ fn throttling_ends_everything_is_stored_and_grows() {
                 matches!(&error, SignInError::Throttled { left } if left.as_secs() == first),
                 "{error:?}"
             );
-            assert_eq!(error.exit_code(), 7);
+            assert_eq!(error.exit_code().code(), 7);
             let last = bench.server.take().pop().expect("asked");
             assert_eq!(last.route, route, "nothing came after the throttle");
             bench.world.advance(i64::try_from(first).expect("small") - 1);
@@ -357,7 +360,7 @@ fn answers_of_account_login_lead_where_the_table_says() {
     ];
     for (name, bench, code, check) in rows {
         let error = sign_in(&bench.open()).expect_err(name);
-        assert!(check(&error) && error.exit_code() == code, "{name}: {error:?}");
+        assert!(check(&error) && error.exit_code().code() == code, "{name}: {error:?}");
         assert!(!error.to_string().ends_with('.'), "{name}: {error}");
         // A restart spends no second proof.
         bench.server.take();
@@ -423,7 +426,7 @@ fn the_session_of_another_account_or_region_is_not_used() {
     let mut nobody = bench.options();
     nobody.username = "  ".to_owned();
     let error = Service::open(nobody, bench.world.env()).err().expect("refused");
-    assert_eq!(error.exit_code(), 5);
+    assert_eq!(error.exit_code().code(), 5);
 }
 
 #[test]
@@ -447,7 +450,7 @@ fn a_network_failure_says_so_and_spends_nothing() {
     let service = Service::open(options, bench.world.env()).expect("opened");
     service.account().set_password(Some(Secret::new(PASSWORD)));
     let error = sign_in(&service).expect_err("nobody there");
-    assert!(matches!(error, SignInError::Network(_)) && error.exit_code() == 7, "{error:?}");
+    assert!(matches!(error, SignInError::Network(_)) && error.exit_code().code() == 7, "{error:?}");
     assert_eq!(service.account().state().back_off, None);
     let called = service.call(&Request {
         root: Root::Drivews,

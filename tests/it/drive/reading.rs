@@ -4,7 +4,7 @@ use super::*;
 use icloudds::engine::observe::remote::{Scope, observe_remote};
 use icloudds::engine::ports::RemoteParent;
 use icloudds::engine::view::Absence;
-use icloudds::model::{BaseEntry, BaseTree, FolderState, Node, RelPath, RemoteKind};
+use icloudds::model::{AccountProblem, BaseEntry, BaseTree, FolderState, Node, RelPath, RemoteKind};
 use icloudds_simulator::switches::{ApplibEmpty, Batch, Flap, Gone, Names, Shared, Short, Throttle};
 
 /// Thirty folders with a file each.
@@ -209,7 +209,7 @@ fn throttling_is_waited_out_within_bounds() {
     );
     world.clock.pause(Duration::from_secs(1000)).unwrap();
     let error = world.drive.list(&[root()], false).pop().unwrap().unwrap_err();
-    assert!(matches!(error, RemoteError::Account { exit_code: 7, .. }), "{error:?}");
+    assert!(matches!(error, RemoteError::Account { cause: AccountProblem::Drive, .. }), "{error:?}");
 }
 
 #[test]
@@ -222,7 +222,7 @@ fn a_first_use_is_waited_for_and_told() {
     world.fault("listing", u64::MAX, answer(400, None, None));
     let error = world.drive.list(&[root()], false).pop().unwrap().unwrap_err();
     assert!(
-        matches!(&error, RemoteError::Account { exit_code: 7, message } if message.contains("preparing")),
+        matches!(&error, RemoteError::Account { cause: AccountProblem::Drive, message } if message.contains("preparing")),
         "{error:?}"
     );
     assert!(world.clock.waited() <= Duration::from_secs(1900));

@@ -125,7 +125,7 @@ fn no_code_is_spent_without_the_password_at_hand() {
     other.account().send_code(SendTo::Device).expect("sent");
     let code = world.sim.device_code().expect("a code");
     let error = other.account().submit_code(&code).expect_err("not spent");
-    assert_eq!((error.exit_code(), error.needs_password()), (5, true), "{error:?}");
+    assert_eq!((error.exit_code().code(), error.needs_password()), (5, true), "{error:?}");
     assert_eq!(world.sim.count("code.submit"), 0);
     other.account().set_password(Some(Secret::new(world.password.as_str())));
     other.account().submit_code(&code).expect("the same code is still good");
@@ -143,7 +143,7 @@ fn a_refused_second_proof_is_never_repeated_without_a_person() {
     other.account().send_code(SendTo::Device).expect("sent");
     let code = world.sim.device_code().expect("a code");
     let error = other.account().submit_code(&code).expect_err("the second proof is wrong");
-    assert_eq!((error.exit_code(), error.needs_password()), (6, true), "{error:?}");
+    assert_eq!((error.exit_code().code(), error.needs_password()), (6, true), "{error:?}");
     for _ in 0..5 {
         let again = world.start();
         again.account().set_password(Some(Secret::new("not the password")));

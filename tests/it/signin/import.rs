@@ -74,7 +74,7 @@ fn another_account_s_session_an_expired_one_and_half_a_one_are_refused_and_the_o
     let error =
         service.account().import_session(read(&export), Some("99999999")).expect_err("another account's");
     assert!(error.to_string().contains("another account"), "{error}");
-    assert_eq!(error.exit_code(), 6);
+    assert_eq!(error.exit_code().code(), 6);
     list(&service).expect("the old session stays");
     let without =
         foreign::read(".icloud.com\tTRUE\t/\tTRUE\t0\tX-APPLE-WEBAUTH-USER\tx\n").expect("readable");

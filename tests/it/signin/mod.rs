@@ -151,7 +151,7 @@ fn a_code_by_sms_works_and_a_wrong_one_may_be_corrected() {
     assert_eq!(message.phone, 2);
     let wrong = if message.code == "000000" { "000001" } else { "000000" };
     let error = service.account().submit_code(wrong).expect_err("wrong");
-    assert_eq!(error.exit_code(), 11);
+    assert_eq!(error.exit_code().code(), 11);
     service.account().submit_code(&message.code).expect("accepted");
     list(&service).expect("through");
     world.check();
@@ -176,7 +176,7 @@ fn every_form_of_the_state_and_every_answer_to_a_code_is_understood() {
         let outcome = service.account().submit_code(&code);
         if *answer == TwoFactor::Status409TrustFails {
             let error = outcome.expect_err("never trusted");
-            assert_eq!(error.exit_code(), 11, "{error:?}");
+            assert_eq!(error.exit_code().code(), 11, "{error:?}");
         } else {
             outcome.expect("accepted");
             list(&service).expect("through");
@@ -251,7 +251,7 @@ fn a_wrong_password_is_proven_once_over_all_restarts_and_never_locks_the_account
         let mut world = World::new(|account| account.wrong_proof = answer);
         let right = std::mem::replace(&mut world.password, "not the password".to_owned());
         for _ in 0..10 {
-            assert_eq!(unattended(&world.start()).expect_err("refused").exit_code(), 6);
+            assert_eq!(unattended(&world.start()).expect_err("refused").exit_code().code(), 6);
         }
         assert_eq!(world.sim.count("signin.complete"), 1);
         world.password = right;
@@ -343,7 +343,7 @@ fn special_accounts_end_in_one_plain_sentence() {
     for (change, code, words) in rows {
         let world = World::new(change);
         let error = unattended(&world.start()).expect_err(words);
-        assert_eq!(error.exit_code(), code, "{error:?}");
+        assert_eq!(error.exit_code().code(), code, "{error:?}");
         assert!(error.advice().contains(words), "{error:?}: {}", error.advice());
         let proofs = world.sim.count("signin.complete");
         unattended(&world.start()).expect_err("the same again");
@@ -406,7 +406,7 @@ fn a_two_step_account_signs_in() {
     service.account().send_code(SendTo::Number(1)).expect("sent");
     let message = world.sim.messages().pop().expect("a message");
     let error = service.account().submit_code("0000").expect_err("wrong");
-    assert_eq!(error.exit_code(), 10, "{error:?}");
+    assert_eq!(error.exit_code().code(), 10, "{error:?}");
     service.account().submit_code(&message.code).expect("accepted");
     list(&service).expect("through");
     world.check();

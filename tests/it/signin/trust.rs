@@ -114,7 +114,7 @@ fn half_a_session_is_told_in_one_sentence_and_asked_for_once() {
         let service = world.start();
         let error = unattended(&service).expect_err("half a session");
         assert!(error.to_string().contains(words), "{partial:?}: {error}");
-        assert_eq!(error.exit_code(), 7);
+        assert_eq!(error.exit_code().code(), 7);
         assert_eq!(world.sim.count("accountLogin"), 1, "{partial:?}");
         if partial != Partial::WebOff {
             service.account().unlock_web_access().expect_err("not begun");

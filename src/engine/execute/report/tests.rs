@@ -3,6 +3,7 @@
 use std::io;
 
 use super::*;
+use crate::model::AccountProblem;
 
 fn told(failure: &StepFailure) -> &'static str {
     match failure {
@@ -20,7 +21,7 @@ fn what_ends_the_pass_is_what_no_other_item_would_fare_better_with() {
     for error in [
         RemoteError::Stale,
         RemoteError::Unreachable("why".into()),
-        RemoteError::Account { message: "why".into(), exit_code: 7 },
+        RemoteError::Account { cause: AccountProblem::Drive, message: "why".into() },
         RemoteError::Stopped,
         RemoteError::Damaged("why".into()),
     ] {
@@ -42,7 +43,7 @@ fn each_failure_of_icloud_has_its_consequence() {
         (RemoteError::Uncertain("why".into()), "tried again"),
         (RemoteError::Damaged("why".into()), "tried again"),
         (RemoteError::Unreachable("why".into()), "the end"),
-        (RemoteError::Account { message: "why".into(), exit_code: 7 }, "the end"),
+        (RemoteError::Account { cause: AccountProblem::Drive, message: "why".into() }, "the end"),
         (RemoteError::Stopped, "the end"),
     ] {
         assert_eq!(told(&StepFailure::from(error.clone())), expected, "{error:?}");

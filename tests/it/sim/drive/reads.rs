@@ -2,7 +2,7 @@
 
 use icloudds::engine::ports::{Fetched, Listing, LookUp, Offer, RemoteError, RemoteItem, RemoteParent, Sink};
 use icloudds::model::path::check_name;
-use icloudds::model::{Etag, FolderState, ItemId, RemoteEntry, RemoteKind, Zone};
+use icloudds::model::{AccountProblem, Etag, FolderState, ItemId, RemoteEntry, RemoteKind, Zone};
 
 use super::items::{Map, children};
 use super::{Detail, Drive, Kind, Place, SimDrive};
@@ -22,9 +22,10 @@ pub(super) fn failed(fault: Option<Fault>) -> Result<(), RemoteError> {
         Some(Fault::LostRequest) => Err(RemoteError::Uncertain("connection reset".into())),
         Some(Fault::Quota) => Err(RemoteError::Quota("Quota exceeded".into())),
         Some(Fault::Refused) => Err(RemoteError::Refused("HTTP 400".into())),
-        Some(Fault::Account) => {
-            Err(RemoteError::Account { message: "the password has changed".into(), exit_code: 8 })
-        }
+        Some(Fault::Account) => Err(RemoteError::Account {
+            cause: AccountProblem::SecondFactor,
+            message: "the password has changed".into(),
+        }),
         _ => Ok(()),
     }
 }
