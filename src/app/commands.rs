@@ -8,7 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::open::{Home, Opened, Purpose, check_user, conflict_mark, path_of, service};
+use super::open::{Opened, StateDir, check_user, conflict_mark, path_of, service};
+use super::purpose::Purpose;
 use crate::config::Config;
 use crate::control::Held;
 use crate::disk::{self, LocalDisk};
@@ -115,8 +116,8 @@ pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
 ///
 /// [`AppError::Locked`] beside a running instance, which is asked instead.
 pub fn held(config: &Config) -> Result<Held, AppError> {
-    let home = Home::open(config)?;
-    let guard = &home.engine.state.guard;
+    let state_dir = StateDir::open(config)?;
+    let guard = &state_dir.engine.state.guard;
     Ok(Held { deletions: guard.held.clone(), ..Held::of(guard, 0) })
 }
 
@@ -126,8 +127,8 @@ pub fn held(config: &Config) -> Result<Held, AppError> {
 ///
 /// [`AppError::Locked`] beside a running instance, and when another list is held by now.
 pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppError> {
-    let mut home = Home::open(config)?;
-    let mut guard = home.engine.state.guard.clone();
+    let mut state_dir = StateDir::open(config)?;
+    let mut guard = state_dir.engine.state.guard.clone();
     if guard.list_name() != list {
         return Err(AppError::Refused {
             message:
@@ -139,7 +140,7 @@ pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppE
     }
     let shown = guard.held.clone();
     guard.decide(if reject { Verdict::Rejected } else { Verdict::Approved }, &shown);
-    home.engine.commit(&[Change::Guard(guard)])?;
+    state_dir.engine.commit(&[Change::Guard(guard)])?;
     Ok(if reject {
         "rejected: the next pass restores them\n".to_owned()
     } else {
@@ -154,8 +155,8 @@ pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppE
 /// [`AppError`] when the state cannot be read or the path is none.
 pub fn why(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError> {
     let path = path_of(config, path)?;
-    let home = Home::open(config)?;
-    Ok((ExitCode::Success, why_text(config, &home.engine.state, &path)))
+    let state_dir = StateDir::open(config)?;
+    Ok((ExitCode::Success, why_text(config, &state_dir.engine.state, &path)))
 }
 
 /// What the stored state and the filter say of one path.

@@ -4,9 +4,11 @@
 
 pub mod clock;
 pub mod commands;
-pub mod drive;
+pub mod local_root;
 pub mod once;
 pub mod open;
+pub mod purpose;
+pub mod remote_root;
 pub mod report;
 pub mod session;
 pub mod told;

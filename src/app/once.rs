@@ -7,8 +7,9 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::AppError;
-use super::open::{Opened, conflict_mark, root_path};
-use super::report::{Teller, tell_notes, tell_unsettled};
+use super::open::{Opened, conflict_mark};
+use super::purpose::root_path;
+use super::report::{ProgressReporter, tell_notes, tell_unsettled};
 use super::told::{counts, follow, lacks_room, left_alone, state_after};
 use super::trash::Kept;
 use crate::config::Config;
@@ -113,7 +114,7 @@ impl Once<'_> {
             let report = match self.pass(&tries) {
                 // Only this run counts how often that was tried, and gives it up in the end.
                 Err(AppError::Pass(PassError::Remote(RemoteError::Busy { message, .. })))
-                    if self.opened.home.engine.is_settling() =>
+                    if self.opened.state_dir.engine.is_settling() =>
                 {
                     log::info!("{message}: trying again");
                     let pause = self.opened.clock.pause(SETTLING_PAUSE);
@@ -158,7 +159,7 @@ impl Once<'_> {
             retry_budget: tries.budget,
             ..PassOptions::new(&mark)
         };
-        let mut teller = Teller::default();
+        let mut reporter = ProgressReporter::default();
         let clock = self.opened.clock.clone();
         let (tracker, succeeded) = (&mut self.tracker, &mut self.succeeded);
         let (engine, ports, settings) = self.opened.parts();
@@ -166,10 +167,10 @@ impl Once<'_> {
             if matches!(event, Event::Done(_)) {
                 *succeeded = clock.uptime();
             }
-            teller.tell(event);
+            reporter.tell(event);
             follow(tracker, event, clock.now().whole_seconds(), None);
         })?;
-        teller.end(&report);
+        reporter.end(&report);
         tell_notes(&report, &mut self.told);
         self.tracker.passed();
         self.tracker.last_pass_quiet = report.rests();
@@ -178,7 +179,7 @@ impl Once<'_> {
     }
 
     fn conclude(&mut self, report: &Report, rests: bool) -> Result<ExitCode, AppError> {
-        let engine = &mut self.opened.home.engine;
+        let engine = &mut self.opened.state_dir.engine;
         let set_aside = engine.state.set_aside.len() + report.set_aside().count();
         if rests && set_aside == 0 && report.held == 0 {
             let now = self.opened.clock.now().whole_seconds();
@@ -194,7 +195,7 @@ impl Once<'_> {
     /// Removes from the local trash what the configuration does not keep, as a daemon does once a day.
     fn prune(&self) {
         let opened = &self.opened;
-        let kept = Kept::of(&opened.home.engine.state);
+        let kept = Kept::of(&opened.state_dir.engine.state);
         if let Err(error) = kept.prune(&opened.disk, &opened.config.trash, opened.clock.reading()) {
             log::warn!("{error}");
         }
@@ -203,7 +204,7 @@ impl Once<'_> {
     /// Leaves behind how the run ended, for `status`.
     fn leave_status(&mut self, failure: Option<&AppError>) {
         let opened = &self.opened;
-        let engine = &opened.home.engine;
+        let engine = &opened.state_dir.engine;
         let holds = !engine.state.guard.held.is_empty();
         let state = match failure {
             Some(error) => state_after(error),

@@ -10,7 +10,8 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::drive::Drive;
+use super::local_root::LocalRoot;
+use super::purpose::Purpose;
 use crate::config::{self, Config};
 use crate::disk::{self, LocalDisk, Lock};
 use crate::engine::conflict::sanitise_host;
@@ -34,17 +35,8 @@ use crate::secret::mask;
 use crate::store;
 use crate::terminal;
 
-/// What the edges are opened for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// To sync: the drive is locked and marked.
-    Sync,
-    /// To look only: nothing is made in the drive or on iCloud, and the state stays as it is.
-    Look,
-}
-
 /// The state directory, locked, with what is stored there.
-pub struct Home {
+pub struct StateDir {
     /// Held until this is dropped.
     lock: Lock,
     /// The three trees' owner.
@@ -58,7 +50,7 @@ pub struct Opened {
     /// What of it concerns passes.
     pub settings: Settings,
     /// The engine and the lock of the state.
-    pub home: Home,
+    pub state_dir: StateDir,
     /// The drive's folder.
     pub disk: LocalDisk,
     /// The account.
@@ -73,7 +65,7 @@ pub struct Opened {
     _drive: Option<Lock>,
 }
 
-impl Home {
+impl StateDir {
     /// Makes the state directory if it is missing, locks it and loads the state.
     ///
     /// # Errors
@@ -99,7 +91,7 @@ impl Home {
     }
 }
 
-impl Home {
+impl StateDir {
     /// The lock, which must outlive the engine's use, and the engine.
     pub fn into_parts(self) -> (Lock, Engine) {
         (self.lock, self.engine)
@@ -279,23 +271,23 @@ impl Opened {
     /// [`AppError`]; nothing has been made in the drive or on iCloud then.
     pub fn open(config: Config, zone: TimeZone, stop: Arc<Stop>, purpose: Purpose) -> Result<Self, AppError> {
         let clock = SystemClock::new(stop);
-        let mut home = Home::open(&config)?;
-        let mut drive = Drive::open(&config, &home.engine.state, purpose)?;
+        let mut state_dir = StateDir::open(&config)?;
+        let mut root = LocalRoot::open(&config, &state_dir.engine.state, purpose)?;
         let service = service(&config, &clock)?;
         sign_in(&service)?;
         if purpose == Purpose::Sync {
             keep_trust(&service);
         }
-        let connected = drive.connect(&config, &service, &clock, &mut home.engine, purpose)?;
+        let connected = root.connect(&config, &service, &clock, &mut state_dir.engine, purpose)?;
         if purpose == Purpose::Sync {
-            drive.clean_up(&home.engine.state, &conflict_mark(&zone))?;
+            root.clean_up(&state_dir.engine.state, &conflict_mark(&zone))?;
         }
         let settings = Settings { root_is_library: connected.root_is_library, ..settings(&config) };
-        let (disk, lock) = drive.into_parts();
+        let (disk, lock) = root.into_parts();
         Ok(Self {
             config,
             settings,
-            home,
+            state_dir,
             disk,
             service,
             remote: connected.remote,
@@ -313,7 +305,7 @@ impl Opened {
     /// The engine, and the ports that it works through.
     pub fn parts(&mut self) -> (&mut Engine, Ports<'_>, &Settings) {
         let ports = Ports { remote: &self.remote, disk: &self.disk, clock: &self.clock };
-        (&mut self.home.engine, ports, &self.settings)
+        (&mut self.state_dir.engine, ports, &self.settings)
     }
 }
 
@@ -326,11 +318,6 @@ pub fn conflict_mark(zone: &TimeZone) -> String {
 /// The name of this machine, fit for file names.
 pub fn host() -> String {
     sanitise_host(&rustix::system::uname().nodename().to_string_lossy())
-}
-
-/// `sync.remote_root` as one path, `/` for the whole drive.
-pub fn root_path(config: &Config) -> String {
-    format!("/{}", config.sync.remote_root.join("/"))
 }
 
 /// The path of a command's argument: relative to the synced folder, or an absolute path inside it.

@@ -14,21 +14,21 @@ use crate::model::Side;
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// What a person sees while a pass works.
-pub struct Teller {
+pub struct ProgressReporter {
     bar: Option<ProgressBar>,
     last_line: Instant,
     begun: Instant,
     progress: Progress,
 }
 
-impl Default for Teller {
+impl Default for ProgressReporter {
     fn default() -> Self {
         Self::new(std::io::stderr().is_terminal())
     }
 }
 
-impl Teller {
-    /// A teller for one pass; `terminal` shows a bar.
+impl ProgressReporter {
+    /// A reporter for one pass; `terminal` shows a bar.
     pub fn new(terminal: bool) -> Self {
         let now = Instant::now();
         Self { bar: terminal.then(bar), last_line: now, begun: now, progress: Progress::default() }

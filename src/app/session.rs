@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::open::{Home, service};
+use super::open::{StateDir, service};
 use crate::config::Config;
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
@@ -36,7 +36,7 @@ fn owner(config: &Config) -> Option<String> {
     if !config.sync.state_directory.join("state.redb").exists() {
         return None;
     }
-    Home::open(config).ok()?.engine.state.owner.map(|owner| owner.account)
+    StateDir::open(config).ok()?.engine.state.owner.map(|owner| owner.account)
 }
 
 fn text_of(file: &Path) -> Result<String, AppError> {

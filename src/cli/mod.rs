@@ -21,7 +21,8 @@ pub use args::{
 pub use print::{PrintError, print};
 
 use crate::app::once::{leave_failure, once};
-use crate::app::open::{Opened, Purpose};
+use crate::app::open::Opened;
+use crate::app::purpose::Purpose;
 use crate::app::{AppError, commands};
 use crate::config::{self, ConfigError, Sources};
 use crate::control::ControlRequest;

@@ -230,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn collapsing_again_reaches_up_to_the_whole_drive() {
+    fn collapsing_again_reaches_up_to_the_whole_root() {
         let start = Instant::now();
         let mut debounce = Debounce::with_limit(QUIET, 1);
         for folder in ["a/1", "a/2", "b", "c"] {

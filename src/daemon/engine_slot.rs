@@ -192,7 +192,7 @@ impl EngineSlot {
         }
     }
 
-    /// Whose the state is; `None` before the first connection.
+    /// RemoteOwner the state is; `None` before the first connection.
     pub fn owner(&self) -> Option<&Owner> {
         self.stored().owner.as_ref()
     }

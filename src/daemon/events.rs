@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, Sender, at, bounded, select};
 
 use super::roots::{OwnRoot, RemoteRoot};
 use crate::app::AppError;
-use crate::app::drive::Drive;
+use crate::app::local_root::LocalRoot;
 use crate::control::ControlCall;
 use crate::disk::watch::WatchMessage;
 use crate::engine::execute;
@@ -74,7 +74,7 @@ pub(super) struct Done {
 /// What came of a job.
 pub(super) enum Ended {
     /// The local root is open and this state's; or it comes back as far as it was opened.
-    Opened { drive: Option<Box<Drive>>, result: Result<Option<Arc<OwnRoot>>, AppError> },
+    Opened { found: Option<Box<LocalRoot>>, result: Result<Option<Arc<OwnRoot>>, AppError> },
     /// A pass.
     Pass { result: Result<Report, PassError>, by_person: bool, clean: bool },
     /// A pass without iCloud.

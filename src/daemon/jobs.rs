@@ -15,9 +15,11 @@ use super::local_side::LocalJob;
 use super::roots::{OwnRoot, RemoteRoot};
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::drive::{Drive, Found, Whose, find};
-use crate::app::open::{Purpose, conflict_mark};
-use crate::app::report::Teller;
+use crate::app::local_root::LocalRoot;
+use crate::app::open::conflict_mark;
+use crate::app::purpose::Purpose;
+use crate::app::remote_root::{Found, RemoteOwner, find};
+use crate::app::report::ProgressReporter;
 use crate::app::told::{counts_here, pending};
 use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
@@ -59,9 +61,9 @@ pub(super) struct Walking {
 /// What opening the local root needs.
 pub(super) struct Open {
     pub config: Config,
-    pub drive: Option<Drive>,
-    /// Whose the state becomes, if it is nobody's yet.
-    pub whose: Option<Whose>,
+    pub found: Option<LocalRoot>,
+    /// RemoteOwner the state becomes, if it is nobody's yet.
+    pub whose: Option<RemoteOwner>,
     pub clock: SystemClock,
     pub zone: TimeZone,
 }
@@ -119,32 +121,32 @@ pub(super) fn reach(job: Reach, events: Sender<JobEvent>) -> io::Result<()> {
 pub(super) fn open(engine: Box<Engine>, job: Open, events: Sender<JobEvent>) -> Result<(), NotBegun<Open>> {
     with_engine("icloudds-open", engine, job, events, |engine, mut job, _| {
         let result = try_open(engine, &mut job);
-        Ended::Opened { drive: job.drive.map(Box::new), result }
+        Ended::Opened { found: job.found.map(Box::new), result }
     })
 }
 
 fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<OwnRoot>>, AppError> {
-    let mut drive = match job.drive.take() {
-        Some(drive) => drive,
-        None => Drive::open(&job.config, &engine.state, Purpose::Sync)?,
+    let mut root = match job.found.take() {
+        Some(root) => root,
+        None => LocalRoot::open(&job.config, &engine.state, Purpose::Sync)?,
     };
-    let whose = engine.state.owner.as_ref().map(Whose::of).or_else(|| job.whose.take());
+    let whose = engine.state.owner.as_ref().map(RemoteOwner::of).or_else(|| job.whose.take());
     let Some(whose) = whose else {
-        job.drive = Some(drive);
+        job.found = Some(root);
         return Ok(None);
     };
-    let opened = drive
+    let opened = root
         .own(&job.config, &job.clock, engine, &whose, Purpose::Sync)
-        .and_then(|()| drive.clean_up(&engine.state, &conflict_mark(&job.zone)));
+        .and_then(|()| root.clean_up(&engine.state, &conflict_mark(&job.zone)));
     match opened {
         Ok(()) => {
-            let (disk, lock) = drive.into_parts();
+            let (disk, lock) = root.into_parts();
             Ok(Some(Arc::new(OwnRoot { disk, _lock: lock })))
         }
         // What is not this state's folder is let go, so that the right one can come.
         Err(error @ AppError::Foreign(_)) => Err(error),
         Err(error) => {
-            job.drive = Some(drive);
+            job.found = Some(root);
             Err(error)
         }
     }
@@ -187,7 +189,7 @@ fn with_hooks<T>(
     job: &Pass,
     events: &Sender<JobEvent>,
     pass: impl FnOnce(&PassOptions<'_>, &mut dyn FnMut(&Event)) -> T,
-) -> (T, Teller) {
+) -> (T, ProgressReporter) {
     let mark = conflict_mark(&job.zone);
     let before = job.local.change_counter.load(Ordering::Acquire);
     // Whether the loop has gone does not concern a pass: it ends in order all the same.
@@ -203,9 +205,9 @@ fn with_hooks<T>(
             tell(JobEvent::Planned(pending(&plan.operations), here.map(counts_here)));
         },
     };
-    let mut teller = Teller::new(false);
+    let mut reporter = ProgressReporter::new(false);
     let mut on_event = |event: &Event| {
-        teller.tell(event);
+        reporter.tell(event);
         match event {
             // Progress is only shown: what does not fit is soon told again.
             Event::Progress(_) => drop(events.try_send(JobEvent::Effect(event.clone()))),
@@ -213,7 +215,7 @@ fn with_hooks<T>(
         }
     };
     let result = pass(&options, &mut on_event);
-    (result, teller)
+    (result, reporter)
 }
 
 /// One pass with what was last seen on iCloud.
@@ -230,11 +232,11 @@ pub(super) fn pass(
         }
         let look = Look { local: job.local.look.clone(), remote: false };
         let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
-        let (result, teller) = with_hooks(&job, events, |options, on_event| {
+        let (result, reporter) = with_hooks(&job, events, |options, on_event| {
             engine.pass(&ports, &job.settings, &look, options, on_event)
         });
         if let Ok(report) = &result {
-            teller.end(report);
+            reporter.end(report);
         }
         let clean = result.as_ref().is_ok_and(|report| conclude(engine, &job, report));
         if let (Some(dumps), true) = (&job.dumps, result.is_ok()) {

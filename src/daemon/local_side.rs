@@ -12,7 +12,7 @@ use super::facts::{LocalFacts, RootIs};
 use super::roots::{OwnRoot, SideProblem};
 use super::timing::{BackOff, LocalTimes};
 use super::watching::{LocalWatch, WatchTold};
-use crate::app::drive::Drive;
+use crate::app::local_root::LocalRoot;
 use crate::config;
 use crate::disk::watch::{self, WatchMessage, Watching, Written};
 use crate::engine::pass::LocalLook;
@@ -25,7 +25,7 @@ const FOLDER_LOOK: Duration = Duration::from_secs(5);
 enum Root {
     Absent,
     /// Nobody knows yet whether it is this state's.
-    Found(Box<Drive>),
+    Found(Box<LocalRoot>),
     Open(Arc<OwnRoot>),
 }
 
@@ -65,9 +65,9 @@ pub(super) struct LocalSide {
 
 impl LocalSide {
     /// With the root as far as it was found; `quiet` is how long a folder has to be quiet before it is read.
-    pub fn new(found: Option<Drive>, quiet: Duration, poll_period: Duration, now: Instant) -> Self {
+    pub fn new(found: Option<LocalRoot>, quiet: Duration, poll_period: Duration, now: Instant) -> Self {
         Self {
-            root: found.map_or(Root::Absent, |drive| Root::Found(Box::new(drive))),
+            root: found.map_or(Root::Absent, |root| Root::Found(Box::new(root))),
             watch: LocalWatch::off(),
             debounce: Debounce::new(quiet),
             scan_due: true,
@@ -118,9 +118,9 @@ impl LocalSide {
     // ---- the root ---------------------------------------------------------------------------
 
     /// Takes the root as far as it was found, for the job that opens it.
-    pub fn take_found(&mut self) -> Option<Drive> {
+    pub fn take_found(&mut self) -> Option<LocalRoot> {
         match std::mem::replace(&mut self.root, Root::Absent) {
-            Root::Found(drive) => Some(*drive),
+            Root::Found(root) => Some(*root),
             Root::Absent => None,
             open @ Root::Open(_) => {
                 self.root = open;
@@ -130,8 +130,8 @@ impl LocalSide {
     }
 
     /// The root comes back as far as it was opened.
-    pub fn found(&mut self, drive: Option<Box<Drive>>) {
-        self.root = drive.map_or(Root::Absent, Root::Found);
+    pub fn found(&mut self, root: Option<Box<LocalRoot>>) {
+        self.root = root.map_or(Root::Absent, Root::Found);
     }
 
     /// The root is open, and this state's.

@@ -19,8 +19,9 @@ use super::status_view::StatusView;
 use super::work::Work;
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::drive::Drive;
-use crate::app::open::{Home, root_path};
+use crate::app::local_root::LocalRoot;
+use crate::app::open::StateDir;
+use crate::app::purpose::root_path;
 use crate::config::{Loaded, Sources};
 use crate::control::ControlCall;
 use crate::disk::Lock;
@@ -40,8 +41,8 @@ pub(super) struct Beginning {
     pub zone: TimeZone,
     pub stop: Arc<Stop>,
     pub clock: SystemClock,
-    pub home: Home,
-    pub drive: Option<Drive>,
+    pub state_dir: StateDir,
+    pub root: Option<LocalRoot>,
     pub service: Arc<Service>,
     pub signals: SignalEvents,
     pub calls: Receiver<ControlCall>,
@@ -81,8 +82,8 @@ impl Loop {
             zone,
             stop,
             clock,
-            home,
-            drive,
+            state_dir,
+            root,
             service,
             signals,
             calls,
@@ -99,10 +100,10 @@ impl Loop {
             file_system: None,
             pid: std::process::id(),
         };
-        let (lock, engine) = home.into_parts();
+        let (lock, engine) = state_dir.into_parts();
         let (inbox, events) = Inbox::new(signals, calls);
         let mut this = Self {
-            local: LocalSide::new(drive, config.sync.debounce_period, config.sync.poll_period, now),
+            local: LocalSide::new(root, config.sync.debounce_period, config.sync.poll_period, now),
             remote: RemoteSide::new(setup.periods(), now),
             engine: EngineSlot::new(engine),
             work: Work::new(now),

@@ -46,8 +46,9 @@ use jiff::tz::TimeZone;
 
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
-use crate::app::drive::Drive;
-use crate::app::open::{Home, Purpose, service};
+use crate::app::local_root::LocalRoot;
+use crate::app::open::{StateDir, service};
+use crate::app::purpose::Purpose;
 use crate::config::{Loaded, Sources};
 use crate::control::ControlServer;
 use crate::exit::ExitCode;
@@ -78,12 +79,12 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
         source,
     })?;
     let config = &loaded.config;
-    let home = Home::open(config)?;
+    let state_dir = StateDir::open(config)?;
     // A missing or wrong folder is worth waiting for only when it was the right one before.
-    let drive = match Drive::open(config, &home.engine.state, Purpose::Sync) {
-        Ok(drive) => Some(drive),
+    let root = match LocalRoot::open(config, &state_dir.engine.state, Purpose::Sync) {
+        Ok(root) => Some(root),
         Err(error @ AppError::Locked(_)) => return Err(error),
-        Err(error) if home.engine.state.base.is_empty() => return Err(error),
+        Err(error) if state_dir.engine.state.base.is_empty() => return Err(error),
         Err(error) => {
             log::error!("{error}");
             None
@@ -106,8 +107,8 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
         zone,
         stop,
         clock,
-        home,
-        drive,
+        state_dir,
+        root,
         service: Arc::clone(&service),
         signals,
         calls,

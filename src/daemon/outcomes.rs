@@ -40,8 +40,8 @@ impl Loop {
                 let began = loan.as_ref().map(|loan| loan.since());
                 let read_all = loan.is_some_and(|loan| loan.reads_all());
                 match done.result {
-                    Ended::Opened { drive, result } => {
-                        self.local.found(drive);
+                    Ended::Opened { found, result } => {
+                        self.local.found(found);
                         self.opened(result, now);
                     }
                     Ended::Pass { result, by_person, clean } => {

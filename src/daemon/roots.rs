@@ -1,6 +1,6 @@
 //! The two folders that are kept the same, once they are known to be this state's.
 
-use crate::app::drive::Whose;
+use crate::app::remote_root::RemoteOwner;
 use crate::disk::{LocalDisk, Lock};
 use crate::icloud::drive::ICloudDrive;
 
@@ -15,7 +15,7 @@ pub(super) struct OwnRoot {
 pub(super) struct RemoteRoot {
     pub remote: ICloudDrive,
     pub root_is_library: bool,
-    pub whose: Whose,
+    pub whose: RemoteOwner,
 }
 
 /// What keeps one side from syncing, until nothing does.

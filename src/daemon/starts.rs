@@ -112,7 +112,7 @@ impl Loop {
     fn open_root(&mut self, now: Instant) {
         let job = jobs::Open {
             config: self.setup.config().clone(),
-            drive: self.local.take_found(),
+            found: self.local.take_found(),
             whose: self.remote.root().map(|root| root.whose.clone()),
             clock: self.ports.clock.clone(),
             zone: self.ports.zone.clone(),
@@ -121,7 +121,7 @@ impl Loop {
         let mut found = None;
         let begun = self.engine.lend(JobKind::Chore, false, now, |engine, _| {
             jobs::open(engine, job, events).map_err(|(error, engine, job)| {
-                found = job.drive;
+                found = job.found;
                 (error, engine)
             })
         });
