@@ -8,12 +8,12 @@ use jiff::tz::TimeZone;
 
 use super::AppError;
 use super::clock::SystemClock;
-use super::open::{Opened, StateDir, check_user, conflict_mark, path_of, service};
+use super::open::{Opened, StateDir, check_user, conflict_mark, service};
 use super::purpose::Purpose;
+use super::typed_path::typed_path;
 use crate::config::Config;
 use crate::control::Held;
 use crate::disk::{self, LocalDisk};
-use crate::engine::operation::NoteKind;
 use crate::engine::pass::{Look, PassOptions};
 use crate::exit::ExitCode;
 use crate::icloud::env::Stop;
@@ -21,7 +21,7 @@ use crate::icloud::signin::interactive::login_here;
 use crate::model::filter::Verdict as FilterVerdict;
 use crate::model::plain::{plain, plain_json};
 use crate::model::state::Verdict;
-use crate::model::{Change, Presence, RelPath, Side, State};
+use crate::model::{Change, Presence, RelPath, State};
 use crate::status::text::bytes;
 use crate::store;
 
@@ -152,11 +152,10 @@ pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppE
 ///
 /// # Errors
 ///
-/// [`AppError`] when the state cannot be read or the path is none.
-pub fn why(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError> {
-    let path = path_of(config, path)?;
+/// [`AppError`] when the state cannot be read.
+pub fn why(config: &Config, path: &RelPath) -> Result<String, AppError> {
     let state_dir = StateDir::open(config)?;
-    Ok((ExitCode::Success, why_text(config, &state_dir.engine.state, &path)))
+    Ok(why_text(config, &state_dir.engine.state, path))
 }
 
 /// What the stored state and the filter say of one path.
@@ -209,10 +208,7 @@ pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
         text.push_str("  stays here a conflict copy that is never uploaded\n");
     }
     for held in state.guard.held.iter().filter(|held| held.path == path.as_str()) {
-        let side = match held.on {
-            Side::Local => "here",
-            Side::Remote => "on iCloud",
-        };
+        let side = held.on.in_words();
         let _ = writeln!(text, "  held       its deletion {side} waits for `icloudds approve`");
     }
     text
@@ -248,7 +244,7 @@ pub fn trash_list(config: &Config, zone: &TimeZone) -> Result<(ExitCode, String)
 ///
 /// When there is none, or the disk refuses.
 pub fn trash_restore(config: &Config, path: &OsStr) -> Result<(ExitCode, String), AppError> {
-    let path = path_of(config, path)?;
+    let path = typed_path(&config.sync.directory, path)?;
     check_user(&config.sync.state_directory, true)?;
     let disk =
         LocalDisk::open(&config.sync.directory, disk::Options { writes: true, ..disk::Options::default() })?;
@@ -262,15 +258,4 @@ pub fn trash_restore(config: &Config, path: &OsStr) -> Result<(ExitCode, String)
     }
     let to = disk.restore(&path, None)?;
     Ok((ExitCode::Success, format!("restored as {}\n", plain(&to.to_string()))))
-}
-
-/// What a note says, one line.
-pub fn note_text(kind: &NoteKind) -> String {
-    match kind {
-        NoteKind::SetAside(why) => format!("set aside: {why}"),
-        NoteKind::Skipped(why) => format!("skipped: {why}"),
-        NoteKind::Unsettled(why) => format!("left for now: {why}"),
-        NoteKind::Held(Side::Local) => "its deletion here is held".to_owned(),
-        NoteKind::Held(Side::Remote) => "its deletion on iCloud is held".to_owned(),
-    }
 }

@@ -13,6 +13,8 @@ pub mod report;
 pub mod session;
 pub mod told;
 pub mod trash;
+pub mod typed_path;
+pub mod wording;
 
 use crate::disk::{LockError, OpenError};
 use crate::engine::pass::PassError;
@@ -20,6 +22,7 @@ use crate::engine::ports::{DiskError, RemoteError, StoreError};
 use crate::exit::ExitCode;
 use crate::icloud::signin::error::SignInError;
 use crate::store;
+use typed_path::NotInRoot;
 
 /// Why a command could not do its work. `main` prints it, and [`AppError::advice`] below it.
 #[derive(Debug, thiserror::Error)]
@@ -74,6 +77,12 @@ pub enum AppError {
 impl From<SignInError> for AppError {
     fn from(error: SignInError) -> Self {
         Self::SignIn(error)
+    }
+}
+
+impl From<NotInRoot> for AppError {
+    fn from(error: NotInRoot) -> Self {
+        Self::Refused { message: error.to_string(), exit: ExitCode::Configuration }
     }
 }
 

@@ -28,7 +28,6 @@ use crate::icloud::options::{IcloudOptions, Region};
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::icloud::signin::interactive::login_here;
-use crate::model::RelPath;
 use crate::model::plain::plain;
 use crate::panics;
 use crate::secret::mask;
@@ -318,23 +317,4 @@ pub fn conflict_mark(zone: &TimeZone) -> String {
 /// The name of this machine, fit for file names.
 pub fn host() -> String {
     sanitise_host(&rustix::system::uname().nodename().to_string_lossy())
-}
-
-/// The path of a command's argument: relative to the synced folder, or an absolute path inside it.
-///
-/// # Errors
-///
-/// When it is no path inside the folder.
-pub fn path_of(config: &Config, given: &std::ffi::OsStr) -> Result<RelPath, AppError> {
-    let refused = |why: String| AppError::Refused { message: why, exit: ExitCode::Configuration };
-    let shown = given.to_string_lossy();
-    let path = Path::new(given);
-    let relative = path.strip_prefix(&config.sync.directory).unwrap_or(path);
-    let text =
-        relative.to_str().ok_or_else(|| refused(format!("{shown:?} is not UTF-8, so it is never synced")))?;
-    let text = text.strip_prefix("./").unwrap_or(text).trim_end_matches('/');
-    if Path::new(text).is_absolute() {
-        return Err(refused(format!("{shown:?} is not inside {}", config.sync.directory.display())));
-    }
-    RelPath::parse(if text == "." { "" } else { text }).map_err(|error| refused(error.to_string()))
 }

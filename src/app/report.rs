@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use super::wording::{effect_text, note_line};
 use crate::engine::execute::{Effect, EffectKind, Event, Progress};
-use crate::engine::operation::{NoteKind, Reason};
+use crate::engine::operation::NoteKind;
 use crate::engine::pass::Report;
-use crate::model::Side;
 
 /// Between two lines of progress where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(10);
@@ -130,34 +130,6 @@ fn bar() -> ProgressBar {
     bar
 }
 
-/// What was done, as a line for people.
-pub fn effect_text(effect: &Effect) -> String {
-    let Effect { kind, side, path, other, .. } = effect;
-    let on = match side {
-        Some(Side::Local) => "here",
-        Some(Side::Remote) => "on iCloud",
-        None => "",
-    };
-    match (kind, other) {
-        (EffectKind::Download, _) => format!("downloaded {path}"),
-        (EffectKind::Upload, _) if effect.reason == Reason::WentBack => {
-            format!("uploaded {path}: older than the version that it replaces, which is in Recently Deleted")
-        }
-        (EffectKind::Upload, _) => format!("uploaded {path}"),
-        (EffectKind::MakeFolder, _) => format!("made folder {on} {path}"),
-        (EffectKind::Rename, Some(from)) => format!("renamed {on} {from} to {path}"),
-        (EffectKind::Move, Some(from)) => format!("moved {on} {from} to {path}"),
-        (EffectKind::Rename | EffectKind::Move, None) => format!("moved {on} {path}"),
-        (EffectKind::Delete, _) => format!("deleted {on} {path}"),
-        (EffectKind::Conflict, Some(copy)) => {
-            format!("conflict {path}: the version from here is kept as {copy}")
-        }
-        (EffectKind::Conflict, None) => format!("conflict settled {path}"),
-        (EffectKind::Adopt, _) => format!("the same on both sides {path}"),
-        (EffectKind::Forget, _) => format!("forgotten {path}"),
-    }
-}
-
 fn tell_effect(effect: &Effect) {
     let text = effect_text(effect);
     match effect.kind {
@@ -188,17 +160,7 @@ pub fn tell_unsettled(report: &Report) {
 pub fn tell_notes(report: &Report, told: &mut std::collections::BTreeSet<String>) {
     let before = std::mem::take(told);
     for note in &report.notes {
-        let line = match &note.kind {
-            NoteKind::SetAside(why) => format!("set aside {}: {why}", note.path),
-            NoteKind::Skipped(why) => format!("skipped {}: {why}", note.path),
-            NoteKind::Unsettled(why) => format!("left for now {}: {why}", note.path),
-            NoteKind::Held(Side::Local) => {
-                format!("deletion held here {}: run `icloudds approve`", note.path)
-            }
-            NoteKind::Held(Side::Remote) => {
-                format!("deletion held on iCloud {}: run `icloudds approve`", note.path)
-            }
-        };
+        let line = note_line(note);
         if !before.contains(&line) && !told.contains(&line) {
             match note.kind {
                 NoteKind::SetAside(_) | NoteKind::Held(_) => log::warn!("{line}"),

@@ -5,7 +5,7 @@ use std::time::Instant;
 use rustix::io::Errno;
 
 use super::AppError;
-use super::report::effect_text;
+use super::wording::effect_text;
 use crate::disk::OpenError;
 use crate::engine::execute::{EffectKind, Event};
 use crate::engine::operation::{Action, NoteKind, Operation};

@@ -7,7 +7,6 @@ use crate::app::commands;
 use crate::config::Config;
 use crate::control::Held;
 use crate::exit::ExitCode;
-use crate::model::Side;
 use crate::model::plain::plain;
 
 /// How many of them are shown before they are decided on.
@@ -64,10 +63,7 @@ pub(super) fn text_of(held: &Held, most: usize) -> String {
     let mut text = format!("deletions held: {} (list {})\n", held.count, plain(&held.list));
     let shown = held.deletions.iter().take(most);
     for deletion in shown.clone() {
-        let side = match deletion.on {
-            Side::Local => "here",
-            Side::Remote => "on iCloud",
-        };
+        let side = deletion.on.in_words();
         text.push_str(&format!("  {side}: {}\n", plain(&deletion.path)));
     }
     let more = held.count.saturating_sub(shown.count() as u64);
@@ -88,6 +84,7 @@ fn is_confirmed(held: &Held, from: &mut dyn BufRead, to: &mut dyn std::io::Write
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Side;
     use crate::model::state::Deletion;
 
     fn held(count: u64, named: u64) -> Held {

@@ -2,13 +2,13 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::path::Path;
 
 use jiff::Timestamp;
 
 use super::print::print_drawn;
 use super::screen::Screen;
 use super::{CliError, CodeRequest, SendWay, StatusHow, UsageError, print};
+use crate::app::typed_path::{NotInRoot, typed_path};
 use crate::config::Config;
 use crate::control::{
     CodeWays, ControlClient, ControlError, ControlReply, ControlRequest, Held, Refusal, SendHow,
@@ -49,13 +49,8 @@ pub enum DaemonError {
         source: io::Error,
     },
     /// The path is not one of the synced folder.
-    #[error("{path}: not a path in {directory}")]
-    Path {
-        /// As given, as well as it can be shown.
-        path: String,
-        /// `sync.directory`.
-        directory: String,
-    },
+    #[error(transparent)]
+    Path(#[from] NotInRoot),
 }
 
 impl DaemonError {
@@ -66,7 +61,7 @@ impl DaemonError {
             Self::Refused(refusal) => ExitCode::from_code(refusal.exit).unwrap_or(ExitCode::Unexpected),
             Self::Control(error) => error.exit_code(),
             Self::Answer | Self::Stored { .. } => ExitCode::Unexpected,
-            Self::Path { .. } => ExitCode::Configuration,
+            Self::Path(_) => ExitCode::Configuration,
         }
     }
 }
@@ -237,7 +232,7 @@ pub fn why(
     given: &OsStr,
     stored: impl FnOnce(&RelPath) -> Result<String, CliError>,
 ) -> Result<ExitCode, CliError> {
-    let path = path_in(&config.sync.directory, given)?;
+    let path = typed_path(&config.sync.directory, given).map_err(DaemonError::from)?;
     let request = ControlRequest::Why { path: path.as_str().to_owned() };
     match text_of(try_ask(config, &request)?)? {
         Some(exit) => Ok(exit),
@@ -246,23 +241,6 @@ pub fn why(
             Ok(ExitCode::Success)
         }
     }
-}
-
-/// The path that a person typed, relative to `directory` or absolute and below it, as one of ours.
-fn path_in(directory: &Path, given: &OsStr) -> Result<RelPath, DaemonError> {
-    let refused = || DaemonError::Path {
-        path: plain(&given.to_string_lossy()),
-        directory: plain(&directory.display().to_string()),
-    };
-    let path = Path::new(given);
-    let below = if path.is_absolute() { path.strip_prefix(directory).map_err(|_| refused())? } else { path };
-    // Drops `.` and doubled or closing slashes; `..` stays and is refused.
-    let clean: Vec<&str> = below
-        .components()
-        .filter(|part| !matches!(part, std::path::Component::CurDir))
-        .map(|part| part.as_os_str().to_str().ok_or_else(refused))
-        .collect::<Result<_, _>>()?;
-    RelPath::parse(&clean.join("/")).map_err(|_| refused())
 }
 
 /// The held deletions without the first `skip`, from the daemon; `None` when there is none.

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use crossbeam::channel::bounded;
@@ -177,27 +176,6 @@ then: icloudds code CODE
 "
     );
     assert!(ways_text(&CodeWays::default()).contains("no way"));
-}
-
-#[test]
-fn paths_are_taken_as_people_type_them() {
-    let directory = Path::new("/drive");
-    for (given, expected) in [
-        ("a/b", Some("a/b")),
-        ("./a/b/", Some("a/b")),
-        ("/drive/a", Some("a")),
-        ("/drive", Some("")),
-        (".", Some("")),
-        ("/driven/a", None),
-        ("../a", None),
-        ("a/../b", None),
-    ] {
-        let path = path_in(directory, &OsString::from(given));
-        assert_eq!(path.as_ref().ok().map(RelPath::as_str), expected, "{given}");
-        if let Err(error) = path {
-            assert_eq!(error.exit_code(), ExitCode::Configuration);
-        }
-    }
 }
 
 #[test]

@@ -151,7 +151,7 @@ fn carry_out(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<Exi
         Command::Resume => daemon::steer(&config::load(sources)?.config, &ControlRequest::Resume),
         Command::Why { path } => {
             let config = config::load(sources)?.config;
-            daemon::why(&config, &path, |_| Ok(commands::why(&config, &path)?.1))
+            daemon::why(&config, &path, |path| Ok(commands::why(&config, path)?))
         }
         other => start(sources, other, stop),
     }

@@ -282,10 +282,7 @@ pub enum Reason {
 
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let side = |side: &Side| match side {
-            Side::Local => "here",
-            Side::Remote => "on iCloud",
-        };
+        let side = |side: &Side| side.in_words();
         match self {
             Self::New(on) => write!(f, "new {}", side(on)),
             Self::Edited(on) => write!(f, "edited {}", side(on)),

@@ -22,6 +22,16 @@ pub enum Side {
     Remote,
 }
 
+impl Side {
+    /// Where that is, in a sentence for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Local => "here",
+            Self::Remote => "on iCloud",
+        }
+    }
+}
+
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Owner {

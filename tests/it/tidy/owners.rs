@@ -56,6 +56,12 @@ fn daemon() -> (BTreeMap<String, Struct>, BTreeMap<String, Vec<String>>) {
     (structs, changed)
 }
 
+/// How many fields the largest struct of the daemon has, and which one that is.
+pub fn largest() -> (usize, String) {
+    let (structs, _) = daemon();
+    structs.into_iter().map(|(name, found)| (found.fields.len(), name)).max().unwrap_or_default()
+}
+
 #[test]
 fn no_two_types_of_the_daemon_have_one_name() {
     let mut seen = BTreeMap::new();

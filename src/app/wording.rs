@@ -1,0 +1,79 @@
+//! How what passes do and leave alone is called in sentences for people.
+
+use crate::engine::execute::{Effect, EffectKind};
+use crate::engine::operation::{Note, NoteKind, Reason};
+use crate::model::Side;
+
+/// What was done, as a line for people.
+pub fn effect_text(effect: &Effect) -> String {
+    let Effect { kind, side, path, other, .. } = effect;
+    let on = side.map_or("", Side::in_words);
+    match (kind, other) {
+        (EffectKind::Download, _) => format!("downloaded {path}"),
+        (EffectKind::Upload, _) if effect.reason == Reason::WentBack => {
+            format!("uploaded {path}: older than the version that it replaces, which is in Recently Deleted")
+        }
+        (EffectKind::Upload, _) => format!("uploaded {path}"),
+        (EffectKind::MakeFolder, _) => format!("made folder {on} {path}"),
+        (EffectKind::Rename, Some(from)) => format!("renamed {on} {from} to {path}"),
+        (EffectKind::Move, Some(from)) => format!("moved {on} {from} to {path}"),
+        (EffectKind::Rename | EffectKind::Move, None) => format!("moved {on} {path}"),
+        (EffectKind::Delete, _) => format!("deleted {on} {path}"),
+        (EffectKind::Conflict, Some(copy)) => {
+            format!("conflict {path}: the version from here is kept as {copy}")
+        }
+        (EffectKind::Conflict, None) => format!("conflict settled {path}"),
+        (EffectKind::Adopt, _) => format!("the same on both sides {path}"),
+        (EffectKind::Forget, _) => format!("forgotten {path}"),
+    }
+}
+
+/// What was left alone at the path that somebody asks about.
+pub fn note_text(kind: &NoteKind) -> String {
+    match kind {
+        NoteKind::SetAside(why) => format!("set aside: {why}"),
+        NoteKind::Skipped(why) => format!("skipped: {why}"),
+        NoteKind::Unsettled(why) => format!("left for now: {why}"),
+        NoteKind::Held(side) => format!("its deletion {} is held", side.in_words()),
+    }
+}
+
+/// What was left alone, as a line of the log.
+pub fn note_line(note: &Note) -> String {
+    let path = &note.path;
+    match &note.kind {
+        NoteKind::SetAside(why) => format!("set aside {path}: {why}"),
+        NoteKind::Skipped(why) => format!("skipped {path}: {why}"),
+        NoteKind::Unsettled(why) => format!("left for now {path}: {why}"),
+        NoteKind::Held(side) => format!("deletion held {} {path}: run `icloudds approve`", side.in_words()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RelPath;
+
+    #[test]
+    fn a_note_says_the_same_of_an_item_wherever_it_is_told() {
+        let path = RelPath::parse("a/b").expect("a path");
+        for (kind, text, line) in [
+            (NoteKind::SetAside("too large".into()), "set aside: too large", "set aside a/b: too large"),
+            (NoteKind::Skipped("a link".into()), "skipped: a link", "skipped a/b: a link"),
+            (NoteKind::Unsettled("away".into()), "left for now: away", "left for now a/b: away"),
+            (
+                NoteKind::Held(Side::Local),
+                "its deletion here is held",
+                "deletion held here a/b: run `icloudds approve`",
+            ),
+            (
+                NoteKind::Held(Side::Remote),
+                "its deletion on iCloud is held",
+                "deletion held on iCloud a/b: run `icloudds approve`",
+            ),
+        ] {
+            assert_eq!(note_text(&kind), text);
+            assert_eq!(note_line(&Note { path: path.clone(), kind }), line);
+        }
+    }
+}
