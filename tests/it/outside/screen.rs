@@ -92,11 +92,11 @@ impl Screen {
         }
     }
 
-    /// Brings neighbouring lines of that kind into the order of the alphabet, where nobody knows which of them comes first.
-    pub fn sort_lines(&mut self, is_one: impl Fn(&str) -> bool) {
-        let kind = |cells: &Vec<Cell>| is_one(&text_of(cells));
-        for lines in self.lines.chunk_by_mut(|one, next| kind(one) && kind(next)) {
-            lines.sort_by_cached_key(|cells| text_of(cells));
+    /// Brings neighbouring lines that have a rank into its order, and that of the alphabet, where nobody knows which comes first.
+    pub fn sort_lines(&mut self, rank: impl Fn(&str) -> Option<usize>) {
+        let has_one = |cells: &Vec<Cell>| rank(&text_of(cells)).is_some();
+        for lines in self.lines.chunk_by_mut(|one, next| has_one(one) && has_one(next)) {
+            lines.sort_by_cached_key(|cells| (rank(&text_of(cells)), text_of(cells)));
         }
     }
 
@@ -190,7 +190,7 @@ fn a_screen_shows_what_was_written_last() {
     );
     assert_eq!(screen.text(), "two & <!\nbar 20 %");
     let mut sorted = Screen::after("x\r\n- b\r\n- a\r\ny\r\n- 0\r\n", 20);
-    sorted.sort_lines(|line| line.starts_with('-'));
+    sorted.sort_lines(|line| line.starts_with('-').then_some(0));
     assert_eq!(sorted.text(), "x\n- a\n- b\ny\n- 0");
     assert_eq!(Screen::after("a long line", 6).text(), "a long\n line");
     let picture = screen.picture(20, "a > b");
