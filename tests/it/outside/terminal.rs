@@ -124,6 +124,32 @@ fn run_asks_for_password_and_code_at_its_terminal() {
     assert!(shown.contains("exit 0") && shown.contains(" echo "), "{shown}");
 }
 
+#[test]
+fn login_at_a_terminal_takes_a_message_a_wrong_code_and_the_second_proof() {
+    let mut rig = Rig::new();
+    rig.unset("account.password");
+    rig.sim.switches(|switches| switches.escrow = icloudds_simulator::switches::Escrow::OnCode);
+    let password = rig.sim.core().state().account.password.clone();
+    let mut terminal = Terminal::run(&rig, "$P login; echo \"exit $?\"; stty -a; echo done");
+    terminal.wait("assword:");
+    terminal.type_keys(&format!("{password}\n"));
+    terminal.wait("s for SMS");
+    terminal.type_keys("1\n");
+    terminal.wait("Sent by SMS to ");
+    let code = rig.sim.messages().last().expect("a message").code.clone();
+    terminal.wait("Code (");
+    let wrong = if code == "000000" { "111111" } else { "000000" };
+    terminal.type_keys(&format!("{wrong}\n"));
+    terminal.wait("Wrong code: ");
+    terminal.type_keys(&format!("{code}\n"));
+    terminal.wait("done");
+    let shown = terminal.end();
+    assert!(shown.contains("Signed in.") && shown.contains("exit 0") && shown.contains(" echo "), "{shown}");
+    assert_eq!(shown.matches("assword:").count(), 1, "the second proof needs no second typing: {shown}");
+    assert!(!shown.contains(&password), "the password was shown: {shown}");
+    rig.once();
+}
+
 /// What stands on one line at a time, without the sequences that move the cursor.
 fn lines_drawn(shown: &str) -> Vec<String> {
     let mut lines = vec![String::new()];

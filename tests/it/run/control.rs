@@ -80,6 +80,37 @@ fn sync_now_does_not_wait_for_any_period() {
 }
 
 #[test]
+fn sync_now_sends_nothing_while_the_account_rests_also_after_a_restart() {
+    let mut rig = quick();
+    rig.forgiving = true;
+    let daemon = Daemon::synced(&rig);
+    rig.sim.switches(|switches| {
+        switches.throttle = icloudds_simulator::switches::Throttle::Status429;
+        switches.throttle_every = 1;
+        switches.throttle_for = std::time::Duration::from_secs(3600);
+    });
+    daemon.wait_log("iCloud asks for fewer requests; none is sent until ");
+    let before = rig.sim.counts();
+    // A person who presses the button again and again, with something to do on both sides.
+    let press = |daemon: &Daemon<'_>| {
+        for number in 0..3 {
+            rig.write(&format!("{number}.txt"), "n");
+            daemon.done(&ControlRequest::SyncNow);
+            let begun = std::time::Instant::now();
+            daemon.wait("a while", || begun.elapsed() > std::time::Duration::from_millis(1500));
+        }
+        assert_eq!(rig.sim.counts(), before, "requests were sent\n{}", daemon.log());
+    };
+    press(&daemon);
+    assert!(daemon.status().next_try.is_some(), "its end is told");
+    daemon.stop();
+    let daemon = Daemon::start(&rig);
+    daemon.wait_log("iCloud asks for fewer requests; none is sent until ");
+    press(&daemon);
+    daemon.stop();
+}
+
+#[test]
 fn sync_now_with_an_item_that_keeps_failing_comes_to_an_end() {
     let mut rig = quick();
     rig.set("sync.refresh_period", "3600").set("sync.check_period", "3600");
