@@ -273,3 +273,89 @@ impl LocalSide {
         WatchNews::Changed
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::facts::WatchIs;
+
+    const QUIET: Duration = Duration::from_secs(10);
+
+    /// A side whose first scan is over.
+    fn scanned(now: Instant) -> LocalSide {
+        let mut side = LocalSide::new(None, QUIET, Duration::from_secs(60), now);
+        assert_eq!(side.begin_look(false, now).look, LocalLook::Whole, "the first look reads everything");
+        assert!(!side.looked(true, now) && !side.facts(true).scan_due);
+        side
+    }
+
+    fn dirty(path: &str) -> Option<WatchMessage> {
+        Some(WatchMessage::Dirty(vec![RelPath::parse(path).expect("a path")]))
+    }
+
+    #[test]
+    fn a_look_reads_what_is_quiet_and_says_that_more_is_not() {
+        let now = Instant::now();
+        let mut side = scanned(now);
+        side.on_watch(dirty("a"), now);
+        side.on_watch(dirty("b"), now + QUIET / 2);
+        assert_eq!(side.facts(true).quiet_at, Some(now + QUIET));
+        assert_eq!(side.facts(false).quiet_at, None, "nobody could read it");
+        let job = side.begin_look(false, now + QUIET);
+        assert_eq!(job.look, LocalLook::Folders(vec![RelPath::parse("a").expect("a path")]));
+        assert!(job.dirty && !job.verifies);
+        let job = side.begin_look(true, now + QUIET);
+        assert!(job.look == LocalLook::Whole && !job.dirty);
+    }
+
+    #[test]
+    fn a_look_counts_what_the_watcher_tells_meanwhile() {
+        let now = Instant::now();
+        let mut side = scanned(now);
+        let counter = side.begin_look(false, now).change_counter;
+        let before = counter.load(std::sync::atomic::Ordering::Acquire);
+        side.on_watch(dirty("a"), now);
+        assert_ne!(counter.load(std::sync::atomic::Ordering::Acquire), before);
+    }
+
+    #[test]
+    fn once_the_root_is_gone_everything_is_read_at_once_and_the_watch_begins_anew_after_it() {
+        let now = Instant::now();
+        let mut side = scanned(now);
+        side.failed(1.0, now);
+        assert!(side.facts(true).not_before.is_some());
+        assert_eq!(side.on_watch(Some(WatchMessage::RootGone), now), WatchNews::RootGone);
+        let facts = side.facts(true);
+        assert!(facts.scan_due && facts.not_before.is_none() && facts.watch == WatchIs::Off);
+        // A look at what is quiet that was decided a moment before reads everything too.
+        assert_eq!(side.begin_look(false, now).look, LocalLook::Whole);
+        assert!(side.looked(true, now), "the watch begins anew");
+        assert!(side.facts(true).scan_due && !side.looked(true, now));
+    }
+
+    #[test]
+    fn a_watch_that_ends_is_replaced_by_polling_and_a_scan() {
+        let now = Instant::now();
+        for message in [WatchMessage::Limit, WatchMessage::Failed("broken".to_owned())] {
+            let mut side = scanned(now);
+            assert_eq!(side.on_watch(Some(message), now), WatchNews::Changed);
+            let told = side.watch_told(Path::new("/"), now);
+            assert!(told.polls && told.word.starts_with("poll: "), "{}", told.word);
+            let facts = side.facts(true);
+            assert!(facts.scan_due && facts.watch == WatchIs::Polling);
+            assert_eq!(facts.poll_at, Some(now + Duration::from_secs(60)));
+        }
+    }
+
+    #[test]
+    fn a_lost_root_is_looked_for_soon_and_a_well_side_waits_for_nothing() {
+        let now = Instant::now();
+        let mut side = scanned(now);
+        assert_eq!(side.lost(now), FOLDER_LOOK);
+        assert_eq!(side.facts(true).root, RootIs::Absent);
+        assert_eq!(side.facts(true).not_before, Some(now + FOLDER_LOOK));
+        side.problem_mut().state = Some(crate::status::DaemonState::WrongFolder);
+        side.is_well();
+        assert!(side.facts(true).not_before.is_none() && side.facts(true).problem.is_none());
+    }
+}

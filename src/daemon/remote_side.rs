@@ -292,3 +292,79 @@ impl RemoteSide {
         self.is_doubtful();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::status::DaemonState;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn side(now: Instant) -> RemoteSide {
+        RemoteSide::new(Periods { check: 20 * SECOND, refresh: 90 * SECOND }, now)
+    }
+
+    fn pulse(files: u64) -> Pulse {
+        Pulse { file_count: Some(files), ..Pulse::default() }
+    }
+
+    #[test]
+    fn after_it_was_away_a_check_leads_to_a_walk_and_failures_still_count() {
+        let now = Instant::now();
+        let mut side = side(now);
+        side.times.walked(SECOND, now);
+        assert_eq!(side.is_away(None, 1.0, now), 5 * SECOND);
+        assert_eq!(side.facts(true).contact, Contact::Away);
+        side.is_doubtful();
+        assert_eq!(side.facts(true).contact, Contact::Away, "it is still away");
+        side.checked(pulse(1), now);
+        let facts = side.facts(true);
+        assert_eq!((facts.contact, facts.not_before, facts.walk_at), (Contact::Unseen, None, now));
+        assert_eq!(side.is_away(None, 1.0, now), 10 * SECOND);
+        side.is_well();
+        assert_eq!(side.is_away(None, 1.0, now), 5 * SECOND);
+    }
+
+    #[test]
+    fn a_check_that_saw_a_change_leads_to_a_walk_and_the_first_one_to_none() {
+        let now = Instant::now();
+        let mut side = side(now);
+        side.times.walked(SECOND, now);
+        let later = now + 10 * SECOND;
+        for (files, walk_at) in [(1, now + 90 * SECOND), (1, now + 90 * SECOND), (2, later)] {
+            side.asks(Asking::Check, later);
+            side.is_answered();
+            side.checked(pulse(files), later);
+            assert_eq!(side.facts(true).walk_at, walk_at, "{files} files");
+            assert_eq!(side.facts(true).check_at, later + 20 * SECOND);
+        }
+    }
+
+    #[test]
+    fn a_person_who_is_waited_for_is_looked_for_until_the_session_changes() {
+        let now = Instant::now();
+        let mut side = side(now);
+        side.session_is_unreadable(now);
+        assert_eq!(side.facts(true).session_at, None, "nobody is waited for");
+        side.waits_for_person(now);
+        assert_eq!(side.facts(true).session_at, Some(now + SESSION_LOOK));
+        side.session_is_unreadable(now);
+        assert_eq!(side.facts(true).session_at, Some(now + UNREADABLE_LOOK));
+        side.waits_for_nobody();
+        assert_eq!(side.is_refused(3600 * SECOND, 1.0, now), 3600 * SECOND);
+        assert_eq!(side.facts(true).session_at, Some(now + SESSION_LOOK), "only a person can cure it");
+    }
+
+    #[test]
+    fn somebody_who_asks_waits_for_nothing() {
+        let now = Instant::now();
+        let mut side = side(now);
+        side.times.walked(SECOND, now);
+        side.cannot_ask(1.0, now);
+        side.problem_mut().state = Some(DaemonState::Offline);
+        side.try_now(now);
+        let facts = side.facts(true);
+        assert_eq!((facts.not_before, facts.walk_at), (None, now));
+        assert_eq!(facts.problem, Some(DaemonState::Offline), "it lasts until something goes well");
+    }
+}

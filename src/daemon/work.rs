@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn what_a_pass_left_of_its_plan_waits_for_a_walk_and_does_not_count_as_busy() {
         let mut work = Work::new(Instant::now());
-        for _ in 0..3 * MOST_AGAIN {
+        for _ in 0..MOST_AGAIN {
             assert_eq!(work.passed(PassEnd { cut_short: true, ..BUSY }).walk, NextWalk::Now);
             assert!(work.is_cut_short());
             assert_eq!(work.due(), due(Cause::Again, false));
@@ -298,6 +298,9 @@ mod tests {
             work.walked(false);
             work.pass_begins();
         }
+        assert_eq!(work.passed(BUSY).walk, NextWalk::AsDue, "the first busy one in a row");
+        assert!(!work.is_cut_short());
+        work.passed(PassEnd { cut_short: true, ..BUSY });
         work.pass_failed();
         assert!(!work.is_cut_short());
     }
