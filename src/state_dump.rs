@@ -108,8 +108,8 @@ pub fn write_lines(out: &mut impl Write, known: Known<'_>) -> io::Result<()> {
             Some(Line {
                 folder: entry.is_folder(),
                 name: entry.name.to_string(),
-                size: entry.size,
-                modified: entry.mtime.map(|time| time.0),
+                size: entry.size.get(),
+                modified: entry.mtime.get().map(|time| time.0),
                 etag: Some(entry.etag.to_string()),
                 id: Some(entry.id.to_string()),
             })
@@ -130,8 +130,8 @@ pub fn write_lines(out: &mut impl Write, known: Known<'_>) -> io::Result<()> {
             (entry.presence != Presence::LocalOnly).then(|| Line {
                 folder: entry.folder,
                 name: entry.remote_name.to_string(),
-                size: entry.remote_size,
-                modified: entry.remote_mtime.map(|time| time.0),
+                size: entry.remote_size.get(),
+                modified: entry.remote_mtime.get().map(|time| time.0),
                 etag: Some(entry.etag.to_string()),
                 id: Some(entry.id.to_string()),
             })
@@ -141,7 +141,11 @@ pub fn write_lines(out: &mut impl Write, known: Known<'_>) -> io::Result<()> {
 
 /// One line for every node but the root. A walk goes by the bytes of the names, folders before what they hold: the order
 /// of [`crate::model::RelPath`].
-fn lines<T>(out: &mut impl Write, tree: &Tree<T>, line: impl Fn(Node) -> Option<Line>) -> io::Result<()> {
+fn lines<T: crate::model::tree::Entry>(
+    out: &mut impl Write,
+    tree: &Tree<T>,
+    line: impl Fn(Node) -> Option<Line>,
+) -> io::Result<()> {
     for node in tree.walk(Node::ROOT).skip(1) {
         if let Some(line) = line(node) {
             writeln!(out, "{}: {line}", plain(tree.path(node).as_str()))?;
@@ -203,7 +207,7 @@ mod tests {
             kind,
             stamp,
             racy: false,
-            signature: None,
+            signature: None.into(),
             state: FolderState::Complete,
             holds_unnameable: false,
         }
@@ -219,11 +223,11 @@ mod tests {
             kind: if file.is_some() { RemoteKind::File } else { RemoteKind::Folder },
             name: name.into(),
             etag: Etag::new("1a::2b"),
-            size: file.map(|(size, _)| size),
-            mtime: file.map(|(_, time)| ServerTime(time)),
-            signature: None,
+            size: file.map(|(size, _)| size).into(),
+            mtime: file.map(|(_, time)| ServerTime(time)).into(),
+            signature: None.into(),
             state: FolderState::Complete,
-            file_count: None,
+            file_count: None.into(),
         }
     }
 
@@ -234,8 +238,8 @@ mod tests {
             local_name: name.into(),
             remote_name: format!("{name} there").into(),
             etag: Etag::new("1a::2b"),
-            remote_size: (!folder).then_some(8),
-            remote_mtime: (!folder).then_some(ServerTime(1_795_341_601)),
+            remote_size: (!folder).then_some(8).into(),
+            remote_mtime: (!folder).then_some(ServerTime(1_795_341_601)).into(),
             stamp: LocalStamp { size: 7, mtime: DiskTime::new(1_795_341_600, 1), ..LocalStamp::default() },
             ..BaseEntry::root(id(doc))
         };

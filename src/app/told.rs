@@ -127,7 +127,7 @@ pub fn counts(engine: &Engine) -> (Counts, Looked) {
     if let Some(view) = &engine.remote {
         for node in view.tree.walk(Node::ROOT).skip(1) {
             let entry = view.tree.get(node);
-            count(&mut counts.remote, entry.is_folder(), entry.size.unwrap_or(0));
+            count(&mut counts.remote, entry.is_folder(), entry.size.get().unwrap_or(0));
         }
     }
     (counts, Looked { local: engine.local.is_some(), remote: engine.remote.is_some() })

@@ -151,7 +151,8 @@ impl Writes<'_> {
             Ok(made) => made,
             Err(error) => return failed("file", &error),
         };
-        let mut lines = vec![Line::new("file", "taken", "taken"), time_line(made.item.entry.mtime, mtime)];
+        let mut lines =
+            vec![Line::new("file", "taken", "taken"), time_line(made.item.entry.mtime.get(), mtime)];
         let mut hasher = Hasher::default();
         hasher.update(content);
         lines.push(match made.signature {

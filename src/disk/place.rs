@@ -116,7 +116,7 @@ impl LocalDisk {
             true => self.root.entry_of_ours(&after, place.fs, place.traits),
             false => self.root.entry(before, place.fs, place.traits),
         };
-        entry.signature = Some(ready.signature);
+        entry.signature = Some(ready.signature).into();
         Ok(entry)
     }
 

@@ -186,7 +186,7 @@ fn attempt_all(folder: &OwnedFd) -> Result<Tried, Errno> {
     spans.sort_unstable();
     Ok(Tried {
         traits,
-        birth_times: seen.identity.birth.is_some(),
+        birth_times: seen.identity.birth.get().is_some(),
         fine_times,
         folds_case,
         folds_forms,

@@ -76,7 +76,7 @@ impl Seen {
             size: if kind == LocalKind::Folder { 0 } else { raw.st_size as u64 },
             mtime: time(raw.st_mtime as i64, raw.st_mtime_nsec as u64),
             ctime: time(raw.st_ctime as i64, raw.st_ctime_nsec as u64),
-            identity: Identity { inode: raw.st_ino as u64, birth: None },
+            identity: Identity { inode: raw.st_ino as u64, birth: None.into() },
             mount_root: false,
         }
     }
@@ -99,7 +99,7 @@ impl Seen {
             ctime: time(raw.stx_ctime),
             identity: Identity {
                 inode: raw.stx_ino,
-                birth: has(StatxFlags::BTIME).then(|| time(raw.stx_btime)),
+                birth: has(StatxFlags::BTIME).then(|| time(raw.stx_btime)).into(),
             },
             mount_root: raw.stx_attributes.contains(StatxAttributes::MOUNT_ROOT),
         }
@@ -147,7 +147,7 @@ impl Seen {
             ctime: self.ctime,
             identity: match (is_known, traits.copies_up) {
                 (true, false) => self.identity,
-                (true, true) => Identity { birth: None, ..self.identity },
+                (true, true) => Identity { birth: None.into(), ..self.identity },
                 (false, _) => Identity::default(),
             },
             on_root_fs: match self.kind {
@@ -166,7 +166,7 @@ impl Seen {
     /// Whether it has the identity of `planned`, as far as that has one.
     pub fn is_identical(&self, planned: &LocalStamp) -> bool {
         let Identity { inode, birth } = planned.identity;
-        let is_same = self.identity.inode == inode && (birth.is_none() || birth == self.identity.birth);
+        let is_same = self.identity.inode == inode && (birth.get().is_none() || birth == self.identity.birth);
         is_same || planned.identity == Identity::default()
     }
 
@@ -380,7 +380,7 @@ impl Root {
             kind: seen.kind,
             stamp,
             racy: is_racy(&stamp, now()),
-            signature: None,
+            signature: None.into(),
             state: FolderState::Unread,
             holds_unnameable: false,
         }

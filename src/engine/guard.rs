@@ -42,7 +42,7 @@ pub fn is_exempt(entry: &BaseEntry, on: Side, now: i64) -> bool {
         Side::Local => Side::Remote,
         Side::Remote => Side::Local,
     };
-    entry.created_on.is_some_and(|(side, at)| {
+    entry.created_on.get().is_some_and(|(side, at)| {
         // What was made in the future, by another clock, is as good as made long ago.
         side == deleted_on && (0..DELETION_WINDOW).contains(&now.saturating_sub(at))
     })

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use crate::model::name::Name;
 use crate::model::name::aside_origin;
 use crate::model::{Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature};
 
@@ -45,7 +46,7 @@ pub struct RemoteSeen {
     /// The folder it hangs in.
     pub parent: ItemId,
     /// Its exact name there.
-    pub name: Box<str>,
+    pub name: Name,
     /// Bytes, where the service told.
     pub size: Option<u64>,
     /// Modification time.
@@ -93,7 +94,7 @@ pub enum UploadTarget {
         /// The folder.
         parent: Parent,
         /// The name.
-        name: Box<str>,
+        name: Name,
     },
     /// A new version of an existing file.
     Over {
@@ -126,7 +127,7 @@ pub enum Action {
         /// Where it stands.
         presence: Presence,
         /// The folder and the name that it has there, where the base knows others.
-        place: Option<(Parent, Box<str>)>,
+        place: Option<(Parent, Name)>,
     },
     /// Makes a folder here.
     MakeLocalFolder {
@@ -140,7 +141,7 @@ pub enum Action {
         /// The folder it comes into.
         parent: Parent,
         /// Its name there.
-        name: Box<str>,
+        name: Name,
     },
     /// Brings content here.
     Download {
@@ -172,7 +173,7 @@ pub enum Action {
         /// The folder it comes into.
         parent: Parent,
         /// The name it gets.
-        name: Box<str>,
+        name: Name,
         /// Whether the name is a temporary one, to be changed again by a later operation: an intent covers both.
         temporary: bool,
     },
@@ -229,7 +230,7 @@ pub enum Conflict {
     /// (`upload-only`). It is renamed first, and the base forgets it; then the local one goes up as new.
     KeepBothThere {
         /// The conflict copy's name on iCloud, in the same folder.
-        name: Box<str>,
+        name: Name,
     },
     /// The remote version wins; the local one goes to the local trash.
     TakeRemote,
@@ -435,6 +436,9 @@ impl Plan {
     /// dropped must be dropped too.
     #[must_use]
     pub(super) fn retain(self, dropped: &[bool]) -> Self {
+        if !dropped.contains(&true) {
+            return self;
+        }
         let mut kept = 0;
         let number = |is_dropped: &bool| {
             kept += usize::from(!is_dropped);

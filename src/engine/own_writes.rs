@@ -52,10 +52,10 @@ fn see(view: &mut RemoteView, parent: &ItemId, entry: &BaseEntry) {
         etag: entry.etag.clone(),
         size: entry.remote_size,
         mtime: entry.remote_mtime,
-        signature: None,
+        signature: None.into(),
         // A folder that we have just made holds what we put there.
         state: state.unwrap_or(FolderState::Complete),
-        file_count: None,
+        file_count: None.into(),
     };
     match known {
         Some(node) => {

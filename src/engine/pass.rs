@@ -34,6 +34,7 @@ use super::recognise::Recognition;
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
+use crate::model::name::Name;
 use crate::model::{Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState};
 use evidence::{recognised, twins};
 use look::look_here;
@@ -72,7 +73,7 @@ pub struct Engine {
     /// How many complete looks in a row left open what became of an item.
     untold: HashMap<ItemId, u32>,
     /// Items that bear a temporary name on iCloud, and since when, in Unix seconds, that was seen.
-    lent: HashMap<ItemId, (Box<str>, i64)>,
+    lent: HashMap<ItemId, (Name, i64)>,
     /// How often it was tried in vain to settle an operation that was cut short.
     refused: HashMap<u64, u32>,
     /// What the clocks showed last.
@@ -180,7 +181,7 @@ impl Engine {
         } else {
             (here(), there())
         };
-        let here = here.map(|view| self.local = Some(view));
+        let here = here.map(|view| self.saw_here(view, &look.local));
         drop(walk);
         if let Some(view) = there? {
             self.saw_there(view, self.state.seconds(ports.clock.reading()));

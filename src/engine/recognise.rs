@@ -78,6 +78,9 @@ pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
     };
     finder.claim(Node::ROOT, Node::ROOT);
     finder.match_in_place(Node::ROOT, Node::ROOT);
+    if !base.walk(Node::ROOT).any(|item| finder.is_sought(item)) {
+        return finder.finish();
+    }
     finder.match_moved();
     finder.match_replaced();
     // What is nowhere in an incomplete look may be where nobody could look: then nothing was moved over it.
@@ -111,12 +114,16 @@ impl Finder<'_> {
     fn match_in_place(&mut self, folder: Node, at: Node) {
         let mut folders = vec![(folder, at)];
         while let Some((folder, at)) = folders.pop() {
+            // Both sides are in the order of their names, and most items are at their place.
+            let mut there = self.local.children(at).iter().copied().peekable();
             for &item in self.base.children(folder) {
                 if !self.is_sought(item) {
                     continue;
                 }
                 let entry = self.base.get(item);
-                let Some(node) = self.local.child(at, &entry.local_name) else { continue };
+                while there.next_if(|node| self.local.name(*node) < &*entry.local_name).is_some() {}
+                let node = there.peek().copied().filter(|node| self.local.name(*node) == &*entry.local_name);
+                let Some(node) = node else { continue };
                 let is_same = self.is_same_item(item, node) || self.is_nameless(item, node);
                 if self.of_local[node].is_none() && is_same {
                     self.claim(item, node);
@@ -223,8 +230,8 @@ impl Finder<'_> {
         if entry.stamp.identity == Identity::default() {
             return self.is_alike(item, node);
         }
-        match (entry.stamp.identity, found.stamp.identity) {
-            (Identity { birth: Some(then), .. }, Identity { birth: Some(now), .. }) => then == now,
+        match (entry.stamp.identity.birth.get(), found.stamp.identity.birth.get()) {
+            (Some(then), Some(now)) => then == now,
             _ if entry.folder => self.base.children(item).iter().any(|&child| {
                 let known = self.base.get(child);
                 self.local
@@ -257,7 +264,7 @@ impl Finder<'_> {
         if !entry.folder {
             // Once it was read its content decides.
             let differs = entry.signature.is_some()
-                && found.signature.is_some_and(|found| entry.signature != Some(found));
+                && found.signature.get().is_some_and(|found| entry.signature != Some(found));
             return equal_stamps(entry, found) && !differs;
         }
         let children = self.base.children(item);
@@ -297,7 +304,7 @@ impl Finder<'_> {
                 let is_blind = entry.stamp.identity == Identity::default()
                     && self.is_elsewhere(item, node)
                     && entry.signature.is_some()
-                    && found.signature.is_none();
+                    && found.signature.get().is_none();
                 let content = match entry.folder {
                     true => Content::Same,
                     false if is_blind => Content::Unread,
@@ -396,12 +403,12 @@ fn content(entry: &BaseEntry, found: &LocalEntry) -> Content {
     }
     if is_unchanged(then, now) && !entry.racy {
         // What was read although the stamp is the agreed one tells more than that.
-        return match (entry.signature, found.signature) {
+        return match (entry.signature, found.signature.get()) {
             (Some(then), Some(now)) if then != now && !found.racy => Content::Edited,
             _ => Content::Same,
         };
     }
-    match (entry.signature, found.signature) {
+    match (entry.signature, found.signature.get()) {
         (Some(then), Some(now)) if then == now => Content::Touched,
         (Some(_), None) => Content::Unread,
         _ => Content::Edited,

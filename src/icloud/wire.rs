@@ -145,11 +145,11 @@ impl Item {
             id: self.id()?,
             name: self.full_name().into(),
             etag: Etag::new(etag),
-            size: if folder { None } else { self.size },
-            mtime: if folder { None } else { self.modified.as_deref().and_then(server_time) },
-            signature: None,
+            size: self.size.filter(|_| !folder).into(),
+            mtime: self.modified.as_deref().filter(|_| !folder).and_then(server_time).into(),
+            signature: None.into(),
             state: FolderState::Unread,
-            file_count: self.file_count,
+            file_count: self.file_count.into(),
             kind,
         })
     }
@@ -363,11 +363,11 @@ fn trash_entry() -> RemoteEntry {
         kind: RemoteKind::Folder,
         name: "".into(),
         etag: Etag::default(),
-        size: None,
-        mtime: None,
-        signature: None,
+        size: None.into(),
+        mtime: None.into(),
+        signature: None.into(),
         state: FolderState::Unread,
-        file_count: None,
+        file_count: None.into(),
     }
 }
 

@@ -159,11 +159,11 @@ impl Document {
             kind,
             name: name.into(),
             etag: Etag::new(self.etag.as_deref().unwrap_or("")),
-            size: if is_file { self.size.or(data.and_then(|data| data.size)) } else { None },
-            mtime: self.mtime.filter(|_| is_file).map(|ms| ServerTime(ms.div_euclid(1000))),
-            signature: data.and_then(|data| data.signature.as_deref()).and_then(signature),
+            size: self.size.or(data.and_then(|data| data.size)).filter(|_| is_file).into(),
+            mtime: self.mtime.filter(|_| is_file).map(|ms| ServerTime(ms.div_euclid(1000))).into(),
+            signature: data.and_then(|data| data.signature.as_deref()).and_then(signature).into(),
             state: FolderState::Unread,
-            file_count: None,
+            file_count: None.into(),
         };
         Some(RemoteItem { entry, parent })
     }
@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(found.parent, RemoteParent::Folder(ItemId::drive_root()));
         assert_eq!(found.entry.mtime, Some(ServerTime(1_772_450_553)));
         assert_eq!(found.entry.size, Some(5));
-        assert!(found.entry.signature.is_some());
+        assert!(found.entry.signature.get().is_some());
         assert!(Document { name: Some("a/b".to_owned()), ..document }.to_remote(&Zone::CloudDocs).is_none());
     }
 }

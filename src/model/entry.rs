@@ -1,6 +1,7 @@
 //! What is known of one item, in each of the three trees (`docs/sync.md` §2).
 
-use super::{DiskTime, Etag, ItemId, ServerTime};
+use super::name::Name;
+use super::{DiskTime, Etag, ItemId, Maybe, Rare, ServerTime, Side};
 
 /// SHA-1 over the service's salt and the content: 20 bytes (`docs/protocol.md` §13).
 ///
@@ -15,7 +16,7 @@ pub struct Identity {
     /// Inode number.
     pub inode: u64,
     /// Birth time, where the file system has one.
-    pub birth: Option<DiskTime>,
+    pub birth: Maybe<DiskTime>,
 }
 
 /// The fingerprint of a local item: what one `statx` says of it.
@@ -66,7 +67,7 @@ pub struct LocalEntry {
     /// Whether a change right after the scan could have left the stamp as it is (`docs/sync.md` §3, racy).
     pub racy: bool,
     /// Signature of the content that `stamp` belongs to, once it was read.
-    pub signature: Option<Signature>,
+    pub signature: Rare<Signature>,
     /// Folders: how far the children are known. Files: meaningless, `Unread`. Of what is neither, `Incomplete` says that it
     /// is a folder of the volume itself (`lost+found`), of which nobody needs to be told.
     pub state: FolderState,
@@ -95,19 +96,19 @@ pub struct RemoteEntry {
     /// Its kind.
     pub kind: RemoteKind,
     /// Full name with extension, byte for byte as the service gave it.
-    pub name: Box<str>,
+    pub name: Name,
     /// Version mark.
     pub etag: Etag,
     /// Bytes; `None` for folders and where the service gave none.
-    pub size: Option<u64>,
+    pub size: Maybe<u64>,
     /// Modification time of the content; folders have none.
-    pub mtime: Option<ServerTime>,
+    pub mtime: Maybe<ServerTime>,
     /// Signature, where a look-up told it.
-    pub signature: Option<Signature>,
+    pub signature: Rare<Signature>,
     /// Folders: how far the children are known.
     pub state: FolderState,
     /// Folders: what `fileCount` announces for the subtree; a hint for ordering work (§8.5).
-    pub file_count: Option<u64>,
+    pub file_count: Maybe<u64>,
 }
 
 /// On which sides an item of the base stands.
@@ -134,15 +135,15 @@ pub struct BaseEntry {
     /// Where it stands; `Both` for every file.
     pub presence: Presence,
     /// Name on the local disk. The parent is the tree's.
-    pub local_name: Box<str>,
+    pub local_name: Name,
     /// Name on iCloud, exact; often the same text in another normalisation.
-    pub remote_name: Box<str>,
+    pub remote_name: Name,
     /// Etag of the agreed remote version.
     pub etag: Etag,
     /// Size on iCloud in bytes, where it gave one.
-    pub remote_size: Option<u64>,
+    pub remote_size: Maybe<u64>,
     /// Modification time on iCloud.
-    pub remote_mtime: Option<ServerTime>,
+    pub remote_mtime: Maybe<ServerTime>,
     /// Local fingerprint.
     pub stamp: LocalStamp,
     /// Whether `stamp` cannot be trusted alone (`docs/sync.md` §3, racy).
@@ -151,10 +152,10 @@ pub struct BaseEntry {
     pub signature: Option<Signature>,
     /// The side on which a person created it, and when we first saw it there, in lived seconds (`docs/sync.md` §8,
     /// many deletions); `None` where nobody knows.
-    pub created_on: Option<(super::Side, i64)>,
+    pub created_on: Maybe<(Side, i64)>,
     /// When our own write to iCloud was answered, in lived seconds; listings that contradict it soon
     /// after are settled by a look-up (`docs/sync.md` §7).
-    pub written_at: Option<i64>,
+    pub written_at: Maybe<i64>,
 }
 
 impl RemoteEntry {

@@ -1,7 +1,11 @@
 //! The service's identifiers, as types that cannot be mixed up.
 
+use std::cmp::Ordering;
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::sync::Arc;
+
+use super::name::Name;
 
 /// The zone of an item: `com.apple.CloudDocs` for the ordinary drive, an app's container
 /// id for an app library (`docs/protocol.md` §7.1).
@@ -39,13 +43,33 @@ impl fmt::Display for Zone {
 
 /// What identifies an item on iCloud for as long as it lives: zone and `docwsid`
 /// (`docs/protocol.md` §7.1). It survives rename, move, trash and in-place replacement.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ItemId {
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ItemId(Kept);
+
+/// Nearly all ids are of the ordinary drive and upper-case UUIDs: those take their 16 bytes. Each id is kept in one way only.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Kept {
+    Uuid([u8; 16]),
+    Other(Arc<Other>),
+}
+
+impl Hash for Kept {
+    /// Nothing but the bytes of a UUID: ids are looked for all the time.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        match self {
+            Self::Uuid(bytes) => state.write(bytes),
+            Self::Other(other) => other.hash(state),
+        }
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Other {
     zone: Zone,
     doc: Doc,
 }
 
-/// A `docwsid`; nearly all are upper-case UUIDs and then take 16 bytes.
+/// A `docwsid`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum Doc {
     Uuid([u8; 16]),
@@ -55,7 +79,18 @@ enum Doc {
 impl ItemId {
     /// The item `doc` of `zone`.
     pub fn new(zone: Zone, doc: &str) -> Self {
-        Self { zone, doc: parse_uuid(doc).map_or_else(|| Doc::Text(doc.into()), Doc::Uuid) }
+        match parse_uuid(doc) {
+            Some(uuid) => Self::of_uuid(zone, uuid),
+            None => Self(Kept::Other(Arc::new(Other { zone, doc: Doc::Text(doc.into()) }))),
+        }
+    }
+
+    /// The item of `zone` whose `docwsid` is that UUID, in upper case.
+    pub fn of_uuid(zone: Zone, uuid: [u8; 16]) -> Self {
+        match zone {
+            Zone::CloudDocs => Self(Kept::Uuid(uuid)),
+            zone => Self(Kept::Other(Arc::new(Other { zone, doc: Doc::Uuid(uuid) }))),
+        }
     }
 
     /// The root of the ordinary drive.
@@ -72,30 +107,67 @@ impl ItemId {
 
     /// The zone it lives in.
     pub fn zone(&self) -> &Zone {
-        &self.zone
+        match &self.0 {
+            Kept::Uuid(_) => &Zone::CloudDocs,
+            Kept::Other(other) => &other.zone,
+        }
+    }
+
+    /// The bytes of a `docwsid` that is an upper-case UUID.
+    pub fn uuid(&self) -> Option<&[u8; 16]> {
+        match &self.0 {
+            Kept::Uuid(bytes) => Some(bytes),
+            Kept::Other(other) => match &other.doc {
+                Doc::Uuid(bytes) => Some(bytes),
+                Doc::Text(_) => None,
+            },
+        }
     }
 
     /// Whether its `docwsid` is this text.
     pub fn is_doc(&self, text: &str) -> bool {
-        match &self.doc {
-            Doc::Uuid(bytes) => parse_uuid(text).as_ref() == Some(bytes),
-            Doc::Text(doc) => **doc == *text,
+        match (self.uuid(), &self.0) {
+            (Some(uuid), _) => parse_uuid(text).as_ref() == Some(uuid),
+            (None, Kept::Other(other)) => matches!(&other.doc, Doc::Text(doc) if **doc == *text),
+            (None, Kept::Uuid(_)) => false,
         }
     }
 
     /// The `docwsid`, exactly as the service wrote it.
     pub fn doc(&self) -> String {
-        match &self.doc {
-            Doc::Uuid(bytes) => format_uuid(bytes),
-            Doc::Text(text) => text.to_string(),
+        match &self.0 {
+            Kept::Uuid(bytes) => format_uuid(bytes),
+            Kept::Other(other) => match &other.doc {
+                Doc::Uuid(bytes) => format_uuid(bytes),
+                Doc::Text(text) => text.to_string(),
+            },
         }
+    }
+}
+
+impl Ord for ItemId {
+    /// By zone, then UUIDs before other texts.
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (&self.0, &other.0) {
+            (Kept::Uuid(a), Kept::Uuid(b)) => a.cmp(b),
+            (Kept::Other(a), Kept::Other(b)) => (&a.zone, &a.doc).cmp(&(&b.zone, &b.doc)),
+            // One of them is no UUID, or of another zone than the ordinary drive, which is the first.
+            (Kept::Uuid(_), Kept::Other(_)) => Ordering::Less,
+            (Kept::Other(_), Kept::Uuid(_)) => Ordering::Greater,
+        }
+    }
+}
+
+impl PartialOrd for ItemId {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
     }
 }
 
 impl fmt::Display for ItemId {
     /// `zone::docwsid`: a `drivewsid` without its type.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}::{}", self.zone, self.doc())
+        write!(f, "{}::{}", self.zone(), self.doc())
     }
 }
 
@@ -135,12 +207,17 @@ fn format_uuid(bytes: &[u8; 16]) -> String {
 /// The service's version mark of an item; opaque, compared for equality only
 /// (`docs/protocol.md` §7.2).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
-pub struct Etag(Box<str>);
+pub struct Etag(Name);
 
 impl Etag {
     /// The etag as the service wrote it; empty when it gave none.
     pub fn new(text: &str) -> Self {
         Self(text.into())
+    }
+
+    /// Keeps the text of an equal one, as [`super::name::share`].
+    pub fn share(&mut self, known: &Self) {
+        super::name::share(&mut self.0, &known.0);
     }
 
     /// The text to send back.
@@ -187,6 +264,23 @@ mod tests {
             assert_eq!(id.zone().as_str(), "com.apple.Pages");
         }
         assert_eq!(ItemId::from_drivewsid("TRASH_ROOT"), None);
+    }
+
+    #[test]
+    fn ids_sort_by_zone_and_uuids_come_first() {
+        let id = |text: &str| ItemId::from_drivewsid(&format!("FILE::{text}")).unwrap();
+        let sorted = [
+            "com.apple.CloudDocs::00000000-0000-0000-0000-000000000001",
+            "com.apple.CloudDocs::F0000000-0000-0000-0000-000000000000",
+            "com.apple.CloudDocs::root",
+            "a::00000000-0000-0000-0000-000000000001",
+            "a::documents",
+            "b::00000000-0000-0000-0000-000000000000",
+        ]
+        .map(id);
+        assert!(sorted.is_sorted() && sorted.windows(2).all(|pair| pair[0] != pair[1]));
+        assert_eq!(sorted[3].uuid(), sorted[0].uuid());
+        assert!(sorted[4].is_doc("documents") && !sorted[0].is_doc("documents"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! What is under way, as it survives a crash.
 
+use super::name::Name;
 use super::{Etag, ItemId, LocalStamp, RelPath, Signature};
 
 /// What is about to be done, stored before its first call and cleared with what the base learns of it (`docs/sync.md` §6,
@@ -16,7 +17,7 @@ pub enum Intent {
         /// The folder of both.
         parent: ItemId,
         /// The name of both.
-        name: Box<str>,
+        name: Name,
         /// `docwsid` that the new item gets.
         document: String,
         /// Where the new content lies here, and its fingerprint.
@@ -33,13 +34,13 @@ pub enum Intent {
         /// Whether it is a folder.
         folder: bool,
         /// Where it was: folder and name.
-        from: (ItemId, Box<str>),
+        from: (ItemId, Name),
         /// Where it goes: folder and name.
-        to: (ItemId, Box<str>),
+        to: (ItemId, Name),
         /// A name that it may bear in between.
-        temporary: Option<Box<str>>,
+        temporary: Option<Name>,
         /// The name here of an item that stands here already as it shall on iCloud; `None` where nothing is to be agreed on.
-        here: Option<Box<str>>,
+        here: Option<Name>,
     },
     /// Contents that were sent ahead become files.
     Upload {
@@ -53,14 +54,14 @@ pub enum Intent {
         /// What it held before that the base does not know.
         strangers: Vec<ItemId>,
         /// The folders: name on iCloud, path here, and what they are known by here.
-        folders: Vec<(Box<str>, RelPath, LocalStamp)>,
+        folders: Vec<(Name, RelPath, LocalStamp)>,
     },
     /// A folder went to the trash; what it held beyond the plan is to be put back.
     TrashFolder {
         /// The folder.
         id: ItemId,
         /// The folder it was in, and its name.
-        from: (ItemId, Box<str>),
+        from: (ItemId, Name),
         /// The items that were planned to go with it.
         planned: Vec<ItemId>,
     },
@@ -91,13 +92,13 @@ pub enum Intent {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upload {
     /// `docwsid` that a new item gets.
-    pub document: Box<str>,
+    pub document: Name,
     /// The item that it replaces in place, in the version that was seen right before; `None` for a new one.
     pub over: Option<(ItemId, Etag)>,
     /// The folder.
     pub parent: ItemId,
     /// The name.
-    pub name: Box<str>,
+    pub name: Name,
     /// Where the content lies here.
     pub path: RelPath,
     /// The fingerprint of the content that goes up.

@@ -8,14 +8,19 @@ pub mod entry;
 pub mod filter;
 pub mod held;
 pub mod id;
+mod ids;
 mod intent;
 pub mod lived;
+pub mod maybe;
 pub mod name;
+mod node;
 pub mod path;
 pub mod plain;
+mod side;
 pub mod state;
 pub mod time;
 pub mod tree;
+pub mod trees;
 
 pub use account::AccountProblem;
 pub use entry::{
@@ -25,7 +30,11 @@ pub use entry::{
 pub use id::{Etag, ItemId, Zone};
 pub use intent::{Intent, Upload};
 pub use lived::{LivedTime, Reading};
+pub use maybe::{Maybe, Rare};
+pub use node::Node;
 pub use path::{PathError, RelPath};
-pub use state::{Change, Owner, SetAside, Side, State};
+pub use side::Side;
+pub use state::{Change, Owner, SetAside, State};
 pub use time::{DiskTime, ServerTime};
-pub use tree::{BaseTree, LocalTree, Node, NodeMap, RemoteTree, Tree};
+pub use tree::{NodeMap, Tree};
+pub use trees::{BaseTree, LocalTree, RemoteTree};

@@ -4,23 +4,33 @@ use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 use super::path::check_name;
 
+/// A name, or another short text that many items have: short ones take their place alone, longer ones are shared by all copies.
+pub type Name = ecow::EcoString;
+
+/// Keeps the text of `known` in the place of an equal one: a long one is then in memory once.
+pub fn share(name: &mut Name, known: &Name) {
+    if name == known {
+        *name = known.clone();
+    }
+}
+
 /// The longest name that either side is asked to hold, in bytes.
 pub const MAX_NAME_BYTES: usize = 255;
 
 /// The NFC form of `name`: what names are compared by (`docs/sync.md` §4, Names).
-pub fn nfc(name: &str) -> Box<str> {
-    if name.is_ascii() || is_nfc(name) { name.into() } else { name.nfc().collect::<String>().into() }
+pub fn nfc(name: &str) -> Name {
+    if name.is_ascii() || is_nfc(name) { name.into() } else { name.nfc().collect() }
 }
 
 /// The form under which the disk holds a name from iCloud: composed, unless only the name as it is there is short enough.
-pub fn held_here(name: &str) -> Box<str> {
+pub fn held_here(name: &str) -> Name {
     let composed = nfc(name);
     if composed.len() > MAX_NAME_BYTES && name.len() <= MAX_NAME_BYTES { name.into() } else { composed }
 }
 
 /// What two names share when a side cannot hold them apart: the NFC form, and with
 /// `folds_case` its lower case too.
-pub fn key(name: &str, folds_case: bool) -> Box<str> {
+pub fn key(name: &str, folds_case: bool) -> Name {
     let composed = nfc(name);
     if folds_case { nfc(&composed.to_lowercase()) } else { composed }
 }

@@ -40,7 +40,7 @@ pub fn check_name(name: &str) -> Result<(), PathError> {
     match name {
         "" => Err(PathError::EmptyPart(name.to_owned())),
         "." | ".." => Err(PathError::Dots(name.to_owned())),
-        _ if name.contains(['/', '\0']) => Err(PathError::Forbidden(name.to_owned())),
+        _ if name.bytes().any(|byte| matches!(byte, b'/' | 0)) => Err(PathError::Forbidden(name.to_owned())),
         _ => Ok(()),
     }
 }
@@ -72,8 +72,10 @@ impl RelPath {
 
     /// The path whose parts are `names`, last one first. All of them were checked before, as those in a tree are.
     pub(crate) fn of_checked(names: &[&str]) -> Self {
-        debug_assert!(names.iter().all(|name| check_name(name).is_ok()), "{names:?}");
-        let mut text = String::with_capacity(names.iter().map(|name| name.len() + 1).sum());
+        debug_assert!(names.iter().all(|name| !name.is_empty() && Self::parse(name).is_ok()), "{names:?}");
+        let length: usize = names.iter().map(|name| name.len() + 1).sum();
+        // As long as it is in the end, so that nothing is copied once more.
+        let mut text = String::with_capacity(length.saturating_sub(1));
         for name in names.iter().rev() {
             if !text.is_empty() {
                 text.push('/');
@@ -81,6 +83,11 @@ impl RelPath {
             text.push_str(name);
         }
         Self(text.into())
+    }
+
+    /// The path of `name`, which was checked before, inside this folder.
+    pub(crate) fn of_child(&self, name: &str) -> Self {
+        if self.is_root() { Self::of_checked(&[name]) } else { Self::of_checked(&[name, self.as_str()]) }
     }
 
     /// The path of `name` inside this folder.

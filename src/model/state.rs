@@ -7,30 +7,10 @@ use serde::{Deserialize, Serialize};
 
 pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
 use super::intent::Intent;
-use super::name::aside_name;
+use super::name::{aside_name, share};
 use super::{
     BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
 };
-
-/// One of the two sides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Side {
-    /// The folder on this machine.
-    Local,
-    /// iCloud.
-    Remote,
-}
-
-impl Side {
-    /// Where that is, in a sentence for people.
-    pub fn in_words(self) -> &'static str {
-        match self {
-            Self::Local => "here",
-            Self::Remote => "on iCloud",
-        }
-    }
-}
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -251,6 +231,8 @@ impl State {
 
     fn put(&mut self, parent: &ItemId, entry: &BaseEntry) -> bool {
         let Some(folder) = self.base.by_id(parent) else { return false };
+        let mut fresh = entry.clone();
+        share(&mut fresh.remote_name, &entry.local_name);
         match self.base.by_id(&entry.id) {
             Some(node) if node == super::Node::ROOT || self.base.is_within(folder, node) => false,
             Some(node) => {
@@ -261,10 +243,10 @@ impl State {
                 }
                 let base = Arc::make_mut(&mut self.base);
                 base.relink(node, folder, &entry.local_name);
-                base.replace(node, entry.clone())
+                base.replace(node, fresh)
             }
             None => {
-                Arc::make_mut(&mut self.base).insert(folder, &entry.local_name, entry.clone());
+                Arc::make_mut(&mut self.base).insert(folder, &entry.local_name, fresh);
                 true
             }
         }
@@ -317,13 +299,13 @@ impl BaseEntry {
             local_name: "".into(),
             remote_name: "".into(),
             etag: Etag::default(),
-            remote_size: None,
-            remote_mtime: None,
+            remote_size: None.into(),
+            remote_mtime: None.into(),
             stamp: LocalStamp { on_root_fs: true, ..LocalStamp::default() },
             racy: true,
             signature: None,
-            created_on: None,
-            written_at: None,
+            created_on: None.into(),
+            written_at: None.into(),
         }
     }
 }

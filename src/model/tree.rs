@@ -2,47 +2,69 @@
 //!
 //! A node knows its parent and its name; paths are made when somebody asks. So renaming a
 //! folder of any size is one change, and a million items stay small.
+//!
+//! Copying a tree shares what it holds: the nodes lie in chunks, and the first change of one copies that chunk alone. So who
+//! reads a tree beside its owner costs the owner next to nothing (`ARCHITECTURE.md`, What an item weighs).
 
-use std::collections::HashMap;
+use std::sync::Arc;
 
-use super::{BaseEntry, ItemId, LocalEntry, RelPath, RemoteEntry};
+use super::{Node, RelPath};
 
-/// A place in one [`Tree`]; meaningless in any other.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Node(u32);
+/// What a tree says of an item, and where the item's name stands: each name is kept once.
+pub trait Entry: Clone {
+    /// What the tree keeps beside the entry where that does not know its own name; `()` where it does.
+    type Label: Clone + std::fmt::Debug;
 
-impl Node {
-    /// The root of every tree.
-    pub const ROOT: Self = Self(0);
+    /// The name as the tree is to keep it; an entry that knows its own takes this one.
+    fn label(&mut self, name: &str) -> Self::Label;
 
-    /// A small dense number, for side tables.
-    pub fn index(self) -> usize {
-        self.0 as usize
-    }
+    /// The name.
+    fn name<'a>(&'a self, label: &'a Self::Label) -> &'a str;
 }
+
+/// So many nodes are copied at once when one of them changes while somebody else reads.
+const CHUNK: usize = 32;
+
+type Chunk<T> = [Option<Slot<T>>; CHUNK];
 
 /// Names in folders, each with what is known of the item. There is no item without its parent.
 #[derive(Clone, Debug)]
-pub struct Tree<T> {
-    slots: Vec<Option<Slot<T>>>,
+pub struct Tree<T: Entry> {
+    chunks: Vec<Arc<Chunk<T>>>,
+    /// Places that were ever used.
+    used: usize,
     free: Vec<u32>,
     len: usize,
 }
 
 #[derive(Clone, Debug)]
-struct Slot<T> {
+pub(super) struct Slot<T: Entry> {
     parent: Node,
-    name: Box<str>,
-    /// Sorted by name; two children may bear one name on iCloud.
-    children: Vec<Node>,
-    value: T,
+    pub(super) label: T::Label,
+    /// Sorted by name; two children may bear one name on iCloud. `None` is none: most items are files. Boxed twice, since a
+    /// vector takes three words and a slice in a box two.
+    #[allow(clippy::box_collection)]
+    children: Option<Box<Vec<Node>>>,
+    pub(super) value: T,
 }
 
-impl<T> Tree<T> {
+impl<T: Entry> Slot<T> {
+    fn name(&self) -> &str {
+        self.value.name(&self.label)
+    }
+
+    fn children(&self) -> &[Node] {
+        self.children.as_deref().map_or(&[], Vec::as_slice)
+    }
+}
+
+impl<T: Entry> Tree<T> {
     /// A tree that holds only its root.
-    pub fn new(root: T) -> Self {
-        let slot = Slot { parent: Node::ROOT, name: "".into(), children: Vec::new(), value: root };
-        Self { slots: vec![Some(slot)], free: Vec::new(), len: 1 }
+    pub fn new(mut root: T) -> Self {
+        let label = root.label("");
+        let mut tree = Self { chunks: Vec::new(), used: 0, free: Vec::new(), len: 0 };
+        tree.add(Slot { parent: Node::ROOT, label, children: None, value: root });
+        tree
     }
 
     /// The number of items, the root included.
@@ -57,19 +79,47 @@ impl<T> Tree<T> {
 
     /// One more than the largest [`Node::index`] ever given out: the size of a side table.
     pub fn capacity(&self) -> usize {
-        self.slots.len()
+        self.used
+    }
+
+    fn place(&self, index: usize) -> Option<&Slot<T>> {
+        self.chunks.get(index / CHUNK)?[index % CHUNK].as_ref()
     }
 
     fn slot(&self, node: Node) -> &Slot<T> {
-        self.slots[node.index()]
-            .as_ref()
+        self.place(node.index()).expect("a node is used only with its own tree and until it is removed")
+    }
+
+    pub(super) fn slot_mut(&mut self, node: Node) -> &mut Slot<T> {
+        let index = node.index();
+        let chunk = self.chunks.get_mut(index / CHUNK).map(Arc::make_mut);
+        chunk
+            .and_then(|chunk| chunk[index % CHUNK].as_mut())
             .expect("a node is used only with its own tree and until it is removed")
     }
 
-    fn slot_mut(&mut self, node: Node) -> &mut Slot<T> {
-        self.slots[node.index()]
-            .as_mut()
-            .expect("a node is used only with its own tree and until it is removed")
+    fn add(&mut self, slot: Slot<T>) -> Node {
+        let index = match self.free.pop() {
+            Some(index) => index as usize,
+            None => {
+                self.used += 1;
+                self.used - 1
+            }
+        };
+        if index / CHUNK == self.chunks.len() {
+            self.chunks.push(Arc::new(std::array::from_fn(|_| None)));
+        }
+        Arc::make_mut(&mut self.chunks[index / CHUNK])[index % CHUNK] = Some(slot);
+        self.len += 1;
+        Node(u32::try_from(index).expect("fewer than four billion items"))
+    }
+
+    fn take(&mut self, node: Node) -> Option<Slot<T>> {
+        let index = node.index();
+        let slot = Arc::make_mut(self.chunks.get_mut(index / CHUNK)?)[index % CHUNK].take()?;
+        self.free.push(node.0);
+        self.len -= 1;
+        Some(slot)
     }
 
     /// What is known of `node`.
@@ -77,19 +127,14 @@ impl<T> Tree<T> {
         &self.slot(node).value
     }
 
-    /// What is known of `node`, to change.
-    pub fn get_mut(&mut self, node: Node) -> &mut T {
-        &mut self.slot_mut(node).value
-    }
-
     /// Whether `node` still stands in the tree.
     pub fn contains(&self, node: Node) -> bool {
-        self.slots.get(node.index()).is_some_and(Option::is_some)
+        self.place(node.index()).is_some()
     }
 
     /// Its name in its folder; `""` for the root.
     pub fn name(&self, node: Node) -> &str {
-        &self.slot(node).name
+        self.slot(node).name()
     }
 
     /// The folder that holds it; `None` for the root.
@@ -99,12 +144,12 @@ impl<T> Tree<T> {
 
     /// What a folder holds, in byte order of the names.
     pub fn children(&self, folder: Node) -> &[Node] {
-        &self.slot(folder).children
+        self.slot(folder).children()
     }
 
     /// The first child of exactly that name.
     pub fn child(&self, folder: Node, name: &str) -> Option<Node> {
-        let children = &self.slot(folder).children;
+        let children = self.children(folder);
         let at = children.partition_point(|child| self.name(*child) < name);
         children.get(at).copied().filter(|child| self.name(*child) == name)
     }
@@ -141,18 +186,10 @@ impl<T> Tree<T> {
     /// # Panics
     ///
     /// When `name` cannot be part of a path: that is a bug of the caller.
-    pub fn insert(&mut self, folder: Node, name: &str, value: T) -> Node {
+    pub fn insert(&mut self, folder: Node, name: &str, mut value: T) -> Node {
         super::path::check_name(name).expect("edges check names before they enter a tree");
-        let slot = Slot { parent: folder, name: name.into(), children: Vec::new(), value };
-        let node = if let Some(index) = self.free.pop() {
-            self.slots[index as usize] = Some(slot);
-            Node(index)
-        } else {
-            let index = u32::try_from(self.slots.len()).expect("fewer than four billion items");
-            self.slots.push(Some(slot));
-            Node(index)
-        };
-        self.len += 1;
+        let label = value.label(name);
+        let node = self.add(Slot { parent: folder, label, children: None, value });
         self.attach(folder, node);
         node
     }
@@ -165,11 +202,9 @@ impl<T> Tree<T> {
         let mut doomed = vec![node];
         let mut values = Vec::new();
         while let Some(next) = doomed.pop() {
-            if let Some(slot) = self.slots[next.index()].take() {
-                doomed.extend(slot.children);
+            if let Some(slot) = self.take(next) {
+                doomed.extend(slot.children());
                 values.push(slot.value);
-                self.free.push(next.0);
-                self.len -= 1;
             }
         }
         values
@@ -183,10 +218,13 @@ impl<T> Tree<T> {
     pub fn relink(&mut self, node: Node, folder: Node, name: &str) {
         super::path::check_name(name).expect("edges check names before they enter a tree");
         assert!(!self.is_within(folder, node), "a folder cannot move into itself");
+        if self.slot(node).parent == folder && self.name(node) == name {
+            return;
+        }
         self.detach(node);
         let slot = self.slot_mut(node);
         slot.parent = folder;
-        slot.name = name.into();
+        slot.label = slot.value.label(name);
         self.attach(folder, node);
     }
 
@@ -212,130 +250,34 @@ impl<T> Tree<T> {
         })
     }
 
-    fn attach(&mut self, folder: Node, node: Node) {
+    pub(super) fn attach(&mut self, folder: Node, node: Node) {
         let at = {
-            let name = self.name(node);
-            self.slot(folder).children.partition_point(|child| self.name(*child) <= name)
+            let (name, children) = (self.name(node), self.children(folder));
+            // Who fills a folder in order has nothing to look for.
+            match children.last() {
+                Some(last) if self.name(*last) > name => {
+                    children.partition_point(|child| self.name(*child) <= name)
+                }
+                _ => children.len(),
+            }
         };
-        self.slot_mut(folder).children.insert(at, node);
+        self.slot_mut(folder).children.get_or_insert_default().insert(at, node);
     }
 
-    fn detach(&mut self, node: Node) {
+    pub(super) fn detach(&mut self, node: Node) {
         let (folder, name) = (self.slot(node).parent, self.name(node));
-        let children = &self.slot(folder).children;
+        let children = self.children(folder);
         let first = children.partition_point(|child| self.name(*child) < name);
         // Several may have one name.
         if let Some(after) = children[first..].iter().position(|child| *child == node) {
-            self.slot_mut(folder).children.remove(first + after);
-        }
-    }
-}
-
-/// What the disk holds, keyed by path.
-pub type LocalTree = Tree<LocalEntry>;
-
-/// A tree whose items also have an id of their own, each id once.
-#[derive(Clone, Debug)]
-pub struct IdTree<T> {
-    tree: Tree<T>,
-    by_id: HashMap<ItemId, Node>,
-}
-
-/// What has an [`ItemId`].
-pub trait Identified {
-    /// Its id.
-    fn id(&self) -> &ItemId;
-}
-
-impl Identified for RemoteEntry {
-    fn id(&self) -> &ItemId {
-        &self.id
-    }
-}
-
-impl Identified for BaseEntry {
-    fn id(&self) -> &ItemId {
-        &self.id
-    }
-}
-
-/// What iCloud holds, under the name each item has there.
-pub type RemoteTree = IdTree<RemoteEntry>;
-
-/// What both sides agreed on, under the local names.
-pub type BaseTree = IdTree<BaseEntry>;
-
-impl<T: Identified> IdTree<T> {
-    /// A tree that holds only its root.
-    pub fn new(root: T) -> Self {
-        let by_id = HashMap::from([(root.id().clone(), Node::ROOT)]);
-        Self { tree: Tree::new(root), by_id }
-    }
-
-    /// The node with that id.
-    pub fn by_id(&self, id: &ItemId) -> Option<Node> {
-        self.by_id.get(id).copied()
-    }
-
-    /// Adds an item; one of the same id that was there before goes, with all below it.
-    ///
-    /// # Panics
-    ///
-    /// As [`Tree::insert`]; and when `folder` lies within the item of that id.
-    pub fn insert(&mut self, folder: Node, name: &str, value: T) -> Node {
-        if let Some(old) = self.by_id(value.id()) {
-            assert!(!self.tree.is_within(folder, old), "an item cannot hold itself");
-            self.remove(old);
-        }
-        let id = value.id().clone();
-        let node = self.tree.insert(folder, name, value);
-        self.by_id.insert(id, node);
-        node
-    }
-
-    /// As [`Tree::remove`].
-    pub fn remove(&mut self, node: Node) -> Vec<T> {
-        let values = self.tree.remove(node);
-        for value in &values {
-            self.by_id.remove(value.id());
-        }
-        values
-    }
-
-    /// Replaces what is known of `node`; its id may change with it, and `false` says that
-    /// another item has that id and nothing was done.
-    pub fn replace(&mut self, node: Node, value: T) -> bool {
-        let old = self.tree.get(node).id().clone();
-        if old != *value.id() {
-            if self.by_id.contains_key(value.id()) {
-                return false;
+            let slot = self.slot_mut(folder);
+            if let Some(children) = &mut slot.children {
+                children.remove(first + after);
             }
-            self.by_id.remove(&old);
-            self.by_id.insert(value.id().clone(), node);
+            if slot.children().is_empty() {
+                slot.children = None;
+            }
         }
-        *self.tree.get_mut(node) = value;
-        true
-    }
-
-    /// Changes what is known of `node`; the id must stay ([`IdTree::replace`] changes it).
-    pub fn update(&mut self, node: Node, change: impl FnOnce(&mut T)) {
-        let before = self.tree.get(node).id().clone();
-        change(self.tree.get_mut(node));
-        assert!(*self.tree.get(node).id() == before, "an id changes through replace only");
-    }
-
-    /// As [`Tree::relink`].
-    pub fn relink(&mut self, node: Node, folder: Node, name: &str) {
-        self.tree.relink(node, folder, name);
-    }
-}
-
-impl<T> std::ops::Deref for IdTree<T> {
-    type Target = Tree<T>;
-
-    /// All that only reads.
-    fn deref(&self) -> &Tree<T> {
-        &self.tree
     }
 }
 
@@ -347,7 +289,7 @@ pub struct NodeMap<V> {
 
 impl<V: Clone> NodeMap<V> {
     /// A table for all nodes that `tree` has now, each with `value`.
-    pub fn new<T>(tree: &Tree<T>, value: V) -> Self {
+    pub fn new<T: Entry>(tree: &Tree<T>, value: V) -> Self {
         Self { values: vec![value; tree.capacity()] }
     }
 }
@@ -368,6 +310,19 @@ impl<V> std::ops::IndexMut<Node> for NodeMap<V> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::name::Name;
+
+    impl Entry for u8 {
+        type Label = Name;
+
+        fn label(&mut self, name: &str) -> Name {
+            name.into()
+        }
+
+        fn name<'a>(&'a self, label: &'a Name) -> &'a str {
+            label
+        }
+    }
 
     fn path(text: &str) -> RelPath {
         RelPath::parse(text).unwrap()
@@ -418,6 +373,24 @@ mod tests {
         assert_eq!(tree.remove(two), [2]);
         assert!(tree.contains(one) && tree.contains(three));
         assert_eq!(tree.children(Node::ROOT).len(), 4);
+    }
+
+    #[test]
+    fn a_copy_stays_as_it_was_and_shares_what_nobody_changes() {
+        let mut tree = Tree::new(0);
+        let nodes: Vec<_> =
+            (0..100_u8).map(|number| tree.insert(Node::ROOT, &format!("{number:03}"), number)).collect();
+        let copy = tree.clone();
+        let shared = |tree: &Tree<u8>| {
+            tree.chunks.iter().zip(&copy.chunks).filter(|(one, other)| Arc::ptr_eq(one, other)).count()
+        };
+        assert_eq!(shared(&tree), copy.chunks.len());
+        tree.relink(nodes[99], nodes[98], "moved");
+        tree.remove(nodes[97]);
+        assert_eq!(shared(&tree), copy.chunks.len() - 2, "the root's chunk and the last one were copied");
+        assert_eq!(copy.name(nodes[99]), "099");
+        assert_eq!((copy.len(), copy.children(Node::ROOT).len()), (101, 100));
+        assert_eq!((tree.len(), tree.children(Node::ROOT).len()), (100, 98));
     }
 
     #[test]

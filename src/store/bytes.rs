@@ -43,8 +43,7 @@ impl Writer {
 
     /// Kind (bit 0: UUID, bit 1: a zone of its own), the zone where it has one, the document.
     pub fn id(&mut self, id: &ItemId) {
-        let doc = id.doc();
-        let uuid = parse_uuid(&doc);
+        let uuid = id.uuid();
         let named = *id.zone() != Zone::CloudDocs;
         self.byte(u8::from(uuid.is_some()) | u8::from(named) << 1);
         if named {
@@ -52,17 +51,17 @@ impl Writer {
         }
         match uuid {
             Some(bytes) => self.0.extend(bytes),
-            None => self.text(&doc),
+            None => self.text(&id.doc()),
         }
     }
 
     pub fn stamp(&mut self, stamp: &LocalStamp) {
-        self.byte(u8::from(stamp.on_root_fs) | u8::from(stamp.identity.birth.is_some()) << 1);
+        self.byte(u8::from(stamp.on_root_fs) | u8::from(stamp.identity.birth.get().is_some()) << 1);
         self.number(stamp.size);
         self.time(stamp.mtime);
         self.time(stamp.ctime);
         self.number(stamp.identity.inode);
-        if let Some(birth) = stamp.identity.birth {
+        if let Some(birth) = stamp.identity.birth.get() {
             self.time(birth);
         }
     }
@@ -141,11 +140,7 @@ impl<'a> Reader<'a> {
         }
         let zone = if kind & 2 == 0 { CLOUD_DOCS } else { self.text()? };
         let zone = Zone::new(zone);
-        Ok(if kind & 1 == 0 {
-            ItemId::new(zone, self.text()?)
-        } else {
-            ItemId::new(zone, &format_uuid(&self.array()?))
-        })
+        Ok(if kind & 1 == 0 { ItemId::new(zone, self.text()?) } else { ItemId::of_uuid(zone, self.array()?) })
     }
 
     pub fn stamp(&mut self) -> Result<LocalStamp, Trouble> {
@@ -160,45 +155,10 @@ impl<'a> Reader<'a> {
             ctime: self.time()?,
             identity: Identity {
                 inode: self.number()?,
-                birth: if flags & 2 == 0 { None } else { Some(self.time()?) },
+                birth: if flags & 2 == 0 { None } else { Some(self.time()?) }.into(),
             },
         })
     }
-}
-
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
-
-/// The 16 bytes of an upper-case UUID, the form that nearly all ids have.
-fn parse_uuid(text: &str) -> Option<[u8; 16]> {
-    let mut bytes = [0; 16];
-    let mut digits = 0;
-    if text.len() != 36 {
-        return None;
-    }
-    for (at, c) in text.bytes().enumerate() {
-        if matches!(at, 8 | 13 | 18 | 23) {
-            if c != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let value = HEX.iter().position(|digit| *digit == c)? as u8;
-        *bytes.get_mut(digits / 2)? |= if digits % 2 == 0 { value << 4 } else { value };
-        digits += 1;
-    }
-    Some(bytes)
-}
-
-fn format_uuid(bytes: &[u8; 16]) -> String {
-    let mut text = String::with_capacity(36);
-    for (at, byte) in bytes.iter().enumerate() {
-        if matches!(at, 4 | 6 | 8 | 10) {
-            text.push('-');
-        }
-        text.push(char::from(HEX[usize::from(byte >> 4)]));
-        text.push(char::from(HEX[usize::from(byte & 15)]));
-    }
-    text
 }
 
 #[cfg(test)]

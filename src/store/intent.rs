@@ -1,5 +1,6 @@
 //! The records of unfinished operations.
 
+use crate::model::name::Name;
 use crate::model::{Etag, Intent, ItemId, RelPath, Upload};
 
 use super::Trouble;
@@ -191,6 +192,6 @@ fn path(reader: &mut Reader<'_>) -> Result<RelPath, Trouble> {
     RelPath::parse(reader.text()?).map_err(|error| Trouble::Damaged(error.to_string()))
 }
 
-fn place(reader: &mut Reader<'_>) -> Result<(ItemId, Box<str>), Trouble> {
+fn place(reader: &mut Reader<'_>) -> Result<(ItemId, Name), Trouble> {
     Ok((reader.id()?, reader.text()?.into()))
 }

@@ -1,5 +1,6 @@
 //! Keys, and the records of the base.
 
+use crate::model::name::Name;
 use crate::model::path::check_name;
 use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side, Signature};
 
@@ -123,19 +124,19 @@ const ALL: u64 = (1 << 12) - 1;
 pub(super) fn write_base(parent: &ItemId, entry: &BaseEntry) -> Vec<u8> {
     let mut writer = Writer::default();
     let flag = |bit, set: bool| if set { bit } else { 0 };
-    let created = entry.created_on.map(|(side, _)| side);
+    let created = entry.created_on.get().map(|(side, _)| side);
     let flags = flag(FOLDER, entry.folder)
         | flag(PACKAGE, entry.package)
         | flag(LOCAL_ONLY, entry.presence == Presence::LocalOnly)
         | flag(REMOTE_ONLY, entry.presence == Presence::RemoteOnly)
         | flag(RACY, entry.racy)
         | flag(OTHER_NAME, entry.remote_name != entry.local_name)
-        | flag(SIZE, entry.remote_size.is_some())
-        | flag(MTIME, entry.remote_mtime.is_some())
+        | flag(SIZE, entry.remote_size.get().is_some())
+        | flag(MTIME, entry.remote_mtime.get().is_some())
         | flag(SIGNATURE, entry.signature.is_some())
         | flag(CREATED_LOCAL, created == Some(Side::Local))
         | flag(CREATED_REMOTE, created == Some(Side::Remote))
-        | flag(WRITTEN, entry.written_at.is_some());
+        | flag(WRITTEN, entry.written_at.get().is_some());
     writer.number(flags);
     writer.id(parent);
     writer.text(&entry.local_name);
@@ -143,20 +144,20 @@ pub(super) fn write_base(parent: &ItemId, entry: &BaseEntry) -> Vec<u8> {
         writer.text(&entry.remote_name);
     }
     writer.text(entry.etag.as_str());
-    if let Some(size) = entry.remote_size {
+    if let Some(size) = entry.remote_size.get() {
         writer.number(size);
     }
-    if let Some(mtime) = entry.remote_mtime {
+    if let Some(mtime) = entry.remote_mtime.get() {
         writer.signed(mtime.0);
     }
     writer.stamp(&entry.stamp);
     if let Some(signature) = &entry.signature {
         writer.signature(signature);
     }
-    if let Some((_, at)) = entry.created_on {
+    if let Some((_, at)) = entry.created_on.get() {
         writer.signed(at);
     }
-    if let Some(at) = entry.written_at {
+    if let Some(at) = entry.written_at.get() {
         writer.signed(at);
     }
     writer.0
@@ -172,7 +173,7 @@ pub(super) fn read_base(key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry
         return Err(malformed());
     }
     let parent = reader.id()?;
-    let local_name: Box<str> = reader.text()?.into();
+    let local_name: Name = reader.text()?.into();
     check_name(&local_name).map_err(|error| Trouble::Damaged(error.to_string()))?;
     let remote_name = if has(OTHER_NAME) { reader.text()?.into() } else { local_name.clone() };
     let etag = Etag::new(reader.text()?);
@@ -200,13 +201,13 @@ pub(super) fn read_base(key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry
         local_name,
         remote_name,
         etag,
-        remote_size,
-        remote_mtime,
+        remote_size: remote_size.into(),
+        remote_mtime: remote_mtime.into(),
         stamp,
         racy: has(RACY),
         signature,
-        created_on,
-        written_at,
+        created_on: created_on.into(),
+        written_at: written_at.into(),
     };
     Ok((parent, entry))
 }

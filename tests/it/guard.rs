@@ -27,7 +27,7 @@ fn base(count: usize, created: Option<(Side, i64)>) -> BaseTree {
             id: id(&name),
             folder: false,
             local_name: name.as_str().into(),
-            created_on: created,
+            created_on: created.into(),
             presence: Presence::Both,
             ..BaseEntry::root(id(&name))
         };

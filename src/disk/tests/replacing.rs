@@ -13,7 +13,7 @@ fn the_old_version_lands_in_the_trash() {
         let (entry, displaced) = drive.disk.replace(&ready, &path("f/a"), &stamp).unwrap();
         assert_eq!(displaced, Displaced::AsPlanned);
         assert_eq!((drive.text("f/a"), drive.trash()), ("new".into(), vec![("f/a".into(), "old".into())]));
-        assert_eq!((entry.stamp, entry.signature), (drive.stamp("f/a"), Some(signature_of("new"))));
+        assert_eq!((entry.stamp, entry.signature.get()), (drive.stamp("f/a"), Some(signature_of("new"))));
         drive.disk.sync(&[], &[path("f")]).unwrap();
         assert_eq!(drive.tmp(), Vec::<String>::new());
     }

@@ -113,7 +113,7 @@ fn a_rescan_reads_only_what_it_is_told_and_keeps_signatures() {
     let mut view = observe_local(&drive.disk, &clock, &|_| false).unwrap();
     let files: Vec<Node> = view.tree.walk(Node::ROOT).collect();
     assert!(signatures(&drive.disk, &clock, &mut view.tree, &files, 3).is_empty());
-    let signed = |view: &LocalView, text| view.tree.get(at(view, text)).signature;
+    let signed = |view: &LocalView, text| view.tree.get(at(view, text)).signature.get();
     assert_eq!(signed(&view, "f/kept"), Some(signature_of("kept")));
     assert_eq!(signed(&view, "f/inner/deep"), Some(signature_of("deep")));
     settle(&mut view);
@@ -220,7 +220,7 @@ fn a_file_that_changed_since_the_scan_stays_unsigned() {
     fs::remove_file(drive.full("b")).unwrap();
     let wanted = ["a", "b", "c"].map(|text| at(&view, text));
     assert!(signatures(&drive.disk, &Hand::now_and(0), &mut view.tree, &wanted, 8).is_empty());
-    let signed = wanted.map(|node| view.tree.get(node).signature);
+    let signed = wanted.map(|node| view.tree.get(node).signature.get());
     assert_eq!(signed, [None, None, Some(signature_of("z"))]);
 }
 

@@ -3,8 +3,9 @@
 
 use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
+use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalKind, LocalStamp, Presence, RelPath, Side,
+    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Presence, RelPath, Side,
     Signature, name,
 };
 
@@ -30,9 +31,9 @@ pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> Remot
         etag: item.entry.etag.clone(),
         parent: parent.clone(),
         name: item.entry.name.clone(),
-        size: item.entry.size,
-        mtime: item.entry.mtime,
-        signature: item.entry.signature,
+        size: item.entry.size.get(),
+        mtime: item.entry.mtime.get(),
+        signature: item.entry.signature.get(),
     }
 }
 
@@ -126,7 +127,7 @@ pub(super) fn agree(
             let racy = local.racy || is_racy(&local.stamp, at);
             let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: None };
             let entry =
-                BaseEntry { written_at: Some(moment.now), ..agreed(moment, operation, remote, &here) };
+                BaseEntry { written_at: Some(moment.now).into(), ..agreed(moment, operation, remote, &here) };
             ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
             teach(put(&remote.parent, entry));
             learned.told = tell(EffectKind::MakeFolder, None, 0);
@@ -136,10 +137,10 @@ pub(super) fn agree(
             let signature = Some(*signature);
             let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature };
             let mut entry =
-                BaseEntry { written_at: Some(moment.now), ..agreed(moment, operation, remote, &here) };
+                BaseEntry { written_at: Some(moment.now).into(), ..agreed(moment, operation, remote, &here) };
             if let Some(old) = instead_of {
                 // The new version of a file keeps the note of who created it.
-                entry.created_on = base.entry(old).and_then(|(_, before)| before.created_on);
+                entry.created_on = base.entry(old).map_or(Maybe::NONE, |(_, before)| before.created_on);
                 teach(Lesson::Forget(old.clone()));
             }
             ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
@@ -247,13 +248,13 @@ fn agreed(
         local_name: here.name.into(),
         remote_name: remote.name.clone(),
         etag: remote.etag.clone(),
-        remote_size: remote.size,
-        remote_mtime: remote.mtime,
+        remote_size: remote.size.into(),
+        remote_mtime: remote.mtime.into(),
         stamp: here.stamp,
         racy: here.racy,
         signature: if remote.folder { None } else { here.signature },
-        created_on: before.as_ref().and_then(|before| before.created_on).or(created),
-        written_at: before.and_then(|before| before.written_at),
+        created_on: before.as_ref().and_then(|before| before.created_on.get()).or(created).into(),
+        written_at: before.map_or(Maybe::NONE, |before| before.written_at),
     }
 }
 
@@ -313,7 +314,7 @@ fn moved_on_icloud(
     if entry.etag == remote.etag && (remote.folder || after.entry.etag.same_content(&remote.etag)) {
         entry.etag = after.entry.etag.clone();
     }
-    entry.written_at = Some(moment.now);
+    entry.written_at = Some(moment.now).into();
     entry
 }
 
@@ -330,18 +331,13 @@ fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson>
     if entry.folder || entry.etag.same_content(&back.entry.etag) {
         entry.etag = back.entry.etag.clone();
     }
-    entry.written_at = Some(moment.now);
+    entry.written_at = Some(moment.now).into();
     lessons.push(Lesson::Change(Change::Put { parent, entry: Box::new(entry) }));
     lessons
 }
 
 /// On which side a folder stands, and where: the folder that held it may be forgotten next, with all that the base knows in it.
-fn present(
-    base: PendingBase<'_>,
-    id: &ItemId,
-    presence: Presence,
-    place: Option<&(ItemId, Box<str>)>,
-) -> Lesson {
+fn present(base: PendingBase<'_>, id: &ItemId, presence: Presence, place: Option<&(ItemId, Name)>) -> Lesson {
     let known = base.entry(id).map(|(_, entry)| entry);
     let (Some((parent, name)), Some(mut entry)) = (place, known) else {
         return Lesson::Change(Change::Presence(id.clone(), presence));
@@ -357,7 +353,7 @@ fn present(
 }
 
 /// What a folder that does not stand here would be called here; another name where somebody has that one.
-fn free_local_name(base: PendingBase<'_>, parent: &ItemId, remote_name: &str, id: &ItemId) -> Box<str> {
+fn free_local_name(base: PendingBase<'_>, parent: &ItemId, remote_name: &str, id: &ItemId) -> Name {
     let wanted = name::held_here(remote_name);
     let others = (0..).map(|number| name::aside_name(&wanted, number).into());
     let mut names = std::iter::once(wanted.clone()).chain(others);

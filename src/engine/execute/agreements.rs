@@ -2,6 +2,7 @@
 
 use crate::engine::operation::{LocalSeen, Parent, RemoteSeen};
 use crate::engine::ports::Ports;
+use crate::model::name::Name;
 use crate::model::{ItemId, Presence, Signature};
 
 use super::done::Done;
@@ -57,7 +58,7 @@ pub(super) struct Keep<'a> {
     pub(super) index: usize,
     pub(super) id: &'a ItemId,
     pub(super) presence: Presence,
-    pub(super) place: Option<&'a (Parent, Box<str>)>,
+    pub(super) place: Option<&'a (Parent, Name)>,
 }
 
 impl<'a> Stage<'a> for Keep<'a> {

@@ -1,6 +1,7 @@
 //! Noting uploads before they are committed, many at a time: after a crash what came of them is ours, and no person's.
 
 use crate::engine::operation::{Action, UploadTarget};
+use crate::model::name::Name;
 use crate::model::{Intent, Upload};
 
 use super::stage::Known;
@@ -13,7 +14,7 @@ const NOTED_AT_ONCE: usize = 64;
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Announcement {
     /// Each operation's index and the `docwsid` of its content.
-    pub(super) documents: Vec<(usize, Box<str>)>,
+    pub(super) documents: Vec<(usize, Name)>,
     files: Vec<Upload>,
 }
 

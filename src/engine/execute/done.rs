@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
 use crate::engine::ports::{ItemVersion, RemoteItem};
+use crate::model::name::Name;
 use crate::model::{
     BaseEntry, DiskTime, Etag, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Side, Signature,
 };
@@ -32,7 +33,7 @@ pub(super) enum Done {
         /// The side.
         presence: Presence,
         /// The folder and the name that it has there, where the base knows others.
-        place: Option<(ItemId, Box<str>)>,
+        place: Option<(ItemId, Name)>,
     },
     /// A folder was made here, at the operation's path.
     MadeLocalFolder {
@@ -208,7 +209,7 @@ pub(super) enum Done {
     /// The commits of uploads were noted in an intent.
     AnnouncedUploads {
         /// Each operation's index and the `docwsid` of its content.
-        documents: Vec<(usize, Box<str>)>,
+        documents: Vec<(usize, Name)>,
         /// The intent's number.
         intent: u64,
     },

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use crate::engine::operation::{LocalSeen, Parent, RemoteSeen};
 use crate::engine::ports::{RemoteItem, RemoteParent};
+use crate::model::name::Name;
 use crate::model::{Etag, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::done::{Done, Doomed};
@@ -32,7 +33,7 @@ pub(super) struct OwnChanges {
     /// The intents that note them.
     announcements: Vec<u64>,
     /// Uploads whose commit is noted and not over: the `docwsid` of the content, and the intent.
-    uploads: HashMap<usize, (Box<str>, u64)>,
+    uploads: HashMap<usize, (Name, u64)>,
     /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
     unfinished: HashSet<usize>,
     /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
@@ -43,7 +44,7 @@ pub(super) struct OwnChanges {
 struct Version {
     was: Etag,
     now: Etag,
-    place: Option<(ItemId, Box<str>)>,
+    place: Option<(ItemId, Name)>,
 }
 
 impl OwnChanges {

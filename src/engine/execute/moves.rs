@@ -2,6 +2,7 @@
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{Disk, Ports};
+use crate::model::name::Name;
 use crate::model::{Intent, ItemId, LocalEntry, RelPath};
 
 use super::done::Done;
@@ -13,7 +14,7 @@ use super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::verified_calls;
 
 /// A folder on iCloud, and a name in it.
-type Place = (ItemId, Box<str>);
+type Place = (ItemId, Name);
 
 /// Moves or renames here, to the operation's path.
 #[derive(Clone, Copy)]
@@ -257,7 +258,7 @@ fn put_right(
 }
 
 /// Where a later operation brings the item for good: folder and name, and its name here.
-fn destination(known: &Known<'_>, index: usize, id: &ItemId) -> Option<(Place, Option<Box<str>>)> {
+fn destination(known: &Known<'_>, index: usize, id: &ItemId) -> Option<(Place, Option<Name>)> {
     known.plan.operations.iter().skip(index + 1).find_map(|operation| match &operation.action {
         Action::MoveRemote { remote, local, parent, name, temporary: false } if remote.id == *id => {
             let here = local.as_ref().map(|local| local.path.name().into());

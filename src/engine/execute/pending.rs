@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::model::name::Name;
 use crate::model::state::Calibration;
 use crate::model::{BaseEntry, Change, Identity, ItemId, Node, RelPath, State};
 
@@ -107,7 +108,7 @@ impl<'a> PendingBase<'a> {
     /// The local path of a name in a folder.
     pub(super) fn path_in(&self, folder: &ItemId, name: &str) -> Option<RelPath> {
         let base = &self.state.base;
-        let mut names = vec![Box::from(name)];
+        let mut names = vec![Name::from(name)];
         let mut at = folder.clone();
         // While folders change places what is pending may go round in a circle.
         for _ in 0..DEEPEST {

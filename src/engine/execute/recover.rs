@@ -8,9 +8,10 @@ mod arrivals;
 use std::time::Duration;
 
 use crate::engine::ports::{DiskError, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError};
+use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature,
-    State, name,
+    BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Maybe, Presence, RelPath, ServerTime, Side,
+    Signature, State, name,
 };
 
 use super::agree::agree;
@@ -240,7 +241,7 @@ fn finish_replacement(
         new
     };
     let before = moment.base.entry(intent.old).map(|(_, entry)| entry);
-    let created_on = before.as_ref().and_then(|entry| entry.created_on);
+    let created_on = before.as_ref().map_or(Maybe::NONE, |entry| entry.created_on);
     done.push(Done::Lost(intent.old.clone()));
     if !in_place {
         return Ok(());
@@ -256,13 +257,13 @@ fn finish_replacement(
         local_name: intent.path.name().into(),
         remote_name: new.entry.name.clone(),
         etag: if as_sent { new.entry.etag.clone() } else { Etag::default() },
-        remote_size: new.entry.size.or(Some(intent.stamp.size)),
+        remote_size: new.entry.size.get().or(Some(intent.stamp.size)).into(),
         remote_mtime: new.entry.mtime,
         stamp: *intent.stamp,
         racy: true,
         signature: Some(intent.signature),
         created_on,
-        written_at: Some(moment.now),
+        written_at: Some(moment.now).into(),
     };
     // A base that lacks the folder meets the file as new on both sides and compares.
     done.push(Done::Found { parent: intent.parent.clone(), entry: Box::new(entry) });
@@ -273,8 +274,8 @@ fn finish_replacement(
 fn settle_place(
     ports: &Ports<'_>,
     (id, folder): (&ItemId, bool),
-    from: &(ItemId, Box<str>),
-    to: &(ItemId, Box<str>),
+    from: &(ItemId, Name),
+    to: &(ItemId, Name),
     temporary: Option<&str>,
 ) -> Result<Option<RemoteItem>, StepFailure> {
     let remote = ports.remote;
@@ -283,7 +284,7 @@ fn settle_place(
         LookUp::Gone => return Ok(None),
         LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say where a moved item is")),
     };
-    let stands = |place: &(ItemId, Box<str>)| {
+    let stands = |place: &(ItemId, Name)| {
         item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
     };
     if stands(to) {
@@ -318,8 +319,8 @@ fn settle_place(
 /// put right.
 pub(super) fn is_our_doing(
     item: &RemoteItem,
-    from: &(ItemId, Box<str>),
-    to: &(ItemId, Box<str>),
+    from: &(ItemId, Name),
+    to: &(ItemId, Name),
     temporary: Option<&str>,
 ) -> bool {
     let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
@@ -344,7 +345,7 @@ fn settle_trash(
     ports: &Ports<'_>,
     moment: &Moment<'_>,
     id: &ItemId,
-    from: &(ItemId, Box<str>),
+    from: &(ItemId, Name),
     planned: &[ItemId],
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {

@@ -20,7 +20,7 @@ pub(super) fn path(text: &str) -> RelPath {
 
 pub(super) fn stamp(inode: u64, ctime: i64) -> LocalStamp {
     let ctime = DiskTime(ctime.saturating_mul(1_000_000_000));
-    LocalStamp { ctime, identity: Identity { inode, birth: None }, ..LocalStamp::default() }
+    LocalStamp { ctime, identity: Identity { inode, birth: None.into() }, ..LocalStamp::default() }
 }
 
 pub(super) fn signature(byte: u8) -> Signature {
@@ -52,11 +52,11 @@ pub(super) fn item(etag: &str, name: &str, parent: RemoteParent) -> RemoteItem {
         kind: RemoteKind::File,
         name: name.into(),
         etag: Etag::new(etag),
-        size: None,
-        mtime: None,
-        signature: None,
+        size: None.into(),
+        mtime: None.into(),
+        signature: None.into(),
         state: FolderState::Unread,
-        file_count: None,
+        file_count: None.into(),
     };
     RemoteItem { entry, parent }
 }
@@ -66,7 +66,7 @@ pub(super) fn local_entry(kind: LocalKind, stamp: LocalStamp) -> LocalEntry {
         kind,
         stamp,
         racy: false,
-        signature: None,
+        signature: None.into(),
         state: FolderState::Unread,
         holds_unnameable: false,
     }
@@ -86,13 +86,13 @@ pub(super) fn entry(of: &str, name: &str, stamp: LocalStamp, etag: &str) -> Base
         local_name: name.into(),
         remote_name: name.into(),
         etag: Etag::new(etag),
-        remote_size: None,
-        remote_mtime: None,
+        remote_size: None.into(),
+        remote_mtime: None.into(),
         stamp,
         racy: false,
         signature: None,
-        created_on: None,
-        written_at: None,
+        created_on: None.into(),
+        written_at: None.into(),
     }
 }
 

@@ -10,6 +10,7 @@ use crate::engine::operation::{LocalSeen, RemoteSeen};
 use crate::engine::ports::{
     Download, DownloadKey, LookUp, NO_SPACE, Offer, Ports, Ready, RemoteError, Sink, Staged,
 };
+use crate::model::name::Name;
 use crate::model::{DiskTime, RelPath, Signature, Zone};
 
 use super::options::Packages;
@@ -47,7 +48,7 @@ pub(super) enum Work {
         /// The zone of the folder it comes into.
         zone: Zone,
         /// Its name there.
-        name: Box<str>,
+        name: Name,
     },
     /// Find out whether both hold the same.
     Compare {
@@ -182,14 +183,14 @@ impl Context<'_> {
             return self.accept(remote, offer).map(Some);
         }
         let item = self.look_again(remote)?;
-        if item.entry.size.is_some_and(|size| size > 0) {
+        if item.entry.size.get().is_some_and(|size| size > 0) {
             // The size came only with this look: the next plan knows it.
             return Err(StepFailure::replan("iCloud told its size only now"));
         }
         if remote.size == Some(0) || item.entry.size == Some(0) {
             return self.empty_for_sure(remote, over_content).map(|()| None);
         }
-        if item.entry.size.is_none() {
+        if item.entry.size.get().is_none() {
             // Only the service's offer tells a package from a file without content (§11.5).
             return match verified_calls::only(self.ports.remote.offers(std::slice::from_ref(&remote.id))) {
                 Ok(offer) => self.accept(remote, offer).map(Some),
@@ -206,7 +207,7 @@ impl Context<'_> {
             return Ok(());
         }
         self.ports.clock.pause(EMPTY_LOOKS_APART).map_err(|_| RemoteError::Stopped)?;
-        match self.look_again(remote)?.entry.size {
+        match self.look_again(remote)?.entry.size.get() {
             Some(size) if size > 0 => Err(StepFailure::replan("iCloud told its size only now")),
             _ => Ok(()),
         }

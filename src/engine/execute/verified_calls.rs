@@ -106,10 +106,10 @@ pub(super) fn shows_content(
     (mtime, at): (ServerTime, DiskTime),
     signature: &Signature,
 ) -> bool {
-    if item.entry.size.is_some_and(|told| told != size) || item.entry.mtime != Some(mtime) {
+    if item.entry.size.get().is_some_and(|told| told != size) || item.entry.mtime != Some(mtime) {
         return false;
     }
-    if let Some(told) = item.entry.signature {
+    if let Some(told) = item.entry.signature.get() {
         return told == *signature;
     }
     let age = at.whole_seconds().saturating_sub(mtime.0);

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::engine::ports::{Clock, Disk, DiskError, FolderReading};
 use crate::engine::view::LocalView;
 use crate::model::{
-    DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, RelPath, Signature, Tree,
+    DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, Rare, RelPath, Signature, Tree,
 };
 
 /// Our own folder on the disk, at any level: never part of what is seen.
@@ -225,7 +225,7 @@ impl Scan<'_> {
                 self.forget(node);
             } else if same_item {
                 if old.stamp == entry.stamp && !old.racy {
-                    entry.signature = old.signature;
+                    entry.signature = old.signature.clone();
                 }
                 *self.view.tree.get_mut(node) = entry;
                 return None;
@@ -282,11 +282,12 @@ impl Scan<'_> {
 /// is, where enough time has passed since: what is read now is right for as long as the stamp stays.
 pub fn doubt(tree: &mut LocalTree, clock: &dyn Clock) {
     let now = clock.now();
-    let is_settled =
-        |entry: &LocalEntry| entry.racy && entry.signature.is_some() && !is_racy(&entry.stamp, (now, now));
+    let is_settled = |entry: &LocalEntry| {
+        entry.racy && entry.signature.get().is_some() && !is_racy(&entry.stamp, (now, now))
+    };
     let settled: Vec<Node> = tree.walk(Node::ROOT).filter(|node| is_settled(tree.get(*node))).collect();
     for node in settled {
-        tree.get_mut(node).signature = None;
+        tree.get_mut(node).signature = Rare::NONE;
     }
 }
 
@@ -329,10 +330,10 @@ pub fn signatures(
         match result {
             Ok((signature, racy)) => {
                 let entry = tree.get_mut(node);
-                (entry.signature, entry.racy) = (Some(signature), racy);
+                (entry.signature, entry.racy) = (Some(signature).into(), racy);
             }
             Err(DiskError::Changed { .. } | DiskError::Folder { .. }) => {
-                tree.get_mut(node).signature = None;
+                tree.get_mut(node).signature = Rare::NONE;
             }
             Err(error) => failed.push((node, error)),
         }

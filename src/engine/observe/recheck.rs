@@ -10,6 +10,7 @@ use super::local::{Scan, is_racy};
 use crate::engine::ports::{Clock, Disk, DiskError};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::LocalView;
+use crate::model::name::Name;
 use crate::model::{
     BaseTree, FolderState, Identity, LocalEntry, LocalKind, LocalTree, Node, Presence, RelPath,
 };
@@ -38,7 +39,7 @@ pub fn may_have_missed_a_move(base: &BaseTree, local: &LocalTree, recognition: &
 }
 
 fn is_another(then: Identity, now: Identity) -> bool {
-    then.inode != now.inode || then.birth.zip(now.birth).is_some_and(|(then, now)| then != now)
+    then.inode != now.inode || then.birth.get().zip(now.birth.get()).is_some_and(|(then, now)| then != now)
 }
 
 fn shows_something_twice(local: &LocalTree, recognition: &Recognition) -> bool {
@@ -137,10 +138,10 @@ impl Scan<'_> {
     }
 
     /// What a folder of the view holds, by name and identity.
-    fn held(&self, node: Node) -> Vec<(Box<str>, Identity)> {
+    fn held(&self, node: Node) -> Vec<(Name, Identity)> {
         let tree = &self.view.tree;
         let entry = |child: &Node| (tree.name(*child).into(), tree.get(*child).stamp.identity);
-        let mut held: Vec<(Box<str>, Identity)> = tree.children(node).iter().map(entry).collect();
+        let mut held: Vec<(Name, Identity)> = tree.children(node).iter().map(entry).collect();
         held.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
         held
     }

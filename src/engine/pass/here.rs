@@ -59,7 +59,7 @@ impl Engine {
         let ports = Ports { remote: &Away, disk, clock };
         (options.on_phase)(Phase::Looking(false));
         let known = self.local.take();
-        self.local = Some(look_here(&ports, settings, look, known)?);
+        self.saw_here(look_here(&ports, settings, look, known)?, look);
         // What a crash cut short is settled first.
         if !self.state.intents.is_empty() {
             return Ok(HereReport::default());
@@ -126,9 +126,9 @@ fn as_agreed(base: &BaseTree) -> RemoteView {
         etag: known.etag.clone(),
         size: known.remote_size,
         mtime: known.remote_mtime,
-        signature: None,
+        signature: None.into(),
         state: FolderState::Complete,
-        file_count: None,
+        file_count: None.into(),
     };
     let mut tree = RemoteTree::new(entry(base.get(Node::ROOT)));
     let mut open = vec![(Node::ROOT, Node::ROOT)];

@@ -111,12 +111,12 @@ impl Engine {
         let base = &self.state.base;
         for node in view.tree.walk(Node::ROOT) {
             let entry = view.tree.get(node);
-            if entry.kind != RemoteKind::File || entry.size.is_some_and(|size| size > 0) {
+            if entry.kind != RemoteKind::File || entry.size.get().is_some_and(|size| size > 0) {
                 continue;
             }
             let Some(known) = base.by_id(&entry.id).map(|known| base.get(known)) else { continue };
             let had_content = known.stamp.size > 0 && known.etag != entry.etag;
-            if known.package || !(had_content || entry.size.is_none()) {
+            if known.package || !(had_content || entry.size.get().is_none()) {
                 continue;
             }
             let before = self.sizeless.get(&entry.id).filter(|(etag, _)| *etag == entry.etag);
@@ -130,7 +130,7 @@ impl Engine {
         }
         let view = Arc::make_mut(view);
         for node in empty {
-            view.tree.update(node, |entry| entry.size = Some(0));
+            view.tree.update(node, |entry| entry.size = Some(0).into());
         }
         view.hollow = hollow;
         self.sizeless = seen;

@@ -20,7 +20,7 @@ struct Unmade {
 fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>) -> Unmade {
     let is_open = |entry: &BaseEntry| {
         entry.presence == Presence::Both
-            && entry.written_at.is_some_and(|at| confirmed.is_none_or(|confirmed| at >= confirmed))
+            && entry.written_at.get().is_some_and(|at| confirmed.is_none_or(|confirmed| at >= confirmed))
     };
     let open: Vec<Node> = base.walk(Node::ROOT).skip(1).filter(|node| is_open(base.get(*node))).collect();
     let mut told = view.complete && !open.is_empty();
@@ -89,7 +89,7 @@ mod tests {
                 id: id.clone(),
                 local_name: id.doc().into(),
                 folder,
-                written_at,
+                written_at: written_at.into(),
                 ..BaseEntry::root(ItemId::drive_root())
             };
             base.insert(parent, &id.doc(), entry)
@@ -106,11 +106,11 @@ mod tests {
             kind: RemoteKind::Folder,
             name: "".into(),
             etag: Etag::default(),
-            size: None,
-            mtime: None,
-            signature: None,
+            size: None.into(),
+            mtime: None.into(),
+            signature: None.into(),
             state: FolderState::Complete,
-            file_count: None,
+            file_count: None.into(),
         };
         RemoteView {
             tree: RemoteTree::new(root),

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Engine, PassError, Settings};
+use super::{Engine, LocalLook, PassError, Settings};
 use crate::engine::observe::remote::{Scope, observe_remote};
 use crate::engine::ports::{Clock, Remote, RemoteError};
-use crate::engine::view::RemoteView;
+use crate::engine::view::{LocalView, RemoteView};
 use crate::model::name::aside_origin;
 use crate::model::{BaseTree, LivedTime, Node, RelPath, RemoteEntry};
 
@@ -80,6 +80,14 @@ impl Engine {
             time: self.state.time.clone(),
             previous: self.remote.clone(),
         }
+    }
+
+    /// Takes over what a look at this side saw.
+    pub(super) fn saw_here(&mut self, mut view: LocalView, look: &LocalLook) {
+        if *look == LocalLook::Whole {
+            view.tree.share_names(&self.state.base);
+        }
+        self.local = Some(view);
     }
 
     /// Takes over what a walk saw, at `now` (lived seconds).

@@ -12,12 +12,13 @@ use crate::engine::operation::{
     Action, Conflict, LocalSeen, Parent, Reason, RemoteSeen, Replacement, UploadTarget,
 };
 use crate::engine::recognise::LocalFate;
+use crate::model::name::Name;
 use crate::model::name::{aside_name, key as name_key};
 use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
 
 impl Emitter<'_, '_> {
     /// Where an item hangs here at this point of the plan; operations that brought it there go into `after`.
-    fn place_here(&self, key: Key, after: &mut Vec<usize>) -> Option<(Key, Box<str>)> {
+    fn place_here(&self, key: Key, after: &mut Vec<usize>) -> Option<(Key, Name)> {
         if let Some((parent, name, operation)) = self.moved.get(&key) {
             after.push(*operation);
             return Some((*parent, name.clone()));
@@ -341,7 +342,7 @@ impl Emitter<'_, '_> {
     }
 
     /// The names that a folder holds on either side.
-    fn names_in(&self, folder: Key) -> HashSet<Box<str>> {
+    fn names_in(&self, folder: Key) -> HashSet<Name> {
         let (here, there) = self.items.sides(self.world, folder);
         let (local, remote) = (&self.world.local.tree, &self.world.remote.tree);
         let here = here.into_iter().flat_map(|node| local.children(node)).map(|child| local.name(*child));

@@ -9,6 +9,7 @@ use super::{Mode, note};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name;
+use crate::model::name::Name;
 use crate::model::{FolderState, Node, Side};
 
 /// Settles every name that two items claim in one folder. Who is set aside goes on having the name it has, which
@@ -114,14 +115,16 @@ struct Folder {
     /// Whether all that the folder holds is known, here and there; only then a name is known to be free.
     known_here: bool,
     known_there: bool,
-    claims: BTreeMap<Box<str>, Vec<Key>>,
+    claims: BTreeMap<Name, Vec<Key>>,
     /// Names of items that nothing happened to.
-    settled: HashMap<Box<str>, Key>,
+    settled: HashMap<Name, Key>,
     /// Exact names here, and composed names on iCloud, of what stays without taking part in this plan.
-    held_here: HashMap<Box<str>, Node>,
-    held_there: HashMap<Box<str>, Node>,
-    /// Every name in use on either side, for conflict names.
-    taken: BTreeSet<Box<str>>,
+    held_here: HashMap<Name, Node>,
+    held_there: HashMap<Name, Node>,
+    /// Where it stands here and on iCloud.
+    sides: (Option<Node>, Option<Node>),
+    /// Every name in use on either side, for conflict names; `None` until one is needed.
+    taken: Option<BTreeSet<Name>>,
 }
 
 impl Folder {
@@ -136,7 +139,8 @@ impl Folder {
             settled: HashMap::new(),
             held_here: HashMap::new(),
             held_there: HashMap::new(),
-            taken: BTreeSet::new(),
+            sides: (here, there),
+            taken: None,
         };
         for child in children {
             let place = items.all[&child].place.as_ref().expect("only items with a place are given");
@@ -161,7 +165,6 @@ impl Folder {
         };
         for &child in here.into_iter().flat_map(|node| world.local.tree.children(node)) {
             let text = world.local.tree.name(child);
-            folder.taken.insert(name::key(text, true));
             let key = items.key_of_local(world, child);
             let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
             if !settled && stays(items.all.get(&key), |item| item.here, Fate::DropRemote) {
@@ -170,7 +173,6 @@ impl Folder {
         }
         for &child in there.into_iter().flat_map(|node| world.remote.tree.children(node)) {
             let text = &world.remote.tree.get(child).name;
-            folder.taken.insert(name::key(text, true));
             let key = items.key_of_remote(world, child);
             let settled = matches!(key, Key::Base(node) if !items.all.contains_key(&Key::Base(node)));
             if !settled && stays(items.all.get(&key), |item| item.there, Fate::DropLocal) {
@@ -321,10 +323,26 @@ impl Folder {
         item.place = Some(Place { local_name: fresh.clone(), remote_name: fresh, ..place });
     }
 
-    fn free_name(&mut self, world: &World<'_>, name: &str) -> Box<str> {
+    fn free_name(&mut self, world: &World<'_>, name: &str) -> Name {
+        let (local, remote) = (&world.local.tree, &world.remote.tree);
+        let taken = self.taken.get_or_insert_with(|| {
+            let here = self
+                .sides
+                .0
+                .into_iter()
+                .flat_map(|node| local.children(node))
+                .map(|child| local.name(*child));
+            let there = self
+                .sides
+                .1
+                .into_iter()
+                .flat_map(|node| remote.children(node))
+                .map(|child| remote.name(*child));
+            here.chain(there).map(|name| name::key(name, true)).collect()
+        });
         let fresh = (1..)
             .map(|nth| conflict_name(name, world.policy.conflict_mark, nth))
-            .find(|fresh| self.taken.insert(name::key(fresh, true)))
+            .find(|fresh| taken.insert(name::key(fresh, true)))
             .expect("there are more numbers than items");
         fresh.into()
     }

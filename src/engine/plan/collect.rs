@@ -13,6 +13,8 @@ use super::items::{Change, Doubt, Item, Items, Key, World, is_edited};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
 use crate::engine::view::Absence;
+use crate::model::name::Name;
+use crate::model::tree::Entry;
 use crate::model::{
     BaseEntry, FolderState, ItemId, LocalKind, Node, NodeMap, Presence, RelPath, RemoteKind, Side, Tree, name,
 };
@@ -101,7 +103,7 @@ impl Items {
 
     /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it. A folder that stays
     /// here only is succeeded where it stands now.
-    fn vacant_there(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Key> {
+    fn vacant_there(&self, world: &World<'_>) -> HashMap<(Key, Name, bool), Key> {
         let fits = |item: &Item, entry: &BaseEntry| {
             item.there == Change::Deleted
                 && item.here.is_there()
@@ -201,7 +203,7 @@ impl Items {
     }
 
     /// What stands only on iCloud, by its place there: what is new, and folders that were kept only there.
-    fn only_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Box<str>, bool), Vec<Key>> {
+    fn only_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Name, bool), Vec<Key>> {
         let mut places: HashMap<_, Vec<Key>> = HashMap::new();
         for (key, item) in &self.all {
             let kept_there = item.base.is_some_and(|known| {
@@ -252,7 +254,7 @@ fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) -> bool {
         && entry.presence == Presence::Both
         // A temporary name, learnt on the way to the right one.
         && name::aside_origin(&entry.local_name).is_none()
-        && !world.is_too_large(entry.remote_size)
+        && !world.is_too_large(entry.remote_size.get())
         && !world.is_too_large((!entry.folder).then_some(entry.stamp.size))
 }
 
@@ -450,7 +452,7 @@ fn goes_to_a_volume_that_is_away(world: &World<'_>, node: Node) -> bool {
 /// Whether iCloud shows a synced item as something that is not ours, or in a folder that it shows so.
 fn is_foreign(world: &World<'_>, item: &Item, id: &ItemId, above: Above) -> bool {
     let tree = &world.remote.tree;
-    let Some(found) = tree.by_id(id) else { return above.foreign };
+    let Some(found) = item.remote.or_else(|| tree.by_id(id)) else { return above.foreign };
     let is_foreign = |node: Node| tree.get(node).kind == RemoteKind::Foreign;
     if !item.moved_there {
         return is_foreign(found) || above.foreign;
@@ -470,13 +472,13 @@ struct Paths {
 }
 
 impl Paths {
-    fn new<T>(tree: &Tree<T>) -> Self {
+    fn new<T: Entry>(tree: &Tree<T>) -> Self {
         Self { folders: NodeMap::new(tree, None) }
     }
 
-    fn of<T>(&mut self, tree: &Tree<T>, node: Node) -> RelPath {
+    fn of<T: Entry>(&mut self, tree: &Tree<T>, node: Node) -> RelPath {
         let Some(folder) = tree.parent(node) else { return RelPath::root() };
         let above = self.folders[folder].get_or_insert_with(|| tree.path(folder));
-        above.join(tree.name(node)).expect("trees hold checked names only")
+        above.of_child(tree.name(node))
     }
 }

@@ -74,7 +74,7 @@ fn held_back(world: &World<'_>, item: &Item, path: &RelPath) -> Option<Option<No
         return None;
     }
     let local = item.local.map(|node| world.local.tree.get(node).stamp.size);
-    let remote = item.remote.and_then(|node| world.remote.tree.get(node).size);
+    let remote = item.remote.and_then(|node| world.remote.tree.get(node).size.get());
     let agreed = item.base.map(|node| world.base.get(node).stamp.size);
     let (side, size) = match (world.is_too_large(local), world.is_too_large(remote)) {
         // The base's own version is too large since the limit changed: forgotten, see `file`.

@@ -7,6 +7,7 @@ use super::items::{Change, Fate, Item, Items, Key, World};
 use super::target::choose;
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
+use crate::model::name::Name;
 use crate::model::{FolderState, LocalEntry, LocalKind, Node, Presence, Side};
 
 struct Folders<'a, 'w> {
@@ -290,7 +291,7 @@ pub(super) fn kept_place(
     items: &Items,
     item: &Item,
     presence: Presence,
-) -> Option<(Key, Box<str>)> {
+) -> Option<(Key, Name)> {
     let node = item.base?;
     let entry = world.base.get(node);
     let (parent, name, known) = if presence == Presence::LocalOnly {

@@ -6,6 +6,7 @@ use super::Policy;
 use crate::engine::operation::{LocalSeen, Note, Reason, RemoteSeen};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};
+use crate::model::name::Name;
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
 };
@@ -106,8 +107,8 @@ pub(super) enum Step {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Place {
     pub parent: Key,
-    pub local_name: Box<str>,
-    pub remote_name: Box<str>,
+    pub local_name: Name,
+    pub remote_name: Name,
 }
 
 #[derive(Clone, Debug)]
@@ -166,7 +167,7 @@ impl World<'_> {
 
     pub fn local_seen(&self, node: Node, path: RelPath) -> LocalSeen {
         let entry = self.local.tree.get(node);
-        LocalSeen { path, stamp: entry.stamp, racy: entry.racy, signature: entry.signature }
+        LocalSeen { path, stamp: entry.stamp, racy: entry.racy, signature: entry.signature.get() }
     }
 
     /// The remote item as seen; `known` is the base entry of the same item, if any.
@@ -183,9 +184,9 @@ impl World<'_> {
             etag: entry.etag.clone(),
             parent,
             name: entry.name.clone(),
-            size: entry.size,
-            mtime: entry.mtime,
-            signature: entry.signature.or(same.and_then(|known| known.signature)),
+            size: entry.size.get(),
+            mtime: entry.mtime.get(),
+            signature: entry.signature.get().or(same.and_then(|known| known.signature)),
         }
     }
 
@@ -221,7 +222,8 @@ pub(super) fn is_edited(known: &BaseEntry, entry: &RemoteEntry) -> bool {
     }
     // A file without a size is empty.
     let size = |size: Option<u64>| size.unwrap_or(0);
-    !known.package && (size(known.remote_size) != size(entry.size) || known.remote_mtime != entry.mtime)
+    !known.package
+        && (size(known.remote_size.get()) != size(entry.size.get()) || known.remote_mtime != entry.mtime)
 }
 
 impl Items {

@@ -8,6 +8,7 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 use super::items::{Items, Key, World};
 use super::tasks::{Kind, Task, Tasks, end_of};
 use crate::engine::operation::{Action, Conflict, Operation, Plan};
+use crate::model::name::Name;
 use crate::model::name::key as name_key;
 
 /// Orders what is to be done into a plan.
@@ -18,15 +19,17 @@ pub(super) fn emit(world: &World<'_>, items: Items) -> Plan {
         .filter_map(|item| item.place.as_ref())
         .map(|place| (place.parent, name_key(&place.local_name, true)))
         .collect();
+    let tasks = Tasks::collect(world, &items);
     let mut emitter = Emitter {
         world,
         items: &items,
-        tasks: Tasks::collect(world, &items),
+        // Hardly ever more than one for each task; a list that grows would stand in memory twice.
+        operations: Vec::with_capacity(tasks.all.len()),
+        tasks,
         moved: HashMap::new(),
         made: HashMap::new(),
         given,
         names: HashMap::new(),
-        operations: Vec::new(),
     };
     emitter.run();
     Plan { operations: emitter.operations, notes: items.notes }
@@ -37,13 +40,13 @@ pub(super) struct Emitter<'a, 'w> {
     pub items: &'a Items,
     pub tasks: Tasks,
     /// Places here that operations have changed, and the operation that did.
-    pub moved: HashMap<Key, (Key, Box<str>, usize)>,
+    pub moved: HashMap<Key, (Key, Name, usize)>,
     /// Operations that make a folder on iCloud.
     pub made: HashMap<Key, usize>,
     /// Names that something gets or keeps in this plan, by folded form.
-    pub given: HashSet<(Key, Box<str>)>,
+    pub given: HashSet<(Key, Name)>,
     /// Names in use on either side, by folded form, of folders that needed a free one.
-    pub names: HashMap<Key, HashSet<Box<str>>>,
+    pub names: HashMap<Key, HashSet<Name>>,
     pub operations: Vec<Operation>,
 }
 
@@ -90,7 +93,8 @@ impl Emitter<'_, '_> {
     fn is_recent(&self, key: Key) -> bool {
         let item = &self.items.all[&key];
         let here = item.local.map(|node| self.world.local.tree.get(node).stamp.mtime.whole_seconds());
-        let there = item.remote.and_then(|node| self.world.remote.tree.get(node).mtime.map(|time| time.0));
+        let there =
+            item.remote.and_then(|node| self.world.remote.tree.get(node).mtime.get().map(|time| time.0));
         here.max(there).is_some_and(|time| time >= self.world.policy.recent_since)
     }
 

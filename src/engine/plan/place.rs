@@ -30,17 +30,14 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
         let mut sound: HashSet<Key> = HashSet::from([Key::ROOT]);
         let mut caught = None;
         for &key in keys {
+            // Nearly all come right after their folder.
+            if parent_in_end(world, items, key).is_some_and(|parent| sound.contains(&parent)) {
+                sound.insert(key);
+                continue;
+            }
             let mut trail = vec![key];
             let mut seen = HashSet::from([key]);
-            while let Some(parent) = items
-                .all
-                .get(trail.last().expect("never empty"))
-                .and_then(|item| {
-                    let base = item.base.and_then(|node| world.base.parent(node)).map(Key::Base);
-                    item.place.as_ref().map(|place| place.parent).or(base)
-                })
-                .or_else(|| base_parent(world, *trail.last().expect("never empty")))
-            {
+            while let Some(parent) = parent_in_end(world, items, *trail.last().expect("never empty")) {
                 if sound.contains(&parent) {
                     break;
                 }
@@ -69,6 +66,16 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
             None => return,
         }
     }
+}
+
+/// The folder in which an item ends, or where the base has it.
+fn parent_in_end(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
+    let item = items.all.get(&key);
+    let end = item.and_then(|item| {
+        let base = item.base.and_then(|node| world.base.parent(node)).map(Key::Base);
+        item.place.as_ref().map(|place| place.parent).or(base)
+    });
+    end.or_else(|| base_parent(world, key))
 }
 
 fn base_parent(world: &World<'_>, key: Key) -> Option<Key> {

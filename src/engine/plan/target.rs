@@ -3,7 +3,7 @@
 use super::Mode;
 use super::items::{Change, Fate, Items, Key, Place, World};
 use crate::model::Side;
-use crate::model::name::{aside_origin, held_here, nfc, unparked};
+use crate::model::name::{aside_origin, held_here, same, share, unparked};
 
 /// Chooses the place of one item: where it was moved to, the move on iCloud before the one here.
 pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Option<Side>) {
@@ -42,7 +42,7 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
     let place = match (side, here, there) {
         (Side::Local, Some(node), _) => {
             let name = unparked(world.local.tree.name(node), agreed.map(|entry| &*entry.local_name));
-            let kept = remote_name.filter(|remote| nfc(remote) == nfc(name)).unwrap_or(name);
+            let kept = remote_name.filter(|remote| same(remote, name)).unwrap_or(name);
             Place {
                 parent: items.local_parent(world, node),
                 local_name: name.into(),
@@ -50,12 +50,14 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
             }
         }
         (_, _, Some(node)) => {
-            let name = &*world.remote.tree.get(node).name;
-            let name = unparked(name, agreed.map(|entry| &*entry.remote_name));
-            let kept = local_name
-                .filter(|local| nfc(local) == nfc(name))
-                .map_or_else(|| held_here(name), Into::into);
-            Place { parent: items.remote_parent(world, node), local_name: kept, remote_name: name.into() }
+            let shown = &world.remote.tree.get(node).name;
+            let name = unparked(shown, agreed.map(|entry| &*entry.remote_name));
+            let kept =
+                local_name.filter(|local| same(local, name)).map_or_else(|| held_here(name), Into::into);
+            let mut names = [kept, name.into()];
+            names.iter_mut().for_each(|name| share(name, shown));
+            let [local_name, remote_name] = names;
+            Place { parent: items.remote_parent(world, node), local_name, remote_name }
         }
         _ => return,
     };

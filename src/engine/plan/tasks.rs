@@ -254,7 +254,7 @@ struct Connector<'a, 'w> {
     arriving: HashMap<Key, Option<Key>>,
 }
 
-type Name = (Side, Key, Box<str>);
+type Name = (Side, Key, crate::model::name::Name);
 
 impl Connector<'_, '_> {
     fn connect(&mut self) {
@@ -325,6 +325,9 @@ impl Connector<'_, '_> {
     fn wait_for_place(&mut self, index: usize, item: &Item, kind: Kind, leaving: &HashMap<Name, Vec<usize>>) {
         let Some(place) = &item.place else { return };
         self.wait_for_arrival(index, place.parent);
+        if leaving.is_empty() {
+            return;
+        }
         let folds = self.world.policy.local_folds_case;
         let here = item.local.is_some() && item.here.is_there();
         let there = item.remote.is_some() && item.there.is_there();

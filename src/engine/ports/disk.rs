@@ -3,13 +3,14 @@
 use std::io::Read;
 
 use super::{DiskError, Sink};
+use crate::model::name::Name;
 use crate::model::{Etag, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature};
 
 /// What one folder holds, read without error, on the file system the entries say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderReading {
     /// Children whose names are UTF-8, sorted by the bytes of the name. Folders have state `Unread`.
-    pub entries: Vec<(Box<str>, LocalEntry)>,
+    pub entries: Vec<(Name, LocalEntry)>,
     /// Children whose names no path can hold (not UTF-8), shown as well as can be.
     pub unnameable: Vec<String>,
 }

@@ -10,7 +10,7 @@ fn stamp(size: u64, mtime: i64, ctime: i64, inode: u64) -> LocalStamp {
         size,
         mtime: DiskTime(mtime * SECOND),
         ctime: DiskTime(ctime * SECOND),
-        identity: Identity { inode, birth: Some(DiskTime(1)) },
+        identity: Identity { inode, birth: Some(DiskTime(1)).into() },
         on_root_fs: true,
     }
 }
@@ -33,7 +33,7 @@ fn seen(stamp: LocalStamp) -> LocalEntry {
         kind: LocalKind::File,
         stamp,
         racy: false,
-        signature: None,
+        signature: None.into(),
         state: FolderState::Unread,
         holds_unnameable: false,
     }
@@ -41,7 +41,7 @@ fn seen(stamp: LocalStamp) -> LocalEntry {
 
 /// What a file is before and after it was read, when its content is the agreed one, and when it is not.
 fn three_looks(entry: &BaseEntry, found: LocalStamp) -> (Content, Content, Content) {
-    let read = |byte: u8| LocalEntry { signature: Some(Signature([byte; 20])), ..seen(found) };
+    let read = |byte: u8| LocalEntry { signature: Some(Signature([byte; 20])).into(), ..seen(found) };
     (content(entry, &seen(found)), content(entry, &read(1)), content(entry, &read(2)))
 }
 
@@ -121,7 +121,7 @@ impl Both {
             let (folder, name) = path.rsplit_once('/').unwrap_or(("", path));
             let is_folder = path == "d";
             let mut stamp = stamp(if is_folder { 0 } else { 10 }, 1000, 1000, inode);
-            stamp.identity.birth = birth;
+            stamp.identity.birth = birth.into();
             let at = both.base.find(&crate::model::RelPath::parse(folder).unwrap()).unwrap();
             let entry = BaseEntry {
                 id: ItemId::new(Zone::CloudDocs, path),
@@ -206,7 +206,7 @@ fn a_recycled_inode_is_told_by_the_birth_time_and_without_one_by_more() {
     let mut both = Both::new(Some(DiskTime(1)));
     both.local.remove(both.node("g"));
     let mut recycled = stamp(10, 1000, 1000, 4);
-    recycled.identity.birth = Some(DiskTime(2));
+    recycled.identity.birth = Some(DiskTime(2)).into();
     both.put("h", false, recycled);
     assert_eq!(both.fate("g"), "Deleted");
     // Without: a file needs equal size and mtime too, a folder a known child inside.
@@ -214,7 +214,7 @@ fn a_recycled_inode_is_told_by_the_birth_time_and_without_one_by_more() {
         let mut both = Both::new(None);
         both.local.remove(both.node("g"));
         let mut found = stamp(size, mtime, 1000, 4);
-        found.identity.birth = None;
+        found.identity.birth = None.into();
         both.put("h", false, found);
         assert_eq!(both.fate("g"), expected, "{size} {mtime}");
     }

@@ -192,7 +192,10 @@ fn an_upload_becomes_a_file_with_everything_it_was_given() {
         let path = "d/Report \"ü\".pdf";
         assert_eq!(item.entry.id, world.id(path));
         assert_eq!(item.parent, RemoteParent::Folder(world.id("d")));
-        assert_eq!((item.entry.size, item.entry.mtime), (Some(size as u64), Some(ServerTime(1_772_450_553))));
+        assert_eq!(
+            (item.entry.size.get(), item.entry.mtime.get()),
+            (Some(size as u64), Some(ServerTime(1_772_450_553)))
+        );
         assert_eq!(item.entry.etag, world.version(path, false).etag);
         assert!(world.sim.drive().content(path).unwrap().unwrap() == content);
         assert_eq!(found(world.look(&item.entry.id, false)).etag, item.entry.etag);

@@ -103,7 +103,7 @@ fn view_base(world: &World, paths: &[&str]) -> BaseTree {
             local_name: (*path).into(),
             remote_name: (*path).into(),
             etag: world.version(path, false).etag,
-            remote_size: Some(1),
+            remote_size: Some(1).into(),
             ..BaseEntry::root(world.id(path))
         };
         base.insert(Node::ROOT, path, BaseEntry { folder: false, ..entry });
@@ -165,8 +165,8 @@ fn own_writes_stay_while_listings_lag() {
             local_name: "made".into(),
             remote_name: "made".into(),
             etag: made.etag.clone(),
-            written_at,
-            remote_size: Some(1),
+            written_at: written_at.into(),
+            remote_size: Some(1).into(),
             ..BaseEntry::root(made.id.clone())
         };
         base.insert(Node::ROOT, "made", entry);

@@ -33,7 +33,7 @@ fn a_new_file_comes_with_its_time_and_calibrates() {
     assert_eq!((outcome.counts.downloads, outcome.counts.bytes), (1, 7));
     bench.assert_agreed();
     let entry = bench.base("f").unwrap();
-    assert_eq!(entry.stamp.mtime.whole_seconds(), entry.remote_mtime.unwrap().0);
+    assert_eq!(entry.stamp.mtime.whole_seconds(), entry.remote_mtime.get().unwrap().0);
     assert!(entry.racy, "its inode changed just now");
     assert_eq!(bench.state.calibration.matches, 1);
 }

@@ -89,8 +89,8 @@ impl Bench {
             etag: entry.etag,
             parent,
             name: entry.name,
-            size: entry.size,
-            mtime: entry.mtime,
+            size: entry.size.get(),
+            mtime: entry.mtime.get(),
             signature: None,
         }
     }
@@ -126,13 +126,13 @@ impl Bench {
             local_name: path(at).name().into(),
             remote_name: remote.name,
             etag: remote.etag,
-            remote_size: remote.size,
-            remote_mtime: remote.mtime,
+            remote_size: remote.size.into(),
+            remote_mtime: remote.mtime.into(),
             stamp: local.stamp,
             racy: false,
             signature,
-            created_on: None,
-            written_at: None,
+            created_on: None.into(),
+            written_at: None.into(),
         };
         let change = Change::Put { parent: remote.parent, entry: Box::new(entry) };
         self.world.store.commit(&[change]).unwrap();

@@ -189,7 +189,7 @@ fn a_move_here_that_moved_on_is_planned_again() {
             _ => assert!(bench.world.disk.save("f", b"another file")),
         }
         assert_planned_again(&bench.one(action, "g"));
-        assert_eq!(bench.base("f").unwrap().remote_name.as_ref(), "f");
+        assert_eq!(bench.base("f").unwrap().remote_name, "f");
     }
 }
 

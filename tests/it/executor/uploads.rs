@@ -45,7 +45,7 @@ fn a_new_file_goes_up_under_any_behaviour_of_the_service() {
                 bench.assert_agreed();
                 let entry = bench.base("M\u{fc}ll").unwrap();
                 assert!(!entry.racy && entry.written_at == Some(bench.world.clock.seconds()));
-                assert_eq!(entry.remote_mtime, bench.remote("M\u{fc}ll").mtime);
+                assert_eq!(entry.remote_mtime.get(), bench.remote("M\u{fc}ll").mtime);
             }
         }
     }

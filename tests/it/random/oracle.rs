@@ -223,19 +223,19 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     let state = run.world.store.durable();
     let mut apart = BTreeMap::new();
     for (path, item) in &state.set_aside {
-        apart.insert(name::nfc(path.as_str()).into_string(), item.reason.clone());
+        apart.insert(name::nfc(path.as_str()).to_string(), item.reason.clone());
     }
     for path in &state.local_only {
-        apart.insert(name::nfc(path.as_str()).into_string(), "stays local".to_owned());
+        apart.insert(name::nfc(path.as_str()).to_string(), "stays local".to_owned());
     }
     for note in &report.notes {
-        apart.insert(name::nfc(note.path.as_str()).into_string(), format!("{:?}", note.kind));
+        apart.insert(name::nfc(note.path.as_str()).to_string(), format!("{:?}", note.kind));
     }
     // An item that is set aside where it went, or with the folder it went to, still has its old place on the other side.
     let here = run.world.disk.stamps();
     for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
         let entry = state.base.get(node);
-        let agreed = name::nfc(state.base.path(node).as_str()).into_string();
+        let agreed = name::nfc(state.base.path(node).as_str()).to_string();
         let there = run.world.drive.path_of(&entry.id);
         let places = standing(&here, entry).chain(there).chain([agreed]).collect::<Vec<_>>();
         let one_side = entry.presence != Presence::Both;
@@ -260,7 +260,7 @@ fn standing<'a>(
         false => stamp.identity == known.identity,
     };
     let found = here.iter().filter(move |(_, stamp)| is_it(stamp));
-    found.map(|(path, _)| name::nfc(path).into_string())
+    found.map(|(path, _)| name::nfc(path).to_string())
 }
 
 /// A path without the numbers by which [`SimDrive::tree`](crate::sim::SimDrive::tree) tells items of one name apart.

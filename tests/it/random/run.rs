@@ -472,19 +472,19 @@ fn base_first(engine: &mut Engine, plan: &Plan) {
                 local_name: operation.path.name().into(),
                 remote_name: remote.name.clone(),
                 etag: remote.etag.clone(),
-                remote_size: remote.size,
-                remote_mtime: remote.mtime,
+                remote_size: remote.size.into(),
+                remote_mtime: remote.mtime.into(),
                 stamp: LocalStamp {
                     size: remote.size.unwrap_or(0),
                     mtime: DiskTime(0),
                     ctime: DiskTime(0),
-                    identity: Identity { inode: 999_999, birth: None },
+                    identity: Identity { inode: 999_999, birth: None.into() },
                     on_root_fs: true,
                 },
                 racy: false,
                 signature: remote.signature,
-                created_on: Some((Side::Remote, 0)),
-                written_at: None,
+                created_on: Some((Side::Remote, 0)).into(),
+                written_at: None.into(),
             };
             if engine.state.base.by_id(&remote.parent).is_some() {
                 drop(engine.commit(&[Change::Put { parent: remote.parent.clone(), entry: Box::new(entry) }]));

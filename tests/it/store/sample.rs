@@ -1,5 +1,6 @@
 //! States for the tests of the store: random ones, and the one of the sample file.
 
+use icloudds::model::name::Name;
 use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence, RelPath,
@@ -41,7 +42,10 @@ fn stamp(rng: &mut Rng) -> LocalStamp {
         size: rng.number() >> rng.below(64),
         mtime: DiskTime(time(rng)),
         ctime: DiskTime(time(rng)),
-        identity: Identity { inode: rng.number(), birth: rng.chance(0.5).then(|| DiskTime(time(rng))) },
+        identity: Identity {
+            inode: rng.number(),
+            birth: rng.chance(0.5).then(|| DiskTime(time(rng))).into(),
+        },
         on_root_fs: rng.chance(0.5),
     }
 }
@@ -52,7 +56,7 @@ fn signature(rng: &mut Rng) -> Signature {
 
 /// An item with that id, random otherwise.
 pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
-    let local_name: Box<str> = format!("M\u{fc}ll {}", rng.below(100)).into();
+    let local_name: Name = format!("M\u{fc}ll {}", rng.below(100)).into();
     let remote_name = if rng.chance(0.5) { local_name.clone() } else { "Mu\u{308}ll".into() };
     let presence = [Presence::Both, Presence::LocalOnly, Presence::RemoteOnly][rng.below(3)];
     let side = [Side::Local, Side::Remote][rng.below(2)];
@@ -64,13 +68,13 @@ pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
         local_name,
         remote_name,
         etag: Etag::new(&format!("{:x}::{}", rng.below(999), rng.below(9))),
-        remote_size: rng.chance(0.5).then(|| rng.number()),
-        remote_mtime: rng.chance(0.5).then(|| ServerTime(time(rng))),
+        remote_size: rng.chance(0.5).then(|| rng.number()).into(),
+        remote_mtime: rng.chance(0.5).then(|| ServerTime(time(rng))).into(),
         stamp: stamp(rng),
         racy: rng.chance(0.5),
         signature: rng.chance(0.5).then(|| signature(rng)),
-        created_on: rng.chance(0.5).then(|| (side, time(rng))),
-        written_at: rng.chance(0.5).then(|| time(rng)),
+        created_on: rng.chance(0.5).then(|| (side, time(rng))).into(),
+        written_at: rng.chance(0.5).then(|| time(rng)).into(),
     }
 }
 
@@ -192,19 +196,19 @@ pub fn sample() -> Vec<Change> {
         local_name: "M\u{fc}ll.pages".into(),
         remote_name: "Mu\u{308}ll.pages".into(),
         etag: Etag::new("32::2x"),
-        remote_size: Some(5_000_000_000),
-        remote_mtime: Some(ServerTime(-1)),
+        remote_size: Some(5_000_000_000).into(),
+        remote_mtime: Some(ServerTime(-1)).into(),
         stamp: LocalStamp {
             size: 5_000_000_001,
             mtime: DiskTime(-5),
             ctime: DiskTime(1_800_000_000_123_456_789),
-            identity: Identity { inode: u64::MAX, birth: Some(DiskTime(7)) },
+            identity: Identity { inode: u64::MAX, birth: Some(DiskTime(7)).into() },
             on_root_fs: true,
         },
         racy: true,
         signature: Some(Signature([7; 20])),
-        created_on: Some((Side::Remote, 1_800_000_000)),
-        written_at: Some(1_800_000_001),
+        created_on: Some((Side::Remote, 1_800_000_000)).into(),
+        written_at: Some(1_800_000_001).into(),
     };
     let plain = |doc: &str, name: &str| BaseEntry {
         local_name: name.into(),
@@ -216,7 +220,7 @@ pub fn sample() -> Vec<Change> {
         |parent: &ItemId, entry: BaseEntry| Change::Put { parent: parent.clone(), entry: Box::new(entry) };
     let root = ItemId::drive_root();
     let library = ItemId::new(Zone::new("com.apple.Pages"), "documents");
-    let kept = BaseEntry { created_on: Some((Side::Local, 3)), ..plain("lower-case", "kept here") };
+    let kept = BaseEntry { created_on: Some((Side::Local, 3)).into(), ..plain("lower-case", "kept here") };
     let path = |text| RelPath::parse(text).unwrap();
     let (old, parent) = (full.id.clone(), library.clone());
     let set_aside = SetAside { reason: "too large".into(), attempts: 2, next_try: Some(9), since: 1 };

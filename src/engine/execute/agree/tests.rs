@@ -109,13 +109,14 @@ fn who_created_an_item_is_noted_once_and_not_on_a_first_run() {
     let made = |reason, base: &State| {
         let operation = Operation { reason, ..operation(Action::Forget { id: id("item") }, "d/a") };
         let done = Done::Agreed { remote: remote("1::1"), local: local("d/a", stamp(1, 1)), read: None };
-        taught(&agree(&done, Some(&operation), &moment(base, &Overlay::new()), LATER)).created_on
+        taught(&agree(&done, Some(&operation), &moment(base, &Overlay::new()), LATER)).created_on.get()
     };
     let synced = State { last_sync: Some(5), ..State::empty() };
     assert_eq!(made(ICLOUD, &synced), Some((Side::Remote, 1000)));
     assert_eq!(made(ICLOUD, &State::empty()), None, "everything is new on a first run");
     assert_eq!(made(Reason::Same, &synced), None);
-    let known = BaseEntry { created_on: Some((Side::Local, 3)), ..entry("item", "a", stamp(1, 1), "1::1") };
+    let known =
+        BaseEntry { created_on: Some((Side::Local, 3)).into(), ..entry("item", "a", stamp(1, 1), "1::1") };
     let mut base = state([("top", folder("planned folder", "d", 9)), ("planned folder", known)]);
     base.last_sync = Some(5);
     assert_eq!(made(ICLOUD, &base), Some((Side::Local, 3)), "the first note stays");
@@ -177,7 +178,7 @@ fn a_move_on_icloud_is_agreed_where_it_mirrors_something_here() {
     let learned = after(&moved_there(None, Some(local("e/b", stamp(1, 1)))), &base);
     let entry = taught(&learned);
     assert_eq!((&*entry.local_name, &*entry.remote_name, entry.etag.as_str()), ("b", "b", "2::1"));
-    assert_eq!(entry.written_at, Some(1000));
+    assert_eq!(entry.written_at.get(), Some(1000));
     let told = learned.told.unwrap();
     assert_eq!((told.kind, told.other), (EffectKind::Move, Some(path("d/a"))));
     assert!(!learned.is_part);
@@ -194,7 +195,8 @@ fn a_temporary_name_is_told_but_neither_agreed_nor_counted() {
 
 #[test]
 fn a_replacement_keeps_the_note_of_who_created_the_file() {
-    let known = BaseEntry { created_on: Some((Side::Local, 3)), ..entry("old", "a", stamp(1, 1), "1::1") };
+    let known =
+        BaseEntry { created_on: Some((Side::Local, 3)).into(), ..entry("old", "a", stamp(1, 1), "1::1") };
     let base = state([("top", folder("planned folder", "d", 9)), ("planned folder", known)]);
     let uploaded = |instead_of| Done::Uploaded {
         remote: remote("5::5"),
@@ -205,8 +207,8 @@ fn a_replacement_keeps_the_note_of_who_created_the_file() {
     };
     let learned = after(&uploaded(Some(id("old"))), &base);
     assert_eq!(learned.lessons[0], Lesson::Forget(id("old")));
-    assert_eq!(taught(&learned).created_on, Some((Side::Local, 3)));
-    assert_eq!(taught(&after(&uploaded(None), &base)).created_on, None);
+    assert_eq!(taught(&learned).created_on.get(), Some((Side::Local, 3)));
+    assert_eq!(taught(&after(&uploaded(None), &base)).created_on.get(), None);
 }
 
 #[test]

@@ -5,6 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::engine::ports::{Listing, LookUp, Ports, RemoteItem, RemoteParent};
+use crate::model::name::Name;
 use crate::model::{BaseEntry, Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Upload, name};
 
 use super::super::done::Done;
@@ -114,13 +115,13 @@ fn came(
         remote_name: if is_named { item.entry.name.clone() } else { file.name.clone() },
         // Of one that was edited since only the content that was sent is agreed, and no version.
         etag: if is_ours { item.entry.etag.clone() } else { Etag::default() },
-        remote_size: if is_ours { item.entry.size.or(Some(file.stamp.size)) } else { Some(file.stamp.size) },
-        remote_mtime: if is_ours { item.entry.mtime } else { Some(mtime(&file.stamp)) },
+        remote_size: item.entry.size.get().filter(|_| is_ours).or(Some(file.stamp.size)).into(),
+        remote_mtime: if is_ours { item.entry.mtime } else { Some(mtime(&file.stamp)).into() },
         stamp: file.stamp,
         racy: true,
         signature: Some(file.signature),
-        created_on: None,
-        written_at: Some(moment.now),
+        created_on: None.into(),
+        written_at: Some(moment.now).into(),
     };
     done.push(found(&file.parent, entry));
     Ok(true)
@@ -142,12 +143,12 @@ fn replaced_in_place(
     done.push(Done::Overwrote);
     let entry = BaseEntry {
         etag: now.entry.etag.clone(),
-        remote_size: now.entry.size.or(Some(file.stamp.size)),
+        remote_size: now.entry.size.get().or(Some(file.stamp.size)).into(),
         remote_mtime: now.entry.mtime,
         stamp: file.stamp,
         racy: true,
         signature: Some(file.signature),
-        written_at: Some(moment.now),
+        written_at: Some(moment.now).into(),
         ..before
     };
     done.push(found(&parent, entry));
@@ -179,7 +180,7 @@ pub(super) fn settle_folders(
     moment: &Moment<'_>,
     parent: &ItemId,
     strangers: &[ItemId],
-    folders: &[(Box<str>, RelPath, LocalStamp)],
+    folders: &[(Name, RelPath, LocalStamp)],
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let Some(listing) = verified_calls::list_if_there(ports.remote, parent)? else { return Ok(false) };
@@ -211,13 +212,13 @@ pub(super) fn settle_folders(
             local_name: path.name().into(),
             remote_name: if is_named { item.entry.name.clone() } else { wanted.clone() },
             etag: item.entry.etag.clone(),
-            remote_size: None,
-            remote_mtime: None,
+            remote_size: None.into(),
+            remote_mtime: None.into(),
             stamp: *stamp,
             racy: true,
             signature: None,
-            created_on: None,
-            written_at: Some(moment.now),
+            created_on: None.into(),
+            written_at: Some(moment.now).into(),
         };
         done.push(found(parent, entry));
     }
@@ -238,6 +239,6 @@ pub(super) fn agree_on_place(
     }
     entry.local_name = here.into();
     entry.remote_name = item.entry.name.clone();
-    entry.written_at = Some(moment.now);
+    entry.written_at = Some(moment.now).into();
     Some(found(folder, entry))
 }

@@ -13,11 +13,11 @@ fn item(name: &str, parent: RemoteParent) -> RemoteItem {
         kind: RemoteKind::File,
         name: name.into(),
         etag: Etag::new("1::1"),
-        size: Some(3),
-        mtime: Some(ServerTime(7)),
-        signature: None,
+        size: Some(3).into(),
+        mtime: Some(ServerTime(7)).into(),
+        signature: None.into(),
         state: FolderState::Unread,
-        file_count: None,
+        file_count: None.into(),
     };
     RemoteItem { entry, parent }
 }

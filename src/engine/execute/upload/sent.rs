@@ -30,7 +30,7 @@ impl Sent {
         name: &'a str,
         replaces: Option<&'a ItemId>,
     ) -> Commit<'a> {
-        let birth = self.local.stamp.identity.birth;
+        let birth = self.local.stamp.identity.birth.get();
         Commit {
             staged: &self.staged,
             parent,
@@ -45,7 +45,7 @@ impl Sent {
 
     /// Whether that item holds what was sent, as far as can be told without fetching it.
     pub(super) fn is_held_by(&self, item: &RemoteItem) -> bool {
-        item.entry.size.is_none_or(|size| size == self.staged.size)
+        item.entry.size.get().is_none_or(|size| size == self.staged.size)
     }
 
     /// The same of an item that a later look shows: a person may have edited it since it came, and what the base takes for

@@ -13,11 +13,11 @@ fn item(name: &str, etag: &str, parent: RemoteParent) -> RemoteItem {
         kind: RemoteKind::File,
         name: name.into(),
         etag: Etag::new(etag),
-        size: None,
-        mtime: None,
-        signature: None,
+        size: None.into(),
+        mtime: None.into(),
+        signature: None.into(),
         state: FolderState::Unread,
-        file_count: None,
+        file_count: None.into(),
     };
     RemoteItem { entry, parent }
 }

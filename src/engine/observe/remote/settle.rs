@@ -8,7 +8,7 @@ use super::walk::{Seen, Walk};
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::view::{Absence, RemoteView};
 use crate::model::path::DEEPEST;
-use crate::model::{BaseEntry, BaseTree, ItemId, Node, Presence, RemoteKind};
+use crate::model::{BaseEntry, BaseTree, ItemId, Node, Presence, RemoteKind, Zone};
 
 /// How long a listing may lag behind our own writes (`docs/sync.md` §7).
 const LATE_SECS: u64 = 30;
@@ -35,6 +35,8 @@ pub(super) struct Settling<'a> {
     /// Ids that were asked for, whatever the answer.
     asked: HashSet<ItemId>,
     gone: HashSet<ItemId>,
+    /// The walk's number of changes when it was last found out what can be reached.
+    seen_at: u64,
 }
 
 impl<'a> Settling<'a> {
@@ -47,6 +49,7 @@ impl<'a> Settling<'a> {
         now_secs: i64,
     ) -> Self {
         Self {
+            seen_at: walk.changes(),
             remote,
             clock,
             base,
@@ -64,8 +67,7 @@ impl<'a> Settling<'a> {
         let mut seen = self.walk.reachable();
         // What a folder held went its way with it, so the folder is asked for first.
         let mut gone_once = self.ask(self.questions(&seen, Missing::Tops), &seen)?;
-        self.walk.descend()?;
-        seen = self.walk.reachable();
+        self.read_on(&mut seen)?;
         let trashed = self.trash.iter().cloned().collect();
         self.read_trashed(trashed, &seen)?;
         gone_once.extend(self.ask(self.questions(&seen, Missing::All), &seen)?);
@@ -76,8 +78,7 @@ impl<'a> Settling<'a> {
         }
         self.read_trash_of_unknown(&seen)?;
         for _ in 0..DEEPEST {
-            self.walk.descend()?;
-            seen = self.walk.reachable();
+            self.read_on(&mut seen)?;
             let parents = self.open_parents(&seen);
             if parents.is_empty() {
                 break;
@@ -85,6 +86,16 @@ impl<'a> Settling<'a> {
             self.ask(parents, &seen)?;
         }
         self.view(&seen)
+    }
+
+    /// Reads what can be reached by now and was not read yet. `seen` is what was found to be reachable before, and afterwards what is.
+    fn read_on(&mut self, seen: &mut HashSet<ItemId>) -> Result<(), RemoteError> {
+        self.walk.descend()?;
+        if self.seen_at != self.walk.changes() {
+            *seen = self.walk.reachable();
+            self.seen_at = self.walk.changes();
+        }
+        Ok(())
     }
 
     /// Lists the trash for what look-ups did not answer. It is the last resort: on a large account each listing of it takes
@@ -161,8 +172,8 @@ impl<'a> Settling<'a> {
                         && placed.entry.name == entry.remote_name
                         && Some(&placed.parent) == parent;
                     let is_sizeless = placed.entry.kind == RemoteKind::File
-                        && placed.entry.size.is_none()
-                        && !(placed.entry.etag == entry.etag && entry.remote_size.unwrap_or(0) == 0);
+                        && placed.entry.size.get().is_none()
+                        && !(placed.entry.etag == entry.etag && entry.remote_size.get().unwrap_or(0) == 0);
                     (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
                 }
                 None => {
@@ -186,8 +197,9 @@ impl<'a> Settling<'a> {
             });
             // A late listing still shows what we have just trashed: an id that is new is asked for, once.
             let is_new = before.is_none() && self.base.len() > 1 && self.base.by_id(&placed.parent).is_some();
-            let is_sizeless =
-                placed.entry.kind == RemoteKind::File && placed.entry.size.is_none() && before.is_none();
+            let is_sizeless = placed.entry.kind == RemoteKind::File
+                && placed.entry.size.get().is_none()
+                && before.is_none();
             if (is_new
                 && placed.entry.kind != RemoteKind::Foreign
                 && placed.entry.kind != RemoteKind::AppLibrary)
@@ -204,7 +216,7 @@ impl<'a> Settling<'a> {
     }
 
     fn is_recent(&self, entry: &BaseEntry) -> bool {
-        entry.written_at.is_some_and(|at| self.now_secs.abs_diff(at) <= LATE_SECS)
+        entry.written_at.get().is_some_and(|at| self.now_secs.abs_diff(at) <= LATE_SECS)
     }
 
     /// Whether a folder above could not be read at all: asking for each item below would only add to the load.
@@ -345,12 +357,12 @@ impl<'a> Settling<'a> {
             .map(|entry| (entry.id.clone(), self.absence(&entry.id)))
             .collect();
         let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());
-        let Seen { tree, unusable, complete } = self.walk.finish().ok_or_else(unread)?;
+        let Seen { tree, unusable, complete } = self.walk.finish(self.base).ok_or_else(unread)?;
         Ok(RemoteView { tree, absent, unusable, complete, hollow: HashSet::new() })
     }
 }
 
 /// Whether it is the top of a zone, above which nothing is.
 fn is_top(id: &ItemId) -> bool {
-    *id == ItemId::drive_root() || id.is_doc("documents")
+    id.is_doc("documents") || id.is_doc("root") && *id.zone() == Zone::CloudDocs
 }

@@ -40,14 +40,14 @@ fn id(name: &str) -> ItemId {
 fn entry(name: &str, kind: RemoteKind, etag: &str) -> RemoteEntry {
     RemoteEntry {
         id: id(name),
-        size: (kind == RemoteKind::File).then_some(1),
+        size: (kind == RemoteKind::File).then_some(1).into(),
         kind,
         name: name.into(),
         etag: Etag::new(etag),
-        mtime: None,
-        signature: None,
+        mtime: None.into(),
+        signature: None.into(),
         state: FolderState::Unread,
-        file_count: None,
+        file_count: None.into(),
     }
 }
 
@@ -122,7 +122,7 @@ impl Fake {
             }
             if parent == folder && !self.hidden.contains(name) {
                 if brief {
-                    entry = RemoteEntry { name: "".into(), size: None, ..entry };
+                    entry = RemoteEntry { name: "".into(), size: None.into(), ..entry };
                 }
                 items.push(RemoteItem { entry, parent: Self::parent(&parent) });
             }
@@ -216,7 +216,7 @@ fn base(items: &[(&str, &str)]) -> BaseTree {
             local_name: name.into(),
             remote_name: name.into(),
             etag: Etag::new("1::1"),
-            remote_size: Some(1),
+            remote_size: Some(1).into(),
             ..BaseEntry::root(id(name))
         };
         base.insert(parent, name, entry);
@@ -227,7 +227,7 @@ fn base(items: &[(&str, &str)]) -> BaseTree {
 fn written(base: &mut BaseTree, name: &str, etag: &str) {
     let node = base.by_id(&id(name)).unwrap();
     base.update(node, |entry| {
-        entry.written_at = Some(NOW - 10);
+        entry.written_at = Some(NOW - 10).into();
         entry.etag = Etag::new(etag);
     });
 }
@@ -271,7 +271,7 @@ fn a_second_look_reads_only_changed_folders_in_full() {
         observe_remote(&fake, &Still::default(), &base(&TREE), &scope(&|_| false), Some(&first)).unwrap();
     assert_eq!(paths(&view), paths(&first));
     let changed = view.tree.get(view.tree.by_id(&id("c")).unwrap());
-    assert_eq!((&changed.etag, changed.size), (&Etag::new("2::2"), Some(1)));
+    assert_eq!((&changed.etag, changed.size.get()), (&Etag::new("2::2"), Some(1)));
     assert_eq!((fake.calls("list d"), fake.calls("list e"), fake.calls("brief d")), (0, 1, 1));
 }
 
@@ -456,10 +456,10 @@ fn what_we_trashed_is_not_new_while_listings_lag() {
 #[test]
 fn items_without_a_size_are_looked_up_once_more() {
     let mut fake = Fake::new(&TREE);
-    fake.items.get_mut("a").unwrap().1.size = None;
+    fake.items.get_mut("a").unwrap().1.size = None.into();
     let view = observe(&fake, &base(&TREE));
     assert_eq!(fake.calls("look a"), 1);
-    assert_eq!(view.tree.get(view.tree.by_id(&id("a")).unwrap()).size, None);
+    assert_eq!(view.tree.get(view.tree.by_id(&id("a")).unwrap()).size.get(), None);
     let again = observe_remote(&fake, &Still::default(), &base(&[]), &scope(&|_| false), Some(&view));
     assert!(again.is_ok());
     assert_eq!(fake.calls("look a"), 1);

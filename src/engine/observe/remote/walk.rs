@@ -8,9 +8,12 @@ use std::collections::{HashMap, HashSet};
 use super::scope::Scope;
 use crate::engine::plan::too_deep;
 use crate::engine::ports::{Listing, Remote, RemoteError, RemoteItem};
-use crate::model::name::same;
+use crate::model::name::{same, share};
 use crate::model::path::{DEEPEST, check_name};
-use crate::model::{FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
+use crate::model::{BaseTree, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
+
+/// So many folders are asked for at once: a hundred requests.
+const PORTION: usize = 2048;
 
 /// Where an item was seen last.
 pub(super) struct Placement {
@@ -46,6 +49,10 @@ pub(super) struct Walk<'a> {
     pub failed: HashSet<ItemId>,
     /// Folders that are not looked into for their depth.
     too_deep: HashSet<ItemId>,
+    /// How often something was placed anew, or taken out.
+    changes: u64,
+    /// The number of changes when nothing was left to read.
+    read_at: Option<u64>,
 }
 
 impl<'a> Walk<'a> {
@@ -60,7 +67,14 @@ impl<'a> Walk<'a> {
             settled: HashSet::new(),
             failed: HashSet::new(),
             too_deep: HashSet::new(),
+            changes: 0,
+            read_at: None,
         }
+    }
+
+    /// A number that is another one whenever what was seen is.
+    pub fn changes(&self) -> u64 {
+        self.changes
     }
 
     /// Reads the root of the scope.
@@ -85,9 +99,13 @@ impl<'a> Walk<'a> {
     /// Below a folder that was just read only its own listing says what is there, so the way down looks at nothing else; what moved
     /// meanwhile is found by looking at everything once more.
     pub fn descend(&mut self) -> Result<(), RemoteError> {
+        if self.read_at == Some(self.changes) {
+            return Ok(());
+        }
         for _ in 0..DEEPEST {
             let mut level = self.unread();
             if level.is_empty() {
+                self.read_at = Some(self.changes);
                 return Ok(());
             }
             while !level.is_empty() {
@@ -165,8 +183,17 @@ impl<'a> Walk<'a> {
         })
     }
 
-    /// Reads folders; says which items each of them listed.
+    /// Reads folders; says which folders each of them listed. So many at a time that all workers have something to do, and that
+    /// what was answered does not stand beside what was made of it.
     fn read_level(&mut self, level: Vec<ItemId>) -> Result<Vec<(ItemId, ItemId)>, RemoteError> {
+        let mut listed = Vec::new();
+        for portion in level.chunks(PORTION) {
+            listed.extend(self.read_portion(portion.to_vec())?);
+        }
+        Ok(listed)
+    }
+
+    fn read_portion(&mut self, level: Vec<ItemId>) -> Result<Vec<(ItemId, ItemId)>, RemoteError> {
         let mut listed = Vec::new();
         let (known, mut fresh): (Vec<_>, Vec<_>) =
             level.into_iter().partition(|id| self.children_before(id).is_some());
@@ -244,7 +271,10 @@ impl<'a> Walk<'a> {
     fn take(&mut self, folder: &ItemId, listing: Listing) -> Vec<(ItemId, ItemId)> {
         let mut listed = Vec::new();
         for item in listing.items {
-            listed.push((folder.clone(), item.entry.id.clone()));
+            // Only what holds something is gone on from, by the latest word on it.
+            if item.entry.is_folder() || self.settled.contains(&item.entry.id) {
+                listed.push((folder.clone(), item.entry.id.clone()));
+            }
             // Late listings must not undo what a look-up said.
             if !self.settled.contains(&item.entry.id) {
                 self.place(folder.clone(), item.entry);
@@ -257,6 +287,7 @@ impl<'a> Walk<'a> {
 
     /// Notes what a look-up said: where the item hangs, or `None` when it is in no folder of the scope.
     pub fn settle(&mut self, id: &ItemId, place: Option<(ItemId, RemoteEntry)>) {
+        self.changes += 1;
         self.settled.insert(id.clone());
         match place {
             Some((parent, entry)) => self.place(parent, entry),
@@ -266,6 +297,7 @@ impl<'a> Walk<'a> {
 
     /// Notes where an item hangs. What is known of the inside of a folder stays.
     fn place(&mut self, parent: ItemId, entry: RemoteEntry) {
+        self.changes += 1;
         if entry.id != self.scope.root {
             self.placed.insert(entry.id.clone(), Placement { parent, entry });
         }
@@ -319,8 +351,8 @@ impl<'a> Walk<'a> {
         children
     }
 
-    /// Makes the tree; `None` when not even the root was read.
-    pub fn finish(mut self) -> Option<Seen> {
+    /// Makes the tree; `None` when not even the root was read. Texts that `base` has too are kept once.
+    pub fn finish(mut self, base: &BaseTree) -> Option<Seen> {
         let root = self.root.take()?;
         let mut readings = std::mem::take(&mut self.readings);
         let mut state_of = |id: &ItemId| readings.remove(id).unwrap_or_default();
@@ -349,6 +381,10 @@ impl<'a> Walk<'a> {
                 }
                 let reading = if entry.is_folder() { state_of(&entry.id) } else { Reading::default() };
                 entry.state = reading.state;
+                if let Some(known) = base.by_id(&entry.id).map(|node| base.get(node)) {
+                    share(&mut entry.name, &known.remote_name);
+                    entry.etag.share(&known.etag);
+                }
                 // What is left for its depth is told by name, and is no reason to look again.
                 if self.too_deep.contains(&entry.id) {
                     unusable.push((tree.path(node), entry.name.clone().into(), too_deep()));

@@ -362,7 +362,10 @@ impl Inner {
             mtime: inode.mtime,
             ctime: inode.ctime,
             identity: match self.switches.identities {
-                true => Identity { inode: inode.number, birth: self.switches.births.then_some(inode.birth) },
+                true => Identity {
+                    inode: inode.number,
+                    birth: self.switches.births.then_some(inode.birth).into(),
+                },
                 false => Identity::default(),
             },
             on_root_fs: inode.dev == 0,
@@ -380,7 +383,7 @@ impl Inner {
             kind,
             stamp: self.stamp(inode),
             racy: inode.mtime.is_within(2, now) || inode.ctime.is_within(2, now),
-            signature: None,
+            signature: None.into(),
             state: FolderState::Unread,
             holds_unnameable: false,
         }

@@ -184,7 +184,7 @@ impl SimDrive {
             match &item.place {
                 Place::Nowhere => break,
                 Place::Folder(parent) => {
-                    path.push(name::nfc(&item.name).into_string());
+                    path.push(name::nfc(&item.name).to_string());
                     next = parent.clone();
                 }
                 Place::Trash(_) => return None,
@@ -262,14 +262,16 @@ impl Drive {
             },
             name: if brief { "".into() } else { item.name.as_str().into() },
             etag: item.etag(),
-            size: if brief { None } else { size },
-            mtime: (item.is_file() && !brief).then_some(ServerTime(item.mtime)),
+            size: size.filter(|_| !brief).into(),
+            mtime: (item.is_file() && !brief).then_some(ServerTime(item.mtime)).into(),
             signature: (detail == Detail::Document && item.kind == Kind::File)
                 .then(|| self.signature(&item.body).0)
-                .flatten(),
+                .flatten()
+                .into(),
             state: FolderState::Unread,
             file_count: counted
-                .then(|| subtree(map, id).iter().filter(|id| map[*id].is_file()).count() as u64),
+                .then(|| subtree(map, id).iter().filter(|id| map[*id].is_file()).count() as u64)
+                .into(),
         }
     }
 

@@ -116,11 +116,11 @@ impl SimDrive {
             kind: RemoteKind::Folder,
             name: "".into(),
             etag: Etag::default(),
-            size: None,
-            mtime: None,
-            signature: None,
+            size: None.into(),
+            mtime: None.into(),
+            signature: None.into(),
             state: FolderState::Unread,
-            file_count: None,
+            file_count: None.into(),
         };
         Ok(drive.listing(&map, entry, ids, &RemoteParent::Trash, false, fault, &mut rng))
     }

@@ -36,7 +36,7 @@ impl World {
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
         let time = DiskTime::new(i64::try_from(thing.content).unwrap(), thing.touched);
         let missing = self.unmounted && self.mount == Some(number);
-        let birth = (!self.no_birth).then(|| DiskTime(i64::try_from(thing.inode).unwrap()));
+        let birth = (!self.no_birth).then(|| DiskTime(i64::try_from(thing.inode).unwrap())).into();
         LocalEntry {
             kind: match thing.kind {
                 Kind::Special => LocalKind::Special,
@@ -51,7 +51,7 @@ impl World {
                 on_root_fs: missing || !self.is_mounted_below(number),
             },
             racy: false,
-            signature: None,
+            signature: None.into(),
             state: match () {
                 () if !thing.is_folder() => FolderState::Unread,
                 () if self.unread.contains(&number) => FolderState::Incomplete,
@@ -96,15 +96,15 @@ impl World {
             },
             name: thing.name.as_str().into(),
             etag: Etag::new(&format!("{}::{}", thing.version, thing.content)),
-            size: (!thing.is_folder() && !thing.unsized_there).then(|| size(thing.content)),
-            mtime: (!thing.is_folder()).then(|| ServerTime(i64::try_from(thing.content).unwrap())),
-            signature: (thing.signed && !thing.is_folder()).then(|| signature(thing.content)),
+            size: (!thing.is_folder() && !thing.unsized_there).then(|| size(thing.content)).into(),
+            mtime: (!thing.is_folder()).then(|| ServerTime(i64::try_from(thing.content).unwrap())).into(),
+            signature: (thing.signed && !thing.is_folder()).then(|| signature(thing.content)).into(),
             state: match () {
                 () if unread => FolderState::Unread,
                 () if self.unlisted.contains(&number) => FolderState::Incomplete,
                 () => FolderState::Complete,
             },
-            file_count: None,
+            file_count: None.into(),
         }
     }
 
@@ -138,7 +138,7 @@ impl World {
             self.local.things.keys().map(|number| (self.local.path(*number), number)).collect();
         for node in recognition.unsigned {
             let number = numbers[local.tree.path(node).as_str()];
-            local.tree.get_mut(node).signature = Some(signature(self.local.things[number].content));
+            local.tree.get_mut(node).signature = Some(signature(self.local.things[number].content)).into();
         }
         recognition = recognise(&self.state.base, &local.tree);
         assert!(recognition.unsigned.is_empty(), "every content was read");
