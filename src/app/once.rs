@@ -143,7 +143,8 @@ impl Once<'_> {
                 };
             idle = if moved { 0 } else { idle + 1 };
             let passed = self.opened.clock.uptime().saturating_sub(self.succeeded);
-            tries = Tries { set_aside: moved, budget: RETRY_BUDGET.saturating_sub(passed) };
+            let budget = RETRY_BUDGET.saturating_sub(passed);
+            tries = Tries { set_aside: moved && !budget.is_zero(), budget };
             if idle > MOST_IDLE_PASSES || round == MOST_PASSES {
                 return self.conclude(&report, false);
             }

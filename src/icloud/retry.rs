@@ -9,7 +9,7 @@ use crate::engine::ports::{Clock, RemoteError, Stopped};
 pub(super) const BUDGET: Duration = Duration::from_secs(60);
 /// The first wait after an answer that says "busy".
 const FIRST_WAIT: Duration = Duration::from_millis(500);
-/// All the waiting of one exchange with a content host, or after refusals without a reason.
+/// All the waiting of calls that the engine makes again itself, and of one call after refusals without a reason.
 const SHORT: Duration = Duration::from_secs(10);
 /// The longest single wait.
 const LONGEST: Duration = Duration::from_secs(30);
@@ -17,8 +17,8 @@ const LONGEST: Duration = Duration::from_secs(30);
 const MOST_ATTEMPTS: u32 = 12;
 /// So many throttles slow everything down (open question 20).
 const SLOW_FROM: u32 = 3;
-/// Beyond this, calls wait no longer than before.
-const SLOWEST: u32 = 8;
+/// Beyond this, calls wait no longer than before: two seconds each, so that a few of them end within the minute that a run may take.
+const SLOWEST: u32 = 5;
 /// So many answers in a row take one throttle back.
 const CALM: u32 = 20;
 
@@ -92,6 +92,12 @@ impl Budget {
         Backoff::new(FIRST_WAIT, self.whole.saturating_sub(spent))
     }
 
+    /// A short one, no longer than this, for what the engine tries again itself: what is waited here comes before its own waits, and
+    /// both together have to end in time (`docs/sync.md` §6).
+    pub fn brief(&self) -> Self {
+        Self::new(self.whole.min(SHORT))
+    }
+
     /// Waits that nobody shares, and short ones therefore: the engine tries again itself, and others go on meanwhile.
     pub fn short(&self) -> Backoff {
         Backoff::new(FIRST_WAIT, self.whole.min(SHORT))
@@ -111,6 +117,11 @@ impl Budget {
         let now = clock.uptime();
         self.since.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(now);
         backoff.wait(clock, asked)
+    }
+
+    /// Whether calls had to wait and none has succeeded since.
+    pub fn is_in_use(&self) -> bool {
+        self.since.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// A call succeeded, or the service was left alone for a while.

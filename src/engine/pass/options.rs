@@ -11,8 +11,9 @@ use crate::engine::view::LocalView;
 use crate::model::RelPath;
 use crate::model::filter::Filter;
 
-/// How long what fails is tried again, while nothing succeeds (`docs/sync.md` §6, Retries).
-pub const RETRY_BUDGET: Duration = Duration::from_secs(60);
+/// How long what fails is tried again, while nothing succeeds (`docs/sync.md` §6, Retries): less than the minute after which a run has to
+/// end, since the client has waited a little before it says that something failed.
+pub const RETRY_BUDGET: Duration = Duration::from_secs(40);
 
 /// What the owner configured, as far as passes need it.
 #[derive(Clone, Debug)]

@@ -12,7 +12,7 @@ use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
 use crate::icloud::request::Request;
-use crate::icloud::retry::{BUDGET, Backoff, Budget, Pace};
+use crate::icloud::retry::{BUDGET, Budget, Pace};
 use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::throttle::wait_asked;
@@ -89,6 +89,8 @@ impl Api for Service {
     }
 }
 
+/// The kind of a listing's requests.
+pub(super) const LISTING_KIND: &str = "retrieveItemDetailsInFolders";
 /// Attempts after refusals without a reason (§16.1).
 const SPURIOUS_ATTEMPTS: u32 = 3;
 /// Attempts while no connection can be made; the caller waits longer than a call should.
@@ -161,8 +163,12 @@ pub(super) struct Client {
     pub clock: Arc<dyn Clock + Send + Sync>,
     /// Whether the service is there at all.
     pub reach: Reach,
-    /// All the waiting that calls may do.
-    pub budget: Budget,
+    /// All the waiting of listings, of which a walk cannot do without one.
+    budget: Budget,
+    /// That of all other calls, which the engine makes again itself.
+    errands: Budget,
+    /// That of exchanges with content hosts, likewise.
+    pub contents: Budget,
     pace: Pace,
     lane: Mutex<()>,
     denied_since: Mutex<Option<Duration>>,
@@ -184,11 +190,14 @@ pub(super) enum Treat {
 
 impl Client {
     pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock + Send + Sync>, patience: Option<Duration>) -> Self {
+        let budget = Budget::new(patience.unwrap_or(BUDGET));
         Self {
             api,
             clock,
             reach: Reach::new(patience),
-            budget: Budget::new(patience.unwrap_or(BUDGET)),
+            errands: budget.brief(),
+            contents: budget.brief(),
+            budget,
             pace: Pace::default(),
             lane: Mutex::new(()),
             denied_since: Mutex::new(None),
@@ -196,14 +205,16 @@ impl Client {
         }
     }
 
-    /// The waits of one call.
-    pub fn backoff(&self) -> Backoff {
-        self.budget.backoff(&*self.clock)
+    /// The waits that a call shares with others.
+    fn budget_of(&self, request: &Request<'_>) -> &Budget {
+        if request.kind == LISTING_KIND { &self.budget } else { &self.errands }
     }
 
     /// Asks again after the service was away: it was left alone meanwhile, so nothing slows this down.
     pub fn try_again(&self) {
-        self.budget.renew();
+        for budget in [&self.budget, &self.errands, &self.contents] {
+            budget.renew();
+        }
         if self.reach.try_again() {
             self.pace.rested();
         }
@@ -260,14 +271,15 @@ impl Client {
         let clock = &*self.clock;
         let changes = treat == Treat::Change;
         debug_assert_eq!(changes, request.changes, "{}", request.kind);
-        let mut backoff = self.backoff();
+        let budget = self.budget_of(request);
+        let mut backoff = budget.backoff(clock);
         // A refusal without a reason says nothing of the service: it is asked again whatever others wait for.
-        let mut doubt = self.budget.short();
+        let mut doubt = budget.short();
         loop {
             self.reach.before()?;
-            // While nobody is answered, back-off alone decides; the pace is for a service that does answer. The look that comes
-            // right before a change has kept it, and no wait may come between the two.
-            if !changes && !self.reach.is_failing() {
+            // While nobody is answered, or no call of this kind, back-off alone decides; the pace is for a service that does answer.
+            // The look that comes right before a change has kept it, and no wait may come between the two.
+            if !changes && !self.reach.is_failing() && !budget.is_in_use() {
                 self.pace.before(clock)?;
             }
             let (answer, value) = match exchange() {
@@ -297,7 +309,7 @@ impl Client {
                     // Each attempt that timed out has taken minutes already.
                     let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
                     let again = !changes && error.is_transient() && backoff.attempts() + 1 < most;
-                    if again && self.budget.wait(&mut backoff, clock, None)? {
+                    if again && budget.wait(&mut backoff, clock, None)? {
                         continue;
                     }
                     return Err(http_error(&error).into());
@@ -307,6 +319,7 @@ impl Client {
                 match value {
                     Some(value) => {
                         self.answered();
+                        budget.renew();
                         return Ok(value);
                     }
                     None if changes => {
@@ -316,7 +329,7 @@ impl Client {
                     None => {
                         self.reach.failed(clock.uptime(), "its answers cannot be read", None)?;
                         if backoff.attempts() + 1 < SPURIOUS_ATTEMPTS
-                            && self.budget.wait(&mut backoff, clock, None)?
+                            && budget.wait(&mut backoff, clock, None)?
                         {
                             continue;
                         }
@@ -354,7 +367,7 @@ impl Client {
             let waited = match verdict.class {
                 _ if !again => false,
                 Class::Spurious | Class::Refused => doubt.wait(clock, retry_after)?,
-                _ => self.budget.wait(&mut backoff, clock, retry_after)?,
+                _ => budget.wait(&mut backoff, clock, retry_after)?,
             };
             if waited {
                 continue;
@@ -375,7 +388,6 @@ impl Client {
         self.reach.answered();
         self.pace.answered();
         self.has_answered.store(true, Ordering::Relaxed);
-        self.budget.renew();
         *self.denied_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 

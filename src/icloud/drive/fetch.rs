@@ -69,7 +69,8 @@ impl ICloudDrive {
         }
         let clock = &*self.client.clock;
         let mut offer = offer.clone();
-        let mut backoff = self.client.budget.short();
+        let budget = &self.client.contents;
+        let mut backoff = budget.backoff(clock);
         let (mut failures, mut breaks) = (0, 0);
         // How far the transfer was when the last address was refused: one that was good for a while may be over again.
         let mut refused_at = None;
@@ -81,6 +82,7 @@ impl ICloudDrive {
             match self.fetch_once(&offer, &mut job)? {
                 Outcome::Done => {
                     self.client.reach.answered();
+                    budget.renew();
                     return Ok(Fetched { from: job.start, written: job.at - job.start });
                 }
                 Outcome::BadRange => {
@@ -97,7 +99,7 @@ impl ICloudDrive {
                 }
                 Outcome::Busy(status, retry_after) => {
                     self.client.reach.failed(clock.uptime(), &format!("HTTP {status}"), retry_after)?;
-                    if !backoff.wait(clock, retry_after)? {
+                    if !budget.wait(&mut backoff, clock, retry_after)? {
                         let message = format!("the content server is busy: HTTP {status}");
                         return Err(RemoteError::Busy { message, retry_after });
                     }
@@ -111,13 +113,13 @@ impl ICloudDrive {
                         self.client.reach.failed(clock.uptime(), &error.to_string(), None)?;
                     }
                     failures += 1;
-                    if !error.is_transient() || failures > 2 || !backoff.wait(clock, None)? {
+                    if !error.is_transient() || failures > 2 || !budget.wait(&mut backoff, clock, None)? {
                         return Err(http_error(&error));
                     }
                 }
                 Outcome::Broke(words) => {
                     breaks += 1;
-                    if breaks >= MOST_BREAKS || !backoff.wait(clock, None)? {
+                    if breaks >= MOST_BREAKS || !budget.wait(&mut backoff, clock, None)? {
                         return Err(RemoteError::Damaged(words));
                     }
                     if job.package {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::client::{Failure, Treat, in_parallel};
+use super::client::{Failure, LISTING_KIND, Treat, in_parallel};
 use super::slow::SlowListing;
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};
@@ -17,7 +17,6 @@ use crate::model::name::{key, nfc, same};
 use crate::model::{AccountProblem, Etag, FolderState, ItemId, RemoteKind};
 
 const PATH: &str = "/retrieveItemDetailsInFolders";
-const KIND: &str = "retrieveItemDetailsInFolders";
 /// The first and the longest wait while Apple prepares the Drive of an account.
 const FIRST_USE_WAITS: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(300));
 const PREPARING: &str =
@@ -276,7 +275,7 @@ impl ICloudDrive {
 
     fn request(&self, ids: &[String], brief: bool, treat: Treat) -> Result<Vec<Item>, Failure> {
         let body = wire_send::listing(ids, brief);
-        let ask = Request { limits: LISTING, ..drivews(PATH, body.as_bytes(), KIND) };
+        let ask = Request { limits: LISTING, ..drivews(PATH, body.as_bytes(), LISTING_KIND) };
         self.client.stream(&ask, treat, |body| read_entries(body))
     }
 }

@@ -49,12 +49,14 @@ impl ICloudDrive {
         }
         let mut content = Vec::new();
         Exact { inner: body, left: size }.read_to_end(&mut content).map_err(|error| unread(&error))?;
-        let mut backoff = self.client.budget.short();
+        let budget = &self.client.contents;
+        let mut backoff = budget.backoff(&*self.client.clock);
         loop {
             let (slot, url) = self.slot(zone, name, size)?;
             let (verdict, wait) = match self.send(&url, name, size, &mut content.as_slice())? {
                 Ok(stored) => {
                     self.client.reach.answered();
+                    budget.renew();
                     return self.staged(zone, &slot, size, &stored);
                 }
                 Err(refusal) => refusal,
@@ -67,7 +69,7 @@ impl ICloudDrive {
                 Class::Failing | Class::Throttled => true,
                 _ => backoff.attempts() + 1 < SLOT_ATTEMPTS,
             };
-            if lasting || !again || !backoff.wait(&*self.client.clock, wait)? {
+            if lasting || !again || !budget.wait(&mut backoff, &*self.client.clock, wait)? {
                 return Err(verdict.into_error(false, wait));
             }
         }

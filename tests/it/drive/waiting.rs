@@ -1,9 +1,9 @@
 //! The engine over the real client: what happens elsewhere while a busy service is waited for.
 
-use icloudds::engine::execute::Packages;
+use icloudds::engine::execute::{Event, Packages};
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::Replacement;
-use icloudds::engine::pass::{Engine, Look, PassOptions, Settings};
+use icloudds::engine::pass::{Engine, Look, PassOptions, RETRY_BUDGET, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::engine::ports::Ports;
 use icloudds::model::filter::Filter;
@@ -72,6 +72,12 @@ impl Machine {
     }
 
     fn pass(&mut self) {
+        self.pass_within(RETRY_BUDGET, &mut |_| {});
+        self.local.clock.advance(Duration::from_secs(100));
+        self.world.sim.advance(Duration::from_secs(100));
+    }
+
+    fn pass_within(&mut self, retry_budget: Duration, hear: &mut dyn FnMut(&Event)) {
         let settings = Settings {
             mode: Mode::TwoWay,
             conflict: ConflictPolicy::KeepBoth,
@@ -86,10 +92,12 @@ impl Machine {
             guard: GuardLimits { max_deletes: 0, max_delete_percent: 0 },
         };
         let ports = Ports { remote: &self.drive, disk: &*self.local.disk, clock: &*self.clock };
-        let options = PassOptions { ignore_next_try: true, ..PassOptions::new("mark") };
-        self.engine.pass(&ports, &settings, &Look::whole(), &options, &mut |_| {}).expect("a whole pass");
-        self.local.clock.advance(Duration::from_secs(100));
-        self.world.sim.advance(Duration::from_secs(100));
+        let options = PassOptions {
+            ignore_next_try: !retry_budget.is_zero(),
+            retry_budget,
+            ..PassOptions::new("mark")
+        };
+        self.engine.pass(&ports, &settings, &Look::whole(), &options, hear).expect("a whole pass");
     }
 
     /// The file `a` on both sides; then `edit` here, and the first call of that kind meets a busy zone.
@@ -170,4 +178,34 @@ fn a_file_that_is_edited_here_while_a_busy_zone_is_waited_for_goes_up_as_it_is()
     );
     assert_eq!(machine.contents(), ["edited once more"]);
     assert_eq!(machine.on_icloud("a").as_deref(), Some("edited once more"));
+}
+
+#[test]
+fn what_fails_on_and_on_ends_within_a_minute_of_the_last_success_whatever_fails() {
+    let kinds =
+        ["download.content", "download.info", "upload.content", "upload.slot", "commit", "details", "lookup"];
+    for kind in kinds {
+        let mut machine = Machine::new();
+        machine.pass();
+        for number in 0..9 {
+            assert!(machine.local.disk.write(&format!("here {number}"), format!("here {number}").as_bytes()));
+            machine.world.write(&format!("there {number}"), &format!("there {number}"));
+        }
+        machine.local.clock.advance(Duration::from_secs(100));
+        machine.world.fault(kind, 1_000_000, answer(503, None, None));
+        let (mut succeeded, mut longest) = (machine.local.clock.uptime(), Duration::ZERO);
+        for _ in 0..3 {
+            let spent = machine.local.clock.uptime().saturating_sub(succeeded);
+            let budget = RETRY_BUDGET.saturating_sub(spent);
+            let clock = Arc::clone(&machine.clock);
+            machine.pass_within(budget, &mut |event| {
+                if matches!(event, Event::Done(_)) {
+                    longest = longest.max(clock.uptime().saturating_sub(succeeded));
+                    succeeded = clock.uptime();
+                }
+            });
+        }
+        let last = machine.local.clock.uptime().saturating_sub(succeeded);
+        assert!(longest.max(last) <= Duration::from_secs(60), "{kind}: {longest:?}, then {last:?}");
+    }
 }
