@@ -3,8 +3,8 @@
 //! What is collected of an item depends on little: where the base's item is found here, the entry on iCloud of
 //! its id, what the filter says of its path, and whether a folder above it has moved. So a plan after few changes
 //! could be fed a list of touched nodes (those whose entry, listing or fate changed, and everything below a
-//! folder that moved) instead of walking the trees: [`Items::collect`] is the only walk over all of them, and all
-//! that comes after it works on what it found.
+//! folder that moved) instead of walking the trees: beside [`Items::collect`] only the notes about
+//! what is never synced come from such a walk, and all that comes after works on what was found.
 
 use std::collections::HashMap;
 

@@ -2,14 +2,15 @@
 //!
 //! Pure: no I/O, no clock, and the same input always gives the same plan. It goes in steps, one module each:
 //!
-//! 1. `collect`: what happened to each item that something happened to; the only walk over whole trees.
+//! 1. `collect`: what happened to each item that something happened to. It walks the whole trees, as `skipped` does for what is
+//!    never synced.
 //! 2. `decide`: what follows from it, by the table of `docs/sync.md` §4.
 //! 3. `place`: where each item ends; `zones`: items that cannot be moved there; `folders`: which folders stay
 //!    for what they hold.
 //! 4. `names`: which names cannot be held; `claims`: who gets a name that two items claim.
 //! 5. `tasks`, `order`, `actions`: what is to be done, what waits for what, and the operations.
 //!
-//! Items that nothing happened to are never touched, so after a few changes all but the first step is small; see
+//! Items that nothing happened to are never touched, so after a few changes all but these two steps are small; see
 //! `collect` for how a list of touched items would feed it instead of the walk.
 
 mod actions;

@@ -115,7 +115,7 @@ pub enum SignInError {
         message: String,
     },
     /// The code was wrong, or is not one.
-    #[error("the code was not accepted: {message}")]
+    #[error("wrong code: {message}")]
     WrongCode {
         /// The kind of code.
         kind: FactorKind,
@@ -288,7 +288,7 @@ impl SignInError {
                 "sign in at icloud.com in a browser with the key and \"Keep me signed in\", and take that session with `icloudds login --import-session FILE`; the security keys stay as they are".to_owned()
             }
             Self::CodeNotSent { .. } => "choose another way, for example `icloudds code --send sms`".to_owned(),
-            Self::WrongCode { .. } => "check the newest code and try again; a code is valid for one way of sending only".to_owned(),
+            Self::WrongCode { .. } => "use the newest one, sent the way you chose".to_owned(),
             Self::CodesLocked { .. } => "wait some hours before the next try".to_owned(),
             Self::NotTrusted => "run `icloudds login` and use a new code".to_owned(),
             Self::Import { .. } => {

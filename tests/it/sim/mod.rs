@@ -14,7 +14,7 @@
 //! world.assert_equal_sides();
 //! world.assert_nothing_lost();
 //! ```
-// The whole of it serves the engine's tests, which come after it.
+// Powers of the world stay whole though no test uses each of them at the moment.
 #![allow(dead_code)]
 
 pub mod clock;
