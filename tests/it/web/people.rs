@@ -39,7 +39,7 @@ fn from_needs_code_to_in_sync_by_the_page_alone() {
     assert!(refused["error"].as_str().is_some_and(|why| why.contains("6 digits")), "{refused}");
     assert_eq!(rig.sim.counts(), tries);
     let wrong = web.post("/api/code", "{\"code\": \"000000\"}").expect(400).json();
-    assert!(wrong["error"].as_str().is_some_and(|why| why.contains("not accepted")), "{wrong}");
+    assert!(wrong["error"].as_str().is_some_and(|why| why.contains("wrong code")), "{wrong}");
     assert_eq!(daemon.status().state, DaemonState::NeedsCode);
 
     web.post("/api/code/send", "{\"way\": \"sms\", \"number\": 2}").expect(200);
