@@ -126,7 +126,7 @@ fn sign_in_to_icloud(stage: &Stage<'_>, world: &World) -> Outcome<()> {
     browser.wait_text("#code-said", "6 digits")?;
     browser.type_into("#code", "000000")?;
     browser.click("#code-form button")?;
-    browser.wait_text("#code-said", "not accepted")?;
+    browser.wait_text("#code-said", "Wrong code")?;
     browser.wait("the focus on the field", "return document.activeElement.id === 'code'")?;
     let sms = "document.querySelectorAll('#code-ways button')";
     browser.run(&format!("[...{sms}].find((it) => it.textContent.startsWith('SMS to')).click()"))?;
