@@ -272,7 +272,9 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     see_there(world, &mut item, node, folder);
     // Gone there, and nothing of it here but a volume that may be retired: both sides agree.
     match world.recognition.of_base[node] {
-        LocalFate::Missing if item.there.is_gone() => item.here = Change::Deleted,
+        LocalFate::Missing if item.there.is_gone() && is_volume_gone_there(world, node) => {
+            item.here = Change::Deleted;
+        }
         // The folder stays here: a volume may be mounted there again.
         LocalFate::Unmounted(found)
             if item.there.is_gone()
@@ -412,6 +414,17 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             }
         },
     };
+}
+
+/// Whether iCloud has lost all of the volume that an item was on, from its mount point down. What is deleted there from a volume that
+/// lives on waits for it: it would come back as new with the volume else.
+fn is_volume_gone_there(world: &World<'_>, node: Node) -> bool {
+    let is_away = |item: &Node| {
+        matches!(world.recognition.of_base[*item], LocalFate::Missing | LocalFate::Unmounted(_))
+    };
+    std::iter::successors(Some(node), |item| world.base.parent(*item))
+        .take_while(is_away)
+        .all(|item| world.remote.tree.by_id(&world.base.get(item).id).is_none())
 }
 
 /// Whether a mount point without its volume was read whole and holds nothing, on the file system of the folder above it.

@@ -220,3 +220,19 @@ fn a_folder_that_succeeds_a_retired_volume_s_on_icloud_waits_for_the_mount_point
     assert_eq!(disk.read("volume/new").as_deref(), Some(&b"new there"[..]));
     assert_eq!(disk.read("volume/kept").as_deref(), Some(&b"on the volume"[..]));
 }
+
+#[test]
+fn what_is_deleted_on_icloud_while_its_volume_is_away_is_deleted_here_once_that_is_back() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    disk.unmount();
+    assert!(drive.person_trash("volume/kept"));
+    for _ in 0..3 {
+        wait(&run);
+        assert!(passes(&mut run));
+    }
+    disk.remount();
+    is_at_peace(&mut run);
+    assert!(disk.read("volume/kept").is_none(), "it went to the trash here");
+    assert!(drive.find("volume/kept").is_none(), "and did not come back there");
+}
