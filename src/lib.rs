@@ -16,6 +16,8 @@ pub mod diagnose;
 pub mod disk;
 pub mod engine;
 pub mod exit;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod icloud;
 pub mod logging;
 pub mod model;

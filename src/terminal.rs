@@ -1,10 +1,12 @@
 //! Edge: the terminal at which a person is asked. Whatever ends the program while it waits for an answer, the terminal is left as it was.
 
 use std::fs::File;
-use std::io::{self, BufRead, IsTerminal as _, Read, Write as _};
+use std::io::{self, BufRead, BufReader, IsTerminal as _, Read, Write as _};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcgetpgrp, tcsetattr};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex, Termios, tcgetattr, tcgetpgrp, tcsetattr,
+};
 
 /// What is being asked just now.
 struct Asked {
@@ -34,6 +36,14 @@ impl Question {
         let before = if hidden { terminal() } else { None };
         let mut asked = asked();
         asked.open += 1;
+        if let Some((terminal, modes)) = &before {
+            // Before the question is put: whoever answers at once, by pasting or by a program, is not shown either.
+            let mut unseen = modes.clone();
+            unseen.local_modes.remove(LocalModes::ECHO | LocalModes::ECHONL);
+            // Who puts the program to sleep would have the shell's modes, and be shown, on waking it.
+            unseen.special_codes[SpecialCodeIndex::VSUSP] = 0;
+            let _ = tcsetattr(terminal, OptionalActions::Now, &unseen);
+        }
         asked.before = before;
         Self
     }
@@ -43,7 +53,9 @@ impl Drop for Question {
     fn drop(&mut self) {
         let mut asked = asked();
         asked.open = asked.open.saturating_sub(1);
-        asked.before = None;
+        if let Some((terminal, modes)) = asked.before.take() {
+            let _ = tcsetattr(&terminal, OptionalActions::Now, &modes);
+        }
     }
 }
 
@@ -75,7 +87,16 @@ pub fn restore() {
 /// When there is no terminal, or it is gone.
 pub fn hidden(prompt: &str) -> io::Result<String> {
     let _question = Question::begin(true);
-    rpassword::prompt_password(prompt)
+    let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
+    terminal.write_all(prompt.as_bytes())?;
+    // The terminal hands over a line at a time, and nothing changes its modes from here on: an interrupt finds them as `restore` wants.
+    let mut line = String::new();
+    let read = BufReader::new(&terminal).read_line(&mut line);
+    terminal.write_all(b"\n")?;
+    if read? == 0 {
+        return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the terminal ended before an answer"));
+    }
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
 }
 
 /// Input from a person: while it is waited for, [`is_asking`] says so.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::Replacement;
-use icloudds::engine::pass::{Engine, LocalLook, Look, PassOptions, Settings};
+use icloudds::engine::pass::{Engine, LocalLook, Look, PassOptions, RemoteLook, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::engine::ports::{Ports, Store, StoreError};
 use icloudds::model::filter::Filter;
@@ -51,6 +51,7 @@ fn settings() -> Settings {
         root_is_library: false,
         remote_delete_permanent: false,
         workers: 1,
+        parallel_writes: 1,
         guard: GuardLimits { max_deletes: 50, max_delete_percent: 25 },
     }
 }
@@ -129,7 +130,7 @@ fn rest(items: usize) -> Vec<Line> {
     let folder = Folder { numbers: Numbers { items }, new: 1 };
     let ports = Ports { disk: &folder, ..ports };
     let local = LocalLook::Folders(vec![RelPath::parse(&name(1)).expect("a path")]);
-    let look = Look { local, remote: false };
+    let look = Look { local, ..Look::default() };
     let (planned, one) = cost(|| {
         engine.look(&ports, &settings, &look).expect("a folder can be read");
         engine.plan(&ports, &settings, &options)
@@ -186,9 +187,9 @@ fn walk(items: usize) -> Vec<Line> {
     let ports = Ports { remote: &cloud, disk: &folder, clock: &Still };
     let mut engine = engine(items, true);
     engine.look(&ports, &settings, &Look::whole()).expect("both sides can be read");
-    let again = Look { local: LocalLook::Folders(Vec::new()), remote: true };
+    let again = Look { local: LocalLook::Folders(Vec::new()), remote: RemoteLook::Whole };
     let (_, refreshed) = cost(|| engine.look(&ports, &settings, &again).expect("iCloud can be read"));
-    let scan = Look { local: LocalLook::Whole, remote: false };
+    let scan = Look { local: LocalLook::Whole, ..Look::default() };
     let (_, scanned) = cost(|| engine.look(&ports, &settings, &scan).expect("the disk can be read"));
     vec![line("walk, nothing new", ((), refreshed)), line("scan, nothing new", ((), scanned))]
 }

@@ -29,6 +29,7 @@ fn stamp(number: usize, folder: bool) -> LocalStamp {
         ctime: DiskTime(time),
         identity: Identity { inode: time.unsigned_abs(), birth: Some(DiskTime(time)).into() },
         on_root_fs: true,
+        is_mount: false,
     }
 }
 
@@ -150,7 +151,8 @@ fn measure(what: &str, trees: Trees) {
     };
     let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new(), too_deep: Vec::new() };
     let (absent, hollow) = Default::default();
-    let remote = RemoteView { tree: remote, absent, unusable: Vec::new(), complete: true, hollow };
+    let marks = Default::default();
+    let remote = RemoteView { tree: remote, absent, unusable: Vec::new(), complete: true, hollow, marks };
     let (names, walk) = timed(|| {
         let here = local.tree.walk(Node::ROOT).map(|node| local.tree.name(node).len());
         let there = remote.tree.walk(Node::ROOT).map(|node| remote.tree.name(node).len());

@@ -108,6 +108,7 @@ pub fn here(number: usize, folder: bool) -> LocalEntry {
                 birth: Some(DiskTime(NOW - 86_400_000_000_000 + drawn - 30_000_000)).into(),
             },
             on_root_fs: true,
+            is_mount: false,
         },
         racy: false,
         signature: None.into(),

@@ -34,6 +34,8 @@ pub struct Request {
     pub body: Box<dyn Read + Send>,
     /// The announced length of the body in bytes; `None` for a chunked one, 0 when there is none.
     pub content_length: Option<u64>,
+    /// The length of the head in bytes, as it was sent.
+    pub head_len: u64,
     /// A number for the TCP connection, growing with every accepted one.
     pub connection: u64,
     /// Address that the server listens on, used when the client sent no `Host`.

@@ -42,15 +42,17 @@ impl Lane {
         self.under_way().get("upload.content").copied().unwrap_or(0)
     }
 
-    /// Notes a call. The second value names the mutation under way that this one, itself a mutation, overlaps.
+    /// Notes a call. The second value names the mutation under way that this one, itself a mutation, overlaps; one of another kind
+    /// where there is one.
     #[must_use]
     pub fn enter(lane: &Arc<Self>, kind: &'static str) -> (InLane, Option<&'static str>) {
         let counted = is_mutation(kind) || kind == "upload.content";
         let mut under_way = lane.under_way();
         let other = under_way
             .iter()
-            .find(|(other, count)| is_mutation(other) && **count > 0)
+            .filter(|(other, count)| is_mutation(other) && **count > 0)
             .map(|(other, _)| *other)
+            .max_by_key(|other| *other != kind)
             .filter(|_| is_mutation(kind));
         if counted {
             *under_way.entry(kind).or_insert(0) += 1;

@@ -18,6 +18,7 @@ pub mod route;
 pub mod service;
 pub mod setup;
 pub mod sim;
+pub mod sizes;
 pub mod srp;
 pub mod switches;
 

@@ -2,6 +2,8 @@
 //! something to tell.
 
 use std::collections::BTreeMap;
+use std::io::{self, Read};
+use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
@@ -15,6 +17,11 @@ use crate::switches::Aps;
 /// Whose changes a token can be registered for.
 const CONTAINER: &str = "com.apple.clouddocs";
 
+/// How long a body is that comes byte by byte: no client takes it for too long, and it lasts for the better part of an hour.
+const TRICKLED: u64 = 16_000;
+/// The time between two of its bytes.
+const BETWEEN_BYTES: Duration = Duration::from_millis(200);
+
 /// What the courier knows.
 #[derive(Debug, Default)]
 pub struct PushState {
@@ -22,14 +29,28 @@ pub struct PushState {
 }
 
 /// What is told to one token.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Channel {
+    /// When the token was given.
+    born: SystemTime,
     /// It is registered for the Drive.
     registered: bool,
     /// The drive's changes that it was told of.
     told: u64,
     /// Its last notification is told once more.
     again: bool,
+}
+
+/// A body of blanks, one now and then.
+struct Trickle;
+
+impl Read for Trickle {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let Some(first) = buf.first_mut() else { return Ok(0) };
+        std::thread::sleep(BETWEEN_BYTES);
+        *first = b' ';
+        Ok(1)
+    }
 }
 
 /// Answers one call.
@@ -56,13 +77,15 @@ fn token(core: &Core, request: &Request) -> Response {
     } else {
         format!("{}/webcourier/aps", request.base_url())
     };
+    let (born, ttl) = (core.now(), core.switches().aps_ttl.as_secs());
     let mut state = core.state();
     let token = state.ids.hex(64);
-    state.push.channels.insert(token.clone(), Channel::default());
-    Response::json(
-        200,
-        &json!({"pushToken": token, "pushTokenTTL": 43200, "webCourierURL": courier, "registeredTopics": [CONTAINER]}),
-    )
+    state.push.channels.insert(token.clone(), Channel { born, registered: false, told: 0, again: false });
+    let mut answer = json!({"pushToken": token, "webCourierURL": courier, "registeredTopics": [CONTAINER]});
+    if ttl > 0 {
+        answer["pushTokenTTL"] = json!(ttl);
+    }
+    Response::json(200, &answer)
 }
 
 fn register(core: &Core, mut request: Request) -> Response {
@@ -83,12 +106,15 @@ fn register(core: &Core, mut request: Request) -> Response {
 /// What the courier answers at once, and otherwise holds.
 fn courier(core: &Core, request: &Request) -> Response {
     let token = request.query("tok").unwrap_or_default().to_owned();
-    let switches = core.switches();
-    match core.state().push.channels.contains_key(&token) {
+    let (switches, now) = (core.switches(), core.now());
+    let age = |channel: &Channel| now.duration_since(channel.born).unwrap_or_default();
+    match core.state().push.channels.get(&token).map(age) {
         _ if switches.aps == Aps::Off => Response::empty(403),
-        false => Response::empty(401),
+        None => Response::empty(401),
+        Some(age) if age >= switches.aps_life => Response::empty(410),
+        Some(_) if switches.aps == Aps::Trickle => Response::stream(200, TRICKLED, Box::new(Trickle)),
         // An empty body is a sign of life.
-        true => Response {
+        Some(_) => Response {
             held: Some(Box::new(Held { token, at_most: switches.aps_hold })),
             ..Response::empty(200)
         },
@@ -111,7 +137,7 @@ pub fn news(core: &Core, token: &str) -> Option<Response> {
             let notification = json!({"aps": {"content-available": 1}, "ck": {"ce": 2, "cid": CONTAINER}});
             Some(Response::json(200, &notification))
         }
-        Aps::Silent => None,
+        Aps::Silent | Aps::Trickle => None,
         Aps::Off => Some(Response::empty(403)),
     }
 }

@@ -255,6 +255,7 @@ mod tests {
             headers: vec![("Host".to_owned(), host.to_owned())],
             body: no_body(),
             content_length: Some(0),
+            head_len: 0,
             connection: 1,
             local_host: "127.0.0.1:9".to_owned(),
         }

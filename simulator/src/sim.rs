@@ -24,6 +24,7 @@ use crate::push::{self, PushState};
 use crate::route::{self, Route, Service};
 use crate::service::ServiceState;
 use crate::setup::{self, SetupState};
+use crate::sizes::Sizes;
 use crate::switches::{SessionTrouble, Switches};
 
 /// How a simulator starts.
@@ -76,6 +77,8 @@ pub struct State {
     pub account: Account,
     /// Requests by kind.
     pub counts: BTreeMap<String, u64>,
+    /// How large requests were.
+    pub sizes: Sizes,
     /// Broken invariants of docs/protocol.md §19.
     pub violations: Vec<String>,
     /// The fault plan at work.
@@ -255,6 +258,7 @@ impl Core {
             let mut state = self.state();
             let state = &mut *state;
             *state.counts.entry(route.kind.to_owned()).or_insert(0) += 1;
+            state.sizes.note(route.kind, &request);
             state.service.last_connection = state.service.last_connection.max(request.connection);
             crate::service::check_rest(state, route.kind);
             invariants::check_url(state, &route, &request);
@@ -277,7 +281,10 @@ impl Handler for Core {
     fn enter(&self, request: &Request) -> Box<dyn Any + Send> {
         let route = route::route(request);
         let (guard, overlapped) = Lane::enter(&self.lane, route.kind);
-        if let Some(other) = overlapped {
+        if overlapped == Some("commit") && route.kind == "commit" {
+            // Some services take that, and S-busy plays whether this one does.
+            *self.state().counts.entry("commit.overlapping".to_owned()).or_default() += 1;
+        } else if let Some(other) = overlapped {
             self.violation(format!("{} overlapped {other}", route.kind));
         }
         Box::new(guard)

@@ -217,12 +217,27 @@ pub struct Switches {
     /// After what time a change shows in the feed when `S-feed` is `late`.
     #[serde(rename = "feed-delay", with = "duration")]
     pub feed_delay: Duration,
+    /// One change in so many never shows in the feed when `S-feed` is `lossy`; 1 means all.
+    #[serde(rename = "feed-loses-every")]
+    pub feed_loses_every: u64,
+    /// So many bytes of small values more in each answer of the feed.
+    #[serde(rename = "feed-padding")]
+    pub feed_padding: u64,
+    /// Names in the change feed.
+    #[serde(rename = "S-feed-names")]
+    pub feed_names: FeedNames,
     /// The push channel.
     #[serde(rename = "S-aps")]
     pub aps: Aps,
     /// How long the courier holds a request about which there is nothing to tell.
     #[serde(rename = "aps-hold", with = "duration")]
     pub aps_hold: Duration,
+    /// How long a push token holds.
+    #[serde(rename = "aps-life", with = "duration")]
+    pub aps_life: Duration,
+    /// How long it is told to hold; nothing is told of it where this is zero.
+    #[serde(rename = "aps-ttl", with = "duration")]
+    pub aps_ttl: Duration,
     /// How long the first listing of the root after a change of the drive takes.
     #[serde(rename = "S-slow-root", with = "duration")]
     pub slow_root: Duration,
@@ -232,6 +247,9 @@ pub struct Switches {
     /// How long moveItemsToTrash takes.
     #[serde(rename = "S-slow-trashing", with = "duration")]
     pub slow_trashing: Duration,
+    /// How long a commit takes (docs/protocol.md §12.3).
+    #[serde(rename = "S-slow-commit", with = "duration")]
+    pub slow_commit: Duration,
     /// Delay before every answer.
     #[serde(with = "duration")]
     pub latency: Duration,
@@ -314,11 +332,17 @@ impl Default for Switches {
             purge: Purge::default(),
             feed: Feed::default(),
             feed_delay: Duration::from_secs(30),
+            feed_loses_every: 1,
+            feed_padding: 0,
+            feed_names: FeedNames::default(),
             aps: Aps::default(),
             aps_hold: Duration::from_secs(30),
+            aps_life: Duration::from_secs(43_200),
+            aps_ttl: Duration::from_secs(43_200),
             slow_root: Duration::ZERO,
             slow_trash: Duration::ZERO,
             slow_trashing: Duration::ZERO,
+            slow_commit: Duration::ZERO,
             latency: Duration::ZERO,
             bandwidth: None,
             content_redirect: None,

@@ -4,6 +4,9 @@
 
 pub mod clock;
 pub mod commands;
+pub mod feed_state;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod local_root;
 pub mod once;
 pub mod open;

@@ -18,7 +18,7 @@ use crate::engine::pass::{Look, PassError, PassOptions, RETRY_BUDGET, Report};
 use crate::engine::ports::{Clock, RemoteError};
 use crate::exit::ExitCode;
 use crate::model::{Change, State};
-use crate::status::{DaemonState, Facts, StatusDocument, Tracker, file};
+use crate::status::{DaemonState, Facts, StatusDocument, Tracker, Trust, file};
 
 /// Passes beyond which a world that never comes to rest is left to the next run.
 const MOST_PASSES: u32 = 50;
@@ -71,7 +71,7 @@ pub fn leave_failure(config: &Config, zone: &TimeZone, error: &AppError) {
     let directory = &config.sync.state_directory;
     let mut tracker = Tracker::new(facts(config), now);
     tracker.set_state(state_after(error), now);
-    tracker.failed(error.to_string());
+    tracker.failed(error.to_string(), None);
     let new = tracker.document(&State::empty(), zone);
     // What the run before left alone is so still, as far as anybody knows.
     let document = match file::stored(directory) {
@@ -173,8 +173,7 @@ impl Once<'_> {
         })?;
         reporter.end(&report);
         tell_notes(&report, &mut self.told);
-        self.tracker.passed();
-        self.tracker.last_pass_quiet = report.rests();
+        self.tracker.passed(report.rests());
         left_alone(&mut self.tracker, &report);
         Ok(report)
     }
@@ -215,13 +214,11 @@ impl Once<'_> {
         };
         self.tracker.set_state(state, opened.clock.now().whole_seconds());
         if let Some(error) = failure {
-            self.tracker.last_pass_quiet = false;
-            self.tracker.failed(error.to_string());
+            self.tracker.failed(error.to_string(), None);
         }
         (self.tracker.counts, self.tracker.looked) = counts(engine);
         let session = opened.service.account().state();
-        (self.tracker.session_began, self.tracker.session_expires) =
-            (session.trust_began, session.trust_expires);
+        self.tracker.trust = Trust { began: session.trust_began, expires: session.trust_expires };
         let document = self.tracker.document(&engine.state, &opened.zone);
         store(&opened.config.sync.state_directory, &document);
     }

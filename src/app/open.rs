@@ -15,16 +15,13 @@ use super::purpose::Purpose;
 use crate::config::{self, Config};
 use crate::disk::{self, LocalDisk, Lock};
 use crate::engine::conflict::sanitise_host;
-use crate::engine::execute::Packages;
 use crate::engine::guard::GuardLimits;
-use crate::engine::operation::Replacement;
 use crate::engine::pass::{Engine, Settings};
-use crate::engine::plan::{ConflictPolicy, Mode};
 use crate::engine::ports::Ports;
 use crate::exit::ExitCode;
 use crate::icloud::drive::ICloudDrive;
 use crate::icloud::env::Stop;
-use crate::icloud::options::{IcloudOptions, Region};
+use crate::icloud::options::IcloudOptions;
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::icloud::signin::interactive::login_here;
@@ -182,10 +179,7 @@ pub fn service(config: &Config, clock: &SystemClock) -> Result<Arc<Service>, App
     make_private(&config.sync.state_directory)?;
     let options = IcloudOptions {
         username: config.account.username.clone(),
-        region: match config.account.region {
-            config::Region::Global => Region::Global,
-            config::Region::China => Region::China,
-        },
+        region: config.account.region,
         home: config.icloud.home.clone(),
         setup: config.icloud.setup.clone(),
         auth: config.icloud.auth.clone(),
@@ -229,29 +223,17 @@ pub fn keep_trust(service: &Service) {
 pub fn settings(config: &Config) -> Settings {
     let sync = &config.sync;
     Settings {
-        mode: match sync.mode {
-            config::Mode::TwoWay => Mode::TwoWay,
-            config::Mode::DownloadOnly => Mode::DownloadOnly,
-            config::Mode::UploadOnly => Mode::UploadOnly,
-        },
-        conflict: match sync.conflict {
-            config::Conflict::KeepBoth => ConflictPolicy::KeepBoth,
-            config::Conflict::Newest => ConflictPolicy::Newest,
-        },
-        replacement: match sync.remote_replace {
-            config::RemoteReplace::InPlace => Replacement::InPlace,
-            config::RemoteReplace::Trash => Replacement::Trash,
-        },
-        packages: match sync.packages {
-            config::Packages::Zip => Packages::Zip,
-            config::Packages::Skip => Packages::Skip,
-        },
+        mode: sync.mode,
+        conflict: sync.conflict,
+        replacement: sync.remote_replace,
+        packages: sync.packages,
         max_file_size: config.limits.max_file_size,
         filter: sync.filter.clone(),
         app_libraries: sync.app_libraries.clone(),
         root_is_library: false,
         remote_delete_permanent: sync.remote_delete == config::RemoteDelete::Permanent,
         workers: sync.max_workers,
+        parallel_writes: sync.parallel_writes,
         guard: GuardLimits {
             max_deletes: config
                 .guard

@@ -219,15 +219,18 @@ impl Checker<'_> {
             refresh_period: self.seconds("sync.refresh_period", sync.refresh_period)?,
             debounce_period: self.seconds("sync.debounce_period", sync.debounce_period)?,
             max_workers: self.number("sync.max_workers", sync.max_workers)?,
+            parallel_writes: values::width(&sync.parallel_writes, schema::MOST_WRITES).ok_or_else(|| {
+                self.invalid(
+                    "sync.parallel_writes",
+                    Kind::Width { max: schema::MOST_WRITES as u64 }.allowed(),
+                )
+            })?,
             watch: self.word("sync.watch", &sync.watch, Watch::from_word)?,
             poll_period: self.seconds("sync.poll_period", sync.poll_period)?,
-            conflict: self.word("sync.conflict", &sync.conflict, Conflict::from_word)?,
+            remote_watch: self.word("sync.remote_watch", &sync.remote_watch, RemoteWatch::from_word)?,
+            conflict: self.word("sync.conflict", &sync.conflict, ConflictPolicy::from_word)?,
             remote_delete: self.word("sync.remote_delete", &sync.remote_delete, RemoteDelete::from_word)?,
-            remote_replace: self.word(
-                "sync.remote_replace",
-                &sync.remote_replace,
-                RemoteReplace::from_word,
-            )?,
+            remote_replace: self.word("sync.remote_replace", &sync.remote_replace, Replacement::from_word)?,
             packages: self.word("sync.packages", &sync.packages, Packages::from_word)?,
             app_libraries: sync.app_libraries.clone(),
         })

@@ -179,8 +179,8 @@ pub(super) fn typed(key: &Key, value: &DeValue<'_>) -> Result<Value, String> {
     let fits = match (key.kind, value) {
         (Kind::Text | Kind::Secret | Kind::Path | Kind::Url | Kind::Choice(_), DeValue::String(_)) => true,
         (Kind::Number { .. }, DeValue::Integer(_)) => integer(value).is_some(),
-        (Kind::Size, DeValue::String(_)) => true,
-        (Kind::Size, DeValue::Integer(_)) => integer(value).is_some(),
+        (Kind::Size | Kind::Width { .. }, DeValue::String(_)) => true,
+        (Kind::Size | Kind::Width { .. }, DeValue::Integer(_)) => integer(value).is_some(),
         (Kind::Flag, DeValue::Boolean(_)) => true,
         (Kind::List, DeValue::Array(items)) => items.iter().all(|item| item.get_ref().is_str()),
         (Kind::Levels, DeValue::Table(parts)) => parts.values().all(|level| level.get_ref().is_str()),

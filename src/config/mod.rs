@@ -9,6 +9,8 @@ mod check;
 mod env;
 mod error;
 mod file;
+#[cfg(test)]
+mod fuzz_tests;
 mod layer;
 mod nearest;
 mod places;

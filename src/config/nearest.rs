@@ -3,9 +3,13 @@
 /// The candidate that is nearest to `word`, if one is near enough to be what was meant.
 pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let limit = (word.chars().count() / 3).clamp(1, 4);
+    let word = word.to_lowercase();
+    let length = word.chars().count();
     candidates
         .into_iter()
-        .map(|candidate| (distance(&word.to_lowercase(), candidate), candidate))
+        // Each character more or less is one step, and the table of steps grows with both lengths.
+        .filter(|candidate| candidate.chars().count().abs_diff(length) <= limit)
+        .map(|candidate| (distance(&word, candidate), candidate))
         .filter(|(distance, _)| *distance <= limit)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
@@ -49,5 +53,13 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known), expected, "{word}");
         }
+    }
+
+    #[test]
+    fn a_word_that_is_far_too_long_is_compared_with_nothing() {
+        // A table of steps for it would not fit into any memory.
+        let names: Vec<_> = (0..1000).map(|at| "name".repeat(1 + at % 20)).collect();
+        let found = nearest(&"pause".repeat(1 << 20), names.iter().map(String::as_str));
+        assert_eq!(found, None);
     }
 }

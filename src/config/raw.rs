@@ -22,13 +22,13 @@ macro_rules! section {
     };
 }
 
-/// A size as written: a number of bytes or a text such as `10GB`.
+/// A size, or another number that may be a text, as written: a number or a text such as `10GB` or `auto`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(untagged)]
 pub enum RawSize {
-    /// Bytes.
+    /// Bytes, or whatever the key counts.
     Bytes(i64),
-    /// A number and its unit.
+    /// A number and its unit, or a word.
     Text(String),
 }
 
@@ -109,10 +109,14 @@ section! {
         debounce_period: i64 = 10,
         /// Listings and transfers in parallel.
         max_workers: i64 = 32,
+        /// Commits of new files that may overlap on iCloud.
+        parallel_writes: RawSize = 1,
         /// How local changes are noticed.
         watch: String = "auto",
         /// Seconds between local scans when polling.
         poll_period: i64 = 60,
+        /// How changes on iCloud are noticed.
+        remote_watch: String = "auto",
         /// What happens to a file edited on both sides.
         conflict: String = "keep-both",
         /// What a local deletion does on iCloud.

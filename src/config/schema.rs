@@ -24,6 +24,11 @@ pub enum Kind {
     },
     /// A number of bytes, or a text such as `10GB`.
     Size,
+    /// A whole number from 1 to this, or `"auto"`.
+    Width {
+        /// The largest value.
+        max: u64,
+    },
     /// `true` or `false`.
     Flag,
     /// A list of texts.
@@ -36,7 +41,8 @@ impl Kind {
     /// Whether a variable for such a key is taken verbatim, byte for byte.
     pub fn is_verbatim(self) -> bool {
         match self {
-            Self::Text | Self::Secret | Self::Path | Self::Url | Self::Choice(_) | Self::Size => true,
+            Self::Text | Self::Secret | Self::Path | Self::Url | Self::Choice(_) => true,
+            Self::Size | Self::Width { .. } => true,
             Self::Number { .. } | Self::Flag | Self::List | Self::Levels => false,
         }
     }
@@ -59,6 +65,7 @@ impl Kind {
                 "must be a number of bytes, or a text like \"10GB\" (B, kB, MB, GB, TB, KiB, MiB, GiB, TiB)"
                     .to_owned()
             }
+            Self::Width { max } => format!("must be a whole number from 1 to {max}, or \"auto\""),
             Self::Flag => "must be true or false".to_owned(),
             Self::List => "must be a list of texts, such as [\"a\", \"b\"]".to_owned(),
             Self::Levels => "must be a table of parts and levels, such as { signin = \"debug\" }".to_owned(),
@@ -101,6 +108,9 @@ impl Key {
 /// What the name of every variable of ours starts with.
 pub const VARIABLE_PREFIX: &str = "ICLOUDDS_";
 
+/// What `sync.parallel_writes` is at most, and `"auto"` stands for.
+pub const MOST_WRITES: usize = 8;
+
 /// The log levels, from none to everything.
 pub const LEVELS: &[&str] = &["off", "error", "warn", "info", "debug", "trace"];
 
@@ -131,8 +141,10 @@ pub const KEYS: &[Key] = &[
     key("sync", "refresh_period", seconds(90)),
     key("sync", "debounce_period", seconds(10)),
     key("sync", "max_workers", Kind::Number { min: 1, max: 1000, unit: "" }),
+    key("sync", "parallel_writes", Kind::Width { max: MOST_WRITES as u64 }),
     key("sync", "watch", Kind::Choice(&["auto", "poll", "off"])),
     key("sync", "poll_period", seconds(1)),
+    key("sync", "remote_watch", Kind::Choice(&["auto", "poll"])),
     key("sync", "conflict", Kind::Choice(&["keep-both", "newest"])),
     key("sync", "remote_delete", Kind::Choice(&["trash", "permanent"])),
     key("sync", "remote_replace", Kind::Choice(&["in-place", "trash"])),

@@ -9,55 +9,10 @@ use log::LevelFilter;
 
 use super::template::Template;
 use crate::model::filter::Filter;
+use crate::model::policy::words;
+pub use crate::model::policy::{ConflictPolicy, Mode, Packages, Region, Replacement};
 use crate::secret::Secret;
 
-/// Declares an enum of the contract's words.
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$word_doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $($(#[$word_doc])* $variant,)* }
-
-        impl $name {
-            /// The word that the configuration uses.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            /// The variant of a word, `None` for any other text.
-            pub fn from_word(word: &str) -> Option<Self> {
-                match word { $($word => Some(Self::$variant),)* _ => None }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-    };
-}
-
-words! {
-    /// `account.region`.
-    Region {
-        /// The service of all countries but one.
-        Global = "global",
-        /// The service of mainland China.
-        China = "china",
-    }
-}
-words! {
-    /// `sync.mode`.
-    Mode {
-        /// Each side follows the other.
-        TwoWay = "two-way",
-        /// The local folder follows the drive.
-        DownloadOnly = "download-only",
-        /// The drive follows the local folder.
-        UploadOnly = "upload-only",
-    }
-}
 words! {
     /// `sync.watch`.
     Watch {
@@ -70,12 +25,12 @@ words! {
     }
 }
 words! {
-    /// `sync.conflict`.
-    Conflict {
-        /// Both versions stay, the local one under a conflict name.
-        KeepBoth = "keep-both",
-        /// The newer version keeps the name, the other goes to the trash.
-        Newest = "newest",
+    /// `sync.remote_watch`.
+    RemoteWatch {
+        /// By what the account offers: notifications, the change feed, else looks every `check_period`.
+        Auto = "auto",
+        /// By looks every `check_period` alone.
+        Poll = "poll",
     }
 }
 words! {
@@ -85,24 +40,6 @@ words! {
         Trash = "trash",
         /// For good.
         Permanent = "permanent",
-    }
-}
-words! {
-    /// `sync.remote_replace`.
-    RemoteReplace {
-        /// Under the same document id.
-        InPlace = "in-place",
-        /// The old version goes to Recently Deleted first.
-        Trash = "trash",
-    }
-}
-words! {
-    /// `sync.packages`.
-    Packages {
-        /// One opaque file each.
-        Zip = "zip",
-        /// Left alone.
-        Skip = "skip",
     }
 }
 words! {
@@ -174,16 +111,20 @@ pub struct Sync {
     pub debounce_period: Duration,
     /// Listings and transfers in parallel, at least 1.
     pub max_workers: usize,
+    /// Commits of new files that may overlap on iCloud, 1 to 8; `"auto"` is 8.
+    pub parallel_writes: usize,
     /// How local changes are noticed.
     pub watch: Watch,
     /// Between local scans when polling.
     pub poll_period: Duration,
+    /// How changes on iCloud are noticed.
+    pub remote_watch: RemoteWatch,
     /// What happens to a file edited on both sides.
-    pub conflict: Conflict,
+    pub conflict: ConflictPolicy,
     /// What a local deletion does on iCloud.
     pub remote_delete: RemoteDelete,
     /// How an edited file replaces the one on iCloud.
-    pub remote_replace: RemoteReplace,
+    pub remote_replace: Replacement,
     /// What happens to document packages.
     pub packages: Packages,
     /// App folders to sync too.

@@ -35,6 +35,16 @@ pub(super) fn size(written: &RawSize) -> Option<u64> {
     }
 }
 
+/// A number from 1 to `most` as written, where `auto` is `most`; `None` where it is neither.
+pub(super) fn width(written: &RawSize, most: usize) -> Option<usize> {
+    let number = match written {
+        RawSize::Bytes(number) => usize::try_from(*number).ok()?,
+        RawSize::Text(text) if text.trim() == "auto" => most,
+        RawSize::Text(text) => text.trim().parse().ok()?,
+    };
+    (1..=most).contains(&number).then_some(number)
+}
+
 fn size_of_text(text: &str) -> Option<u64> {
     let lower = text.trim().to_lowercase();
     let (number, unit) = UNITS
@@ -175,6 +185,18 @@ mod tests {
             assert_eq!(size(&RawSize::Text(text.to_owned())), bytes, "{text:?}");
         }
         assert_eq!(size(&RawSize::Bytes(-1)), None);
+    }
+
+    #[test]
+    fn widths_are_small_numbers_or_a_word() {
+        for (text, number) in
+            [("1", Some(1)), (" 8 ", Some(8)), ("auto", Some(8)), ("0", None), ("9", None), ("many", None)]
+        {
+            assert_eq!(width(&RawSize::Text(text.to_owned()), 8), number, "{text:?}");
+        }
+        for (written, number) in [(1, Some(1)), (8, Some(8)), (0, None), (9, None), (-1, None)] {
+            assert_eq!(width(&RawSize::Bytes(written), 8), number, "{written}");
+        }
     }
 
     #[test]

@@ -238,6 +238,12 @@ pub struct Counters {
     pub requests: Vec<CallCount>,
     /// Whether the last walk through iCloud read every folder and each one added up; `null` before the first.
     pub walk_complete: Option<bool>,
+    /// How often a walk saw a change that iCloud's change feed did not tell, since the start.
+    #[serde(default)]
+    pub feed_disagreements: u64,
+    /// How often a walk saw a change below a folder whose etag stayed although it was relied on, since the start.
+    #[serde(default)]
+    pub etag_disagreements: u64,
 }
 
 /// The ways in which a code can come.

@@ -5,6 +5,8 @@
 //! seconds. The loop is never waited for without a limit, so that `health` fails instead of hanging when it is stuck.
 
 mod client;
+#[cfg(test)]
+mod fuzz_tests;
 mod line;
 mod message;
 mod server;

@@ -1,15 +1,16 @@
 //! Where the engine is: at home, or lent to a job; and what can be told of its trees meanwhile.
 
+use std::collections::HashSet;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use crate::engine::pass::{Engine, Phase, Walk};
+use crate::engine::pass::{Engine, Phase, Sight, Walk};
 use crate::engine::ports::Clock;
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::state::{Deletion, GuardState, Verdict};
-use crate::model::{Owner, State};
+use crate::model::{FolderState, Node, Owner, RemoteKind, State, Zone};
 
 /// A job that could not begin: why, and the engine that it was to get.
 pub(super) type NotBegun = (io::Error, Box<Engine>);
@@ -205,6 +206,15 @@ impl EngineSlot {
         }
     }
 
+    /// The zones of app libraries that were seen on iCloud and that nobody looks into.
+    pub fn closed_zones(&self) -> HashSet<Zone> {
+        let Some(view) = self.seen().1 else { return HashSet::new() };
+        let entries = view.tree.children(Node::ROOT).iter().map(|node| view.tree.get(*node));
+        let closed = entries
+            .filter(|entry| entry.kind == RemoteKind::AppLibrary && entry.state == FolderState::Unread);
+        closed.map(|entry| entry.id.zone().clone()).filter(|zone| *zone != Zone::CloudDocs).collect()
+    }
+
     /// What a walk through iCloud that begins now starts from.
     pub fn walk(&self) -> Walk {
         match self {
@@ -213,11 +223,11 @@ impl EngineSlot {
         }
     }
 
-    /// Hands over what a walk saw; gives it back while the engine is lent.
-    pub fn take_in(&mut self, view: Box<RemoteView>, clock: &dyn Clock) -> Option<Box<RemoteView>> {
-        let Self::AtHome(engine) = self else { return Some(view) };
+    /// Hands over what a look saw; gives it back while the engine is lent.
+    pub fn take_in(&mut self, sight: Box<Sight>, clock: &dyn Clock) -> Option<Box<Sight>> {
+        let Self::AtHome(engine) = self else { return Some(sight) };
         let now = engine.state.seconds(clock.reading());
-        engine.saw_there(*view, now);
+        engine.saw_there(*sight, now);
         None
     }
 

@@ -5,16 +5,17 @@ use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, Sender, at, bounded, select};
 
+use super::remote_push::Listened;
 use super::roots::{OwnRoot, RemoteRoot};
 use crate::app::AppError;
 use crate::app::local_root::LocalRoot;
 use crate::control::ControlCall;
 use crate::disk::watch::WatchMessage;
 use crate::engine::execute;
-use crate::engine::pass::{Engine, HereReport, PassError, Phase, Report};
+use crate::engine::observe::remote::EtagsCompared;
+use crate::engine::pass::{Engine, HereReport, PassError, Phase, Report, Sight};
 use crate::engine::ports::RemoteError;
-use crate::engine::view::RemoteView;
-use crate::icloud::drive::{Pulse, TrashPulse};
+use crate::icloud::drive::{FeedFault, FeedLook, Pulse, TrashPulse, ZoneLook};
 use crate::signals::SignalEvents;
 use crate::status::{Pending, SideCounts};
 
@@ -59,8 +60,12 @@ pub(super) enum JobEvent {
     Walked(Box<Walked>),
     /// The cheap look at iCloud is over.
     Checked(Result<Pulse, RemoteError>),
+    /// The change feed was asked.
+    FeedTold(Box<FeedTold>),
     /// The look at the trash is over.
     TrashChecked(Result<TrashPulse, RemoteError>),
+    /// Somebody listened to iCloud's push channel, or opened it.
+    Listened(Box<Listened>),
     /// The stored session was read again: whether it is another one now, and whether somebody said so.
     SessionRead { read: Result<bool, String>, told: bool },
 }
@@ -85,9 +90,26 @@ pub(super) enum Ended {
 
 /// What came of a walk.
 pub(super) struct Walked {
-    pub result: Result<RemoteView, PassError>,
+    pub result: Result<Sight, PassError>,
     pub took: Duration,
     pub by_person: bool,
+    /// What the change feed told before it began, where it was asked.
+    pub told: Option<FeedTold>,
+    /// What the feed told of single items, where the look was to be where those are.
+    pub zone: Option<Result<ZoneLook, FeedFault>>,
+    /// Whether it was at the folders alone whose etag moved, unless that was not enough.
+    pub by_etag: bool,
+    /// Whether it saw something that the walk before and our own writes do not explain, where that can be told.
+    pub saw_change: Option<bool>,
+    /// How the etags of folders stand to those before, where that can be told.
+    pub etags: Option<EtagsCompared>,
+}
+
+/// What the change feed told.
+pub(super) struct FeedTold {
+    pub look: Result<FeedLook, FeedFault>,
+    /// What it told of all that the Drive's zone holds, where it was asked that.
+    pub zone: Option<Result<ZoneLook, FeedFault>>,
 }
 
 /// All that the loop listens to, but for the watcher, which comes and goes with the local root.

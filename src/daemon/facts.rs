@@ -129,6 +129,8 @@ pub(super) struct RemoteFacts {
     pub check_at: Instant,
     /// When its trash is looked at; `None` while somebody does.
     pub trash_at: Option<Instant>,
+    /// When its push channel is listened to; `None` while somebody does, or nobody should.
+    pub listen_at: Option<Instant>,
     pub problem: Option<DaemonState>,
 }
 

@@ -4,14 +4,15 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::Builder;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crossbeam::channel::{SendError, Sender, bounded};
 use jiff::tz::TimeZone;
 
 use super::dumps::Dumps;
-use super::events::{Done, Ended, JobEvent, Walked};
+use super::events::{Done, Ended, JobEvent};
 use super::local_side::LocalJob;
+use super::remote_push::{Came, Listened, Listening};
 use super::roots::{OwnRoot, RemoteRoot};
 use crate::app::AppError;
 use crate::app::clock::SystemClock;
@@ -25,10 +26,11 @@ use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
 use crate::engine::execute::Event;
 use crate::engine::operation::Plan;
-use crate::engine::pass::{Engine, Look, PassOptions, RETRY_BUDGET, Report, Settings, Walk};
+use crate::engine::pass::{Engine, Look, PassOptions, RETRY_BUDGET, Report, Settings};
 use crate::engine::ports::{Clock as _, Ports};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
+use crate::icloud::push;
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::model::state::GuardState;
@@ -46,16 +48,6 @@ pub(super) struct Reach {
     pub service: Arc<Service>,
     pub clock: SystemClock,
     pub owner: Option<Owner>,
-}
-
-/// What a walk through iCloud needs.
-pub(super) struct Walking {
-    pub walk: Walk,
-    pub settings: Settings,
-    pub clock: SystemClock,
-    /// A person asked for the pass that follows.
-    pub by_person: bool,
-    pub dumps: Option<Dumps>,
 }
 
 /// What opening the local root needs.
@@ -152,35 +144,23 @@ fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<OwnRoot>>,
     }
 }
 
-/// Walks through iCloud beside the engine.
-pub(super) fn walk(there: Arc<RemoteRoot>, job: Walking, events: Sender<JobEvent>) -> io::Result<()> {
-    spawn("icloudds-list", move || {
-        let Walking { walk, settings, clock, by_person, dumps } = job;
-        if let Some(dumps) = dumps {
-            dumps.before_walk(&walk);
-        }
-        let begun = Instant::now();
-        let result = walk.run(&there.remote, &clock, &settings);
-        // The engine must be alone with what it owns again before it hears of this.
-        drop(walk);
-        let walked = Walked { result, took: begun.elapsed(), by_person };
-        drop(events.send(JobEvent::Walked(Box::new(walked))));
-    })
-}
-
-/// Asks iCloud cheaply whether anything changed.
-pub(super) fn check(there: Arc<RemoteRoot>, events: Sender<JobEvent>) -> io::Result<()> {
-    spawn("icloudds-check", move || {
-        let pulse = there.remote.check();
-        drop(events.send(JobEvent::Checked(pulse)));
-    })
-}
-
 /// Asks iCloud cheaply whether anything came into the trash. This may take long, and nothing waits for it.
 pub(super) fn check_trash(there: Arc<RemoteRoot>, events: Sender<JobEvent>) -> io::Result<()> {
     spawn("icloudds-trash", move || {
         let pulse = there.remote.check_trash();
         drop(events.send(JobEvent::TrashChecked(pulse)));
+    })
+}
+
+/// Opens iCloud's push channel, or listens to it until there is something to tell. Nobody waits for this, whatever becomes of it.
+pub(super) fn listen(service: Arc<Service>, job: Listening, events: Sender<JobEvent>) -> io::Result<()> {
+    spawn("icloudds-push", move || {
+        let Listening { serial, channel } = job;
+        let result = match channel {
+            None => push::open(&service).map(|channel| Came::Opened(Box::new(channel))),
+            Some((channel, limit)) => push::listen(&service, &channel, limit).map(Came::Heard),
+        };
+        drop(events.send(JobEvent::Listened(Box::new(Listened { serial, result }))));
     })
 }
 
@@ -230,7 +210,7 @@ pub(super) fn pass(
         if let Some(dumps) = &job.dumps {
             dumps.before_pass(engine);
         }
-        let look = Look { local: job.local.look.clone(), remote: false };
+        let look = Look { local: job.local.look.clone(), ..Look::default() };
         let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
         let (result, reporter) = with_hooks(&job, events, |options, on_event| {
             engine.pass(&ports, &job.settings, &look, options, on_event)
@@ -390,7 +370,7 @@ fn hand_to<T: Send + 'static>(
     }
 }
 
-fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
+pub(super) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     Builder::new().name(name.to_owned()).spawn(work).map(drop)
 }
 

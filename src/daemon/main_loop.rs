@@ -9,8 +9,9 @@ use jiff::tz::TimeZone;
 use super::current_state::{self, current_state};
 use super::engine_slot::EngineSlot;
 use super::events::{Event, Inbox, JobEvent, Signal};
-use super::facts::{Facts, JobFacts};
+use super::facts::{Facts, JobFacts, RemoteFacts};
 use super::local_side::{LocalSide, WatchNews};
+use super::remote_push::RemotePush;
 use super::remote_side::RemoteSide;
 use super::requests::Requests;
 use super::scheduler::{decide, is_over, wake_at};
@@ -66,6 +67,7 @@ pub(super) struct Loop {
     pub(super) setup: Setup,
     pub(super) local: LocalSide,
     pub(super) remote: RemoteSide,
+    pub(super) push: RemotePush,
     pub(super) engine: EngineSlot,
     pub(super) work: Work,
     pub(super) requests: Requests,
@@ -104,7 +106,8 @@ impl Loop {
         let (inbox, events) = Inbox::new(signals, calls);
         let mut this = Self {
             local: LocalSide::new(root, config.sync.debounce_period, config.sync.poll_period, now),
-            remote: RemoteSide::new(setup.periods(), now),
+            remote: RemoteSide::new(setup.periods(), setup.hints(), now),
+            push: RemotePush::new(now, clock.uptime()),
             engine: EngineSlot::new(engine),
             work: Work::new(now),
             requests: Requests::default(),
@@ -139,6 +142,9 @@ impl Loop {
 
     /// One turn: takes the event, begins what is due, tells what changed. Gives what is known after it.
     fn handle(&mut self, event: Event, now: Instant) -> Facts {
+        if self.push.has_slept(now, self.ports.clock.uptime()) {
+            self.remote.check_soon(now);
+        }
         match event {
             Event::Signal(Signal::Stop) => self.begin_to_stop(now),
             Event::Signal(Signal::Reload) => self.reload(now),
@@ -152,6 +158,7 @@ impl Loop {
         for start in decide(&self.facts(), now) {
             self.begin(start, now);
         }
+        self.status.remote_watch(self.remote.watched(self.push.state(now)));
         let (facts, stored) = (self.facts(), self.engine.stored());
         let state = current_state(&facts, &self.status.history(&self.work), stored, now);
         self.status.show_state(state, self.ports.clock.now().whole_seconds());
@@ -178,7 +185,10 @@ impl Loop {
                 is_told_to_yield: loan.is_told_to_yield(),
             }),
             local: self.local.facts(self.engine.loan().is_none()),
-            remote: self.remote.facts(self.engine.seen().1.is_some()),
+            remote: RemoteFacts {
+                listen_at: self.push.due_at(),
+                ..self.remote.facts(self.engine.seen().1.is_some())
+            },
         }
     }
 

@@ -8,7 +8,7 @@
 //!
 //! Each turn is the same: one [`events::Event`] comes in, the owner that it concerns takes it, [`scheduler::decide`] says from
 //! plain facts what begins now, and it begins. The owners are a tree, each in its file and with private fields: the
-//! [`local_side`], the [`remote_side`], the [`engine_slot`], the [`work`] that is due, the [`requests`] that wait, the
+//! [`local_side`], the [`remote_side`] and its [`remote_push`], the [`engine_slot`], the [`work`] that is due, the [`requests`] that wait, the
 //! [`status_view`] and the [`setup`]. Another source of hints is one more event and one more owner beside these.
 
 mod at_terminal;
@@ -17,17 +17,24 @@ mod current_state;
 mod debounce;
 mod dumps;
 mod engine_slot;
+mod etag_watch;
 mod events;
 mod facts;
 mod failures;
+mod feed_watch;
 mod jobs;
 mod local_side;
+mod look_jobs;
 mod main_loop;
+mod news;
 mod outcomes;
 mod outward;
+pub mod rehearsal;
 mod reload;
+mod remote_push;
 mod remote_side;
 mod requests;
+mod rest;
 mod roots;
 mod scheduler;
 mod setup;
@@ -38,6 +45,7 @@ mod trash_requests;
 mod trash_watch;
 mod watching;
 mod work;
+mod zone_watch;
 
 use std::sync::Arc;
 

@@ -3,17 +3,21 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::events::{Ended, JobEvent, Walked};
+use super::events::{Ended, FeedTold, JobEvent, Walked};
 use super::jobs;
 use super::main_loop::Loop;
+use super::remote_push::Listened;
 use super::roots::{OwnRoot, RemoteRoot};
 use super::work::PassEnd;
 use crate::app::AppError;
 use crate::app::report::tell_unsettled;
+use crate::config::{RemoteWatch, Watch};
 use crate::engine::execute;
-use crate::engine::pass::{HereReport, PassError, Report};
+use crate::engine::pass::{HereReport, PassError, Report, Sight};
 use crate::engine::ports::{Clock as _, RemoteError};
+use crate::engine::view::RemoteView;
 use crate::icloud::drive::{Pulse, TrashPulse};
+use crate::icloud::push;
 
 impl Loop {
     pub(super) fn on_job_event(&mut self, event: JobEvent, now: Instant) {
@@ -29,7 +33,12 @@ impl Loop {
                 self.remote.is_answered();
                 self.checked(pulse, now);
             }
+            JobEvent::FeedTold(told) => {
+                self.remote.is_answered();
+                self.feed_told(*told, now);
+            }
             JobEvent::TrashChecked(pulse) => self.trash_checked(pulse, now),
+            JobEvent::Listened(listened) => self.listened(*listened, now),
             JobEvent::Walked(walked) => {
                 self.remote.is_answered();
                 self.walk_over(*walked, now);
@@ -73,6 +82,7 @@ impl Loop {
         self.status.session(&self.ports.service.account().state());
         match result {
             Ok(root) => {
+                self.use_push();
                 if self.remote.reached(root, now) {
                     self.status.signed_in();
                 }
@@ -86,6 +96,7 @@ impl Loop {
         match pulse {
             Ok(pulse) => self.remote.checked(pulse, now),
             Err(error) => {
+                self.remote.check_failed(now);
                 self.remote.fails_no_passes();
                 self.remote_failed(&AppError::Remote(error), now);
             }
@@ -98,10 +109,71 @@ impl Loop {
         self.remote.trash_checked(pulse.ok(), now);
     }
 
+    /// Whether nothing but the change feed rests on how often iCloud is walked through: everything there was read, by `view` or else by the
+    /// last walk, and no local scan comes with the walks alone.
+    fn may_walk_seldom(&self, view: Option<&RemoteView>) -> bool {
+        let is_complete = view.or(self.engine.seen().1).is_none_or(|view| view.complete);
+        is_complete && self.setup.config().sync.watch != Watch::Off
+    }
+
+    fn listened(&mut self, listened: Listened, now: Instant) {
+        let (chance, up) = (self.ports.clock.unit_random(), self.ports.clock.uptime());
+        if self.push.listened(listened, chance, now, up) {
+            self.remote.is_told(now);
+        }
+    }
+
+    /// Whether iCloud's push channel is listened to: the account offers it, and nobody wants polling alone.
+    pub(super) fn use_push(&mut self) {
+        let is_wanted = self.setup.config().sync.remote_watch == RemoteWatch::Auto;
+        self.push.is_used(is_wanted && push::is_offered(&self.ports.service));
+    }
+
+    fn feed_told(&mut self, told: FeedTold, now: Instant) {
+        let may_seldom = self.may_walk_seldom(None);
+        let look = match told.look {
+            // Which zone is the Drive's is known then.
+            Ok(look) if look.moved && self.remote.feed().zone().mark().zone.is_some() => {
+                let closed = self.engine.closed_zones();
+                Ok(look.without(|name| closed.iter().any(|zone| zone.as_str() == name)))
+            }
+            other => other,
+        };
+        self.remote.feed_told(look, may_seldom, now);
+        if let Some(zone) = told.zone {
+            self.remote.feed_mut().zone_mut().answered(zone, now);
+        }
+    }
+
     fn walk_over(&mut self, walked: Walked, now: Instant) {
+        if let Some(told) = walked.told {
+            self.feed_told(told, now);
+        }
+        // What was told and could not be looked at is asked for again.
+        let is_seen = !matches!(walked.result, Err(_) | Ok(Sight::TooLittle));
+        if let Some(zone) = walked.zone.filter(|zone| zone.is_err() || is_seen) {
+            self.remote.feed_mut().zone_mut().answered(zone, now);
+        }
         match walked.result {
-            Ok(view) => {
-                self.remote.walked(view, walked.took, now);
+            Ok(Sight::Nothing) => self.remote.glanced(None, walked.took, now),
+            Ok(Sight::TooLittle) => self.remote.walk_where_told_no_more(now),
+            Ok(Sight::Part(view)) if walked.by_etag => {
+                self.remote.looked_by_etag(view, walked.took, now);
+                self.remote.root_listed(self.engine.owner(), now);
+                if walked.saw_change != Some(false) {
+                    self.work.walked(false);
+                }
+                self.hand_over_view();
+            }
+            Ok(Sight::Part(view)) => {
+                self.remote.glanced(Some(view), walked.took, now);
+                self.work.walked(false);
+                self.hand_over_view();
+            }
+            Ok(Sight::Whole(view)) => {
+                let may_seldom = self.may_walk_seldom(Some(&view));
+                self.remote.compare_feed(walked.saw_change, may_seldom, now);
+                self.remote.walked(view, walked.etags, walked.took, now);
                 self.remote.root_listed(self.engine.owner(), now);
                 self.work.walked(walked.by_person);
                 self.hand_over_view();
@@ -117,11 +189,11 @@ impl Loop {
         }
     }
 
-    /// Hands what a walk saw to the engine, once that is at home.
+    /// Hands what a look saw to the engine, once that is at home.
     fn hand_over_view(&mut self) {
-        let Some(view) = self.remote.take_unread() else { return };
-        if let Some(view) = self.engine.take_in(view, &self.ports.clock) {
-            self.remote.keep_unread(view);
+        let Some(sight) = self.remote.take_unread() else { return };
+        if let Some(sight) = self.engine.take_in(sight, &self.ports.clock) {
+            self.remote.keep_unread(sight);
         } else if let Some(engine) = self.engine.at_home() {
             self.status.counts(engine);
         }
@@ -157,7 +229,16 @@ impl Loop {
         self.local.is_well();
         self.remote.is_well();
         self.remote.fails_no_passes();
+        if !report.quiet {
+            self.remote.had_news();
+        }
+        if report.outcome.counts.comes_from_there() {
+            self.push.changes_seen();
+        }
         self.looked(read_all, now);
+        if !report.quiet {
+            self.remote.feed_mut().has_written();
+        }
         let after = self.work.passed(PassEnd {
             quiet: report.quiet,
             pending: report.pending,
@@ -260,6 +341,7 @@ impl Loop {
         self.try_now(now);
         // It may be another account's: the folder is looked for anew, and compared with the one that was synced.
         self.remote.reach_anew();
+        self.push.begin_anew(now);
     }
 
     // ---- once a day -------------------------------------------------------------------------

@@ -32,11 +32,12 @@ impl Loop {
             self.session_changed(now);
         }
         let config = self.setup.config();
-        self.remote.reload(self.setup.periods());
+        self.remote.reload(self.setup.periods(), self.setup.uses_feed());
         self.local.reload(config.sync.debounce_period, config.sync.poll_period);
         if let Some(root) = self.local.root() {
             root.disk.keep_free(config.limits.keep_free);
         }
+        self.use_push();
         if changed.client {
             self.remote.reach_anew();
         }

@@ -3,14 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::etag_watch::EtagWatch;
 use super::facts::{Asking, Contact, RemoteFacts};
+use super::feed_watch::{FeedNews, FeedWatch, SELDOM};
+use super::news::News;
+use super::remote_push::PushIs;
 use super::roots::{RemoteRoot, SideProblem};
 use super::timing::{BackOff, Periods, RemoteTimes};
 use super::trash_watch::TrashWatch;
 use super::work::NextWalk;
+use crate::app::feed_state::FeedState;
+use crate::engine::observe::remote::EtagsCompared;
+use crate::engine::pass::Sight;
 use crate::engine::view::RemoteView;
-use crate::icloud::drive::{Pulse, TrashPulse};
+use crate::icloud::drive::{FeedFault, FeedLook, Pulse, TrashPulse, ZoneQuestion};
 use crate::model::{ItemId, Owner};
+use crate::status::{RemoteWatch, WatchedBy};
 
 /// How often a session that waits for a person is looked at for what another process stored.
 const SESSION_LOOK: Duration = Duration::from_secs(2);
@@ -24,12 +32,15 @@ pub(super) struct RemoteSide {
     root_is_library: bool,
     contact: Contact,
     asking: Option<(Asking, Instant)>,
-    /// What a walk saw while the engine was lent.
-    unread: Option<Box<RemoteView>>,
+    /// What a look saw while the engine was lent.
+    unread: Option<Box<Sight>>,
     /// How many passes in a row could not reach iCloud although looks at it can.
     failed_passes: u32,
     pulse: Option<Pulse>,
     trash: TrashWatch,
+    feed: FeedWatch,
+    etags: EtagWatch,
+    news: News,
     times: RemoteTimes,
     /// When the stored session is read again, while a person is waited for.
     session_at: Option<Instant>,
@@ -39,7 +50,7 @@ pub(super) struct RemoteSide {
 
 impl RemoteSide {
     /// Nothing is known of it; everything is due at once.
-    pub fn new(periods: Periods, now: Instant) -> Self {
+    pub fn new(periods: Periods, (feed, etags): (FeedWatch, EtagWatch), now: Instant) -> Self {
         Self {
             root: None,
             root_is_library: false,
@@ -49,6 +60,9 @@ impl RemoteSide {
             failed_passes: 0,
             pulse: None,
             trash: TrashWatch::new(now + periods.check),
+            feed,
+            etags,
+            news: News::default(),
             times: RemoteTimes::new(periods, now),
             session_at: None,
             problem: SideProblem::default(),
@@ -57,8 +71,9 @@ impl RemoteSide {
     }
 
     /// Another configuration.
-    pub fn reload(&mut self, periods: Periods) {
+    pub fn reload(&mut self, periods: Periods, uses_feed: bool) {
         self.times.set_periods(periods);
+        self.feed.want(uses_feed);
     }
 
     /// What decides what is done next; `is_viewed` says whether the engine has seen it.
@@ -71,8 +86,11 @@ impl RemoteSide {
             session_at: self.session_at,
             not_before: self.backoff.not_before(),
             walk_at: self.times.walk_at(),
-            check_at: self.times.check_at(),
-            trash_at: self.trash.due_at(),
+            // A root that rests keeps nobody from the feed.
+            check_at: if self.feed.is_next() { self.times.ask_at() } else { self.times.check_at() },
+            // The feed tells of it as well.
+            trash_at: self.trash.due_at().filter(|_| !self.feed.is_in_use()),
+            listen_at: None,
             problem: self.problem.state,
         }
     }
@@ -85,6 +103,19 @@ impl RemoteSide {
     /// Whether `sync.remote_root` is an app's library.
     pub fn root_is_library(&self) -> bool {
         self.root_is_library
+    }
+
+    /// How changes there are noticed, with the push channel as it is.
+    pub fn watched(&self, push: PushIs) -> RemoteWatch {
+        let because = match push {
+            PushIs::Working => return RemoteWatch { by: WatchedBy::Push, because: None },
+            _ if self.feed.is_in_use() => return RemoteWatch { by: WatchedBy::Feed, because: None },
+            PushIs::Absent => None,
+            PushIs::Mute => Some("its push channel has not told of a change so far"),
+            PushIs::Failing => Some("its push channel does not work at the moment"),
+            PushIs::Refused => Some("its push channel refuses this session"),
+        };
+        RemoteWatch { by: WatchedBy::Poll, because: self.feed.because().or(because) }
     }
 
     /// How long a pass may carry things out before both sides are looked at again.
@@ -101,10 +132,43 @@ impl RemoteSide {
 
     /// Somebody begins to ask iCloud.
     pub fn asks(&mut self, who: Asking, now: Instant) {
-        if who == Asking::Check {
-            self.times.check_begins(now);
+        match who {
+            Asking::Check => {
+                self.times.check_begins(now);
+                self.news.check_begins();
+            }
+            Asking::Walk => {
+                self.news.walk_begins();
+                self.feed.zone_mut().walk_begins();
+            }
+            Asking::Reach => {}
         }
         self.asking = Some((who, now));
+    }
+
+    /// The change feed.
+    pub fn feed_mut(&mut self) -> &mut FeedWatch {
+        &mut self.feed
+    }
+
+    /// What is to be stored of the change feed and of etags, where it is another thing than what is.
+    pub fn take_unstored(&mut self) -> Option<FeedState> {
+        self.feed.take_unstored(self.etags.learnt())
+    }
+
+    /// What is known of folders' etags.
+    pub fn etags(&self) -> &EtagWatch {
+        &self.etags
+    }
+
+    /// What is known of the change feed.
+    pub fn feed(&self) -> &FeedWatch {
+        &self.feed
+    }
+
+    /// Whether a check asks the change feed and not iCloud itself. While that is away, its own word is waited for.
+    pub fn asks_feed_at(&self, now: Instant) -> bool {
+        self.contact != Contact::Away && self.feed.is_asked(now)
     }
 
     /// A look at the trash begins.
@@ -128,6 +192,9 @@ impl RemoteSide {
     pub fn reached(&mut self, root: RemoteRoot, now: Instant) -> bool {
         use crate::status::DaemonState as S;
         self.root_is_library = root.root_is_library;
+        if self.feed.reached(&root.whose.account) {
+            self.etags.forget();
+        }
         self.root = Some(Arc::new(root));
         self.session_at = None;
         self.is_not_away();
@@ -137,16 +204,77 @@ impl RemoteSide {
         waited
     }
 
+    /// The change feed was asked. `may_seldom` says whether nothing else rests on how often iCloud is walked through.
+    pub fn feed_told(&mut self, told: Result<FeedLook, FeedFault>, may_seldom: bool, now: Instant) {
+        let told = self.feed.told(told, now);
+        // The feed's word answers a notification, and iCloud itself does where the feed has none.
+        match told {
+            FeedNews::LookThere => self.news.look_failed(),
+            FeedNews::Nothing | FeedNews::Walk => self.news.is_answered(),
+        }
+        match told {
+            FeedNews::Nothing => {}
+            FeedNews::Walk => {
+                log::debug!("iCloud's change feed tells of a change");
+                if self.feed.question_of_look(now).is_some() {
+                    self.times.look_soon(now);
+                } else {
+                    self.times.refresh_soon(now);
+                }
+            }
+            FeedNews::LookThere => self.times.check_now(now),
+        }
+        self.plan_walks(may_seldom, now);
+    }
+
+    /// A walk ended well, which the change feed is compared with.
+    pub fn compare_feed(&mut self, saw_change: Option<bool>, may_seldom: bool, now: Instant) {
+        self.feed.walked(saw_change, now);
+        self.plan_walks(may_seldom, now);
+    }
+
+    fn plan_walks(&mut self, may_seldom: bool, now: Instant) {
+        let seldom = (may_seldom && self.feed.may_walk_seldom()).then_some(SELDOM);
+        self.times.walks_seldom(seldom, now);
+    }
+
+    /// The cheap check failed.
+    pub fn check_failed(&mut self, now: Instant) {
+        self.feed.looked_there(false, now);
+    }
+
+    /// A notification came: something may have changed. iCloud is asked soon, where it is not left alone.
+    pub fn is_told(&mut self, now: Instant) {
+        self.news.told();
+        self.times.check_soon(now);
+    }
+
+    /// Nobody knows what happened meanwhile: a check is due.
+    pub fn check_soon(&mut self, now: Instant) {
+        self.times.check_soon(now);
+    }
+
+    /// A pass found something to do.
+    pub fn had_news(&mut self) {
+        self.news.was_true();
+    }
+
     /// The cheap check was answered.
     pub fn checked(&mut self, pulse: Pulse, now: Instant) {
+        self.feed.looked_there(true, now);
+        let moved = self.pulse.as_ref().is_some_and(|known| *known != pulse);
+        if let Some(at) = self.news.check_over(moved, self.times.periods().refresh, now) {
+            log::debug!("iCloud told of a change that the check does not show");
+            self.times.refresh_by(at);
+        }
         if self.is_not_away() {
             // A pass, not this look, tells whether it is over; until then failures still count.
             log::debug!("iCloud answers again");
             self.backoff.wake();
             self.times.refresh_now(now);
-        } else if self.pulse.as_ref().is_some_and(|known| *known != pulse) {
+        } else if moved {
             log::debug!("something changed on iCloud");
-            self.times.refresh_soon(now);
+            self.look_for_change(now);
         }
         self.pulse = Some(pulse);
     }
@@ -164,25 +292,93 @@ impl RemoteSide {
         self.trash.over(self.times.periods().check, rest, now);
         if pulse.is_some_and(|pulse| self.trash.changed(pulse)) {
             log::debug!("something came into iCloud's trash, or left it");
+            self.look_for_change(now);
+        }
+    }
+
+    /// What the next look asks first, so that it need not be at everything; `None` where it has to.
+    pub fn question_of_look(&self, now: Instant) -> Option<ZoneQuestion> {
+        // What waits for the engine is newer than what it knows, and would be lost.
+        let can = self.contact == Contact::Seen && self.unread.is_none() && self.times.whole_walk_at() > now;
+        self.feed.question_of_look(now).filter(|_| can)
+    }
+
+    /// Whether a look may read the folders alone whose etag moved: nothing better says where to look, and walks through everything come
+    /// each refresh period all the same.
+    fn may_go_by_etag(&self) -> bool {
+        self.feed.is_wanted()
+            && !self.feed.is_in_use()
+            && self.etags.may_skip()
+            && self.contact == Contact::Seen
+            && self.unread.is_none()
+            && !self.root_rests()
+    }
+
+    /// Something changed there, and nobody says where.
+    fn look_for_change(&mut self, now: Instant) {
+        if self.may_go_by_etag() {
+            self.times.look_soon(now);
+        } else {
             self.times.refresh_soon(now);
         }
     }
 
-    /// A walk ended well.
-    pub fn walked(&mut self, view: RemoteView, took: Duration, now: Instant) {
-        self.times.walked(took, now);
-        self.contact = Contact::Seen;
-        self.unread = Some(Box::new(view));
+    /// Whether the next look goes by etag.
+    pub fn looks_by_etag(&self, now: Instant) -> bool {
+        self.may_go_by_etag() && self.times.whole_walk_at() > now
     }
 
-    /// What a walk saw, to be handed to the engine.
-    pub fn take_unread(&mut self) -> Option<Box<RemoteView>> {
+    /// Looked at the folders whose etag moved.
+    pub fn looked_by_etag(&mut self, view: RemoteView, took: Duration, now: Instant) {
+        self.times.looked(took, now);
+        self.unread = Some(Box::new(Sight::Part(view)));
+    }
+
+    /// How long the root of iCloud should be left alone.
+    pub fn root_rests(&self) -> bool {
+        self.root.as_ref().is_some_and(|root| !root.remote.root_rest().is_zero())
+    }
+
+    /// Where something changed cannot be told: walk through iCloud, once its root may be listed.
+    pub fn walk_where_told_no_more(&mut self, now: Instant) {
+        self.feed.zone_mut().is_doubtful();
+        self.times.looked(Duration::ZERO, now);
+        self.times.refresh_soon(now);
+    }
+
+    /// Whether a walk may begin that is at everything.
+    pub fn may_walk(&self, now: Instant) -> bool {
+        self.times.whole_walk_at() <= now
+    }
+
+    /// It was looked where something is said to have changed; what that showed, if anything.
+    pub fn glanced(&mut self, seen: Option<RemoteView>, took: Duration, now: Instant) {
+        self.times.looked(took, now);
+        self.feed.glanced(now);
+        if let Some(view) = seen {
+            self.unread = Some(Box::new(Sight::Part(view)));
+        }
+    }
+
+    /// A walk ended well.
+    pub fn walked(&mut self, view: RemoteView, etags: Option<EtagsCompared>, took: Duration, now: Instant) {
+        self.etags.walked(etags, &view.marks);
+        self.times.walked(took, now);
+        if self.news.is_waiting() {
+            self.times.check_soon(now);
+        }
+        self.contact = Contact::Seen;
+        self.unread = Some(Box::new(Sight::Whole(view)));
+    }
+
+    /// What a look saw, to be handed to the engine.
+    pub fn take_unread(&mut self) -> Option<Box<Sight>> {
         self.unread.take()
     }
 
     /// The engine cannot take it yet.
-    pub fn keep_unread(&mut self, view: Box<RemoteView>) {
-        self.unread = Some(view);
+    pub fn keep_unread(&mut self, sight: Box<Sight>) {
+        self.unread = Some(sight);
     }
 
     /// When iCloud is walked through after a pass.
@@ -294,77 +490,4 @@ impl RemoteSide {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::status::DaemonState;
-
-    const SECOND: Duration = Duration::from_secs(1);
-
-    fn side(now: Instant) -> RemoteSide {
-        RemoteSide::new(Periods { check: 20 * SECOND, refresh: 90 * SECOND }, now)
-    }
-
-    fn pulse(files: u64) -> Pulse {
-        Pulse { file_count: Some(files), ..Pulse::default() }
-    }
-
-    #[test]
-    fn after_it_was_away_a_check_leads_to_a_walk_and_failures_still_count() {
-        let now = Instant::now();
-        let mut side = side(now);
-        side.times.walked(SECOND, now);
-        assert_eq!(side.is_away(None, 1.0, now), 5 * SECOND);
-        assert_eq!(side.facts(true).contact, Contact::Away);
-        side.is_doubtful();
-        assert_eq!(side.facts(true).contact, Contact::Away, "it is still away");
-        side.checked(pulse(1), now);
-        let facts = side.facts(true);
-        assert_eq!((facts.contact, facts.not_before, facts.walk_at), (Contact::Unseen, None, now));
-        assert_eq!(side.is_away(None, 1.0, now), 10 * SECOND);
-        side.is_well();
-        assert_eq!(side.is_away(None, 1.0, now), 5 * SECOND);
-    }
-
-    #[test]
-    fn a_check_that_saw_a_change_leads_to_a_walk_and_the_first_one_to_none() {
-        let now = Instant::now();
-        let mut side = side(now);
-        side.times.walked(SECOND, now);
-        let later = now + 10 * SECOND;
-        for (files, walk_at) in [(1, now + 90 * SECOND), (1, now + 90 * SECOND), (2, later)] {
-            side.asks(Asking::Check, later);
-            side.is_answered();
-            side.checked(pulse(files), later);
-            assert_eq!(side.facts(true).walk_at, walk_at, "{files} files");
-            assert_eq!(side.facts(true).check_at, later + 20 * SECOND);
-        }
-    }
-
-    #[test]
-    fn a_person_who_is_waited_for_is_looked_for_until_the_session_changes() {
-        let now = Instant::now();
-        let mut side = side(now);
-        side.session_is_unreadable(now);
-        assert_eq!(side.facts(true).session_at, None, "nobody is waited for");
-        side.waits_for_person(now);
-        assert_eq!(side.facts(true).session_at, Some(now + SESSION_LOOK));
-        side.session_is_unreadable(now);
-        assert_eq!(side.facts(true).session_at, Some(now + UNREADABLE_LOOK));
-        side.waits_for_nobody();
-        assert_eq!(side.is_refused(3600 * SECOND, 1.0, now), 3600 * SECOND);
-        assert_eq!(side.facts(true).session_at, Some(now + SESSION_LOOK), "only a person can cure it");
-    }
-
-    #[test]
-    fn somebody_who_asks_waits_for_nothing() {
-        let now = Instant::now();
-        let mut side = side(now);
-        side.times.walked(SECOND, now);
-        side.cannot_ask(1.0, now);
-        side.problem_mut().state = Some(DaemonState::Offline);
-        side.try_now(now);
-        let facts = side.facts(true);
-        assert_eq!((facts.not_before, facts.walk_at), (None, now));
-        assert_eq!(facts.problem, Some(DaemonState::Offline), "it lasts until something goes well");
-    }
-}
+mod tests;

@@ -33,6 +33,8 @@ pub(super) enum Start {
     Check,
     /// Looks at iCloud's trash.
     CheckTrash,
+    /// Listens to iCloud's push channel.
+    Listen,
     /// Writes the state files.
     Dump,
     /// Stores what a person said of held deletions.
@@ -63,6 +65,7 @@ pub(super) fn decide(facts: &Facts, now: Instant) -> Vec<Start> {
     let ask = to_ask(facts, now);
     starts.extend(ask);
     starts.extend(trash_at(facts).is_some_and(|at| at <= now).then_some(Start::CheckTrash));
+    starts.extend(listen_at(facts).is_some_and(|at| at <= now).then_some(Start::Listen));
     let asking = match ask {
         Some(Start::Reach) => Some((Asking::Reach, now)),
         Some(Start::Walk) => Some((Asking::Walk, now)),
@@ -122,15 +125,25 @@ fn to_ask(facts: &Facts, now: Instant) -> Option<Start> {
     (remote.check_at <= now).then_some(Start::Check)
 }
 
-/// When iCloud is asked for its trash: it is there, and nobody wants it left alone. This goes on beside everything else.
+/// When iCloud is asked for its trash.
 fn trash_at(facts: &Facts) -> Option<Instant> {
+    beside(facts, facts.remote.trash_at)
+}
+
+/// When iCloud's push channel is listened to.
+fn listen_at(facts: &Facts) -> Option<Instant> {
+    beside(facts, facts.remote.listen_at)
+}
+
+/// When something is asked of iCloud beside everything else that is due then: it is there, and nobody wants it left alone.
+fn beside(facts: &Facts, due: Option<Instant>) -> Option<Instant> {
     let remote = &facts.remote;
     let may = remote.is_reached
         && remote.contact != Contact::Away
         && !facts.is_paused
         && facts.has_owner
         && remote.session_at.is_none();
-    remote.trash_at.filter(|_| may).map(|at| remote.not_before.map_or(at, |not_before| at.max(not_before)))
+    due.filter(|_| may).map(|at| remote.not_before.map_or(at, |not_before| at.max(not_before)))
 }
 
 // ---- the engine -----------------------------------------------------------------------------
@@ -238,7 +251,7 @@ pub(super) fn wake_at(facts: &Facts, now: Instant) -> Instant {
     let later = |at: Option<Instant>| at.filter(|at| *at > now);
     let Facts { local, remote, .. } = facts;
     let yields = facts.job.filter(|job| !job.is_told_to_yield).and_then(|job| job.yield_at);
-    let mut at = vec![remote.session_at, later(yields), trash_at(facts)];
+    let mut at = vec![remote.session_at, later(yields), trash_at(facts), listen_at(facts)];
     if is_free_to_ask(facts) {
         match later(remote.not_before) {
             Some(not_before) => at.push(Some(not_before)),

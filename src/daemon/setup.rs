@@ -1,7 +1,10 @@
 //! The configuration in force, and what of it can change while running.
 
 use super::dumps::Dumps;
+use super::etag_watch::EtagWatch;
+use super::feed_watch::FeedWatch;
 use super::timing::Periods;
+use crate::app::feed_state::FeedState;
 use crate::app::open::settings;
 use crate::config::{self, Config, Loaded, Sources, schema};
 use crate::engine::pass::Settings;
@@ -68,6 +71,18 @@ impl Setup {
     /// How often iCloud is looked at.
     pub fn periods(&self) -> Periods {
         Periods { check: self.config().sync.check_period, refresh: self.config().sync.refresh_period }
+    }
+
+    /// The change feed and folders' etags, with what an earlier run knew of them.
+    pub fn hints(&self) -> (FeedWatch, EtagWatch) {
+        let state = FeedState::load(&self.config().sync.state_directory);
+        let etags = EtagWatch::new(state.etags.clone());
+        (FeedWatch::new(state, self.uses_feed()), etags)
+    }
+
+    /// Whether the change feed may be asked.
+    pub fn uses_feed(&self) -> bool {
+        self.config().sync.remote_watch == config::RemoteWatch::Auto
     }
 
     /// The configuration as its sources have it now; nothing is taken over.

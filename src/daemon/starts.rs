@@ -8,6 +8,7 @@ use super::dumps::Dumps;
 use super::engine_slot::JobKind;
 use super::facts::Asking;
 use super::jobs::{self, Pass};
+use super::look_jobs;
 use super::main_loop::Loop;
 use super::requests::Answer;
 use super::roots::OwnRoot;
@@ -34,6 +35,7 @@ impl Loop {
             Start::Walk => self.walk(now),
             Start::Check => self.check(now),
             Start::CheckTrash => self.check_trash(now),
+            Start::Listen => self.listen(now),
             Start::Dump => self.write_dump(now),
             Start::Decide => {
                 let answers = self.requests.take_answers();
@@ -67,14 +69,28 @@ impl Loop {
 
     fn walk(&mut self, now: Instant) {
         let Some(root) = self.remote.root().cloned() else { return };
-        let job = jobs::Walking {
+        let asks_feed = self.remote.feed().is_asked_before_walk(now);
+        let question = asks_feed.then(|| self.feed_question(now));
+        let place = self.remote.question_of_look(now).filter(|_| !self.work.due().wants_both_sides());
+        let by_etag =
+            place.is_none() && !self.work.due().wants_both_sides() && self.remote.looks_by_etag(now);
+        if place.is_none() && !by_etag && !self.work.due().wants_both_sides() && !self.remote.may_walk(now) {
+            return self.remote.walk_where_told_no_more(now);
+        }
+        // A look that may see little leaves what is due as it is.
+        let by_person = place.is_none() && !by_etag && self.work.walk_begins();
+        let job = look_jobs::Walking {
+            question,
+            place,
+            root_rests: self.remote.root_rests(),
+            by_etag,
             walk: self.engine.walk(),
             settings: self.setup.settings(self.remote.root_is_library()),
             clock: self.ports.clock.clone(),
-            by_person: self.work.walk_begins(),
+            by_person,
             dumps: self.setup.dumps(),
         };
-        let begun = jobs::walk(root, job, self.ports.events.clone());
+        let begun = look_jobs::walk(root, job, self.ports.events.clone());
         self.asks(Asking::Walk, begun, now);
     }
 
@@ -84,8 +100,25 @@ impl Loop {
             self.on_watch(Some(WatchMessage::RootGone), now);
         }
         let Some(root) = self.remote.root().cloned() else { return };
-        let begun = jobs::check(root, self.ports.events.clone());
+        let begun = if self.remote.asks_feed_at(now) {
+            look_jobs::ask_feed(root, self.feed_question(now), self.ports.events.clone())
+        } else {
+            look_jobs::check(root, self.feed_to_keep(), self.ports.events.clone())
+        };
         self.asks(Asking::Check, begun, now);
+    }
+
+    /// What the change feed is asked, and what is stored of it at the same time.
+    fn feed_question(&mut self, now: Instant) -> look_jobs::FeedQuestion {
+        let keep = self.feed_to_keep();
+        let feed = self.remote.feed();
+        look_jobs::FeedQuestion { token: feed.token(), zone: feed.zone().question_of_check(now), keep }
+    }
+
+    /// What is to be stored of the change feed, by the job that asks iCloud next.
+    fn feed_to_keep(&mut self) -> Option<look_jobs::KeptFeed> {
+        let state = self.remote.take_unstored()?;
+        Some(look_jobs::KeptFeed { state, directory: self.setup.config().sync.state_directory.clone() })
     }
 
     fn check_trash(&mut self, now: Instant) {
@@ -94,6 +127,15 @@ impl Loop {
         if let Err(error) = jobs::check_trash(root, self.ports.events.clone()) {
             log::warn!("cannot start a thread: {error}");
             self.remote.trash_checked(None, now);
+        }
+    }
+
+    fn listen(&mut self, now: Instant) {
+        let job = self.push.begins(now, self.ports.clock.uptime());
+        let service = Arc::clone(&self.ports.service);
+        if let Err(error) = jobs::listen(service, job, self.ports.events.clone()) {
+            log::warn!("cannot start a thread: {error}");
+            self.push.cannot_begin(self.ports.clock.unit_random(), now);
         }
     }
 

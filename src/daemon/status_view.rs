@@ -18,7 +18,7 @@ use crate::model::{RelPath, State};
 use crate::notify_systemd::Systemd;
 use crate::status::file::StatusFile;
 use crate::status::health::ReadyFacts;
-use crate::status::{DaemonState, Facts, Pending, SideCounts, StatusDocument, Tracker};
+use crate::status::{DaemonState, Facts, Pending, RemoteWatch, SideCounts, StatusDocument, Tracker, Trust};
 
 /// The loop ticks at least this often while a supervisor wants to hear of it.
 const TICK: Duration = Duration::from_secs(5);
@@ -152,6 +152,14 @@ impl StatusView {
         "off until the folder is back".clone_into(&mut self.tracker.facts.watch);
     }
 
+    /// How changes on iCloud are noticed; said where it is another way than before.
+    pub fn remote_watch(&mut self, watch: RemoteWatch) {
+        if self.tracker.remote_watch.by != watch.by {
+            log::info!("changes on iCloud are noticed {}", watch.by.sentence());
+        }
+        self.tracker.remote_watch = watch;
+    }
+
     /// What is out of the ordinary with the file system.
     pub fn file_system(&mut self, told: Option<String>) {
         self.tracker.facts.file_system = told;
@@ -159,8 +167,7 @@ impl StatusView {
 
     /// Since when this machine is trusted, and until when.
     pub fn session(&mut self, session: &SessionState) {
-        self.tracker.session_began = session.trust_began;
-        self.tracker.session_expires = session.trust_expires;
+        self.tracker.trust = Trust { began: session.trust_began, expires: session.trust_expires };
     }
 
     /// The stored session cannot be read, which is said once for each reason.
@@ -208,9 +215,7 @@ impl StatusView {
     pub fn passed(&mut self, report: Report, engine: Option<&Engine>) {
         tell_notes(&report, &mut self.said_notes);
         self.last_pass_failed = None;
-        self.tracker.passed();
-        self.tracker.next_try = None;
-        self.tracker.last_pass_quiet = report.rests();
+        self.tracker.passed(report.rests());
         self.tracker.pending = Pending::default();
         self.waiting.clear();
         told::left_alone(&mut self.tracker, &report);
@@ -231,11 +236,8 @@ impl StatusView {
 
     /// Something failed as a whole; `next_try` in Unix seconds.
     pub fn failed(&mut self, said: String, next_try: Option<i64>) {
-        self.tracker.failed(said.clone());
-        // Whether both sides are equal is unknown until a pass ends well.
-        self.tracker.last_pass_quiet = false;
+        self.tracker.failed(said.clone(), next_try);
         self.last_pass_failed = Some(said);
-        self.tracker.next_try = next_try;
     }
 
     /// What the last pass left alone at that path.

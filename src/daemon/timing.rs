@@ -2,11 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use crate::model::Backoff;
+
 /// The first wait while iCloud cannot be reached, and the longest (`docs/sync.md` §6, Retries).
 const FIRST: Duration = Duration::from_secs(5);
 const LONGEST: Duration = Duration::from_secs(120);
 /// A complete local scan although every event was heard, once a day.
 const VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Checks that notifications ask for are so far apart at least.
+const CHECK_GAP: Duration = Duration::from_secs(1);
 /// The first wait before something that could not be settled is looked at again, and the longest.
 const UNSETTLED_FIRST: Duration = Duration::from_secs(2);
 
@@ -36,17 +40,16 @@ impl BackOff {
         self.failed_for(None, period.max(FIRST), unit_random, now)
     }
 
-    fn failed_for(
+    /// As [`BackOff::failed`], with another longest wait.
+    pub fn failed_for(
         &mut self,
         asked: Option<Duration>,
         longest: Duration,
         unit_random: f64,
         now: Instant,
     ) -> Duration {
-        let doubled = FIRST * 2u32.saturating_pow(self.failures.min(16));
+        let wait = Backoff::half_random(FIRST, longest).wait(self.failures, unit_random);
         self.failures = self.failures.saturating_add(1);
-        // Half of it is chance, so that many daemons do not come back together.
-        let wait = doubled.min(longest).mul_f64(0.5 + unit_random / 2.0);
         let wait = asked.map_or(wait, |asked| asked.max(wait));
         self.not_before = Some(now + wait);
         wait
@@ -79,6 +82,8 @@ pub(super) struct RemoteTimes {
     periods: Periods,
     /// When iCloud is asked whether anything changed.
     check_at: Instant,
+    /// Nobody asks that before, however often somebody tells that something did.
+    next_check: Instant,
     /// When iCloud is walked through.
     refresh_at: Instant,
     /// The next walk may not begin before, so that walking takes at most a quarter of the time.
@@ -90,6 +95,10 @@ pub(super) struct RemoteTimes {
     /// Whether a walk lists that root.
     walks_root: bool,
     unsettled: u32,
+    /// When it is looked where something is said to have changed.
+    look_at: Option<Instant>,
+    /// Something else tells of changes, so that whole walks may be that far apart.
+    seldom: Option<Duration>,
 }
 
 impl RemoteTimes {
@@ -98,12 +107,15 @@ impl RemoteTimes {
         Self {
             periods,
             check_at: now + periods.check,
+            next_check: now,
             refresh_at: now,
             rest_until: now,
             walk_took: Duration::ZERO,
             root_at: now,
             walks_root: false,
             unsettled: 0,
+            look_at: None,
+            seldom: None,
         }
     }
 
@@ -120,14 +132,27 @@ impl RemoteTimes {
     /// A check begins.
     pub fn check_begins(&mut self, now: Instant) {
         self.check_at = now + self.periods.check;
+        self.next_check = now + CHECK_GAP;
+    }
+
+    /// Something may have changed: a check is due, at most one each [`CHECK_GAP`].
+    pub fn check_soon(&mut self, now: Instant) {
+        self.check_at = self.check_at.min(now.max(self.next_check));
+    }
+
+    /// A walk is due at that moment at the latest, once walking has rested enough.
+    pub fn refresh_by(&mut self, at: Instant) {
+        self.refresh_at = self.refresh_at.min(at.max(self.rest_until));
     }
 
     /// A walk through iCloud is over; it took that long.
     pub fn walked(&mut self, took: Duration, now: Instant) {
+        self.look_at = None;
         // Walking takes at most a quarter of the time, so on a huge drive the period stretches.
         self.rest_until = now + took * 3;
         self.walk_took = took;
-        self.refresh_at = (now + self.periods.refresh).max(self.rest_until);
+        let period = self.seldom.unwrap_or_default().max(self.periods.refresh);
+        self.refresh_at = (now + period).max(self.rest_until);
         self.check_at = now + self.periods.check;
     }
 
@@ -136,17 +161,52 @@ impl RemoteTimes {
     pub fn root_rests(&mut self, rest: Duration, walks_root: bool, now: Instant) {
         self.root_at = now + rest;
         self.walks_root = walks_root;
-        self.check_at = self.check_at.max(self.root_at);
     }
 
-    /// When a check is due.
+    /// When a check is due that lists the root of iCloud.
     pub fn check_at(&self) -> Instant {
+        self.check_at.max(self.root_at)
+    }
+
+    /// When a check is due that does not.
+    pub fn ask_at(&self) -> Instant {
         self.check_at
     }
 
-    /// When a walk through iCloud is due.
+    /// A check is due now.
+    pub fn check_now(&mut self, now: Instant) {
+        self.check_at = self.check_at.min(now);
+    }
+
+    /// Whole walks may be that far apart, or come each refresh period again: then the next one comes no later than that.
+    pub fn walks_seldom(&mut self, seldom: Option<Duration>, now: Instant) {
+        self.seldom = seldom;
+        if seldom.is_none() {
+            self.refresh_at = self.refresh_at.min((now + self.periods.refresh).max(self.rest_until));
+        }
+    }
+
+    /// When a look at iCloud is due, whether at everything or not.
     pub fn walk_at(&self) -> Instant {
+        let whole = self.whole_walk_at();
+        self.look_at.map_or(whole, |look| look.min(whole))
+    }
+
+    /// When a walk through all of iCloud is due.
+    pub fn whole_walk_at(&self) -> Instant {
         if self.walks_root { self.refresh_at.max(self.root_at) } else { self.refresh_at }
+    }
+
+    /// Something changed on iCloud, and it can be told where: look there, once looking has rested enough.
+    pub fn look_soon(&mut self, now: Instant) {
+        let at = now.max(self.rest_until);
+        self.look_at = Some(self.look_at.map_or(at, |look| look.min(at)));
+    }
+
+    /// It was looked where something was said to have changed; that took so long. Walks come when they come.
+    pub fn looked(&mut self, took: Duration, now: Instant) {
+        self.look_at = None;
+        self.rest_until = self.rest_until.max(now + took * 3);
     }
 
     /// How long a pass may carry things out before both sides are looked at again: long against what a look takes, so that a first
@@ -171,9 +231,9 @@ impl RemoteTimes {
             self.unsettled = 0;
             return;
         }
-        let wait = UNSETTLED_FIRST * 2u32.saturating_pow(self.unsettled.min(16));
+        let wait = Backoff::exact(UNSETTLED_FIRST, self.periods.refresh).wait(self.unsettled, 0.0);
         self.unsettled = self.unsettled.saturating_add(1);
-        self.refresh_at = self.refresh_at.min(now + wait.min(self.periods.refresh));
+        self.refresh_at = self.refresh_at.min(now + wait);
     }
 
     /// Nothing is waited for any more: somebody asked, or what was missing is there.
@@ -280,6 +340,40 @@ mod tests {
     }
 
     #[test]
+    fn walks_come_seldom_while_something_else_tells_of_changes_and_as_ever_once_it_does_not() {
+        let (now, seconds) = (Instant::now(), Duration::from_secs);
+        let mut times = times(now);
+        times.walks_seldom(Some(seconds(3600)), now);
+        times.walked(seconds(1), now);
+        assert_eq!(times.walk_at(), now + seconds(3600));
+        times.walks_seldom(None, now + seconds(100));
+        assert_eq!(times.walk_at(), now + seconds(190));
+        times.walks_seldom(None, now + seconds(120));
+        assert_eq!(times.walk_at(), now + seconds(190), "doubt puts nothing off");
+        times.check_begins(now);
+        times.check_now(now + seconds(5));
+        assert_eq!(times.check_at(), now + seconds(5));
+    }
+
+    #[test]
+    fn notifications_bring_checks_forward_one_a_second_and_leave_a_slow_root_alone() {
+        let (now, seconds) = (Instant::now(), Duration::from_secs);
+        let mut times = times(now);
+        times.check_soon(now);
+        assert_eq!(times.check_at(), now);
+        times.check_begins(now);
+        times.check_soon(now + seconds(0));
+        assert_eq!(times.check_at(), now + CHECK_GAP);
+        times.check_begins(now);
+        times.root_rests(seconds(300), true, now);
+        times.check_soon(now + seconds(2));
+        assert_eq!(times.check_at(), now + seconds(300));
+        times.walked(seconds(10), now);
+        times.refresh_by(now + seconds(5));
+        assert_eq!(times.refresh_at, now + seconds(30), "walking takes a quarter of the time at most");
+    }
+
+    #[test]
     fn a_slow_root_is_listed_seldom_and_a_quick_one_as_ever() {
         let (now, seconds) = (Instant::now(), Duration::from_secs);
         let mut times = times(now);
@@ -290,7 +384,8 @@ mod tests {
         assert_eq!(times.walk_at(), now + seconds(4));
         times.root_rests(seconds(300), true, now);
         times.refresh_soon(now);
-        assert_eq!((times.check_at, times.walk_at()), (now + seconds(300), now + seconds(300)));
+        assert_eq!((times.check_at(), times.walk_at()), (now + seconds(300), now + seconds(300)));
+        assert_eq!(times.ask_at(), now + seconds(20), "nobody else waits for the root");
         times.root_rests(seconds(300), false, now);
         assert_eq!(times.walk_at(), now, "a walk below another folder does not list the root");
         times.root_rests(seconds(300), true, now);

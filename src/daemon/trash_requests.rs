@@ -39,7 +39,12 @@ impl Loop {
 
     pub(super) fn counters(&self) -> Counters {
         let walk_complete = self.engine.seen().1.map(|view| view.complete);
-        Counters { requests: self.ports.service.http().tally(), walk_complete }
+        Counters {
+            requests: self.ports.service.http().tally(),
+            walk_complete,
+            feed_disagreements: self.remote.feed().disagreements(),
+            etag_disagreements: self.remote.etags().disagreements(),
+        }
     }
 }
 

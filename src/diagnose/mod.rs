@@ -7,6 +7,7 @@
 mod account;
 mod ask;
 mod contents;
+mod delays;
 mod feed;
 mod home;
 mod judge;

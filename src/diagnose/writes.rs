@@ -1,13 +1,13 @@
 //! What only writing tells (`--probe-writes`): in one folder of our own in the drive's root, which goes to the trash whatever happens.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::json;
 
 use super::ask::{Asker, Said};
 use super::contents::{address, zero_line};
-use super::feed;
+use super::delays;
 use super::report::Line;
 use super::written::{changed, created, stale_line, taken_line, time_line, words};
 use crate::app::clock::SystemClock;
@@ -23,15 +23,6 @@ use crate::model::{Etag, ItemId, ServerTime, Signature, Zone};
 
 /// How long an etag further up may take to change before it counts as not changed.
 const ETAG_WAIT: Duration = Duration::from_secs(4);
-/// How long the feed may take to tell of a change, and how often it is asked.
-const FEED_WAITS: [Duration; 5] = [
-    Duration::from_millis(500),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(6),
-    Duration::from_secs(12),
-];
-
 /// The folder of our own and the ways to it.
 pub struct Writes<'a> {
     /// Every request goes through it.
@@ -66,7 +57,7 @@ pub fn steps<'a>() -> [(&'static str, Step<'a>); 9] {
         ("the trash and back", Writes::put_back),
         ("forms of names", Writes::names),
         ("two writes at once", Writes::two_at_once),
-        ("how soon the change feed tells", Writes::feed_delay),
+        ("how soon the change feed and the push channel tell", Writes::feed_delay),
     ]
 }
 
@@ -401,27 +392,9 @@ impl Writes<'_> {
     }
 
     fn feed_delay(&self) -> Vec<Line> {
-        let Some(before) = feed::position(self.asker, self.facts) else { return Vec::new() };
-        if let Err(error) = self.folder(&self.home.entry.id, "told by the feed") {
-            return failed("feed_delay", &error);
-        }
-        let began = Instant::now();
-        for wait in FEED_WAITS {
-            if !self.asker.pause(wait) {
-                return Vec::new();
-            }
-            let Some(now) = feed::position(self.asker, self.facts) else { return Vec::new() };
-            if now != before {
-                let seconds = began.elapsed().as_secs() + 1;
-                let says = format!("within {seconds} s");
-                return vec![
-                    Line::new("feed_delay", json!({"within_s": seconds}), says.clone())
-                        .answers(32, format!("the change feed tells of a change {says}")),
-                ];
-            }
-        }
-        let says = format!("not within {} s", began.elapsed().as_secs());
-        let line = Line::new("feed_delay", json!(null), says.clone());
-        vec![line.answers(32, format!("the change feed does not tell of a change: {says}"))]
+        let home = &self.home.entry.id;
+        let make = || self.folder(home, "told by the feed");
+        delays::lines(self.asker, self.remote, self.facts, home, make)
+            .unwrap_or_else(|error| failed("feed_delay", &error))
     }
 }

@@ -11,6 +11,8 @@ mod download;
 mod durable;
 mod errors;
 mod fs_traits;
+#[cfg(test)]
+mod fuzz_tests;
 mod light;
 mod local;
 mod lock;

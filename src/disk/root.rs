@@ -154,6 +154,10 @@ impl Seen {
                 LocalKind::Folder => self.fs == root,
                 _ => parent == root && !self.mount_root,
             },
+            is_mount: match self.kind {
+                LocalKind::Folder => self.fs != parent,
+                _ => self.mount_root,
+            },
         }
     }
 

@@ -6,6 +6,7 @@ use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
 use crate::engine::ports::{Disk, DiskError};
+use crate::model::name::MAX_NAME_BYTES;
 use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;
@@ -47,7 +48,7 @@ pub struct Pruned {
 }
 
 /// The time in a slot's name.
-fn slot_time(name: &str) -> Option<Timestamp> {
+pub(super) fn slot_time(name: &str) -> Option<Timestamp> {
     Timestamp::strptime(SLOT_TIME, name.get(..TIME_LENGTH)?).ok()
 }
 
@@ -199,19 +200,41 @@ fn names(area: &Area, inside: &RelPath) -> Result<Vec<String>, Errno> {
 }
 
 /// `NAME (from trash 2026-11-22 10-00-00).EXT`, with a number from the second on, within 255 bytes.
-fn beside(path: &RelPath, when: Timestamp, count: u32) -> RelPath {
+pub(super) fn beside(path: &RelPath, when: Timestamp, count: u32) -> RelPath {
     let (stem, extension) = name::split_extension(path.name());
     let time = Zoned::new(when, TimeZone::system()).strftime("%Y-%m-%d %H-%M-%S").to_string();
     let number = if count == 1 { String::new() } else { format!(" {count}") };
-    let end = match extension {
-        Some(extension) => format!(" (from trash {time}{number}).{extension}"),
-        None => format!(" (from trash {time}{number})"),
+    let mark = format!(" (from trash {time}{number})");
+    // An extension that leaves no room beside the mark is cut with the rest of the name.
+    let (stem, end) = match extension {
+        Some(extension) if mark.len() + 1 + extension.len() < MAX_NAME_BYTES => {
+            (stem, format!("{mark}.{extension}"))
+        }
+        _ => (path.name(), mark),
     };
-    let room = 255usize.saturating_sub(end.len());
-    let mut cut = stem.len().min(room);
-    while !stem.is_char_boundary(cut) {
-        cut -= 1;
-    }
+    let room = MAX_NAME_BYTES.saturating_sub(end.len());
     let parent = path.parent().unwrap_or_default();
-    parent.join(&format!("{}{end}", &stem[..cut])).expect("parts of a good name and a time make a good name")
+    parent
+        .join(&format!("{}{end}", name::cut(stem, room)))
+        .expect("parts of a good name and a time make a good name")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_beside_fits_a_disk_however_long_its_extension_is() {
+        for name in
+            ["a.txt".to_owned(), format!("{}.txt", "\u{e4}".repeat(125)), format!("a.{}", "x".repeat(253))]
+        {
+            let path = RelPath::root().join(&name).expect("a name");
+            for count in [1, 999] {
+                let beside = beside(&path, Timestamp::UNIX_EPOCH, count);
+                assert!(beside.name().len() <= MAX_NAME_BYTES, "{beside}");
+                assert!(beside.name().contains(" (from trash 19"), "{beside}");
+                assert_eq!(beside.name().ends_with(").txt"), name.ends_with(".txt"), "{beside}");
+            }
+        }
+    }
 }

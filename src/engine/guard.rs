@@ -288,7 +288,9 @@ fn without(plan: Plan, mut removed: Vec<bool>, restored: &[bool], notes: &mut Ve
         let built_on = |earlier: &usize| {
             *earlier < operations && (removed[*earlier] || (restored[*earlier] && !restored[index]))
         };
+        // What is restored is forgotten, which waits for nothing.
         if !removed[index]
+            && !restored[index]
             && (operation.after.iter().any(built_on) || made(operation).is_some_and(|m| built_on(&m)))
         {
             removed[index] = true;
@@ -299,6 +301,7 @@ fn without(plan: Plan, mut removed: Vec<bool>, restored: &[bool], notes: &mut Ve
     let mut plan = plan;
     for (operation, _) in plan.operations.iter_mut().zip(restored).filter(|(_, restored)| **restored) {
         operation.action = forgotten(operation.action.clone());
+        operation.after.clear();
     }
     plan.retain(&removed)
 }
@@ -337,3 +340,6 @@ pub fn approved(guard: &GuardState) -> HashSet<String> {
     let approved = guard.decided.into_iter().filter(|known| known.verdict == Verdict::Approved);
     approved.map(|known| known.deletion.id).collect()
 }
+
+#[cfg(test)]
+mod tests;

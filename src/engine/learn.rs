@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::observe::local::rescan;
-use super::operation::{Action, Plan};
+use super::operation::{Action, Operation, Plan};
 use super::pass::{Engine, Settings};
 use super::ports::Ports;
 use crate::model::{ItemId, Node, RelPath};
@@ -21,6 +21,27 @@ impl Engine {
                 view.tree.remove(node);
             }
             view.absent.remove(id);
+        }
+    }
+
+    /// Notes that what was carried out may have moved etags on iCloud.
+    pub(super) fn mix_marks(&mut self, plan: &Plan) {
+        let is_here_alone = |operation: &Operation| {
+            matches!(
+                operation.action,
+                Action::Agree { .. }
+                    | Action::Forget { .. }
+                    | Action::Keep { .. }
+                    | Action::MakeLocalFolder { .. }
+                    | Action::Download { .. }
+                    | Action::MoveLocal { .. }
+                    | Action::TrashLocal { .. }
+            )
+        };
+        if !plan.operations.iter().all(is_here_alone)
+            && let Some(view) = self.remote.as_mut().filter(|view| !view.marks.are_mixed)
+        {
+            Arc::make_mut(view).marks.are_mixed = true;
         }
     }
 

@@ -14,6 +14,5 @@ pub mod pass;
 pub mod plan;
 pub mod ports;
 pub mod recognise;
-pub mod retry;
 pub mod skipped;
 pub mod view;

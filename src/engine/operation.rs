@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::model::name::Name;
 use crate::model::name::aside_origin;
+pub use crate::model::policy::Replacement;
 use crate::model::{Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature};
 
 /// An ordered list of operations, and what else the owner should know.
@@ -75,15 +76,6 @@ pub enum Parent {
     Known(ItemId),
     /// The folder that the operation with this index makes.
     Made(usize),
-}
-
-/// How a file on iCloud is replaced (`docs/sync.md` §6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Replacement {
-    /// With the existing document id; falls back to `Trash` where the service does not take it.
-    InPlace,
-    /// The old version goes to Recently Deleted first.
-    Trash,
 }
 
 /// Where an upload goes.
@@ -249,6 +241,8 @@ pub enum Reason {
     Edited(Side),
     /// An older version came back here, as from a backup: who put it there may not have seen the one that it replaces.
     WentBack,
+    /// Became empty here: by a person, or by a power cut that left the name and took the content.
+    Emptied,
     /// Was moved or renamed on that side.
     Moved(Side),
     /// Was moved on both sides; the place on iCloud counts.
@@ -281,6 +275,14 @@ pub enum Reason {
     LocalChangeNotAllowed,
 }
 
+impl Reason {
+    /// Whether it is doubtful that a person here meant to give up the version that the upload replaces on iCloud: that one goes
+    /// to Recently Deleted then.
+    pub fn keeps_the_replaced(self) -> bool {
+        matches!(self, Self::WentBack | Self::Emptied)
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |side: &Side| side.in_words();
@@ -288,6 +290,7 @@ impl fmt::Display for Reason {
             Self::New(on) => write!(f, "new {}", side(on)),
             Self::Edited(on) => write!(f, "edited {}", side(on)),
             Self::WentBack => f.write_str("older than the version that it replaces"),
+            Self::Emptied => f.write_str("empty here now"),
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
             Self::Deleted(on) => write!(f, "deleted {}", side(on)),

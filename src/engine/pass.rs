@@ -7,6 +7,7 @@ mod evidence;
 mod here;
 mod look;
 mod options;
+mod remembered;
 mod report;
 mod settle;
 mod time;
@@ -14,23 +15,23 @@ mod unmade;
 mod walk;
 
 pub use here::HereReport;
-pub use options::{LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, Settings};
+pub use options::{LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, RemoteLook, Settings};
 pub use report::Report;
-pub use walk::Walk;
+pub use walk::{Sight, Walk};
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::conflict::conflict_name;
-use super::execute::{Event, ExecuteOptions, execute};
+use super::execute::{Event, ExecuteOptions, Window, execute};
 use super::guard;
 use super::observe::doubted::Doubted;
 use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
 use super::own_writes::OwnWrites;
-use super::plan::{Policy, plan};
+use super::plan::{Collected, Earlier, Extent, Policy, plan, plan_again, plan_all};
 use super::ports::{Ports, Store, StoreError};
-use super::recognise::Recognition;
+use super::recognise::{Recognised, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
@@ -38,6 +39,7 @@ use crate::model::name::Name;
 use crate::model::{Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState};
 use evidence::{recognised, twins};
 use look::look_here;
+use remembered::{Before, Remembered, Terms};
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
@@ -54,6 +56,8 @@ pub struct Planned {
     pub guard: GuardState,
     /// Whether deletions were left out, since something changes here right now.
     pub left_out: bool,
+    /// How much was looked at for it.
+    pub extent: Extent,
 }
 
 /// The sole owner of the three trees and the store.
@@ -80,6 +84,10 @@ pub struct Engine {
     clocks: Option<Reading>,
     /// Files whose stamp may not tell that their content changed.
     pub doubted: Doubted,
+    /// How many commits of new files iCloud takes side by side, as far as it was found out.
+    window: Window,
+    /// What the last plan left to the next one.
+    remembered: Option<Remembered>,
 }
 
 impl Engine {
@@ -97,6 +105,8 @@ impl Engine {
             refused: HashMap::new(),
             clocks: None,
             doubted: Doubted::default(),
+            window: Window::default(),
+            remembered: None,
         }
     }
 
@@ -128,7 +138,7 @@ impl Engine {
     ) -> Result<Report, PassError> {
         self.keep_time(ports.clock)?;
         self.recover(ports)?;
-        (options.on_phase)(Phase::Looking(look.remote || self.remote.is_none()));
+        (options.on_phase)(Phase::Looking(look.remote != RemoteLook::Nothing || self.remote.is_none()));
         self.look(ports, settings, look)?;
         let mut planned = self.plan(ports, settings, options);
         let left_out = planned.left_out;
@@ -161,9 +171,13 @@ impl Engine {
     /// [`PassError`]; a side that was read is remembered even when the other one failed.
     pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
         let walk = self.walk();
-        let there = || -> Result<Option<RemoteView>, PassError> {
-            let wanted = look.remote || walk.is_first();
-            if wanted { walk.run(ports.remote, ports.clock, settings).map(Some) } else { Ok(None) }
+        let there = || match &look.remote {
+            RemoteLook::Touched(touched) => walk.run_where(touched, ports.remote, ports.clock, settings),
+            RemoteLook::Etags => walk.run_by_etag(ports.remote, ports.clock, settings),
+            RemoteLook::Nothing if !walk.is_first() => Ok(Sight::Nothing),
+            RemoteLook::Nothing | RemoteLook::Whole => {
+                walk.run(ports.remote, ports.clock, settings).map(Sight::Whole)
+            }
         };
         let known = self.local.take();
         let here = || look_here(ports, settings, &look.local, known);
@@ -183,9 +197,7 @@ impl Engine {
         };
         let here = here.map(|view| self.saw_here(view, &look.local));
         drop(walk);
-        if let Some(view) = there? {
-            self.saw_there(view, self.state.seconds(ports.clock.reading()));
-        }
+        self.saw_there(there?, self.state.seconds(ports.clock.reading()));
         here
     }
 
@@ -197,25 +209,40 @@ impl Engine {
         };
         let now = self.state.seconds(ports.clock.reading());
         let settled = (options.is_settled_here)();
-        doubt(&mut local.tree, ports.clock);
+        let terms = Terms::of(settings, ports.disk.folds_case());
+        let remembered = self.remembered.take().filter(|remembered| remembered.holds_under(&terms));
+        let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
+        doubt(&mut local.tree, ports.clock, racy.as_deref());
         let doubted =
             std::mem::take(&mut self.doubted).nodes(&self.state.base, &local.tree, ports.clock.now());
         if !doubted.is_empty() {
             let unread = signatures(ports.disk, ports.clock, &mut local.tree, &doubted, settings.workers);
             self.doubted.files(unread.into_iter().map(|(node, _)| local.tree.path(node)));
         }
-        let recognition = match recognised(&self.state.base, local, ports, settings) {
-            Ok(recognition) => recognition,
+        let (known, earlier) =
+            remembered.map(|remembered| (remembered.recognised, remembered.earlier)).unzip();
+        let recognised = match recognised(&self.state.base, local, known, ports, settings) {
+            Ok(recognised) => recognised,
             Err(error) => {
                 // What was seen of the drive here is not to be trusted any more: the next look reads all of it.
                 self.local = None;
                 let kind = NoteKind::Unsettled(format!("a second look at the folders here failed: {error}"));
                 let notes = vec![Note { path: RelPath::root(), kind }];
                 let plan = Plan { notes, ..Plan::default() };
-                return Planned { plan, guard: self.state.guard.clone(), left_out: true };
+                return Planned {
+                    plan,
+                    guard: self.state.guard.clone(),
+                    left_out: true,
+                    extent: Extent::Whole,
+                };
             }
         };
-        let mut plan = self.planned(settings, options, &recognition, ports);
+        let (mut plan, collected) = self.planned(settings, options, &recognised, earlier, ports);
+        let extent = collected.as_ref().map_or(Extent::Whole, Collected::extent);
+        self.remembered = collected.zip(self.remote.clone()).and_then(|(collected, remote)| {
+            let before = Before { base: Arc::clone(&self.state.base), remote, collected };
+            Remembered::new(recognised, before, racy, terms)
+        });
         let whole = plan.operations.len();
         if !settled {
             plan = plan.without(&|operation| matches!(operation.action, Action::TrashRemote { .. }));
@@ -227,26 +254,33 @@ impl Engine {
             guard::goes_on_waiting(&mut guard, &self.state.guard, Side::Remote);
         }
         plan.notes.extend(notes);
-        Planned { plan, guard, left_out }
+        Planned { plan, guard, left_out, extent }
     }
 
     fn planned(
         &self,
         settings: &Settings,
         options: &PassOptions<'_>,
-        recognition: &Recognition,
+        recognised: &Recognised,
+        earlier: Option<Before>,
         ports: &Ports<'_>,
-    ) -> Plan {
+    ) -> (Plan, Option<Collected>) {
         let now = self.state.seconds(ports.clock.reading());
-        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Plan::default() };
+        let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Default::default() };
         let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
         let is_waiting = |path: &RelPath| {
             let set_aside = &self.state.set_aside;
             // An item that is only on iCloud is known here by the name that it would get.
-            let item = set_aside.get(path).or_else(|| set_aside.get(&*path.composed()));
-            let is_later = !options.ignore_next_try && item.is_some_and(|item| !item.is_due(now));
-            is_later || self.skipped.holds(path, remote)
+            let waits = |path: &RelPath| {
+                let item = set_aside.get(path).or_else(|| set_aside.get(&*path.composed()));
+                let is_later = !options.ignore_next_try && item.is_some_and(|item| !item.is_due(now));
+                is_later || self.skipped.holds(path, remote)
+            };
+            let knows_any = !set_aside.is_empty() || !self.skipped.is_empty();
+            waits(path)
+                || self.skipped.holds_item_at(path, remote)
+                || knows_any && self.place_here(remote, path).is_some_and(|path| waits(&path))
         };
         let is_lent = |id: &ItemId| {
             // A clock that was set back makes nothing wait longer.
@@ -271,9 +305,35 @@ impl Engine {
             // Files bear the wall clock's times.
             recent_since: ports.clock.now().whole_seconds().saturating_sub(RECENT_SECONDS),
         };
-        let mut plan = plan(&self.state.base, local, remote, recognition, &policy);
-        plan.notes.extend(self.skipped.notes(&self.state.base, local, remote));
-        plan
+        let base = &self.state.base;
+        let lent: Vec<ItemId> = self.lent.keys().cloned().collect();
+        let again = earlier.zip(recognised.changes()).and_then(|(before, changes)| {
+            let Before { base: base_before, remote: remote_before, collected } = before;
+            let (base_before, remote_before) = (&*base_before, &*remote_before);
+            let earlier =
+                Earlier { collected, base: base_before, remote: remote_before, changes, doubtful: &lent };
+            plan_again(base, local, remote, recognised.recognition(), &policy, earlier)
+        });
+        debug_assert!(
+            again.as_ref().is_none_or(|(again, _)| {
+                *again == plan(base, local, remote, &recognise(base, &local.tree), &policy)
+            }),
+            "what was planned by what has changed is not what is to be done"
+        );
+        let (mut plan, collected) = match again {
+            Some((plan, collected)) => (plan, Some(collected)),
+            None => plan_all(base, local, remote, recognised.recognition(), &policy),
+        };
+        plan.notes.extend(self.skipped.notes(base, local, remote));
+        (plan, collected)
+    }
+
+    /// Where an item that iCloud shows at `path` comes to, if that is elsewhere: the move of a folder above it is set aside.
+    fn place_here(&self, remote: &RemoteView, path: &RelPath) -> Option<RelPath> {
+        let folder = remote.tree.parent(remote.tree.find(path)?)?;
+        let known = self.state.base.by_id(&remote.tree.get(folder).id)?;
+        let folder = self.state.base.path(known);
+        if path.parent().as_ref() == Some(&folder) { None } else { folder.join(path.name()).ok() }
     }
 
     /// Carries out what was planned.
@@ -289,7 +349,7 @@ impl Engine {
         planned: Planned,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
-        let Planned { plan, guard, .. } = planned;
+        let Planned { plan, guard, extent, .. } = planned;
         if guard != self.state.guard {
             self.commit(&[Change::Guard(guard)])?;
         }
@@ -306,6 +366,7 @@ impl Engine {
             packages: settings.packages,
             max_file_size: settings.max_file_size,
             ignore_next_try: options.ignore_next_try,
+            window: self.window.up_to(settings.parallel_writes),
             retry_budget: options.retry_budget,
             should_yield: options.should_yield,
             ..ExecuteOptions::new(&conflict, &junk)
@@ -317,9 +378,13 @@ impl Engine {
             other => events(other),
         };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut *self.store, &mut on_event);
+        self.window = outcome.window;
         let forgotten = own.forgotten();
         self.learn(&forgotten);
-        self.skipped.learn(&outcome.skipped);
+        self.mix_marks(&plan);
+        if let Some(remote) = &self.remote {
+            self.skipped.learn(&outcome.skipped, remote);
+        }
         self.forget_unwanted(ports.disk);
         self.look_again(ports, settings, &plan);
         if let Some(end) = outcome.ended.take() {
@@ -328,6 +393,7 @@ impl Engine {
         let quiet = plan.is_quiet();
         Ok(Report {
             planned: plan.operations.len(),
+            extent,
             quiet,
             pending: plan.is_unsettled() || outcome.cut_short || !outcome.plan_again.is_empty(),
             held: self.state.guard.held.len(),

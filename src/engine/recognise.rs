@@ -2,7 +2,11 @@
 //! (`docs/sync.md` §3).
 //!
 //! Pure. A file whose content has to be compared before anybody can say is listed in
-//! [`Recognition::unsigned`]; once its signature is in the tree, recognising again decides.
+//! [`Recognition::unsigned`]; once its signature is in the tree, recognising again decides. That goes by what differs
+//! between the trees then and now, see `again`.
+
+mod again;
+mod rest;
 
 use std::collections::HashMap;
 
@@ -10,6 +14,9 @@ use crate::model::{
     BaseEntry, BaseTree, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, NodeMap,
     Presence,
 };
+pub use again::{Changes, Recognised};
+use rest::Places;
+pub use rest::{Rest, most_loose};
 
 /// What became of an item of the base here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,34 +68,42 @@ pub struct Recognition {
     pub of_local: NodeMap<Option<Node>>,
     /// Local files whose content must be read first.
     pub unsigned: Vec<Node>,
+    /// What recognising again starts from; `None` where everything is recognised anew.
+    pub rest: Option<Rest>,
 }
 
 /// Finds each item of `base` in `local`.
 pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
-    let unread = |node: Node| {
-        let entry = local.get(node);
-        entry.kind == LocalKind::Folder && entry.state == FolderState::Incomplete
-    };
     let mut finder = Finder {
         base,
         local,
         at: NodeMap::new(base, None),
         of_local: NodeMap::new(local, None),
-        is_complete: !local.walk(Node::ROOT).any(unread),
+        is_complete: true,
+        loose: None,
+        log: None,
     };
     finder.claim(Node::ROOT, Node::ROOT);
     finder.match_in_place(Node::ROOT, Node::ROOT);
-    if !base.walk(Node::ROOT).any(|item| finder.is_sought(item)) {
-        return finder.finish();
+    let mut loose = finder.look_over();
+    if base.walk(Node::ROOT).any(|item| finder.is_sought(item)) {
+        finder.match_moved(base.walk(Node::ROOT), local.walk(Node::ROOT));
+        finder.match_replaced(base.walk(Node::ROOT));
+        // What is nowhere in an incomplete look may be where nobody could look: then nothing was moved over it.
+        while finder.is_complete && finder.match_moved_over(base.walk(Node::ROOT)) {
+            // Who lost its find to the item it was moved over may have been written anew at its old place.
+            finder.match_replaced(base.walk(Node::ROOT));
+        }
     }
-    finder.match_moved();
-    finder.match_replaced();
-    // What is nowhere in an incomplete look may be where nobody could look: then nothing was moved over it.
-    while finder.is_complete && finder.match_moved_over() {
-        // Who lost its find to the item it was moved over may have been written anew at its old place.
-        finder.match_replaced();
+    let mut of_base = NodeMap::new(base, LocalFate::Unknown);
+    let mut unsigned = Vec::new();
+    for item in base.walk(Node::ROOT) {
+        of_base[item] = finder.fate(item, &of_base, &mut unsigned);
     }
-    finder.finish()
+    loose = loose.filter(|_| unsigned.len() <= most_loose(base));
+    let Finder { at, of_local, .. } = finder;
+    let rest = loose.map(|loose| Rest::new(local, at, loose));
+    Recognition { of_base, of_local, unsigned, rest }
 }
 
 struct Finder<'a> {
@@ -98,12 +113,21 @@ struct Finder<'a> {
     of_local: NodeMap<Option<Node>>,
     /// Whether every folder could be read.
     is_complete: bool,
+    /// While rule 1 is followed again: what it does not find.
+    loose: Option<Places>,
+    /// While recognising again: the items and the local nodes of which something was said.
+    log: Option<Places>,
 }
 
 impl Finder<'_> {
     fn claim(&mut self, item: Node, node: Node) {
         self.at[item] = Some(node);
         self.of_local[node] = Some(item);
+        if let Some(loose) = &mut self.loose {
+            loose.base.remove(&item);
+            loose.local.remove(&node);
+        }
+        self.say(item, node);
     }
 
     fn is_sought(&self, item: Node) -> bool {
@@ -114,20 +138,11 @@ impl Finder<'_> {
     fn match_in_place(&mut self, folder: Node, at: Node) {
         let mut folders = vec![(folder, at)];
         while let Some((folder, at)) = folders.pop() {
-            // Both sides are in the order of their names, and most items are at their place.
-            let mut there = self.local.children(at).iter().copied().peekable();
-            for &item in self.base.children(folder) {
-                if !self.is_sought(item) {
-                    continue;
-                }
-                let entry = self.base.get(item);
-                while there.next_if(|node| self.local.name(*node) < &*entry.local_name).is_some() {}
-                let node = there.peek().copied().filter(|node| self.local.name(*node) == &*entry.local_name);
-                let Some(node) = node else { continue };
-                let is_same = self.is_same_item(item, node) || self.is_nameless(item, node);
-                if self.of_local[node].is_none() && is_same {
+            for (item, node) in self.of_one_name(folder, at) {
+                let is_free = self.is_sought(item) && self.of_local[node].is_none();
+                if is_free && self.is_at_its_place(item, node) {
                     self.claim(item, node);
-                    if entry.folder {
+                    if self.base.get(item).folder {
                         folders.push((item, node));
                     }
                 }
@@ -135,10 +150,29 @@ impl Finder<'_> {
         }
     }
 
+    /// Items of a folder of the base, each with what bears its name in the folder `at`.
+    fn of_one_name(&self, folder: Node, at: Node) -> Vec<(Node, Node)> {
+        // Both sides are in the order of their names, and most items are at their place.
+        let mut there = self.local.children(at).iter().copied().peekable();
+        let mut found = Vec::with_capacity(self.base.children(folder).len().min(there.len()));
+        for &item in self.base.children(folder) {
+            let name = &*self.base.get(item).local_name;
+            while there.next_if(|node| self.local.name(*node) < name).is_some() {}
+            found.extend(
+                there.peek().filter(|node| self.local.name(**node) == name).map(|node| (item, *node)),
+            );
+        }
+        found
+    }
+
+    fn is_at_its_place(&self, item: Node, node: Node) -> bool {
+        self.is_same_item(item, node) || self.is_nameless(item, node)
+    }
+
     /// Rule 2: its identity is found elsewhere. Folders first, from the top, so that what they hold is found in them.
-    fn match_moved(&mut self) {
+    fn match_moved(&mut self, items: impl Iterator<Item = Node>, nodes: impl Iterator<Item = Node>) {
         let mut by_inode: HashMap<u64, Vec<Node>> = HashMap::new();
-        for node in self.local.walk(Node::ROOT) {
+        for node in nodes {
             if self.of_local[node].is_none() && self.local.get(node).kind != LocalKind::Special {
                 by_inode.entry(self.local.get(node).stamp.identity.inode).or_default().push(node);
             }
@@ -146,7 +180,7 @@ impl Finder<'_> {
         if by_inode.is_empty() {
             return;
         }
-        for item in self.base.walk(Node::ROOT) {
+        for item in items {
             if !self.is_sought(item) {
                 continue;
             }
@@ -179,9 +213,9 @@ impl Finder<'_> {
     }
 
     /// Rule 3: its path holds something unknown of the same kind.
-    fn match_replaced(&mut self) {
+    fn match_replaced(&mut self, items: impl Iterator<Item = Node>) {
         let base = self.base;
-        for item in base.walk(Node::ROOT) {
+        for item in items {
             if !self.is_sought(item) {
                 continue;
             }
@@ -196,10 +230,10 @@ impl Finder<'_> {
 
     /// Rule 4: its path holds another item's identity, and its own is nowhere: `mv new a` over an existing `a`.
     /// Who gives its find up is sought again, so chains of such moves take several rounds; says whether it found any.
-    fn match_moved_over(&mut self) -> bool {
+    fn match_moved_over(&mut self, items: impl Iterator<Item = Node>) -> bool {
         let base = self.base;
         let mut found = false;
-        for item in base.walk(Node::ROOT) {
+        for item in items {
             if !self.is_sought(item) || base.get(item).folder {
                 continue;
             }
@@ -279,57 +313,57 @@ impl Finder<'_> {
         !children.is_empty() && alike.count() * 2 >= children.len()
     }
 
-    fn finish(mut self) -> Recognition {
-        let base = self.base;
-        let mut of_base = NodeMap::new(base, LocalFate::Unknown);
-        let mut unsigned = Vec::new();
-        for item in base.walk(Node::ROOT) {
-            let entry = base.get(item);
-            of_base[item] = if entry.presence == Presence::RemoteOnly && self.at[item].is_none() {
-                // A folder made here again at the agreed place is the same folder on both sides again.
-                match self.remade(item) {
-                    Some(node) => {
-                        self.claim(item, node);
-                        LocalFate::There { node, content: Content::Same }
-                    }
-                    None => LocalFate::Agreed,
-                }
-            } else if let Some(node) = self.at[item]
-                && self.is_volume_missing(item, node)
-            {
-                LocalFate::Unmounted(node)
-            } else if let Some(node) = self.at[item] {
-                let found = self.local.get(node);
-                // Without an identity only its content tells that it is what was moved.
-                let is_blind = entry.stamp.identity == Identity::default()
-                    && self.is_elsewhere(item, node)
-                    && entry.signature.is_some()
-                    && found.signature.get().is_none();
-                let content = match entry.folder {
-                    true => Content::Same,
-                    false if is_blind => Content::Unread,
-                    false => content(entry, found),
-                };
-                if content == Content::Unread {
-                    unsigned.push(node);
-                }
-                LocalFate::There { node, content }
-            } else {
-                self.absence(item, &of_base)
-            };
+    /// What became of an item; those above it come first.
+    fn fate(&mut self, item: Node, of_base: &NodeMap<LocalFate>, unsigned: &mut Vec<Node>) -> LocalFate {
+        let entry = self.base.get(item);
+        let Some(node) = self.at[item] else {
+            if entry.presence != Presence::RemoteOnly {
+                return self.absence(item, of_base);
+            }
+            // A folder made here again at the agreed place is the same folder on both sides again.
+            if let Some(node) = self.remade(item) {
+                self.claim(item, node);
+                return LocalFate::There { node, content: Content::Same };
+            }
+            // Where its folder is not read nobody can say whether it was.
+            let folder = self.base.parent(item).and_then(|folder| self.at[folder]);
+            let is_read = folder.is_none_or(|folder| self.local.get(folder).state == FolderState::Complete);
+            return if is_read { LocalFate::Agreed } else { LocalFate::Unknown };
+        };
+        if self.is_volume_missing(item, node) {
+            return LocalFate::Unmounted(node);
         }
-        Recognition { of_base, of_local: self.of_local, unsigned }
+        let found = self.local.get(node);
+        // Without an identity only its content tells that it is what was moved.
+        let is_blind = entry.stamp.identity == Identity::default()
+            && self.is_elsewhere(item, node)
+            && entry.signature.is_some()
+            && found.signature.get().is_none();
+        let content = match entry.folder {
+            true => Content::Same,
+            false if is_blind => Content::Unread,
+            false => content(entry, found),
+        };
+        if content == Content::Unread {
+            unsigned.push(node);
+        }
+        LocalFate::There { node, content }
     }
 
     /// Whether a mount point of the base shows something else now, with nothing in it that the base knows: its volume
     /// is not mounted, or another one is.
     fn is_volume_missing(&self, item: Node, node: Node) -> bool {
         let (then, now) = (&self.base.get(item).stamp, &self.local.get(node).stamp);
-        let is_mount_point = self.base.get(item).folder
-            && !then.on_root_fs
-            && self.base.parent(item).is_some_and(|folder| self.base.get(folder).stamp.on_root_fs);
+        // A state from before volumes within volumes were told apart knows only those in the drive itself.
+        let is_outermost = || {
+            let folder = self.base.parent(item);
+            !then.on_root_fs && folder.is_some_and(|folder| self.base.get(folder).stamp.on_root_fs)
+        };
+        let is_mount_point = self.base.get(item).folder && (then.is_mount || is_outermost());
+        let is_another = (then.identity, then.on_root_fs) != (now.identity, now.on_root_fs);
+        // Such a state says of no item that a volume begins there: that one does now is no news.
         is_mount_point
-            && (then.identity, then.on_root_fs) != (now.identity, now.on_root_fs)
+            && (is_another || then.is_mount && !now.is_mount)
             && !self
                 .base
                 .children(item)
@@ -362,9 +396,10 @@ impl Finder<'_> {
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
                 // A mount point that is missing altogether differs from its folder: nobody can say where its volume is.
-                let same_volume = above.stamp.on_root_fs == found.stamp.on_root_fs
-                    && (found.stamp.on_root_fs || above.stamp.identity == found.stamp.identity)
-                    && entry.stamp.on_root_fs == found.stamp.on_root_fs;
+                let is_still_there = above.stamp.on_root_fs == found.stamp.on_root_fs
+                    && (found.stamp.on_root_fs || above.stamp.identity == found.stamp.identity);
+                let on_it = entry.stamp.on_root_fs == found.stamp.on_root_fs && !entry.stamp.is_mount;
+                let same_volume = is_still_there && on_it;
                 let held = self
                     .local
                     .child(node, &entry.local_name)
@@ -376,7 +411,7 @@ impl Finder<'_> {
                 } else if found.state == FolderState::Complete && same_volume {
                     LocalFate::Deleted
                 } else if found.state == FolderState::Complete
-                    && found.stamp.on_root_fs
+                    && (found.stamp.on_root_fs || is_still_there && entry.stamp.is_mount)
                     && self.local.child(node, &entry.local_name).is_none()
                 {
                     LocalFate::Missing

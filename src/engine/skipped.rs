@@ -6,19 +6,39 @@ use std::collections::BTreeMap;
 use super::execute::Skipped;
 use super::operation::{Note, NoteKind};
 use super::view::{LocalView, RemoteView};
-use crate::model::{BaseTree, RelPath};
+use crate::model::{BaseTree, ItemId, RelPath};
 
 /// Skipped items by their path with composed names: the plan may know one by its name on iCloud or by the one that it
 /// would get here.
 #[derive(Debug, Default)]
 pub struct SkippedItems {
-    items: BTreeMap<RelPath, Skipped>,
+    items: BTreeMap<RelPath, Known>,
+    /// The path of each.
+    paths: BTreeMap<ItemId, RelPath>,
+}
+
+#[derive(Debug)]
+struct Known {
+    item: Skipped,
+    /// Where it was on iCloud then: elsewhere than the path says while the move of a folder above it is set aside.
+    remote_path: RelPath,
 }
 
 impl SkippedItems {
-    /// Remembers what a pass has skipped.
-    pub fn learn(&mut self, skipped: &[Skipped]) {
-        self.items.extend(skipped.iter().map(|item| (item.path.composed().into_owned(), item.clone())));
+    /// Remembers what a pass over that view of iCloud has skipped.
+    pub fn learn(&mut self, skipped: &[Skipped], remote: &RemoteView) {
+        for item in skipped {
+            let Some(node) = remote.tree.by_id(&item.id) else { continue };
+            let remote_path = remote.tree.path(node).composed().into_owned();
+            let path = item.path.composed().into_owned();
+            self.paths.insert(item.id.clone(), path.clone());
+            self.items.insert(path, Known { item: item.clone(), remote_path });
+        }
+    }
+
+    /// Whether nothing was skipped yet.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Whether the item at this path was skipped in the version that iCloud shows now.
@@ -27,10 +47,21 @@ impl SkippedItems {
             && self.items.get(&*path.composed()).is_some_and(|item| is_current(item, remote))
     }
 
+    /// Whether the item that iCloud shows at this path was skipped in the version that it shows now, whatever its name here: a folder above
+    /// it may have another name or place on each side for a while.
+    pub fn holds_item_at(&self, path: &RelPath, remote: &RemoteView) -> bool {
+        if self.items.is_empty() {
+            return false;
+        }
+        let id = remote.tree.find(path).map(|node| &remote.tree.get(node).id);
+        let known = id.and_then(|id| self.paths.get(id)).and_then(|path| self.items.get(path));
+        known.is_some_and(|known| Some(&known.item.id) == id && is_current(known, remote))
+    }
+
     /// What is to be told: the item is skipped, or it holds its name against a local item, which is set aside.
     pub fn notes(&self, base: &BaseTree, local: &LocalView, remote: &RemoteView) -> Vec<Note> {
         let current = self.items.values().filter(|item| is_current(item, remote));
-        let told = current.map(|item| {
+        let told = current.map(|Known { item, .. }| {
             let claimed = base.find(&item.path).is_none() && local.tree.find(&item.path).is_some();
             let kind = if claimed {
                 NoteKind::SetAside(format!("an item on iCloud has this name: {}", item.reason))
@@ -43,9 +74,10 @@ impl SkippedItems {
     }
 }
 
-fn is_current(item: &Skipped, remote: &RemoteView) -> bool {
-    let node = remote.tree.by_id(&item.id);
+fn is_current(known: &Known, remote: &RemoteView) -> bool {
+    let node = remote.tree.by_id(&known.item.id);
     node.is_some_and(|node| {
-        remote.tree.get(node).etag == item.etag && remote.tree.path(node).composed() == item.path.composed()
+        remote.tree.get(node).etag == known.item.etag
+            && *remote.tree.path(node).composed() == known.remote_path
     })
 }

@@ -1,8 +1,9 @@
 //! What a look at each side brings to the planner.
 
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
-use crate::model::{ItemId, LocalTree, RelPath, RemoteTree};
+use crate::model::{Etag, ItemId, LocalTree, Node, RelPath, RemoteTree};
 
 /// iCloud as a refresh saw it.
 #[derive(Clone, Debug)]
@@ -18,6 +19,58 @@ pub struct RemoteView {
     pub complete: bool,
     /// Files that are shown without content, where the base has some, and that a second look has not confirmed yet.
     pub hollow: HashSet<ItemId>,
+    /// Which etags the folders had when walks read them.
+    pub marks: FolderMarks,
+}
+
+impl RemoteView {
+    /// Whether something is another item, or has another name, place or content, than in `before`; `None` where one of them does not show
+    /// everything. A folder's etag and counts may move with what is below it, and say nothing.
+    pub fn differs_from(&self, before: &Self) -> Option<bool> {
+        if !(self.complete && before.complete) {
+            return None;
+        }
+        let (new, old) = (&self.tree, &before.tree);
+        let is_other = |node: Node| {
+            let entry = new.get(node);
+            let Some(known) = old.by_id(&entry.id) else { return true };
+            let above = |tree: &RemoteTree, node| tree.parent(node).map(|parent| tree.get(parent).id.clone());
+            let was = old.get(known);
+            let etags = [&entry.etag, &was.etag];
+            was.name != entry.name
+                || above(new, node) != above(old, known)
+                || !entry.is_folder()
+                    && etags[0] != etags[1]
+                    && etags.iter().all(|etag| !etag.as_str().is_empty())
+        };
+        Some(new.len() != old.len() || new.walk(Node::ROOT).any(is_other))
+    }
+}
+
+/// The etags of folders, each as it was shown before a walk read what the folder holds: what is known of that is no older.
+#[derive(Clone, Debug, Default)]
+pub struct FolderMarks {
+    of: Arc<HashMap<ItemId, Etag>>,
+    /// Since the last walk something of ours, or a look at some folders alone, may have changed what is known, or an etag.
+    pub are_mixed: bool,
+}
+
+impl FolderMarks {
+    /// What a walk noted.
+    pub fn new(of: HashMap<ItemId, Etag>) -> Self {
+        Self { of: Arc::new(of), are_mixed: false }
+    }
+
+    /// The same after something else may have moved an etag.
+    #[must_use]
+    pub fn mixed(self) -> Self {
+        Self { are_mixed: true, ..self }
+    }
+
+    /// A folder's; `None` where it has none, or an empty one.
+    pub fn get(&self, id: &ItemId) -> Option<&Etag> {
+        self.of.get(id).filter(|etag| !etag.as_str().is_empty())
+    }
 }
 
 /// What became of an item of the base that is not in the tree (`docs/sync.md` P2).

@@ -1,6 +1,8 @@
 //! The cookies of a session, with all their attributes (`docs/protocol.md` §5.2).
 
-use cookie_store::{Cookie, CookieExpiration, CookieStore};
+use std::cmp::Reverse;
+
+use cookie_store::{Cookie, CookieDomain, CookieExpiration, CookieStore};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
@@ -27,6 +29,11 @@ impl Cookies {
             let cookie = cookie.into_owned();
             let domain = String::from(&cookie.domain);
             let path = String::from(&cookie.path);
+            // One for all hosts of a top-level domain is nobody's to set.
+            let is_wide = matches!(&cookie.domain, CookieDomain::Suffix(suffix) if !suffix.contains('.'));
+            if is_wide && url.host_str() != Some(&*domain) {
+                continue;
+            }
             if cookie.value().trim_matches('"').is_empty() {
                 changed |= self.0.remove(&domain, &path, cookie.name()).is_some();
                 continue;
@@ -93,8 +100,10 @@ impl Cookies {
     /// The `Cookie` header for a request to `url`, when any cookie belongs there.
     pub fn header(&self, url: &Url) -> Option<String> {
         let mut cookies = self.0.matches(url);
+        // Of one name and path the one of the nearer domain comes first, so that the same cookies always make the same header.
         cookies.sort_by_key(|cookie| {
-            (std::cmp::Reverse(String::from(&cookie.path).len()), cookie.name().to_owned())
+            let (path, domain) = (String::from(&cookie.path), String::from(&cookie.domain));
+            (Reverse(path.len()), cookie.name().to_owned(), Reverse(domain.len()), domain)
         });
         let pairs: Vec<String> =
             cookies.iter().map(|cookie| format!("{}={}", cookie.name(), cookie.value())).collect();
@@ -211,5 +220,35 @@ mod tests {
         assert!(jar.absorb(&login, &answer(&["a=; Domain=icloud.com; Path=/"])));
         assert_eq!(jar.value("a"), None);
         assert!(!jar.absorb(&login, &answer(&["b=1; Domain=example.com", "nonsense"])));
+    }
+
+    #[test]
+    fn a_cookie_for_a_whole_top_level_domain_is_not_taken() {
+        let mut jar = Cookies::default();
+        assert!(
+            !jar.absorb(
+                &url(SETUP),
+                &answer(&["a=value; Domain=com; Path=/", "b=value; Domain=.com; Path=/"])
+            )
+        );
+        assert_eq!(jar.header(&url("https://example.com/")), None);
+        let local = url("http://localhost:8080/setup");
+        assert!(jar.absorb(&local, &answer(&["a=value; Domain=localhost; Path=/"])));
+        assert_eq!(jar.header(&local).as_deref(), Some("a=value"));
+    }
+
+    #[test]
+    fn cookies_of_one_name_go_out_in_one_order() {
+        let texts = ["a=far; Domain=icloud.com; Path=/", "a=near; Path=/"];
+        let headers = (0..20).map(|turn: usize| {
+            let mut jar = Cookies::default();
+            for text in texts.iter().cycle().skip(turn).take(2) {
+                jar.absorb(&url(SETUP), &answer(&[text]));
+            }
+            jar.header(&url(SETUP)).expect("cookies")
+        });
+        let headers: std::collections::BTreeSet<_> = headers.collect();
+        assert_eq!(headers.len(), 1, "{headers:?}");
+        assert!(headers.iter().all(|header| header.ends_with("a=far")), "{headers:?}");
     }
 }

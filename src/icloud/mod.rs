@@ -9,11 +9,14 @@ mod classify;
 mod cookies;
 pub mod drive;
 pub mod env;
+#[cfg(test)]
+mod fuzz_tests;
 pub mod http;
 mod http_connect;
 mod http_error;
 mod http_route;
 pub mod options;
+pub mod push;
 pub mod request;
 mod retry;
 pub mod service;

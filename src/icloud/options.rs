@@ -5,26 +5,7 @@ use std::path::PathBuf;
 use url::{Host, Url};
 
 use super::http::{HttpOptions, USER_AGENT};
-
-/// `account.region`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
-pub enum Region {
-    /// Every account but those of mainland China.
-    #[default]
-    Global,
-    /// Accounts of mainland China.
-    China,
-}
-
-impl Region {
-    /// The name that the configuration uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Global => "global",
-            Self::China => "china",
-        }
-    }
-}
+pub use crate::model::policy::Region;
 
 /// The options of the iCloud client, as the configuration gives them.
 #[derive(Clone, Debug, Default)]
@@ -157,6 +138,17 @@ pub fn is_below(host: &str, domain: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_with_a_host_beyond_ascii_is_refused_and_ends_nothing() {
+        for text in [
+            "http:N\u{fffd}",
+            "https://\u{fc}BER.icloud.com/",
+            "https://p31-drivews.icloud.com\u{ff0e}EXAMPLE",
+        ] {
+            assert!(Url::parse(text).is_err(), "{text}");
+        }
+    }
 
     #[test]
     fn roots_follow_the_region_and_the_overrides() {

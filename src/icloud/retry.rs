@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::engine::ports::{Clock, RemoteError, Stopped};
+use crate::model::Backoff;
 
 /// All the waiting that one call may do, unless its caller has less patience.
 pub(super) const BUDGET: Duration = Duration::from_secs(60);
@@ -17,8 +18,10 @@ const LONGEST: Duration = Duration::from_secs(30);
 const MOST_ATTEMPTS: u32 = 12;
 /// So many throttles slow everything down (open question 20).
 const SLOW_FROM: u32 = 3;
-/// Beyond this, calls wait no longer than before: two seconds each, so that a few of them end within the minute that a run may take.
+/// Beyond this, calls wait no longer than before.
 const SLOWEST: u32 = 5;
+/// The waits before each call then: at most two seconds, so that a few of them end within the minute that a run may take.
+const SLOW_WAITS: Backoff = Backoff::half_random(Duration::from_millis(500), Duration::from_secs(2));
 /// So many answers in a row take one throttle back.
 const CALM: u32 = 20;
 
@@ -29,17 +32,17 @@ impl From<Stopped> for RemoteError {
 }
 
 /// The waits of one call: exponential with full jitter, within a budget.
-pub(super) struct Backoff {
-    first: Duration,
+pub(super) struct CallWaits {
+    waits: Backoff,
     budget: Duration,
     attempts: u32,
     waited: Duration,
 }
 
-impl Backoff {
+impl CallWaits {
     /// Waits that start around `first` and are no longer than `budget` in all.
     pub fn new(first: Duration, budget: Duration) -> Self {
-        Self { first, budget, attempts: 0, waited: Duration::ZERO }
+        Self { waits: Backoff::all_random(first, LONGEST), budget, attempts: 0, waited: Duration::ZERO }
     }
 
     /// How often it waited.
@@ -57,8 +60,7 @@ impl Backoff {
         if self.attempts >= MOST_ATTEMPTS {
             return Ok(false);
         }
-        let ceiling = self.first.saturating_mul(1 << self.attempts.min(10)).min(LONGEST);
-        let jitter = ceiling.mul_f64(clock.unit_random().clamp(0.0, 1.0));
+        let jitter = self.waits.wait(self.attempts, clock.unit_random());
         // The jitter is added, so that those who were told the same time do not come together.
         let wait = asked.map_or(jitter, |asked| asked.saturating_add(jitter.min(Duration::from_secs(1))));
         let waited = self.waited.saturating_add(wait);
@@ -86,10 +88,10 @@ impl Budget {
     }
 
     /// The waits of one call: what is left.
-    pub fn backoff(&self, clock: &dyn Clock) -> Backoff {
+    pub fn backoff(&self, clock: &dyn Clock) -> CallWaits {
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let spent = since.map_or(Duration::ZERO, |since| clock.uptime().saturating_sub(since));
-        Backoff::new(FIRST_WAIT, self.whole.saturating_sub(spent))
+        CallWaits::new(FIRST_WAIT, self.whole.saturating_sub(spent))
     }
 
     /// A short one, no longer than this, for what the engine tries again itself: what is waited here comes before its own waits, and
@@ -99,18 +101,18 @@ impl Budget {
     }
 
     /// Waits that nobody shares, and short ones therefore: the engine tries again itself, and others go on meanwhile.
-    pub fn short(&self) -> Backoff {
-        Backoff::new(FIRST_WAIT, self.whole.min(SHORT))
+    pub fn short(&self) -> CallWaits {
+        CallWaits::new(FIRST_WAIT, self.whole.min(SHORT))
     }
 
-    /// Waits as [`Backoff::wait`], and remembers that calls have to.
+    /// Waits as [`CallWaits::wait`], and remembers that calls have to.
     ///
     /// # Errors
     ///
     /// [`RemoteError::Stopped`] when the program ends meanwhile.
     pub fn wait(
         &self,
-        backoff: &mut Backoff,
+        backoff: &mut CallWaits,
         clock: &dyn Clock,
         asked: Option<Duration>,
     ) -> Result<bool, RemoteError> {
@@ -151,8 +153,7 @@ impl Pace {
     pub fn before(&self, clock: &dyn Clock) -> Result<(), RemoteError> {
         let throttles = self.state.lock().unwrap_or_else(PoisonError::into_inner).throttles;
         if throttles >= SLOW_FROM {
-            let ceiling = Duration::from_millis(500 << (throttles - SLOW_FROM));
-            clock.pause(ceiling.mul_f64(0.5 + clock.unit_random().clamp(0.0, 1.0) / 2.0))?;
+            clock.pause(SLOW_WAITS.wait(throttles - SLOW_FROM, clock.unit_random()))?;
         }
         Ok(())
     }
@@ -196,7 +197,7 @@ mod tests {
     #[test]
     fn waits_grow_with_jitter_and_end_within_the_budget() {
         let clock = TestClock::with_random(0.5);
-        let mut backoff = Backoff::new(Duration::from_millis(500), BUDGET);
+        let mut backoff = CallWaits::new(Duration::from_millis(500), BUDGET);
         while backoff.wait(&clock, None).unwrap() {}
         let waits = clock.pauses();
         assert_eq!(waits[..3], [250, 500, 1000].map(Duration::from_millis));
@@ -207,7 +208,7 @@ mod tests {
     #[test]
     fn without_luck_the_number_of_attempts_is_bounded() {
         let clock = TestClock::with_random(0.0);
-        let mut backoff = Backoff::new(Duration::from_millis(500), BUDGET);
+        let mut backoff = CallWaits::new(Duration::from_millis(500), BUDGET);
         while backoff.wait(&clock, None).unwrap() {}
         assert_eq!(clock.pauses().len(), 12);
     }
@@ -215,9 +216,9 @@ mod tests {
     #[test]
     fn an_asked_for_time_is_kept_or_handed_on() {
         let clock = TestClock::with_random(0.5);
-        assert!(Backoff::new(LONGEST, BUDGET).wait(&clock, Some(Duration::from_secs(20))).unwrap());
+        assert!(CallWaits::new(LONGEST, BUDGET).wait(&clock, Some(Duration::from_secs(20))).unwrap());
         assert_eq!(clock.pauses(), [Duration::from_secs(21)]);
-        assert!(!Backoff::new(LONGEST, BUDGET).wait(&clock, Some(Duration::from_secs(90))).unwrap());
+        assert!(!CallWaits::new(LONGEST, BUDGET).wait(&clock, Some(Duration::from_secs(90))).unwrap());
         assert_eq!(clock.pauses().len(), 1);
     }
 
@@ -253,6 +254,6 @@ mod tests {
     #[test]
     fn stopping_ends_a_wait() {
         let clock = TestClock::stopped();
-        assert_eq!(Backoff::new(LONGEST, BUDGET).wait(&clock, None), Err(RemoteError::Stopped));
+        assert_eq!(CallWaits::new(LONGEST, BUDGET).wait(&clock, None), Err(RemoteError::Stopped));
     }
 }

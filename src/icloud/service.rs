@@ -25,7 +25,7 @@ pub enum Root<'a> {
     Drivews,
     /// `{docws}`: documents, downloads, uploads.
     Docws,
-    /// Another service of the account, at the root that [`Account::facts`] told.
+    /// Another service of the account, at a root that the account information told.
     At(&'a str),
 }
 
@@ -314,7 +314,7 @@ impl Service {
         self.account.info().map(|info| info.dsid).unwrap_or_default()
     }
 
-    fn send(
+    pub(super) fn send(
         &self,
         info: &AccountInfo,
         request: &Request<'_>,

@@ -100,6 +100,22 @@ pub struct AccountInfo {
     pub adp: bool,
     /// When the service last confirmed the session, in seconds since 1970.
     pub confirmed_at: i64,
+    /// Services that tell of changes, where the account offers them; a session that was stored earlier names none.
+    #[serde(default)]
+    pub changes: ChangeRoots,
+}
+
+/// The roots of the services that tell that something changed on iCloud (`docs/protocol.md` §17.1), without trailing slash; none
+/// where the account does not offer one, or it is not active.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ChangeRoots {
+    /// `{ckdatabasews}`: the change feed.
+    pub feed: Option<String>,
+    /// `{push}`: tokens for the push channel.
+    pub push: Option<String>,
+    /// `{ckdeviceservice}`: where such a token is registered.
+    pub registration: Option<String>,
 }
 
 /// A sign-in that waits for a second factor; stored, so that any process may go on with it.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::env::Moment;
 use super::http::Answer;
+use crate::model::Backoff;
 
 /// No rest is longer, whatever is asked: blocks of two days were reported.
 const LONGEST: Duration = Duration::from_secs(2 * 86_400);
@@ -30,14 +31,14 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// The first rest without a time from the service, and the longest that doubling leads to.
-    fn spans(self) -> (Duration, Duration) {
+    /// The rests without a time from the service.
+    fn rests(self) -> Backoff {
         let (first, longest) = match self {
             Self::SignIn => (60, 3600),
             Self::Service => (10, 600),
             Self::Overload | Self::Denied => (1800, 6 * 3600),
         };
-        (Duration::from_secs(first), Duration::from_secs(longest))
+        Backoff::exact(Duration::from_secs(first), Duration::from_secs(longest))
     }
 
     /// Whether the drive's next good answer, not a sign-in, shows that it is over.
@@ -72,8 +73,7 @@ impl Rest {
         let same = old.filter(|old| old.cause == cause);
         let refusals = same.map_or(0, |old| old.refusals);
         let under_way = left.is_some() && same.is_some();
-        let (first, longest) = cause.spans();
-        let grown = first.saturating_mul(1 << refusals.min(16)).min(longest);
+        let grown = cause.rests().wait(refusals, 0.0);
         let span = match (asked, under_way) {
             (asked, true) => asked.unwrap_or_default(),
             (Some(asked), false) if cause == Cause::Service => asked,

@@ -32,6 +32,8 @@ pub struct LocalStamp {
     pub identity: Identity,
     /// Whether it lies on the file system of the drive's root; false below a mount point.
     pub on_root_fs: bool,
+    /// Whether a volume begins there: it is on another file system than the folder that holds it (a mount point, a subvolume).
+    pub is_mount: bool,
 }
 
 /// How far the children of a folder are known.

@@ -1,5 +1,6 @@
 //! Where the item of an id stands in a tree: five bytes for each, since the ids themselves are in the tree.
 
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
@@ -11,7 +12,7 @@ use super::{ItemId, Node};
 const PARTS: usize = 64;
 
 /// The nodes of one tree by the ids of their items, which the tree is asked for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct IdIndex {
     parts: Vec<Arc<HashTable<Node>>>,
     hasher: RandomState,
@@ -20,6 +21,14 @@ pub(super) struct IdIndex {
 impl Default for IdIndex {
     fn default() -> Self {
         Self { parts: vec![Arc::default(); PARTS], hasher: RandomState::new() }
+    }
+}
+
+impl fmt::Debug for IdIndex {
+    /// Only how many it knows: where each lies is by chance, and the ids stand with the nodes.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nodes: usize = self.parts.iter().map(|part| part.len()).sum();
+        f.debug_struct("IdIndex").field("nodes", &nodes).finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,7 @@
 //! these types nobody checks again.
 
 pub mod account;
+pub mod backoff;
 pub mod entry;
 pub mod filter;
 pub mod held;
@@ -16,6 +17,7 @@ pub mod name;
 mod node;
 pub mod path;
 pub mod plain;
+pub mod policy;
 mod side;
 pub mod state;
 pub mod time;
@@ -23,6 +25,7 @@ pub mod tree;
 pub mod trees;
 
 pub use account::AccountProblem;
+pub use backoff::Backoff;
 pub use entry::{
     BaseEntry, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, Presence, RemoteEntry, RemoteKind,
     Signature,
@@ -36,5 +39,5 @@ pub use path::{PathError, RelPath};
 pub use side::Side;
 pub use state::{Change, Owner, SetAside, State};
 pub use time::{DiskTime, ServerTime};
-pub use tree::{NodeMap, Tree};
+pub use tree::{Difference, NodeMap, Tree};
 pub use trees::{BaseTree, LocalTree, RemoteTree};

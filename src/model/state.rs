@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +10,7 @@ pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
 use super::intent::Intent;
 use super::name::{aside_name, share};
 use super::{
-    BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
+    Backoff, BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
 };
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
@@ -43,6 +44,14 @@ pub struct SetAside {
 impl SetAside {
     /// The longest that an item waits for its next try, in seconds.
     pub const LONGEST_WAIT: i64 = 6 * 3600;
+
+    /// Seconds until it is tried again after its `attempts`-th failure (1 for the first): a minute, doubling to six hours.
+    pub fn wait_after(attempts: u32) -> i64 {
+        let waits =
+            Backoff::exact(Duration::from_secs(60), Duration::from_secs(Self::LONGEST_WAIT.unsigned_abs()));
+        let wait = waits.wait(attempts.saturating_sub(1), 0.0);
+        i64::try_from(wait.as_secs()).unwrap_or(Self::LONGEST_WAIT)
+    }
 
     /// Whether its next try has come at `now` (lived seconds). One that lies further away than any wait is from another
     /// clock, and has come too.
@@ -117,6 +126,13 @@ pub enum Change {
     },
     /// Forgets an item and all below it.
     Remove(ItemId),
+    /// The file `heir` takes the place of the file `of`, which is in the base: what was there before, and is now, it had before too.
+    Inherit {
+        /// Who has the place now, or is to have it.
+        heir: ItemId,
+        /// Who had it until now.
+        of: ItemId,
+    },
     /// A folder now stands on one side only, or on both again.
     Presence(ItemId, Presence),
     /// An operation of several effects begins.
@@ -194,6 +210,17 @@ impl State {
                 }
                 _ => return false,
             },
+            Change::Inherit { heir, of } => {
+                let signature = |id| self.base.by_id(id).map(|node| self.base.get(node).signature);
+                let Some(last) = signature(of) else { return false };
+                let now = signature(heir).flatten();
+                let own = self.former.remove(heir).unwrap_or_default();
+                let before = self.former.get(of).cloned().unwrap_or_default().into_iter().chain(last);
+                let all = inherited(own, before, now);
+                if !all.is_empty() {
+                    self.former.insert(heir.clone(), all);
+                }
+            }
             Change::Presence(id, presence) => match self.base.by_id(id) {
                 Some(node) => Arc::make_mut(&mut self.base).update(node, |entry| entry.presence = *presence),
                 None => return false,
@@ -215,8 +242,33 @@ impl State {
 
     /// The changes that put `entry` into the folder `parent`. A local path belongs to one item. Another one of that path
     /// that was the same local item is succeeded by it, hands over what it holds, and is forgotten in the same group;
-    /// any other has left the path or is about to, and goes on under a temporary name until its own turn comes.
+    /// any other has left the path or is about to, and goes on under a temporary name until its own turn comes. So does a folder
+    /// within the item that `parent` is, or lies in: it has left the item, or nothing could hold that.
     pub fn put_changes(&self, parent: &ItemId, entry: BaseEntry) -> Vec<Change> {
+        let mut changes = self.left_before(parent, &entry.id);
+        changes.extend(self.changes_of_put(parent, entry));
+        changes
+    }
+
+    /// What puts the folder within `id` that holds `parent` beside `id`.
+    fn left_before(&self, parent: &ItemId, id: &ItemId) -> Vec<Change> {
+        let base = &self.base;
+        let around = |node: &super::Node| base.parent(*node);
+        let chain = std::iter::successors(base.by_id(parent), around);
+        let Some(inner) =
+            chain.into_iter().find(|node| around(node).is_some_and(|at| base.get(at).id == *id))
+        else {
+            return Vec::new();
+        };
+        let beside = around(&inner).and_then(|item| around(&item));
+        let goes = beside.map(|beside| {
+            let is_free = |name: &str| base.child(beside, name).is_none();
+            put_aside(&base.get(beside).id, base.get(inner), &is_free)
+        });
+        goes.into_iter().collect()
+    }
+
+    fn changes_of_put(&self, parent: &ItemId, entry: BaseEntry) -> Vec<Change> {
         let folder = self.base.by_id(parent);
         let elder = folder
             .and_then(|folder| self.base.child(folder, &entry.local_name))
@@ -262,6 +314,17 @@ pub fn with_former(mut former: Vec<Signature>, before: Signature) -> Vec<Signatu
     former
 }
 
+/// What an item had before that takes the place of another: its `own` contents are younger than those of `before`, the oldest of which
+/// comes first. The one that it has `now` is not among them.
+pub fn inherited(
+    own: Vec<Signature>,
+    before: impl Iterator<Item = Signature>,
+    now: Option<Signature>,
+) -> Vec<Signature> {
+    let all = before.chain(own).filter(|known| Some(*known) != now);
+    all.fold(Vec::new(), with_former)
+}
+
 /// The changes that put `entry` into the folder `parent` where `elder`, which holds `children`, has its local path: see
 /// [`State::put_changes`]. `is_free` tells names that nothing in that folder has.
 pub fn succeed(
@@ -272,20 +335,29 @@ pub fn succeed(
     is_free: &dyn Fn(&str) -> bool,
 ) -> Vec<Change> {
     let (id, identity) = (entry.id.clone(), entry.stamp.identity);
+    let are_files = !entry.folder && !elder.folder;
+    let inherit = are_files.then(|| Change::Inherit { heir: id.clone(), of: elder.id.clone() });
     let put = Change::Put { parent: parent.clone(), entry: Box::new(entry) };
     if elder.stamp.identity != identity {
-        let mut names = (0..).map(|number| aside_name(&elder.local_name, number));
-        let name = names.find(|name| is_free(name)).expect("there are more numbers than items");
-        let aside = BaseEntry { local_name: name.into(), ..elder.clone() };
-        return vec![Change::Put { parent: parent.clone(), entry: Box::new(aside) }, put];
+        return [put_aside(parent, elder, is_free), put].into_iter().chain(inherit).collect();
     }
-    let inherited = children
+    let handed_over = children
         .filter(|child| child.id != id)
         .map(|child| Change::Put { parent: id.clone(), entry: Box::new(child) });
     let mut changes = vec![put];
-    changes.extend(inherited);
+    changes.extend(handed_over);
+    changes.extend(inherit);
     changes.push(Change::Remove(elder.id.clone()));
     changes
+}
+
+/// The change that leaves `item` in the folder `parent` under a temporary local name, until its own place is known. `is_free` tells names
+/// that nothing in that folder has.
+pub fn put_aside(parent: &ItemId, item: &BaseEntry, is_free: &dyn Fn(&str) -> bool) -> Change {
+    let mut names = (0..).map(|number| aside_name(&item.local_name, number));
+    let name = names.find(|name| is_free(name)).expect("there are more numbers than items");
+    let aside = BaseEntry { local_name: name.into(), ..item.clone() };
+    Change::Put { parent: parent.clone(), entry: Box::new(aside) }
 }
 
 impl BaseEntry {
@@ -306,6 +378,44 @@ impl BaseEntry {
             signature: None,
             created_on: None.into(),
             written_at: None.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Zone;
+
+    fn id(name: &str) -> ItemId {
+        ItemId::new(Zone::CloudDocs, name)
+    }
+
+    fn folder(name: &str) -> BaseEntry {
+        BaseEntry { local_name: name.into(), remote_name: name.into(), ..BaseEntry::root(id(name)) }
+    }
+
+    #[test]
+    fn what_holds_an_item_now_has_left_it_before() {
+        // The folder into which "a" is put lies in it, at two depths; what is not on the way stays where it is.
+        for (into, left) in [("b", "b"), ("c", "b")] {
+            let mut state = State::empty();
+            let root = state.base.get(crate::model::Node::ROOT).id.clone();
+            for (parent, name) in [(&root, "a"), (&id("a"), "b"), (&id("b"), "c"), (&id("a"), "stays")] {
+                assert!(state.put_changes(parent, folder(name)).iter().all(|change| state.apply(change)));
+            }
+            let changes = state.put_changes(&id(into), folder("a"));
+            assert!(changes.iter().all(|change| state.apply(change)), "{into}: {changes:?}");
+            let at = |state: &State, name: &str| {
+                state.base.by_id(&id(name)).map(|node| state.base.path(node).to_string())
+            };
+            let aside = aside_name(left, 0);
+            let above = if into == "b" { aside.clone() } else { format!("{aside}/c") };
+            assert_eq!(at(&state, "a"), Some(format!("{above}/a")));
+            assert_eq!(at(&state, "stays"), Some(format!("{above}/a/stays")));
+            // Its own place is told afterwards.
+            assert!(state.put_changes(&root, folder("b")).iter().all(|change| state.apply(change)));
+            assert_eq!(at(&state, "b").as_deref(), Some("b"));
         }
     }
 }

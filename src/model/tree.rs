@@ -4,11 +4,16 @@
 //! folder of any size is one change, and a million items stay small.
 //!
 //! Copying a tree shares what it holds: the nodes lie in chunks, and the first change of one copies that chunk alone. So who
-//! reads a tree beside its owner costs the owner next to nothing (`ARCHITECTURE.md`, What an item weighs).
+//! reads a tree beside its owner costs the owner next to nothing, and what was changed since is found without a look at the rest (`ARCHITECTURE.md`, What an item weighs).
+
+mod differences;
+mod renewed;
 
 use std::sync::Arc;
 
 use super::{Node, RelPath};
+pub use differences::Difference;
+pub(super) use renewed::Renewed;
 
 /// What a tree says of an item, and where the item's name stands: each name is kept once.
 pub trait Entry: Clone {
@@ -27,13 +32,18 @@ const CHUNK: usize = 32;
 
 type Chunk<T> = [Option<Slot<T>>; CHUNK];
 
+/// So many chunks are shared as one, so that a copy of a large tree costs little too.
+const BLOCK: usize = 64;
+
+type Block<T> = [Option<Arc<Chunk<T>>>; BLOCK];
+
 /// Names in folders, each with what is known of the item. There is no item without its parent.
 #[derive(Clone, Debug)]
 pub struct Tree<T: Entry> {
-    chunks: Vec<Arc<Chunk<T>>>,
+    blocks: Vec<Arc<Block<T>>>,
     /// Places that were ever used.
     used: usize,
-    free: Vec<u32>,
+    free: Vec<Node>,
     len: usize,
 }
 
@@ -62,7 +72,7 @@ impl<T: Entry> Tree<T> {
     /// A tree that holds only its root.
     pub fn new(mut root: T) -> Self {
         let label = root.label("");
-        let mut tree = Self { chunks: Vec::new(), used: 0, free: Vec::new(), len: 0 };
+        let mut tree = Self { blocks: Vec::new(), used: 0, free: Vec::new(), len: 0 };
         tree.add(Slot { parent: Node::ROOT, label, children: None, value: root });
         tree
     }
@@ -82,42 +92,50 @@ impl<T: Entry> Tree<T> {
         self.used
     }
 
-    fn place(&self, index: usize) -> Option<&Slot<T>> {
-        self.chunks.get(index / CHUNK)?[index % CHUNK].as_ref()
+    fn chunk(&self, number: usize) -> Option<&Arc<Chunk<T>>> {
+        self.blocks.get(number / BLOCK)?[number % BLOCK].as_ref()
     }
 
-    fn slot(&self, node: Node) -> &Slot<T> {
+    fn chunk_mut(&mut self, number: usize) -> Option<&mut Chunk<T>> {
+        let block = Arc::make_mut(self.blocks.get_mut(number / BLOCK)?);
+        block[number % BLOCK].as_mut().map(Arc::make_mut)
+    }
+
+    fn place(&self, index: usize) -> Option<&Slot<T>> {
+        self.chunk(index / CHUNK)?[index % CHUNK].as_ref()
+    }
+
+    pub(super) fn slot(&self, node: Node) -> &Slot<T> {
         self.place(node.index()).expect("a node is used only with its own tree and until it is removed")
     }
 
     pub(super) fn slot_mut(&mut self, node: Node) -> &mut Slot<T> {
         let index = node.index();
-        let chunk = self.chunks.get_mut(index / CHUNK).map(Arc::make_mut);
-        chunk
+        self.chunk_mut(index / CHUNK)
             .and_then(|chunk| chunk[index % CHUNK].as_mut())
             .expect("a node is used only with its own tree and until it is removed")
     }
 
     fn add(&mut self, slot: Slot<T>) -> Node {
-        let index = match self.free.pop() {
-            Some(index) => index as usize,
-            None => {
-                self.used += 1;
-                self.used - 1
-            }
-        };
-        if index / CHUNK == self.chunks.len() {
-            self.chunks.push(Arc::new(std::array::from_fn(|_| None)));
+        let node = self.free.pop().unwrap_or_else(|| {
+            self.used += 1;
+            Node::at(self.used - 1)
+        });
+        let (number, place) = (node.index() / CHUNK, node.index() % CHUNK);
+        if number / BLOCK == self.blocks.len() {
+            self.blocks.push(Arc::new(std::array::from_fn(|_| None)));
         }
-        Arc::make_mut(&mut self.chunks[index / CHUNK])[index % CHUNK] = Some(slot);
+        let block = Arc::make_mut(&mut self.blocks[number / BLOCK]);
+        let chunk = block[number % BLOCK].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| None)));
+        Arc::make_mut(chunk)[place] = Some(slot);
         self.len += 1;
-        Node(u32::try_from(index).expect("fewer than four billion items"))
+        node
     }
 
     fn take(&mut self, node: Node) -> Option<Slot<T>> {
         let index = node.index();
-        let slot = Arc::make_mut(self.chunks.get_mut(index / CHUNK)?)[index % CHUNK].take()?;
-        self.free.push(node.0);
+        let slot = self.chunk_mut(index / CHUNK)?[index % CHUNK].take()?;
+        self.free.push(node);
         self.len -= 1;
         Some(slot)
     }
@@ -292,6 +310,18 @@ impl<V: Clone> NodeMap<V> {
     pub fn new<T: Entry>(tree: &Tree<T>, value: V) -> Self {
         Self { values: vec![value; tree.capacity()] }
     }
+
+    /// Makes room for all nodes that `tree` has now; those that are new get `value`.
+    pub fn grow<T: Entry>(&mut self, tree: &Tree<T>, value: V) {
+        if tree.capacity() > self.values.len() {
+            self.values.resize(tree.capacity(), value);
+        }
+    }
+
+    /// Every node that the table has room for, with its value; some may not stand in the tree.
+    pub fn iter(&self) -> impl Iterator<Item = (Node, &V)> {
+        self.values.iter().enumerate().map(|(index, value)| (Node::at(index), value))
+    }
 }
 
 impl<V> std::ops::Index<Node> for NodeMap<V> {
@@ -382,12 +412,14 @@ mod tests {
             (0..100_u8).map(|number| tree.insert(Node::ROOT, &format!("{number:03}"), number)).collect();
         let copy = tree.clone();
         let shared = |tree: &Tree<u8>| {
-            tree.chunks.iter().zip(&copy.chunks).filter(|(one, other)| Arc::ptr_eq(one, other)).count()
+            let both = (0..).map_while(|number| Some((tree.chunk(number)?, copy.chunk(number)?)));
+            both.filter(|(one, other)| Arc::ptr_eq(one, other)).count()
         };
-        assert_eq!(shared(&tree), copy.chunks.len());
+        let chunks = shared(&copy);
+        assert_eq!(shared(&tree), chunks);
         tree.relink(nodes[99], nodes[98], "moved");
         tree.remove(nodes[97]);
-        assert_eq!(shared(&tree), copy.chunks.len() - 2, "the root's chunk and the last one were copied");
+        assert_eq!(shared(&tree), chunks - 2, "the root's chunk and the last one were copied");
         assert_eq!(copy.name(nodes[99]), "099");
         assert_eq!((copy.len(), copy.children(Node::ROOT).len()), (101, 100));
         assert_eq!((tree.len(), tree.children(Node::ROOT).len()), (100, 98));

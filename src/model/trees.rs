@@ -1,5 +1,7 @@
 //! What the trees hold: the three kinds of entries, and the ids of those that have one.
 
+mod renewed;
+
 use super::ids::IdIndex;
 use super::name::Name;
 use super::tree::Entry;
@@ -70,7 +72,8 @@ impl Tree<LocalEntry> {
                     folders.push((node, there));
                 }
                 let name = &base.get(there).local_name;
-                if name.len() > Name::INLINE_LIMIT {
+                let is_shared = || std::ptr::eq(self.slot(node).label.as_str(), name.as_str());
+                if name.len() > Name::INLINE_LIMIT && !is_shared() {
                     self.slot_mut(node).label = name.clone();
                 }
             }

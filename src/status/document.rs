@@ -39,6 +39,51 @@ pub enum DaemonState {
     Stopping,
 }
 
+/// How changes on iCloud are noticed; the words are the contract's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WatchedBy {
+    /// The service tells that something changed.
+    Push,
+    /// It is asked every `check_period` for what changed.
+    Feed,
+    /// It is looked at every `check_period`.
+    #[default]
+    Poll,
+}
+
+impl WatchedBy {
+    /// Every way.
+    pub const ALL: [Self; 3] = [Self::Push, Self::Feed, Self::Poll];
+
+    /// The contract's word.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Push => "push",
+            Self::Feed => "feed",
+            Self::Poll => "poll",
+        }
+    }
+
+    /// What the log says of it, after "changes on iCloud are noticed".
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::Push => "as it tells of them",
+            Self::Feed => "by its change feed",
+            Self::Poll => "by looking for them",
+        }
+    }
+}
+
+/// How changes on iCloud are noticed, and why not better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RemoteWatch {
+    /// The way.
+    pub by: WatchedBy,
+    /// As [`StatusDocument::remote_watch_because`] tells it.
+    pub because: Option<&'static str>,
+}
+
 impl DaemonState {
     /// Every state.
     pub const ALL: [Self; 14] = [
@@ -170,7 +215,9 @@ pub struct Pending {
 impl Pending {
     /// All together.
     pub fn total(&self) -> u64 {
-        self.uploads + self.downloads + self.moves + self.deletes + self.folders + self.other
+        [self.uploads, self.downloads, self.moves, self.deletes, self.folders, self.other]
+            .into_iter()
+            .fold(0, u64::saturating_add)
     }
 }
 
@@ -332,6 +379,12 @@ pub struct StatusDocument {
     pub remote_root: String,
     /// How local changes are noticed: `events`, `poll: …` with the reason, or `off`, perhaps with how long.
     pub watch: String,
+    /// How changes on iCloud are noticed.
+    #[serde(default)]
+    pub remote_watch: WatchedBy,
+    /// Why iCloud is only polled although the configuration allows more and the account offers it; `null` where neither is so.
+    #[serde(default)]
+    pub remote_watch_because: Option<String>,
     /// What is out of the ordinary with the folder's file system, such as inode numbers that do not last; `null` where
     /// nothing is.
     #[serde(default)]

@@ -7,13 +7,15 @@ mod document;
 pub mod draw;
 pub mod file;
 pub mod health;
+mod lists;
+mod rate;
 pub mod text;
 mod tracker;
 mod when;
 
 pub use document::{
-    Activity, CallCount, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, SetAsideItem,
-    SideCounts, SkippedItem, StatusDocument, Totals,
+    Activity, CallCount, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, RemoteWatch,
+    SetAsideItem, SideCounts, SkippedItem, StatusDocument, Totals, WatchedBy,
 };
-pub use tracker::{Facts, Tracker};
+pub use tracker::{Facts, Tracker, Trust};
 pub use when::When;

@@ -73,6 +73,12 @@ pub fn render(status: &StatusDocument, source: Source, now: i64) -> String {
     page.line("on iCloud", &seen(status.looked.remote, &status.counts.remote));
     if !status.watch.is_empty() {
         page.line("watching", &plain(&status.watch));
+        let by = status.remote_watch.as_str();
+        let because = status.remote_watch_because.as_ref();
+        page.line(
+            "from iCloud",
+            &because.map_or_else(|| by.to_owned(), |why| format!("{by}: {}", plain(why))),
+        );
     }
     if let Some(file_system) = &status.file_system {
         page.line("file system", &plain(file_system));
@@ -244,9 +250,9 @@ fn totals(totals: &Totals) -> String {
     let mut line = joined(&[
         (totals.uploads, "upload", "uploads"),
         (totals.downloads, "download", "downloads"),
-        (totals.moved_local + totals.moved_remote, "move", "moves"),
-        (totals.deleted_local + totals.deleted_remote, "deletion", "deletions"),
-        (totals.folders_local + totals.folders_remote, "folder", "folders"),
+        (totals.moved_local.saturating_add(totals.moved_remote), "move", "moves"),
+        (totals.deleted_local.saturating_add(totals.deleted_remote), "deletion", "deletions"),
+        (totals.folders_local.saturating_add(totals.folders_remote), "folder", "folders"),
         (totals.conflicts, "conflict", "conflicts"),
     ]);
     if totals.bytes > 0 {

@@ -1,7 +1,7 @@
 use jiff::tz::TimeZone;
 
 use super::*;
-use crate::status::{ConflictItem, DaemonState, SetAsideItem, SkippedItem};
+use crate::status::{ConflictItem, DaemonState, SetAsideItem, SkippedItem, WatchedBy};
 use crate::status::{Counts, Facts, Tracker};
 
 const NOW: i64 = 1_795_341_600;
@@ -65,6 +65,15 @@ fn busy() -> StatusDocument {
 }
 
 #[test]
+fn counts_beyond_all_measure_are_told_as_the_most_there_is() {
+    let mut status = busy();
+    (status.totals.deleted_local, status.totals.deleted_remote) = (u64::MAX, 1);
+    (status.pending.uploads, status.pending.other) = (u64::MAX, 7);
+    assert_eq!(status.pending.total(), u64::MAX);
+    assert!(render(&status, Source::Live, NOW).contains(&u64::MAX.to_string()));
+}
+
+#[test]
 fn a_busy_daemon_reads_well() {
     assert_eq!(
         render(&busy(), Source::Live, NOW),
@@ -79,6 +88,7 @@ last sync    2026-11-22 10:59:15 (45 s ago)
 here         1204 files in 87 folders, 1.2 GB
 on iCloud    1 file in 1 folder, 0 B
 watching     events
+from iCloud  poll
 session      trusted until 2026-12-20 11:00:00 (in 28 days), estimated
              signed in 2026-10-21 12:00:00 (32 days ago)
 since start  5 uploads, 1 deletion, 1.0 MB
@@ -134,6 +144,7 @@ last sync    never
 here         1204 files in 87 folders, 1.2 GB
 on iCloud    1 file in 1 folder, 0 B
 watching     events
+from iCloud  poll
 session      not signed in yet
 "
     );
@@ -163,6 +174,17 @@ fn what_is_not_known_has_no_line() {
     let mut status = busy();
     status.watch.clear();
     assert!(!render(&status, Source::Live, NOW).contains("watching"));
+    assert!(!render(&status, Source::Live, NOW).contains("from iCloud"));
+}
+
+#[test]
+fn how_icloud_is_watched_has_a_reason_only_where_more_is_offered() {
+    let mut status = busy();
+    status.remote_watch = WatchedBy::Push;
+    assert!(render(&status, Source::Live, NOW).contains("\nfrom iCloud  push\n"));
+    (status.remote_watch, status.remote_watch_because) =
+        (WatchedBy::Poll, Some("the feed is off".to_owned()));
+    assert!(render(&status, Source::Live, NOW).contains("\nfrom iCloud  poll: the feed is off\n"));
 }
 
 #[test]

@@ -1,27 +1,19 @@
 //! Collects what the status tells. No I/O, no clock: the loop brings both.
 
-use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use jiff::tz::TimeZone;
 
+use super::lists::{LeftAlone, Recent};
+use super::rate::Rate;
 use super::{
-    Activity, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, SetAsideItem, SkippedItem,
-    StatusDocument, Totals, When,
+    Counts, DaemonState, Looked, Pending, Progress, RemoteWatch, SetAsideItem, StatusDocument, Totals, When,
 };
 use crate::model::{RelPath, State};
 use crate::secret::{mask, mask_account};
 
-/// How many conflicts and activities are remembered.
-const REMEMBERED: usize = 50;
-/// How many skipped items are listed: an ignored million would fill the memory and tell nothing.
-const SKIPPED_LISTED: usize = 1000;
 /// How many held deletions the document names; `held_deletes` counts them all.
 const HELD_LISTED: usize = 100;
-/// Over how long the rate is measured.
-const RATE_WINDOW: Duration = Duration::from_secs(10);
-/// How far apart its samples are at least, so that there are few.
-const RATE_STEP: Duration = Duration::from_millis(500);
 
 /// What does not change while the daemon runs, but for a reload.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +32,23 @@ pub struct Facts {
     pub pid: u32,
 }
 
-/// A path and one more thing to say of it, with its time in Unix seconds.
-#[derive(Clone, Debug)]
-struct Remembered<T> {
-    at: i64,
-    what: T,
+/// How long this machine is trusted, in seconds since 1970.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Since when.
+    pub began: Option<i64>,
+    /// When it runs out, and whether that is only estimated.
+    pub expires: Option<(i64, bool)>,
+}
+
+/// How the last pass, or what came instead of it, ended.
+#[derive(Clone, Debug, Default)]
+struct Outcome {
+    /// It planned nothing at all.
+    was_quiet: bool,
+    error: Option<String>,
+    /// When it is tried again, in Unix seconds.
+    next_try: Option<i64>,
 }
 
 /// Collects. Owned by the loop; every time is in Unix seconds unless it is an [`Instant`].
@@ -54,31 +58,24 @@ pub struct Tracker {
     pub facts: Facts,
     started: i64,
     state: DaemonState,
+    /// When it came into this state.
     since: i64,
-    /// Since when this machine is trusted, in seconds since 1970.
-    pub session_began: Option<i64>,
-    /// When the trust runs out, and whether that is only estimated.
-    pub session_expires: Option<(i64, bool)>,
-    /// Whether the last pass planned nothing at all.
-    pub last_pass_quiet: bool,
+    /// How long this machine is trusted.
+    pub trust: Trust,
     /// What each side holds.
     pub counts: Counts,
     /// Which sides were looked at since the start.
     pub looked: Looked,
+    /// How changes on iCloud are noticed.
+    pub remote_watch: RemoteWatch,
     /// What is still to be done.
     pub pending: Pending,
     /// What was done.
     pub totals: Totals,
-    /// When it tries again.
-    pub next_try: Option<i64>,
-    last_error: Option<String>,
-    progress: Option<Progress>,
-    samples: VecDeque<(Instant, u64)>,
-    skipped: Vec<SkippedItem>,
-    unfit: Vec<(RelPath, String)>,
-    unsettled: Vec<SkippedItem>,
-    conflicts: VecDeque<Remembered<(String, Option<String>)>>,
-    activity: VecDeque<Remembered<String>>,
+    outcome: Outcome,
+    rate: Rate,
+    left_alone: LeftAlone,
+    recent: Recent,
 }
 
 impl Tracker {
@@ -89,22 +86,16 @@ impl Tracker {
             started: now,
             state: DaemonState::Starting,
             since: now,
-            session_began: None,
-            session_expires: None,
-            last_pass_quiet: false,
+            trust: Trust::default(),
             counts: Counts::default(),
             looked: Looked::default(),
+            remote_watch: RemoteWatch::default(),
             pending: Pending::default(),
             totals: Totals::default(),
-            next_try: None,
-            last_error: None,
-            progress: None,
-            samples: VecDeque::new(),
-            skipped: Vec::new(),
-            unfit: Vec::new(),
-            unsettled: Vec::new(),
-            conflicts: VecDeque::new(),
-            activity: VecDeque::new(),
+            outcome: Outcome::default(),
+            rate: Rate::default(),
+            left_alone: LeftAlone::default(),
+            recent: Recent::default(),
         }
     }
 
@@ -123,79 +114,58 @@ impl Tracker {
         changed
     }
 
-    /// A pass failed as a whole, or something else that the owner should know.
-    pub fn failed(&mut self, error: impl Into<String>) {
-        self.last_error = Some(error.into());
+    /// A pass failed as a whole, or something else that the owner should know; `next_try` is when it is tried again. Whether
+    /// both sides are equal is unknown until a pass ends well.
+    pub fn failed(&mut self, error: impl Into<String>, next_try: Option<i64>) {
+        self.outcome = Outcome { was_quiet: false, error: Some(error.into()), next_try };
         self.totals.failures += 1;
     }
 
     /// The sign-in that somebody was waited for went well.
     pub fn signed_in(&mut self) {
-        self.last_error = None;
+        self.outcome.error = None;
     }
 
-    /// A pass ended well.
-    pub fn passed(&mut self) {
-        self.last_error = None;
+    /// A pass ended well; a quiet one planned nothing at all.
+    pub fn passed(&mut self, was_quiet: bool) {
+        self.outcome = Outcome { was_quiet, ..Outcome::default() };
         self.totals.passes += 1;
     }
 
     /// How far the running pass is. Rate and time left are computed here; what is in them is ignored.
     pub fn progress(&mut self, progress: Progress, now: Instant) {
-        // A new pass counts from zero again.
-        if self.samples.back().is_some_and(|(_, bytes)| *bytes > progress.bytes_done) {
-            self.samples.clear();
-        }
-        if self.samples.back().is_none_or(|(at, _)| now.saturating_duration_since(*at) >= RATE_STEP) {
-            self.samples.push_back((now, progress.bytes_done));
-        }
-        while self.samples.len() > 2
-            && self.samples.front().is_some_and(|(at, _)| now.saturating_duration_since(*at) > RATE_WINDOW)
-        {
-            self.samples.pop_front();
-        }
-        let rate = self.samples.front().map_or(0, |(at, bytes)| {
-            let millis = now.saturating_duration_since(*at).as_millis();
-            let moved = u128::from(progress.bytes_done.saturating_sub(*bytes));
-            (moved * 1000).checked_div(millis).map_or(0, |rate| u64::try_from(rate).unwrap_or(u64::MAX))
-        });
-        let left = progress.bytes_total.saturating_sub(progress.bytes_done);
-        let seconds_left = if rate == 0 { None } else { Some(left.div_ceil(rate)) };
-        self.progress = Some(Progress { rate, seconds_left, ..progress });
+        self.rate.follow(progress, now);
     }
 
     /// No pass is running.
     pub fn progress_over(&mut self) {
-        self.progress = None;
-        self.samples.clear();
+        self.rate.end();
     }
 
     /// What the last pass left alone by rule.
     pub fn set_skipped<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
-        self.skipped = listed(items);
+        self.left_alone.set_skipped(items);
     }
 
     /// What the last pass left alone because not enough was known of it.
     pub fn set_unsettled<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
-        self.unsettled = listed(items);
+        self.left_alone.set_unsettled(items);
     }
 
     /// What the last pass could not plan with, and why. Each plan finds such items out anew, so nothing of them is stored.
     pub fn set_unfit<'a>(&mut self, items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) {
-        let items = items.into_iter().take(SKIPPED_LISTED);
-        self.unfit = items.map(|(path, reason)| (path.clone(), reason.to_owned())).collect();
+        self.left_alone.set_unfit(items);
     }
 
     /// A conflict was settled; `copy` is where the other version is kept.
     pub fn conflict(&mut self, path: &RelPath, copy: Option<&RelPath>, now: i64) {
         self.totals.conflicts += 1;
-        let what = (path.to_string(), copy.map(ToString::to_string));
-        remember(&mut self.conflicts, Remembered { at: now, what });
+        self.recent.conflict(path, copy, now);
     }
 
     /// Something was done, told as in the log.
     pub fn activity(&mut self, what: impl Into<String>, now: i64) {
-        remember(&mut self.activity, Remembered { at: now, what: what.into() });
+        self.recent.activity(what.into(), now);
     }
 
     /// The document, with what `stored` remembers; times in `zone`. Secrets are masked.
@@ -207,7 +177,7 @@ impl Tracker {
             reason: safe(&item.reason),
             next_try: item.next_try.map(|at| when(stored.shown(at))),
         });
-        let unfit = self.unfit.iter().filter(|(path, _)| !stored.set_aside.contains_key(path));
+        let unfit = self.left_alone.unfit().iter().filter(|(path, _)| !stored.set_aside.contains_key(path));
         let unfit = unfit.map(|(path, reason)| SetAsideItem {
             path: path.to_string(),
             reason: safe(reason),
@@ -217,7 +187,7 @@ impl Tracker {
         let held_deletes = stored.guard.held.len() as u64;
         // What was trusted once says nothing while somebody has to sign in.
         let signed_out = matches!(self.state, DaemonState::NeedsCode | DaemonState::NeedsPassword);
-        let session_expires = self.session_expires.filter(|_| !signed_out);
+        let session_expires = self.trust.expires.filter(|_| !signed_out);
         let is_decided = stored.guard.decided.is_empty();
         let settled = self.pending.total() == 0 && held_deletes == 0 && is_decided && set_aside.is_empty();
         StatusDocument {
@@ -225,53 +195,35 @@ impl Tracker {
             state: self.state,
             since: when(self.since),
             account: mask_account(&self.facts.username),
-            session_began: self.session_began.filter(|_| !signed_out).map(when),
+            session_began: self.trust.began.filter(|_| !signed_out).map(when),
             session_expires: session_expires.map(|(at, _)| when(at)),
             session_expires_estimated: session_expires.is_some_and(|(_, estimated)| estimated),
-            in_sync: self.last_pass_quiet && settled,
+            in_sync: self.outcome.was_quiet && settled,
             last_sync: stored.last_sync.map(when),
             counts: self.counts,
             looked: self.looked,
             pending: self.pending,
-            progress: self.progress,
+            progress: self.rate.progress(),
             totals: self.totals,
             held_deletes,
-            next_try: self.next_try.map(when),
+            next_try: self.outcome.next_try.map(when),
             set_aside,
-            skipped: self.skipped.clone(),
-            unsettled: self.unsettled.clone(),
-            conflicts: newest(&self.conflicts, |conflict| ConflictItem {
-                path: conflict.what.0.clone(),
-                copy: conflict.what.1.clone(),
-                at: when(conflict.at),
-            }),
-            last_error: self.last_error.as_deref().map(safe),
+            skipped: self.left_alone.skipped().to_vec(),
+            unsettled: self.left_alone.unsettled().to_vec(),
+            conflicts: self.recent.conflicts(when),
+            last_error: self.outcome.error.as_deref().map(safe),
             started: when(self.started),
             pid: self.facts.pid,
             directory: self.facts.directory.clone(),
             remote_root: self.facts.remote_root.clone(),
             watch: self.facts.watch.clone(),
+            remote_watch: self.remote_watch.by,
+            remote_watch_because: self.remote_watch.because.map(str::to_owned),
             file_system: self.facts.file_system.clone(),
             held: stored.guard.held.iter().take(HELD_LISTED).map(|deletion| deletion.path.clone()).collect(),
-            activity: newest(&self.activity, |done| Activity { at: when(done.at), what: safe(&done.what) }),
+            activity: self.recent.activities(when, safe),
         }
     }
-}
-
-fn listed<'a>(items: impl IntoIterator<Item = (&'a RelPath, &'a str)>) -> Vec<SkippedItem> {
-    let items = items.into_iter().take(SKIPPED_LISTED);
-    items.map(|(path, reason)| SkippedItem { path: path.to_string(), reason: reason.to_owned() }).collect()
-}
-
-fn remember<T>(list: &mut VecDeque<T>, item: T) {
-    if list.len() == REMEMBERED {
-        list.pop_front();
-    }
-    list.push_back(item);
-}
-
-fn newest<T, U>(list: &VecDeque<T>, show: impl Fn(&T) -> U) -> Vec<U> {
-    list.iter().rev().map(show).collect()
 }
 
 #[cfg(test)]
@@ -340,7 +292,7 @@ mod tests {
         let mut stored = State::empty();
         let in_sync = |tracker: &Tracker, stored: &State| tracker.document(stored, &TimeZone::UTC).in_sync;
         assert!(!in_sync(&tracker, &stored));
-        tracker.last_pass_quiet = true;
+        tracker.passed(true);
         tracker.set_skipped([(&path("movie.mkv"), "larger than limits.max_file_size")]);
         assert!(in_sync(&tracker, &stored), "what is skipped by rule does not count");
         tracker.pending.uploads = 1;
@@ -363,50 +315,34 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_that_of_the_last_moments() {
-        let mut tracker = tracker();
-        let start = Instant::now();
-        let total = Progress { items_total: 9, bytes_total: 100_000, ..Progress::default() };
-        for second in 0..=60 {
-            let bytes_done = if second <= 30 { second * 10 } else { 300 + (second - 30) * 1000 };
-            tracker.progress(Progress { bytes_done, ..total }, start + Duration::from_secs(second));
-        }
-        let progress = tracker.progress.expect("a pass is running");
-        assert_eq!(progress.rate, 1000);
-        assert_eq!(progress.seconds_left, Some(70));
-        assert!(tracker.samples.len() < 30);
-        tracker.progress_over();
-        tracker.progress(total, start + Duration::from_secs(61));
-        assert_eq!(tracker.progress.map(|progress| (progress.rate, progress.seconds_left)), Some((0, None)));
-    }
-
-    #[test]
-    fn memory_is_bounded_and_the_newest_come_first() {
-        let mut tracker = tracker();
-        for n in 0..10_000 {
-            tracker.activity(format!("uploaded {n}"), NOW + n);
-            tracker.conflict(&path("a"), Some(&path("a (conflict)")), NOW + n);
-        }
-        let document = tracker.document(&State::empty(), &TimeZone::UTC);
-        assert_eq!(document.activity.len(), REMEMBERED);
-        assert_eq!(document.activity[0].what, "uploaded 9999");
-        assert_eq!((document.conflicts.len(), document.totals.conflicts), (REMEMBERED, 10_000));
-        let many: Vec<RelPath> = (0..5000).map(|n| path(&n.to_string())).collect();
-        tracker.set_skipped(many.iter().map(|path| (path, "rule")));
-        assert_eq!(tracker.skipped.len(), SKIPPED_LISTED);
-    }
-
-    #[test]
     fn states_keep_their_time_and_secrets_their_mask() {
         let mut tracker = tracker();
         assert!(tracker.set_state(DaemonState::Idle, NOW + 5));
         assert!(!tracker.set_state(DaemonState::Idle, NOW + 9));
         let secret = Secret::new("status-shows-no-secret");
-        tracker.failed(format!("refused {}", secret.expose()));
+        tracker.failed(format!("refused {}", secret.expose()), Some(NOW + 60));
         let document = tracker.document(&State::empty(), &TimeZone::UTC);
         assert_eq!(document.since.seconds(), NOW + 5);
         assert_eq!(document.last_error.as_deref(), Some("refused ***"));
-        tracker.passed();
-        assert_eq!(tracker.document(&State::empty(), &TimeZone::UTC).last_error, None);
+        assert_eq!(document.next_try.map(|at| at.seconds()), Some(NOW + 60));
+    }
+
+    #[test]
+    fn a_failure_takes_back_what_the_pass_before_said_and_a_pass_the_failure() {
+        let mut tracker = tracker();
+        let told = |tracker: &Tracker| {
+            let document = tracker.document(&State::empty(), &TimeZone::UTC);
+            (document.in_sync, document.last_error.is_some(), document.next_try.is_some())
+        };
+        tracker.passed(true);
+        assert_eq!(told(&tracker), (true, false, false));
+        tracker.failed("no", Some(NOW));
+        assert_eq!(told(&tracker), (false, true, true));
+        tracker.signed_in();
+        assert_eq!(told(&tracker), (false, false, true), "it is tried again all the same");
+        tracker.passed(false);
+        assert_eq!(told(&tracker), (false, false, false));
+        let totals = tracker.document(&State::empty(), &TimeZone::UTC).totals;
+        assert_eq!((totals.passes, totals.failures), (2, 1));
     }
 }

@@ -56,7 +56,8 @@ impl Writer {
     }
 
     pub fn stamp(&mut self, stamp: &LocalStamp) {
-        self.byte(u8::from(stamp.on_root_fs) | u8::from(stamp.identity.birth.get().is_some()) << 1);
+        let birth = stamp.identity.birth.get().is_some();
+        self.byte(u8::from(stamp.on_root_fs) | u8::from(birth) << 1 | u8::from(stamp.is_mount) << 2);
         self.number(stamp.size);
         self.time(stamp.mtime);
         self.time(stamp.ctime);
@@ -145,11 +146,12 @@ impl<'a> Reader<'a> {
 
     pub fn stamp(&mut self) -> Result<LocalStamp, Trouble> {
         let flags = self.byte()?;
-        if flags > 3 {
+        if flags > 7 {
             return Err(malformed());
         }
         Ok(LocalStamp {
             on_root_fs: flags & 1 != 0,
+            is_mount: flags & 4 != 0,
             size: self.number()?,
             mtime: self.time()?,
             ctime: self.time()?,

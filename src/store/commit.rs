@@ -6,8 +6,8 @@ use redb::{Database, ReadableDatabase};
 use serde::Serialize;
 
 use crate::engine::ports::{Store, StoreError};
-use crate::model::state::with_former;
-use crate::model::{BaseEntry, Change, ItemId, Owner, Zone};
+use crate::model::state::{inherited, with_former};
+use crate::model::{BaseEntry, Change, ItemId, Owner, Signature, Zone};
 
 use super::intent::write_intent;
 use super::load::Loaded;
@@ -119,6 +119,7 @@ fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Change) -> Resul
         Change::Put { parent, entry } => put(records, root, parent, entry),
         Change::Remove(id) if id == root => Ok(()),
         Change::Remove(id) => remove(records, id),
+        Change::Inherit { heir, of } => inherit(records, heir, of),
         Change::Presence(id, presence) => match stored(records, id)? {
             Some((parent, mut entry)) => {
                 entry.presence = *presence;
@@ -165,13 +166,25 @@ fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEn
             records.remove(&child_key(&old_parent, id))?;
         }
         if let Some(before) = old.signature.filter(|_| old.signature != entry.signature) {
-            let key = former_key(id);
-            let former = records.get(&key)?.map(|payload| read_former(&payload)).transpose()?;
-            records.put(&key, &write_former(&with_former(former.unwrap_or_default(), before)))?;
+            let former = with_former(former_of(records, id)?, before);
+            records.put(&former_key(id), &write_former(&former))?;
         }
     }
     records.put(&base_key(id), &write_base(parent, entry))?;
     records.put(&child_key(parent, id), &[])
+}
+
+fn former_of(records: &Records<'_>, id: &ItemId) -> Result<Vec<Signature>, Trouble> {
+    let payload = records.get(&former_key(id))?;
+    Ok(payload.map(|payload| read_former(&payload)).transpose()?.unwrap_or_default())
+}
+
+fn inherit(records: &mut Records<'_>, heir: &ItemId, of: &ItemId) -> Result<(), Trouble> {
+    let Some((_, last)) = stored(records, of)? else { return Ok(()) };
+    let now = stored(records, heir)?.and_then(|(_, now)| now.signature);
+    let before = former_of(records, of)?.into_iter().chain(last.signature);
+    let former = inherited(former_of(records, heir)?, before, now);
+    if former.is_empty() { Ok(()) } else { records.put(&former_key(heir), &write_former(&former)) }
 }
 
 /// Whether `item` is `folder` or lies below it.

@@ -6,6 +6,8 @@
 
 mod bytes;
 mod commit;
+#[cfg(test)]
+mod fuzz_tests;
 mod intent;
 mod load;
 mod record;

@@ -202,7 +202,7 @@ pub(super) fn read<T: DeserializeOwned>(body: &[u8], example: &str) -> Result<T,
 }
 
 /// What the loop is asked for an action.
-fn request_of(action: Action, body: &[u8]) -> Result<ControlRequest, String> {
+pub(super) fn request_of(action: Action, body: &[u8]) -> Result<ControlRequest, String> {
     let nothing = |request| read::<Nothing>(body, "{}").map(|_| request);
     match action {
         Action::SyncNow => nothing(ControlRequest::SyncNow),

@@ -3,7 +3,7 @@
 use std::fmt::{Display, Write as _};
 
 use crate::control::Counters;
-use crate::status::{DaemonState, StatusDocument};
+use crate::status::{DaemonState, StatusDocument, WatchedBy};
 
 /// One family of metrics after the other, each with its help and type.
 struct Page(String);
@@ -73,6 +73,16 @@ pub(super) fn text(status: &StatusDocument, counters: &Counters, resident: Optio
         "Whether the last walk through iCloud read every folder and each one added up.",
         complete.map(|complete| ((), complete)),
     );
+    page.counter(
+        "icloudds_feed_disagreements_total",
+        "Changes that a walk through iCloud saw and its change feed did not tell.",
+        counters.feed_disagreements,
+    );
+    page.counter(
+        "icloudds_etag_disagreements_total",
+        "Changes on iCloud below a folder whose etag stayed although it was relied on.",
+        counters.etag_disagreements,
+    );
     page.family(
         "gauge",
         "process_resident_memory_bytes",
@@ -104,6 +114,12 @@ fn now(page: &mut Page, status: &StatusDocument) {
         "icloudds_in_sync",
         "Whether both sides are equal and nothing waits.",
         u8::from(status.in_sync),
+    );
+    page.family(
+        "gauge",
+        "icloudds_remote_watch",
+        "How changes on iCloud are noticed: 1 for the way that is in use, 0 for the others.",
+        WatchedBy::ALL.map(|by| ([("by", by.as_str())], u8::from(by == status.remote_watch))),
     );
     page.family(
         "gauge",

@@ -94,24 +94,33 @@ fn everything_that_is_known_is_told() {
     tracker.set_state(DaemonState::Idle, 1_795_341_601);
     tracker.looked.local = true;
     tracker.counts.local = SideCounts { files: 12, folders: 3, bytes: u64::MAX };
-    tracker.session_expires = Some((1_800_000_000, true));
+    tracker.trust.expires = Some((1_800_000_000, true));
     tracker.totals.uploads = 7;
-    tracker.failed("no");
+    tracker.failed("no", None);
     let mut stored = State::empty();
     stored.last_sync = Some(1_795_341_660);
     let status = tracker.document(&stored, &TimeZone::UTC);
     let odd = CallCount { kind: "odd \"kind\"\\\n".to_owned(), sent: 2, failed: 1, millis: 1_050 };
-    let counters = Counters { requests: vec![odd], walk_complete: Some(false) };
+    let counters = Counters {
+        requests: vec![odd],
+        walk_complete: Some(false),
+        feed_disagreements: 2,
+        etag_disagreements: 3,
+    };
     let families = parsed(&text(&status, &counters, Some(4096)));
     let odd = "{kind=\"odd \\\"kind\\\"\\\\\\n\"}";
     for (series, value) in [
         ("icloudds_state{state=\"idle\"}", 1.0),
         ("icloudds_files{side=\"local\"}", 12.0),
+        ("icloudds_remote_watch{by=\"poll\"}", 1.0),
+        ("icloudds_remote_watch{by=\"push\"}", 0.0),
         ("icloudds_last_success_timestamp_seconds", 1_795_341_660.0),
         ("icloudds_session_expiry_timestamp_seconds", 1_800_000_000.0),
         ("icloudds_transfers_total{kind=\"upload\"}", 7.0),
         ("icloudds_failures_total", 1.0),
         ("icloudds_walk_complete", 0.0),
+        ("icloudds_feed_disagreements_total", 2.0),
+        ("icloudds_etag_disagreements_total", 3.0),
         ("process_resident_memory_bytes", 4096.0),
         (&format!("icloudds_request_seconds_total{odd}"), 1.05),
         (&format!("icloudds_request_failures_total{odd}"), 1.0),

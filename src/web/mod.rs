@@ -10,6 +10,8 @@ mod api;
 mod attempts;
 mod events;
 mod front;
+#[cfg(test)]
+mod fuzz_tests;
 mod metrics;
 mod page;
 mod request;

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::watch::Notice;
+use crate::model::Backoff;
 
 /// How many notices wait at most; there are fewer conditions than this.
 const MOST: usize = 20;
-/// The first wait after a failure, and the longest.
-const FIRST_WAIT: Duration = Duration::from_secs(10);
-const LONGEST_WAIT: Duration = Duration::from_secs(60 * 60);
+/// The waits after failures: up to an hour.
+const WAITS: Backoff = Backoff::exact(Duration::from_secs(10), Duration::from_secs(60 * 60));
 
 /// What is to be sent, in order.
 #[derive(Debug, Default)]
@@ -60,7 +60,7 @@ impl Queue {
 
     /// It did not; how long the next try waits, and whether this is the first failure in a row.
     pub(super) fn failed(&mut self, now: Instant) -> (Duration, bool) {
-        let wait = FIRST_WAIT.saturating_mul(1 << self.failures.min(16)).min(LONGEST_WAIT);
+        let wait = WAITS.wait(self.failures, 0.0);
         let first = self.failures == 0;
         self.failures = self.failures.saturating_add(1);
         self.not_before = Some(now + wait);
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(queue.due(later).map(|notice| notice.at), Some(2), "the later word alone");
         queue.sent();
         assert_eq!(queue.due(later), None);
-        assert_eq!(queue.failed(later), (FIRST_WAIT, true), "after a success it begins anew");
+        assert_eq!(queue.failed(later), (WAITS.wait(0, 0.0), true), "after a success it begins anew");
     }
 
     #[test]

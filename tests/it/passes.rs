@@ -13,7 +13,7 @@ use icloudds::model::filter::Filter;
 
 use crate::sim::World;
 
-fn settings() -> Settings {
+pub fn settings() -> Settings {
     Settings {
         mode: Mode::TwoWay,
         conflict: ConflictPolicy::KeepBoth,
@@ -25,6 +25,7 @@ fn settings() -> Settings {
         root_is_library: false,
         remote_delete_permanent: false,
         workers: 1,
+        parallel_writes: 1,
         guard: GuardLimits { max_deletes: 100, max_delete_percent: 25 },
     }
 }
@@ -55,11 +56,15 @@ impl Bench {
     }
 
     pub fn pass(&mut self) -> Report {
+        self.pass_by(&Look::whole(), &settings())
+    }
+
+    /// A pass with another look, or under other terms.
+    pub fn pass_by(&mut self, look: &Look, settings: &Settings) -> Report {
         let world = &self.world;
         let ports = Ports { remote: &*world.drive, disk: &*world.disk, clock: &*world.clock };
         let options = PassOptions::new("mark");
-        let report =
-            self.engine.pass(&ports, &settings(), &Look::whole(), &options, &mut |_| {}).expect("a pass");
+        let report = self.engine.pass(&ports, settings, look, &options, &mut |_| {}).expect("a pass");
         self.wait(100);
         report
     }

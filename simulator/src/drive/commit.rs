@@ -42,7 +42,7 @@ pub(crate) fn handle(mut call: Call, zone: &str) -> Response {
     }
     let (answer, broken) = with_drive(call.core, |drive, switches| {
         let answer = apply(drive, switches, zone, &commit);
-        (answer, std::mem::take(&mut drive.broken))
+        (Response { delay: switches.slow_commit, ..answer }, std::mem::take(&mut drive.broken))
     });
     for what in broken {
         call.core.violation(what);

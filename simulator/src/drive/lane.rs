@@ -1,4 +1,4 @@
-//! Whether a write is answered `ZONE_BUSY` (S-busy): all writes of an account share one lane.
+//! Whether a write is answered `ZONE_BUSY` (S-busy): all writes of an account share one lane, or each has its own.
 
 use super::answers::zone_busy;
 use crate::fault::chance;
@@ -22,12 +22,13 @@ impl Refusals {
     /// Whether a write is refused while so many writes (itself included) and uploads are under way.
     fn refuses(&mut self, rule: Busy, mutations: usize, uploads: usize) -> bool {
         self.draws += 1;
-        let by_rule = match rule {
-            Busy::OnOverlap => false,
-            Busy::OnOverlapWithUpload => uploads > 0,
-            Busy::Random(probability) => chance(self.seed, self.draws) < probability,
-        };
-        by_rule || mutations > 1
+        let overlaps = mutations > 1;
+        match rule {
+            Busy::OnOverlap => overlaps,
+            Busy::OnOverlapWithUpload => overlaps || uploads > 0,
+            Busy::Never => false,
+            Busy::Random(probability) => chance(self.seed, self.draws) < probability || overlaps,
+        }
     }
 }
 
@@ -44,12 +45,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_exclude_each_other_under_every_rule() {
+    fn writes_exclude_each_other_under_every_rule_but_one() {
         let mut refusals = Refusals::new(1);
         for rule in [Busy::OnOverlap, Busy::OnOverlapWithUpload, Busy::Random(0.0)] {
             assert!(refusals.refuses(rule, 2, 0), "{rule:?}");
             assert!(!refusals.refuses(rule, 1, 0), "{rule:?}");
         }
+        assert!(!refusals.refuses(Busy::Never, 8, 8));
     }
 
     #[test]

@@ -222,6 +222,7 @@ impl Connection {
             headers,
             body: no_body(),
             content_length: Some(0),
+            head_len: bytes.len() as u64,
             connection: self.number,
             local_host: self.local_host.clone(),
         };

@@ -98,6 +98,8 @@ pub enum Busy {
     OnOverlap,
     /// Also when a mutation overlaps a content upload (`on-overlap-with-upload`).
     OnOverlapWithUpload,
+    /// Not even when they overlap (`never`).
+    Never,
     /// With this probability (`random-0.2`).
     Random(f64),
 }
@@ -109,6 +111,7 @@ impl TryFrom<String> for Busy {
         match text.as_str() {
             "on-overlap" => Ok(Self::OnOverlap),
             "on-overlap-with-upload" => Ok(Self::OnOverlapWithUpload),
+            "never" => Ok(Self::Never),
             other => other
                 .strip_prefix("random-")
                 .and_then(|p| p.parse::<f64>().ok())
@@ -124,6 +127,7 @@ impl From<Busy> for String {
         match busy {
             Busy::OnOverlap => "on-overlap".to_owned(),
             Busy::OnOverlapWithUpload => "on-overlap-with-upload".to_owned(),
+            Busy::Never => "never".to_owned(),
             Busy::Random(p) => format!("random-{p}"),
         }
     }

@@ -42,6 +42,12 @@ switch! {
         AtOnce = "at-once",
         /// Not at all.
         Never = "never",
+        /// With every change, that of a name included.
+        Always = "always",
+        /// As `always`, but for one change in a hundred.
+        Lapses = "lapses",
+        /// With every change, of the folder that it is in alone.
+        Parent = "parent",
     }
 }
 switch! {

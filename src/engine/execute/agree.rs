@@ -5,8 +5,8 @@ use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Change, DiskTime, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Presence, RelPath, Side,
-    Signature, name,
+    BaseEntry, Change, DiskTime, Identity, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Presence,
+    RelPath, Side, Signature, name,
 };
 
 use super::done::Done;
@@ -109,6 +109,9 @@ pub(super) fn agree(
             {
                 teach(put(&remote.parent, moved(before, remote, local, (&after.stamp, to.name()), at)));
             }
+            if remote.is_none() {
+                lent_a_name(base, local, to, after).into_iter().for_each(&mut teach);
+            }
             learned.told = tell(move_kind(from.parent() == to.parent()), Some(from.clone()), 0);
         }
         Done::MovedRemote { remote, local, after, target, temporary } => {
@@ -141,6 +144,7 @@ pub(super) fn agree(
             if let Some(old) = instead_of {
                 // The new version of a file keeps the note of who created it.
                 entry.created_on = base.entry(old).map_or(Maybe::NONE, |(_, before)| before.created_on);
+                inherited(base, &remote.id, old).into_iter().for_each(&mut teach);
                 teach(Lesson::Forget(old.clone()));
             }
             ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
@@ -168,8 +172,9 @@ pub(super) fn agree(
             let entry = agreed(moment, operation, remote, &here);
             teach(Lesson::Put { parent: remote.parent.clone(), entry: Box::new(entry), written: true });
         }
-        Done::TookOver { old } => {
+        Done::TookOver { old, heir } => {
             teach(touched(&path));
+            inherited(base, heir, old).into_iter().for_each(&mut teach);
             teach(Lesson::Forget(old.clone()));
         }
         Done::Fetched { bytes } => learned.told = tell(EffectKind::Download, None, *bytes),
@@ -202,6 +207,7 @@ pub(super) fn agree(
         }
         // What is remembered for the rest of the pass only.
         Done::ChangedRemote { .. }
+        | Done::Answered { .. }
         | Done::SeenAlive { .. }
         | Done::AddedTo { .. }
         | Done::Doomed(_)
@@ -216,6 +222,12 @@ pub(super) fn agree(
 
 fn put(parent: &ItemId, entry: BaseEntry) -> Lesson {
     Lesson::Put { parent: parent.clone(), entry: Box::new(entry), written: false }
+}
+
+/// Whoever has the place of `old`, which the base is about to forget, had before what that had.
+fn inherited(base: PendingBase<'_>, heir: &ItemId, old: &ItemId) -> Option<Lesson> {
+    let (_, known) = base.entry(old)?;
+    (!known.folder).then(|| Lesson::Change(Change::Inherit { heir: heir.clone(), of: old.clone() }))
 }
 
 /// The folder that holds `path` changed.
@@ -298,6 +310,16 @@ fn moved(
     entry.local_name = local_name.into();
     entry.remote_name = remote.name.clone();
     entry
+}
+
+/// What is known by its place alone, where the file system tells nobody's identity, is known by the temporary name that it has until its own
+/// turn: whoever comes to its place would be taken for it.
+fn lent_a_name(base: PendingBase<'_>, local: &LocalSeen, to: &RelPath, after: &LocalEntry) -> Option<Lesson> {
+    let is_blind = |stamp: &LocalStamp| stamp.identity == Identity::default();
+    let is_lent = name::aside_origin(to.name()).is_some() && local.path.parent() == to.parent();
+    let (parent, before) = base.at_local_path(&local.path).filter(|_| is_lent && is_blind(&local.stamp))?;
+    let is_it = is_blind(&before.stamp) && before.folder == (after.kind == LocalKind::Folder);
+    is_it.then(|| put(&parent, BaseEntry { local_name: to.name().into(), ..before }))
 }
 
 fn moved_on_icloud(

@@ -24,30 +24,33 @@ impl Announcement {
     }
 }
 
-/// What has to be noted before the content of an operation is committed, and with it what else of `waiting` may be: operations
-/// whose turn has come, with what was brought for them. What goes by way of the trash has an intent of its own.
+/// What has to be noted before the contents `now` of these operations are committed, and with it what else of `waiting` may be:
+/// operations whose turn has come, with what was brought for them. What goes by way of the trash has an intent of its own.
 pub(super) fn announcement<'w>(
     known: &Known<'_>,
-    (index, content): (usize, &StagedContent),
+    now: &[(usize, &StagedContent)],
     waiting: impl Iterator<Item = (usize, &'w Arrived)>,
 ) -> Option<Announcement> {
-    let first = about_to_come(known, index, content)?;
-    if known.own.announced_upload(index, &first.document).is_some() {
+    let unnoted = |index: usize, content: &StagedContent| {
+        let file = about_to_come(known, index, content)?;
+        known.own.announced_upload(index, &file.document).is_none().then_some((index, file))
+    };
+    let mut files: Vec<_> = now.iter().filter_map(|(index, content)| unnoted(*index, content)).collect();
+    if files.is_empty() {
         return None;
     }
     let mut others: Vec<_> = waiting
-        .filter(|(other, _)| *other != index)
+        .filter(|(other, _)| now.iter().all(|(index, _)| index != other))
         .filter_map(|(other, arrived)| match arrived {
-            Arrived::Staged(content) => about_to_come(known, other, content).map(|file| (other, file)),
+            Arrived::Staged(content) => unnoted(other, content),
             _ => None,
         })
-        .filter(|(other, file)| known.own.announced_upload(*other, &file.document).is_none())
         .collect();
     others.sort_unstable_by_key(|(other, _)| *other);
-    others.truncate(NOTED_AT_ONCE - 1);
-    others.insert(0, (index, first));
-    let documents = others.iter().map(|(operation, file)| (*operation, file.document.clone())).collect();
-    let files = others.into_iter().map(|(_, file)| file).collect();
+    others.truncate(NOTED_AT_ONCE.saturating_sub(files.len()));
+    files.extend(others);
+    let documents = files.iter().map(|(operation, file)| (*operation, file.document.clone())).collect();
+    let files = files.into_iter().map(|(_, file)| file).collect();
     Some(Announcement { documents, files })
 }
 

@@ -16,7 +16,7 @@ use super::lane::Lane;
 use super::remove::TrashRemote;
 use super::report::StepFailure;
 use super::schedule::{Class, class_of};
-use super::transfer::{self, Arrived, Context, Job, Work};
+use super::transfer::{self, Arrived, Context, Job, StagedContent, Work};
 
 /// Items in one request of those that take several (`docs/protocol.md` §8.1).
 const BATCH: usize = 20;
@@ -49,18 +49,23 @@ impl<'a> Lane<'a> {
                 }
                 continue;
             }
-            match self.schedule.first() {
-                Some((index, Class::Lane)) => self.lane_step(index),
-                Some((index, class)) => {
-                    let jobs = self.gather(class, index, BATCH, true);
-                    transfer::run(&context, &jobs, &mut |index, result| self.arrive(index, result));
-                }
+            match self.first_of_all() {
+                Some((index, Class::Lane)) => match self.to_send_before(index) {
+                    Some(next) => self.transfer(&context, Class::Stage, next),
+                    None => self.lane_step(index),
+                },
+                Some((index, class)) => self.transfer(&context, class, index),
                 None => match due {
                     Some(due) => self.wait_until(due),
                     None => break,
                 },
             }
         }
+    }
+
+    fn transfer(&mut self, context: &Context<'_>, class: Class, first: usize) {
+        let jobs = self.gather(class, first, BATCH, true);
+        transfer::run(context, &jobs, &mut |index, result| self.arrive(index, result));
     }
 
     /// Transfers on worker threads, fed by channels; everything else here.
@@ -120,7 +125,7 @@ impl<'a> Lane<'a> {
                     break;
                 } else if let Some(due) = due {
                     self.wait_until(due);
-                } else if self.schedule.first().is_none() {
+                } else if self.next_transfer(workers) == (None, None) {
                     break;
                 }
             }
@@ -131,13 +136,36 @@ impl<'a> Lane<'a> {
         });
     }
 
+    /// What may be fetched next, and what may be sent.
+    fn next_transfer(&self, workers: usize) -> (Option<usize>, Option<usize>) {
+        let staged = self.arrived.len() + self.staging;
+        // Staged content waits for the lane; sending too far ahead would let it grow old.
+        let stage = if staged < workers * 2 { self.next_of(Class::Stage) } else { None };
+        (self.next_of(Class::Fetch), stage)
+    }
+
+    /// The first of a class that is ready, and not given up.
+    pub(super) fn next_of(&self, class: Class) -> Option<usize> {
+        self.schedule.all_ready(class).find(|index| !self.is_given_up(*index))
+    }
+
+    /// The first that is ready, of any class, in plan order.
+    fn first_of_all(&self) -> Option<(usize, Class)> {
+        let classes = [Class::Lane, Class::Fetch, Class::Stage].into_iter();
+        let firsts = classes.filter_map(|class| self.next_of(class).map(|index| (index, class)));
+        firsts.min_by_key(|(index, _)| *index)
+    }
+
+    /// Whether an operation is not tried any more in this pass: others of its kind failed, and nothing has succeeded since, as long as
+    /// anything is tried again.
+    pub(super) fn is_given_up(&self, index: usize) -> bool {
+        let (now, budget) = (self.task.ports.clock.uptime(), self.task.options.retry_budget);
+        self.tries.has_given_up(&self.task.plan.operations[index].action, now, budget)
+    }
+
     /// Jobs for one worker: many small downloads together, so that their offers are one request.
     fn next_group(&mut self, workers: usize) -> Option<Vec<Job>> {
-        let staged = self.arrived.len() + self.staging;
-        let fetch = self.schedule.peek(Class::Fetch);
-        // Staged content waits for the lane; sending too far ahead would let it grow old.
-        let stage = self.schedule.peek(Class::Stage).filter(|_| staged < workers * 2);
-        match (fetch, stage) {
+        match self.next_transfer(workers) {
             (Some(fetch), stage) if stage.is_none_or(|stage| fetch < stage) => {
                 let share = self.schedule.ready(Class::Fetch) / (workers * 2);
                 Some(self.gather(Class::Fetch, fetch, share.clamp(1, BATCH), false))
@@ -260,6 +288,9 @@ impl<'a> Lane<'a> {
             Action::TrashRemote { .. } => {
                 self.run_group(&group, Box::new(TrashRemote { plan, group: group.clone() }));
             }
+            Action::Upload { target: UploadTarget::New { .. }, .. } if self.is_staged(index) => {
+                self.commit_from(index);
+            }
             _ => {
                 let arrived = self.arrived.remove(&index);
                 self.step(index, arrived);
@@ -267,12 +298,11 @@ impl<'a> Lane<'a> {
         }
     }
 
-    /// What has to be noted before an upload is committed, with what else waits for its commit.
-    pub(super) fn announce(&mut self, index: usize, arrived: Option<&Arrived>) -> Option<Announcement> {
-        let Some(Arrived::Staged(content)) = arrived else { return None };
+    /// What has to be noted before uploads are committed, with what else waits for its commit.
+    pub(super) fn announce(&mut self, now: &[(usize, &StagedContent)]) -> Option<Announcement> {
         let is_ready = |(other, _): &(&usize, &Arrived)| self.schedule.is_ready(Class::Lane, **other);
         let waiting = self.arrived.iter().filter(is_ready).map(|(other, arrived)| (*other, arrived));
-        let announcement = announcement(&self.known(), (index, content), waiting)?;
+        let announcement = announcement(&self.known(), now, waiting)?;
         // One that was noted with another content is not about to come any more.
         for (operation, _) in &announcement.documents {
             self.close_announcement(*operation);
@@ -307,12 +337,13 @@ impl<'a> Lane<'a> {
     /// What the lane does next. Once it is enough, only what gives a name back, and what was transferred already.
     fn next_on_lane(&self) -> Option<usize> {
         if !self.has_yielded() {
-            return self.schedule.peek(Class::Lane);
+            return self.next_of(Class::Lane);
         }
         let operations = &self.task.plan.operations;
         let is_owed = |index: &usize| builds_on_unfinished(&self.own, &operations[*index]);
         let owed = if self.own.has_unfinished() { self.schedule.on_lane().find(is_owed) } else { None };
-        let is_ready = |index: &&usize| self.schedule.is_ready(Class::Lane, **index);
+        let is_ready =
+            |index: &&usize| self.schedule.is_ready(Class::Lane, **index) && !self.is_given_up(**index);
         owed.or_else(|| self.arrived.keys().filter(is_ready).min().copied())
     }
 }

@@ -120,6 +120,15 @@ pub(super) enum Done {
         /// Whether it won a conflict.
         is_conflict: bool,
     },
+    /// Commits of new files, one or several side by side, were answered.
+    Answered {
+        /// How many.
+        commits: usize,
+        /// Whether one was refused for what overlapping may be the reason of.
+        is_refused: bool,
+        /// When all were answered, by the time since the boot.
+        at: Duration,
+    },
     /// A version on iCloud was overwritten.
     Overwrote,
     /// Whether the service's signature of a content was the one that it has.
@@ -155,6 +164,8 @@ pub(super) enum Done {
     TookOver {
         /// The other item.
         old: ItemId,
+        /// Whose content it is.
+        heir: ItemId,
     },
     /// Content came here, which is what the operation is about.
     Fetched {

@@ -93,7 +93,7 @@ impl Install<'_> {
                 if acted.note.is_some()
                     && let Some(old) = self.predecessor(known)
                 {
-                    acted.did(index, Done::TookOver { old: old.id });
+                    acted.did(index, Done::TookOver { old: old.id, heir: self.remote.id.clone() });
                     acted.end_note(index);
                 }
                 if let Displaced::Changed { slot } = displaced {

@@ -9,6 +9,7 @@ use crate::model::{Etag, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::done::{Done, Doomed};
 use super::report::StepFailure;
+use super::window::Window;
 
 /// So long what was just seen counts, in seconds.
 const FRESH_SECONDS: i64 = 20;
@@ -38,6 +39,8 @@ pub(super) struct OwnChanges {
     unfinished: HashSet<usize>,
     /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
     doomed: Vec<Doomed>,
+    /// How many commits of new files may overlap.
+    window: Window,
 }
 
 /// An item on iCloud that our calls changed.
@@ -48,6 +51,16 @@ struct Version {
 }
 
 impl OwnChanges {
+    /// Nothing was changed yet, and that many commits of new files may overlap.
+    pub(super) fn with(window: Window) -> Self {
+        Self { window, ..Self::default() }
+    }
+
+    /// How many commits of new files may overlap, as far as their answers told.
+    pub(super) fn window(&self) -> Window {
+        self.window
+    }
+
     /// The item on iCloud as planned, brought up to our own changes of it.
     pub(super) fn remote(&self, planned: &RemoteSeen) -> RemoteSeen {
         let mut current = planned.clone();
@@ -189,6 +202,7 @@ impl OwnChanges {
                     documents.iter().map(|(operation, document)| (*operation, (document.clone(), *intent)));
                 self.uploads.extend(noted);
             }
+            Done::Answered { commits, is_refused, at } => self.window.learn(*commits, *is_refused, *at),
             Done::UploadOver { operation } => drop(self.uploads.remove(operation)),
             Done::LeftUnfinished { operation } => drop(self.unfinished.insert(*operation)),
             Done::Doomed(doomed) => self.doomed.push(doomed.clone()),

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use crate::engine::operation::{Action, Conflict, Operation, Plan, RemoteSeen};
 use crate::engine::ports::{Ports, RemoteError, Store};
-use crate::engine::retry;
 use crate::model::{Change, RelPath, SetAside, State};
 
 use super::agree::agree;
@@ -77,7 +76,7 @@ impl<'a> Lane<'a> {
                 options.group_items,
                 options.group_age,
             ),
-            own: OwnChanges::default(),
+            own: OwnChanges::with(options.window),
             reporter: Reporter::new(events, bytes_total),
             schedule: Schedule::new(&plan.operations),
             arrived: HashMap::new(),
@@ -99,6 +98,7 @@ impl<'a> Lane<'a> {
             self.with_workers(workers)
         }
         let has_ended = self.has_ended();
+        let left = self.leave_given_up();
         // Where something that was done could not be stored, the notes tell the next recovery what it was.
         if !self.ledger.has_lost() {
             let uploads = self.own.open_uploads();
@@ -118,13 +118,15 @@ impl<'a> Lane<'a> {
         }
         for (index, operation) in plan.operations.iter().enumerate() {
             let is_left = !self.has_ended() && !self.has_yielded();
-            if is_left && !self.schedule.is_over(index) {
+            if is_left && left > 0 && !self.schedule.is_over(index) {
+                self.reporter.outcome.waiting += 1;
+            } else if is_left && !self.schedule.is_over(index) {
                 // Its dependencies do not add up: the planner has to say anew what it wants.
                 let why = (operation.path.clone(), "its turn never came".into());
                 self.reporter.outcome.plan_again.push(why);
             }
         }
-        self.reporter.outcome
+        Outcome { window: self.own.window(), ..self.reporter.outcome }
     }
 
     /// Whether the pass has come to an early end.
@@ -153,7 +155,10 @@ impl<'a> Lane<'a> {
     pub(super) fn step(&mut self, index: usize, arrived: Option<Arrived>) {
         let plan = self.task.plan;
         let arrived = self.keep_needed(index, arrived);
-        let announcement = self.announce(index, arrived.as_ref());
+        let announcement = match &arrived {
+            Some(Arrived::Staged(content)) => self.announce(&[(index, content)]),
+            _ => None,
+        };
         let result = match start(plan, index, arrived.as_ref(), announcement) {
             Start::Stage(stage) => self.drive(&[index], stage).pop().map_or(Ok(()), |(_, result)| result),
             Start::Failed(failure) => Err(failure),
@@ -174,7 +179,7 @@ impl<'a> Lane<'a> {
     }
 
     /// Stage by stage: what must be durable before, the act, what is learnt from it.
-    fn drive(
+    pub(super) fn drive(
         &mut self,
         group: &[usize],
         first: Box<dyn Stage<'a> + 'a>,
@@ -246,7 +251,12 @@ impl<'a> Lane<'a> {
 
     /// Content that could not be put in place or committed waits for the next try, so that a repetition need not move it again and
     /// cannot double anything; it goes when there is none.
-    fn keep_arrived(&mut self, index: usize, arrived: Option<Arrived>, result: &Result<(), StepFailure>) {
+    pub(super) fn keep_arrived(
+        &mut self,
+        index: usize,
+        arrived: Option<Arrived>,
+        result: &Result<(), StepFailure>,
+    ) {
         match (arrived, result) {
             (Some(Arrived::Staged(content)), Err(StepFailure::Again { .. })) => {
                 let StagedContent { mut staged, signature, read_at } = content;
@@ -320,7 +330,9 @@ impl<'a> Lane<'a> {
         let clock = self.task.ports.clock;
         let now = clock.uptime();
         let limits = (self.task.options.retry_budget, clock.unit_random());
-        let Some(wait) = self.tries.failed(index, now, after, limits) else {
+        let wait = self.tries.failed(index, now, after, limits);
+        self.tries.note(index, &self.task.plan.operations[index].action, why.clone());
+        let Some(wait) = wait else {
             self.set_aside(index, path, why, after);
             return self.tell_progress();
         };
@@ -336,7 +348,7 @@ impl<'a> Lane<'a> {
         let before = self.ledger.state().set_aside.get(&path);
         let attempts = before.map_or(0, |before| before.attempts).saturating_add(1);
         let wished = after.map_or(0, |after| i64::try_from(after.as_secs()).unwrap_or(i64::MAX));
-        let wait = retry::aside_seconds(attempts).max(wished).min(SetAside::LONGEST_WAIT);
+        let wait = SetAside::wait_after(attempts).max(wished).min(SetAside::LONGEST_WAIT);
         let next_try = Some(now.saturating_add(wait));
         let since = before.map_or(now, |before| before.since);
         let aside = SetAside { reason: reason.clone(), attempts, next_try, since };
@@ -345,6 +357,23 @@ impl<'a> Lane<'a> {
         self.reporter.outcome.counts.set_aside += 1;
         self.reporter.outcome.failed.push((path, reason));
         self.lose(index);
+    }
+
+    /// Sets aside what was tried in vain and is not tried any more, and counts what is left with it.
+    fn leave_given_up(&mut self) -> usize {
+        if self.has_ended() || self.has_yielded() {
+            return 0;
+        }
+        let operations = &self.task.plan.operations;
+        let left: Vec<_> = (0..operations.len())
+            .filter(|index| !self.schedule.is_over(*index) && self.is_given_up(*index))
+            .collect();
+        for index in &left {
+            if let Some(why) = self.tries.why(*index).map(str::to_owned) {
+                self.set_aside(*index, operations[*index].path.clone(), why, None);
+            }
+        }
+        left.len()
     }
 
     /// What went into folders that somebody deleted in that moment is not agreed on.

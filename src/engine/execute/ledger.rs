@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, Store};
-use crate::model::state::{Calibration, CarriedOut, succeed};
+use crate::model::state::{Calibration, CarriedOut, put_aside, succeed};
 use crate::model::{BaseEntry, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
 
 use super::known::moved;
@@ -192,6 +192,13 @@ impl<'a> Ledger<'a> {
     /// [`State::put_changes`] describes.
     pub(super) fn push(&mut self, change: Change) {
         let Change::Put { parent, entry } = change else { return self.record(change) };
+        if entry.folder
+            && let Some((beside, inner)) = self.base().left_before(&parent, &entry.id)
+        {
+            let base = self.base();
+            let aside = put_aside(&beside, &inner, &|name| base.at_path(&beside, name, None).is_none());
+            self.record(aside);
+        }
         let base = self.base();
         let Some(elder) = base.at_path(&parent, &entry.local_name, Some(&entry.id)) else {
             return self.record(Change::Put { parent, entry });

@@ -1,8 +1,8 @@
 //! Carries out a plan: every effect verified, durable before it is agreed, and nothing done where
 //! the world moved on (`docs/sync.md` §1 P3 and P4, §5, §6).
 //!
-//! The calling thread is the one lane: it alone changes the drive and owns the state. Contents
-//! move on worker threads, which change nothing that anybody sees.
+//! The calling thread is the one lane: it alone changes the drive and owns the state. Contents move on worker threads, which change
+//! nothing that anybody sees. Commits of new files may overlap; they begin and end within one stage of the lane.
 
 mod agree;
 mod agreements;
@@ -26,6 +26,7 @@ mod remove;
 mod report;
 mod reporter;
 mod schedule;
+mod side_by_side;
 mod stage;
 mod steps;
 #[cfg(test)]
@@ -35,6 +36,7 @@ mod tries;
 mod unplanned;
 mod upload;
 mod verified_calls;
+mod window;
 
 use std::borrow::Cow;
 
@@ -46,6 +48,7 @@ use super::ports::{Ports, Store};
 pub use options::{ExecuteOptions, Packages};
 pub use recover::{Recovered, give_up, recover};
 pub use report::{Counts, Effect, EffectKind, End, Event, Outcome, Progress, Skipped};
+pub use window::Window;
 
 /// Carries out `plan`. Call [`recover`] first while intents are stored.
 ///

@@ -2,17 +2,9 @@
 
 use std::time::Duration;
 
+use super::window::Window;
+pub use crate::model::policy::Packages;
 use crate::model::{ItemId, RelPath};
-
-/// What becomes of packages (`docs/protocol.md` §11.5).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Packages {
-    /// Each is one opaque zip.
-    #[default]
-    Zip,
-    /// They are left alone and hold their names.
-    Skip,
-}
 
 /// How a plan is carried out.
 #[derive(Clone, Copy)]
@@ -31,6 +23,8 @@ pub struct ExecuteOptions<'a> {
     pub packages: Packages,
     /// `limits.max_file_size`, in bytes: holds for what arrives, too, where the service could not say its size before.
     pub max_file_size: Option<u64>,
+    /// How many commits of new files may overlap, as it was when the last pass ended; its limit is `sync.parallel_writes`.
+    pub window: Window,
     /// How long one item, and all of them together while nothing succeeds, is tried again within one pass.
     pub retry_budget: Duration,
     /// Whether set-aside items are tried before their time.
@@ -60,6 +54,7 @@ impl<'a> ExecuteOptions<'a> {
             group_age: Duration::from_secs(1),
             packages: Packages::Zip,
             max_file_size: None,
+            window: Window::default(),
             retry_budget: Duration::from_secs(60),
             ignore_next_try: false,
             has_twin: &|_| false,

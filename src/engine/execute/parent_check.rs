@@ -13,6 +13,9 @@ use super::pending::MOST_ABOVE;
 use super::report::StepFailure;
 use super::stage::{Acted, Known};
 
+/// So many items one look-up names (`docs/protocol.md` §8.2).
+const AT_ONCE: usize = 20;
+
 /// Sees to it that a folder, and all above it, is not in the trash, unless that was seen a moment ago.
 ///
 /// # Errors
@@ -35,6 +38,71 @@ pub(super) fn require_alive(
     Ok(())
 }
 
+/// A folder into which something of ours is about to go.
+pub(super) struct Wanted {
+    /// The operation's index.
+    pub(super) index: usize,
+    pub(super) folder: ItemId,
+    /// Whether that was refused before: after a wait what was seen before it does not count.
+    pub(super) again: bool,
+}
+
+/// As [`require_alive`] of several folders, with one look-up for all, and for those `ahead` as well if one is needed at all.
+pub(super) fn alive_each(
+    ports: &Ports<'_>,
+    known: &Known<'_>,
+    wanted: &[Wanted],
+    ahead: &[ItemId],
+    acted: &mut Acted,
+) -> Vec<Result<(), StepFailure>> {
+    let at = known.moment.now;
+    let is_open = |folder: &ItemId, again: bool| {
+        !known.base().folders_of(folder).is_empty() && (again || !known.own.is_alive(folder, at))
+    };
+    let open: Vec<_> = wanted.iter().map(|wanted| is_open(&wanted.folder, wanted.again)).collect();
+    let Some(first) = open.iter().position(|is_open| *is_open) else { return vec![Ok(()); wanted.len()] };
+    let needed = wanted.iter().zip(&open).filter(|(_, is_open)| **is_open).map(|(wanted, _)| &wanted.folder);
+    let mut asked: BTreeSet<_> = needed.flat_map(|folder| known.base().folders_of(folder)).collect();
+    let mut seen_too: Vec<&ItemId> = Vec::new();
+    for folder in ahead.iter().filter(|folder| is_open(folder, false)) {
+        let with = asked.union(&known.base().folders_of(folder).into_iter().collect()).cloned().collect();
+        if BTreeSet::len(&with) > AT_ONCE {
+            break;
+        }
+        (asked, _) = (with, seen_too.push(folder));
+    }
+    let asked: Vec<_> = asked.into_iter().map(|folder| (folder, true)).collect();
+    let answers = match ports.remote.look_up(&asked) {
+        Ok(answers) => answers,
+        Err(error) => {
+            let unseen = |is_open: &bool| if *is_open { Err(error.clone().into()) } else { Ok(()) };
+            return open.iter().map(unseen).collect();
+        }
+    };
+    let mut seen: HashMap<ItemId, LookUp> =
+        asked.into_iter().map(|(folder, _)| folder).zip(answers).collect();
+    let mut look = |index: usize, folder: &ItemId| -> Result<(), StepFailure> {
+        if is_lost(ports.remote, known, folder, &mut seen)? {
+            return Err(lost());
+        }
+        acted.did(index, Done::SeenAlive { folders: known.base().folders_of(folder), at });
+        Ok(())
+    };
+    let each = wanted.iter().zip(&open);
+    let looked = each
+        .map(|(wanted, is_open)| if *is_open { look(wanted.index, &wanted.folder) } else { Ok(()) })
+        .collect();
+    for folder in seen_too {
+        // One that does not live is told when its own turn comes.
+        drop(look(wanted[first].index, folder));
+    }
+    looked
+}
+
+fn lost() -> StepFailure {
+    StepFailure::replan("the folder it goes to was moved or deleted on iCloud meanwhile")
+}
+
 /// Looks whether a folder, or one above it, is in the trash, however short ago it was seen outside.
 ///
 /// # Errors
@@ -46,7 +114,7 @@ pub(super) fn require_outside_trash(
     folder: &ItemId,
 ) -> Result<(), StepFailure> {
     if is_lost(remote, known, folder, &mut HashMap::new())? {
-        return Err(StepFailure::replan("the folder it goes to was moved or deleted on iCloud meanwhile"));
+        return Err(lost());
     }
     Ok(())
 }
@@ -119,8 +187,13 @@ fn is_lost(
                 RemoteParent::Untold => agreed(),
             },
             // A look-up may be late for what we have just made.
-            Some(LookUp::Gone) if !known.own.is_made(&at) => return Ok(true),
-            Some(LookUp::Gone | LookUp::Unknown) | None => agreed(),
+            Some(LookUp::Gone | LookUp::Unknown) | None if known.own.is_made(&at) => agreed(),
+            Some(LookUp::Gone) => return Ok(true),
+            Some(LookUp::Unknown) | None => {
+                return Err(StepFailure::again(
+                    "iCloud does not say whether the folder it goes to is in the trash",
+                ));
+            }
         };
         let Some(above) = above else { return Ok(false) };
         at = above;

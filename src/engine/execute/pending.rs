@@ -67,6 +67,18 @@ impl<'a> PendingBase<'a> {
         stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
     }
 
+    /// The item that has a local path, and the folder that it is in.
+    pub(super) fn at_local_path(&self, path: &RelPath) -> Option<(ItemId, BaseEntry)> {
+        let mut found = None;
+        let mut at = self.state.base.get(Node::ROOT).id.clone();
+        for part in path.parts() {
+            let entry = self.at_path(&at, part, None)?;
+            let id = entry.id.clone();
+            found = Some((std::mem::replace(&mut at, id), entry));
+        }
+        found
+    }
+
     /// What a folder holds.
     pub(super) fn held_by(&self, folder: &ItemId) -> Vec<BaseEntry> {
         let base = &self.state.base;
@@ -84,6 +96,21 @@ impl<'a> PendingBase<'a> {
     pub(super) fn is_within(&self, id: &ItemId, folder: &ItemId) -> bool {
         let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
         std::iter::successors(Some(id.clone()), above).take(DEEPEST).any(|at| at == *folder)
+    }
+
+    /// The folder within `id` that holds `parent`, or is that, and the folder that `id` is in: it has left `id` before `id` can come into
+    /// `parent`.
+    pub(super) fn left_before(&self, parent: &ItemId, id: &ItemId) -> Option<(ItemId, BaseEntry)> {
+        let mut at = parent.clone();
+        // While folders change places what is pending may go round in a circle.
+        for _ in 0..DEEPEST {
+            let (above, entry) = self.entry(&at)?;
+            if above == *id {
+                return self.entry(id).map(|(beside, _)| (beside, entry));
+            }
+            at = above;
+        }
+        None
     }
 
     /// Whether an item, or a folder above it, is out of the base.

@@ -17,24 +17,22 @@ pub(super) fn put_back(
     let remote = ports.remote;
     // Where its folder is gone it comes back to wherever the service puts it.
     let before = list_if_there(remote, parent)?;
-    let answer = only(remote.put_back(&[version(trashed, folder)]));
-    let item = match answer {
-        Ok(item) if matches!(item.parent, RemoteParent::Folder(_)) => item,
-        Ok(_) | Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => {
-            match look(remote, &trashed.entry.id, folder)? {
-                LookUp::Found(now) if matches!(now.parent, RemoteParent::Folder(_)) => now,
-                LookUp::Unknown => {
-                    return Err(StepFailure::again("iCloud does not say whether it was put back"));
-                }
-                // It may have come back under another id: whatever is new in its folder and like it.
-                LookUp::Found(_) | LookUp::Gone => {
-                    let before =
-                        before.as_ref().ok_or_else(|| StepFailure::replan("the folder it was in is gone"))?;
-                    came_back(remote, parent, before, trashed, wanted)?
-                }
-            }
-        }
+    let told = match only(remote.put_back(&[version(trashed, folder)])) {
+        Ok(item) => Some(item).filter(|item| matches!(item.parent, RemoteParent::Folder(_))),
+        Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => None,
         Err(error) => return Err(error.into()),
+    };
+    // An answer may have no effect: what stayed in the trash nobody would look for there.
+    let id = told.as_ref().map_or(&trashed.entry.id, |item| &item.entry.id);
+    let item = match look(remote, id, folder)? {
+        LookUp::Found(now) if matches!(now.parent, RemoteParent::Folder(_)) => now,
+        LookUp::Unknown => return Err(StepFailure::again("iCloud does not say whether it was put back")),
+        // It may have come back under another id: whatever is new in its folder and like it.
+        LookUp::Found(_) | LookUp::Gone => {
+            let before =
+                before.as_ref().ok_or_else(|| StepFailure::replan("the folder it was in is gone"))?;
+            came_back(remote, parent, before, trashed, wanted)?
+        }
     };
     if before.is_none() || hangs_in(&item, parent) && name::same(&item.entry.name, wanted) {
         return Ok(item);

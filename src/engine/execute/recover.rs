@@ -333,8 +333,9 @@ pub(super) fn is_our_doing(
 /// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.
 fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) -> Result<bool, StepFailure> {
     match verified_calls::holder(remote, folder, name, Some(id)) {
-        // What went back into a folder that was deleted meanwhile would be deleted with it, though nobody saw it there.
-        Ok(holder) => Ok(holder.is_none() && verified_calls::is_outside_trash(remote, folder)?),
+        // What went back into a folder that was deleted meanwhile would be deleted with it, though nobody saw it there; and somebody
+        // may have moved that folder into the one that is to go there.
+        Ok(holder) => Ok(holder.is_none() && verified_calls::can_take(remote, folder, id)?),
         // The folder is gone, or what cannot be synced has the name.
         Err(StepFailure::Replan(_)) => Ok(false),
         Err(failure) => Err(failure),

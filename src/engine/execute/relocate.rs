@@ -206,7 +206,8 @@ fn stands_there(
         }
         LookUp::Found(_) => Err(StepFailure::replan("it was moved on iCloud meanwhile")),
         LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
-        LookUp::Unknown => Ok(()),
+        // Without a look nobody knows whether the answer had an effect; the next try begins with one.
+        LookUp::Unknown => Err(StepFailure::again("iCloud does not show the move yet")),
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Plan, RemoteSeen};
-use crate::engine::ports::{Disk, DiskError, ItemVersion, Ports, RemoteItem, RemoteParent};
+use crate::engine::ports::{Disk, DiskError, ItemVersion, LookUp, Ports, RemoteItem, RemoteParent};
 use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
 use super::done::{Done, Doomed};
@@ -309,7 +309,13 @@ pub(super) fn delete_for_good(ports: &Ports<'_>, known: &Known<'_>) {
         };
         let agreed = versions(subtree);
         let fits = |item: &RemoteItem| fits(known.own, &agreed, item);
-        if let Ok(Unplanned::Nothing) = holds_unplanned(ports.remote, &version.id, planned, &fits) {
+        // A person may have put it back meanwhile, and whether the service then refuses to delete it nobody knows.
+        let is_there = || {
+            let look = verified_calls::look(ports.remote, &version.id, true);
+            matches!(look, Ok(LookUp::Found(now)) if now.parent == RemoteParent::Trash && now.entry.etag == version.etag)
+        };
+        let inside = holds_unplanned(ports.remote, &version.id, planned, &fits);
+        if matches!(inside, Ok(Unplanned::Nothing)) && is_there() {
             drop(ports.remote.delete_trashed(std::slice::from_ref(version)));
         }
     }

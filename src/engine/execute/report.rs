@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
+use super::window::Window;
 use crate::engine::operation::Reason;
 use crate::engine::ports::{DiskError, RemoteError, StoreError};
 use crate::model::{Change, Etag, ItemId, RelPath, Side};
@@ -153,6 +154,11 @@ pub struct Counts {
 }
 
 impl Counts {
+    /// Whether something was brought here that others did on iCloud.
+    pub fn comes_from_there(&self) -> bool {
+        self.downloads + self.moved_local + self.deleted_local + self.folders_local > 0
+    }
+
     /// Counts what an effect is one of.
     pub(super) fn add(&mut self, effect: &Effect) {
         let is_local = effect.side == Some(Side::Local);
@@ -206,6 +212,8 @@ pub struct Outcome {
     pub ended: Option<End>,
     /// Whether operations were left for the next pass because something else waited.
     pub cut_short: bool,
+    /// How many commits of new files may overlap, for the next pass.
+    pub window: Window,
 }
 
 /// Why one step did not come to its end.

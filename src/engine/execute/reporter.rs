@@ -40,3 +40,28 @@ impl<'a> Reporter<'a> {
         self.emit(&Event::Progress(progress));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_moved_again_is_never_more_than_its_total() {
+        let mut told = Vec::new();
+        let mut into = |event: &Event| {
+            if let Event::Progress(progress) = event {
+                told.push((progress.bytes_done, progress.bytes_total));
+            }
+        };
+        // A file of 12 bytes whose upload is lost eight times on the way, and another pass that sends less than it announced.
+        let mut reporter = Reporter::new(&mut into, 12);
+        for times in 0..=9 {
+            reporter.progress((0, 1), 12 * times);
+        }
+        reporter.progress((1, 1), 50);
+        assert!(told.iter().all(|(done, total)| done <= total), "{told:?}");
+        assert_eq!(told[1], (12, 12));
+        assert_eq!(told[9], (108, 108));
+        assert_eq!(told[10], (50, 108), "a total once told does not shrink");
+    }
+}

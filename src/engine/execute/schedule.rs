@@ -103,9 +103,19 @@ impl Schedule {
         }
     }
 
+    /// All of a class that are ready, in plan order.
+    pub(super) fn all_ready(&self, class: Class) -> impl Iterator<Item = usize> + '_ {
+        let set = match class {
+            Class::Lane => &self.lane,
+            Class::Fetch => &self.fetch,
+            Class::Stage => &self.stage,
+        };
+        set.iter().copied()
+    }
+
     /// All that are ready on the lane, in plan order.
     pub(super) fn on_lane(&self) -> impl Iterator<Item = usize> + '_ {
-        self.lane.iter().copied()
+        self.all_ready(Class::Lane)
     }
 
     /// How many of a class are ready.
@@ -129,14 +139,6 @@ impl Schedule {
     /// Takes an operation out of its queue, to run it.
     pub(super) fn take(&mut self, class: Class, index: usize) {
         self.set(class).remove(&index);
-    }
-
-    /// The first that is ready, of any class, in plan order.
-    pub(super) fn first(&self) -> Option<(usize, Class)> {
-        [Class::Lane, Class::Fetch, Class::Stage]
-            .into_iter()
-            .filter_map(|class| self.peek(class).map(|index| (index, class)))
-            .min_by_key(|(index, _)| *index)
     }
 
     /// Queues an operation again at a time since the boot.

@@ -1,6 +1,8 @@
 //! Which stage an operation begins with, once what it needs has been brought.
 
-use crate::engine::operation::{Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen};
+use crate::engine::operation::{
+    Action, Conflict, LocalSeen, Operation, Parent, Plan, RemoteSeen, UploadTarget,
+};
 
 use super::agreements::{Agree, Forget, Keep};
 use super::announce::Announcement;
@@ -71,8 +73,12 @@ pub(super) fn start<'a>(
             let (over, content) = (over.as_ref(), content.clone());
             stage(Install { index, operation, remote, over, content, purpose: Purpose::Download })
         }
-        (Action::Upload { local, target }, Some(Arrived::Staged(content))) => {
-            stage(Upload { index, operation, local, target, content: content.clone(), announcement })
+        (
+            Action::Upload { local, target: UploadTarget::Over { remote, way } },
+            Some(Arrived::Staged(content)),
+        ) => {
+            let content = content.clone();
+            stage(Upload { index, operation, local, remote, way: *way, content, announcement })
         }
         (Action::Compare { remote, local, .. }, Some(Arrived::Equal { signature, package })) => {
             stage(Agree { index, remote, local, read: Some((*signature, *package)) })

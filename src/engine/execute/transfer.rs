@@ -19,6 +19,8 @@ use super::verified_calls;
 
 /// After a fetch as long as this the version on offer is compared once more (`docs/protocol.md` §11.1).
 const LONG_FETCH: Duration = Duration::from_secs(10);
+/// So many bytes more than ever before are progress of a fetch.
+const PROGRESS: u64 = 64 << 10;
 /// Two looks at a file that suddenly has no content lie this far apart (`docs/sync.md` §3).
 const EMPTY_LOOKS_APART: Duration = Duration::from_secs(10);
 
@@ -243,9 +245,20 @@ impl Context<'_> {
             return Ok(Content { ready, package: false, matched: false });
         };
         let mut repeated = false;
+        // The most bytes that the download held at the end of a try, and what it holds now.
+        let mut came = None;
         loop {
             let began = self.ports.clock.uptime();
-            let content = self.fetch_once(job, remote, offer, repeated)?;
+            let content = match (self.fetch_once(job, remote, offer, repeated, &mut came), came) {
+                // One that gets on is not left for later: what has come is continued, and no try is spent.
+                (Err(StepFailure::Again { .. }), Some((most, held)))
+                    if held >= most.saturating_add(PROGRESS) && !self.stopped() =>
+                {
+                    came = Some((held, held));
+                    continue;
+                }
+                (result, _) => result?,
+            };
             let wrong =
                 !content.package && offer.signature.is_some_and(|told| told != content.ready.signature);
             let sizeless = !content.package && remote.size.is_none();
@@ -276,6 +289,7 @@ impl Context<'_> {
         remote: &RemoteSeen,
         offer: &Offer,
         from_start: bool,
+        came: &mut Option<(u64, u64)>,
     ) -> Result<Content, StepFailure> {
         let size = if offer.package { None } else { remote.size };
         let download = self.ports.disk.download(&key(job, remote, &offer.signature_text, size))?;
@@ -287,7 +301,9 @@ impl Context<'_> {
             from = 0;
         }
         if size != Some(from) {
-            let fetched = match self.ports.remote.fetch(offer, size, from, &mut counted) {
+            let fetched = self.ports.remote.fetch(offer, size, from, &mut counted);
+            came.get_or_insert((from, from)).1 = counted.held;
+            let fetched = match fetched {
                 Ok(fetched) => fetched,
                 Err(error) => return Err(counted.failed.take().unwrap_or_else(|| error.into())),
             };

@@ -1,13 +1,18 @@
 //! How often, and for how long, what fails is tried again within a pass.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::mem::Discriminant;
 use std::time::Duration;
 
-use crate::engine::retry;
+use crate::engine::operation::Action;
+use crate::model::Backoff;
 
 /// Back-off between tries of one item within a pass.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(16);
+const WAITS: Backoff = Backoff::all_random(Duration::from_secs(1), Duration::from_secs(16));
+
+/// So many different operations of one kind that fail, with no success in between for as long as anything is tried again, stand for
+/// all others of that kind.
+const STAND_FOR_ALL: usize = 2;
 
 /// The tries of all operations of a pass.
 #[derive(Default)]
@@ -15,11 +20,15 @@ pub(super) struct Tries {
     of: HashMap<usize, Tried>,
     /// Since when steps fail and none succeeds.
     troubled: Option<Duration>,
+    /// Which operations failed since then, by their kind.
+    failing: HashMap<Discriminant<Action>, BTreeSet<usize>>,
 }
 
 struct Tried {
     count: u32,
     since: Duration,
+    /// Why it failed last.
+    why: String,
 }
 
 impl Tries {
@@ -32,6 +41,29 @@ impl Tries {
     pub(super) fn succeeded(&mut self, operation: usize) {
         self.of.remove(&operation);
         self.troubled = None;
+        self.failing.clear();
+    }
+
+    /// An operation of that kind failed for that reason; comes after [`Tries::failed`].
+    pub(super) fn note(&mut self, operation: usize, action: &Action, why: String) {
+        self.failing.entry(std::mem::discriminant(action)).or_default().insert(operation);
+        if let Some(tried) = self.of.get_mut(&operation) {
+            tried.why = why;
+        }
+    }
+
+    /// Why an operation failed last, if it did and has not succeeded.
+    pub(super) fn why(&self, operation: usize) -> Option<&str> {
+        self.of.get(&operation).map(|tried| tried.why.as_str())
+    }
+
+    /// Whether nothing of that kind is worth a try any more at `now`: some failed, and nothing has succeeded for the whole `budget`.
+    pub(super) fn has_given_up(&self, action: &Action, now: Duration, budget: Duration) -> bool {
+        self.troubled.is_some_and(|since| now.saturating_sub(since) >= budget)
+            && self
+                .failing
+                .get(&std::mem::discriminant(action))
+                .is_some_and(|failing| failing.len() >= STAND_FOR_ALL)
     }
 
     /// An operation failed at `now`, a time since the boot: how long to wait for its next try, no less than was `asked` for. `None`
@@ -44,8 +76,8 @@ impl Tries {
         asked: Option<Duration>,
         (budget, chance): (Duration, f64),
     ) -> Option<Duration> {
-        let tried = self.of.entry(operation).or_insert(Tried { count: 0, since: now });
-        let wait = retry::backoff(tried.count, FIRST_WAIT, LONGEST_WAIT, chance);
+        let tried = self.of.entry(operation).or_insert(Tried { count: 0, since: now, why: String::new() });
+        let wait = WAITS.wait(tried.count, chance);
         let wait = wait.max(asked.unwrap_or_default());
         tried.count += 1;
         let since = tried.since.min(*self.troubled.get_or_insert(now));
@@ -74,6 +106,33 @@ mod tests {
         }
         assert!(waits.windows(2).all(|pair| pair[0] <= pair[1]), "{waits:?}");
         assert!(waits.len() >= 4 && now <= seconds(160), "{waits:?}");
+    }
+
+    #[test]
+    fn what_two_fail_for_a_whole_budget_is_given_up_for_all_of_their_kind_until_something_succeeds() {
+        let forget = Action::Forget { id: crate::model::ItemId::drive_root() };
+        let local = crate::engine::operation::LocalSeen {
+            path: crate::model::RelPath::root(),
+            stamp: crate::model::LocalStamp::default(),
+            racy: false,
+            signature: None,
+        };
+        let trash = Action::TrashLocal { id: None, local, folder: false };
+        let mut tries = Tries::default();
+        let fails = |tries: &mut Tries, operation, at| {
+            let _ = tries.failed(operation, seconds(at), None, BUDGET);
+            tries.note(operation, &forget, "busy".into());
+        };
+        fails(&mut tries, 0, 0);
+        fails(&mut tries, 0, 70);
+        assert!(!tries.has_given_up(&forget, seconds(70), BUDGET.0), "one may fail for a reason of its own");
+        fails(&mut tries, 1, 70);
+        for (action, at, expected) in [(&forget, 70, true), (&forget, 59, false), (&trash, 70, false)] {
+            assert_eq!(tries.has_given_up(action, seconds(at), BUDGET.0), expected, "{action:?} at {at} s");
+        }
+        assert_eq!((tries.why(1), tries.why(2)), (Some("busy"), None));
+        tries.succeeded(5);
+        assert!(!tries.has_given_up(&forget, seconds(70), BUDGET.0));
     }
 
     #[test]

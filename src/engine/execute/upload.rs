@@ -2,9 +2,12 @@
 
 mod by_trash;
 mod commit;
+mod new;
 mod sent;
 
-use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement, UploadTarget};
+pub(super) use new::{NewFile, UploadNew};
+
+use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement};
 use crate::engine::ports::{LookUp, Ports, RemoteError, RemoteItem};
 use crate::model::name;
 
@@ -17,15 +20,15 @@ use super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::transfer::StagedContent;
 use super::verified_calls;
 use by_trash::{by_trash, replacement_intent};
-use commit::commit_new;
 use sent::{Aim, Replacing, Sent, read_again};
 
-/// The commit of an upload whose content has been staged.
+/// The commit of an edit whose content has been staged, over the version that is there.
 pub(super) struct Upload<'a> {
     pub(super) index: usize,
     pub(super) operation: &'a Operation,
     pub(super) local: &'a LocalSeen,
-    pub(super) target: &'a UploadTarget,
+    pub(super) remote: &'a RemoteSeen,
+    pub(super) way: Replacement,
     pub(super) content: StagedContent,
     /// What has to be noted first of this upload and of others whose content waits.
     pub(super) announcement: Option<Announcement>,
@@ -42,30 +45,24 @@ impl<'a> Stage<'a> for Upload<'a> {
         known: &Known<'_>,
         acted: &mut Acted,
     ) -> Result<Next<'a>, StepFailure> {
-        let Self { index, operation, local, target, content, announcement } = *self;
-        if let (Some(announced), Some(intent)) = (announcement, acted.note) {
-            acted.did(index, Done::AnnouncedUploads { documents: announced.documents, intent });
-        }
+        let Self { index, operation, local, remote, way, content, announcement } = *self;
+        note_announced(announcement, acted);
         let sent = as_read(ports, known, index, (local, content), acted)?;
         let mut aim = Aim { index, reason: operation.reason, is_conflict: false };
-        match target {
-            UploadTarget::New { parent, name } => {
-                let parent = known.parent(parent)?;
-                require_alive(ports, known, index, &parent, acted)?;
-                let item = commit_new(ports, &sent, &parent, name)?;
-                aim.came(known, &sent, (&parent, &item), None, acted);
-                Ok(Next::Finished)
-            }
-            UploadTarget::Over { remote, way } => {
-                let former = known.base().state.former.get(&remote.id);
-                let is_former = former.is_some_and(|former| former.contains(&sent.signature));
-                let way = if is_former { Replacement::Trash } else { *way };
-                if is_former {
-                    aim.reason = Reason::WentBack;
-                }
-                replace(ports, known, Replacing { aim, old: known.own.remote(remote), sent }, way, acted)
-            }
+        let former = known.base().state.former.get(&remote.id);
+        let is_former = former.is_some_and(|former| former.contains(&sent.signature));
+        let way = if is_former { Replacement::Trash } else { way };
+        if is_former {
+            aim.reason = Reason::WentBack;
         }
+        replace(ports, known, Replacing { aim, old: known.own.remote(remote), sent }, way, acted)
+    }
+}
+
+/// What was noted before the stage is remembered.
+fn note_announced(announcement: Option<Announcement>, acted: &mut Acted) {
+    if let (Some(announced), Some(intent)) = (announcement, acted.note) {
+        acted.done.push((None, Done::AnnouncedUploads { documents: announced.documents, intent }));
     }
 }
 
@@ -174,7 +171,7 @@ fn in_place<'a>(
     Ok(Next::Finished)
 }
 
-/// An answer whose etag is missing or unchanged is looked up: the base must know the new version.
+/// An answer is believed once a look shows what it told: the base must know the new version, and that it was made.
 fn settled(
     ports: &Ports<'_>,
     item: RemoteItem,
@@ -187,8 +184,12 @@ fn settled(
         LookUp::Found(now) if now.entry.etag == before.entry.etag && is_told => {
             Err(StepFailure::again("iCloud confirmed a new version, and still has the old one"))
         }
-        _ if is_told => Ok(item),
+        // Without a look nobody knows whether the answer had an effect; the next try begins with one.
+        LookUp::Unknown => Err(StepFailure::again("iCloud does not show the new version yet")),
+        LookUp::Found(now) if is_told && now.entry.etag.same_content(etag) => Ok(item),
         LookUp::Found(now) if sent.is_shown_by(ports, &now) => Ok(now),
+        // Whoever edited or deleted it since saw what was sent, or the answer had no effect and nobody did: what is here stays an edit
+        // of the version before, and no version of both is lost.
         _ => Err(StepFailure::replan("iCloud does not show what was sent")),
     }
 }

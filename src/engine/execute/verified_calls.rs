@@ -8,9 +8,8 @@ use crate::engine::operation::RemoteSeen;
 use crate::engine::ports::{
     ItemVersion, Listing, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent,
 };
-use crate::engine::retry;
 use crate::model::path::DEEPEST;
-use crate::model::{DiskTime, FolderState, ItemId, ServerTime, Signature, name};
+use crate::model::{Backoff, DiskTime, FolderState, ItemId, ServerTime, Signature, name};
 
 use super::report::StepFailure;
 
@@ -167,9 +166,9 @@ pub(super) fn patiently<T>(
 
 /// Waits before a repetition, as long as was asked for, if that is not long.
 pub(super) fn wait(ports: &Ports<'_>, attempt: u32, asked: Option<Duration>) -> Result<(), StepFailure> {
-    let (first, most) = (Duration::from_secs(1), Duration::from_secs(8));
-    let chance = ports.clock.unit_random();
-    let wait = retry::backoff(attempt, first, most, chance).max(asked.unwrap_or_default().min(most));
+    let most = Duration::from_secs(8);
+    let wait = Backoff::all_random(Duration::from_secs(1), most).wait(attempt, ports.clock.unit_random());
+    let wait = wait.max(asked.unwrap_or_default().min(most));
     ports.clock.pause(wait).map_err(|_| RemoteError::Stopped)?;
     Ok(())
 }
@@ -291,10 +290,14 @@ pub(super) fn holder(
     Ok(None)
 }
 
-/// Whether a folder, and each one above it, hangs in the drive, as far as look-ups tell.
-pub(super) fn is_outside_trash(remote: &dyn Remote, folder: &ItemId) -> Result<bool, StepFailure> {
+/// Whether a folder, and each one above it, hangs in the drive and is another one than `item`, which is to go there, as far as look-ups
+/// tell.
+pub(super) fn can_take(remote: &dyn Remote, folder: &ItemId, item: &ItemId) -> Result<bool, StepFailure> {
     let mut at = folder.clone();
     for _ in 0..DEEPEST {
+        if at == *item {
+            return Ok(false);
+        }
         if at == ItemId::drive_root() || at.is_doc("documents") {
             break;
         }

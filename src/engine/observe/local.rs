@@ -157,7 +157,7 @@ impl Scan<'_> {
             found.is_some_and(|found| {
                 found.kind == LocalKind::Folder
                     && found.stamp.identity == known.identity
-                    && found.stamp.on_root_fs == known.on_root_fs
+                    && (found.stamp.on_root_fs, found.stamp.is_mount) == (known.on_root_fs, known.is_mount)
             })
         })
     }
@@ -212,7 +212,8 @@ impl Scan<'_> {
             let old = self.view.tree.get(node);
             let same_item = old.kind == entry.kind && old.stamp.identity == entry.stamp.identity;
             if entry.kind == LocalKind::Folder {
-                if same_item && old.stamp.on_root_fs == entry.stamp.on_root_fs {
+                let volume = |stamp: &LocalStamp| (stamp.on_root_fs, stamp.is_mount);
+                if same_item && volume(&old.stamp) == volume(&entry.stamp) {
                     entry.state = old.state;
                     entry.holds_unnameable = old.holds_unnameable;
                     // Its times stay those from before it was read: by them a second look knows whether it has changed since.
@@ -279,16 +280,26 @@ impl Scan<'_> {
 }
 
 /// Forgets the signatures of files that were read so soon after a change that another one could have left the stamp as it
-/// is, where enough time has passed since: what is read now is right for as long as the stamp stays.
-pub fn doubt(tree: &mut LocalTree, clock: &dyn Clock) {
+/// is, where enough time has passed since: what is read now is right for as long as the stamp stays. Looks at these nodes, or
+/// at all.
+pub fn doubt(tree: &mut LocalTree, clock: &dyn Clock, among: Option<&[Node]>) {
     let now = clock.now();
-    let is_settled = |entry: &LocalEntry| {
-        entry.racy && entry.signature.get().is_some() && !is_racy(&entry.stamp, (now, now))
+    let is_settled = |node: &Node| {
+        let entry = tree.get(*node);
+        may_be_doubted(entry) && !is_racy(&entry.stamp, (now, now))
     };
-    let settled: Vec<Node> = tree.walk(Node::ROOT).filter(|node| is_settled(tree.get(*node))).collect();
+    let settled: Vec<Node> = match among {
+        Some(nodes) => nodes.iter().copied().filter(is_settled).collect(),
+        None => tree.walk(Node::ROOT).filter(is_settled).collect(),
+    };
     for node in settled {
         tree.get_mut(node).signature = Rare::NONE;
     }
+}
+
+/// Whether a file was read so soon after a change that its signature has to be doubted later.
+pub fn may_be_doubted(entry: &LocalEntry) -> bool {
+    entry.racy && entry.signature.get().is_some()
 }
 
 /// Reads files and enters the signatures of their contents, `workers` at a time, and whether their stamps can be trusted

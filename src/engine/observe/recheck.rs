@@ -35,7 +35,12 @@ pub fn may_have_missed_a_move(base: &BaseTree, local: &LocalTree, recognition: &
                 LocalFate::Unmounted(_) => false,
             }
     };
-    base.walk(Node::ROOT).skip(1).any(is_missed) || shows_something_twice(local, recognition)
+    let is_missed = match &recognition.rest {
+        // What rule 1 has found is where it was, with its identity.
+        Some(rest) => rest.loose().base.iter().copied().any(is_missed),
+        None => base.walk(Node::ROOT).skip(1).any(is_missed),
+    };
+    is_missed || shows_something_twice(local, recognition)
 }
 
 fn is_another(then: Identity, now: Identity) -> bool {
@@ -51,13 +56,21 @@ fn shows_something_twice(local: &LocalTree, recognition: &Recognition) -> bool {
     };
     let is_new = |node: &Node| recognition.of_local[*node].is_none();
     let mut new = HashSet::new();
-    let all_differ =
-        local.walk(Node::ROOT).filter(is_item).filter(is_new).all(|node| new.insert(key(local.get(node))));
-    if !all_differ {
-        return true;
+    let mut is_first = |node: Node| new.insert(key(local.get(node)));
+    let all_differ = match &recognition.rest {
+        Some(rest) => rest.loose().local.iter().copied().filter(is_item).filter(is_new).all(&mut is_first),
+        None => local.walk(Node::ROOT).filter(is_item).filter(is_new).all(&mut is_first),
+    };
+    if !all_differ || new.is_empty() {
+        return !all_differ;
     }
-    !new.is_empty()
-        && local.walk(Node::ROOT).filter(|node| !is_new(node)).any(|node| new.contains(&key(local.get(node))))
+    let stands_elsewhere = |node: Node| !is_new(&node) && new.contains(&key(local.get(node)));
+    match &recognition.rest {
+        Some(rest) => {
+            rest.with_inodes(local, new.iter().map(|(identity, _)| identity.inode)).any(stands_elsewhere)
+        }
+        None => local.walk(Node::ROOT).any(stands_elsewhere),
+    }
 }
 
 /// Reads every folder again that has changed since it was read, that could not be read, or that was read so soon after a

@@ -1,13 +1,14 @@
 //! What a plan is made from beyond the two looks: the base found on the disk, and names that two items share on iCloud.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::options::Settings;
 use crate::engine::observe::local::signatures;
 use crate::engine::observe::recheck::{MOST_LOOKS, may_have_missed_a_move, recheck};
 use crate::engine::operation::{Action, Plan, UploadTarget};
 use crate::engine::ports::{DiskError, Ports};
-use crate::engine::recognise::{Recognition, recognise};
+use crate::engine::recognise::Recognised;
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::{BaseTree, ItemId, RelPath, name};
 
@@ -31,36 +32,42 @@ pub(super) fn twins(plan: &Plan, view: &RemoteView) -> HashSet<ItemId> {
     replaced.filter_map(is_twin).collect()
 }
 
-/// Finds the base in what was seen here. Where that look may have missed a move, it is looked again first.
+/// Finds the base in what was seen here; where `known` says how it was found last, by what has changed since. Where that look may
+/// have missed a move, it is looked again first.
 ///
 /// # Errors
 ///
 /// When the second look fails as a whole: the view is not to be used then.
 pub(super) fn recognised(
-    base: &BaseTree,
+    base: &Arc<BaseTree>,
     local: &mut LocalView,
+    known: Option<Recognised>,
     ports: &Ports<'_>,
     settings: &Settings,
-) -> Result<Recognition, DiskError> {
+) -> Result<Recognised, DiskError> {
     let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
-    let mut recognition = recognise(base, &local.tree);
+    let mut found = match known {
+        Some(known) => known.again(base, &local.tree),
+        None => Recognised::first(base, &local.tree),
+    };
     for _ in 0..MOST_LOOKS {
-        if !may_have_missed_a_move(base, &local.tree, &recognition) {
+        if !may_have_missed_a_move(base, &local.tree, found.recognition()) {
             break;
         }
         let has_changed = recheck(ports.disk, ports.clock, local, &may_skip)?;
-        recognition = recognise(base, &local.tree);
+        found = found.again(base, &local.tree);
         if !has_changed {
             break;
         }
     }
     // What was read may show that a file is not the one that was looked for, and another one is read instead.
     for _ in 0..MOST_READINGS {
-        if recognition.unsigned.is_empty() {
+        if found.recognition().unsigned.is_empty() {
             break;
         }
-        signatures(ports.disk, ports.clock, &mut local.tree, &recognition.unsigned, settings.workers);
-        recognition = recognise(base, &local.tree);
+        let unsigned = &found.recognition().unsigned;
+        signatures(ports.disk, ports.clock, &mut local.tree, unsigned, settings.workers);
+        found = found.again(base, &local.tree);
     }
-    Ok(recognition)
+    Ok(found)
 }

@@ -9,7 +9,7 @@ use crate::engine::execute::{Event, ExecuteOptions, Outcome, execute};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::own_writes::OwnWrites;
 use crate::engine::ports::{Away, Clock, Disk, Ports};
-use crate::engine::view::RemoteView;
+use crate::engine::view::{FolderMarks, RemoteView};
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,
 };
@@ -71,7 +71,7 @@ impl Engine {
             }
             self.remote = Some(Arc::new(as_agreed(&self.state.base)));
             let planned = self.plan(&ports, settings, options);
-            self.remote = None;
+            (self.remote, self.remembered) = (None, None);
             return Ok(HereReport { waiting: waiting(planned.plan), ..HereReport::default() });
         }
         let planned = self.plan(&ports, settings, options);
@@ -142,5 +142,5 @@ fn as_agreed(base: &BaseTree) -> RemoteView {
         }
     }
     let (absent, hollow) = Default::default();
-    RemoteView { tree, absent, unusable: Vec::new(), complete: true, hollow }
+    RemoteView { tree, absent, unusable: Vec::new(), complete: true, hollow, marks: FolderMarks::default() }
 }

@@ -19,6 +19,13 @@ pub(super) fn look_here(
             rescan(ports.disk, ports.clock, &mut view, folders, &may_skip)?;
             Ok(view)
         }
-        _ => Ok(observe_local(ports.disk, ports.clock, &may_skip)?),
+        (_, known) => {
+            let mut view = observe_local(ports.disk, ports.clock, &may_skip)?;
+            // What is equal is shared with what was known: what is planned next goes by what has changed.
+            if let Some(known) = known {
+                view.tree = known.tree.renewed_by_path(view.tree);
+            }
+            Ok(view)
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::engine::execute::{End, Packages};
 use crate::engine::guard::GuardLimits;
+use crate::engine::observe::remote::Touched;
 use crate::engine::operation::{Plan, Replacement};
 use crate::engine::plan::{ConflictPolicy, Mode};
 use crate::engine::ports::{DiskError, RemoteError, StoreError};
@@ -38,6 +39,8 @@ pub struct Settings {
     pub remote_delete_permanent: bool,
     /// Listings and transfers in parallel.
     pub workers: usize,
+    /// Commits of new files that may overlap on iCloud, at least 1.
+    pub parallel_writes: usize,
     /// When deletions wait for a person.
     pub guard: GuardLimits,
 }
@@ -47,8 +50,22 @@ pub struct Settings {
 pub struct Look {
     /// The whole drive here, or only these folders; folders are added to what is known already.
     pub local: LocalLook,
-    /// Whether iCloud is walked through; otherwise what the last walk and our own writes say counts.
-    pub remote: bool,
+    /// How much of iCloud.
+    pub remote: RemoteLook,
+}
+
+/// How much of iCloud is looked at. What no look shows is as the last one and our own writes say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum RemoteLook {
+    /// Nothing, unless it was never looked at.
+    #[default]
+    Nothing,
+    /// Where something is said to have changed, if that can be told; else everything.
+    Touched(Touched),
+    /// The folders whose etag moved, if that can be told; else everything.
+    Etags,
+    /// Everything.
+    Whole,
 }
 
 /// How much of the local drive is read.
@@ -64,7 +81,7 @@ pub enum LocalLook {
 impl Look {
     /// Everything on both sides.
     pub fn whole() -> Self {
-        Self { local: LocalLook::Whole, remote: true }
+        Self { local: LocalLook::Whole, remote: RemoteLook::Whole }
     }
 }
 

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use crate::engine::execute::Outcome;
 use crate::engine::operation::{Note, NoteKind};
+use crate::engine::plan::Extent;
 
 /// What came of a pass.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// Operations that were planned.
     pub planned: usize,
+    /// How much was looked at to plan them.
+    pub extent: Extent,
     /// Whether nothing had to be done on either side.
     pub quiet: bool,
     /// Whether something could not be planned for want of knowledge, or has to be planned again.

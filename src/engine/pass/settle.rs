@@ -9,7 +9,7 @@ use crate::engine::execute::{give_up, recover};
 use crate::engine::operation::Plan;
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
-use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside};
+use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
@@ -78,6 +78,8 @@ impl Engine {
             local.tree.find(path).is_some()
                 || remote.tree.find_alike(path).is_some()
                 || self.state.base.find(path).is_some()
+                || is_to_be(&local.tree, path)
+                || is_to_be(&remote.tree, path)
         };
         let settled = |(path, item): &(&RelPath, &SetAside)| {
             let waits = !options.ignore_next_try && !item.is_due(now);
@@ -155,4 +157,16 @@ impl Engine {
         });
         waits.max().map(|wait| Duration::from_secs(wait.unsigned_abs()))
     }
+}
+
+/// Whether an item that an interrupted move left under a temporary name is to get this path: what is planned for it stands
+/// under a path that is on neither side yet.
+fn is_to_be<T: tree::Entry>(tree: &Tree<T>, path: &RelPath) -> bool {
+    let folder = path.parent().map_or(Some(Node::ROOT), |folder| tree.find_alike(&folder));
+    let bears_it = |child: &Node| {
+        let temporary = name::aside_origin(tree.name(*child))
+            .map(|_| name::unparked(tree.name(*child), Some(path.name())));
+        temporary.is_some_and(|own| name::same(own, path.name()))
+    };
+    folder.is_some_and(|folder| tree.children(folder).iter().any(bears_it))
 }

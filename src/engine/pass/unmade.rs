@@ -16,8 +16,10 @@ struct Unmade {
     is_told: bool,
 }
 
-/// Finds what we made, after `confirmed`, that no look has ever shown and that is in no trash: nobody deleted it, it never came.
-fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>) -> Unmade {
+/// Finds what we made, after `confirmed`, that no look has ever shown and that is in no trash: nobody deleted it, it never came. A look in
+/// the future, as after a power cut that took the note of the time, says nothing of what was made since.
+fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>, now: i64) -> Unmade {
+    let confirmed = confirmed.filter(|confirmed| *confirmed <= now);
     let is_open = |entry: &BaseEntry| {
         entry.presence == Presence::Both
             && entry.written_at.get().is_some_and(|at| confirmed.is_none_or(|confirmed| at >= confirmed))
@@ -45,12 +47,13 @@ fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>) -> Unmade {
 
 impl Engine {
     /// Lets the base forget what iCloud confirmed and never had, so that what is here is new and goes up again. `now` in lived
-    /// seconds, after a walk in which nothing of ours was written.
-    pub(super) fn forget_unmade(&mut self, now: i64) {
+    /// seconds, after a look in which nothing of ours was written; unless that was at everything, it shows nothing of what no look has
+    /// shown yet.
+    pub(super) fn forget_unmade(&mut self, shows_all: bool, now: i64) {
         let Some(view) = &self.remote else { return };
-        let found = find(&self.state.base, view, self.state.confirmed);
+        let found = find(&self.state.base, view, self.state.confirmed, now);
         let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();
-        changes.extend(found.is_told.then_some(Change::Confirmed(now)));
+        changes.extend((shows_all && found.is_told).then_some(Change::Confirmed(now)));
         if !found.tops.is_empty() {
             let count = found.tops.len();
             log::warn!(items = count; "iCloud confirmed {count} new items and does not have them: they are sent again");
@@ -118,6 +121,7 @@ mod tests {
             unusable: Vec::new(),
             complete: true,
             hollow: HashSet::new(),
+            marks: Default::default(),
         }
     }
 
@@ -127,7 +131,7 @@ mod tests {
         let written = [Some(100), Some(101), Some(102)];
         // Times of the writes, the last look, what is absent; what never came, whether all is told.
         type Row<'a> = ([Option<i64>; 3], Option<i64>, &'a [(&'a str, Absence)], &'a [&'a str], bool);
-        let rows: [Row<'_>; 9] = [
+        let rows: [Row<'_>; 11] = [
             (written, None, &[("d", Gone), ("x", Gone), ("f", Gone)], &["d", "f"], true),
             (written, Some(90), &[("d", Trashed), ("x", Trashed), ("f", Gone)], &["f"], true),
             (written, Some(90), &[("d", Trashed), ("x", Trashed), ("f", Untold)], &["f"], true),
@@ -135,11 +139,13 @@ mod tests {
             (written, Some(90), &[("d", Gone), ("x", Trashed), ("f", Trashed)], &["d"], true),
             (written, Some(102), &[("d", Gone), ("x", Gone), ("f", Gone)], &["f"], true),
             (written, Some(103), &[("d", Gone), ("x", Gone), ("f", Gone)], &[], false),
+            (written, Some(200), &[("d", Gone), ("x", Gone), ("f", Gone)], &[], false),
+            (written, Some(201), &[("d", Gone), ("x", Gone), ("f", Gone)], &["d", "f"], true),
             ([None; 3], None, &[("d", Gone), ("x", Gone), ("f", Gone)], &[], false),
             ([None, Some(101), None], None, &[("d", Gone), ("x", Gone), ("f", Gone)], &["x"], true),
         ];
         for (times, confirmed, absent, tops, is_told) in rows {
-            let found = find(&base(times), &view(absent), confirmed);
+            let found = find(&base(times), &view(absent), confirmed, 200);
             let ids = |names: &[&str]| names.iter().map(|name| id(name)).collect::<Vec<_>>();
             assert_eq!(found.tops, ids(tops), "{times:?}, {confirmed:?}, {absent:?}");
             assert_eq!(found.is_told, is_told, "{times:?}, {confirmed:?}, {absent:?}");

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::{Engine, LocalLook, PassError, Settings};
-use crate::engine::observe::remote::{Scope, observe_remote};
+use crate::engine::observe::remote::{
+    Glance, Scope, Touched, observe_by_etag, observe_remote, observe_touched,
+};
 use crate::engine::ports::{Clock, Remote, RemoteError};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::name::aside_origin;
@@ -51,6 +53,83 @@ impl Walk {
         clock: &dyn Clock,
         settings: &Settings,
     ) -> Result<RemoteView, PassError> {
+        self.within(clock, settings, |scope| {
+            observe_remote(remote, clock, &self.base, scope, self.previous())
+        })
+        .map(|view| self.renewed(view))
+    }
+
+    /// What was seen, sharing with what the walk before saw all that is equal: what is planned next goes by what has changed.
+    fn renewed(&self, view: RemoteView) -> RemoteView {
+        match self.previous() {
+            Some(previous) => RemoteView { tree: previous.tree.renewed(view.tree), ..view },
+            None => view,
+        }
+    }
+
+    /// Looks where something is said to have changed, and at everything where that is not enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`Walk::run`].
+    pub fn run_where(
+        &self,
+        touched: &Touched,
+        remote: &dyn Remote,
+        clock: &dyn Clock,
+        settings: &Settings,
+    ) -> Result<Sight, PassError> {
+        let Some(previous) = self.previous() else {
+            return self.run(remote, clock, settings).map(Sight::Whole);
+        };
+        let glance = self.within(clock, settings, |scope| {
+            observe_touched(remote, clock, &self.base, scope, previous, touched)
+        })?;
+        match glance {
+            Glance::Nothing => Ok(Sight::Nothing),
+            Glance::Seen(view) => Ok(Sight::Part(self.renewed(*view))),
+            Glance::TooLittle(why) => {
+                log::debug!("a hint where iCloud changed does not do, so all of it is looked at: {why}");
+                if touched.spares_root {
+                    return Ok(Sight::TooLittle);
+                }
+                self.run(remote, clock, settings).map(Sight::Whole)
+            }
+        }
+    }
+
+    /// Looks at the folders whose etag moved, and at everything where that is not enough.
+    ///
+    /// # Errors
+    ///
+    /// As [`Walk::run`].
+    pub fn run_by_etag(
+        &self,
+        remote: &dyn Remote,
+        clock: &dyn Clock,
+        settings: &Settings,
+    ) -> Result<Sight, PassError> {
+        let Some(previous) = self.previous() else {
+            return self.run(remote, clock, settings).map(Sight::Whole);
+        };
+        let look = |scope: &Scope<'_>| observe_by_etag(remote, clock, &self.base, scope, previous);
+        match self.within(clock, settings, look)? {
+            Glance::Nothing => Ok(Sight::Nothing),
+            Glance::Seen(view) => Ok(Sight::Part(self.renewed(*view))),
+            Glance::TooLittle(why) => {
+                log::debug!("etags do not say where iCloud changed, so all of it is looked at: {why}");
+                self.run(remote, clock, settings).map(Sight::Whole)
+            }
+        }
+    }
+
+    /// Looks with the scope that follows from the settings.
+    fn within<T>(
+        &self,
+        clock: &dyn Clock,
+        settings: &Settings,
+        look: impl FnOnce(&Scope<'_>) -> Result<T, RemoteError>,
+    ) -> Result<T, PassError> {
         let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
         let now = clock.reading();
         let scope = Scope {
@@ -60,16 +139,27 @@ impl Walk {
             may_skip: &may_skip,
             now: self.time.as_ref().map_or(now.wall, |time| time.seconds(now)),
         };
-        match observe_remote(remote, clock, &self.base, &scope, self.previous()) {
-            Ok(view) => Ok(view),
-            Err(RemoteError::Gone) => Err(PassError::WrongFolder(
+        look(&scope).map_err(|error| match error {
+            RemoteError::Gone => PassError::WrongFolder(
                 "the folder that sync.remote_root names is not on iCloud any more: restore it there, or \
                  choose another one and run `icloudds reset-state`"
                     .to_owned(),
-            )),
-            Err(error) => Err(PassError::Remote(error)),
-        }
+            ),
+            error => PassError::Remote(error),
+        })
     }
+}
+
+/// What a look at iCloud brought.
+pub enum Sight {
+    /// Nothing that was not known.
+    Nothing,
+    /// Nothing, since everything has to be looked at and the root is not to be listed now.
+    TooLittle,
+    /// What a look at some folders saw, by a hint or by etag, and everything else as it was known.
+    Part(RemoteView),
+    /// What a whole walk saw.
+    Whole(RemoteView),
 }
 
 impl Engine {
@@ -90,12 +180,18 @@ impl Engine {
         self.local = Some(view);
     }
 
-    /// Takes over what a walk saw, at `now` (lived seconds).
-    pub fn saw_there(&mut self, view: RemoteView, now: i64) {
+    /// Takes over what a look at iCloud brought, at `now` (lived seconds).
+    pub fn saw_there(&mut self, sight: Sight, now: i64) {
+        // Only a walk shows each of our own writes.
+        let (view, shows_all) = match sight {
+            Sight::Nothing | Sight::TooLittle => return,
+            Sight::Part(view) => (view, false),
+            Sight::Whole(view) => (view, true),
+        };
         self.remote = Some(Arc::new(view));
         self.settle_sizes(now);
         self.settle_absences();
-        self.forget_unmade(now);
+        self.forget_unmade(shows_all, now);
         self.note_lent_names(now);
     }
 

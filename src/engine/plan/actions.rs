@@ -167,8 +167,8 @@ impl Emitter<'_, '_> {
             Kind::Upload => {
                 let target = match there.filter(|_| item.there.is_there()) {
                     Some(remote) => {
-                        let went_back = item.reason == Reason::WentBack;
-                        let way = if went_back { Replacement::Trash } else { self.world.policy.replacement };
+                        let in_doubt = item.reason.keeps_the_replaced();
+                        let way = if in_doubt { Replacement::Trash } else { self.world.policy.replacement };
                         UploadTarget::Over { remote, way }
                     }
                     None => UploadTarget::New {

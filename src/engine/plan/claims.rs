@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::decide::shown_path;
-use super::items::{Change, Fate, Item, Items, Key, Place, World};
+use super::items::{Change, Fate, Item, Items, Key, Place, UNREAD_FOLDER, World};
 use super::tasks::{can_host, end_of};
 use super::{Mode, note};
 use crate::engine::conflict::conflict_name;
@@ -115,6 +115,8 @@ struct Folder {
     /// Whether all that the folder holds is known, here and there; only then a name is known to be free.
     known_here: bool,
     known_there: bool,
+    /// Nobody reads it here: it was moved to where nothing is synced.
+    is_left_unread: bool,
     claims: BTreeMap<Name, Vec<Key>>,
     /// Names of items that nothing happened to.
     settled: HashMap<Name, Key>,
@@ -135,6 +137,7 @@ impl Folder {
             key,
             known_here: here.is_none_or(|node| world.local.tree.get(node).state == FolderState::Complete),
             known_there: there.is_none_or(|node| world.remote.tree.get(node).state == FolderState::Complete),
+            is_left_unread: here.is_some_and(|node| world.local.tree.get(node).state == FolderState::Unread),
             claims: BTreeMap::new(),
             settled: HashMap::new(),
             held_here: HashMap::new(),
@@ -247,8 +250,12 @@ impl Folder {
         {
             let path = shown_path(world, item);
             set_aside(items, key);
-            let text = "the folder it comes into could not be listed in full";
-            items.notes.push(note(path, NoteKind::Unsettled(text.to_owned())));
+            let kind = if self.is_left_unread {
+                NoteKind::SetAside(UNREAD_FOLDER.to_owned())
+            } else {
+                NoteKind::Unsettled("the folder it comes into could not be listed in full".to_owned())
+            };
+            items.notes.push(note(path, kind));
             return true;
         }
         let side = if self.held_here.contains_key(here) && !self.is_at_place_here(world, items, item) {
@@ -306,6 +313,14 @@ impl Folder {
             _ => (loser, Mode::UploadOnly),
         };
         let item = &items.all[&yielding];
+        let is_mount = item.local.is_some_and(|node| world.local.tree.get(node).stamp.is_mount);
+        if is_mount && self.is_at_place_here(world, items, item) {
+            let path = shown_path(world, item);
+            set_aside(items, yielding);
+            let text = "another item on iCloud has its name, and a folder on which a volume is mounted cannot be renamed here";
+            items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
+            return;
+        }
         if world.policy.mode == forbidden || yielding == keeper && (!alone || world.is_library(item)) {
             let path = shown_path(world, item);
             set_aside(items, loser);

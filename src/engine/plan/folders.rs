@@ -214,10 +214,9 @@ impl Folders<'_, '_> {
 
     /// Whether a volume is mounted at a folder here, or was.
     fn is_mount_point(&self, folder: Node, entry: &LocalEntry) -> bool {
-        let (world, tree) = (self.world, &self.world.local.tree);
-        let is_mounted = || tree.parent(folder).is_some_and(|above| tree.get(above).stamp.on_root_fs);
-        let was = world.recognition.of_local[folder].map(|item| world.recognition.of_base[item]);
-        matches!(was, Some(LocalFate::Unmounted(_))) || !entry.stamp.on_root_fs && is_mounted()
+        let recognition = self.world.recognition;
+        let was = recognition.of_local[folder].map(|item| recognition.of_base[item]);
+        matches!(was, Some(LocalFate::Unmounted(_))) || entry.stamp.is_mount
     }
 
     /// What keeps the local copy of a folder alive, seen just now.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use super::Policy;
+use super::collected::Collected;
 use crate::engine::operation::{LocalSeen, Note, Reason, RemoteSeen};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};
@@ -10,6 +11,10 @@ use crate::model::name::Name;
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
 };
+
+/// Why nothing is known of what a folder holds that left what is synced.
+pub(super) const UNREAD_FOLDER: &str =
+    "its folder here was moved to where nothing is synced, and nothing is read";
 
 /// All that planning reads.
 pub(super) struct World<'a> {
@@ -30,6 +35,11 @@ pub(super) enum Key {
 
 impl Key {
     pub const ROOT: Self = Self::Base(Node::ROOT);
+
+    /// The item of the base that it is, if it is one.
+    pub fn in_base(&self) -> Option<Node> {
+        if let Self::Base(node) = self { Some(*node) } else { None }
+    }
 }
 
 /// What happened to an item on one side.
@@ -127,7 +137,7 @@ pub(super) struct Item {
     pub accepted: bool,
     pub accepted_here: bool,
     pub accepted_there: bool,
-    /// It lives in an app library that is not opted in any more.
+    /// It is forgotten, with all that it holds: it lives in an app library that is not opted in any more, or lies under a volume here.
     pub dismissed: bool,
     /// It was synced, and iCloud shows it now, or a folder above it, as something that is not ours.
     pub foreign: bool,
@@ -147,6 +157,8 @@ pub(super) struct Items {
     /// or stand where a folder that is kept on iCloud only stood before it moved there.
     pub split: HashMap<Node, Key>,
     pub notes: Vec<Note>,
+    /// What the next plan goes by; `None` where something happened to too much.
+    pub collected: Option<Collected>,
 }
 
 impl World<'_> {

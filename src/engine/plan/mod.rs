@@ -10,15 +10,18 @@
 //! 4. `names`: which names cannot be held; `claims`: who gets a name that two items claim.
 //! 5. `tasks`, `order`, `actions`: what is to be done, what waits for what, and the operations.
 //!
-//! Items that nothing happened to are never touched, so after a few changes all but these two steps are small; see
-//! `collect` for how a list of touched items would feed it instead of the walk.
+//! Items that nothing happened to are never touched, so after a few changes all but these two steps are small. `again` gives
+//! these two what was touched since the plan before, instead of the walk: the plan is the same, and costs what was touched.
 
 mod actions;
+mod again;
 mod claims;
 mod collect;
+mod collected;
 mod decide;
 mod folders;
 mod items;
+mod known;
 mod names;
 mod older;
 mod order;
@@ -30,35 +33,18 @@ mod tasks;
 mod tests;
 mod zones;
 
+pub use again::Earlier;
+pub use collected::Collected;
+
 use std::collections::BTreeSet;
 
-use super::operation::{Note, NoteKind, Plan, Replacement};
+use super::operation::{Note, NoteKind, Plan};
 use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
 use crate::model::path::{DEEPEST, LONGEST_PATH_BYTES};
+use crate::model::policy::Replacement;
+pub use crate::model::policy::{ConflictPolicy, Mode};
 use crate::model::{BaseTree, FolderState, ItemId, LocalKind, Node, RelPath, RemoteKind};
-
-/// Which sides may change (`docs/sync.md` §4, Modes).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Mode {
-    /// Both.
-    #[default]
-    TwoWay,
-    /// Only the local folder.
-    DownloadOnly,
-    /// Only iCloud.
-    UploadOnly,
-}
-
-/// Who keeps the name when both sides changed a file.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ConflictPolicy {
-    /// The remote version keeps it, the local one is kept beside it.
-    #[default]
-    KeepBoth,
-    /// The newer one keeps it, the other goes to its own side's trash.
-    Newest,
-}
 
 /// What the owner configured, as far as planning needs it.
 pub struct Policy<'a> {
@@ -89,6 +75,16 @@ pub struct Policy<'a> {
     pub recent_since: i64,
 }
 
+/// How much of the trees a plan has looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything.
+    #[default]
+    Whole,
+    /// What was touched since the plan before alone: so many items of the base.
+    Touched(usize),
+}
+
 /// Plans what makes both sides equal, as far as it can be known now.
 pub fn plan(
     base: &BaseTree,
@@ -97,23 +93,66 @@ pub fn plan(
     recognition: &Recognition,
     policy: &Policy<'_>,
 ) -> Plan {
+    plan_all(base, local, remote, recognition, policy).0
+}
+
+/// The same; and what [`plan_again`] needs of it, unless something happened to too much.
+pub fn plan_all(
+    base: &BaseTree,
+    local: &LocalView,
+    remote: &RemoteView,
+    recognition: &Recognition,
+    policy: &Policy<'_>,
+) -> (Plan, Option<Collected>) {
     let world = items::World { base, local, remote, recognition, policy };
-    let mut items = items::Items::collect(&world);
-    decide::decide(&world, &mut items);
-    place::place(&world, &mut items);
-    names::set_aside(&world, &mut items);
-    claims::settle(&world, &mut items);
-    older::find(&world, &mut items);
-    skipped(&world, &mut items.notes);
+    let items = items::Items::collect(&world);
+    follow(&world, items, local.tree.walk(Node::ROOT), remote.tree.walk(Node::ROOT))
+}
+
+/// The plan that [`plan`] makes, by what was touched since an earlier one. The policy must be that of the earlier plan, but for
+/// what waits, what is lent and what never goes up. `None` where everything has to be planned.
+pub fn plan_again(
+    base: &BaseTree,
+    local: &LocalView,
+    remote: &RemoteView,
+    recognition: &Recognition,
+    policy: &Policy<'_>,
+    earlier: Earlier<'_>,
+) -> Option<(Plan, Collected)> {
+    let world = items::World { base, local, remote, recognition, policy };
+    let (items, odd) = again::collect(&world, earlier)?;
+    let (plan, collected) = follow(&world, items, odd.here.into_iter(), odd.there.into_iter());
+    Some((plan, collected?))
+}
+
+/// What follows from what was collected. What is never synced by its kind is among these nodes here and on iCloud.
+fn follow(
+    world: &items::World<'_>,
+    mut items: items::Items,
+    here: impl Iterator<Item = Node>,
+    there: impl Iterator<Item = Node>,
+) -> (Plan, Option<Collected>) {
+    let collected = items.collected.take();
+    decide::decide(world, &mut items);
+    place::place(world, &mut items);
+    names::set_aside(world, &mut items);
+    claims::settle(world, &mut items);
+    older::find(world, &mut items);
+    skipped(world, &mut items.notes, here, there);
     items.notes.sort_by(|a, b| a.path.cmp(&b.path));
-    order::emit(&world, items)
+    (order::emit(world, items), collected)
 }
 
 /// What is never synced by its kind, is named so that no path can hold it, or could not be read.
-fn skipped(world: &items::World<'_>, notes: &mut Vec<Note>) {
+fn skipped(
+    world: &items::World<'_>,
+    notes: &mut Vec<Note>,
+    here: impl Iterator<Item = Node>,
+    there: impl Iterator<Item = Node>,
+) {
     let (local, remote) = (world.local, world.remote);
     let takes_part = world.policy.takes_part;
-    for node in local.tree.walk(Node::ROOT) {
+    for node in here {
         let entry = local.tree.get(node);
         if entry.kind == LocalKind::Special && entry.state != FolderState::Incomplete {
             let path = local.tree.path(node);
@@ -123,7 +162,7 @@ fn skipped(world: &items::World<'_>, notes: &mut Vec<Note>) {
             }
         }
     }
-    for node in remote.tree.walk(Node::ROOT) {
+    for node in there {
         if remote.tree.get(node).kind == RemoteKind::Foreign {
             let path = remote.tree.path(node);
             if takes_part(&path) {

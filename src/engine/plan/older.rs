@@ -1,9 +1,9 @@
-//! Edits here that hardly started from the version on iCloud: a restored backup, a folder that was copied back
-//! (`docs/sync.md` §6, Replacing a file).
+//! Edits here that hardly started from the version on iCloud: a restored backup, a folder that was copied back, a file that is
+//! empty suddenly (`docs/sync.md` §6, Replacing a file).
 
 use std::collections::{HashMap, HashSet};
 
-use super::items::{Change, Item, Items, Step, World};
+use super::items::{Change, Item, Items, Key, Step, World};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
 use crate::model::{Node, Side};
@@ -11,13 +11,13 @@ use crate::model::{Node, Side};
 /// Where so many files of a folder went back in time, all its edits count as doing so.
 const MANY: usize = 2;
 
-/// Gives the edits that went back in time that as their reason.
+/// Gives the edits that went back in time, and those that left nothing, that as their reason.
 pub(super) fn find(world: &World<'_>, items: &mut Items) {
     let edits: Vec<_> = items.all.iter().filter(|(_, item)| replaces(item)).map(|(key, _)| *key).collect();
     if edits.is_empty() {
         return;
     }
-    let replaced = replaced_folders(world);
+    let replaced = replaced_folders(world, items);
     let folder = |item: &Item| item.base.and_then(|node| world.base.parent(node));
     let mut back: HashSet<_> = HashSet::new();
     let mut in_folder: HashMap<Option<Node>, usize> = HashMap::new();
@@ -35,6 +35,8 @@ pub(super) fn find(world: &World<'_>, items: &mut Items) {
         let among_many = in_folder.get(&folder(item)).is_some_and(|count| *count >= MANY);
         if back.contains(&key) || among_many {
             item.reason = Reason::WentBack;
+        } else if is_emptied(world, item) {
+            item.reason = Reason::Emptied;
         }
     }
 }
@@ -47,28 +49,38 @@ fn replaces(item: &Item) -> bool {
         && item.reason == Reason::Edited(Side::Local)
 }
 
-/// Whether it was modified before what was agreed.
+/// Whether it was not modified after what was agreed. Whoever edits a file sets its time; another content under the very time that was
+/// agreed on is what a copying tool was writing back when the power failed.
 fn is_older(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
-        world.local.tree.get(local).stamp.mtime < world.base.get(base).stamp.mtime
+        world.local.tree.get(local).stamp.mtime <= world.base.get(base).stamp.mtime
+    })
+}
+
+/// Whether nothing is left of a content. A power cut soon after a file was written leaves it so on most file systems, with the time of
+/// the writing.
+fn is_emptied(world: &World<'_>, item: &Item) -> bool {
+    item.base.zip(item.local).is_some_and(|(base, local)| {
+        world.local.tree.get(local).stamp.size == 0 && world.base.get(base).stamp.size > 0
     })
 }
 
 /// Folders in whose place another one stands now. None where no item is known by its identity any more: then that says
 /// something of the file system, not of the folders.
-fn replaced_folders(world: &World<'_>) -> HashSet<Node> {
-    let mut replaced = HashSet::new();
-    let mut is_told_by = false;
-    for node in world.base.walk(Node::ROOT).skip(1) {
-        let LocalFate::There { node: local, .. } = world.recognition.of_base[node] else { continue };
-        let entry = world.base.get(node);
-        let is_same = world.local.tree.get(local).stamp.identity == entry.stamp.identity;
-        is_told_by |= is_same;
-        if entry.folder && !is_same {
-            replaced.insert(node);
+fn replaced_folders(world: &World<'_>, items: &Items) -> HashSet<Node> {
+    let is_same = |node: Node| match world.recognition.of_base[node] {
+        LocalFate::There { node: local, .. } => {
+            Some(world.local.tree.get(local).stamp.identity == world.base.get(node).stamp.identity)
         }
-    }
-    if is_told_by { replaced } else { HashSet::new() }
+        _ => None,
+    };
+    // That it is another one has happened to a folder, so it was collected.
+    let known = items.all.keys().filter_map(Key::in_base);
+    let replaced: HashSet<Node> =
+        known.filter(|node| world.base.get(*node).folder && is_same(*node) == Some(false)).collect();
+    let is_told_by =
+        || world.base.walk(Node::ROOT).skip(1).any(|node| is_same(node).is_some_and(|is_same| is_same));
+    if replaced.is_empty() || is_told_by() { replaced } else { HashSet::new() }
 }
 
 fn lies_in(world: &World<'_>, item: &Item, folders: &HashSet<Node>) -> bool {

@@ -1,8 +1,8 @@
 //! Items that end in another zone than they live in.
 
-use super::collect::known_alone;
 use super::decide::shown_path;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
+use super::known::known_alone;
 use super::target::choose;
 use super::tasks::{DEEPEST, end_of};
 use super::{Mode, note};

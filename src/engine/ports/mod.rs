@@ -1,6 +1,7 @@
 //! What the engine needs of the world: iCloud, a disk, a store, time and chance.
 //!
-//! Each has two implementations, the real one and one in memory with faults and crashes (`tests/it/sim/`).
+//! Each has two implementations, the real one and one in memory with faults and crashes (`tests/it/sim/`). One suite holds both disks
+//! and both drives to what is promised here (`tests/it/ports/`).
 
 mod away;
 mod disk;

@@ -233,4 +233,10 @@ pub trait Remote: Sync {
     ///
     /// [`RemoteError::NameTaken`]; [`RemoteError::Uncertain`] when no answer came.
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError>;
+
+    /// Makes several staged contents new files, in calls that may overlap: each by itself, in any order, and nothing else changes the
+    /// drive meanwhile. All are over when this returns. Their names must differ also where a service folds case.
+    fn commit_side_by_side(&self, commits: &[Commit<'_>]) -> Vec<Result<RemoteItem, RemoteError>> {
+        commits.iter().map(|commit| self.commit(commit)).collect()
+    }
 }

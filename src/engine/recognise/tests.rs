@@ -12,6 +12,7 @@ fn stamp(size: u64, mtime: i64, ctime: i64, inode: u64) -> LocalStamp {
         ctime: DiskTime(ctime * SECOND),
         identity: Identity { inode, birth: Some(DiskTime(1)).into() },
         on_root_fs: true,
+        is_mount: false,
     }
 }
 
@@ -223,4 +224,47 @@ fn a_recycled_inode_is_told_by_the_birth_time_and_without_one_by_more() {
     assert_eq!(both.fate("d"), "e Same");
     both.local.remove(both.node("e/f"));
     assert_eq!(both.fate("d"), "Deleted");
+}
+
+/// What recognition says of a folder on another file system in which nothing stands, though the base knows a file there.
+fn of_emptied(then: LocalStamp, now: LocalStamp, outer: bool) -> LocalFate {
+    let base_folder = |stamp, id: &str| BaseEntry {
+        folder: true,
+        stamp,
+        ..BaseEntry::root(ItemId::new(Zone::CloudDocs, id))
+    };
+    let found_folder =
+        |stamp| LocalEntry { kind: LocalKind::Folder, state: FolderState::Complete, ..seen(stamp) };
+    let root = stamp(0, 1, 1, 1);
+    let volume = LocalStamp { on_root_fs: outer, ..stamp(0, 1, 1, 2) };
+    let mut base = BaseTree::new(base_folder(root, "root"));
+    let mut local = LocalTree::new(found_folder(root));
+    let above = base.insert(Node::ROOT, "above", base_folder(volume, "above"));
+    let above_here = local.insert(Node::ROOT, "above", found_folder(volume));
+    let item = base.insert(above, "volume", base_folder(then, "volume"));
+    base.insert(
+        item,
+        "f",
+        BaseEntry { stamp: LocalStamp { identity: stamp(1, 1, 1, 9).identity, ..then }, ..agreed(then) },
+    );
+    local.insert(above_here, "volume", found_folder(now));
+    recognise(&base, &local).of_base[item]
+}
+
+#[test]
+fn an_empty_volume_is_no_missing_one_for_a_state_that_knew_of_no_mounts() {
+    let on = |inode, is_mount| LocalStamp { on_root_fs: false, is_mount, ..stamp(0, 1, 1, inode) };
+    let bare = |inode| LocalStamp { on_root_fs: true, ..stamp(0, 1, 1, inode) };
+    // A volume in the drive itself, and one within a volume, as a state from before `is_mount` and one of today know them.
+    for (outer, was_known) in [(true, false), (true, true), (false, false), (false, true)] {
+        let case = format!("in the drive itself: {outer}, known as a mount: {was_known}");
+        let same = of_emptied(on(3, was_known), on(3, true), outer);
+        assert!(matches!(same, LocalFate::There { .. }), "{case}: {same:?}");
+        let may_tell = outer || was_known;
+        let another = of_emptied(on(3, was_known), on(4, true), outer);
+        assert_eq!(matches!(another, LocalFate::Unmounted(_)), may_tell, "{case}: {another:?}");
+        let below = if outer { bare(5) } else { on(5, false) };
+        let away = of_emptied(on(3, was_known), below, outer);
+        assert_eq!(matches!(away, LocalFate::Unmounted(_)), may_tell, "{case}: {away:?}");
+    }
 }

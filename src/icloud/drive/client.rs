@@ -61,6 +61,15 @@ pub trait Api: Send + Sync {
     fn rest(&self) -> Option<Duration> {
         None
     }
+
+    /// One request to the change feed, `path` below its database; `None` where the account offers none (`docs/protocol.md` §17.1).
+    ///
+    /// # Errors
+    ///
+    /// [`ServiceError`] when no whole answer came.
+    fn ask_feed(&self, _path: &'static str, _body: &[u8]) -> Result<Option<Answer>, ServiceError> {
+        Ok(None)
+    }
 }
 
 impl Api for Service {
@@ -86,6 +95,10 @@ impl Api for Service {
 
     fn rest(&self) -> Option<Duration> {
         self.account().rest_left()
+    }
+
+    fn ask_feed(&self, path: &'static str, body: &[u8]) -> Result<Option<Answer>, ServiceError> {
+        self.ask_feed_once(path, body)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Fetching content from its address (`docs/protocol.md` §11.3 to §11.5).
 
+#[cfg(test)]
+mod fuzz_tests;
+
 use std::io::{self, Read};
 use std::time::Duration;
 
@@ -18,8 +21,10 @@ const MOST_REDIRECTS: u32 = 5;
 const FAILURES_OF_ADDRESS: u32 = 2;
 /// An address is asked for anew when less than this is left of its life, in seconds (§11.3).
 const LEFT_AT_LEAST: i64 = 60;
-/// Transfers that end early more often than this are left for another time.
+/// Transfers that end early more often than this, and get no further in between, are left for another time.
 const MOST_BREAKS: u32 = 5;
+/// So many bytes more than ever before are progress.
+const PROGRESS: u64 = 64 << 10;
 
 /// A fetch under way.
 struct Job<'a> {
@@ -74,12 +79,23 @@ impl ICloudDrive {
         let (mut failures, mut breaks) = (0, 0);
         // How far the transfer was when the last address was refused: one that was good for a while may be over again.
         let mut refused_at = None;
+        // How far it ever got: what begins anew gets nowhere until it is beyond that.
+        let mut reached = job.at;
         if is_nearly_over(&offer.url, clock.now().whole_seconds()) {
             // A fresh one that looks over as well is taken: then it is this machine's clock that is wrong.
             offer = self.renew(&offer, &mut job)?;
         }
         loop {
-            match self.fetch_once(&offer, &mut job)? {
+            let outcome = self.fetch_once(&offer, &mut job)?;
+            if job.at >= reached.saturating_add(PROGRESS) {
+                // A large file over a line that breaks is not given up while it gets on: patience begins anew.
+                reached = job.at;
+                self.client.reach.answered();
+                budget.renew();
+                backoff = budget.backoff(clock);
+                (failures, breaks) = (0, 0);
+            }
+            match outcome {
                 Outcome::Done => {
                     self.client.reach.answered();
                     budget.renew();

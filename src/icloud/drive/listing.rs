@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::client::{Failure, LISTING_KIND, Treat, in_parallel};
+use super::feed::{self, FeedFault, FeedLook, ZoneLook, ZoneQuestion};
 use super::slow::SlowListing;
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};
@@ -53,6 +54,24 @@ impl ICloudDrive {
             file_count: root.folder.file_count.get(),
             root_items: marks(root),
         })
+    }
+
+    /// Asks the change feed what changed since `token`: a hint, and one small request in place of the others.
+    ///
+    /// # Errors
+    ///
+    /// [`FeedFault`], from which nothing follows for the drive.
+    pub fn ask_feed(&self, token: Option<&str>) -> Result<FeedLook, FeedFault> {
+        feed::ask(&*self.client.api, token)
+    }
+
+    /// Asks the change feed which items of a zone changed: a hint as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`ICloudDrive::ask_feed`].
+    pub fn ask_zone(&self, question: &ZoneQuestion) -> Result<ZoneLook, FeedFault> {
+        feed::ask_zone(&*self.client.api, question)
     }
 
     /// One request for the trash, a small answer. Nothing may wait for it: where the account is large it takes half

@@ -1,9 +1,10 @@
 //! iCloud Drive behind the engine's port [`Remote`].
 //!
-//! Everything that reads may run on many threads. What changes the drive runs one at a time
-//! for the account, and is never repeated when its fate is unknown.
+//! Everything that reads may run on many threads. What changes the drive runs one at a time for the account, but for commits of
+//! new files that the engine wants side by side, and is never repeated when its fate is unknown.
 
 mod client;
+mod feed;
 mod fetch;
 mod listing;
 mod look_up;
@@ -29,9 +30,10 @@ use crate::model::{ItemId, Zone};
 
 pub use crate::icloud::request::Request;
 pub use client::Api;
+pub use feed::{FeedFault, FeedLook, FeedZone, ZoneLook, ZoneQuestion};
 pub use listing::{Pulse, TrashPulse};
 
-use client::Client;
+use client::{Client, in_parallel};
 use rate::Rate;
 use slow::SlowListing;
 
@@ -235,6 +237,12 @@ impl Remote for ICloudDrive {
     }
 
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
+        let _turn = self.client.turn();
         self.commit_staged(commit)
+    }
+
+    fn commit_side_by_side(&self, commits: &[Commit<'_>]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let _turn = self.client.turn();
+        in_parallel(commits.len(), commits, |commit| self.commit_staged(commit))
     }
 }

@@ -181,7 +181,7 @@ impl ICloudDrive {
         })
     }
 
-    /// Step 3: makes staged content a file, new or in place of another (§12.3, §12.5).
+    /// Step 3: makes staged content a file, new or in place of another (§12.3, §12.5). Who calls has the turn.
     pub(super) fn commit_staged(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
         let zone = commit.parent.zone();
         if commit.staged.zone != *zone {
@@ -225,7 +225,6 @@ impl ICloudDrive {
             kind: "update/documents",
             changes: true,
         };
-        let _turn = self.client.turn();
         let answer = self.client.json(&ask, Treat::Change)?;
         let Some((result, document)) = wire_send::commit_result(&answer) else {
             let words = "the answer to the commit does not show one document".to_owned();

@@ -7,6 +7,8 @@ mod escrow;
 pub mod factor;
 pub mod facts;
 pub mod foreign;
+#[cfg(test)]
+mod fuzz_tests;
 mod hashcash;
 mod import;
 pub mod interactive;

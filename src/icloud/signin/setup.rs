@@ -114,8 +114,8 @@ impl Account {
     fn wrong_region(&self, domain: String, region: Option<Region>) -> SignInError {
         SignInError::WrongRegion {
             domain,
-            configured: self.options.region.name(),
-            region: region.map(Region::name),
+            configured: self.options.region.as_str(),
+            region: region.map(Region::as_str),
         }
     }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::icloud::options::Region;
 use crate::icloud::request::Request;
 use crate::icloud::service::{Root, Service, ServiceError};
+use crate::icloud::session::ChangeRoots;
 use crate::icloud::testing::*;
 use serde_json::json;
 
@@ -367,6 +368,36 @@ fn answers_of_account_login_lead_where_the_table_says() {
         sign_in(&bench.open()).expect_err(name);
         assert!(!bench.server.routes().contains(&"POST signin/complete".to_owned()), "{name}");
     }
+}
+
+#[test]
+fn services_that_tell_of_changes_are_kept_where_they_can_be_used_and_nothing_rests_on_them() {
+    let kept = |webservices: Value| {
+        let bench = Bench::new();
+        let mut info = bench.info();
+        for (name, service) in webservices.as_object().into_iter().flatten() {
+            info["webservices"][name] = service.clone();
+        }
+        bench.server.on(LOGIN, [login_reply(info)]);
+        let service = bench.open();
+        sign_in(&service).expect("signed in");
+        service.account().info().expect("an account").changes
+    };
+    assert_eq!(kept(json!({})), ChangeRoots::default());
+    let loopback = |path: &str| format!("http://127.0.0.1:9{path}");
+    let all = kept(json!({
+        "ckdatabasews": {"url": loopback("/feed/")},
+        "push": {"url": loopback("/push"), "status": "active"},
+        "ckdeviceservice": {"url": loopback("/device"), "status": "active"},
+    }));
+    let root = |path| Some(loopback(path));
+    assert_eq!((all.feed, all.push, all.registration), (root("/feed"), root("/push"), root("/device")));
+    let none = kept(json!({
+        "ckdatabasews": {"url": "https://evil.example", "status": "active"},
+        "push": {"url": loopback("/push"), "status": "inactive"},
+        "ckdeviceservice": "soon",
+    }));
+    assert_eq!(none, ChangeRoots::default());
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::error::FactorKind;
 use super::factor::{Phone, StepDevice};
 use crate::icloud::options::{Region, is_below, is_loopback};
-use crate::icloud::session::AccountInfo;
+use crate::icloud::session::{AccountInfo, ChangeRoots};
 use crate::secret;
 
 /// Texts of the service are cut to this many characters before they are shown.
@@ -239,12 +239,25 @@ pub(super) fn verdict(value: &Value, now: i64, loopback: bool, configured_setup:
         *slot = url.trim_end_matches('/').to_owned();
     }
     let [drivews, docws] = roots;
+    // Nothing rests on these: one that is missing, not active or a stranger's is not offered.
+    let optional = |name: &str| {
+        let service = service(name)?;
+        let active = service.get("status").and_then(text).is_none_or(|status| status == "active");
+        let url = service.get("url").and_then(text)?;
+        (active && is_service_root(&url, loopback, configured_setup))
+            .then(|| url.trim_end_matches('/').to_owned())
+    };
     Verdict::Ready(AccountInfo {
         dsid,
         drivews,
         docws,
         adp: flag("iCDPEnabled").unwrap_or(false),
         confirmed_at: now,
+        changes: ChangeRoots {
+            feed: optional("ckdatabasews"),
+            push: optional("push"),
+            registration: optional("ckdeviceservice"),
+        },
     })
 }
 

@@ -149,6 +149,7 @@ fn paths_and_expressions_meet_in_nfc() {
         let filter = filter(&[expression], &[]);
         for path in ["u\u{308}ber", "\u{fc}ber/x"] {
             assert!(!filter.takes_part(path), "{expression:?} {path:?}");
+            assert!(!filter.verdict(path).takes_part(), "{expression:?} {path:?}");
         }
     }
 }
@@ -188,6 +189,7 @@ fn a_folder_is_skipped_unread_only_when_nothing_below_can_take_part() {
         (&[], &["docs/a/b"], "docs/x", true),
         (&[], &[r".*\.txt"], "pics", false),
         (&[], &[r"[^/]*\.txt"], "pics", true),
+        (&["pics/"], &[r".*\.txt"], "pics", true), // not included itself, and all below is ignored
         (&[], &[r"\bdocs\b"], "pics", true),
         (&[], &[r"\w+\b/x"], "bücher", false),
         (&[], &[r"\w+\b/x/y"], "bücher/z", false), // true in fact, but a doubt is a no

@@ -202,6 +202,7 @@ function tick() {
     ['Session', session(status, now)],
     ['Last in sync', status.last_sync ? ago(Date.parse(status.last_sync), now) : 'never'],
     ['Watching', plain(status.watch)],
+    ['From iCloud', plain([status.remote_watch, status.remote_watch_because].filter(Boolean).join(': '))],
     ['Since start', `${count(status.totals.uploads, 'upload', 'uploads')}, ` +
       `${count(status.totals.downloads, 'download', 'downloads')}, ${bytes(status.totals.bytes)}`],
     ['Running since', ago(Date.parse(status.started), now)],

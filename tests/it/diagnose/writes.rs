@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use icloudds_simulator::switches::Aps;
+
 use super::{assert_answers, report, set, signed_in};
 use crate::e2e::rig::Rig;
 
@@ -26,7 +28,10 @@ fn writing_is_tried_in_one_folder_that_goes_to_the_trash() {
     let mut rig = signed_in();
     rig.there().write("mine.txt", "mine").expect("a file");
     // On loopback the first of two would be over before the second begins.
-    rig.sim.switches(|switches| switches.latency = Duration::from_millis(60));
+    rig.sim.switches(|switches| {
+        switches.latency = Duration::from_millis(60);
+        (switches.aps, switches.aps_hold) = (Aps::Ok, Duration::from_secs(6));
+    });
     let mut told = serde_json::Value::Null;
     let requests = rig.requests(|| told = report(&rig, &["--probe-writes"], 0));
     assert_eq!(rig.there().tree().into_keys().collect::<Vec<_>>(), ["mine.txt"]);
@@ -61,8 +66,11 @@ fn writing_is_tried_in_one_folder_that_goes_to_the_trash() {
             ("writes", "dotted_folder", 10, "split at the last dot"),
             ("writes", "two_at_once", 19, "one is refused as busy"),
             ("writes", "feed_delay", 32, "tells of a change within"),
+            ("writes", "push_delay", 33, "tells of a change within"),
         ],
     );
+    let delays = &told["sections"]["writes"]["told_after_listing"]["value"];
+    assert!(["listing_ms", "feed_ms", "push_ms"].iter().all(|who| delays[who].is_u64()), "{delays}");
     forgive_the_two_at_once(&mut rig);
 }
 

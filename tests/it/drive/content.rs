@@ -85,6 +85,29 @@ fn a_download_is_resumed_exactly_or_started_over() {
 }
 
 #[test]
+fn a_download_that_gets_on_is_not_given_up_however_often_it_breaks() {
+    let content = text(3_000_000);
+    for range in Range::ALL {
+        let world = World::new(|switches| switches.range = *range);
+        world.sim.drive().write("a", content.clone()).unwrap();
+        world.fault("download.content", u64::MAX, Effect::CutBodyAfter(100_000));
+        let (result, sink) = fetch_from(&world, &offer(&world, "a"), content.len(), b"");
+        if *range == Range::Ok {
+            assert_eq!(result, Ok(Fetched { from: 0, written: 3_000_000 }));
+            assert!(sink.bytes == content && sink.restarts == 0);
+            assert!(
+                world.clock.waited() > Duration::from_secs(5),
+                "far more waits than one call has without progress"
+            );
+        } else {
+            // What begins anew each time does not get on.
+            assert!(matches!(result, Err(RemoteError::Damaged(_))), "{range:?}: {result:?}");
+            assert!(world.sim.count("download.content") < 20, "{range:?}");
+        }
+    }
+}
+
+#[test]
 fn a_broken_download_goes_on_where_it_broke() {
     let content = text(300_000);
     for effect in [

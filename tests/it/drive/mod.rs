@@ -102,14 +102,14 @@ impl Clock for SimClock {
     }
 }
 
-struct World {
-    sim: Arc<Simulator>,
+pub struct World {
+    pub sim: Arc<Simulator>,
     clock: Arc<SimClock>,
-    drive: ICloudDrive,
+    pub drive: ICloudDrive,
 }
 
 impl World {
-    fn new(switch: impl FnOnce(&mut Switches)) -> Self {
+    pub fn new(switch: impl FnOnce(&mut Switches)) -> Self {
         Self::with(switch, DriveOptions { max_workers: 8, ..DriveOptions::default() })
     }
 
@@ -125,7 +125,7 @@ impl World {
     }
 
     /// A file or folder that a person made elsewhere, by its path.
-    fn id(&self, path: &str) -> ItemId {
+    pub fn id(&self, path: &str) -> ItemId {
         let entry = self.sim.drive().entry(path).unwrap_or_else(|| panic!("{path} is there"));
         ItemId::new(Zone::CloudDocs, &entry.docwsid)
     }
@@ -195,7 +195,7 @@ impl World {
         })
     }
 
-    fn check(&self) {
+    pub fn check(&self) {
         assert_eq!(self.sim.violations(), [""; 0]);
     }
 }

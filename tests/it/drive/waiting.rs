@@ -89,6 +89,7 @@ impl Machine {
             root_is_library: false,
             remote_delete_permanent: false,
             workers: 1,
+            parallel_writes: 1,
             guard: GuardLimits { max_deletes: 0, max_delete_percent: 0 },
         };
         let ports = Ports { remote: &self.drive, disk: &*self.local.disk, clock: &*self.clock };

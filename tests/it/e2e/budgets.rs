@@ -1,7 +1,9 @@
 //! What ordinary situations cost: the requests of each, to the last one. More of them is a fault, fewer a gain that goes into the
 //! table.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::time::Instant;
 
 use super::rig::Rig;
 
@@ -81,12 +83,25 @@ fn every_situation_asks_so_often_and_no_more() {
     for (what, change, expected) in SITUATIONS {
         let rig = world();
         change(&rig);
+        let begun = Instant::now();
         let mut requests = rig.requests(|| drop(rig.once()));
+        let took = begun.elapsed();
         // Folders, not requests.
         requests.remove("listing.folders");
-        let found: Vec<_> = requests.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
-        let found = found.join(", ");
-        if found != expected {
+        let told = |requests: &BTreeMap<String, u64>| {
+            let found: Vec<_> = requests.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            found.join(", ")
+        };
+        let found = told(&requests);
+        // A look at a folder counts for 20 seconds: a machine that is busy with other things asks again.
+        let is_expected = (0..=took.as_secs() / 20).any(|again| {
+            let mut requests = requests.clone();
+            if let Some(count) = requests.get_mut("details") {
+                *count = count.saturating_sub(again);
+            }
+            told(&requests) == expected
+        });
+        if !is_expected {
             let _ = writeln!(wrong, "{what}: {found}\n  expected: {expected}");
         }
         rig.assert_equal();

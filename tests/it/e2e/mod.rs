@@ -23,6 +23,7 @@ mod places;
 pub mod rig;
 mod scope;
 mod sessions;
+mod side_by_side;
 mod slow;
 mod switches;
 pub mod tree;

@@ -1,6 +1,8 @@
 //! Downloads, comparisons, and conflicts in which the remote version keeps the name.
 
-use icloudds::engine::execute::{End, Packages};
+use std::time::Duration;
+
+use icloudds::engine::execute::{End, ExecuteOptions, Packages};
 use icloudds::engine::operation::{Action, Conflict, LocalSeen};
 use icloudds::engine::ports::RemoteError;
 use icloudds::model::Change;
@@ -269,7 +271,7 @@ fn a_folder_that_goes_before_it_is_durable_is_never_agreed_wrongly() {
         }
         let outcome = bench.one(action, "d/f");
         let moved = bench.world.disk.tree().contains_key("e");
-        bench.world.disk.power_cut(step, &[]);
+        bench.world.disk.power_cut(step, &bench.world.drive);
         if bench.world.store.durable().base.find(&path("d/f")).is_some() {
             assert!(["d/f", "e/f"].iter().any(|at| bench.read(at) == "content"), "at {step}");
         } else if fails && moved {
@@ -451,5 +453,18 @@ fn an_agreement_is_only_learnt() {
     // A person's change here must be durable before the base knows it, and is looked at once more then.
     let learns = |call| matches!(call, Call::Store | Call::Sync | Call::Look);
     assert!(bench.world.fuse.calls().into_keys().all(learns));
+    bench.assert_agreed();
+}
+
+#[test]
+fn a_large_file_over_a_line_that_breaks_is_not_set_aside_while_it_gets_on() {
+    let content: Vec<u8> = (0..8_000_000_u32).map(|at| (at / 7 % 251) as u8).collect();
+    let mut bench = Bench::new(1);
+    bench.world.drive.create("large", &content).unwrap();
+    let action = Action::Download { remote: bench.remote("large"), over: None };
+    (0..5).for_each(|_| bench.world.fuse.script(Call::Fetch, 0, Fault::Short));
+    // No time at all to try again what does not get on.
+    let options = ExecuteOptions { retry_budget: Duration::ZERO, ..options() };
+    assert_clean(&bench.run_with(&plan(vec![op(action, "large")]), &options));
     bench.assert_agreed();
 }

@@ -22,6 +22,7 @@ fn settings() -> Settings {
         root_is_library: false,
         remote_delete_permanent: false,
         workers: 1,
+        parallel_writes: 1,
         guard: GuardLimits { max_deletes: 0, max_delete_percent: 0 },
     }
 }
@@ -138,7 +139,7 @@ fn half_of_a_move_holds_nothing_for_a_person() {
     // The folder's new place was not to be read yet, but the look at the old one is not believed alone.
     let id = bench.world.drive.find("d/f7");
     assert!(bench.world.disk.mv("d", "away/d"));
-    let half = Look { local: LocalLook::Folders(vec![path("")]), remote: false };
+    let half = Look { local: LocalLook::Folders(vec![path("")]), ..Look::default() };
     let report = pass(&half, false);
     assert_eq!(report.held, 0, "{:?}", report.notes);
     assert_eq!(bench.world.drive.find("away/d/f7"), id);

@@ -5,8 +5,10 @@ mod deletes;
 mod downloads;
 mod here;
 mod hollow;
+mod hopeless;
 mod moves;
 mod pass;
+mod side_by_side;
 mod uploads;
 mod workers;
 
@@ -182,7 +184,7 @@ impl Bench {
     /// Both sides hold the same, the base says so of every item, also after a power cut, and the store
     /// agrees with the memory.
     fn assert_agreed(&self) {
-        self.world.disk.power_cut(7, &[]);
+        self.world.disk.power_cut(7, &self.world.drive);
         self.world.assert_nothing_lost();
         self.world.assert_equal_sides();
         assert_eq!(self.world.drive.overlaps(), 0);

@@ -125,6 +125,37 @@ fn run_asks_for_password_and_code_at_its_terminal() {
 }
 
 #[test]
+fn a_password_that_is_pasted_at_sight_of_the_question_is_not_shown() {
+    let rig = {
+        let mut rig = Rig::new();
+        rig.unset("account.password");
+        rig
+    };
+    let password = rig.sim.core().state().account.password.clone();
+    // The calls that hide what is typed take so long that whoever answers at once is faster.
+    let slow = "strace -f -qq -o /dev/null -e trace=ioctl -e inject=ioctl:delay_enter=150000";
+    let mut terminal =
+        Terminal::run(&rig, &format!("{slow} $P login || echo \"exit $?\"; stty -a; echo done"));
+    let screen = Arc::clone(&terminal.shown);
+    let shown = || screen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    let question = wait_for("the question, or a tracer that may not", shown, || {
+        let shown = shown();
+        (shown.contains("assword:") || shown.contains("done")).then(|| shown.contains("assword:"))
+    });
+    if !question {
+        not_tried(format_args!("a terminal under a tracer: {}", shown()));
+        return;
+    }
+    terminal.type_keys(&format!("{password}\n"));
+    terminal.wait("s for SMS");
+    terminal.type_keys("\u{3}");
+    terminal.wait("done");
+    let shown = terminal.end();
+    assert!(!shown.contains(&password), "the password was shown: {shown}");
+    assert!(shown.contains(" echo ") && shown.contains(" icanon "), "{shown}");
+}
+
+#[test]
 fn login_at_a_terminal_takes_a_message_a_wrong_code_and_the_second_proof() {
     let mut rig = Rig::new();
     rig.unset("account.password");

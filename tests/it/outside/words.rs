@@ -7,7 +7,7 @@ use crate::e2e::rig::Rig;
 use crate::golden::assert_golden;
 use crate::run::daemon::{Daemon, hurry};
 
-const COMMANDS: [&str; 18] = [
+const COMMANDS: [&str; 20] = [
     "run",
     "once",
     "plan",
@@ -26,6 +26,8 @@ const COMMANDS: [&str; 18] = [
     "diagnose",
     "reset-state",
     "licences",
+    "completions",
+    "man",
 ];
 
 #[test]

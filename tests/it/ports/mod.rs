@@ -5,6 +5,7 @@
 
 mod disk;
 mod drive;
+mod real;
 
 use icloudds::engine::ports::{Disk, Remote};
 use icloudds::model::ItemId;
@@ -118,4 +119,16 @@ mod sim_disk {
 
 mod sim_drive {
     super::drive_suite!(std::sync::Arc::into_inner(super::World::new(1).drive).unwrap());
+}
+
+mod real_disk {
+    super::disk_suite!(super::real::RealDisk::new(false));
+}
+
+mod plain_disk {
+    super::disk_suite!(super::real::RealDisk::new(true));
+}
+
+mod real_drive {
+    super::drive_suite!(super::real::RealDrive::new());
 }

@@ -89,6 +89,33 @@ fn what_icloud_never_does_is_set_aside_and_done_once_it_can_be() {
 }
 
 #[test]
+fn an_answer_without_an_effect_counts_for_nothing_where_no_look_shows_what_became_of_it() {
+    const LOOKS: u64 = 8;
+    for look in 0..LOOKS {
+        for (did, call, is_here, is_there) in CASES.into_iter().filter(|case| case.1 != Call::TrashRemote) {
+            let mut run = prepared(look, did);
+            run.world.fuse.script(call, 0, Fault::NoEffect);
+            run.world.fuse.script(Call::LookUp, look, Fault::NoAnswer);
+            assert!(passes(&mut run));
+            wait(&run);
+            assert!(passes(&mut run));
+            is_at_peace(&mut run);
+            assert!(is_here(&run.world.disk) && is_there(&run.world.drive), "{call:?}, look {look}");
+        }
+        let edit = MAKING.into_iter().filter(|(.., call, _)| *call == Call::Commit);
+        for (twists, did, call, skip) in edit {
+            let mut run = making(look, (twists, did, call, skip));
+            run.world.fuse.script(Call::LookUp, look, Fault::NoAnswer);
+            assert!(passes(&mut run));
+            wait(&run);
+            assert!(passes(&mut run));
+            is_at_peace(&mut run);
+            assert_eq!(made_here(&run), 1, "{twists:?}, look {look}: {:?}", run.world.drive.tree());
+        }
+    }
+}
+
+#[test]
 fn a_crash_right_after_an_answer_without_an_effect_undoes_nothing_here() {
     for (did, call, is_here, is_there) in CASES {
         for step in 1.. {
@@ -190,4 +217,117 @@ fn what_a_person_deletes_for_good_later_stays_deleted() {
     assert!(drive.person_trash("new") && drive.delete_for_good(&id));
     is_at_peace(&mut run);
     assert!(run.world.disk.read("new").is_none() && drive.find("new").is_none());
+}
+
+#[test]
+fn who_edits_or_deletes_what_was_confirmed_and_never_made_replaces_no_version_that_nobody_saw() {
+    let others: [fn(&SimDrive) -> bool; 2] =
+        [|drive| drive.edit("a", b"edited there"), |drive| drive.person_trash("a")];
+    for case in MAKING.into_iter().filter(|(.., call, _)| *call == Call::Commit) {
+        for other in others {
+            for step in 1.. {
+                let mut run = making(step, case);
+                let drive = run.world.drive.clone();
+                let begun = run.world.fuse.steps();
+                run.world.fuse.interject(step, move || _ = other(&drive));
+                assert!(passes(&mut run));
+                let is_over = begun + step > run.world.fuse.steps();
+                for _ in 0..2 {
+                    wait(&run);
+                    assert!(passes(&mut run));
+                }
+                is_at_peace(&mut run);
+                if is_over {
+                    break;
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_icloud_says_it_put_back_and_left_in_the_trash_is_not_deleted_here() {
+    for refusal in [Fault::Refused, Fault::Quota, Fault::Account] {
+        for crash in [None, Some(Crash::Kill), Some(Crash::PowerCut)] {
+            let mut run = world(1, &[Twist::TrashWay]);
+            let disk = run.world.disk.clone();
+            assert!(disk.write("a", b"content of a"));
+            wait(&run);
+            assert!(passes(&mut run));
+            wait(&run);
+            assert!(disk.write("a", b"made here"));
+            wait(&run);
+            // The old version is in the trash by then.
+            run.world.fuse.script(Call::Commit, 0, refusal);
+            run.world.fuse.script(Call::PutBack, 0, Fault::NothingMade);
+            for _ in 0..3 {
+                passes(&mut run);
+                if let Some(crash) = crash {
+                    run.world.restart(crash);
+                }
+                wait(&run);
+            }
+            let puts_back = run.world.fuse.calls().get(&Call::PutBack).copied().unwrap_or(0);
+            assert!(puts_back > 0, "{refusal:?} {crash:?}: nothing was put back");
+            is_at_peace(&mut run);
+            assert_eq!(made_here(&run), 1, "{refusal:?} {crash:?}: {:?}", run.world.drive.tree());
+        }
+    }
+}
+
+#[test]
+fn who_edits_what_was_confirmed_and_not_done_undoes_nothing_here() {
+    for (did, call, is_here, is_there) in CASES.into_iter().filter(|case| case.1 != Call::TrashRemote) {
+        for step in 1.. {
+            let mut run = prepared(step, did);
+            let drive = run.world.drive.clone();
+            let begun = run.world.fuse.steps();
+            run.world.fuse.script(call, 0, Fault::NoEffect);
+            run.world.fuse.interject(step, move || {
+                let edit = |path: &str| drive.find(path).is_some() && drive.edit(path, b"edited there");
+                assert!(["a", "b", "d/a"].into_iter().any(edit) && ["d/x", "e/x"].into_iter().any(edit));
+            });
+            assert!(passes(&mut run));
+            let is_over = begun + step > run.world.fuse.steps();
+            for _ in 0..2 {
+                wait(&run);
+                assert!(passes(&mut run));
+            }
+            is_at_peace(&mut run);
+            assert!(is_here(&run.world.disk) && is_there(&run.world.drive), "{call:?}, step {step}");
+            if is_over {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_folder_that_something_came_into_comes_back_whatever_is_confirmed() {
+    for times in 1..3 {
+        for step in 1.. {
+            let mut run = world(step, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.mkdir("d"));
+            wait(&run);
+            assert!(passes(&mut run));
+            wait(&run);
+            assert!(disk.delete("d"));
+            wait(&run);
+            let person = drive.clone();
+            let begun = run.world.fuse.steps();
+            run.world.fuse.interject(step, move || _ = person.create("d/new", b"came into it"));
+            (0..times).for_each(|_| run.world.fuse.script(Call::PutBack, 0, Fault::NothingMade));
+            for _ in 0..4 {
+                passes(&mut run);
+                wait(&run);
+            }
+            let is_over = begun + step > run.world.fuse.steps();
+            run.world.fuse.calm();
+            is_at_peace(&mut run);
+            if is_over {
+                break;
+            }
+        }
+    }
 }

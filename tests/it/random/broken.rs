@@ -86,3 +86,58 @@ fn the_oracle_catches_a_partial_listing_that_is_taken_as_whole() {
 fn the_oracle_catches_an_engine_that_leaves_things_undone() {
     catches(Sabotage::Lazy, 3, &["equality", "P5"]);
 }
+
+/// As [`catches`], where commits overlap: who commits one after the other is no worse for it.
+fn catches_side_by_side(sabotage: Sabotage, seeds: u64, promises: &[&str]) {
+    let breaks = |history: &History| {
+        trial(history, Some(sabotage), false).0.is_err_and(|broken| promises.contains(&broken.promise))
+    };
+    let caught = (0..seeds).any(|seed| {
+        let history = History::side_by_side(seed, STEPS);
+        breaks(&history) && trial(&history, None, false).0.is_ok() && {
+            let mut alone = history;
+            alone.twists.retain(|twist| !matches!(twist, Twist::SideBySide(_)));
+            !breaks(&alone)
+        }
+    });
+    assert!(caught, "{sabotage:?} breaks none of {promises:?} in {seeds} seeds");
+}
+
+#[test]
+fn the_oracle_catches_answers_to_overlapping_commits_that_are_mixed_up() {
+    catches_side_by_side(Sabotage::MixedAnswers, 300, &["P1", "P2", "P5", "equality"]);
+}
+
+/// As [`catches`], where a change feed and a push channel say when and where to look: who is told nothing is no worse for it.
+fn catches_with_hints(sabotage: Sabotage, seeds: u64, promises: &[&str]) {
+    let breaks = |history: &History, sabotage| {
+        trial(history, sabotage, false).0.is_err_and(|broken| promises.contains(&broken.promise))
+    };
+    let caught = (0..seeds).any(|seed| {
+        let history = History::with_hints(seed, STEPS);
+        breaks(&history, Some(sabotage))
+            && trial(&history, None, false).0.is_ok()
+            && !breaks(&History { hints: false, ..history }, Some(sabotage))
+    });
+    assert!(caught, "{sabotage:?} breaks none of {promises:?} in {seeds} seeds");
+}
+
+#[test]
+fn the_oracle_catches_a_deletion_on_the_word_of_the_feed() {
+    catches_with_hints(Sabotage::FeedDeletes, 300, &["P2"]);
+}
+
+#[test]
+fn the_oracle_catches_folders_that_count_as_empty_because_the_feed_did_not_name_them() {
+    catches_with_hints(Sabotage::UnlistedIsEmpty, 300, &["P2"]);
+}
+
+#[test]
+fn the_oracle_catches_an_engine_that_never_looks_beyond_the_feed() {
+    let caught = (0..100).any(|seed| {
+        let history = History::with_hints(seed, STEPS);
+        let broken = trial(&history, Some(Sabotage::FeedAlone), false).0.err();
+        broken.is_some_and(|broken| broken.promise == "equality") && trial(&history, None, false).0.is_ok()
+    });
+    assert!(caught, "sides stay equal in 100 seeds");
+}

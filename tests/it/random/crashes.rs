@@ -1,9 +1,9 @@
 //! Crash points: one plan that holds every kind of operation, and a crash after each single effect of it.
 
-use super::history::History;
+use super::history::{History, Twist};
 use super::oracle;
 use super::run::Run;
-use crate::sim::{Crash, Outcome, World};
+use crate::sim::{Crash, Outcome, Thing, World};
 use icloudds::engine::pass::Look;
 
 /// A setting without chance: nobody acts but the test.
@@ -14,12 +14,77 @@ fn plain(seed: u64) -> Run {
             twists: Vec::new(),
             odd: true,
             apart: false,
+            hints: false,
             clocks_are_set: false,
             ops: Vec::new(),
         },
         None,
         false,
     )
+}
+
+/// Many new files here, in folders that are new and in one that is not, and a setting in which their commits overlap.
+fn many_new(seed: u64, takes_overlaps: bool) -> Run {
+    let mut twists = vec![Twist::SideBySide(4)];
+    twists.extend(takes_overlaps.then_some(Twist::TakesOverlaps));
+    let history = History {
+        seed,
+        twists,
+        odd: false,
+        apart: false,
+        hints: false,
+        clocks_are_set: false,
+        ops: Vec::new(),
+    };
+    let mut run = Run::new(&history, None, false);
+    assert!(run.world.disk.mkdir("known") && run.world.disk.write("known/first", b"the first"));
+    run.world.clock.advance(std::time::Duration::from_secs(100));
+    assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+    for folder in ["new", "new/deep"] {
+        assert!(run.world.disk.mkdir(folder));
+    }
+    for (number, folder) in
+        ["known", "known", "new", "new", "new/deep", "", "", "new", "known"].iter().enumerate()
+    {
+        let slash = if folder.is_empty() { "" } else { "/" };
+        let content = format!("content {number}");
+        assert!(run.world.disk.write(&format!("{folder}{slash}file {number}"), content.as_bytes()));
+    }
+    run.world.clock.advance(std::time::Duration::from_secs(100));
+    run
+}
+
+#[test]
+fn a_crash_amid_commits_side_by_side_is_survived() {
+    for takes_overlaps in [true, false] {
+        let mut widest = 0;
+        for how in [Crash::Kill, Crash::PowerCut] {
+            for step in 1.. {
+                let mut run = many_new(step, takes_overlaps);
+                run.world.fuse.crash_after(step);
+                let is_over = matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_)));
+                widest = run.world.drive.widths().into_iter().max().unwrap_or(0).max(widest);
+                if is_over {
+                    assert!(step > 60, "the plan has only {step} steps");
+                    break;
+                }
+                run.world.restart(how);
+                if step % 3 == 0 {
+                    run.world.fuse.crash_after(1 + step % 17);
+                    drop(run.run(&Look::whole(), true));
+                    run.world.restart(how);
+                }
+                let result = oracle::at_any_time(&run).and_then(|()| oracle::after_quiet(&mut run));
+                if let Err(broken) = result {
+                    panic!("{how:?} after step {step}, takes overlaps: {takes_overlaps}: {broken}");
+                }
+                let files =
+                    run.world.drive.tree().into_values().filter(|thing| matches!(thing, Thing::File(_)));
+                assert_eq!(files.count(), 10, "{how:?} after step {step}: none is lost, none is doubled");
+            }
+        }
+        assert_eq!(widest, if takes_overlaps { 4 } else { 2 }, "takes overlaps: {takes_overlaps}");
+    }
 }
 
 /// Everything that persons can do to a synced tree, on both sides at once.

@@ -169,6 +169,8 @@ pub struct History {
     pub odd: bool,
     /// Whether a pass without iCloud comes before each look, and looks at iCloud go on beside it, as in the daemon.
     pub apart: bool,
+    /// Whether a change feed says where to look.
+    pub hints: bool,
     /// Whether somebody sets the wall clock.
     pub clocks_are_set: bool,
     /// What happens.
@@ -205,9 +207,30 @@ impl History {
         }
         cut_some_short(seed, &mut ops);
         leave_some_undone(seed, &mut ops);
-        let mut history = Self { seed, twists, odd, apart: false, clocks_are_set: false, ops };
+        let mut history = Self { seed, twists, odd, apart: false, hints: false, clocks_are_set: false, ops };
         history.lose_some_contents();
         history
+    }
+
+    /// The same where a change feed and a push channel say when and where to look, with passes that ask iCloud nothing in between in some.
+    pub fn with_hints(seed: u64, steps: usize) -> Self {
+        let apart = crate::sim::rng::mix(seed ^ 0xa9a7).is_multiple_of(4);
+        Self { hints: true, apart, ..Self::new(seed, steps) }
+    }
+
+    /// The history of a seed in which looks at iCloud go by etag, however those move.
+    pub fn by_etag(seed: u64, steps: usize) -> Self {
+        let mut history = Self { hints: true, ..Self::new(seed, steps) };
+        let moves = [Twist::EtagAlways, Twist::EtagLapses(7), Twist::EtagLapses(2), Twist::EtagParent];
+        history.twists.insert(0, moves[Rng::new(crate::sim::rng::mix(seed ^ 0xe7a6)).below(4)]);
+        history
+    }
+
+    /// Whether looks at iCloud go by etag.
+    pub fn goes_by_etag(&self) -> bool {
+        let is_of_etags =
+            |twist: &Twist| matches!(twist, Twist::EtagAlways | Twist::EtagLapses(_) | Twist::EtagParent);
+        self.twists.iter().any(is_of_etags)
     }
 
     /// Where persons do not sync, a power cut mostly takes contents apart from names. Drawn apart, so that everything else of a

@@ -15,8 +15,10 @@ mod crashes;
 mod found;
 mod gaps;
 mod history;
+mod looks;
 mod machines;
 mod meanwhile;
+mod month;
 mod oracle;
 mod person;
 mod powers;
@@ -63,6 +65,12 @@ enum Kind {
     Apart,
     /// With further powers of the world.
     Powers,
+    /// With commits that overlap.
+    SideBySide,
+    /// With looks at where a change feed says that something changed, which may be wrong.
+    Hints,
+    /// With looks at the folders alone whose etag moved, however etags move.
+    Etags,
 }
 
 /// Why a seed failed, at length.
@@ -71,6 +79,9 @@ fn failure(seed: u64, steps: usize, kind: Kind, sabotage: Option<Sabotage>) -> O
         Kind::Plain => History::new(seed, steps),
         Kind::Apart => History { apart: true, ..History::new(seed, steps) },
         Kind::Powers => History::with_powers(seed, steps),
+        Kind::SideBySide => History::side_by_side(seed, steps),
+        Kind::Hints => History::with_hints(seed, steps),
+        Kind::Etags => History::by_etag(seed, steps),
     };
     let broken = shrink::trial(&history, sabotage, false).0.err()?;
     let small = shrink::shrink(&history, sabotage, broken.promise);
@@ -104,6 +115,26 @@ fn apart() {
 #[test]
 fn powers() {
     try_histories(Kind::Powers, 0, SEEDS / 2);
+}
+
+/// With commits of new files that overlap, on services that take that and such that refuse it.
+#[test]
+fn side_by_side() {
+    try_histories(Kind::SideBySide, 0, SEEDS / 4);
+}
+
+/// With a change feed that is honest, late, lossy, repeats itself, forgets, lies or is not there, and a push channel that tells of each
+/// change, twice, at random or of nothing: they say when and where iCloud is looked at, and everything is looked at now and then only.
+#[test]
+fn hints() {
+    try_histories(Kind::Hints, 0, SEEDS / 2);
+}
+
+/// With looks that read the folders alone whose etag moved, whether etags tell of every change, of some or of none; everything is looked at
+/// now and then only.
+#[test]
+fn etags() {
+    try_histories(Kind::Etags, 0, SEEDS / 2);
 }
 
 fn try_histories(kind: Kind, first: u64, seeds: u64) {

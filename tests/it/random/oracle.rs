@@ -7,7 +7,7 @@ use std::time::Duration;
 use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
-use icloudds::model::{BaseEntry, Identity, ItemId, LocalStamp, Node, Presence, Side, name};
+use icloudds::model::{BaseEntry, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side, name};
 
 use super::history::{Op, Twist};
 use super::person;
@@ -60,7 +60,13 @@ pub fn at_any_time(run: &Run) -> Result<(), Broken> {
         second.with(|second| at_any_time_alone(second))?;
     }
     let kept = run.second.as_ref().map(Second::contents).unwrap_or_default();
-    let lost = run.world.lost_but(kept);
+    let mut lost = run.world.lost_but(kept);
+    // Where nothing has an identity that is sure, a file that an older version came back to and that was moved then is one that was deleted, and
+    // deletions may be for good.
+    let is_blind = run.history.has(Twist::NoIdentities) || run.history.has(Twist::NoBirths);
+    if run.history.has(Twist::Permanent) && is_blind {
+        lost.retain(|content| !run.world.journal.was_replaced_unseen(content));
+    }
     if !lost.is_empty() {
         let lost: Vec<_> = lost.iter().map(text).collect();
         return Err(Broken::new("P1", format!("lost for good: {lost:?}")));
@@ -221,15 +227,34 @@ fn one_pass(run: &mut Run, by_person: bool) -> Result<Report, Broken> {
 /// The paths that may differ: set aside, held, or left alone by rule.
 fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     let state = run.world.store.durable();
-    let mut apart = BTreeMap::new();
+    let mut apart = BTreeMap::<String, String>::new();
+    // Two items may have one path but for the form of its letters: each has its own reason.
+    let mut tell = |path: &str, why: &str| {
+        let reasons = apart.entry(name::nfc(path).to_string()).or_default();
+        *reasons = if reasons.is_empty() { why.to_owned() } else { format!("{reasons}; {why}") };
+    };
     for (path, item) in &state.set_aside {
-        apart.insert(name::nfc(path.as_str()).to_string(), item.reason.clone());
+        tell(path.as_str(), &item.reason);
     }
     for path in &state.local_only {
-        apart.insert(name::nfc(path.as_str()).to_string(), "stays local".to_owned());
+        tell(path.as_str(), "stays local");
     }
     for note in &report.notes {
-        apart.insert(name::nfc(note.path.as_str()).to_string(), format!("{:?}", note.kind));
+        tell(note.path.as_str(), &format!("{:?}", note.kind));
+    }
+    // What an interrupted move left under a temporary name is told by the name that it is to get.
+    for path in run.world.drive.tree().into_keys() {
+        let (folder, last) =
+            path.rsplit_once('/').map_or(("", path.as_str()), |(folder, last)| (folder, last));
+        if let Some(own) = name::aside_origin(&unnumbered(last)) {
+            let own = if folder.is_empty() { own.to_owned() } else { format!("{folder}/{own}") };
+            if is_within(&apart, &name::nfc(&own)) {
+                apart.insert(
+                    name::nfc(&path).to_string(),
+                    "has a temporary name, and its own is set aside".to_owned(),
+                );
+            }
+        }
     }
     // An item that is set aside where it went, or with the folder it went to, still has its old place on the other side.
     let here = run.world.disk.stamps();
@@ -237,7 +262,11 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
         let entry = state.base.get(node);
         let agreed = name::nfc(state.base.path(node).as_str()).to_string();
         let there = run.world.drive.path_of(&entry.id);
-        let places = standing(&here, entry).chain(there).chain([agreed]).collect::<Vec<_>>();
+        let is_here = here.iter().any(|(path, _)| name::nfc(path) == agreed);
+        let is_known = |path: &str| {
+            is_here || RelPath::parse(path).is_ok_and(|path| state.base.find_alike(&path).is_some())
+        };
+        let places = standing(&here, entry, &is_known).chain(there).chain([agreed]).collect::<Vec<_>>();
         let one_side = entry.presence != Presence::Both;
         if one_side || places.iter().any(|place| is_within(&apart, place)) {
             let why = if one_side { "on one side only" } else { "is elsewhere, which is set aside" };
@@ -249,17 +278,20 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     apart
 }
 
-/// Where an item of the base stands here, under whatever name. Without an identity a file is known by its size and time.
+/// Where an item of the base stands here, under whatever name. Without an identity a file is known by its size and time, and a folder that
+/// left its place may be any that stands where the base knows of none.
 fn standing<'a>(
     here: &'a [(String, LocalStamp)],
     entry: &'a BaseEntry,
+    is_known: &'a dyn Fn(&str) -> bool,
 ) -> impl Iterator<Item = String> + use<'a> {
     let known = &entry.stamp;
-    let is_it = |stamp: &LocalStamp| match known.identity == Identity::default() {
-        true => !entry.folder && (stamp.size, stamp.mtime) == (known.size, known.mtime),
+    let is_it = move |path: &str, stamp: &LocalStamp| match known.identity == Identity::default() {
+        true if entry.folder => !is_known(path),
+        true => (stamp.size, stamp.mtime) == (known.size, known.mtime),
         false => stamp.identity == known.identity,
     };
-    let found = here.iter().filter(move |(_, stamp)| is_it(stamp));
+    let found = here.iter().filter(move |(path, stamp)| is_it(path, stamp));
     found.map(|(path, _)| name::nfc(path).to_string())
 }
 
@@ -293,7 +325,9 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
     let plain = !run.history.odd && run.history.twists.is_empty() && !run.world.disk.has_volumes();
     // Persons may make two names that one side cannot hold apart also in a plain world, and what stays where it was for
     // that may hold another name.
-    let twins = apart.values().any(|why| why.contains("Unicode form"));
+    let twins = apart
+        .values()
+        .any(|why| ["Unicode form", "has the same name", "; "].iter().any(|told| why.contains(told)));
     let mut faults = apart.iter().filter(|(_, why)| !why.contains("which is set aside"));
     if plain
         && !twins
@@ -301,7 +335,11 @@ fn equal(run: &Run, apart: &BTreeMap<String, String>) -> Result<(), Broken> {
     {
         return Err(Broken::new("equality", format!("{path} is set aside in a plain world: {why}")));
     }
-    let differences = run.world.differences_but(|path| !takes_part(path) || is_apart(apart, path));
+    // Where names that differ in case are one here, an item is told by the name that it has here.
+    let folds = run.history.has(Twist::LocalFoldsCase);
+    let key = |path: &str| if folds { name::key(path, true).to_string() } else { path.to_owned() };
+    let apart = apart.iter().map(|(path, why)| (key(path), why.clone())).collect();
+    let differences = run.world.differences_but(|path| !takes_part(path) || is_apart(&apart, &key(path)));
     match differences.is_empty() {
         true => Ok(()),
         false => Err(Broken::new("equality", differences.join("; "))),
@@ -353,7 +391,17 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
         // What is written again and again may be what was agreed on, so that writing it is no edit. P1 holds for it too.
         let common = person::is_common(&content);
         if matches!(fate, Fate::AtStake(_)) && !shown.contains(&content) && !zip && !common {
-            let how = format!("{:?} ({fate:?}) is only in a trash, and nobody deleted it", text(&content));
+            let here = run.world.disk.in_trash(&content);
+            let there =
+                run.world.drive.trashed().into_iter().filter_map(|id| Some((run.world.drive.item(&id)?, id)));
+            let there: Vec<_> = there
+                .filter(|(item, _)| item.body == content)
+                .map(|(item, id)| format!("{} {id}", item.name))
+                .collect();
+            let how = format!(
+                "{:?} ({fate:?}) is only in a trash, and nobody deleted it: here {here:?}, on iCloud {there:?}",
+                text(&content)
+            );
             return Err(Broken::new("P2", how));
         }
     }
@@ -411,7 +459,9 @@ fn stays_quiet(run: &mut Run, before: &Report) -> Result<(), Broken> {
     let waits = !run.world.store.durable().set_aside.is_empty();
     let set_aside = waits || !report.notes.is_empty() || run.settings.mode != Mode::TwoWay;
     for (call, about) in run.world.fuse.trace() {
-        let fine = looks.contains(&call) || set_aside && !call.changes();
+        // How long the state has lived is noted now and then.
+        let notes_time = call == Call::Store && about == "1 changes" && run.history.sets_clocks();
+        let fine = looks.contains(&call) || set_aside && !call.changes() || notes_time;
         if !fine {
             return Err(Broken::new("P5", format!("a quiet pass does {call:?} of {about:?}")));
         }

@@ -6,9 +6,10 @@ use std::time::Duration;
 use icloudds::model::{DiskTime, Identity, ItemId, LocalStamp, Node, RelPath, Side};
 use unicode_normalization::UnicodeNormalization;
 
+mod backups;
+
 use super::history::{Act, Deed, Pick};
 use crate::sim::fuse::lock;
-use crate::sim::journal::signature;
 use crate::sim::{Bytes, Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng};
 
 /// A user's hands. Cheap to clone, so that one can act in the middle of a pass.
@@ -108,58 +109,6 @@ impl Person {
         if self.disk.volumes().iter().all(is_known) {
             self.disk.unmount();
         }
-    }
-
-    /// Keeps what is here now, as a backup.
-    pub fn take_backup(&self) {
-        *lock(&self.backup) = self.disk.backup();
-    }
-
-    /// Whether that content of a file here is what both sides agreed on, and still is on iCloud.
-    fn is_agreed(&self, at: &str, stamp: &LocalStamp, content: &Bytes) -> bool {
-        let base = self.store.durable().base;
-        let same = |node: &Node| {
-            let entry = base.get(*node);
-            let known = &entry.stamp;
-            let found = match stamp.identity == Identity::default() {
-                true => base.path(*node).as_str() == at,
-                false => known.identity == stamp.identity,
-            };
-            found && known.mtime == stamp.mtime && known.size == stamp.size
-        };
-        let node = base.walk(Node::ROOT).skip(1).find(same);
-        let id = node.map(|node| base.get(node).id.clone());
-        id.and_then(|id| self.drive.item(&id)).is_some_and(|item| item.body == *content)
-    }
-
-    /// Files come back from the backup: all of a folder, or one.
-    fn restore(&self, number: Pick, whole: bool) -> Option<()> {
-        let backup = lock(&self.backup).clone();
-        let folder =
-            if whole { Some(self.folder(Side::Local, number)).filter(|path| !path.is_empty()) } else { None };
-        let files = match &folder {
-            Some(folder) => {
-                let below =
-                    |path: &str| path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
-                backup.into_iter().filter(|(path, ..)| below(path)).collect::<Vec<_>>()
-            }
-            None => {
-                let paths: Vec<_> = backup.iter().map(|(path, ..)| path.clone()).collect();
-                let path = pick(&paths, number)?.clone();
-                backup.into_iter().filter(|(other, ..)| *other == path).collect()
-            }
-        };
-        let agreed = |at: &str, stamp: &LocalStamp, content: &Bytes| self.is_agreed(at, stamp, content);
-        let base = self.store.durable().base;
-        let is_base = |at: &str, content: &Bytes| {
-            let known = RelPath::parse(at).ok().and_then(|path| base.find(&path));
-            known.is_some_and(|node| base.get(node).signature == Some(signature(content)))
-        };
-        if !files.is_empty() && self.disk.bring_back(folder.as_deref(), &files, agreed, is_base) {
-            files.iter().for_each(|(path, ..)| self.mark(path));
-            folder.iter().for_each(|folder| self.mark(folder));
-        }
-        Some(())
     }
 
     /// Nobody misses junk: it keeps no folder alive.
@@ -328,6 +277,10 @@ impl Person {
             }
             Act::Touch(number) => {
                 let path = file(*number)?;
+                // The time told that an older version came back; what still tells is that its place had this content before.
+                if !self.had_before(&path) {
+                    disk.stand_by(&path);
+                }
                 disk.touch(&path);
                 self.mark(&path);
             }

@@ -77,7 +77,26 @@ impl History {
         if mix(seed ^ 0xf17e).is_multiple_of(2) {
             history.twists.push(Twist::FineTimes);
         }
+        // Likewise.
+        if mix(seed ^ 0x51de).is_multiple_of(4) {
+            history.overlap();
+        }
         history
+    }
+
+    /// The history of a seed where commits of new files overlap, which the service takes or refuses.
+    pub fn side_by_side(seed: u64, steps: usize) -> Self {
+        let mut history = Self::new(seed, steps);
+        history.overlap();
+        history
+    }
+
+    fn overlap(&mut self) {
+        let drawn = mix(self.seed ^ 0x0e1a);
+        self.twists.push(Twist::SideBySide([2, 3, 8][(drawn % 3) as usize]));
+        if !drawn.is_multiple_of(4) {
+            self.twists.push(Twist::TakesOverlaps);
+        }
     }
 
     /// Whether somebody sets the wall clock in it. The others go without a note of the time, so that the steps of a seed stay what

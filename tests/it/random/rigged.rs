@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use icloudds::engine::ports::{
     Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
-    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, RemoteParent, Sink, Source, Staged,
+    LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
 };
 use icloudds::model::{
     FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone,
@@ -45,6 +45,14 @@ pub enum Sabotage {
     Lazy,
     /// A listing that does not add up counts as whole, and what it leaves out as gone.
     PartialAsWhole,
+    /// What is answered to one of two commits side by side counts as the answer to the other.
+    MixedAnswers,
+    /// What the change feed says is deleted counts as deleted.
+    FeedDeletes,
+    /// Folders that were not listed, since the feed said nothing of them, count as empty.
+    UnlistedIsEmpty,
+    /// Once everything was seen the feed alone says what changed.
+    FeedAlone,
 }
 
 /// What the ports saw of the engine that the state of the world does not show.
@@ -82,8 +90,13 @@ impl RiggedDrive<'_> {
         self.sabotage == Some(sabotage)
     }
 
-    /// An old version that went to the trash for a new one to take its name was overwritten, not deleted.
+    /// An old version that went to the trash for a new one to take its name was overwritten, not deleted. What was done counts, also
+    /// where the answer that tells of it was lost.
     fn replaced(&self, parent: &ItemId, name: &str) {
+        let stands = |id: &ItemId| self.inner.item(id).is_some_and(|item| item.name == name);
+        if !self.inner.within(parent).iter().any(stands) {
+            return;
+        }
         let was =
             |(place, called): &(Place, String)| *place == Place::Folder(parent.clone()) && called == name;
         let found_at = lock(&self.seen.found_at);
@@ -141,8 +154,8 @@ impl Remote for RiggedDrive<'_> {
 
     fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
         let answer = self.inner.rename(item, name);
-        if let Ok(RemoteItem { parent: RemoteParent::Folder(parent), .. }) = &answer {
-            self.replaced(parent, name);
+        if let Some(Place::Folder(parent)) = self.inner.item(&item.id).map(|item| item.place) {
+            self.replaced(&parent, name);
         }
         answer
     }
@@ -207,13 +220,28 @@ impl Remote for RiggedDrive<'_> {
         self.inner.stage(zone, name, size, body)
     }
 
+    fn commit_side_by_side(&self, commits: &[Commit<'_>]) -> Vec<Result<RemoteItem, RemoteError>> {
+        if self.is(Sabotage::DeleteBeforeUpload) {
+            return commits.iter().map(|commit| self.commit(commit)).collect();
+        }
+        let mut answers = self.inner.commit_side_by_side(commits);
+        for commit in commits {
+            self.replaced(commit.parent, commit.name);
+        }
+        if let (true, [Ok(one), Ok(other), ..]) = (self.is(Sabotage::MixedAnswers), answers.as_mut_slice()) {
+            std::mem::swap(one, other);
+            std::mem::swap(&mut one.entry.name, &mut other.entry.name);
+            std::mem::swap(&mut one.entry.size, &mut other.entry.size);
+            std::mem::swap(&mut one.parent, &mut other.parent);
+        }
+        answers
+    }
+
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
         let opened = lock(&self.seen.opened).take();
         let Some((path, stamp)) = opened.filter(|_| self.is(Sabotage::DeleteBeforeUpload)) else {
             let answer = self.inner.commit(commit);
-            if answer.is_ok() {
-                self.replaced(commit.parent, commit.name);
-            }
+            self.replaced(commit.parent, commit.name);
             return answer;
         };
         let content = self.disk.read(path.as_str());

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use icloudds::engine::execute::Event;
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::{Action, Plan};
 use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Report, Settings};
@@ -15,6 +16,7 @@ use icloudds::model::{
 };
 
 use super::history::{Deed, History, Op, Pass, Twist, What, When};
+use super::looks::{Hints, beside, rigged_look, trust};
 use super::oracle::{self, Broken};
 use super::person::Person;
 use super::rigged::{RiggedDisk, RiggedDrive, Sabotage, Seen};
@@ -40,6 +42,8 @@ pub struct Run {
     person: Person,
     engine: Option<Engine>,
     sabotage: Option<Sabotage>,
+    /// What the change feed tells.
+    hints: Hints,
     /// Whether what happens is written down.
     telling: bool,
     told: Vec<String>,
@@ -64,6 +68,7 @@ impl Run {
             seen: Arc::default(),
             history: history.clone(),
             engine: None,
+            hints: Hints::of(history),
             sabotage,
             telling,
             told: Vec::new(),
@@ -231,7 +236,7 @@ impl Run {
                 true => LocalLook::Folders(self.person.dirty()),
                 false => LocalLook::Whole,
             },
-            remote: pass.remote,
+            remote: self.hints.look(pass, &self.world.drive),
         };
         let mut crashes = pass.crashes.iter();
         loop {
@@ -353,7 +358,9 @@ impl Run {
                 engine.keep_time(ports.clock)?;
             }
             engine.recover(&ports)?;
-            engine.look(&ports, settings, look)?;
+            let look = rigged_look(sabotage, look, &engine);
+            engine.look(&ports, settings, &look)?;
+            trust(sabotage, &look, &mut engine);
             let mut planned = engine.plan(&ports, settings, &options);
             engine.leave_for_later(&mut planned, &ports, &options);
             if telling {
@@ -370,7 +377,7 @@ impl Run {
                 Some(Sabotage::NeverQuiet) => drop(engine.commit(&[Change::Synced(1)])),
                 _ => {}
             }
-            engine.carry_out(&ports, settings, &options, planned, &mut |_| {})
+            engine.carry_out(&ports, settings, &options, planned, &mut assert_within_total)
         });
         if let Outcome::Done(result) = &outcome {
             if telling {
@@ -425,29 +432,6 @@ fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
     known
 }
 
-/// A walk through iCloud with a pass beside it that asks iCloud nothing, before or after it: the daemon does so while
-/// iCloud is slow or away.
-fn beside(
-    engine: &mut Engine,
-    ports: &Ports<'_>,
-    settings: &Settings,
-    look: &Look,
-    options: &PassOptions<'_>,
-) -> Result<(), PassError> {
-    let walk = engine.walk();
-    let seen_first = ports.clock.unit_random() < 0.5;
-    let early = if seen_first { Some(walk.run(ports.remote, ports.clock, settings)?) } else { None };
-    engine.pass_here(ports.disk, ports.clock, settings, &look.local, options, &mut |_| {})?;
-    let view = match early {
-        Some(view) => view,
-        None => walk.run(ports.remote, ports.clock, settings)?,
-    };
-    if look.remote || engine.remote.is_none() {
-        engine.saw_there(view, ports.clock.now().whole_seconds());
-    }
-    Ok(())
-}
-
 /// One line about an operation.
 fn show(operation: &icloudds::engine::operation::Operation) -> String {
     let mut text = format!("{:?}", operation.action);
@@ -480,6 +464,7 @@ fn base_first(engine: &mut Engine, plan: &Plan) {
                     ctime: DiskTime(0),
                     identity: Identity { inode: 999_999, birth: None.into() },
                     on_root_fs: true,
+                    is_mount: false,
                 },
                 racy: false,
                 signature: remote.signature,
@@ -490,5 +475,12 @@ fn base_first(engine: &mut Engine, plan: &Plan) {
                 drop(engine.commit(&[Change::Put { parent: remote.parent.clone(), entry: Box::new(entry) }]));
             }
         }
+    }
+}
+
+/// No progress that is told goes beyond its total, whatever had to be done again.
+fn assert_within_total(event: &Event) {
+    if let Event::Progress(told) = event {
+        assert!(told.items_done <= told.items_total && told.bytes_done <= told.bytes_total, "{told:?}");
     }
 }

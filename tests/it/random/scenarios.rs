@@ -17,6 +17,7 @@ pub fn world(seed: u64, twists: &[Twist]) -> Run {
             twists: twists.to_vec(),
             odd: true,
             apart: false,
+            hints: false,
             clocks_are_set: false,
             ops: Vec::new(),
         },
@@ -88,7 +89,7 @@ fn nothing_goes_into_a_folder_that_was_deleted_a_moment_ago() {
     pass(&mut run);
     assert!(run.world.drive.person_trash("gone"));
     assert!(disk.mv("moved", "gone/deeper/moved") && disk.write("gone/new", b"made in it"));
-    let stale = Look { local: LocalLook::Whole, remote: false };
+    let stale = Look { local: LocalLook::Whole, ..Look::default() };
     assert!(matches!(run.run(&stale, true), Ok(Outcome::Done(Ok(_)))));
     is_at_peace(&mut run);
     for path in ["gone/deeper/moved", "gone/new"] {
@@ -291,7 +292,7 @@ fn a_pass_that_looks_at_nothing_anew_stores_nothing() {
     let mut run = world(1, &[]);
     assert!(run.world.drive.create("f", b"downloaded").is_some() && run.world.disk.write("g", b"uploaded"));
     assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
-    let nothing = Look { local: LocalLook::Folders(Vec::new()), remote: false };
+    let nothing = Look { local: LocalLook::Folders(Vec::new()), ..Look::default() };
     let mut groups = Vec::new();
     for _ in 0..5 {
         wait(&run);

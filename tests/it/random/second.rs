@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use icloudds::engine::pass::{LocalLook, Look};
+use icloudds::engine::pass::{LocalLook, Look, RemoteLook};
 
 use super::history::{Deed, History, Pass, Twist};
 use super::oracle::{self, Broken};
@@ -61,7 +61,8 @@ impl Second {
     /// One pass of it. It may come in the midst of one of the first machine, and not in one of its own.
     pub fn pass(&self, pass: &Pass) {
         let Ok(mut run) = self.run.try_lock() else { return };
-        let look = Look { local: LocalLook::Whole, remote: pass.remote };
+        let remote = if pass.remote { RemoteLook::Whole } else { RemoteLook::Nothing };
+        let look = Look { local: LocalLook::Whole, remote };
         if pass.fresh {
             run.stop();
         }

@@ -35,6 +35,7 @@ pub fn settings(history: &History) -> Settings {
         root_is_library: false,
         remote_delete_permanent: history.has(Twist::Permanent),
         workers: 1,
+        parallel_writes: side_by_side(history),
         guard: match history.has(Twist::SmallGuard) {
             true => GuardLimits { max_deletes: 2, max_delete_percent: 0 },
             false => GuardLimits { max_deletes: 0, max_delete_percent: 0 },
@@ -42,11 +43,23 @@ pub fn settings(history: &History) -> Settings {
     }
 }
 
+/// How many commits may overlap.
+fn side_by_side(history: &History) -> usize {
+    let widths = history.twists.iter().filter_map(|twist| match twist {
+        Twist::SideBySide(most) => Some(*most),
+        _ => None,
+    });
+    widths.max().unwrap_or(1)
+}
+
 /// Turns the switch that a twist stands for.
 pub fn turn(world: &World, twist: Twist) {
     world.drive.switch(|drive| match twist {
         Twist::EtagAtOnce => drive.etag_up = EtagUp::AtOnce,
         Twist::EtagNever => drive.etag_up = EtagUp::Never,
+        Twist::EtagAlways => drive.etag_up = EtagUp::Always,
+        Twist::EtagLapses(each) => drive.etag_up = EtagUp::Lapses(each),
+        Twist::EtagParent => drive.etag_up = EtagUp::Parent,
         Twist::NoCounts => drive.counts = false,
         Twist::NeverGone => drive.gone = false,
         Twist::Late(seconds) => drive.visible_after = seconds,
@@ -79,6 +92,7 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::BodyLags(seconds) => drive.body_lag = seconds,
         Twist::TrashLate(seconds) => drive.trash_after = seconds,
         Twist::SlowLists(seconds) => drive.slow_lists = seconds,
+        Twist::TakesOverlaps => drive.takes_overlaps = true,
         _ => {}
     });
     world.disk.switch(|disk| match twist {

@@ -54,6 +54,11 @@ pub enum Twist {
     SlowLists(i64),
     SecondMachine,
     FineTimes,
+    SideBySide(usize),
+    EtagAlways,
+    EtagLapses(u64),
+    EtagParent,
+    TakesOverlaps,
 }
 
 /// Those that [`History::new`](super::history::History::new) draws from.

@@ -2,7 +2,7 @@
 //! (`docs/sync.md` §5).
 
 use icloudds::engine::ports::Disk;
-use icloudds::model::RelPath;
+use icloudds::model::{DiskTime, RelPath};
 
 use super::history::Twist;
 use super::run::Run;
@@ -47,6 +47,77 @@ const WAYS: [(&str, Way); 5] = [
     ("over another file", |disk| disk.write("g", SECOND) && disk.mv("g", "f")),
     ("under another name", |disk| disk.write("f", SECOND) && disk.mv("f", "h")),
 ];
+
+#[test]
+fn what_the_power_left_of_a_restore_under_the_agreed_time_takes_nothing_away() {
+    let time = DiskTime::new(1_700_000_000, 5_000_000);
+    for left in [&b"a part"[..], b"another of its size"] {
+        let mut run = lazy(1, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write_at("f", FIRST, Some(time)));
+        pass(&mut run);
+        assert!(disk.write_at("f", left, Some(time)));
+        wait(&run);
+        is_at_peace(&mut run);
+        assert!(drive.contents().iter().any(|content| **content == *FIRST), "it is in iCloud's trash");
+    }
+}
+
+#[test]
+fn a_file_that_is_empty_suddenly_takes_no_version_away() {
+    for made_anew in [false, true] {
+        let mut run = lazy(1, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        wait(&run);
+        // The times are those of the writing that the power cut short.
+        if made_anew {
+            assert!(disk.write("new", b"") && disk.mv("new", "f"));
+        } else {
+            assert!(disk.write("f", b""));
+        }
+        wait(&run);
+        is_at_peace(&mut run);
+        assert!(drive.contents().iter().any(|content| **content == *FIRST), "it is in iCloud's trash");
+        assert!(drive.live_contents().iter().any(|content| content.is_empty()));
+    }
+}
+
+#[test]
+fn what_a_place_held_before_is_known_whoever_stands_there_now() {
+    let saved_there: fn(&Run) = |run| {
+        let drive = &run.world.drive;
+        assert!(drive.person_trash("f") && drive.create("f", SECOND).is_some());
+    };
+    let moved_over_here: fn(&Run) = |run| {
+        let disk = &run.world.disk;
+        assert!(disk.write("new", SECOND) && disk.mv("new", "f"));
+    };
+    let edited_here: fn(&Run) = |run| assert!(run.world.disk.write("f", SECOND));
+    for (how, change, twists) in [
+        ("saved there", saved_there, &[][..]),
+        ("saved there", saved_there, &[Twist::NoIdentities]),
+        ("moved over it here", moved_over_here, &[]),
+        ("edited here", edited_here, &[]),
+        ("edited here", edited_here, &[Twist::TrashWay]),
+    ] {
+        let mut run = lazy(1, twists);
+        assert!(run.world.disk.write("f", FIRST));
+        pass(&mut run);
+        change(&run);
+        is_at_peace(&mut run);
+        // Restored by a tool that sets no times.
+        assert!(run.world.disk.write("f", FIRST));
+        wait(&run);
+        is_at_peace(&mut run);
+        let contents = run.world.drive.contents();
+        assert!(
+            contents.iter().any(|content| **content == *SECOND),
+            "{how}, {twists:?}: it is in iCloud's trash"
+        );
+    }
+}
 
 #[test]
 fn an_edit_that_went_up_is_not_undone_by_a_power_cut() {

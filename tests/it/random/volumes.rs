@@ -1,6 +1,8 @@
 //! Several file systems in the drive: moves between them, and volumes that are not there any more (`docs/sync.md` §5).
 
-use icloudds::engine::pass::{LocalLook, Look};
+use std::time::Duration;
+
+use icloudds::engine::pass::{LocalLook, Look, RemoteLook};
 
 use super::history::Twist;
 use super::run::Run;
@@ -98,7 +100,7 @@ fn a_volume_that_was_retired_is_forgotten_once_icloud_has_lost_it_too() {
     let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
     disk.unmount();
     assert!(disk.delete("volume"));
-    let whole = Look { local: LocalLook::Whole, remote: true };
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
     wait(&run);
     let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
     assert!(report.pending && drive.find("volume/kept").is_some(), "its volume may come back");
@@ -111,7 +113,7 @@ fn a_volume_that_was_retired_is_forgotten_once_icloud_has_lost_it_too() {
 
 #[test]
 fn what_comes_on_icloud_into_a_folder_whose_volume_is_away_waits_for_it() {
-    let whole = Look { local: LocalLook::Whole, remote: true };
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
     let arrivals: [fn(&SimDrive) -> bool; 3] = [
         |drive| drive.create("volume/new", b"new there").is_some(),
         |drive| drive.move_to("file", "volume"),
@@ -137,6 +139,111 @@ fn what_comes_on_icloud_into_a_folder_whose_volume_is_away_waits_for_it() {
 }
 
 #[test]
+fn what_came_under_a_volume_while_it_was_away_for_a_moment_is_fetched_again() {
+    for step in 1.. {
+        let mut run = with_volume(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(drive.create("volume/new", b"new there").is_some());
+        wait(&run);
+        let person = disk.clone();
+        run.world.fuse.interject(step, move || person.unmount());
+        let begin = run.world.fuse.steps();
+        assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_))));
+        if begin + step > run.world.fuse.steps() {
+            break;
+        }
+        wait(&run);
+        disk.remount();
+        is_at_peace(&mut run);
+        assert_eq!(disk.read("volume/new").as_deref(), Some(&b"new there"[..]), "step {step}");
+        assert!(drive.find("volume/new").is_some(), "step {step}");
+    }
+}
+
+#[test]
+fn what_moves_to_a_volume_that_is_away_for_a_moment_moves_once_it_is_back() {
+    for step in 1.. {
+        let mut run = with_volume(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("outside", b"not on the volume"));
+        assert!(passes(&mut run));
+        assert!(drive.move_to("outside", "volume"));
+        wait(&run);
+        let person = disk.clone();
+        run.world.fuse.interject(step, move || person.unmount());
+        let begin = run.world.fuse.steps();
+        assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_))));
+        if begin + step > run.world.fuse.steps() {
+            break;
+        }
+        wait(&run);
+        disk.remount();
+        is_at_peace(&mut run);
+        assert_eq!(disk.read("volume/outside").as_deref(), Some(&b"not on the volume"[..]), "step {step}");
+        assert!(drive.find("volume/outside").is_some() && disk.read("outside").is_none(), "step {step}");
+    }
+}
+
+#[test]
+fn a_volume_within_a_volume_is_left_where_it_is_once_icloud_has_lost_it() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(
+        disk.mkdir("volume/inner")
+            && disk.mount("volume/inner")
+            && disk.write("volume/inner/x", b"on the inner one")
+    );
+    wait(&run);
+    is_at_peace(&mut run);
+    assert!(drive.find("volume/inner/x").is_some());
+    assert!(drive.person_trash("volume/inner"));
+    is_at_peace(&mut run);
+    assert!(drive.find("volume/inner").is_none() && drive.find("volume/kept").is_some());
+    assert!(disk.tree().contains_key("volume/inner") && disk.read("volume/inner/x").is_none());
+    assert!(disk.write("volume/inner/again", b"made on it"));
+    is_at_peace(&mut run);
+    assert!(drive.find("volume/inner/again").is_some());
+}
+
+#[test]
+fn a_volume_within_a_volume_that_is_away_was_not_deleted() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(
+        disk.mkdir("volume/inner")
+            && disk.mount("volume/inner")
+            && disk.write("volume/inner/x", b"on the inner one")
+    );
+    wait(&run);
+    is_at_peace(&mut run);
+    assert!(disk.unmount_at("volume/inner"));
+    for _ in 0..3 {
+        wait(&run);
+        assert!(passes(&mut run));
+    }
+    assert!(drive.find("volume/inner/x").is_some(), "its volume may come back");
+    disk.remount();
+    is_at_peace(&mut run);
+    assert!(drive.find("volume/inner/x").is_some() && disk.read("volume/inner/x").is_some());
+}
+
+#[test]
+fn what_comes_on_icloud_under_the_name_of_a_volume_waits_for_another_name() {
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("c") && disk.write("c/x", b"in c"));
+    assert!(passes(&mut run));
+    wait(&run);
+    assert!(disk.mkdir("A") && disk.mount("A") && drive.person_rename("c", "A"));
+    is_at_peace(&mut run);
+    assert!(disk.read("c/x").is_some() && disk.tree().contains_key("A"));
+    assert!(drive.person_rename("A", "B"));
+    run.world.clock.advance(Duration::from_secs(7200));
+    is_at_peace(&mut run);
+    assert!(disk.read("B/x").is_some() && drive.find("A").is_some());
+}
+
+#[test]
 fn a_folder_that_holds_a_volume_outlives_its_deletion_on_icloud() {
     let mut run = with_volume(1, &[]);
     let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
@@ -154,7 +261,7 @@ fn the_empty_folder_of_a_volume_that_was_retired_keeps_nothing_waiting() {
     let mut run = with_volume(1, &[]);
     let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
     disk.unmount();
-    let whole = Look { local: LocalLook::Whole, remote: true };
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
     wait(&run);
     let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else { panic!("a pass that comes to its end") };
     assert!(report.pending && drive.find("volume/kept").is_some(), "its volume may come back");
@@ -180,7 +287,7 @@ fn what_somebody_left_in_a_mount_point_without_its_volume_meets_nothing_that_com
     disk.use_bare_mount_points();
     assert!(disk.write("volume/left", b"left here"));
     assert!(drive.create("volume/left", b"new there").is_some());
-    let whole = Look { local: LocalLook::Whole, remote: true };
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
     for _ in 0..3 {
         wait(&run);
         let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else {

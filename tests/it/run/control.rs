@@ -7,7 +7,7 @@ use icloudds::status::DaemonState;
 use icloudds_simulator::fault::Effect;
 use rustix::process::Signal;
 
-use super::daemon::{Daemon, quick};
+use super::daemon::{Daemon, PROMPT, quick};
 use crate::e2e::rig::noise;
 
 #[test]
@@ -186,14 +186,14 @@ fn a_stale_socket_and_a_stale_lock_are_no_obstacle() {
 fn a_status_is_answered_while_the_service_is_silent() {
     let rig = quick();
     let daemon = Daemon::synced(&rig);
-    rig.fault(Some("listing"), 0, 20, Effect::StallMs(20_000));
+    rig.fault(Some("listing"), 0, 20, Effect::StallMs(120_000));
     let asked = rig.sim.count("listing");
     daemon.wait("the silence", || rig.sim.count("listing") > asked);
     for _ in 0..20 {
         let begun = std::time::Instant::now();
         daemon.status();
         assert!(daemon.health(false).0);
-        assert!(begun.elapsed() < std::time::Duration::from_secs(2), "{:?}", begun.elapsed());
+        assert!(begun.elapsed() < PROMPT, "{:?}", begun.elapsed());
     }
     daemon.signal(Signal::TERM);
     rig.sim.switches(|switches| switches.faults.clear());

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use super::daemon::{Daemon, hurry, pace, quick};
+use super::daemon::{Daemon, PROMPT, hurry, pace, quick};
 use crate::e2e::rig::{Rig, noise, not_tried};
 
 /// The requests that change the drive or transfer contents.
@@ -217,7 +217,7 @@ fn polled_drives_catch_every_change_within_a_poll_period() {
         let begun = Instant::now();
         rig.write(&format!("a/{round}.txt"), "new");
         daemon.wait("it on iCloud", || rig.there().entry(&format!("a/{round}.txt")).is_some());
-        assert!(begun.elapsed() < Duration::from_secs(12), "{:?}\n{}", begun.elapsed(), daemon.log());
+        assert!(begun.elapsed() < PROMPT, "{:?}\n{}", begun.elapsed(), daemon.log());
     }
     rig.mv("a/old.txt", "moved.txt");
     daemon.wait("the move on iCloud", || rig.there().entry("moved.txt").is_some());

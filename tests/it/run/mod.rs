@@ -4,8 +4,12 @@
 //! looked for over a stretch in which the daemon demonstrably did its rounds.
 
 mod apart;
+mod by_etag;
 mod control;
 pub mod daemon;
+mod feed;
+mod feed_own;
+mod feed_places;
 mod guards;
 mod kills;
 mod local;
@@ -13,6 +17,7 @@ mod long;
 mod machine;
 mod offline;
 mod patterns;
+mod push;
 mod quiet;
 mod remote;
 mod secrets;

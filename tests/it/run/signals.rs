@@ -90,7 +90,7 @@ fn a_second_sigterm_ends_it_at_once() {
     daemon.wait_log("stopping");
     daemon.signal(Signal::INT);
     let (_, took) = daemon.ended();
-    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(took < Duration::from_secs(7), "{took:?}");
     drop(daemon);
     rig.sim.switches(|switches| switches.bandwidth = None);
     Daemon::synced(&rig).stop();

@@ -88,7 +88,8 @@ fn a_check_that_nobody_answers_is_no_idleness() {
     rig.set("sync.refresh_period", "3600");
     let daemon = Daemon::synced(&rig);
     daemon.calm();
-    rig.fault(Some("listing"), 0, u64::MAX, Effect::StallMs(60_000));
+    // The feed's answer as well as a listing.
+    rig.fault(None, 0, u64::MAX, Effect::StallMs(60_000));
     daemon.wait_state(DaemonState::Offline);
     rig.sim.switches(|switches| switches.faults.clear());
     daemon.signal(rustix::process::Signal::TERM);

@@ -13,6 +13,8 @@ use super::rng::Rng;
 /// When every world begins: in Unix seconds, a quarter past a second.
 pub const BEGIN: i64 = 1_800_000_000;
 const SECOND: i64 = 1_000_000_000;
+/// The latest wall time, in the year 2200.
+const FARTHEST: i64 = 7_258_118_400 * SECOND;
 
 /// Time and chance from a seed.
 pub struct SimClock {
@@ -52,7 +54,9 @@ impl SimClock {
 
     /// Somebody sets the wall clock forwards, or back, by so many seconds.
     pub fn leap(&self, seconds: i64) {
-        self.ahead.fetch_add(seconds * SECOND, Ordering::SeqCst);
+        // As on a real machine no time lies so far ahead that it could not be told in nanoseconds any more.
+        let wall = self.now().0.saturating_add(seconds.saturating_mul(SECOND)).min(FARTHEST);
+        self.ahead.store(wall - self.truth.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 
     /// Somebody sets the wall clock to that Unix time.

@@ -282,6 +282,12 @@ impl Fuse {
         inner.trace.clear();
     }
 
+    /// Steps are counted from here on, for a process that lasts for long and whose every day ends.
+    pub fn count_anew(&self) {
+        self.forget_calls();
+        lock(&self.0).steps = 0;
+    }
+
     /// Whether the process has crashed and was not started again.
     pub fn is_blown(&self) -> bool {
         lock(&self.0).blown

@@ -53,15 +53,19 @@ pub enum Fate {
 }
 
 /// The record of what persons wrote, by content. Empty contents are not recorded: there
-/// is nothing in them to lose.
+/// is nothing in them to lose. Beside it, where a person had given a content up that a person wrote again since: what was given up may go
+/// wherever it still is, whatever becomes of the new writing.
 #[derive(Default)]
-pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>);
+pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>, Mutex<BTreeMap<Bytes, Side>>);
 
 impl Journal {
     /// A person wrote that content on that side.
     pub fn wrote(&self, side: Side, content: &Bytes) {
-        if !content.is_empty() {
-            lock(&self.0).insert(content.clone(), Fate::AtStake(side));
+        if content.is_empty() {
+            return;
+        }
+        if let Some(Fate::Given(by)) = lock(&self.0).insert(content.clone(), Fate::AtStake(side)) {
+            lock(&self.1).insert(content.clone(), by);
         }
     }
 
@@ -79,11 +83,23 @@ impl Journal {
         }
     }
 
-    /// An older version came back from a backup over that content.
-    pub fn brought_back_over(&self, content: &Bytes) {
+    /// An older version came back from a backup over that content, or the power took it before it was synced: wherever else it is, it
+    /// must stay, if only in a trash.
+    pub fn is_recoverable(&self, content: &Bytes) {
+        let given = lock(&self.1).get(content).copied();
         if let Some(fate @ Fate::AtStake(_)) = lock(&self.0).get_mut(content) {
-            *fate = Fate::Recoverable;
+            *fate = given.map_or(Fate::Recoverable, Fate::Given);
         }
+    }
+
+    /// Whether that content must be found in a trash at least, since an older version took its place unseen.
+    pub fn was_replaced_unseen(&self, content: &Bytes) -> bool {
+        lock(&self.0).get(content) == Some(&Fate::Recoverable)
+    }
+
+    /// Whether a person had given that content up before a person wrote it again.
+    pub fn was_given(&self, content: &Bytes) -> bool {
+        lock(&self.1).contains_key(content)
     }
 
     /// That content was lost in a way that the documents allow.

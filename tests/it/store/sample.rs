@@ -47,6 +47,7 @@ fn stamp(rng: &mut Rng) -> LocalStamp {
             birth: rng.chance(0.5).then(|| DiskTime(time(rng))).into(),
         },
         on_root_fs: rng.chance(0.5),
+        is_mount: rng.chance(0.1),
     }
 }
 
@@ -176,6 +177,7 @@ pub fn change(rng: &mut Rng) -> Change {
         6 => Change::Synced(time(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),
         9 => Change::Presence(id(rng.below(24)), Presence::RemoteOnly),
+        11 => Change::Inherit { heir: id(rng.below(24)), of: id(rng.below(24)) },
         10 if rng.chance(0.05) => Change::Owner(Owner { account: rng.number().to_string(), ..owner() }),
         _ => {
             let parent = if rng.chance(0.3) { ItemId::drive_root() } else { id(rng.below(24)) };
@@ -204,6 +206,7 @@ pub fn sample() -> Vec<Change> {
             ctime: DiskTime(1_800_000_000_123_456_789),
             identity: Identity { inode: u64::MAX, birth: Some(DiskTime(7)).into() },
             on_root_fs: true,
+            is_mount: false,
         },
         racy: true,
         signature: Some(Signature([7; 20])),

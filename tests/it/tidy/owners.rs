@@ -27,10 +27,10 @@ fn block<'a>(lines: &[&'a str], start: usize) -> Vec<&'a str> {
     body.map(|line| line.trim_end()).collect()
 }
 
-/// The structs of the daemon with their fields, and which of them are changed through `&mut self` in which files.
-fn daemon() -> (BTreeMap<String, Struct>, BTreeMap<String, Vec<String>>) {
+/// The structs of a folder with their fields, and which of them are changed through `&mut self` in which files.
+fn owners(folder: &str) -> (BTreeMap<String, Struct>, BTreeMap<String, Vec<String>>) {
     let (mut structs, mut changed) = (BTreeMap::new(), BTreeMap::<String, Vec<String>>::new());
-    for (path, text) in sources(&["src/daemon"]) {
+    for (path, text) in sources(&[folder]) {
         let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
         let lines: Vec<_> = code.lines().collect();
         let file = path.display().to_string();
@@ -58,7 +58,7 @@ fn daemon() -> (BTreeMap<String, Struct>, BTreeMap<String, Vec<String>>) {
 
 /// How many fields the largest struct of the daemon has, and which one that is.
 pub fn largest() -> (usize, String) {
-    let (structs, _) = daemon();
+    let (structs, _) = owners("src/daemon");
     structs.into_iter().map(|(name, found)| (found.fields.len(), name)).max().unwrap_or_default()
 }
 
@@ -82,7 +82,7 @@ fn no_two_types_of_the_daemon_have_one_name() {
 
 #[test]
 fn no_struct_of_the_daemon_has_more_fields_than_a_reader_can_hold() {
-    let (structs, _) = daemon();
+    let (structs, _) = owners("src/daemon");
     assert!(structs.len() > 20, "only {} structs were found", structs.len());
     for (name, found) in structs {
         let count = found.fields.len();
@@ -91,8 +91,32 @@ fn no_struct_of_the_daemon_has_more_fields_than_a_reader_can_hold() {
 }
 
 #[test]
+fn whoever_changes_by_itself_has_no_more_fields_than_a_reader_can_hold() {
+    let mut parts: Vec<_> = sources(&["src"])
+        .into_iter()
+        .filter_map(|(path, _)| Some(path.strip_prefix("src").ok()?.parent()?.to_owned()))
+        .filter(|folder| !folder.as_os_str().is_empty() && !folder.iter().any(|name| name == "tests"))
+        .map(|folder| format!("src/{}", folder.iter().next().unwrap_or_default().to_string_lossy()))
+        .collect();
+    parts.sort();
+    parts.dedup();
+    assert!(parts.len() > 15, "only {parts:?} were found");
+    let mut wrong = Vec::new();
+    for part in parts {
+        let (structs, changed) = owners(&part);
+        let large = structs.into_iter().filter(|(name, found)| {
+            changed.contains_key(name) && found.fields.len() > MOST_FIELDS && !found.file.contains("/tests/")
+        });
+        wrong.extend(
+            large.map(|(name, found)| format!("{name} in {} has {}", found.file, found.fields.len())),
+        );
+    }
+    assert!(wrong.is_empty(), "owners with more than {MOST_FIELDS} fields: {wrong:#?}");
+}
+
+#[test]
 fn an_owner_of_the_daemon_changes_in_its_file_alone() {
-    let (structs, changed) = daemon();
+    let (structs, changed) = owners("src/daemon");
     let owners: Vec<_> = structs.iter().filter(|(name, _)| changed.contains_key(*name)).collect();
     let names: Vec<_> = owners.iter().map(|(name, _)| name.as_str()).collect();
     for expected in [ROOT, "LocalSide", "LocalWatch", "RemoteSide", "Work", "Requests", "StatusView", "Setup"]
@@ -126,6 +150,6 @@ fn the_loop_waits_in_one_place_and_asks_for_the_time_once_a_turn() {
     };
     assert_eq!(naming("select! {"), ["events.rs"]);
     // A job tells how long its walk took.
-    assert_eq!(naming("Instant::now()"), ["jobs.rs", "main_loop.rs"]);
+    assert_eq!(naming("Instant::now()"), ["look_jobs.rs", "main_loop.rs"]);
     assert_eq!(naming("panic!("), ["testing.rs"]);
 }

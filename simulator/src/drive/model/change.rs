@@ -73,6 +73,7 @@ impl Model {
         self.items[ix as usize].name = name.into();
         self.link(parent, ix);
         self.bump_meta(ix);
+        self.run_up_for_name(parent);
         Ok(ix)
     }
 

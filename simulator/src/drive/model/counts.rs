@@ -137,9 +137,12 @@ impl Model {
 
     /// Lets a change in `folder` run up through it and its ancestors, when S-etag-up says.
     pub(super) fn run_up(&mut self, folder: Ix) {
+        self.run_ups += u64::from(!self.filling);
         match self.switches.etag_up {
             _ if self.filling => {}
-            EtagUp::AtOnce => self.run_up_now(folder),
+            EtagUp::Lapses if self.run_ups.is_multiple_of(100) => {}
+            EtagUp::AtOnce | EtagUp::Always | EtagUp::Lapses => self.run_up_now(folder),
+            EtagUp::Parent => self.bump_meta(folder),
             EtagUp::Never => {}
             EtagUp::Delayed => {
                 let due = self.now_ms.saturating_add(millis(self.switches.etag_up_delay));
@@ -148,6 +151,13 @@ impl Model {
                     self.due_etags.push_back((due, folder));
                 }
             }
+        }
+    }
+
+    /// The same for a change of a name in `folder`, which not every rule counts.
+    pub(super) fn run_up_for_name(&mut self, folder: Ix) {
+        if matches!(self.switches.etag_up, EtagUp::Always | EtagUp::Lapses | EtagUp::Parent) {
+            self.run_up(folder);
         }
     }
 

@@ -84,6 +84,8 @@ pub struct Model {
     due_etags: VecDeque<(i64, Ix)>,
     /// The folders in `due_etags`.
     etags_due_of: HashSet<Ix>,
+    /// So many changes were to run up.
+    run_ups: u64,
     /// Set while a test's drive is filled: no journal and no etags that run up.
     filling: bool,
     snapshots: Snapshots,
@@ -106,6 +108,7 @@ impl Model {
             packages: HashMap::new(),
             due_etags: VecDeque::new(),
             etags_due_of: HashSet::new(),
+            run_ups: 0,
             filling: false,
             snapshots: Snapshots::default(),
             journal: Journal::default(),

@@ -107,6 +107,38 @@ fn every_change_of_a_file_gives_it_another_etag_and_only_a_content_change_the_se
 }
 
 #[test]
+fn some_rules_let_names_run_up_as_well_or_stop_at_the_folder_or_lapse() {
+    for (rule, by_name, further) in [
+        (EtagUp::AtOnce, [false, false], true),
+        (EtagUp::Always, [true, true], true),
+        (EtagUp::Parent, [true, false], false),
+    ] {
+        let mut world = World::new(|s| s.etag_up = rule);
+        let folder = world.folder(ROOT, "f");
+        let inside = world.folder(folder, "g");
+        let file = world.file(inside, "x", "1", Actor::Person);
+        let etags = |world: &World| [inside, folder].map(|ix| world.model.etag(ix));
+        let differ = |one: [String; 2], two: [String; 2]| [one[0] != two[0], one[1] != two[1]];
+        let before = etags(&world);
+        world.model.rename(file, None, "y").unwrap();
+        assert_eq!(differ(before, etags(&world)), by_name, "{rule:?}");
+        let before = etags(&world);
+        world.model.replace(file, Content::from("2"), START_MS, Actor::Person).unwrap();
+        assert_eq!(differ(before, etags(&world)), [true, further], "{rule:?}");
+    }
+    let mut world = World::new(|s| s.etag_up = EtagUp::Lapses);
+    let folder = world.folder(ROOT, "f");
+    let file = world.file(folder, "x", "1", Actor::Person);
+    let mut lapses = 0;
+    for number in 0..200 {
+        let before = world.model.etag(folder);
+        world.model.rename(file, None, &format!("{number}")).unwrap();
+        lapses += u32::from(world.model.etag(folder) == before);
+    }
+    assert_eq!(lapses, 2);
+}
+
+#[test]
 fn etags_run_up_late_at_once_or_never() {
     for (rule, at_once, later) in
         [(EtagUp::Delayed, false, true), (EtagUp::AtOnce, true, true), (EtagUp::Never, false, false)]

@@ -1,7 +1,7 @@
 //! The change feed and the push channel.
 
 use icloudds_simulator::Simulator;
-use icloudds_simulator::switches::{Aps, Feed};
+use icloudds_simulator::switches::{Aps, EtagUp, Feed};
 use serde_json::{Value, json};
 
 use crate::drive::client::{Answer, Client, open_simulator};
@@ -118,6 +118,64 @@ fn a_feed_may_lag_lose_or_forget() {
     assert_eq!(database(&client, Some(&late))["zones"], json!([]));
     sim.advance(std::time::Duration::from_secs(31));
     assert_eq!(database(&client, Some(&late))["zones"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_feed_may_lose_one_change_in_so_many() {
+    let (sim, client) = open_simulator(|switches| {
+        (switches.feed, switches.feed_loses_every) = (Feed::Lossy, 3);
+        switches.etag_up = EtagUp::Never;
+    });
+    let mut token = database(&client, None)["syncToken"].clone();
+    let mut told = 0;
+    for number in 0..30 {
+        sim.drive().write("a.txt", number.to_string().as_bytes()).unwrap();
+        let answer = database(&client, Some(&token));
+        told += answer["zones"].as_array().unwrap().len();
+        token = answer["syncToken"].clone();
+    }
+    assert!((15..30).contains(&told), "{told}");
+}
+
+#[test]
+fn its_zones_may_be_unknown_or_other_ones() {
+    let (sim, client) = open_simulator(|_| {});
+    sim.drive().write("a.txt", "1").unwrap();
+    let token = database(&client, None)["syncToken"].clone();
+    sim.switches(|switches| switches.feed = Feed::ZoneGone);
+    sim.drive().write("a.txt", "2").unwrap();
+    assert_eq!(database(&client, Some(&token))["zones"][0]["zoneID"]["zoneName"], DRIVE);
+    assert_eq!(zone(&client, DRIVE, None, 200)["serverErrorCode"], "ZONE_NOT_FOUND");
+
+    sim.switches(|switches| switches.feed = Feed::OtherZones);
+    let told = database(&client, Some(&token));
+    let names: Vec<_> = told["zones"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|zone| zone["zoneID"]["zoneName"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, ["other-com.apple.new", "other-_defaultZone"]);
+    assert_eq!(zone(&client, DRIVE, None, 200)["serverErrorCode"], "ZONE_NOT_FOUND");
+    assert!(zone(&client, "other-_defaultZone", None, 200)["records"].is_array());
+}
+
+#[test]
+fn it_may_have_no_end_and_fill_its_answers() {
+    let (sim, client) = open_simulator(|switches| {
+        (switches.feed, switches.feed_padding) = (Feed::Endless, 100_000);
+    });
+    sim.drive().write("a.txt", "1").unwrap();
+    let (mut of_account, mut of_zone) = (None, None);
+    for _ in 0..5 {
+        let told = database(&client, of_account.as_ref());
+        let page = zone(&client, DRIVE, of_zone.as_ref(), 200);
+        assert_eq!((&told["moreComing"], &page["moreComing"]), (&json!(true), &json!(true)));
+        assert!(told["padding"].to_string().len() > 90_000);
+        let next = (Some(told["syncToken"].clone()), Some(page["syncToken"].clone()));
+        assert!(next.0 != of_account && next.1 != of_zone, "another token each time");
+        (of_account, of_zone) = next;
+    }
 }
 
 #[test]

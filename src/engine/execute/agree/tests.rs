@@ -206,7 +206,8 @@ fn a_replacement_keeps_the_note_of_who_created_the_file() {
         instead_of,
     };
     let learned = after(&uploaded(Some(id("old"))), &base);
-    assert_eq!(learned.lessons[0], Lesson::Forget(id("old")));
+    let inherit = Change::Inherit { heir: id("item"), of: id("old") };
+    assert_eq!(learned.lessons[..2], [Lesson::Change(inherit), Lesson::Forget(id("old"))]);
     assert_eq!(taught(&learned).created_on.get(), Some((Side::Local, 3)));
     assert_eq!(taught(&after(&uploaded(None), &base)).created_on.get(), None);
 }

@@ -32,12 +32,19 @@ fn fetch(after: &[usize]) -> Operation {
     operation(Action::Download { remote: seen(), over: None }, after)
 }
 
+/// The first that is ready, of any class, in plan order.
+fn first(schedule: &Schedule) -> Option<(usize, Class)> {
+    let classes = [Class::Lane, Class::Fetch, Class::Stage].into_iter();
+    let firsts = classes.filter_map(|class| schedule.peek(class).map(|index| (index, class)));
+    firsts.min_by_key(|(index, _)| *index)
+}
+
 #[test]
 fn what_builds_on_nothing_is_ready_in_plan_order() {
     let mut schedule = Schedule::new(&[lane(&[]), fetch(&[]), lane(&[])]);
-    assert_eq!(schedule.first(), Some((0, Class::Lane)));
+    assert_eq!(first(&schedule), Some((0, Class::Lane)));
     schedule.take(Class::Lane, 0);
-    assert_eq!(schedule.first(), Some((1, Class::Fetch)));
+    assert_eq!(first(&schedule), Some((1, Class::Fetch)));
     assert_eq!(schedule.on_lane().collect::<Vec<_>>(), [2]);
     assert_eq!((schedule.ready(Class::Lane), schedule.ready(Class::Fetch), schedule.open()), (1, 1, 3));
 }
@@ -73,7 +80,7 @@ fn what_builds_on_itself_or_on_a_later_one_never_becomes_ready() {
     let mut schedule = Schedule::new(&operations);
     assert_eq!(schedule.on_lane().collect::<Vec<_>>(), [2]);
     schedule.succeeded(2, &operations);
-    assert_eq!(schedule.first(), None);
+    assert_eq!(first(&schedule), None);
     assert_eq!(schedule.open(), 2);
 }
 
@@ -85,7 +92,7 @@ fn a_delayed_operation_comes_back_when_it_is_due() {
     schedule.delay(0, Class::Fetch, Duration::from_secs(20));
     schedule.delay(1, Class::Lane, Duration::from_secs(10));
     assert_eq!(schedule.wake(Duration::from_secs(5)), Some(Duration::from_secs(10)));
-    assert_eq!(schedule.first(), None);
+    assert_eq!(first(&schedule), None);
     assert_eq!(schedule.wake(Duration::from_secs(10)), Some(Duration::from_secs(20)));
     assert!(schedule.is_ready(Class::Lane, 1));
     assert_eq!(schedule.wake(Duration::from_secs(30)), None);
@@ -100,7 +107,7 @@ fn what_is_over_is_not_queued_again() {
     schedule.succeeded(0, &operations);
     assert_eq!(schedule.wake(Duration::from_secs(2)), None);
     schedule.queue(0, Class::Lane);
-    assert_eq!(schedule.first(), None);
+    assert_eq!(first(&schedule), None);
 }
 
 #[test]

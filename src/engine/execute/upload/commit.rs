@@ -15,9 +15,20 @@ pub(super) fn commit_new(
     parent: &ItemId,
     wanted: &str,
 ) -> Result<RemoteItem, StepFailure> {
+    let answer = ports.remote.commit(&sent.commit(parent, wanted, None));
+    judged(ports, sent, (parent, wanted), answer)
+}
+
+/// Judges the answer to the commit of a new file. Nothing that changes the drive is under way any more.
+pub(super) fn judged(
+    ports: &Ports<'_>,
+    sent: &Sent,
+    (parent, wanted): (&ItemId, &str),
+    answer: Result<RemoteItem, RemoteError>,
+) -> Result<RemoteItem, StepFailure> {
     let remote = ports.remote;
-    let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
-    let item = match remote.commit(&sent.commit(parent, wanted, None)) {
+    let document = sent.document();
+    let item = match answer {
         Ok(item) => item,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
             match verified_calls::look(remote, &document, false)? {
@@ -48,6 +59,21 @@ pub(super) fn commit_new(
         Err(error) => return Err(error.into()),
     };
     verified(ports, item, sent, parent, wanted)
+}
+
+/// Looks whether content whose commit was refused is a file all the same, before it is committed again.
+pub(super) fn come_already(
+    ports: &Ports<'_>,
+    sent: &Sent,
+    (parent, wanted): (&ItemId, &str),
+) -> Result<Option<RemoteItem>, StepFailure> {
+    match verified_calls::look(ports.remote, &sent.document(), false)? {
+        LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
+            verified(ports, shown(ports, item, sent)?, sent, parent, wanted).map(Some)
+        }
+        LookUp::Found(_) => Err(StepFailure::replan("it was moved on iCloud right after it came")),
+        LookUp::Gone | LookUp::Unknown => Ok(None),
+    }
 }
 
 fn verified(

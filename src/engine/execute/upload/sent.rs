@@ -24,6 +24,11 @@ impl Sent {
         ServerTime(self.local.stamp.mtime.whole_seconds())
     }
 
+    /// The item that comes of it as a new file.
+    pub(super) fn document(&self) -> ItemId {
+        ItemId::new(self.staged.zone.clone(), &self.staged.document)
+    }
+
     pub(super) fn commit<'a>(
         &'a self,
         parent: &'a ItemId,

@@ -4,10 +4,14 @@
 //! A listing proves what is there, never what is not: it may be short, late, or torn by a move
 //! that happened during the walk. So every item of the base that no listing showed is asked for by its id.
 
+mod before;
+mod by_etag;
+mod part;
 mod scope;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod touched;
 mod walk;
 
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteParent};
@@ -15,9 +19,13 @@ use crate::engine::view::RemoteView;
 use crate::model::path::DEEPEST;
 use crate::model::{BaseTree, ItemId};
 
+use before::Before;
+pub use by_etag::{Cases, EtagsCompared, EtagsLearnt, compare_etags, observe_by_etag};
+pub use part::{Glance, observe_touched};
 use scope::SECOND_LOOK;
 pub use scope::Scope;
 use settle::Settling;
+pub use touched::{Record, RecordKind, RecordPlace, Touched};
 use walk::Walk;
 
 /// Looks at everything in scope. `previous`, the last look, saves reading folders in full whose children all
@@ -35,7 +43,7 @@ pub fn observe_remote(
     previous: Option<&RemoteView>,
 ) -> Result<RemoteView, RemoteError> {
     check_root(remote, clock, scope)?;
-    let mut walk = Walk::new(remote, scope, previous.map(|view| &view.tree));
+    let mut walk = Walk::new(remote, scope, previous.map(|view| Before::of(&view.tree)));
     match walk.read_root() {
         Err(RemoteError::Gone) => {
             // A flap of the service must not look like a root that somebody removed.

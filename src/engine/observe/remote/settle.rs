@@ -168,7 +168,8 @@ impl<'a> Settling<'a> {
             let open = match self.walk.placed.get(&entry.id).filter(|_| seen.contains(&entry.id)) {
                 Some(placed) => {
                     let parent = self.base.parent(node).map(|parent| &self.base.get(parent).id);
-                    let as_agreed = placed.entry.etag == entry.etag
+                    // A folder's etag changes with what is in it, and tells nothing of the folder itself.
+                    let as_agreed = (entry.folder || placed.entry.etag == entry.etag)
                         && placed.entry.name == entry.remote_name
                         && Some(&placed.parent) == parent;
                     let is_sizeless = placed.entry.kind == RemoteKind::File
@@ -189,7 +190,8 @@ impl<'a> Settling<'a> {
         }
         for id in seen.iter().filter(|id| self.base.by_id(id).is_none()) {
             let Some(placed) = self.walk.placed.get(id) else { continue };
-            let before = self.walk.previous.and_then(|tree| {
+            let before = self.walk.previous.as_ref().and_then(|before| {
+                let tree = before.tree;
                 let node = tree.by_id(id)?;
                 let parent = tree.parent(node).map(|parent| &tree.get(parent).id);
                 (tree.get(node).etag == placed.entry.etag && parent == Some(&placed.parent))
@@ -357,8 +359,8 @@ impl<'a> Settling<'a> {
             .map(|entry| (entry.id.clone(), self.absence(&entry.id)))
             .collect();
         let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());
-        let Seen { tree, unusable, complete } = self.walk.finish(self.base).ok_or_else(unread)?;
-        Ok(RemoteView { tree, absent, unusable, complete, hollow: HashSet::new() })
+        let Seen { tree, unusable, complete, marks } = self.walk.finish(self.base).ok_or_else(unread)?;
+        Ok(RemoteView { tree, absent, unusable, complete, hollow: HashSet::new(), marks })
     }
 }
 

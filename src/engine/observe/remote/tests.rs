@@ -1,3 +1,6 @@
+mod by_etag;
+mod deep;
+mod part;
 mod still;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -9,8 +12,6 @@ use super::*;
 use crate::engine::ports::*;
 use crate::engine::view::Absence;
 use crate::model::*;
-
-mod deep;
 
 /// A drive in memory that can be made to list wrongly.
 #[derive(Default)]

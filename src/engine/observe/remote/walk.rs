@@ -5,12 +5,14 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::before::Before;
 use super::scope::Scope;
 use crate::engine::plan::too_deep;
-use crate::engine::ports::{Listing, Remote, RemoteError, RemoteItem};
+use crate::engine::ports::{Listing, Remote, RemoteError};
+use crate::engine::view::{FolderMarks, RemoteView};
 use crate::model::name::{same, share};
 use crate::model::path::{DEEPEST, check_name};
-use crate::model::{BaseTree, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
+use crate::model::{BaseTree, Etag, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
 
 /// So many folders are asked for at once: a hundred requests.
 const PORTION: usize = 2048;
@@ -33,13 +35,14 @@ pub(super) struct Seen {
     pub tree: RemoteTree,
     pub unusable: Vec<(RelPath, String, String)>,
     pub complete: bool,
+    pub marks: FolderMarks,
 }
 
 /// The walk and what it saw.
 pub(super) struct Walk<'a> {
     pub remote: &'a dyn Remote,
     pub scope: &'a Scope<'a>,
-    pub previous: Option<&'a RemoteTree>,
+    pub previous: Option<Before<'a>>,
     root: Option<RemoteEntry>,
     pub placed: HashMap<ItemId, Placement>,
     readings: HashMap<ItemId, Reading>,
@@ -49,6 +52,8 @@ pub(super) struct Walk<'a> {
     pub failed: HashSet<ItemId>,
     /// Folders that are not looked into for their depth.
     too_deep: HashSet<ItemId>,
+    /// The etag that each folder was shown with before it was read.
+    marks: HashMap<ItemId, Etag>,
     /// How often something was placed anew, or taken out.
     changes: u64,
     /// The number of changes when nothing was left to read.
@@ -56,7 +61,7 @@ pub(super) struct Walk<'a> {
 }
 
 impl<'a> Walk<'a> {
-    pub fn new(remote: &'a dyn Remote, scope: &'a Scope<'a>, previous: Option<&'a RemoteTree>) -> Self {
+    pub fn new(remote: &'a dyn Remote, scope: &'a Scope<'a>, previous: Option<Before<'a>>) -> Self {
         Self {
             remote,
             scope,
@@ -67,9 +72,69 @@ impl<'a> Walk<'a> {
             settled: HashSet::new(),
             failed: HashSet::new(),
             too_deep: HashSet::new(),
+            marks: HashMap::new(),
             changes: 0,
             read_at: None,
         }
+    }
+
+    /// A walk that has seen all that `previous` shows, but for what is in these folders.
+    pub fn resume(
+        remote: &'a dyn Remote,
+        scope: &'a Scope<'a>,
+        previous: &'a RemoteView,
+        folders: &[ItemId],
+    ) -> Self {
+        let tree = &previous.tree;
+        let mut walk = Self {
+            root: Some(tree.get(Node::ROOT).clone()),
+            ..Self::new(remote, scope, Some(Before::of(tree)))
+        };
+        let unread: HashSet<&ItemId> = folders.iter().collect();
+        for node in tree.walk(Node::ROOT) {
+            let entry = tree.get(node);
+            if let Some(parent) = tree.parent(node).map(|parent| &tree.get(parent).id)
+                && !unread.contains(parent)
+            {
+                walk.place(parent.clone(), entry.clone());
+            }
+            if !entry.is_folder() || unread.contains(&entry.id) {
+                continue;
+            }
+            match entry.state {
+                FolderState::Unread => {}
+                // In a view that is complete these are the ones that lie too deep.
+                FolderState::Incomplete => walk.leave(entry.id.clone()),
+                FolderState::Complete => {
+                    let reading = Reading { state: FolderState::Complete, ..Reading::default() };
+                    walk.readings.insert(entry.id.clone(), reading);
+                }
+            }
+        }
+        for (folder, name, why) in previous.unusable.iter().filter(|(_, _, why)| *why != too_deep()) {
+            let id = tree.find(folder).map(|node| &tree.get(node).id);
+            if let Some(reading) = id.and_then(|id| walk.readings.get_mut(id)) {
+                reading.unusable.push((name.clone(), why.clone()));
+            }
+        }
+        walk
+    }
+
+    /// Lists these folders in full; `false` where one of them does not add up: nothing can be put together then.
+    pub fn read_again(&mut self, folders: &[ItemId]) -> Result<bool, RemoteError> {
+        for (id, listing) in folders.iter().zip(self.remote.list(folders, false)) {
+            match listing {
+                Ok(listing) if listing.folder.state == FolderState::Complete => {
+                    if *id == self.scope.root {
+                        self.root = Some(RemoteEntry { id: id.clone(), ..listing.folder.clone() });
+                    }
+                    self.take(id, listing);
+                }
+                Err(error) if error.ends_pass() => return Err(error),
+                Ok(_) | Err(_) => return Ok(false),
+            }
+        }
+        Ok(true)
     }
 
     /// A number that is another one whenever what was seen is.
@@ -194,13 +259,14 @@ impl<'a> Walk<'a> {
     }
 
     fn read_portion(&mut self, level: Vec<ItemId>) -> Result<Vec<(ItemId, ItemId)>, RemoteError> {
-        let mut listed = Vec::new();
-        let (known, mut fresh): (Vec<_>, Vec<_>) =
-            level.into_iter().partition(|id| self.children_before(id).is_some());
+        let (mut listed, level) = self.take_spared(level);
+        let (known, mut fresh): (Vec<_>, Vec<_>) = level
+            .into_iter()
+            .partition(|id| self.previous.as_ref().is_some_and(|before| before.has_read(id)));
         let briefs = if known.is_empty() { Vec::new() } else { self.remote.list(&known, true) };
         for (id, brief) in known.into_iter().zip(briefs) {
             match brief {
-                Ok(brief) => match self.unchanged(&id, brief) {
+                Ok(brief) => match self.previous.as_ref().and_then(|before| before.unchanged(&id, brief)) {
                     Some(listing) => listed.extend(self.take(&id, listing)),
                     None => fresh.push(id),
                 },
@@ -241,34 +307,27 @@ impl<'a> Walk<'a> {
         Ok(listed)
     }
 
-    /// The children that the last look saw in a folder that it read completely.
-    fn children_before(&self, id: &ItemId) -> Option<Vec<&'a RemoteEntry>> {
-        let tree = self.previous?;
-        let node = tree.by_id(id)?;
-        (tree.get(node).state == FolderState::Complete)
-            .then(|| tree.children(node).iter().map(|child| tree.get(*child)).collect())
-    }
-
-    /// The full listing that a brief one stands for, when the same children have the same etags as at the last
-    /// look: name, size and time cannot have changed then (`docs/protocol.md` §7.2).
-    fn unchanged(&self, id: &ItemId, brief: Listing) -> Option<Listing> {
-        let before = self.children_before(id)?;
-        if brief.folder.state != FolderState::Complete || brief.items.len() != before.len() {
-            return None;
+    /// Takes what folders hold that need not be read from the look before. Gives the folders in them, and what is left to be read.
+    fn take_spared(&mut self, level: Vec<ItemId>) -> (Vec<(ItemId, ItemId)>, Vec<ItemId>) {
+        let (mut listed, mut left) = (Vec::new(), Vec::new());
+        for id in level {
+            let placed = self.placed.get(&id).zip(self.previous.as_ref());
+            match placed.and_then(|(placed, before)| before.spared(&id, &placed.entry.etag)) {
+                Some(mut listing) => {
+                    // What a listing showed elsewhere just now is there.
+                    listing.items.retain(|item| !self.placed.contains_key(&item.entry.id));
+                    listed.extend(self.take(&id, listing));
+                }
+                None => left.push(id),
+            }
         }
-        let etags: HashMap<_, _> =
-            brief.items.iter().map(|item| (&item.entry.id, &item.entry.etag)).collect();
-        let same = before
-            .iter()
-            .all(|entry| !entry.etag.as_str().is_empty() && etags.get(&entry.id) == Some(&&entry.etag));
-        let item = |entry: &&RemoteEntry| RemoteItem {
-            entry: RemoteEntry { state: FolderState::Unread, ..(*entry).clone() },
-            parent: crate::engine::ports::RemoteParent::Folder(id.clone()),
-        };
-        same.then(|| Listing { items: before.iter().map(item).collect(), ..brief })
+        (listed, left)
     }
 
     fn take(&mut self, folder: &ItemId, listing: Listing) -> Vec<(ItemId, ItemId)> {
+        if let Some(placement) = self.placed.get(folder) {
+            self.marks.insert(folder.clone(), placement.entry.etag.clone());
+        }
         let mut listed = Vec::new();
         for item in listing.items {
             // Only what holds something is gone on from, by the latest word on it.
@@ -403,7 +462,7 @@ impl<'a> Walk<'a> {
                 }
             }
         }
-        Some(Seen { tree, unusable, complete })
+        Some(Seen { tree, unusable, complete, marks: FolderMarks::new(self.marks) })
     }
 }
 

@@ -9,12 +9,13 @@ use crate::model::Side;
 /// What a case is called, the synced tree, what happened here and there, and the lines of the plan.
 pub type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
 
-/// Carries out `edit a; move a b; new a/; delete a; rewrite a; touch a; cut a; sync`.
+/// Carries out `edit a; empty a; move a b; new a/; delete a; rewrite a; touch a; cut a; sync`.
 pub fn happen(world: &mut World, side: Side, script: &str) {
     for step in script.split(';').map(str::trim).filter(|step| !step.is_empty()) {
         let words: Vec<&str> = step.split(' ').collect();
         match words[..] {
             ["edit", path] => world.edit(side, path),
+            ["empty", path] => world.empty(side, path),
             ["move", from, to] => world.rename(side, from, to),
             ["delete", path] => world.delete(side, path),
             ["new", path] => drop(world.create(side, path)),

@@ -26,6 +26,8 @@ const RECOGNISED: &[Case<'static>] = &[
             "here -> iCloud trash a (deleted here)",
         ],
     ),
+    ("emptied", "f", "empty f", "", &["here -> iCloud upload over f (empty here now)"]),
+    ("emptied on iCloud", "f", "", "empty f", &["iCloud -> here download over f (edited on iCloud)"]),
     ("touched", "f", "touch f", "", &["state only agree f (same content, other times)"]),
     (
         "touched, edited there",
@@ -223,14 +225,14 @@ const LIMITED: &[Case<'static>] = &[
         "",
         "new f",
         "",
-        &["skipped f (larger than limits.max_file_size: 2 bytes here)"],
+        &["skipped f (larger than limits.max_file_size: 3 bytes here)"],
     ),
     (
         "new and too large there",
         "",
         "",
         "new f",
-        &["skipped f (larger than limits.max_file_size: 2 bytes on iCloud)"],
+        &["skipped f (larger than limits.max_file_size: 3 bytes on iCloud)"],
     ),
 ];
 
@@ -261,5 +263,5 @@ fn the_newest_keeps_the_name() {
 
 #[test]
 fn what_is_too_large_is_left_alone() {
-    check_all(LIMITED, |world| world.max_size = Some(1));
+    check_all(LIMITED, |world| world.max_size = Some(2));
 }

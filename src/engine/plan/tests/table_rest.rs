@@ -37,7 +37,7 @@ const LARGE: &[Case<'static>] = &[
         "delete d",
         &[
             "state only remember d (still holds items that do not take part)",
-            "skipped d/l (larger than limits.max_file_size: 3 bytes here)",
+            "skipped d/l (larger than limits.max_file_size: 4 bytes here)",
         ],
     ),
     (
@@ -47,7 +47,7 @@ const LARGE: &[Case<'static>] = &[
         "new d/l",
         &[
             "state only remember d (still holds items that do not take part)",
-            "skipped d/l (larger than limits.max_file_size: 3 bytes on iCloud)",
+            "skipped d/l (larger than limits.max_file_size: 4 bytes on iCloud)",
         ],
     ),
 ];
@@ -56,8 +56,8 @@ const LARGE: &[Case<'static>] = &[
 fn what_does_not_take_part_keeps_a_folder() {
     check_all(KEPT, ignoring);
     check_all(LARGE, |world| {
-        world.max_size = Some(2);
-        // The next content is of three bytes.
+        world.max_size = Some(3);
+        // The next content is of four bytes.
         world.next = world.next / 4 * 4 + 5;
     });
 }

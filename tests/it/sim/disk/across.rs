@@ -36,6 +36,8 @@ impl SimDisk {
                 return Err(DiskError::Changed { path: from.clone() });
             };
             let spot = inner.free_spot(to)?;
+            // The copy was made on the other volume: where that was taken off meanwhile, its bare mount point takes nothing from it.
+            inner.same_fs(across.copy, spot.0, to)?;
             inner.layers.push(Op::Move((TMP, across.part), spot.clone()), now);
             inner.layers.sync(&BTreeSet::from([spot.0]));
             Ok(())

@@ -298,7 +298,7 @@ impl Layers {
 
     /// The power goes: of what nobody synced some changes last, by chance, each with those it
     /// builds on; content may last only in part. Returns the contents that persons
-    /// wrote and that are gone by it.
+    /// wrote and that are gone from their place by it.
     pub fn power_cut(&mut self, rng: &mut Rng) -> Vec<Bytes> {
         let by_person = self.pending.iter().filter(|pending| pending.by_person);
         let written = by_person.filter_map(|pending| match &pending.op {
@@ -325,7 +325,9 @@ impl Layers {
         }
         self.pending.clear();
         self.seen = self.durable.clone();
-        let kept: BTreeSet<_> = self.seen.inodes.values().filter_map(Inode::content).cloned().collect();
+        let in_trash: BTreeSet<_> = self.seen.below(TRASH).into_iter().collect();
+        let in_place = self.seen.inodes.iter().filter(|(ino, _)| !in_trash.contains(ino));
+        let kept: BTreeSet<_> = in_place.filter_map(|(_, inode)| inode.content()).cloned().collect();
         written.into_iter().filter(|content| !kept.contains(content)).collect()
     }
 

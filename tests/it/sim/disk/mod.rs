@@ -18,6 +18,7 @@ use icloudds::model::{
 };
 
 use super::clock::SimClock;
+use super::drive::SimDrive;
 use super::fuse::{Fault, Fuse, lock};
 use super::journal::{Bytes, Journal, Thing, Things};
 use super::rng::Rng;
@@ -176,6 +177,20 @@ impl SimDisk {
         fs.below(TRASH).iter().filter_map(|ino| fs.inodes.get(ino)?.content().cloned()).collect()
     }
 
+    /// The top entries of the local trash that hold that content.
+    pub fn in_trash(&self, content: &[u8]) -> Vec<String> {
+        let inner = lock(&self.inner);
+        let fs = &inner.layers.seen;
+        let holds = |top: &Ino| {
+            let mut all = fs.below(*top).into_iter().chain([*top]);
+            all.any(|ino| {
+                fs.inodes.get(&ino).and_then(Inode::content).is_some_and(|found| **found == *content)
+            })
+        };
+        let tops = fs.inodes.get(&TRASH).and_then(Inode::names).into_iter().flatten();
+        tops.filter(|(_, ino)| holds(ino)).map(|(name, _)| name.clone()).collect()
+    }
+
     /// The contents of everything that persons would find here: what a volume that is taken off holds too.
     pub fn all_contents(&self) -> Vec<Bytes> {
         let inner = lock(&self.inner);
@@ -255,8 +270,9 @@ impl SimDisk {
     }
 
     /// The power goes and comes back: what was not synced lasts by chance. What persons wrote and did not sync may be lost by it,
-    /// but for the contents `elsewhere`, which iCloud has.
-    pub fn power_cut(&self, seed: u64, elsewhere: &[Bytes]) {
+    /// but for the contents that iCloud has, or a trash.
+    pub fn power_cut(&self, seed: u64, drive: &SimDrive) {
+        let (elsewhere, live) = (drive.contents(), drive.live_contents());
         let mut inner = lock(&self.inner);
         let lost = inner.layers.power_cut(&mut Rng::new(seed));
         let now = self.clock.now();
@@ -271,8 +287,17 @@ impl SimDisk {
             !is_lost && layers.seen.inodes.contains_key(ino)
         });
         inner.thrown.clear();
-        for content in lost.into_iter().filter(|content| !elsewhere.contains(content)) {
-            self.journal.excuse(&content, "written here and lost with the power before anybody synced it");
+        let in_trash = |content: &Bytes| {
+            let trashed = inner.layers.seen.below(TRASH);
+            trashed.into_iter().any(|ino| inner.inode(ino).and_then(Inode::content) == Some(content))
+        };
+        for content in lost {
+            if !elsewhere.contains(&content) && !in_trash(&content) {
+                self.journal
+                    .excuse(&content, "written here and lost with the power before anybody synced it");
+            } else if !live.contains(&content) || self.journal.was_given(&content) {
+                self.journal.is_recoverable(&content);
+            }
         }
     }
 }
@@ -369,6 +394,10 @@ impl Inner {
                 false => Identity::default(),
             },
             on_root_fs: inode.dev == 0,
+            is_mount: self
+                .mounts
+                .values()
+                .any(|root| self.inode(*root).is_some_and(|root| std::ptr::eq(root, inode))),
         }
     }
 

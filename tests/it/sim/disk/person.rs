@@ -51,7 +51,7 @@ impl SimDisk {
         folder: Option<&str>,
         files: &[(String, Bytes, DiskTime)],
         agreed: impl Fn(&str, &LocalStamp, &Bytes) -> bool,
-        is_base: impl Fn(&str, &Bytes) -> bool,
+        is_base: impl Fn(&str, &LocalStamp, &Bytes) -> bool,
     ) -> bool {
         self.act(|inner, now| {
             let mut stood = BTreeMap::new();
@@ -61,7 +61,7 @@ impl SimDisk {
                 };
                 let Some(old) = inode.content().cloned() else { continue };
                 if *mtime < inode.mtime && old != *content && agreed(at, &inner.stamp(inode), &old) {
-                    self.journal.brought_back_over(&old);
+                    self.journal.is_recoverable(&old);
                     stood.insert(at.clone(), old);
                 }
             }
@@ -82,8 +82,9 @@ impl SimDisk {
                     inner.replaced.insert(ino, old);
                 }
                 // What both sides agreed on already is no edit.
-                if is_base(at, content) {
-                    self.journal.brought_back_over(content);
+                let stamp = inner.inode(ino).map(|inode| inner.stamp(inode));
+                if stamp.is_some_and(|stamp| is_base(at, &stamp, content)) {
+                    self.journal.is_recoverable(content);
                 }
                 inner.layers.push(Op::Write(ino, content.clone(), *mtime), now);
             }
@@ -289,6 +290,13 @@ impl SimDisk {
         self.set_mtime(at, self.clock.now())
     }
 
+    /// Whoever touches what came back from a backup has seen it, and gives up what stood there.
+    pub fn stand_by(&self, at: &str) {
+        let inner = lock(&self.inner);
+        let replaced = inner.resolve(&path(at)).ok().and_then(|ino| inner.replaced.get(&ino));
+        replaced.into_iter().for_each(|content| self.journal.gave_up(Side::Local, content));
+    }
+
     /// Sets the modification time.
     pub fn set_mtime(&self, at: &str, mtime: DiskTime) -> bool {
         self.act(|inner, now| {
@@ -370,6 +378,19 @@ impl SimDisk {
         let mut inner = lock(&self.inner);
         let mounts = std::mem::take(&mut inner.mounts);
         inner.unmounted.extend(mounts);
+    }
+
+    /// Takes the mount at that path off.
+    pub fn unmount_at(&self, at: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        let Ok(root) = inner.resolve(&path(at)) else { return false };
+        let Some(covered) = inner.mounts.iter().find(|(_, is)| **is == root).map(|(covered, _)| *covered)
+        else {
+            return false;
+        };
+        inner.mounts.remove(&covered);
+        inner.unmounted.insert(covered, root);
+        true
     }
 
     /// From now on persons put things into the empty folder that a volume leaves behind: nobody sees them once it is back.

@@ -92,7 +92,7 @@ impl Inner {
         self.inode(ino).map(|inode| self.stamp(inode).identity)
     }
 
-    fn same_fs(&self, ino: Ino, dir: Ino, path: &RelPath) -> Result<(), DiskError> {
+    pub(super) fn same_fs(&self, ino: Ino, dir: Ino, path: &RelPath) -> Result<(), DiskError> {
         let dev = |ino| self.inode(ino).map(|inode| inode.dev);
         if dev(ino) == dev(dir) { Ok(()) } else { Err(io("move", path, ErrorKind::CrossesDevices)) }
     }
@@ -269,7 +269,12 @@ impl Disk for SimDisk {
             inner.layers.push(Op::Exchange(slot.clone(), spot.clone()), now);
             inner.thrown.extend(inner.layers.seen.at(&slot));
             let displaced = match inner.layers.seen.at(&slot) {
-                Some(old) if inner.fits(old, stamp) => Displaced::AsPlanned,
+                Some(old)
+                    if inner.fits(old, stamp)
+                        && inner.inode(old).is_some_and(|old| old.content().is_some()) =>
+                {
+                    Displaced::AsPlanned
+                }
                 old => {
                     inner.strays.extend(old.map(|old| (slot.1.clone(), (old, at.clone()))));
                     Displaced::Changed { slot: slot.1.clone() }

@@ -97,6 +97,8 @@ pub struct Items {
     docs: u64,
     /// What ever changed its place or its name.
     displaced: BTreeSet<ItemId>,
+    /// What changed, in the order of the changes.
+    log: Vec<ItemId>,
 }
 
 /// How long the past is kept, in nanoseconds.
@@ -149,7 +151,15 @@ impl Items {
             deep: 1,
         };
         let map = Map::from([(ItemId::drive_root(), root)]);
-        Self { map, counter: 1, undo: Vec::new(), pending: Vec::new(), docs: 0, displaced: BTreeSet::new() }
+        Self {
+            map,
+            counter: 1,
+            undo: Vec::new(),
+            pending: Vec::new(),
+            docs: 0,
+            displaced: BTreeSet::new(),
+            log: Vec::new(),
+        }
     }
 
     /// The items now.
@@ -162,6 +172,15 @@ impl Items {
         let (counter, docs) = (self.counter, self.docs);
         *self = before;
         (self.counter, self.docs) = (counter, docs);
+    }
+
+    /// What changed after the first `known` changes, each once, and how many changes there are.
+    pub fn changed_since(&self, known: usize) -> (Vec<ItemId>, usize) {
+        let new = self.log.get(known..).unwrap_or(&self.log);
+        let mut told = BTreeSet::new();
+        let mut changed: Vec<_> = new.iter().rev().filter(|id| told.insert((*id).clone())).cloned().collect();
+        changed.reverse();
+        (changed, self.log.len())
     }
 
     /// One item now.
@@ -201,6 +220,7 @@ impl Items {
         {
             self.displaced.insert(id.clone());
         }
+        self.log.push(id.clone());
         let before = match item {
             Some(item) => self.map.insert(id.clone(), item),
             None => self.map.remove(id),
@@ -227,11 +247,14 @@ impl Items {
     /// Something in `folder` changed: the folders above follow as the switch says.
     pub fn ripple(&mut self, at: i64, folder: &ItemId, switches: &Switches) {
         let number = self.counter;
+        let lapses = matches!(switches.etag_up, EtagUp::Lapses(each) if number.is_multiple_of(each));
         let mut next = Some(folder.clone());
         while let Some(id) = next {
             self.update(at, &id, |item| item.deep = number);
             match switches.etag_up {
-                EtagUp::AtOnce => self.touch(at, &id),
+                EtagUp::Lapses(_) if lapses => {}
+                EtagUp::Parent if id != *folder => {}
+                EtagUp::AtOnce | EtagUp::Always | EtagUp::Lapses(_) | EtagUp::Parent => self.touch(at, &id),
                 EtagUp::After(delay) => self.pending.push((at + delay * 1_000_000_000, id.clone())),
                 EtagUp::Never => {}
             }
@@ -239,6 +262,14 @@ impl Items {
                 Some(Place::Folder(parent)) => Some(parent.clone()),
                 _ => None,
             };
+        }
+    }
+
+    /// The same for another name of an item, which not every rule counts.
+    pub fn ripple_name(&mut self, at: i64, id: &ItemId, switches: &Switches) {
+        let counts = matches!(switches.etag_up, EtagUp::Always | EtagUp::Lapses(_) | EtagUp::Parent);
+        if let (true, Some(Place::Folder(folder))) = (counts, self.get(id).map(|item| item.place.clone())) {
+            self.ripple(at, &folder, switches);
         }
     }
 

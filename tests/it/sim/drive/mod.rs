@@ -26,6 +26,8 @@ pub struct SimDrive {
     inner: Mutex<Drive>,
     lane: AtomicBool,
     overlaps: AtomicU64,
+    /// How many commits were side by side, each time.
+    widths: Mutex<Vec<usize>>,
     clock: Arc<SimClock>,
     fuse: Arc<Fuse>,
     journal: Arc<Journal>,
@@ -79,6 +81,7 @@ impl SimDrive {
             inner: Mutex::new(inner),
             lane: AtomicBool::new(false),
             overlaps: AtomicU64::new(0),
+            widths: Mutex::default(),
             clock,
             fuse,
             journal,
@@ -118,7 +121,12 @@ impl SimDrive {
         lock(&self.inner).switches.clone()
     }
 
-    /// How often two calls that change the drive ran at once: a fault of the engine.
+    /// How many commits were side by side, each time that several were.
+    pub fn widths(&self) -> Vec<usize> {
+        lock(&self.widths).clone()
+    }
+
+    /// How often two calls that change the drive ran at once and must not: a fault of the engine.
     pub fn overlaps(&self) -> u64 {
         self.overlaps.load(Ordering::SeqCst)
     }
@@ -207,6 +215,11 @@ impl SimDrive {
     /// An item and all below it.
     pub fn below(&self, id: &ItemId) -> Vec<ItemId> {
         subtree(lock(&self.inner).items.now(), id)
+    }
+
+    /// What a change feed would tell: the items that changed after the first `known` changes, and how many changes there are.
+    pub fn changed_since(&self, known: usize) -> (Vec<ItemId>, usize) {
+        lock(&self.inner).items.changed_since(known)
     }
 
     /// The item of that id.

@@ -84,6 +84,8 @@ impl SimDrive {
         let mut drive = lock(&self.inner);
         let name = stored(name, &drive.switches);
         drive.items.update(at, &id, |item| item.name = name);
+        let switches = drive.switches.clone();
+        drive.items.ripple_name(at, &id, &switches);
         Some(id)
     }
 
@@ -93,6 +95,8 @@ impl SimDrive {
         let mut drive = lock(&self.inner);
         drive.items.touch(at, id);
         drive.items.update(at, id, |item| item.name = name.to_owned());
+        let switches = drive.switches.clone();
+        drive.items.ripple_name(at, id, &switches);
     }
 
     /// An app library with that zone, shown under that name at the top.
@@ -170,6 +174,8 @@ impl SimDrive {
         let name = stored(&name, &drive.switches);
         drive.items.touch(at, &id);
         drive.items.update(at, &id, |item| item.name = name);
+        let switches = drive.switches.clone();
+        drive.items.ripple_name(at, &id, &switches);
         true
     }
 

@@ -171,7 +171,9 @@ impl SimDrive {
         } else {
             item.body.clone()
         };
-        let lags = self.now() < (item.mtime + drive.switches.body_lag).saturating_mul(1_000_000_000);
+        // A version from a time that a clock has left again since does not lag for ever.
+        let age = self.now().div_euclid(1_000_000_000).saturating_sub(item.mtime);
+        let lags = age.abs() < drive.switches.body_lag;
         // Of a package nobody tells the size, so that nobody could notice.
         let body = if drive.switches.body_lag > 0 && lags && !package {
             body[..body.len() / 3].into()

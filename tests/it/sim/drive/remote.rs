@@ -1,17 +1,20 @@
 //! The drive as the engine sees it.
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use icloudds::engine::ports::{
     Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteError, RemoteItem, Sink, Staged,
 };
-use icloudds::model::{ItemId, Zone};
+use icloudds::model::{ItemId, Zone, name};
 
 use super::reads::failed;
 use super::{Drive, Parcel, SimDrive};
 use crate::sim::fuse::{Call, Fault, lock};
+use crate::sim::rng;
 
 /// The faults of every call that changes the drive.
 const WRITE: [Fault; 8] = [
@@ -195,8 +198,32 @@ impl Remote for SimDrive {
         Ok(staged)
     }
 
+    fn commit_side_by_side(&self, commits: &[Commit<'_>]) -> Vec<Result<RemoteItem, RemoteError>> {
+        let place = |commit: &Commit<'_>| (commit.parent.clone(), name::key(commit.name, true).to_string());
+        let places: BTreeSet<_> = commits.iter().map(place).collect();
+        if places.len() < commits.len() || commits.iter().any(|commit| commit.replaces.is_some()) {
+            // Two writes of one place, or a write over what is there, must never overlap anything.
+            self.overlaps.fetch_add(1, Ordering::SeqCst);
+        }
+        let takes_all = lock(&self.inner).switches.takes_overlaps;
+        let at = self.now().unsigned_abs();
+        let mut order: Vec<_> = (0..commits.len()).collect();
+        order.sort_by_key(|which| rng::keyed(at, &commits[*which].staged.document, 0));
+        let mut answers =
+            vec![Err(RemoteError::Busy { message: "ZONE_BUSY".into(), retry_after: None }); commits.len()];
+        for (nth, which) in order.into_iter().enumerate() {
+            if nth == 0 || takes_all {
+                answers[which] = self.commit(&commits[which]);
+            }
+        }
+        lock(&self.widths).push(commits.len());
+        answers
+    }
+
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
         let about = commit.replaces.unwrap_or(commit.parent);
+        let seconds = lock(&self.inner).switches.slow_commits;
+        self.clock.advance(Duration::from_secs(seconds.unsigned_abs()));
         self.change(Call::Commit, about, &WRITE, |drive, at| drive.commit(at, commit, &self.journal))
     }
 }

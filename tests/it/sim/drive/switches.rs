@@ -10,6 +10,12 @@ pub enum EtagUp {
     AtOnce,
     /// Not at all.
     Never,
+    /// With every change, that of a name included.
+    Always,
+    /// As `Always`, but for one change in so many.
+    Lapses(u64),
+    /// With every change, of the folder that it is in alone.
+    Parent,
 }
 
 /// What a taken name leads to when folders are made, items renamed, moved or put back (9).
@@ -161,6 +167,10 @@ pub struct Switches {
     pub in_place: bool,
     /// Whether two fetches of one package differ (27).
     pub packages_vary: bool,
+    /// Seconds that a commit takes, whatever comes of it.
+    pub slow_commits: i64,
+    /// Whether commits that overlap are all taken; else all but the first meet a busy zone (19).
+    pub takes_overlaps: bool,
     /// Whether something can be made in a trashed folder.
     pub into_trashed: bool,
     /// Seconds after its modification time in which only the beginning of a content comes: the body lags behind its record.
@@ -202,6 +212,8 @@ impl Default for Switches {
             times: Times::Keep,
             in_place: true,
             packages_vary: false,
+            slow_commits: 0,
+            takes_overlaps: false,
             into_trashed: false,
             body_lag: 0,
             trash_after: 0,

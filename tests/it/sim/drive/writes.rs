@@ -137,6 +137,7 @@ impl Drive {
         };
         self.items.touch(at, &version.id);
         self.items.update(at, &version.id, |item| item.name = name);
+        self.items.ripple_name(at, &version.id, &self.switches);
         self.shown(&version.id, Detail::Listed)
     }
 

@@ -10,6 +10,7 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use self::history::{Chance, Journal, Step, steps, take};
+use super::world::again::{ANEW, BY_CHANGES};
 use super::world::{Half, Kind, LIBRARY, Thing, World};
 use crate::engine::operation::NoteKind;
 use crate::engine::plan::{ConflictPolicy, Mode};
@@ -248,6 +249,13 @@ fn random_changes_on_both_sides_converge_and_lose_nothing() {
     if let Some(failure) = failure {
         panic!("{failure}");
     }
+    // Each plan was compared with the one that is made by what has changed; that must be possible most of the time.
+    let (by_changes, anew) = (BY_CHANGES.load(Ordering::Relaxed), ANEW.load(Ordering::Relaxed));
+    println!("{by_changes} plans by what had changed, {anew} of everything");
+    assert!(
+        number("PLAN_SEED").is_some() || by_changes > anew,
+        "{by_changes} by what had changed, {anew} anew"
+    );
 }
 
 /// The lowest seed whose case fails, tried on all cores.

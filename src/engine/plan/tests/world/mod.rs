@@ -1,9 +1,12 @@
 //! Two sides and a base in memory.
 
+pub mod again;
 mod perform;
 mod views;
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use crate::engine::operation::{Plan, Replacement};
 use crate::engine::plan::{ConflictPolicy, Mode, Policy, plan};
@@ -176,6 +179,8 @@ pub struct World {
     pub unmounted: bool,
     /// Tells on stderr what is done.
     pub trace: bool,
+    /// What the last plan left to the next one.
+    pub memory: RefCell<Option<again::Memory>>,
 }
 
 fn id(number: u64) -> ItemId {
@@ -195,8 +200,11 @@ fn signature(content: u64) -> Signature {
 
 /// Contents of one size class have equal sizes, so that some conflicts need a comparison.
 fn size(content: u64) -> u64 {
-    content % 4
+    if content >= EMPTY { 0 } else { 1 + content % 4 }
 }
+
+/// From this number on contents are empty; they still differ, so that each can be followed.
+const EMPTY: u64 = 1 << 32;
 
 impl World {
     pub fn new() -> Self {
@@ -220,6 +228,7 @@ impl World {
             mount: None,
             unmounted: false,
             trace: false,
+            memory: RefCell::new(None),
         }
     }
 
@@ -265,6 +274,12 @@ impl World {
         for thing in half.things.values_mut().filter(|thing| thing.inode == inode && !thing.is_folder()) {
             (thing.content, thing.version, thing.cut, thing.touched) = (content, content, false, 0);
         }
+    }
+
+    /// Leaves nothing of the content of a file.
+    pub fn empty(&mut self, side: Side, path: &str) {
+        self.edit(side, path);
+        self.thing(side, path).content += EMPTY;
     }
 
     /// The thing at `path`.

@@ -49,6 +49,7 @@ impl World {
                 ctime: DiskTime(time.0 + i64::from(thing.cut)),
                 identity: Identity { inode: thing.inode + if missing { MISSING } else { 0 }, birth },
                 on_root_fs: missing || !self.is_mounted_below(number),
+                is_mount: !missing && self.mount == Some(number),
             },
             racy: false,
             signature: None.into(),
@@ -76,6 +77,7 @@ impl World {
             .map(|id| (id, Absence::Trashed))
             .collect();
         RemoteView {
+            marks: crate::engine::view::FolderMarks::default(),
             tree,
             absent,
             unusable: Vec::new(),
@@ -134,12 +136,7 @@ impl World {
     pub fn plan(&self) -> Plan {
         let (mut local, remote) = (self.local_view(), self.remote_view());
         let mut recognition = recognise(&self.state.base, &local.tree);
-        let numbers: BTreeMap<_, _> =
-            self.local.things.keys().map(|number| (self.local.path(*number), number)).collect();
-        for node in recognition.unsigned {
-            let number = numbers[local.tree.path(node).as_str()];
-            local.tree.get_mut(node).signature = Some(signature(self.local.things[number].content)).into();
-        }
+        self.sign(&mut local.tree, &recognition.unsigned);
         recognition = recognise(&self.state.base, &local.tree);
         assert!(recognition.unsigned.is_empty(), "every content was read");
         let policy = Policy {
@@ -156,6 +153,20 @@ impl World {
             local_folds_case: self.folds,
             recent_since: self.recent_since,
         };
+        self.plan_by_changes(&local, &remote, &policy);
         plan(&self.state.base, &local, &remote, &recognition, &policy)
+    }
+
+    /// Reads these files.
+    pub fn sign(&self, tree: &mut LocalTree, files: &[Node]) {
+        if files.is_empty() {
+            return;
+        }
+        let numbers: BTreeMap<_, _> =
+            self.local.things.keys().map(|number| (self.local.path(*number), number)).collect();
+        for &node in files {
+            let number = numbers[tree.path(node).as_str()];
+            tree.get_mut(node).signature = Some(signature(self.local.things[number].content)).into();
+        }
     }
 }

@@ -1,0 +1,81 @@
+//! Backups of the folder here, which come back over what was made since.
+
+use icloudds::model::{Identity, LocalStamp, Node, RelPath, Side, name};
+
+use super::{Person, pick};
+use crate::random::history::Pick;
+use crate::sim::Bytes;
+use crate::sim::fuse::lock;
+use crate::sim::journal::signature;
+
+impl Person {
+    /// Keeps what is here now, as a backup.
+    pub fn take_backup(&self) {
+        *lock(&self.backup) = self.disk.backup();
+    }
+
+    /// Whether that content of a file here is what both sides agreed on, and still is on iCloud.
+    fn is_agreed(&self, at: &str, stamp: &LocalStamp, content: &Bytes) -> bool {
+        let base = self.store.durable().base;
+        let same = |node: &Node| {
+            let entry = base.get(*node);
+            let known = &entry.stamp;
+            let found = match stamp.identity == Identity::default() {
+                true => base.path(*node).as_str() == at,
+                // What a person put over another file gave that one up; it is not agreed on there.
+                false => {
+                    known.identity == stamp.identity
+                        && name::key(base.path(*node).as_str(), true) == name::key(at, true)
+                }
+            };
+            found && known.mtime == stamp.mtime && known.size == stamp.size
+        };
+        let node = base.walk(Node::ROOT).skip(1).find(same);
+        let id = node.map(|node| base.get(node).id.clone());
+        id.and_then(|id| self.drive.item(&id)).is_some_and(|item| item.body == *content)
+    }
+
+    /// Whether the state knows that the item there had this content before.
+    pub(super) fn had_before(&self, at: &str) -> bool {
+        let state = self.store.durable();
+        let node = RelPath::parse(at).ok().and_then(|path| state.base.find(&path));
+        let former = node.and_then(|node| state.former.get(&state.base.get(node).id));
+        let content = self.disk.read(at);
+        former.zip(content).is_some_and(|(former, content)| former.contains(&signature(&content)))
+    }
+
+    /// Files come back from the backup: all of a folder, or one.
+    pub(super) fn restore(&self, number: Pick, whole: bool) -> Option<()> {
+        let backup = lock(&self.backup).clone();
+        let folder =
+            if whole { Some(self.folder(Side::Local, number)).filter(|path| !path.is_empty()) } else { None };
+        let files = match &folder {
+            Some(folder) => {
+                let below =
+                    |path: &str| path.strip_prefix(folder.as_str()).is_some_and(|rest| rest.starts_with('/'));
+                backup.into_iter().filter(|(path, ..)| below(path)).collect::<Vec<_>>()
+            }
+            None => {
+                let paths: Vec<_> = backup.iter().map(|(path, ..)| path.clone()).collect();
+                let path = pick(&paths, number)?.clone();
+                backup.into_iter().filter(|(other, ..)| *other == path).collect()
+            }
+        };
+        let agreed = |at: &str, stamp: &LocalStamp, content: &Bytes| self.is_agreed(at, stamp, content);
+        let base = self.store.durable().base;
+        let is_base = |at: &str, stamp: &LocalStamp, content: &Bytes| {
+            // Without identities a file is known by what is in it, wherever it is.
+            let is_it = |node: Node| {
+                let known = &base.get(node).stamp.identity;
+                *known == stamp.identity || base.path(node).as_str() == at
+            };
+            let has = |node: Node| base.get(node).signature == Some(signature(content));
+            base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))
+        };
+        if !files.is_empty() && self.disk.bring_back(folder.as_deref(), &files, agreed, is_base) {
+            files.iter().for_each(|(path, ..)| self.mark(path));
+            folder.iter().for_each(|folder| self.mark(folder));
+        }
+        Some(())
+    }
+}
