@@ -127,7 +127,12 @@ impl FeedWatch {
 
     /// Whether whole walks may come seldom.
     pub fn may_walk_seldom(&self) -> bool {
-        self.is_in_use() && self.untold_since.is_none() && self.state.confirmed && self.state.agreed >= DAY
+        self.may_be_asked_often() && self.state.confirmed && self.state.agreed >= DAY
+    }
+
+    /// Whether checks may come more often than the configuration says: each is the feed's small question, and says enough.
+    pub fn may_be_asked_often(&self) -> bool {
+        self.is_in_use() && self.untold_since.is_none()
     }
 
     /// Why iCloud is polled although the account offers a feed; `None` where it is not.
@@ -339,7 +344,7 @@ impl FeedWatch {
         // What is left of a second is counted the next time.
         self.counted_at = Some(before + Duration::from_secs(passed));
         self.state.distrusted = self.state.distrusted.saturating_sub(passed);
-        if self.is_in_use() && self.untold_since.is_none() {
+        if self.may_be_asked_often() {
             self.state.agreed = self.state.agreed.saturating_add(passed).min(2 * DAY);
         }
     }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::events::{Ended, FeedTold, JobEvent, Walked};
 use super::jobs;
 use super::main_loop::Loop;
-use super::remote_push::Listened;
+use super::remote_push::{Listened, PushIs};
 use super::roots::{OwnRoot, RemoteRoot};
 use super::work::PassEnd;
 use crate::app::AppError;
@@ -234,6 +234,9 @@ impl Loop {
         }
         if report.outcome.counts.comes_from_there() {
             self.push.changes_seen();
+            if self.push.state(now) != PushIs::Working {
+                self.remote.change_came(now);
+            }
         }
         self.looked(read_all, now);
         if !report.quiet {

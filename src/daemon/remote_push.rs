@@ -78,6 +78,18 @@ pub(super) enum PushIs {
     Refused,
 }
 
+impl PushIs {
+    /// Why iCloud is polled although the account offers a push channel; `None` where it is not.
+    pub fn because(self) -> Option<&'static str> {
+        match self {
+            Self::Absent | Self::Working => None,
+            Self::Mute => Some("its push channel has not told of a change so far"),
+            Self::Failing => Some("its push channel does not work at the moment"),
+            Self::Refused => Some("its push channel refuses this session"),
+        }
+    }
+}
+
 /// Whether it tells of changes: a channel that is only held proves nothing.
 #[derive(Clone, Copy, Debug, Default)]
 struct Proof {

@@ -1,7 +1,13 @@
 //! The remote side: how iCloud is reached, what is known of it, and when it is asked again.
 
+mod counts;
+mod session_wait;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use counts::Counts;
+use session_wait::SessionWait;
 
 use super::etag_watch::EtagWatch;
 use super::facts::{Asking, Contact, RemoteFacts};
@@ -20,11 +26,6 @@ use crate::icloud::drive::{FeedFault, FeedLook, Pulse, TrashPulse, ZoneQuestion}
 use crate::model::{ItemId, Owner};
 use crate::status::{RemoteWatch, WatchedBy};
 
-/// How often a session that waits for a person is looked at for what another process stored.
-const SESSION_LOOK: Duration = Duration::from_secs(2);
-/// The same when it cannot be read.
-const UNREADABLE_LOOK: Duration = Duration::from_secs(60);
-
 /// The remote side.
 pub(super) struct RemoteSide {
     root: Option<Arc<RemoteRoot>>,
@@ -36,14 +37,13 @@ pub(super) struct RemoteSide {
     unread: Option<Box<Sight>>,
     /// How many passes in a row could not reach iCloud although looks at it can.
     failed_passes: u32,
-    pulse: Option<Pulse>,
+    counts: Counts,
     trash: TrashWatch,
     feed: FeedWatch,
     etags: EtagWatch,
     news: News,
     times: RemoteTimes,
-    /// When the stored session is read again, while a person is waited for.
-    session_at: Option<Instant>,
+    session: SessionWait,
     problem: SideProblem,
     backoff: BackOff,
 }
@@ -58,13 +58,13 @@ impl RemoteSide {
             asking: None,
             unread: None,
             failed_passes: 0,
-            pulse: None,
+            counts: Counts::default(),
             trash: TrashWatch::new(now + periods.check),
             feed,
             etags,
             news: News::default(),
             times: RemoteTimes::new(periods, now),
-            session_at: None,
+            session: SessionWait::default(),
             problem: SideProblem::default(),
             backoff: BackOff::default(),
         }
@@ -83,7 +83,7 @@ impl RemoteSide {
             contact: self.contact,
             has_view: is_viewed,
             asking: self.asking,
-            session_at: self.session_at,
+            session_at: self.session.at(),
             not_before: self.backoff.not_before(),
             walk_at: self.times.walk_at(),
             // A root that rests keeps nobody from the feed.
@@ -107,15 +107,12 @@ impl RemoteSide {
 
     /// How changes there are noticed, with the push channel as it is.
     pub fn watched(&self, push: PushIs) -> RemoteWatch {
-        let because = match push {
-            PushIs::Working => return RemoteWatch { by: WatchedBy::Push, because: None },
-            _ if self.feed.is_in_use() => return RemoteWatch { by: WatchedBy::Feed, because: None },
-            PushIs::Absent => None,
-            PushIs::Mute => Some("its push channel has not told of a change so far"),
-            PushIs::Failing => Some("its push channel does not work at the moment"),
-            PushIs::Refused => Some("its push channel refuses this session"),
+        let by = match push {
+            PushIs::Working => WatchedBy::Push,
+            _ if self.feed.is_in_use() => WatchedBy::Feed,
+            _ => return RemoteWatch { by: WatchedBy::Poll, because: self.feed.because().or(push.because()) },
         };
-        RemoteWatch { by: WatchedBy::Poll, because: self.feed.because().or(because) }
+        RemoteWatch { by, because: None }
     }
 
     /// How long a pass may carry things out before both sides are looked at again.
@@ -196,7 +193,7 @@ impl RemoteSide {
             self.etags.forget();
         }
         self.root = Some(Arc::new(root));
-        self.session_at = None;
+        self.session.is_over();
         self.is_not_away();
         let waited = matches!(self.problem.state, Some(S::NeedsCode | S::NeedsPassword));
         self.is_well();
@@ -207,14 +204,14 @@ impl RemoteSide {
     /// The change feed was asked. `may_seldom` says whether nothing else rests on how often iCloud is walked through.
     pub fn feed_told(&mut self, told: Result<FeedLook, FeedFault>, may_seldom: bool, now: Instant) {
         let told = self.feed.told(told, now);
+        if self.feed.is_in_use() {
+            self.counts.feed_tells();
+        }
         // The feed's word answers a notification, and iCloud itself does where the feed has none.
         match told {
-            FeedNews::LookThere => self.news.look_failed(),
-            FeedNews::Nothing | FeedNews::Walk => self.news.is_answered(),
-        }
-        match told {
-            FeedNews::Nothing => {}
+            FeedNews::Nothing => self.news.is_answered(),
             FeedNews::Walk => {
+                self.news.is_answered();
                 log::debug!("iCloud's change feed tells of a change");
                 if self.feed.question_of_look(now).is_some() {
                     self.times.look_soon(now);
@@ -222,7 +219,10 @@ impl RemoteSide {
                     self.times.refresh_soon(now);
                 }
             }
-            FeedNews::LookThere => self.times.check_now(now),
+            FeedNews::LookThere => {
+                self.news.look_failed();
+                self.times.check_now(now);
+            }
         }
         self.plan_walks(may_seldom, now);
     }
@@ -236,6 +236,16 @@ impl RemoteSide {
     fn plan_walks(&mut self, may_seldom: bool, now: Instant) {
         let seldom = (may_seldom && self.feed.may_walk_seldom()).then_some(SELDOM);
         self.times.walks_seldom(seldom, now);
+        if !self.feed.may_be_asked_often() {
+            self.times.check_as_ever();
+        }
+    }
+
+    /// A pass brought something from iCloud, and no notification tells of the next change.
+    pub fn change_came(&mut self, now: Instant) {
+        if self.feed.may_be_asked_often() {
+            self.times.change_came(now);
+        }
     }
 
     /// The cheap check failed.
@@ -262,7 +272,7 @@ impl RemoteSide {
     /// The cheap check was answered.
     pub fn checked(&mut self, pulse: Pulse, now: Instant) {
         self.feed.looked_there(true, now);
-        let moved = self.pulse.as_ref().is_some_and(|known| *known != pulse);
+        let moved = self.counts.checked(pulse);
         if let Some(at) = self.news.check_over(moved, self.times.periods().refresh, now) {
             log::debug!("iCloud told of a change that the check does not show");
             self.times.refresh_by(at);
@@ -276,7 +286,6 @@ impl RemoteSide {
             log::debug!("something changed on iCloud");
             self.look_for_change(now);
         }
-        self.pulse = Some(pulse);
     }
 
     /// The root of iCloud was listed: where that takes long, it is left alone for a while.
@@ -401,7 +410,7 @@ impl RemoteSide {
         self.times.hurry(now);
     }
 
-    // ---- failures ---------------------------------------------------------------------------
+    // ---- failures, and whom they wait for ---------------------------------------------------
 
     /// Nothing keeps this side from syncing.
     pub fn is_well(&mut self) {
@@ -465,21 +474,19 @@ impl RemoteSide {
         }
     }
 
-    // ---- the session ------------------------------------------------------------------------
-
     /// A person is waited for: the stored session is read now and then.
     pub fn waits_for_person(&mut self, now: Instant) {
-        self.session_at = Some(now + SESSION_LOOK);
+        self.session.begins(now);
     }
 
     /// The stored session cannot be read, so that is tried less often.
     pub fn session_is_unreadable(&mut self, now: Instant) {
-        self.session_at = self.session_at.map(|_| now + UNREADABLE_LOOK);
+        self.session.is_unreadable(now);
     }
 
     /// No person is waited for.
     pub fn waits_for_nobody(&mut self) {
-        self.session_at = None;
+        self.session.is_over();
     }
 
     /// The root is found anew, with another session or other settings; a pass that runs keeps its own.

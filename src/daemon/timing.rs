@@ -13,6 +13,10 @@ const VERIFY_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
 const CHECK_GAP: Duration = Duration::from_secs(1);
 /// The first wait before something that could not be settled is looked at again, and the longest.
 const UNSETTLED_FIRST: Duration = Duration::from_secs(2);
+/// While changes keep coming from iCloud, the change feed is asked that often at most...
+const BUSY_CHECK: Duration = Duration::from_secs(2);
+/// ...and ever more seldom once they do not: after this fraction of the time since the last one.
+const BUSY_FRACTION: u32 = 60;
 
 /// How often iCloud is looked at, by the configuration.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +103,8 @@ pub(super) struct RemoteTimes {
     look_at: Option<Instant>,
     /// Something else tells of changes, so that whole walks may be that far apart.
     seldom: Option<Duration>,
+    /// When something came from iCloud last; `None` where checks come each period all the same.
+    changed_at: Option<Instant>,
 }
 
 impl RemoteTimes {
@@ -116,6 +122,7 @@ impl RemoteTimes {
             unsettled: 0,
             look_at: None,
             seldom: None,
+            changed_at: None,
         }
     }
 
@@ -131,7 +138,7 @@ impl RemoteTimes {
 
     /// A check begins.
     pub fn check_begins(&mut self, now: Instant) {
-        self.check_at = now + self.periods.check;
+        self.check_at = now + self.check_wait(now);
         self.next_check = now + CHECK_GAP;
     }
 
@@ -153,7 +160,25 @@ impl RemoteTimes {
         self.walk_took = took;
         let period = self.seldom.unwrap_or_default().max(self.periods.refresh);
         self.refresh_at = (now + period).max(self.rest_until);
-        self.check_at = now + self.periods.check;
+        self.check_at = now + self.check_wait(now);
+    }
+
+    /// Something came from iCloud, where a check is a small question: who is at work there goes on, mostly.
+    pub fn change_came(&mut self, now: Instant) {
+        self.changed_at = Some(now);
+        self.check_at = self.check_at.min((now + self.check_wait(now)).max(self.next_check));
+    }
+
+    /// Checks come each period, whatever comes from iCloud.
+    pub fn check_as_ever(&mut self) {
+        self.changed_at = None;
+    }
+
+    /// How long until the next check.
+    fn check_wait(&self, now: Instant) -> Duration {
+        let period = self.periods.check;
+        let since = self.changed_at.map(|at| now.saturating_duration_since(at));
+        since.map_or(period, |since| (since / BUSY_FRACTION).clamp(BUSY_CHECK.min(period), period))
     }
 
     /// The root of iCloud was listed, and should be left alone for `rest` (`docs/protocol.md` §8.1); `walks_root` says whether a
@@ -353,6 +378,35 @@ mod tests {
         times.check_begins(now);
         times.check_now(now + seconds(5));
         assert_eq!(times.check_at(), now + seconds(5));
+    }
+
+    #[test]
+    fn checks_come_often_after_a_change_and_ever_more_seldom_up_to_the_period() {
+        let (now, seconds) = (Instant::now(), Duration::from_secs);
+        let mut times = times(now);
+        times.change_came(now);
+        assert_eq!(times.ask_at(), now + seconds(2));
+        let mut asked = Vec::new();
+        while times.ask_at() < now + seconds(3600) {
+            let at = times.ask_at();
+            times.check_begins(at);
+            asked.push(times.ask_at() - at);
+        }
+        assert!(asked.is_sorted() && asked[55] == seconds(2) && asked.last() == Some(&seconds(20)));
+        assert!(
+            (290..340).contains(&asked.len()),
+            "{} questions in an hour, and 180 without the change",
+            asked.len()
+        );
+        times.walked(seconds(1), now + seconds(60));
+        assert_eq!(times.ask_at(), now + seconds(62), "a walk puts off no more than a check does");
+        times.check_as_ever();
+        times.check_begins(now);
+        assert_eq!(times.ask_at(), now + seconds(20));
+        times.set_periods(Periods { check: seconds(1), refresh: seconds(90) });
+        times.change_came(now);
+        times.check_begins(now);
+        assert_eq!(times.ask_at(), now + seconds(1), "no change makes them rarer");
     }
 
     #[test]

@@ -1,3 +1,4 @@
+use super::session_wait::{SESSION_LOOK, UNREADABLE_LOOK};
 use super::*;
 use crate::app::feed_state::FeedState;
 use crate::engine::observe::remote::{Cases, EtagsLearnt};
@@ -43,6 +44,46 @@ fn a_check_that_saw_a_change_leads_to_a_walk_and_the_first_one_to_none() {
         side.checked(pulse(files), later);
         assert_eq!(side.facts(true).walk_at, walk_at, "{files} files");
         assert_eq!(side.facts(true).check_at, later + 20 * SECOND);
+    }
+}
+
+#[test]
+fn where_the_feed_told_of_changes_until_now_the_first_check_leads_to_a_walk() {
+    let now = Instant::now();
+    let mut side = side(now);
+    side.feed_mut().reached("17");
+    side.feed_told(Ok(FeedLook { token: "1".to_owned(), ..FeedLook::default() }), true, now);
+    side.times.walked(SECOND, now);
+    let later = now + 20 * SECOND;
+    side.feed_told(Err(FeedFault::NotOffered), true, later);
+    assert_eq!((side.facts(true).check_at, side.facts(true).walk_at), (later, now + 90 * SECOND));
+    side.asks(Asking::Check, later);
+    side.is_answered();
+    side.checked(pulse(1), later);
+    assert_eq!(side.facts(true).walk_at, later);
+    side.times.walked(SECOND, later);
+    side.checked(pulse(1), later + 20 * SECOND);
+    assert_eq!(side.facts(true).walk_at, later + 90 * SECOND, "from then on counts are compared");
+}
+
+#[test]
+fn the_feed_alone_is_asked_often_while_changes_come_and_icloud_itself_never() {
+    let now = Instant::now();
+    let mut side = side(now);
+    side.feed_mut().reached("17");
+    let quiet = |token: &str| Ok(FeedLook { token: token.to_owned(), ..FeedLook::default() });
+    side.feed_told(quiet("1"), true, now);
+    side.change_came(now);
+    assert_eq!(side.facts(true).check_at, now + 2 * SECOND);
+    side.asks(Asking::Check, now + 2 * SECOND);
+    side.feed_told(quiet("2"), true, now + 2 * SECOND);
+    assert_eq!(side.facts(true).check_at, now + 4 * SECOND);
+    side.feed_told(Err(FeedFault::NotOffered), true, now + 4 * SECOND);
+    for what in ["the feed is gone", "another change came"] {
+        side.asks(Asking::Check, now + 4 * SECOND);
+        side.checked(pulse(1), now + 4 * SECOND);
+        assert_eq!(side.times.check_at(), now + 24 * SECOND, "{what}");
+        side.change_came(now + 4 * SECOND);
     }
 }
 
