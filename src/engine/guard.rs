@@ -66,8 +66,7 @@ pub fn apply(
     // What another clock puts into the future counts from now on.
     guard.recent.iter_mut().for_each(|deletion| deletion.at = deletion.at.min(now));
     guard.overwrites.iter_mut().for_each(|at| *at = (*at).min(now));
-    guard.recent.retain(|deletion| now.saturating_sub(deletion.at) < DELETION_WINDOW);
-    guard.overwrites.retain(|at| now.saturating_sub(*at) < OVERWRITE_WINDOW);
+    let mut guard = within_windows(guard, now);
 
     guard.settle_verdict();
 
@@ -89,6 +88,13 @@ pub fn apply(
     guard.held = held;
     soften_overwrites(&mut plan, &guard, limits, base_len, &mut notes);
     (ruling.carried_out(plan, &mut notes), guard, notes)
+}
+
+/// What the guards still count at `now` (lived seconds). That time passed is no reason to store it.
+pub fn within_windows(mut guard: GuardState, now: i64) -> GuardState {
+    guard.recent.retain(|deletion| now.saturating_sub(deletion.at) < DELETION_WINDOW);
+    guard.overwrites.retain(|at| now.saturating_sub(*at) < OVERWRITE_WINDOW);
+    guard
 }
 
 /// Deletions on a side that could not be judged now: those that waited go on waiting, and what a person said of others holds.

@@ -253,6 +253,9 @@ impl Engine {
         if !settled {
             guard::goes_on_waiting(&mut guard, &self.state.guard, Side::Remote);
         }
+        if guard == guard::within_windows(self.state.guard.clone(), now) {
+            guard = self.state.guard.clone();
+        }
         plan.notes.extend(notes);
         Planned { plan, guard, left_out, extent }
     }

@@ -7,6 +7,9 @@ use icloudds::engine::operation::{
 use icloudds::model::state::{CarriedOut, GuardState, Verdict};
 use icloudds::model::{BaseEntry, BaseTree, Etag, ItemId, LocalStamp, Node, Presence, RelPath, Side, Zone};
 
+use crate::passes::Bench;
+use crate::sim::Call;
+
 const NOW: i64 = 1_000_000;
 const LIMITS: GuardLimits = GuardLimits { max_deletes: 100, max_delete_percent: 25 };
 
@@ -384,4 +387,29 @@ fn what_was_decided_holds_only_while_it_is_planned() {
     guard.decided.clear();
     icloudds::engine::guard::goes_on_waiting(&mut guard, &before, on);
     assert_eq!(guard, before);
+}
+
+#[test]
+fn what_falls_out_of_the_windows_is_forgotten_and_no_reason_to_store() {
+    let mut bench = Bench::with_files(1, 4);
+    bench.wait(90_000);
+    for number in 0..2 {
+        assert!(bench.world.disk.write(&format!("f{number}"), b"another content"));
+    }
+    bench.delete(2..3);
+    bench.wait(100);
+    bench.settle();
+    let stored = || bench.world.store.durable().guard;
+    assert_eq!((stored().overwrites.len(), stored().recent.len()), (2, 1));
+    bench.wait(90_000);
+    bench.world.fuse.forget_calls();
+    assert!(bench.pass().rests());
+    let calls = bench.world.fuse.trace();
+    let is_change = |(call, about): &(Call, String)| *call == Call::Store && about != "Time";
+    assert!(!calls.iter().any(is_change), "{calls:?}");
+    // What is stored next is without it.
+    bench.delete(3..4);
+    bench.settle();
+    let stored = bench.world.store.durable().guard;
+    assert_eq!((stored.overwrites.len(), stored.recent.len()), (0, 1));
 }

@@ -322,7 +322,8 @@ impl<'a> Ledger<'a> {
         // guard may have counted a tenth too little.
         let known = self.state.guard.recent.len() + self.state.guard.overwrites.len();
         if counted > 0 && (closing || counted * 10 >= known) {
-            let mut remembered = self.state.guard.clone();
+            let now = self.state.seconds(self.clock.reading());
+            let mut remembered = guard::within_windows(self.state.guard.clone(), now);
             self.group.deletions.drain(..).for_each(|done| remembered.remember(done));
             remembered.overwrites.append(&mut self.group.overwrites);
             changes.push(Change::Guard(remembered));

@@ -45,6 +45,12 @@ fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>, now: i64) ->
     Unmade { tops, is_told: told }
 }
 
+/// Whether this look is noted as the last one that showed our writes: where it did, and where the one that is noted lies in the future. What
+/// was written before the note of the time was lost lies there too, or was shown by it; what is written from now on comes after this one.
+fn confirms(confirmed: Option<i64>, shows_writes: bool, now: i64) -> bool {
+    shows_writes || confirmed.is_some_and(|confirmed| confirmed > now)
+}
+
 impl Engine {
     /// Lets the base forget what iCloud confirmed and never had, so that what is here is new and goes up again. `now` in lived
     /// seconds, after a look in which nothing of ours was written; unless that was at everything, it shows nothing of what no look has
@@ -53,7 +59,8 @@ impl Engine {
         let Some(view) = &self.remote else { return };
         let found = find(&self.state.base, view, self.state.confirmed, now);
         let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();
-        changes.extend((shows_all && found.is_told).then_some(Change::Confirmed(now)));
+        let is_over = confirms(self.state.confirmed, shows_all && found.is_told, now);
+        changes.extend(is_over.then_some(Change::Confirmed(now)));
         if !found.tops.is_empty() {
             let count = found.tops.len();
             log::warn!(items = count; "iCloud confirmed {count} new items and does not have them: they are sent again");
@@ -122,6 +129,15 @@ mod tests {
             complete: true,
             hollow: HashSet::new(),
             marks: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_look_in_the_future_is_replaced_by_the_first_one_whatever_that_shows() {
+        let rows = [(None, false), (Some(200), false), (Some(201), true)];
+        for (confirmed, is_noted) in rows {
+            assert_eq!(confirms(confirmed, false, 200), is_noted, "{confirmed:?}");
+            assert!(confirms(confirmed, true, 200), "{confirmed:?}");
         }
     }
 

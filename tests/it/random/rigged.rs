@@ -91,10 +91,10 @@ impl RiggedDrive<'_> {
     }
 
     /// An old version that went to the trash for a new one to take its name was overwritten, not deleted. What was done counts, also
-    /// where the answer that tells of it was lost.
-    fn replaced(&self, parent: &ItemId, name: &str) {
+    /// where the answer that tells of it was lost; and what iCloud confirmed counts, also where it did nothing.
+    fn replaced(&self, parent: &ItemId, name: &str, confirmed: bool) {
         let stands = |id: &ItemId| self.inner.item(id).is_some_and(|item| item.name == name);
-        if !self.inner.within(parent).iter().any(stands) {
+        if !confirmed && !self.inner.within(parent).iter().any(stands) {
             return;
         }
         let was =
@@ -155,7 +155,7 @@ impl Remote for RiggedDrive<'_> {
     fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
         let answer = self.inner.rename(item, name);
         if let Some(Place::Folder(parent)) = self.inner.item(&item.id).map(|item| item.place) {
-            self.replaced(&parent, name);
+            self.replaced(&parent, name, answer.is_ok());
         }
         answer
     }
@@ -225,8 +225,8 @@ impl Remote for RiggedDrive<'_> {
             return commits.iter().map(|commit| self.commit(commit)).collect();
         }
         let mut answers = self.inner.commit_side_by_side(commits);
-        for commit in commits {
-            self.replaced(commit.parent, commit.name);
+        for (commit, answer) in commits.iter().zip(&answers) {
+            self.replaced(commit.parent, commit.name, answer.is_ok());
         }
         if let (true, [Ok(one), Ok(other), ..]) = (self.is(Sabotage::MixedAnswers), answers.as_mut_slice()) {
             std::mem::swap(one, other);
@@ -241,7 +241,7 @@ impl Remote for RiggedDrive<'_> {
         let opened = lock(&self.seen.opened).take();
         let Some((path, stamp)) = opened.filter(|_| self.is(Sabotage::DeleteBeforeUpload)) else {
             let answer = self.inner.commit(commit);
-            self.replaced(commit.parent, commit.name);
+            self.replaced(commit.parent, commit.name, answer.is_ok());
             return answer;
         };
         let content = self.disk.read(path.as_str());

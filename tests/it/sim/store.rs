@@ -50,7 +50,14 @@ impl SimStore {
 
 impl Store for SimStore {
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError> {
-        let about = format!("{} changes", changes.len());
+        let about = match changes {
+            // Its kind: the rest of it would make a long line.
+            [one] => {
+                let text = format!("{one:?}");
+                text[..text.find(['(', '{', ' ']).unwrap_or(text.len())].to_owned()
+            }
+            several => format!("{} changes", several.len()),
+        };
         if self.fuse.enter(Call::Store, &about, &[Fault::Io])?.is_some() {
             return Err(StoreError::Full("no space left on the disk".into()));
         }
