@@ -7,6 +7,7 @@
 //! - `SIM_SEEDS=100000 cargo test --release --test it random::histories` tries that many seeds (`SIM_FROM` is the first).
 //! - `SIM_SEED=7 cargo test --test it random::histories` runs one seed again.
 //! - `SIM_STEPS=80` makes longer histories; a seed means another history then.
+//! - `SIM_TRACE=1` beside `SIM_SEED` says every call, what each person did and what becomes of contents, as it happens.
 //! - `random::powers` has further powers of the world in them, drawn beside all that `random::histories` draws from the seed.
 
 mod answers;

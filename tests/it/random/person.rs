@@ -9,8 +9,8 @@ use unicode_normalization::UnicodeNormalization;
 mod backups;
 
 use super::history::{Act, Deed, Pick};
-use crate::sim::fuse::lock;
-use crate::sim::{Bytes, Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng};
+use crate::sim::fuse::{lock, say};
+use crate::sim::{Bytes, Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng, show};
 
 /// A user's hands. Cheap to clone, so that one can act in the middle of a pass.
 #[derive(Clone)]
@@ -94,6 +94,15 @@ impl Person {
             Side::Local => self.here(&deed.act),
             Side::Remote => self.there(&deed.act),
         }
+        say(|| {
+            let tree = match deed.side {
+                Side::Local => self.disk.tree(),
+                Side::Remote => self.drive.tree(),
+            };
+            let names: Vec<_> =
+                tree.iter().map(|(path, thing)| format!("{path}: {}", show(Some(thing)))).collect();
+            format!("{:?} on {:?} makes it {names:?}", deed.act, deed.side)
+        });
         self.clock.advance(Duration::from_millis(1));
         self.excuse_junk();
     }

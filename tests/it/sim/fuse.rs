@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use icloudds::engine::ports::{DiskError, RemoteError, Stopped, StoreError};
 use icloudds::model::RelPath;
@@ -15,6 +15,14 @@ use super::rng;
 /// A lock that a crash does not spoil: nothing unwinds while the world is half changed.
 pub fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Says what happens in the simulated world as it happens, where `SIM_TRACE` is set.
+pub fn say(what: impl FnOnce() -> String) {
+    static IS_ON: LazyLock<bool> = LazyLock::new(|| std::env::var_os("SIM_TRACE").is_some());
+    if *IS_ON {
+        eprintln!("      {}", what());
+    }
 }
 
 /// The calls of all ports.
@@ -317,6 +325,7 @@ impl Fuse {
     ///
     /// [`Dead`] when a destructor calls after the crash.
     pub fn enter(&self, call: Call, about: &str, possible: &[Fault]) -> Result<Option<Fault>, Dead> {
+        say(|| format!("{} {call:?} {about}", self.steps()));
         self.step()?;
         self.awaited(call);
         let mut inner = lock(&self.0);

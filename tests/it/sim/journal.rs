@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use icloudds::model::{Side, Signature};
 use sha1::{Digest, Sha1};
 
-use super::fuse::lock;
+use super::fuse::{lock, say};
 
 /// Content of a file.
 pub type Bytes = Arc<[u8]>;
@@ -61,6 +61,7 @@ pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>, Mutex<BTreeMap<Bytes, Side>>);
 impl Journal {
     /// A person wrote that content on that side.
     pub fn wrote(&self, side: Side, content: &Bytes) {
+        say(|| format!("written on {side:?}: {:?}", String::from_utf8_lossy(content)));
         if content.is_empty() {
             return;
         }
@@ -71,6 +72,7 @@ impl Journal {
 
     /// A person who saw that content on that side overwrote or deleted it.
     pub fn gave_up(&self, side: Side, content: &Bytes) {
+        say(|| format!("given up on {side:?}: {:?}", String::from_utf8_lossy(content)));
         let mut all = lock(&self.0);
         if let Some(fate) = all.get_mut(content) {
             *fate = Fate::Given(side);
@@ -86,6 +88,7 @@ impl Journal {
     /// An older version came back from a backup over that content, or the power took it before it was synced: wherever else it is, it
     /// must stay, if only in a trash.
     pub fn is_recoverable(&self, content: &Bytes) {
+        say(|| format!("to be in a trash at least: {:?}", String::from_utf8_lossy(content)));
         let given = lock(&self.1).get(content).copied();
         if let Some(fate @ Fate::AtStake(_)) = lock(&self.0).get_mut(content) {
             *fate = given.map_or(Fate::Recoverable, Fate::Given);
@@ -104,6 +107,7 @@ impl Journal {
 
     /// That content was lost in a way that the documents allow.
     pub fn excuse(&self, content: &Bytes, why: &'static str) {
+        say(|| format!("{why}: {:?}", String::from_utf8_lossy(content)));
         if let Some(fate @ (Fate::AtStake(_) | Fate::Recoverable)) = lock(&self.0).get_mut(content) {
             *fate = Fate::Excused(why);
         }

@@ -149,7 +149,8 @@ impl World {
     }
 }
 
-fn show(thing: Option<&Thing>) -> String {
+/// A thing in a few words.
+pub fn show(thing: Option<&Thing>) -> String {
     match thing {
         None => "nothing".into(),
         Some(Thing::File(content)) => format!("{:?}", String::from_utf8_lossy(content)),

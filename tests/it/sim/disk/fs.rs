@@ -325,8 +325,10 @@ impl Layers {
         }
         self.pending.clear();
         self.seen = self.durable.clone();
-        let in_trash: BTreeSet<_> = self.seen.below(TRASH).into_iter().collect();
-        let in_place = self.seen.inodes.iter().filter(|(ino, _)| !in_trash.contains(ino));
+        // What had come to its place, and has its temporary name again, is cleared away as what is left of a download.
+        let elsewhere = [TRASH, TMP].into_iter().flat_map(|folder| self.seen.below(folder));
+        let elsewhere: BTreeSet<_> = elsewhere.collect();
+        let in_place = self.seen.inodes.iter().filter(|(ino, _)| !elsewhere.contains(ino));
         let kept: BTreeSet<_> = in_place.filter_map(|(_, inode)| inode.content()).cloned().collect();
         written.into_iter().filter(|content| !kept.contains(content)).collect()
     }

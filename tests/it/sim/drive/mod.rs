@@ -40,10 +40,12 @@ struct Drive {
     offers: HashMap<String, Bytes>,
     /// Counter at which a folder was last shown to the engine.
     shown: HashMap<ItemId, u64>,
-    /// Calls that change the drive so far.
-    mutations: u64,
-    /// The number of mutations, the content half and the time when an item was last looked up.
-    looked: HashMap<ItemId, (u64, u64, i64)>,
+    /// The machine that calls.
+    caller: usize,
+    /// Calls of each machine that change the drive so far.
+    mutations: HashMap<usize, u64>,
+    /// The number of mutations, the content half and the time when a machine last looked an item up.
+    looked: HashMap<(usize, ItemId), (u64, u64, i64)>,
 }
 
 /// Content that was sent ahead.
@@ -74,7 +76,8 @@ impl SimDrive {
             staged: BTreeMap::new(),
             offers: HashMap::new(),
             shown: HashMap::new(),
-            mutations: 0,
+            caller: 0,
+            mutations: HashMap::new(),
             looked: HashMap::new(),
         };
         Self {
@@ -119,6 +122,11 @@ impl SimDrive {
     /// The switches as they are.
     pub fn switches(&self) -> Switches {
         lock(&self.inner).switches.clone()
+    }
+
+    /// Another machine calls from now on; which one did until now. What each looked at and wrote is counted for itself.
+    pub fn called_by(&self, machine: usize) -> usize {
+        std::mem::replace(&mut lock(&self.inner).caller, machine)
     }
 
     /// How many commits were side by side, each time that several were.

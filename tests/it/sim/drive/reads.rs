@@ -133,7 +133,8 @@ impl SimDrive {
             let fault = self.fuse.enter(Call::LookUp, &id.to_string(), &[Fault::Flap, Fault::NoAnswer])?;
             let mut drive = lock(&self.inner);
             drive.items.settle(self.now());
-            let mutations = drive.mutations;
+            let caller = drive.caller;
+            let mutations = drive.mutations.get(&caller).copied().unwrap_or(0);
             let detail = if drive.switches.look_up_signs { Detail::Document } else { Detail::Listed };
             answers.push(match fault {
                 Some(Fault::Flap) => LookUp::Gone,
@@ -141,7 +142,7 @@ impl SimDrive {
                 _ => match drive.shown(id, detail) {
                     Ok(found) => {
                         let content = drive.items.get(id).map_or(0, |item| item.content);
-                        drive.looked.insert(id.clone(), (mutations, content, self.now()));
+                        drive.looked.insert((caller, id.clone()), (mutations, content, self.now()));
                         LookUp::Found(found)
                     }
                     Err(_) if drive.switches.gone => LookUp::Gone,

@@ -82,7 +82,8 @@ impl SimDrive {
                 drive.items.touch(at, item);
                 return Err(RemoteError::Stale);
             }
-            drive.mutations += 1;
+            let caller = drive.caller;
+            *drive.mutations.entry(caller).or_default() += 1;
             let without = matches!(fault, Some(Fault::NoEffect | Fault::NothingMade));
             let before = without.then(|| drive.items.clone());
             let done = effect(&mut drive, at);

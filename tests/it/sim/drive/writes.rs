@@ -265,9 +265,10 @@ impl Drive {
                 let item = self.items.get(old).ok_or(RemoteError::Gone)?;
                 let (content, overwritten) = (item.content, item.body.clone());
                 // The one documented exception to P1: edited between the last look and this call, which follows at once.
-                let seen = self.looked.get(old).filter(|(mutations, _, looked_at)| {
-                    mutations + 1 == self.mutations && at - looked_at < LONGEST_WINDOW
-                });
+                let calls = self.mutations.get(&self.caller).copied().unwrap_or(0);
+                let seen = self.looked.get(&(self.caller, old.clone()));
+                let seen = seen
+                    .filter(|(before, _, looked_at)| before + 1 == calls && at - looked_at < LONGEST_WINDOW);
                 if seen.is_some_and(|(_, looked, _)| *looked != content) {
                     journal.excuse(&overwritten, "overwritten within the window of an in-place replacement");
                 }
