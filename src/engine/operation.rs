@@ -241,6 +241,9 @@ pub enum Reason {
     Edited(Side),
     /// An older version came back here, as from a backup: who put it there may not have seen the one that it replaces.
     WentBack,
+    /// Another file stands in its place here, and nothing tells whether it is this one that was edited: the file system gives files no
+    /// identity that lasts.
+    Exchanged,
     /// Became empty here: by a person, or by a power cut that left the name and took the content.
     Emptied,
     /// Was moved or renamed on that side.
@@ -279,7 +282,7 @@ impl Reason {
     /// Whether it is doubtful that a person here meant to give up the version that the upload replaces on iCloud: that one goes
     /// to Recently Deleted then.
     pub fn keeps_the_replaced(self) -> bool {
-        matches!(self, Self::WentBack | Self::Emptied)
+        matches!(self, Self::WentBack | Self::Exchanged | Self::Emptied)
     }
 }
 
@@ -290,6 +293,7 @@ impl fmt::Display for Reason {
             Self::New(on) => write!(f, "new {}", side(on)),
             Self::Edited(on) => write!(f, "edited {}", side(on)),
             Self::WentBack => f.write_str("older than the version that it replaces"),
+            Self::Exchanged => f.write_str("another file in its place here"),
             Self::Emptied => f.write_str("empty here now"),
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),

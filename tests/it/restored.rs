@@ -140,3 +140,22 @@ fn an_ordinary_edit_keeps_the_item_as_it_is() {
     assert!(bench.world.drive.trashed().is_empty());
     bench.world.assert_equal_sides();
 }
+
+#[test]
+fn what_was_exchanged_with_an_edited_file_leaves_the_phones_version_where_nothing_tells_of_the_exchange() {
+    let (mut bench, times) = {
+        let bench = edited_on_the_phone(1);
+        bench.0.world.disk.switch(|disk| disk.births = false);
+        bench
+    };
+    // The looks that follow know files by their inodes alone.
+    bench.settle();
+    let disk = &bench.world.disk;
+    assert!(disk.write_at(&name(0), &last_night(0), Some(times[0])) && disk.write(&name(1), b"edited here"));
+    let other = "folder/between";
+    assert!(disk.mv(&name(0), other) && disk.mv(&name(1), &name(0)) && disk.mv(other, &name(1)));
+    bench.wait(100);
+    bench.settle();
+    let swapped = |number: usize| if number == 0 { b"edited here".to_vec() } else { last_night(number) };
+    assert_recoverable(&bench, 1, swapped);
+}

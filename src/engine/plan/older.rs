@@ -1,5 +1,5 @@
-//! Edits here that hardly started from the version on iCloud: a restored backup, a folder that was copied back, a file that is
-//! empty suddenly (`docs/sync.md` §6, Replacing a file).
+//! Edits here that hardly started from the version on iCloud: a restored backup, a folder that was copied back, a file in another one's
+//! place, one that is empty suddenly (`docs/sync.md` §6, Replacing a file).
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,6 +18,7 @@ pub(super) fn find(world: &World<'_>, items: &mut Items) {
         return;
     }
     let replaced = replaced_folders(world, items);
+    let exchanged = exchanged(world, items, &edits);
     let folder = |item: &Item| item.base.and_then(|node| world.base.parent(node));
     let mut back: HashSet<_> = HashSet::new();
     let mut in_folder: HashMap<Option<Node>, usize> = HashMap::new();
@@ -35,6 +36,8 @@ pub(super) fn find(world: &World<'_>, items: &mut Items) {
         let among_many = in_folder.get(&folder(item)).is_some_and(|count| *count >= MANY);
         if back.contains(&key) || among_many {
             item.reason = Reason::WentBack;
+        } else if exchanged.contains(&key) {
+            item.reason = Reason::Exchanged;
         } else if is_emptied(world, item) {
             item.reason = Reason::Emptied;
         }
@@ -55,6 +58,26 @@ fn is_older(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
         world.local.tree.get(local).stamp.mtime <= world.base.get(base).stamp.mtime
     })
+}
+
+/// Edited files in whose place there is what had been another file, by its inode, on a file system that keeps no time of birth. Inodes are
+/// used again there, so that this does not tell that the files were moved; but neither that the edit started from what was at its place.
+fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
+    let mut of_inode: HashMap<u64, Vec<Key>> = HashMap::new();
+    for key in edits {
+        let item = &items.all[key];
+        let Some((base, local)) = item.base.zip(item.local) else { continue };
+        let (then, now) = (world.base.get(base).stamp.identity, world.local.tree.get(local).stamp.identity);
+        if now.birth.get().is_none() && now.inode != 0 && now.inode != then.inode {
+            of_inode.entry(now.inode).or_default().push(*key);
+        }
+    }
+    if of_inode.is_empty() {
+        return HashSet::new();
+    }
+    let known = world.base.walk(Node::ROOT).skip(1).map(|node| world.base.get(node));
+    let files = known.filter(|entry| !entry.folder);
+    files.filter_map(|entry| of_inode.remove(&entry.stamp.identity.inode)).flatten().collect()
 }
 
 /// Whether nothing is left of a content. A power cut soon after a file was written leaves it so on most file systems, with the time of
