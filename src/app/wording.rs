@@ -14,7 +14,9 @@ pub fn effect_text(effect: &Effect) -> String {
             format!("uploaded {path}: older than the version that it replaces, which is in Recently Deleted")
         }
         (EffectKind::Upload, _) if effect.reason == Reason::Exchanged => {
-            format!("uploaded {path}: another file came to its place, the version that it replaces is in Recently Deleted")
+            format!(
+                "uploaded {path}: another file came to its place, the version that it replaces is in Recently Deleted"
+            )
         }
         (EffectKind::Upload, _) if effect.reason == Reason::Emptied => {
             format!("uploaded {path}: empty now, the version that it replaces is in Recently Deleted")

@@ -11,6 +11,8 @@ use crate::icloud::drive::{FeedFault, FeedLook, FeedZone, ZoneLook, ZoneQuestion
 
 /// So many pages of all that a zone holds are read with one check.
 const PAGES_A_CHECK: u32 = 4;
+/// A zone that is not told whole after so many answers in a row, some two million records, never ends: it is left alone for a while.
+const MOST_PARTS: u32 = 2_500;
 /// So many pages of changes are read for one look.
 const PAGES_A_LOOK: u32 = 3;
 
@@ -35,6 +37,8 @@ pub(super) struct ZoneWatch {
     was_whole: bool,
     moved: Moved,
     rest: Rest,
+    /// Answers in a row after which there was more.
+    parts: u32,
     /// When a change was last looked for where it was told.
     glanced_at: Option<Instant>,
 }
@@ -91,21 +95,29 @@ impl ZoneWatch {
     pub fn answered(&mut self, told: Result<ZoneLook, FeedFault>, now: Instant) {
         match told {
             Ok(look) => {
+                self.parts = if look.is_whole { 0 } else { self.parts + 1 };
+                if self.parts > MOST_PARTS {
+                    self.parts = 0;
+                    self.refused("it never ends", None, now);
+                    return;
+                }
                 self.rest.is_over(now);
                 (self.mark.token, self.mark.is_whole) = (Some(look.token), look.is_whole);
                 self.is_base &= look.is_whole;
             }
             Err(FeedFault::NoAnswer(why)) => log::debug!("the change feed does not tell what changed: {why}"),
             Err(FeedFault::NotOffered) => self.forget(),
-            Err(FeedFault::Refused { why, retry_after }) => {
-                let rest = self.rest.begins(retry_after.unwrap_or_default(), now);
-                log::debug!(
-                    "the change feed does not tell what changed and is not asked that for {} s: {why}",
-                    rest.as_secs()
-                );
-                self.forget();
-            }
+            Err(FeedFault::Refused { why, retry_after }) => self.refused(&why, retry_after, now),
         }
+    }
+
+    fn refused(&mut self, why: &str, retry_after: Option<Duration>, now: Instant) {
+        let rest = self.rest.begins(retry_after.unwrap_or_default(), now);
+        log::debug!(
+            "the change feed does not tell what changed and is not asked that for {} s: {why}",
+            rest.as_secs()
+        );
+        self.forget();
     }
 
     /// Its token is of no use any more.
@@ -168,6 +180,22 @@ mod tests {
         watch.walk_begins();
         watch.walked();
         watch
+    }
+
+    #[test]
+    fn a_zone_that_never_ends_is_left_alone_after_a_while_and_tried_again() {
+        let now = Instant::now();
+        let mut watch = ZoneWatch::default();
+        watch.told(&moved(&["_defaultZone"], true));
+        let mut answers = 0;
+        while watch.question_of_check(now).is_some() {
+            answers += 1;
+            assert!(answers <= 2 * MOST_PARTS, "it is asked for ever");
+            watch.answered(look(&answers.to_string(), false), now);
+        }
+        assert_eq!(answers, MOST_PARTS + 1);
+        assert_eq!(watch.mark().token, None, "it begins anew");
+        assert!(watch.question_of_check(now + Duration::from_secs(86_400)).is_some());
     }
 
     #[test]

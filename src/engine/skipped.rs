@@ -81,3 +81,70 @@ fn is_current(known: &Known, remote: &RemoteView) -> bool {
             && *remote.tree.path(node).composed() == known.remote_path
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use super::*;
+    use crate::model::{Etag, FolderState, Node, RemoteEntry, RemoteKind, RemoteTree, Zone};
+
+    fn id(name: &str) -> ItemId {
+        ItemId::new(Zone::CloudDocs, name)
+    }
+
+    fn entry(name: &str, kind: RemoteKind, etag: &str) -> RemoteEntry {
+        RemoteEntry {
+            id: id(name),
+            kind,
+            name: name.into(),
+            etag: Etag::new(etag),
+            size: None.into(),
+            mtime: None.into(),
+            signature: None.into(),
+            state: FolderState::Complete,
+            file_count: None.into(),
+        }
+    }
+
+    /// A package in a folder that bears the name `there` on iCloud.
+    fn view(etag: &str, name: &str) -> RemoteView {
+        let mut tree = RemoteTree::new(entry("", RemoteKind::Folder, ""));
+        let folder = tree.insert(Node::ROOT, "there", entry("there", RemoteKind::Folder, "1"));
+        tree.insert(folder, name, entry("package", RemoteKind::File, etag));
+        RemoteView {
+            tree,
+            absent: HashMap::new(),
+            unusable: Vec::new(),
+            complete: true,
+            hollow: HashSet::new(),
+            marks: Default::default(),
+        }
+    }
+
+    #[test]
+    fn a_skipped_package_is_known_in_a_folder_that_has_another_name_here() {
+        let path = |text: &str| RelPath::parse(text).unwrap();
+        let seen = view("1", "p.pages");
+        let item = Skipped {
+            id: id("package"),
+            path: path("here/p.pages"),
+            etag: Etag::new("1"),
+            reason: "…".into(),
+        };
+        let mut skipped = SkippedItems::default();
+        assert!(!skipped.holds_item_at(&path("there/p.pages"), &seen), "nothing is skipped");
+        skipped.learn(&[item], &seen);
+        assert!(skipped.holds_item_at(&path("there/p.pages"), &seen));
+        assert!(!skipped.holds_item_at(&path("there"), &seen), "another item");
+        assert!(!skipped.holds_item_at(&path("here/p.pages"), &seen), "nothing is there on iCloud");
+        assert!(skipped.holds(&path("here/p.pages"), &seen) && !skipped.holds(&path("there/p.pages"), &seen));
+        let edited = view("2", "p.pages");
+        assert!(!skipped.holds_item_at(&path("there/p.pages"), &edited), "another version");
+        let renamed = view("1", "q.pages");
+        assert!(
+            !skipped.holds_item_at(&path("there/q.pages"), &renamed),
+            "another name, which may be none that is skipped"
+        );
+    }
+}
