@@ -31,7 +31,7 @@ use sender::Sender as Post;
 const STEP: Duration = Duration::from_secs(5);
 /// How often the ping's URL is asked while all is well.
 const PING_EVERY: Duration = Duration::from_secs(5 * 60);
-/// How often it is looked whether all is well, until it is.
+/// How long after a ping that nobody answered the next one is tried.
 const PING_AGAIN: Duration = Duration::from_secs(30);
 
 /// The running notifier. Dropping it ends it; what was not sent yet is sent after the next start.
@@ -135,11 +135,12 @@ impl Work {
         if !self.post.pings() || now < self.ping_at {
             return;
         }
-        self.ping_at = now + PING_AGAIN;
+        // Until all is well that is asked with each look at the status, so that the first ping follows the first sync.
         if let ControlReply::Health { healthy: true, .. } = self.ask(ControlRequest::Health { ready: true }) {
-            match self.post.ping() {
-                Ok(()) => self.ping_at = now + PING_EVERY,
-                Err(why) => log::debug!("the ping was not answered: {why}"),
+            self.ping_at = now + PING_EVERY;
+            if let Err(why) = self.post.ping() {
+                self.ping_at = now + PING_AGAIN;
+                log::debug!("the ping was not answered: {why}");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The integration tests: one binary.
 
 mod budgets;
+mod cases;
 mod cli;
 mod clocks;
 mod config;
@@ -12,6 +13,7 @@ mod extent;
 mod golden;
 mod guard;
 mod logging;
+mod notify;
 mod outside;
 mod passes;
 mod ports;

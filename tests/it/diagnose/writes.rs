@@ -5,6 +5,7 @@ use std::time::Duration;
 use icloudds_simulator::switches::Aps;
 
 use super::{assert_answers, report, set, signed_in};
+use crate::cases::side_by_side;
 use crate::e2e::rig::Rig;
 
 /// What the probe breaks on purpose: two writes at once.
@@ -76,68 +77,71 @@ fn writing_is_tried_in_one_folder_that_goes_to_the_trash() {
 
 #[test]
 fn writes_are_told_apart_under_every_switch() {
-    for (switches, expected) in [
-        (
-            &[
-                ("S-etag-up", "at-once"),
-                ("S-cas-rename", "reject"),
-                ("S-cas-move", "accept"),
-                ("S-name-taken", "error"),
-            ][..],
-            &[
-                ("writes", "etags_above", 3, "of all folders above change"),
-                ("writes", "stale_rename", 6, "is refused"),
-                ("writes", "stale_move", 6, "is accepted"),
-                ("writes", "taken_name_rename", 9, "the name is taken"),
-            ][..],
-        ),
-        (
-            &[
-                ("S-etag-up", "never"),
-                ("S-names", "NFC"),
-                ("S-folder-ext", "whole"),
-                ("S-putback", "new-id"),
-                ("S-mtime", "now"),
-            ],
-            &[
-                ("writes", "etags_above", 3, "do not change"),
-                ("writes", "decomposed_name", 10, "in another form"),
-                ("writes", "dotted_folder", 10, "kept whole"),
-                ("writes", "put_back", 12, "another id"),
-                ("writes", "time", 18, "not kept"),
-            ],
-        ),
-        (
-            &[
-                ("S-names", "NFD+case-sensitive"),
-                ("S-zero-up", "4xx"),
-                ("S-putback", "new-name"),
-                ("S-sig", "random"),
-                ("S-visible", "3 s"),
-            ],
-            &[
-                ("writes", "composed_name", 10, "in another form"),
-                ("writes", "zero_bytes_upload", 14, "refused"),
-                ("writes", "put_back", 12, "another name"),
-                ("writes", "upload_signature", 13, "does not hold"),
-                ("writes", "visible", 5, "is not seen at once"),
-            ],
-        ),
-        (
-            &[("S-feed", "lossy"), ("S-name-taken", "existing-returned")],
-            &[
-                ("writes", "feed_delay", 32, "does not tell of a change"),
-                ("writes", "taken_name_folder", 9, "answered with the name itself"),
-            ],
-        ),
-    ] {
-        let mut rig = signed_in();
-        set(&rig, switches);
-        let told = report(&rig, &["--probe-writes"], 0);
-        assert_answers(&told, expected);
-        // Also where a look after a write lags.
-        rig.sim.switches(|all| all.visible = Duration::ZERO);
-        assert!(rig.there().tree().is_empty(), "{switches:?}");
-        forgive_the_two_at_once(&mut rig);
-    }
+    side_by_side(
+        [
+            (
+                &[
+                    ("S-etag-up", "at-once"),
+                    ("S-cas-rename", "reject"),
+                    ("S-cas-move", "accept"),
+                    ("S-name-taken", "error"),
+                ][..],
+                &[
+                    ("writes", "etags_above", 3, "of all folders above change"),
+                    ("writes", "stale_rename", 6, "is refused"),
+                    ("writes", "stale_move", 6, "is accepted"),
+                    ("writes", "taken_name_rename", 9, "the name is taken"),
+                ][..],
+            ),
+            (
+                &[
+                    ("S-etag-up", "never"),
+                    ("S-names", "NFC"),
+                    ("S-folder-ext", "whole"),
+                    ("S-putback", "new-id"),
+                    ("S-mtime", "now"),
+                ],
+                &[
+                    ("writes", "etags_above", 3, "do not change"),
+                    ("writes", "decomposed_name", 10, "in another form"),
+                    ("writes", "dotted_folder", 10, "kept whole"),
+                    ("writes", "put_back", 12, "another id"),
+                    ("writes", "time", 18, "not kept"),
+                ],
+            ),
+            (
+                &[
+                    ("S-names", "NFD+case-sensitive"),
+                    ("S-zero-up", "4xx"),
+                    ("S-putback", "new-name"),
+                    ("S-sig", "random"),
+                    ("S-visible", "3 s"),
+                ],
+                &[
+                    ("writes", "composed_name", 10, "in another form"),
+                    ("writes", "zero_bytes_upload", 14, "refused"),
+                    ("writes", "put_back", 12, "another name"),
+                    ("writes", "upload_signature", 13, "does not hold"),
+                    ("writes", "visible", 5, "is not seen at once"),
+                ],
+            ),
+            (
+                &[("S-feed", "lossy"), ("S-name-taken", "existing-returned")],
+                &[
+                    ("writes", "feed_delay", 32, "does not tell of a change"),
+                    ("writes", "taken_name_folder", 9, "answered with the name itself"),
+                ],
+            ),
+        ],
+        |(switches, expected)| {
+            let mut rig = signed_in();
+            set(&rig, switches);
+            let told = report(&rig, &["--probe-writes"], 0);
+            assert_answers(&told, expected);
+            // Also where a look after a write lags.
+            rig.sim.switches(|all| all.visible = Duration::ZERO);
+            assert!(rig.there().tree().is_empty(), "{switches:?}");
+            forgive_the_two_at_once(&mut rig);
+        },
+    );
 }

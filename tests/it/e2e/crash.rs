@@ -1,10 +1,11 @@
 //! `kill -9` at random moments of passes that contain every kind of operation.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use icloudds_simulator::fault::mix;
 
 use super::rig::{Rig, noise};
+use crate::run::daemon::pace;
 
 /// How often the program is killed; `E2E_KILLS` raises it.
 fn kills() -> u64 {
@@ -74,12 +75,9 @@ fn killed_at_random_moments_it_converges_and_loses_nothing() {
         while rig.sim.counts().values().sum::<u64>() < before + requests
             && child.try_wait().expect("a state").is_none()
         {
-            std::thread::yield_now();
+            pace(Duration::from_micros(300));
         }
-        let reached = Instant::now();
-        while reached.elapsed() < then {
-            std::thread::yield_now();
-        }
+        pace(then);
         // It may have ended by itself by now; then nothing was cut short.
         cut_short += u64::from(child.try_wait().expect("a state").is_none());
         child.kill().expect("a signal");

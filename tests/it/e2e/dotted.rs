@@ -8,13 +8,14 @@ use icloudds::store;
 use icloudds_simulator::switches::{FolderExt, LeadingDot, NameTaken};
 
 use super::rig::Rig;
+use crate::cases::side_by_side;
 
 const NAMES: [&str; 9] =
     ["v1.2", "v1.3", "x.tar.gz", ".config", ".a.b", "a.", "a..b", "Gr\u{fc}\u{df}e.d", "no dot"];
 
 #[test]
 fn they_keep_their_whole_names_both_ways() {
-    for folders in FolderExt::ALL {
+    side_by_side(FolderExt::ALL, |folders| {
         for dots in LeadingDot::ALL {
             let rig = Rig::signed_in_with(|config| {
                 config.switches.folder_ext = *folders;
@@ -48,7 +49,7 @@ fn they_keep_their_whole_names_both_ways() {
             assert!(rig.there().entry("here/v1.3").is_none() && !rig.at("there/.a.b").exists());
             rig.assert_settled();
         }
-    }
+    });
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::Duration;
 
 use icloudds_simulator::account::WebAccess;
 use icloudds_simulator::control::Expire;
@@ -11,6 +12,8 @@ use icloudds_simulator::fault::Effect;
 use icloudds_simulator::switches::{Quota, Throttle};
 
 use super::rig::{Ran, Rig, html, noise, not_tried, shown};
+use crate::cases::side_by_side;
+use crate::run::daemon::pace;
 
 /// One line that begins as all failures do, with what is named in it.
 #[track_caller]
@@ -158,7 +161,7 @@ fn a_session_that_ends_in_mid_pass_is_renewed_without_a_person() {
     }
     let child = rig.spawn(&["once"]);
     while rig.sim.count("commit") < 3 {
-        std::thread::yield_now();
+        pace(Duration::from_millis(1));
     }
     rig.sim.expire(Expire::Session);
     rig.finish(child).expect(0);
@@ -296,7 +299,7 @@ fn a_file_system_that_is_read_only_is_exit_4() {
 
 #[test]
 fn a_full_icloud_sets_the_uploads_aside_and_the_rest_goes_on() {
-    for quota in [Quota::Slot413, Quota::Slot507, Quota::Content507, Quota::InBodyAtCommit] {
+    side_by_side([Quota::Slot413, Quota::Slot507, Quota::Content507, Quota::InBodyAtCommit], |quota| {
         let rig = Rig::synced(&[("a.txt", "a")]);
         rig.sim.switches(|switches| {
             switches.quota = quota;
@@ -312,12 +315,12 @@ fn a_full_icloud_sets_the_uploads_aside_and_the_rest_goes_on() {
         rig.sim.switches(|switches| switches.quota = Quota::None);
         rig.once();
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]
 fn replies_that_never_came_double_nothing() {
-    for effect in [Effect::AppliedReplyLost, Effect::NotAppliedReplyLost, Effect::TruncateBody] {
+    side_by_side([Effect::AppliedReplyLost, Effect::NotAppliedReplyLost, Effect::TruncateBody], |effect| {
         let rig = Rig::synced(&[
             ("old/edit.txt", "e"),
             ("old/rename.txt", "r"),
@@ -336,18 +339,19 @@ fn replies_that_never_came_double_nothing() {
         rig.once();
         assert_eq!(rig.here().len(), 7, "{:?}", rig.here().keys());
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]
 fn downloads_that_break_off_are_finished() {
-    for effect in
-        [Effect::CutBodyAfter(50_000), Effect::WrongLength(-7), Effect::TruncateBody, html(403), html(500)]
-    {
-        let rig = Rig::signed_in();
-        rig.there().write("large.bin", Content::Generated { seed: 4, len: 300_000 }).expect("a file");
-        rig.fault(Some("download.content"), 0, 2, effect.clone());
-        rig.once();
-        rig.assert_settled();
-    }
+    side_by_side(
+        [Effect::CutBodyAfter(50_000), Effect::WrongLength(-7), Effect::TruncateBody, html(403), html(500)],
+        |effect| {
+            let rig = Rig::signed_in();
+            rig.there().write("large.bin", Content::Generated { seed: 4, len: 300_000 }).expect("a file");
+            rig.fault(Some("download.content"), 0, 2, effect.clone());
+            rig.once();
+            rig.assert_settled();
+        },
+    );
 }

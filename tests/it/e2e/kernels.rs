@@ -5,6 +5,7 @@ use std::os::unix::fs::chown;
 use std::process::{Command, Stdio};
 
 use super::rig::{Ran, Rig, not_tried, shown};
+use crate::cases::side_by_side;
 
 /// The program under a tracer that lets these calls fail; `None` where this machine does not let us trace.
 fn without(rig: &Rig, calls: &[(&str, &str)], arguments: &[&str]) -> Option<Ran> {
@@ -77,18 +78,21 @@ fn each_call_that_an_old_kernel_lacks_is_done_without() {
         "pidfd_open",
         "close_range",
     ];
-    for call in newer {
+    side_by_side(newer, |call| {
         story(&[(call, "ENOSYS")]);
-    }
+    });
     let all: Vec<_> = newer.into_iter().map(|call| (call, "ENOSYS")).collect();
     story(&all);
 }
 
 #[test]
 fn each_call_that_a_filter_forbids_is_done_without() {
-    for call in ["statx", "renameat2", "openat2", "getrandom", "copy_file_range", "faccessat2", "prlimit64"] {
-        story(&[(call, "EPERM")]);
-    }
+    side_by_side(
+        ["statx", "renameat2", "openat2", "getrandom", "copy_file_range", "faccessat2", "prlimit64"],
+        |call| {
+            story(&[(call, "EPERM")]);
+        },
+    );
 }
 
 #[test]

@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use super::rig::{Rig, is_root, shown};
+use crate::run::daemon::pace;
 
 #[test]
 fn the_state_of_another_directory_is_refused() {
@@ -105,7 +107,7 @@ fn a_second_instance_is_exit_1_and_names_the_first() {
     let mut first = rig.spawn(&["once"]);
     while rig.sim.count("listing") == 0 {
         assert!(first.try_wait().expect("a state").is_none(), "the first ended early");
-        std::thread::yield_now();
+        pace(Duration::from_millis(1));
     }
     let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
     for command in [&["once"][..], &["reset-state"]] {
@@ -126,7 +128,7 @@ fn a_second_state_for_the_same_drive_is_exit_1_too() {
     let mut first = rig.spawn(&["once"]);
     while rig.sim.count("listing") == 0 {
         assert!(first.try_wait().expect("a state").is_none(), "the first ended early");
-        std::thread::yield_now();
+        pace(Duration::from_millis(1));
     }
     let state = rig.aside().join("state");
     rig.set_text("sync.state_directory", &shown(&state));

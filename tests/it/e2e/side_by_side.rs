@@ -5,6 +5,8 @@ use std::time::Duration;
 use icloudds_simulator::switches::Busy;
 
 use super::rig::Rig;
+use crate::cases::side_by_side;
+use crate::run::daemon::pace;
 
 const FILES: usize = 24;
 
@@ -52,7 +54,7 @@ fn without_being_told_so_nothing_overlaps() {
 
 #[test]
 fn a_kill_amid_them_loses_and_doubles_nothing() {
-    for busy in [Busy::Never, Busy::OnOverlap] {
+    side_by_side([Busy::Never, Busy::OnOverlap], |busy| {
         let rig = ready(busy, "8");
         for _ in 0..3 {
             let mut child = rig.spawn(&["once"]);
@@ -64,12 +66,12 @@ fn a_kill_amid_them_loses_and_doubles_nothing() {
                     child.wait().expect("a process");
                     break;
                 }
-                std::thread::yield_now();
+                pace(Duration::from_millis(1));
             }
         }
         rig.once();
         rig.assert_settled();
         let files = rig.on_icloud().len();
         assert_eq!(files, FILES + 3, "files and folders, none doubled");
-    }
+    });
 }

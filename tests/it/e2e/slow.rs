@@ -6,6 +6,7 @@ use icloudds_simulator::drive::package::Member;
 use icloudds_simulator::switches::BodyLag;
 
 use super::rig::Rig;
+use crate::cases::side_by_side;
 
 #[test]
 fn nothing_waits_for_the_trash() {
@@ -48,7 +49,7 @@ fn the_root_is_asked_by_itself_and_not_to_confirm_a_write() {
 
 #[test]
 fn a_content_that_lags_behind_its_listing_is_waited_for() {
-    for lag in BodyLag::ALL {
+    side_by_side(BodyLag::ALL, |lag| {
         let rig = Rig::synced(&[("a.txt", "the first version")]);
         rig.sim.switches(|switches| {
             switches.body_lag = *lag;
@@ -68,7 +69,7 @@ fn a_content_that_lags_behind_its_listing_is_waited_for() {
             ("the second version", "a new file")
         );
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]

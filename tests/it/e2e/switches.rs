@@ -8,6 +8,7 @@ use icloudds_simulator::switches as sw;
 use icloudds_simulator::{SimConfig, Switches};
 
 use super::rig::Rig;
+use crate::cases::side_by_side;
 
 /// A first sync of a small tree, both sides changed in every way, and a second pass that changes nothing.
 fn story(name: &str, set: impl Fn(&mut Switches)) {
@@ -51,10 +52,10 @@ fn story(name: &str, set: impl Fn(&mut Switches)) {
     assert_eq!(super::tree::differences(&rig.here(), &on_icloud), "", "{name}");
 }
 
-fn each<T: Copy + Debug>(switch: &str, values: &[T], set: impl Fn(&mut Switches, T)) {
-    for value in values {
-        story(&format!("{switch} = {value:?}"), |switches| set(switches, *value));
-    }
+fn each<T: Copy + Debug + Send>(switch: &str, values: &[T], set: impl Fn(&mut Switches, T) + Sync) {
+    side_by_side(values.iter().copied(), |value| {
+        story(&format!("{switch} = {value:?}"), |switches| set(switches, value));
+    });
 }
 
 #[test]
@@ -70,18 +71,18 @@ fn listings() {
     each("S-flap", sw::Flap::ALL, |switches, value| switches.flap = value);
     each("S-purge", sw::Purge::ALL, |switches, value| switches.purge = value);
     // Where counts lag, a deletion waits until they add up; what is new must come at once.
-    for lag in lags {
+    side_by_side(lags, |lag| {
         let rig = Rig::signed_in_with(|config| config.switches.count_lag = lag);
         rig.there().write("a/b.txt", "b").expect("a file");
         rig.write("c.txt", "c");
         rig.run(&["once"]);
         rig.assert_equal();
-    }
+    });
 }
 
 #[test]
 fn short_listings_delete_nothing() {
-    for short in [sw::Short::AnnounceMore, sw::Short::SilentlyFewer] {
+    side_by_side([sw::Short::AnnounceMore, sw::Short::SilentlyFewer], |short| {
         let rig = Rig::signed_in();
         for number in 0..12 {
             rig.there().write(&format!("f{}/{number}.txt", number % 3), "x").expect("a file");
@@ -100,7 +101,7 @@ fn short_listings_delete_nothing() {
         rig.sim.switches(|switches| switches.short = sw::Short::Never);
         rig.once();
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use icloudds_simulator::fault::Effect;
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::cases::side_by_side;
 use crate::e2e::rig::{Rig, noise, not_tried};
 use crate::run::daemon::{Daemon, hurry, wait_for};
 
@@ -268,21 +269,24 @@ fn ended_by(rig: &Rig, arguments: &[&str], kind: &str, signal: Signal) -> (i32, 
 
 #[test]
 fn commands_that_are_interrupted_end_in_time_and_say_so() {
-    for (arguments, kind, signal, exit) in [
-        (&["once"][..], "listing", Signal::TERM, 143),
-        (&["once"], "listing", Signal::INT, 130),
-        (&["plan"], "listing", Signal::TERM, 143),
-        (&["plan"], "listing", Signal::HUP, 129),
-    ] {
-        let mut rig = Rig::signed_in();
-        rig.forgiving = true;
-        rig.there().write("a.txt", "a").expect("a file");
-        rig.fault(Some(kind), 0, 100, Effect::StallMs(15_000));
-        let (code, took, said) = ended_by(&rig, arguments, kind, signal);
-        assert_eq!(code, exit, "{arguments:?}: {said}");
-        assert!(took < Duration::from_secs(10), "{arguments:?}: {took:?}");
-        rig.sim.switches(|switches| switches.faults.clear());
-    }
+    side_by_side(
+        [
+            (&["once"][..], "listing", Signal::TERM, 143),
+            (&["once"], "listing", Signal::INT, 130),
+            (&["plan"], "listing", Signal::TERM, 143),
+            (&["plan"], "listing", Signal::HUP, 129),
+        ],
+        |(arguments, kind, signal, exit)| {
+            let mut rig = Rig::signed_in();
+            rig.forgiving = true;
+            rig.there().write("a.txt", "a").expect("a file");
+            rig.fault(Some(kind), 0, 100, Effect::StallMs(15_000));
+            let (code, took, said) = ended_by(&rig, arguments, kind, signal);
+            assert_eq!(code, exit, "{arguments:?}: {said}");
+            assert!(took < Duration::from_secs(10), "{arguments:?}: {took:?}");
+            rig.sim.switches(|switches| switches.faults.clear());
+        },
+    );
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn what_needed_a_person_is_over_once_that_person_signed_in() {
     assert!(status.contains("not looked at yet"), "nothing was seen on iCloud: {status}");
     assert!(status.contains("last error"), "{status}");
     // No pass comes to its end.
-    rig.fault(Some("listing"), 0, 1000, Effect::StallMs(60_000));
+    rig.fault(Some("listing"), 0, 1000, Effect::StallMs(20_000));
     rig.login();
     daemon.wait("the error is over", || daemon.status().last_error.is_none());
     assert_eq!(daemon.status().totals.passes, 0);

@@ -6,6 +6,7 @@ use icloudds::control::ControlRequest;
 use icloudds_simulator::switches::{EtagUp, Feed};
 
 use super::daemon::{Daemon, quick};
+use crate::cases::side_by_side;
 use crate::e2e::rig::Rig;
 
 const FOLDERS: usize = 200;
@@ -125,7 +126,7 @@ fn a_change_deep_down_costs_its_way_down_once_etags_are_seen_to_move_and_a_lapse
 
 #[test]
 fn etags_that_move_with_some_changes_alone_are_never_relied_on() {
-    for etag_up in [EtagUp::AtOnce, EtagUp::Parent] {
+    side_by_side([EtagUp::AtOnce, EtagUp::Parent], |etag_up| {
         let rig = wide(etag_up);
         let daemon = Daemon::synced(&rig);
         daemon.calm();
@@ -146,5 +147,5 @@ fn etags_that_move_with_some_changes_alone_are_never_relied_on() {
         assert!(!daemon.log().contains(" WARN"), "{}", daemon.log());
         daemon.stop();
         rig.assert_settled();
-    }
+    });
 }

@@ -7,6 +7,7 @@ use icloudds_simulator::switches::{EtagUp, Feed};
 
 use super::daemon::{Daemon, pace, quick};
 use super::soak::change_both_sides;
+use crate::cases::side_by_side;
 use crate::e2e::rig::Rig;
 
 /// A change of every kind on iCloud appears here.
@@ -25,7 +26,7 @@ fn follows(rig: &Rig, daemon: &Daemon<'_>, round: usize) {
 
 #[test]
 fn with_the_feed_a_change_appears_long_before_the_next_whole_walk_is_due() {
-    for feed in [Feed::Ok, Feed::Paged, Feed::Duplicate, Feed::DatabaseOnly] {
+    side_by_side([Feed::Ok, Feed::Paged, Feed::Duplicate, Feed::DatabaseOnly], |feed| {
         let mut rig = quick();
         rig.set("sync.refresh_period", "3600");
         // Without the feed nothing would say anything of a rename deep down.
@@ -51,45 +52,48 @@ fn with_the_feed_a_change_appears_long_before_the_next_whole_walk_is_due() {
         assert!(!daemon.log().contains(" WARN"), "{}", daemon.log());
         daemon.stop();
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]
 fn whatever_the_feed_refuses_or_loses_changes_appear_and_nobody_is_told_of_a_failure() {
-    for feed in [
-        Feed::Off,
-        Feed::PcsRequired,
-        Feed::Throttled,
-        Feed::NoJson,
-        Feed::StaleToken,
-        Feed::Lossy,
-        Feed::Late,
-        Feed::ZoneGone,
-        Feed::OtherZones,
-        Feed::Endless,
-    ] {
-        let rig = quick();
-        rig.sim.switches(|switches| {
-            switches.feed = feed;
-            switches.feed_delay = Duration::from_secs(2);
-        });
-        rig.there().write("a/kept.txt", "k").expect("a file");
-        let daemon = Daemon::synced(&rig);
-        for round in 0..2 {
-            follows(&rig, &daemon, round);
-        }
-        let log = daemon.log();
-        assert!(!log.contains(" WARN") && !log.contains(" ERROR"), "{feed:?}: {log}");
-        // Nobody who refuses is asked again and again, nor walked through for it.
-        let asked = rig.sim.count("feed.database");
-        let answers = matches!(feed, Feed::Lossy | Feed::Late | Feed::ZoneGone | Feed::OtherZones);
-        assert!(
-            answers || asked <= if feed == Feed::Endless { 8 } else { 4 },
-            "{feed:?}: asked {asked} times"
-        );
-        daemon.stop();
-        rig.assert_settled();
-    }
+    side_by_side(
+        [
+            Feed::Off,
+            Feed::PcsRequired,
+            Feed::Throttled,
+            Feed::NoJson,
+            Feed::StaleToken,
+            Feed::Lossy,
+            Feed::Late,
+            Feed::ZoneGone,
+            Feed::OtherZones,
+            Feed::Endless,
+        ],
+        |feed| {
+            let rig = quick();
+            rig.sim.switches(|switches| {
+                switches.feed = feed;
+                switches.feed_delay = Duration::from_secs(2);
+            });
+            rig.there().write("a/kept.txt", "k").expect("a file");
+            let daemon = Daemon::synced(&rig);
+            for round in 0..2 {
+                follows(&rig, &daemon, round);
+            }
+            let log = daemon.log();
+            assert!(!log.contains(" WARN") && !log.contains(" ERROR"), "{feed:?}: {log}");
+            // Nobody who refuses is asked again and again, nor walked through for it.
+            let asked = rig.sim.count("feed.database");
+            let answers = matches!(feed, Feed::Lossy | Feed::Late | Feed::ZoneGone | Feed::OtherZones);
+            assert!(
+                answers || asked <= if feed == Feed::Endless { 8 } else { 4 },
+                "{feed:?}: asked {asked} times"
+            );
+            daemon.stop();
+            rig.assert_settled();
+        },
+    );
 }
 
 #[test]
@@ -149,30 +153,32 @@ fn a_feed_that_grows_out_of_all_bounds_while_it_runs_costs_neither_memory_nor_re
 
 #[test]
 fn random_changes_on_both_sides_end_equal_under_a_feed_that_lags_repeats_loses_or_forgets() {
-    for ((feed, loses), seed) in [
-        (Feed::Late, 1),
-        (Feed::Lossy, 1),
-        (Feed::Lossy, 3),
-        (Feed::Duplicate, 1),
-        (Feed::Paged, 1),
-        (Feed::StaleToken, 1),
-        (Feed::OtherZones, 1),
-    ]
-    .into_iter()
-    .zip(1..)
-    {
-        let rig = quick();
-        rig.sim.switches(|switches| {
-            (switches.feed, switches.feed_loses_every) = (feed, loses);
-            switches.feed_delay = Duration::from_secs(2);
-        });
-        let daemon = Daemon::synced(&rig);
-        for step in 0..30 {
-            change_both_sides(&rig, mix(seed * 1000 + step));
-            pace(Duration::from_millis(100));
-        }
-        daemon.settle();
-        daemon.stop();
-        rig.assert_settled();
-    }
+    side_by_side(
+        [
+            (Feed::Late, 1),
+            (Feed::Lossy, 1),
+            (Feed::Lossy, 3),
+            (Feed::Duplicate, 1),
+            (Feed::Paged, 1),
+            (Feed::StaleToken, 1),
+            (Feed::OtherZones, 1),
+        ]
+        .into_iter()
+        .zip(1..),
+        |((feed, loses), seed)| {
+            let rig = quick();
+            rig.sim.switches(|switches| {
+                (switches.feed, switches.feed_loses_every) = (feed, loses);
+                switches.feed_delay = Duration::from_secs(2);
+            });
+            let daemon = Daemon::synced(&rig);
+            for step in 0..30 {
+                change_both_sides(&rig, mix(seed * 1000 + step));
+                pace(Duration::from_millis(100));
+            }
+            daemon.settle();
+            daemon.stop();
+            rig.assert_settled();
+        },
+    );
 }

@@ -6,6 +6,7 @@ use icloudds_simulator::switches::{EtagUp, Feed, FeedNames};
 
 use super::daemon::{Daemon, quick};
 use super::feed_places::knows_places;
+use crate::cases::side_by_side;
 use crate::e2e::rig::Rig;
 
 /// Some files in folders, and no walk for an hour but for what the feed tells.
@@ -29,7 +30,7 @@ fn kept(rig: &Rig) -> Vec<u8> {
 
 #[test]
 fn nothing_is_listed_for_what_we_did_ourselves() {
-    for etag_up in [EtagUp::Delayed, EtagUp::AtOnce, EtagUp::Always] {
+    side_by_side([EtagUp::Delayed, EtagUp::AtOnce, EtagUp::Always], |etag_up| {
         let rig = seldom(Feed::Ok, etag_up, FeedNames::Told);
         let daemon = Daemon::synced(&rig);
         knows_places(&rig, &daemon);
@@ -59,43 +60,47 @@ fn nothing_is_listed_for_what_we_did_ourselves() {
         assert_eq!(listed, 2, "{etag_up:?}: {requests:?}\n{}", daemon.log());
         daemon.stop();
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]
 fn a_foreign_edit_right_after_ours_is_seen_with_the_next_look() {
-    for (feed, names) in [
-        (Feed::Ok, FeedNames::Told),
-        (Feed::Duplicate, FeedNames::Told),
-        (Feed::Late, FeedNames::Told),
-        (Feed::Ok, FeedNames::Sealed),
-        (Feed::Ok, FeedNames::Untold),
-    ] {
-        let rig = seldom(feed, EtagUp::AtOnce, names);
-        let daemon = Daemon::synced(&rig);
-        knows_places(&rig, &daemon);
-        for round in 0..3 {
-            let (ours, theirs) = (format!("ours {round}"), format!("theirs, round {round}"));
-            rig.write("a/b/kept.txt", &ours);
-            let arrived = || kept(&rig) == ours.as_bytes();
-            daemon.wait("the upload", arrived);
-            let asked = rig.sim.count("feed.zone");
-            rig.there().write("a/b/kept.txt", &*theirs).expect("an edit");
-            let here = || std::fs::read(rig.at("a/b/kept.txt")).is_ok_and(|text| text == theirs.as_bytes());
-            daemon.wait("their edit", here);
-            let asked = rig.sim.count("feed.zone") - asked;
-            // One look may have begun before the edit, and one may have followed it.
-            assert!(feed == Feed::Late || asked <= 3, "{feed:?}: {asked} looks\n{}", daemon.log());
-        }
-        daemon.settle();
-        daemon.stop();
-        rig.assert_settled();
-    }
+    side_by_side(
+        [
+            (Feed::Ok, FeedNames::Told),
+            (Feed::Duplicate, FeedNames::Told),
+            (Feed::Late, FeedNames::Told),
+            (Feed::Ok, FeedNames::Sealed),
+            (Feed::Ok, FeedNames::Untold),
+        ],
+        |(feed, names)| {
+            let rig = seldom(feed, EtagUp::AtOnce, names);
+            let daemon = Daemon::synced(&rig);
+            knows_places(&rig, &daemon);
+            for round in 0..3 {
+                let (ours, theirs) = (format!("ours {round}"), format!("theirs, round {round}"));
+                rig.write("a/b/kept.txt", &ours);
+                let arrived = || kept(&rig) == ours.as_bytes();
+                daemon.wait("the upload", arrived);
+                let asked = rig.sim.count("feed.zone");
+                rig.there().write("a/b/kept.txt", &*theirs).expect("an edit");
+                let here =
+                    || std::fs::read(rig.at("a/b/kept.txt")).is_ok_and(|text| text == theirs.as_bytes());
+                daemon.wait("their edit", here);
+                let asked = rig.sim.count("feed.zone") - asked;
+                // One look may have begun before the edit, and one may have followed it.
+                assert!(feed == Feed::Late || asked <= 3, "{feed:?}: {asked} looks\n{}", daemon.log());
+            }
+            daemon.settle();
+            daemon.stop();
+            rig.assert_settled();
+        },
+    );
 }
 
 #[test]
 fn a_folder_that_is_renamed_there_after_our_write_into_it_is_renamed_here() {
-    for names in [FeedNames::Told, FeedNames::Sealed, FeedNames::Untold] {
+    side_by_side([FeedNames::Told, FeedNames::Sealed, FeedNames::Untold], |names| {
         let rig = seldom(Feed::Ok, EtagUp::AtOnce, names);
         let daemon = Daemon::synced(&rig);
         knows_places(&rig, &daemon);
@@ -106,5 +111,5 @@ fn a_folder_that_is_renamed_there_after_our_write_into_it_is_renamed_here() {
         daemon.settle();
         daemon.stop();
         rig.assert_settled();
-    }
+    });
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use icloudds_simulator::switches::{EtagUp, Feed};
 
 use super::daemon::{Daemon, pace, quick};
+use crate::cases::side_by_side;
 use crate::e2e::rig::Rig;
 
 /// A drive of a thousand files, and no walk for an hour but for what the feed tells.
@@ -67,7 +68,7 @@ fn a_folder_of_a_thousand_files_that_is_renamed_costs_two_requests_beside_the_ch
 
 #[test]
 fn what_the_feed_does_not_tell_of_single_items_is_found_by_a_walk() {
-    for feed in [Feed::DatabaseOnly, Feed::Duplicate, Feed::Late, Feed::Paged] {
+    side_by_side([Feed::DatabaseOnly, Feed::Duplicate, Feed::Late, Feed::Paged], |feed| {
         let mut rig = quick();
         rig.set("sync.refresh_period", "3600");
         rig.sim.switches(|switches| {
@@ -87,7 +88,7 @@ fn what_the_feed_does_not_tell_of_single_items_is_found_by_a_walk() {
         daemon.settle();
         daemon.stop();
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]

@@ -85,8 +85,7 @@ fn wait_for_the_moment(rig: &Rig, draw: u64) {
         }
         pace(Duration::from_micros(300));
     }
-    let (reached, then) = (Instant::now(), Duration::from_micros((draw >> 28) % 5_000));
-    while by_requests && reached.elapsed() < then {
-        std::thread::yield_now();
+    if by_requests {
+        pace(Duration::from_micros((draw >> 28) % 5_000));
     }
 }

@@ -8,6 +8,7 @@ use icloudds_simulator::fault::{Effect, FaultBody};
 use icloudds_simulator::switches::Aps;
 
 use super::daemon::{Daemon, quick};
+use crate::cases::side_by_side;
 use crate::e2e::rig::{Rig, html};
 
 /// A rig on which only notifications bring anything within a test's patience.
@@ -38,7 +39,7 @@ fn wait_watched(daemon: &Daemon<'_>, by: WatchedBy) {
 
 #[test]
 fn what_happens_there_is_here_long_before_the_next_look() {
-    for switch in [Aps::Ok, Aps::Duplicate] {
+    side_by_side([Aps::Ok, Aps::Duplicate], |switch| {
         let rig = seldom();
         aps(&rig, switch);
         rig.there().write("a/b/file", "1").expect("a file");
@@ -57,7 +58,7 @@ fn what_happens_there_is_here_long_before_the_next_look() {
         daemon.settle();
         daemon.stop();
         rig.assert_settled();
-    }
+    });
 }
 
 #[test]
@@ -70,40 +71,43 @@ fn whatever_the_channel_does_the_same_comes_by_looking() {
         headers: vec![("Location".to_owned(), "https://evil.example/".to_owned())],
     };
     let all = |kind: &'static str, effect: Effect| (kind, Some(effect), Aps::Ok);
-    for (kind, effect, switch) in [
-        ("", None, Aps::Silent),
-        ("", None, Aps::Off),
-        ("", None, Aps::Trickle),
-        all("push.token", html(503)),
-        all("push.token", answer(200, FaultBody::DeepJson)),
-        all("push.token", answer(200, FaultBody::Empty)),
-        all("push.register", html(404)),
-        all("push.register", Effect::AppliedReplyLost),
-        all("push.aps", html(200)),
-        all("push.aps", html(410)),
-        all("push.aps", answer(302, FaultBody::Empty)),
-        all("push.aps", answer(200, FaultBody::EmptyItems)),
-        all("push.aps", answer(200, FaultBody::LongText)),
-        all("push.aps", Effect::NotAppliedReplyLost),
-        all("push.aps", Effect::WrongLength(5)),
-        all("push.aps", Effect::StallMs(3_600_000)),
-    ] {
-        let what = format!("{kind} {effect:?} {switch:?}");
-        let rig = quick();
-        aps(&rig, switch);
-        if let Some(effect) = effect {
-            rig.fault(Some(kind), 0, u64::MAX, effect);
-        }
-        rig.there().write("a/file", "1").expect("a file");
-        let daemon = Daemon::synced(&rig);
-        rig.there().write("a/file", "edited").expect("an edit");
-        daemon.wait(&what, || rig.read("a/file") == "edited");
-        daemon.rounds(2);
-        assert!(calls(&rig).iter().all(|count| *count < 12), "{what}: {:?}", calls(&rig));
-        assert!(daemon.usage().resident_kib < 60 << 10, "{what}: {:?}", daemon.usage());
-        daemon.stop();
-        rig.assert_settled();
-    }
+    side_by_side(
+        [
+            ("", None, Aps::Silent),
+            ("", None, Aps::Off),
+            ("", None, Aps::Trickle),
+            all("push.token", html(503)),
+            all("push.token", answer(200, FaultBody::DeepJson)),
+            all("push.token", answer(200, FaultBody::Empty)),
+            all("push.register", html(404)),
+            all("push.register", Effect::AppliedReplyLost),
+            all("push.aps", html(200)),
+            all("push.aps", html(410)),
+            all("push.aps", answer(302, FaultBody::Empty)),
+            all("push.aps", answer(200, FaultBody::EmptyItems)),
+            all("push.aps", answer(200, FaultBody::LongText)),
+            all("push.aps", Effect::NotAppliedReplyLost),
+            all("push.aps", Effect::WrongLength(5)),
+            all("push.aps", Effect::StallMs(3_600_000)),
+        ],
+        |(kind, effect, switch)| {
+            let what = format!("{kind} {effect:?} {switch:?}");
+            let rig = quick();
+            aps(&rig, switch);
+            if let Some(effect) = effect {
+                rig.fault(Some(kind), 0, u64::MAX, effect);
+            }
+            rig.there().write("a/file", "1").expect("a file");
+            let daemon = Daemon::synced(&rig);
+            rig.there().write("a/file", "edited").expect("an edit");
+            daemon.wait(&what, || rig.read("a/file") == "edited");
+            daemon.rounds(2);
+            assert!(calls(&rig).iter().all(|count| *count < 12), "{what}: {:?}", calls(&rig));
+            assert!(daemon.usage().resident_kib < 60 << 10, "{what}: {:?}", daemon.usage());
+            daemon.stop();
+            rig.assert_settled();
+        },
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use icloudds::control::ControlRequest;
 use icloudds_simulator::switches as sw;
 
 use super::daemon::{Daemon, quick};
+use crate::cases::side_by_side;
 
 #[test]
 fn every_kind_of_change_appears_here() {
@@ -91,27 +92,27 @@ fn listings_that_are_silently_short_delete_nothing() {
 
 #[test]
 fn silently_short_listings_and_every_form_of_gone_delete_nothing() {
-    for gone in sw::Gone::ALL {
+    side_by_side(sw::Gone::ALL, |gone| {
         assert_deletes_nothing(&format!("{gone:?}"), |switches| {
             switches.short = sw::Short::SilentlyFewer;
             switches.gone = *gone;
         });
-    }
+    });
 }
 
 #[test]
 fn items_that_flap_are_not_deleted() {
-    for flap in sw::Flap::ALL {
+    side_by_side(sw::Flap::ALL, |flap| {
         assert_deletes_nothing(&format!("{flap:?}"), |switches| {
             switches.short = sw::Short::SilentlyFewer;
             switches.flap = *flap;
         });
-    }
+    });
 }
 
 #[test]
 fn real_deletions_come_through_in_every_form_of_gone() {
-    for gone in sw::Gone::ALL {
+    side_by_side(sw::Gone::ALL, |gone| {
         let rig = quick();
         rig.sim.switches(|switches| switches.gone = *gone);
         for path in ["a/1.txt", "a/2.txt", "b/3.txt"] {
@@ -125,7 +126,7 @@ fn real_deletions_come_through_in_every_form_of_gone() {
         });
         daemon.settle();
         daemon.stop();
-    }
+    });
 }
 
 #[test]

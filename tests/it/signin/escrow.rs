@@ -9,6 +9,7 @@ use icloudds_simulator::fault::{Effect, Fault};
 use icloudds_simulator::switches::{Escrow, EscrowHeader, EscrowToken, TwoFactor};
 
 use super::{World, list, unattended};
+use crate::cases::side_by_side;
 
 fn world(escrow: Escrow) -> World {
     let world = World::new(|_| {});
@@ -37,7 +38,7 @@ fn proofs(world: &World) -> (u64, u64) {
 
 #[test]
 fn a_code_that_wants_the_password_again_ends_in_a_trusted_session() {
-    for escrow in Escrow::ALL {
+    side_by_side(Escrow::ALL, |escrow| {
         for header in EscrowHeader::ALL {
             for token in EscrowToken::ALL {
                 for answer in [
@@ -61,7 +62,7 @@ fn a_code_that_wants_the_password_again_ends_in_a_trusted_session() {
                 }
             }
         }
-    }
+    });
 }
 
 #[test]

@@ -8,6 +8,7 @@ use icloudds::icloud::signin::factor::SendTo;
 use icloudds_simulator::switches::{ConflictOk, Escrow, Partial, Push, Retrust, TrustIp, TrustRoll};
 
 use super::{World, list, unattended};
+use crate::cases::side_by_side;
 
 const DAY: u64 = 86_400;
 
@@ -29,7 +30,7 @@ fn trusted_for(days: u64) -> World {
 
 #[test]
 fn a_year_goes_by_without_a_code_while_the_password_is_kept() {
-    for (life, retrust) in [30, 60, 90].into_iter().zip(Retrust::ALL) {
+    side_by_side([30, 60, 90].into_iter().zip(Retrust::ALL), |(life, retrust)| {
         let world = trusted_for(life);
         world.sim.switches(|switches| {
             switches.retrust = *retrust;
@@ -49,7 +50,7 @@ fn a_year_goes_by_without_a_code_while_the_password_is_kept() {
         let renewals = world.sim.count("signin.complete") - proofs;
         assert!(renewals <= 365 / (life / 2) + 1, "{life}: {renewals} sign-ins in a year");
         world.check();
-    }
+    });
 }
 
 #[test]

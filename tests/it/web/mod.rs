@@ -4,4 +4,3 @@ mod attacks;
 mod client;
 mod people;
 mod probes;
-mod sinks;
