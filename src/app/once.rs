@@ -28,6 +28,10 @@ const MOST_IDLE_PASSES: u32 = 3;
 /// How long a run waits before it tries again to settle what was cut short before.
 const SETTLING_PAUSE: Duration = Duration::from_secs(2);
 
+/// A call of which no byte came for so long counts as one that failed: the run ends a minute after the last thing that succeeded, and what
+/// hung once is tried again within that minute.
+const LONGEST_SILENCE: Duration = Duration::from_secs(20);
+
 /// A run that syncs until nothing is left to do, and what it tells.
 struct Once<'a> {
     opened: &'a mut Opened,
@@ -51,6 +55,7 @@ struct Tries {
 ///
 /// [`AppError`] when a pass could not come to its end.
 pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
+    opened.service.http().limit_silence(LONGEST_SILENCE);
     let facts = Facts { file_system: opened.disk.file_system(), ..facts(&opened.config) };
     let tracker = Tracker::new(facts, opened.clock.now().whole_seconds());
     let succeeded = opened.clock.uptime();

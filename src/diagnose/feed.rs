@@ -18,6 +18,7 @@ use crate::icloud::survey::word_of;
 const DATABASE: &str = "/database/1/com.apple.clouddocs/production/private";
 /// How long the push channel is listened to: it holds a request until something happens.
 const LISTEN: Limits = Limits {
+    may_be_slow: true,
     connect: Duration::from_secs(10),
     whole: Some(Duration::from_secs(3)),
     stall: Duration::from_secs(3),

@@ -22,6 +22,7 @@ const CAUTIOUS: usize = 10;
 
 /// Limits of a listing: longer than the slowest that was seen, and small enough for a small machine.
 const LISTING: Limits = Limits {
+    may_be_slow: true,
     connect: Duration::from_secs(20),
     whole: Some(Duration::from_secs(180)),
     stall: Duration::from_secs(120),

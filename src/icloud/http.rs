@@ -19,6 +19,7 @@ use super::bounded::{Bounded, is_too_much};
 use super::http_connect::agent;
 pub use super::http_error::HttpError;
 use super::http_route::{proxy, proxy_of_environment, roots, serves_environment_proxy};
+pub use super::limits::Limits;
 use super::tally::Tally;
 use crate::status::CallCount;
 
@@ -91,44 +92,6 @@ pub enum Payload<'a> {
 
 /// Takes an answer as it comes; it may be called again when the call is repeated. An error of the reader must come back.
 pub type Reading<'a> = &'a mut dyn FnMut(&mut dyn Read) -> io::Result<()>;
-
-/// Time and size limits of one call.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest time to resolve the name, and again to connect and shake hands.
-    pub connect: Duration,
-    /// Longest time for the whole call, if it is bounded.
-    pub whole: Option<Duration>,
-    /// Longest time without a byte moving in either direction.
-    pub stall: Duration,
-    /// Largest answer in bytes; only [`Http::call`] enforces it.
-    pub max_body: u64,
-}
-
-impl Limits {
-    /// Limits of a call with a JSON answer: 2 minutes, 2 MiB. The largest of them name some dozen items. What they become in
-    /// memory is many times as much where they hold nothing but brackets.
-    pub const JSON: Limits = Limits {
-        connect: Duration::from_secs(20),
-        whole: Some(Duration::from_secs(120)),
-        stall: Duration::from_secs(60),
-        max_body: 2 << 20,
-    };
-    /// Limits of a sign-in call: 1 minute, 2 MiB.
-    pub const SIGN_IN: Limits = Limits {
-        connect: Duration::from_secs(20),
-        whole: Some(Duration::from_secs(60)),
-        stall: Duration::from_secs(60),
-        max_body: 2 << 20,
-    };
-    /// Limits of a transfer: no limit on the whole, 2 minutes without progress.
-    pub const TRANSFER: Limits = Limits {
-        connect: Duration::from_secs(20),
-        whole: None,
-        stall: Duration::from_secs(120),
-        max_body: 1 << 20,
-    };
-}
 
 /// One request.
 pub struct Call<'a> {
@@ -213,6 +176,8 @@ pub struct Http {
     behind: AtomicI64,
     /// Says how long nothing may be sent; see [`Http::rests`].
     rest: OnceLock<Box<RestLeft>>,
+    /// See [`Http::limit_silence`].
+    silence: OnceLock<Duration>,
     tally: Tally,
 }
 
@@ -257,6 +222,7 @@ impl Http {
             agent,
             behind: AtomicI64::new(i64::MIN),
             rest: OnceLock::new(),
+            silence: OnceLock::new(),
             tally: Tally::default(),
         })
     }
@@ -355,6 +321,12 @@ impl Http {
         let _ = self.rest.set(Box::new(left));
     }
 
+    /// From now on no call waits longer than that for a byte, but those that the service is known to take long for. Only the first call
+    /// counts.
+    pub fn limit_silence(&self, longest: Duration) {
+        let _ = self.silence.set(longest);
+    }
+
     /// Forgets every open connection, so that the next call makes a new one: the cure for
     /// an answer 421 of a wrongly routed connection (`docs/protocol.md` §5.4).
     pub fn fresh_connections(&self) {
@@ -410,6 +382,7 @@ impl Http {
 
     fn run<S: AsSendBody>(&self, request: Request<S>, limits: Limits) -> Result<Response<Body>, ureq::Error> {
         let agent = self.agent.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let limits = limits.within(self.silence.get().copied());
         let direct = self.from_environment && !serves_environment_proxy(request.uri());
         let mut request = agent
             .configure_request(request)

@@ -15,6 +15,7 @@ pub mod http;
 mod http_connect;
 mod http_error;
 mod http_route;
+mod limits;
 pub mod options;
 pub mod push;
 pub mod request;

@@ -31,6 +31,7 @@ const OPENING: Limits = Limits {
     whole: Some(Duration::from_secs(60)),
     stall: Duration::from_secs(30),
     max_body: 16 << 10,
+    may_be_slow: true,
 };
 
 /// Where and with which token is listened.

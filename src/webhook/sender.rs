@@ -19,6 +19,7 @@ const LIMITS: Limits = Limits {
     whole: Some(Duration::from_secs(30)),
     stall: Duration::from_secs(15),
     max_body: 256 << 10,
+    may_be_slow: false,
 };
 
 /// The way to the sinks.

@@ -186,6 +186,7 @@ impl<'a> Lane<'a> {
         let mut index = first;
         loop {
             self.schedule.take(class, index);
+            self.tries.begins(index, self.task.ports.clock.uptime());
             match self.job(index) {
                 Ok(job) => {
                     bytes = bytes.saturating_add(job.weight());
@@ -278,7 +279,8 @@ impl<'a> Lane<'a> {
             group.push(index + group.len());
             self.schedule.take(Class::Lane, index + group.len() - 1);
         }
-        let plan = self.task.plan;
+        let (plan, now) = (self.task.plan, self.task.ports.clock.uptime());
+        group.iter().for_each(|index| self.tries.begins(*index, now));
         match &plan.operations[index].action {
             Action::MakeRemoteFolder { parent, .. } => {
                 let again = group.iter().any(|index| self.tries.has_failed(*index));

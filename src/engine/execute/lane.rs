@@ -287,7 +287,7 @@ impl<'a> Lane<'a> {
         }
         match result {
             Ok(()) => {
-                self.tries.succeeded(index);
+                self.tries.succeeded(index, self.task.ports.clock.uptime());
                 self.note_temporary_move(index);
                 if self.ledger.state().set_aside.contains_key(&path) {
                     self.ledger.push(Change::SetAside(path, None));

@@ -24,7 +24,9 @@ impl Lane<'_> {
         let plan = self.task.plan;
         let group = self.side_by_side(first);
         let mut contents = Vec::new();
+        let begun = self.task.ports.clock.uptime();
         for index in &group {
+            self.tries.begins(*index, begun);
             self.schedule.take(Class::Lane, *index);
             if let Some(Arrived::Staged(content)) = self.arrived.remove(index) {
                 contents.push((*index, content));

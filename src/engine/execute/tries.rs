@@ -14,10 +14,18 @@ const WAITS: Backoff = Backoff::all_random(Duration::from_secs(1), Duration::fro
 /// all others of that kind.
 const STAND_FOR_ALL: usize = 2;
 
+/// So much of the time that a failing step took counts as time in which nothing succeeded: a call that hangs is waited for no longer by
+/// those who wait for the whole. The rest may have gone into what was done before the call, a large content for one.
+const MOST_OF_A_STEP: Duration = Duration::from_secs(25);
+
 /// The tries of all operations of a pass.
 #[derive(Default)]
 pub(super) struct Tries {
     of: HashMap<usize, Tried>,
+    /// When the step under way began, of each operation.
+    begun: HashMap<usize, Duration>,
+    /// When something succeeded last.
+    succeeded_at: Option<Duration>,
     /// Since when steps fail and none succeeds.
     troubled: Option<Duration>,
     /// Which operations failed since then, by their kind.
@@ -37,9 +45,16 @@ impl Tries {
         self.of.contains_key(&operation)
     }
 
-    /// An operation succeeded.
-    pub(super) fn succeeded(&mut self, operation: usize) {
+    /// A step of an operation begins at `now`, a time since the boot.
+    pub(super) fn begins(&mut self, operation: usize, now: Duration) {
+        self.begun.insert(operation, now);
+    }
+
+    /// An operation succeeded at `now`.
+    pub(super) fn succeeded(&mut self, operation: usize, now: Duration) {
         self.of.remove(&operation);
+        self.begun.remove(&operation);
+        self.succeeded_at = Some(now);
         self.troubled = None;
         self.failing.clear();
     }
@@ -76,11 +91,13 @@ impl Tries {
         asked: Option<Duration>,
         (budget, chance): (Duration, f64),
     ) -> Option<Duration> {
-        let tried = self.of.entry(operation).or_insert(Tried { count: 0, since: now, why: String::new() });
+        let begun = self.begun.remove(&operation).unwrap_or(now);
+        let begun = begun.max(now.saturating_sub(MOST_OF_A_STEP)).max(self.succeeded_at.unwrap_or_default());
+        let tried = self.of.entry(operation).or_insert(Tried { count: 0, since: begun, why: String::new() });
         let wait = WAITS.wait(tried.count, chance);
         let wait = wait.max(asked.unwrap_or_default());
         tried.count += 1;
-        let since = tried.since.min(*self.troubled.get_or_insert(now));
+        let since = tried.since.min(*self.troubled.get_or_insert(begun));
         let spent = now.saturating_sub(since);
         (spent.saturating_add(wait) <= budget).then_some(wait)
     }
@@ -131,8 +148,27 @@ mod tests {
             assert_eq!(tries.has_given_up(action, seconds(at), BUDGET.0), expected, "{action:?} at {at} s");
         }
         assert_eq!((tries.why(1), tries.why(2)), (Some("busy"), None));
-        tries.succeeded(5);
+        tries.succeeded(5, seconds(70));
         assert!(!tries.has_given_up(&forget, seconds(70), BUDGET.0));
+    }
+
+    #[test]
+    fn a_step_that_hangs_uses_up_the_budget_and_one_that_took_long_for_other_reasons_only_a_part() {
+        let short = (seconds(40), 0.5);
+        let mut tries = Tries::default();
+        tries.begins(0, seconds(100));
+        assert!(tries.failed(0, seconds(125), None, short).is_some());
+        tries.begins(0, seconds(126));
+        assert_eq!(tries.failed(0, seconds(151), None, short), None, "50 s without a success");
+        let mut tries = Tries::default();
+        tries.begins(0, seconds(100));
+        assert!(tries.failed(0, seconds(7300), None, short).is_some(), "a large content is tried again");
+        let mut tries = Tries::default();
+        tries.begins(0, seconds(100));
+        tries.succeeded(1, seconds(124));
+        assert!(tries.failed(0, seconds(125), None, short).is_some());
+        tries.begins(0, seconds(126));
+        assert!(tries.failed(0, seconds(151), None, short).is_some(), "27 s after a success");
     }
 
     #[test]
@@ -148,10 +184,10 @@ mod tests {
         let mut tries = Tries::default();
         assert!(tries.failed(0, seconds(0), None, BUDGET).is_some());
         assert_eq!(tries.failed(1, seconds(60), None, BUDGET), None, "nothing has succeeded for a minute");
-        tries.succeeded(2);
+        tries.succeeded(2, seconds(60));
         assert!(tries.failed(3, seconds(60), None, BUDGET).is_some());
         assert!(tries.has_failed(0) && !tries.has_failed(2));
-        tries.succeeded(0);
+        tries.succeeded(0, seconds(61));
         assert!(!tries.has_failed(0));
     }
 }

@@ -43,6 +43,7 @@ const LISTING: Limits = Limits {
     whole: Some(Duration::from_secs(240)),
     stall: Duration::from_secs(120),
     max_body: 512 << 20,
+    may_be_slow: true,
 };
 
 /// The options of the drive client.

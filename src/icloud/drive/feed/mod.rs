@@ -28,6 +28,7 @@ const LIMITS: Limits = Limits {
     whole: Some(Duration::from_secs(30)),
     stall: Duration::from_secs(20),
     max_body: 8 << 20,
+    may_be_slow: false,
 };
 /// What the feed calls the zone of the Drive itself.
 const DRIVE_ZONES: [&str; 2] = ["_defaultZone", "com.apple.CloudDocs"];
