@@ -40,7 +40,7 @@ impl fmt::Display for List {
 
 /// An expression that cannot be used, and why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{list}[{index}] = {expression:?}: {problem}")]
+#[error("{list}[{index}] = {:?}: {problem}", beginning(.expression))]
 pub struct ExpressionError {
     /// The list it stands in.
     pub list: List,
@@ -50,6 +50,14 @@ pub struct ExpressionError {
     pub expression: String,
     /// What is wrong with it and what to write instead.
     pub problem: String,
+}
+
+/// An expression as it is shown: of a long one only the beginning.
+fn beginning(expression: &str) -> String {
+    match expression.char_indices().nth(200) {
+        Some((at, _)) => format!("{}…", &expression[..at]),
+        None => expression.to_owned(),
+    }
 }
 
 /// What the filter says of one path.
@@ -109,6 +117,9 @@ pub struct Filter {
     any_including: Option<Regex>,
 }
 
+/// The longest expression, in bytes: compiling one takes some 1,500 times as much memory.
+const LONGEST: usize = 16 << 10;
+
 /// One expression, ready to match.
 #[derive(Clone, Debug)]
 struct Expression {
@@ -120,6 +131,12 @@ struct Expression {
 
 impl Expression {
     fn compile(written: &str) -> Result<Self, String> {
+        if written.len() > LONGEST {
+            let length = written.len();
+            return Err(format!(
+                "it is {length} bytes long, and the longest may be {LONGEST}: write several expressions instead"
+            ));
+        }
         let pattern = nfc(written);
         syntax::check(&pattern)?;
         let anchored = format!(r"\A(?:{pattern})");
@@ -239,7 +256,9 @@ impl Default for Filter {
 fn any_of<'a>(expressions: impl Iterator<Item = &'a Expression>) -> Option<Regex> {
     let each: Vec<String> =
         expressions.map(|expression| format!("(?:{})", expression.regex.as_str())).collect();
-    Regex::new(&each.join("|")).ok()
+    let all = each.join("|");
+    // Many that are long are asked one by one: together they would take memory out of proportion.
+    if all.len() > 2 * LONGEST { None } else { Regex::new(&all).ok() }
 }
 
 /// `text` in NFC, borrowed where it already is.

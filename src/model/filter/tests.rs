@@ -66,6 +66,15 @@ fn what_the_crate_lacks_or_reads_differently_is_named_with_its_replacement() {
 }
 
 #[test]
+fn an_expression_that_would_take_very_much_memory_is_refused_and_not_shown_whole() {
+    let longest = "a".repeat(16 << 10);
+    assert!(Filter::compile(&[], std::slice::from_ref(&longest)).is_ok());
+    let error = Filter::compile(&[], &[longest + "b"]).expect_err("it is too long").to_string();
+    assert!(error.contains("it is 16385 bytes long") && error.contains("several expressions"), "{error}");
+    assert!(error.starts_with("include[0] = \"aaa") && error.len() < 500, "{error}");
+}
+
+#[test]
 fn what_both_read_alike_is_accepted() {
     for expression in [
         r"a{2}",
