@@ -147,6 +147,8 @@ fn words(body: &Value) -> Vec<String> {
 fn push(found: &mut Vec<String>, value: &Value) {
     let word = match value {
         Value::String(text) => text.trim().to_owned(),
+        // Success may be written as 0.0, which is the same number.
+        Value::Number(number) if matches!(number.as_f64(), Some(0.0 | 200.0)) => return,
         Value::Number(number) => number.to_string(),
         _ => return,
     };
@@ -258,6 +260,7 @@ mod tests {
             (200, none.clone(), Ok),
             (200, json!({"status": "OK"}), Ok),
             (200, json!({"status": {"status_code": 0, "error_message": ""}}), Ok),
+            (200, json!({"status": {"status_code": 0.0}}), Ok),
             (200, json!({"items": [], "status": ""}), Ok),
             (200, json!({"status": "OK", "name": "quota", "errorCode": 0}), Ok),
             (200, json!({"status": "ETAG_CONFLICT", "etag": "33::2y"}), Conflict),

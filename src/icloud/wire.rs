@@ -418,8 +418,14 @@ impl<'de> Visitor<'de> for LooseVisitor {
         Ok(u64::try_from(number).map_or(Loose::Signed(number), Loose::Unsigned))
     }
 
-    fn visit_f64<E>(self, _: f64) -> Result<Loose, E> {
-        Ok(Loose::Other)
+    /// JSON knows one kind of number: `3.0` and `3e0` are 3.
+    fn visit_f64<E>(self, number: f64) -> Result<Loose, E> {
+        // All whole numbers up to here are exact in a float.
+        let is_whole = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+        Ok(match number as i64 {
+            whole if is_whole => u64::try_from(whole).map_or(Loose::Signed(whole), Loose::Unsigned),
+            _ => Loose::Other,
+        })
     }
 
     fn visit_unit<E>(self) -> Result<Loose, E> {

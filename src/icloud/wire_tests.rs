@@ -28,6 +28,21 @@ fn a_file_becomes_an_entry_with_its_full_name() {
 }
 
 #[test]
+fn a_number_is_the_same_however_json_writes_it() {
+    for (size, expected) in [
+        (json!(3.0), Some(3)),
+        (serde_json::from_str("3e0").unwrap(), Some(3)),
+        (json!("3"), Some(3)),
+        (json!(0.0), Some(0)),
+        (json!(3.5), None),
+        (json!(1e300), None),
+        (json!(-1.0), None),
+    ] {
+        assert_eq!(file(json!({"size": size})).to_remote().unwrap().entry.size.get(), expected, "{size}");
+    }
+}
+
+#[test]
 fn names_are_joined_as_the_service_splits_them() {
     for (name, extension, kind, expected) in [
         ("a.tar", json!("gz"), "FILE", "a.tar.gz"),

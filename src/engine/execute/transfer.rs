@@ -265,9 +265,12 @@ impl Context<'_> {
             if (wrong && job.proves_difference) || (sizeless && !content.matched) {
                 self.ports.disk.discard(&content.ready);
                 if repeated {
-                    return Err(StepFailure::Aside(
-                        "what iCloud sent does not fit its signature, also when fetched again".into(),
-                    ));
+                    let why = if wrong && job.proves_difference {
+                        "what iCloud sent does not fit its signature, also when fetched again"
+                    } else {
+                        "iCloud tells neither its size nor a signature that fits, so that nobody can see whether it came whole"
+                    };
+                    return Err(StepFailure::Aside(why.into()));
                 }
                 repeated = true;
                 continue;

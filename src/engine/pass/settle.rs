@@ -104,8 +104,9 @@ impl Engine {
         self.untold = open;
     }
 
-    /// A file that had content and is shown without any, or without a size, is empty once two looks that lie far enough
-    /// apart agree on its version. Until then the planner leaves it alone.
+    /// A file that had content and is shown without any, or without a size, is what it is shown as once two looks that lie far enough
+    /// apart agree on its version. Until then the planner leaves it alone. A size that is missing then is not the size 0: whether
+    /// there is content is asked for when it is fetched.
     pub(super) fn settle_sizes(&mut self, now: i64) {
         let Some(view) = self.remote.as_mut() else { return };
         let (mut empty, mut hollow) = (Vec::new(), HashSet::new());
@@ -121,12 +122,13 @@ impl Engine {
             if known.package || !(had_content || entry.size.get().is_none()) {
                 continue;
             }
+            let is_known_empty = known.stamp.size == 0 && known.etag == entry.etag;
             let before = self.sizeless.get(&entry.id).filter(|(etag, _)| *etag == entry.etag);
             let since = before.map_or(now, |(_, since)| *since);
             seen.insert(entry.id.clone(), (entry.etag.clone(), since));
-            if now.saturating_sub(since) >= SIZELESS_SECONDS {
+            if is_known_empty {
                 empty.push(node);
-            } else if had_content {
+            } else if had_content && now.saturating_sub(since) < SIZELESS_SECONDS {
                 hollow.insert(entry.id.clone());
             }
         }

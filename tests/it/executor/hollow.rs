@@ -5,6 +5,8 @@ use std::time::Duration;
 use icloudds::engine::operation::Action;
 
 use super::{Bench, assert_clean, assert_planned_again, op, plan};
+use crate::passes::Bench as Passes;
+use crate::sim::drive::switches::Signatures;
 
 fn fetch(bench: &Bench, at: &str) -> Action {
     Action::Download { remote: bench.remote(at), over: None }
@@ -66,5 +68,42 @@ fn a_body_that_lags_behind_its_record_waits_and_is_never_stored() {
             assert_clean(&outcome);
         }
         bench.assert_agreed();
+    }
+}
+
+#[test]
+fn a_size_that_is_never_told_again_is_not_the_size_nothing() {
+    for signs in [true, false] {
+        let mut bench = Passes::new(1);
+        if !signs {
+            bench.world.drive.switch(|switches| switches.signatures = Signatures::OtherForm);
+        }
+        let before =
+            [("same", &b"as it was"[..]), ("full", b"before"), ("empty", b""), ("emptied", b"before")];
+        for (name, content) in before {
+            bench.world.drive.create(name, content).unwrap();
+        }
+        bench.settle();
+        bench.world.drive.switch(|switches| switches.sizes_untold = true);
+        for (name, content) in [("full", &b"edited there"[..]), ("empty", b"filled there"), ("emptied", b"")]
+        {
+            assert!(bench.world.drive.edit(name, content));
+        }
+        for _ in 0..4 {
+            bench.pass();
+        }
+        let contents =
+            |name: &str| String::from_utf8_lossy(&bench.world.disk.read(name).expect("a file")).into_owned();
+        assert_eq!((contents("same"), contents("emptied")), ("as it was".into(), String::new()));
+        if signs {
+            assert_eq!(contents("full"), "edited there");
+            assert_eq!(contents("empty"), "filled there");
+            assert!(bench.pass().rests());
+        } else {
+            // Nobody can tell whether they came whole.
+            assert_eq!(contents("full"), "before");
+            assert_eq!(contents("empty"), "");
+            assert_eq!(bench.engine.state.set_aside.len(), 2);
+        }
     }
 }

@@ -81,6 +81,13 @@ impl History {
         if mix(seed ^ 0x51de).is_multiple_of(4) {
             history.overlap();
         }
+        // Likewise; without a signature as well nobody could tell whether anything came whole.
+        let unsigned = [Twist::OtherFormula, Twist::OtherForm, Twist::NoSignatures];
+        if mix(seed ^ 0x512e).is_multiple_of(12)
+            && !history.twists.iter().any(|twist| unsigned.contains(twist))
+        {
+            history.twists.push(Twist::SizesUntold);
+        }
         history
     }
 

@@ -93,6 +93,7 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::TrashLate(seconds) => drive.trash_after = seconds,
         Twist::SlowLists(seconds) => drive.slow_lists = seconds,
         Twist::TakesOverlaps => drive.takes_overlaps = true,
+        Twist::SizesUntold => drive.sizes_untold = true,
         _ => {}
     });
     world.disk.switch(|disk| match twist {

@@ -59,6 +59,7 @@ pub enum Twist {
     EtagLapses(u64),
     EtagParent,
     TakesOverlaps,
+    SizesUntold,
 }
 
 /// Those that [`History::new`](super::history::History::new) draws from.

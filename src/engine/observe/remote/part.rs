@@ -81,8 +81,12 @@ pub fn observe_touched(
 pub(super) fn is_settled(previous: &RemoteView, base: &BaseTree) -> bool {
     let is_sizeless = |node: Node| {
         let entry = previous.tree.get(node);
-        let is_package = || base.by_id(&entry.id).is_none_or(|node| base.get(node).package);
-        entry.kind == RemoteKind::File && entry.size.get().is_none() && !is_package()
+        let is_known = || match base.by_id(&entry.id).map(|node| base.get(node)) {
+            // What was agreed on is known, whatever the listing says of its size.
+            Some(known) => known.package || known.etag == entry.etag,
+            None => true,
+        };
+        entry.kind == RemoteKind::File && entry.size.get().is_none() && !is_known()
     };
     previous.complete
         && previous.hollow.is_empty()

@@ -174,7 +174,8 @@ impl<'a> Settling<'a> {
                         && Some(&placed.parent) == parent;
                     let is_sizeless = placed.entry.kind == RemoteKind::File
                         && placed.entry.size.get().is_none()
-                        && !(placed.entry.etag == entry.etag && entry.remote_size.get().unwrap_or(0) == 0);
+                        // The version that was agreed on is known.
+                        && placed.entry.etag != entry.etag;
                     (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
                 }
                 None => {

@@ -266,6 +266,7 @@ impl Drive {
     fn entry(&self, map: &Map, id: &ItemId, item: &Item, detail: Detail) -> RemoteEntry {
         let brief = detail == Detail::Brief;
         let size = match item.kind {
+            Kind::File if self.switches.sizes_untold => None,
             Kind::File if item.body.is_empty() && self.switches.zero_size_untold => None,
             Kind::File => Some(item.body.len() as u64),
             // About the size, but not exactly (`docs/protocol.md` §11.5).

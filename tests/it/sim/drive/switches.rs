@@ -151,6 +151,8 @@ pub struct Switches {
     pub look_up_signs: bool,
     /// Whether the listing leaves the size 0 out (14).
     pub zero_size_untold: bool,
+    /// Whether no size of a file is told, by listings and look-ups.
+    pub sizes_untold: bool,
     /// Whether a fetch can begin in the middle (15).
     pub ranges: bool,
     /// Seconds that staged content lives (16).
@@ -204,6 +206,7 @@ impl Default for Switches {
             signatures: Signatures::Formula,
             look_up_signs: false,
             zero_size_untold: false,
+            sizes_untold: false,
             ranges: true,
             slot_life: 3600,
             commit_twice: CommitTwice::Same,
