@@ -23,6 +23,7 @@ mod retry;
 pub mod service;
 mod session;
 mod session_file;
+mod sign;
 pub mod signin;
 mod srp;
 pub mod survey;

@@ -6,7 +6,6 @@
 
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use serde_json::Value;
 use url::Url;
 
 use super::env::Env;
@@ -14,6 +13,7 @@ use super::http::{Answer, Call, Http, HttpError, Payload, Reading};
 use super::options::{IcloudOptions, is_below, is_loopback};
 use super::request::Request;
 use super::session::AccountInfo;
+use super::sign::{Sign, sign};
 use super::signin::error::SignInError;
 use super::signin::{Account, Initiative, Rung};
 use super::throttle;
@@ -53,8 +53,6 @@ const UNREADY_PAUSE_SECS: i64 = 600;
 const SHARED_FAILURE_SECS: i64 = 5;
 /// The query member that carries the upload token (`docs/protocol.md` §12.1).
 pub(super) const UPLOAD_TOKEN: &str = "token";
-/// A body beyond this is a listing, not an error to look into.
-const LARGEST_ERROR_BODY: usize = 16 << 10;
 
 /// One account's services; shared by every worker thread.
 pub struct Service {
@@ -79,8 +77,23 @@ struct Renewal {
     shared: (i64, u64),
     /// Set while a renewed session was refused: until then, and with which status.
     refused: Option<(i64, u16)>,
+    /// What was tried since a call that changes the drive was accepted: such a call is made anew by its caller, so it cannot count
+    /// for itself.
+    for_changes: Tried,
+    /// As `refused`, of calls that change the drive: that others are answered says nothing of them.
+    changes_refused: Option<(i64, u16)>,
     /// Until then a 400 that a new login did not cure goes to the caller at once.
     unready_until: i64,
+}
+
+/// What was tried against the refusal of one call, or of all that change the drive.
+#[derive(Clone, Copy, Default)]
+struct Tried {
+    /// A new connection.
+    rerouted: bool,
+    /// How many cures of the session: confirmed sessions can still be stale for the services, so the second renewal starts higher; a
+    /// third is never tried.
+    cures: u8,
 }
 
 /// Who wants the session renewed.
@@ -90,19 +103,6 @@ enum Asked {
     ByCall,
     /// Somebody who wants to know how it is now.
     Explicitly,
-}
-
-/// What an answer says of the session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Sign {
-    /// Nothing: the answer is the caller's.
-    Fine,
-    /// The session is not accepted.
-    Session,
-    /// A 421 without a reason: perhaps the connection went to the wrong partition.
-    Misrouted,
-    /// The keys for web access are missing (§6.3).
-    Keys,
 }
 
 impl Service {
@@ -168,10 +168,7 @@ impl Service {
     }
 
     fn exchange(&self, request: &Request<'_>, mut read: Option<Reading<'_>>) -> Result<Answer, ServiceError> {
-        // Confirmed sessions can still be stale for the services, so the second renewal
-        // starts higher; a third is never tried.
-        let mut cures = [Rung::Validate, Rung::AccountLogin].into_iter();
-        let mut rerouted = false;
+        let mut tried = if request.changes { self.tried_for_changes() } else { Tried::default() };
         loop {
             let generation = self.generation();
             let Some(info) = self.account.info() else {
@@ -194,16 +191,17 @@ impl Service {
             }
             let sign = sign(&answer);
             if sign == Sign::Fine {
-                self.lock().refused = None;
+                self.is_accepted(request.changes);
                 if answer.is_success() {
                     self.account.answered();
                 }
                 return Ok(answer);
             }
-            if sign == Sign::Misrouted && !rerouted {
-                rerouted = true;
+            if sign == Sign::Misrouted && !tried.rerouted {
+                tried.rerouted = true;
                 self.account.http().fresh_connections();
                 if request.changes {
+                    self.note(tried);
                     return Err(ServiceError::Renewed);
                 }
                 continue;
@@ -214,10 +212,16 @@ impl Service {
             {
                 return Ok(answer);
             }
-            self.check_refused()?;
-            let Some(rung) = cures.next() else {
-                return self.give_up(answer, sign);
+            self.check_refused(request.changes)?;
+            let rung = match tried.cures {
+                0 => Rung::Validate,
+                1 => Rung::AccountLogin,
+                _ => return self.give_up(answer, sign, request.changes),
             };
+            tried.cures += 1;
+            if request.changes {
+                self.note(tried);
+            }
             log::debug!("{}: HTTP {}, the session must be renewed", request.kind, answer.head.status);
             match sign {
                 Sign::Keys => self.renew(Asked::ByCall, generation, Account::unlock_web_access)?,
@@ -356,7 +360,10 @@ impl Service {
     }
 
     /// The last word on a session that signing in renews and the service refuses.
-    fn give_up(&self, answer: Answer, sign: Sign) -> Result<Answer, ServiceError> {
+    fn give_up(&self, answer: Answer, sign: Sign, changes: bool) -> Result<Answer, ServiceError> {
+        if changes && (sign == Sign::Keys || answer.head.status == 400) {
+            self.lock().for_changes = Tried::default();
+        }
         if sign == Sign::Keys {
             return Err(SignInError::WebAccess { reason: "the keys are still missing" }.into());
         }
@@ -367,19 +374,45 @@ impl Service {
         }
         let status = answer.head.status;
         let until = self.account.steady().saturating_add(REFUSED_PAUSE_SECS);
-        self.lock().refused = Some((until, status));
+        let mut renewal = self.lock();
+        *(if changes { &mut renewal.changes_refused } else { &mut renewal.refused }) = Some((until, status));
         Err(SignInError::SessionRefused { status }.into())
     }
 
-    /// Whether renewed sessions are refused at present.
-    fn check_refused(&self) -> Result<(), SignInError> {
-        let refused = self.lock().refused;
-        match refused {
-            Some((until, status)) if self.account.steady() < until => {
-                Err(SignInError::SessionRefused { status })
-            }
-            _ => Ok(()),
+    /// Whether renewed sessions are refused at present, as far as the caller is concerned.
+    fn check_refused(&self, changes: bool) -> Result<(), SignInError> {
+        let renewal = self.lock();
+        let now = self.account.steady();
+        let of_changes = renewal.changes_refused.filter(|_| changes);
+        match [renewal.refused, of_changes].into_iter().flatten().find(|(until, _)| now < *until) {
+            Some((_, status)) => Err(SignInError::SessionRefused { status }),
+            None => Ok(()),
         }
+    }
+
+    /// What was tried for calls that change the drive; once the pause after the last cure is over, it begins anew.
+    fn tried_for_changes(&self) -> Tried {
+        let mut renewal = self.lock();
+        if renewal.changes_refused.is_some_and(|(until, _)| self.account.steady() >= until) {
+            (renewal.for_changes, renewal.changes_refused) = (Tried::default(), None);
+        }
+        renewal.for_changes
+    }
+
+    /// The session was good enough for a call.
+    fn is_accepted(&self, changes: bool) {
+        let mut renewal = self.lock();
+        renewal.refused = None;
+        if changes {
+            (renewal.for_changes, renewal.changes_refused) = (Tried::default(), None);
+        }
+    }
+
+    /// Keeps what was tried for the next call that changes the drive. Several may be under way: none takes back what another noted.
+    fn note(&self, tried: Tried) {
+        let mut renewal = self.lock();
+        renewal.for_changes.rerouted |= tried.rerouted;
+        renewal.for_changes.cures = renewal.for_changes.cures.max(tried.cures);
     }
 
     fn generation(&self) -> u64 {
@@ -455,45 +488,6 @@ impl Drop for Turn<'_> {
 /// Where content may come from and go to.
 const APPLE_DOMAINS: [&str; 5] =
     ["icloud-content.com", "icloud-content.com.cn", "icloud.com", "icloud.com.cn", "apple.com"];
-
-/// Reads the signs of a lost session: status first, then the error code in a small body.
-fn sign(answer: &Answer) -> Sign {
-    match answer.head.status {
-        401 | 450 => Sign::Session,
-        423 => Sign::Keys,
-        421 if is_json_object(&answer.body) => Sign::Session,
-        421 => Sign::Misrouted,
-        200..=299 | 400..=499 => body_sign(&answer.body),
-        _ => Sign::Fine,
-    }
-}
-
-fn body_sign(body: &[u8]) -> Sign {
-    if body.len() > LARGEST_ERROR_BODY || !is_json_object(body) {
-        return Sign::Fine;
-    }
-    let Ok(value) = serde_json::from_slice::<Value>(body) else { return Sign::Fine };
-    let texts = ["status", "serverErrorCode", "error_code", "errorCode", "reason", "errorReason", "error"]
-        .into_iter()
-        .filter_map(|name| match value.get(name) {
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(Value::Number(number)) => Some(number.to_string()),
-            _ => None,
-        });
-    for text in texts {
-        match text.as_str() {
-            "421" | "450" | "AUTHENTICATION_FAILED" | "ZONE_NOT_FOUND" => return Sign::Session,
-            "423" | "Missing PCS cookies from the request" => return Sign::Keys,
-            text if text.contains("Cannot find PCS auth info") => return Sign::Keys,
-            _ => {}
-        }
-    }
-    Sign::Fine
-}
-
-fn is_json_object(body: &[u8]) -> bool {
-    body.trim_ascii_start().starts_with(b"{")
-}
 
 #[cfg(test)]
 #[path = "service_tests.rs"]

@@ -49,6 +49,50 @@ fn a_call_that_changes_the_drive_is_not_repeated_after_a_renewal() {
 }
 
 #[test]
+fn calls_that_change_the_drive_have_two_cures_together_whatever_others_are_answered() {
+    let (bench, service) = signed_in();
+    let change = request("/renameItems", &[], true);
+    let refused = |service: &Service| service.call(&change).expect_err("refused");
+    bench.server.on("POST /renameItems", [Reply::new(421).body("Misdirected Request")]);
+    bench.server.on(LIST, [Reply::json(200, json!([]))]);
+    for cure in [None, Some("POST validate"), Some("POST accountLogin")] {
+        bench.server.take();
+        assert!(matches!(refused(&service), ServiceError::Renewed));
+        let routes = bench.server.routes();
+        assert_eq!(
+            routes.iter().map(String::as_str).collect::<Vec<_>>(),
+            ["POST /renameItems"].into_iter().chain(cure).collect::<Vec<_>>()
+        );
+        // Whoever makes it looks first, and that is answered.
+        list(&service).expect("listed");
+    }
+    bench.server.take();
+    for _ in 0..5 {
+        let error = refused(&service);
+        assert!(
+            matches!(error, ServiceError::SignIn(SignInError::SessionRefused { status: 421 })),
+            "{error:?}"
+        );
+        list(&service).expect("listed");
+    }
+    assert!(
+        bench.server.routes().iter().all(|route| route == "POST /renameItems" || route == LIST),
+        "nobody signs in again"
+    );
+    bench.world.advance(61);
+    assert!(matches!(refused(&service), ServiceError::Renewed), "a minute later it begins anew");
+    bench.server.on("POST /renameItems", [Reply::json(200, json!({})), Reply::new(401)]);
+    service.call(&change).expect("taken");
+    bench.server.take();
+    refused(&service);
+    assert_eq!(
+        bench.server.routes(),
+        ["POST /renameItems", "POST validate"],
+        "what was accepted counts anew"
+    );
+}
+
+#[test]
 fn a_call_carries_cookies_origin_and_the_clients_names() {
     let (bench, service) = signed_in();
     assert_eq!(list(&service).expect("listed").body, b"[]");
