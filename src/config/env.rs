@@ -10,6 +10,7 @@ use super::Sources;
 use super::error::{self, ConfigError, Origin};
 use super::file::typed;
 use super::layer::Layer;
+use super::nesting::too_deep;
 use super::schema::{self, Key, Kind, VARIABLE_PREFIX};
 
 /// Names the file, and is no key.
@@ -76,6 +77,9 @@ fn parse(key: &Key, value: &OsStr, origin: &Origin) -> Result<Value, ConfigError
         return Ok(Value::from(text));
     }
     let refused = |problem: String| ConfigError::invalid(key, &Value::from(text), origin.clone(), problem);
+    if too_deep(text).is_some() {
+        return Err(refused(allowed(key.kind)));
+    }
     let parsed = DeValue::parse(text.trim()).map_err(|_| refused(allowed(key.kind)))?;
     typed(key, parsed.get_ref()).map_err(|_| refused(allowed(key.kind)))
 }

@@ -9,6 +9,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::error::{self, ConfigError, Origin, one_line};
 use super::layer::Layer;
+use super::nesting::too_deep;
 use super::schema::{self, Key, Kind};
 use super::{DEFAULT_FILE, Sources};
 
@@ -80,6 +81,13 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Layer, ConfigError> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let line_of =
         |at: usize| 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|&&byte| byte == b'\n').count();
+    if let Some(at) = too_deep(text) {
+        return Err(syntax(
+            path,
+            line_of(at),
+            "is nested too deeply: no key needs more than a section, its name and a list",
+        ));
+    }
     let table = DeTable::parse(text).map_err(|error| {
         let line = error.span().map_or(1, |span| line_of(span.start));
         let message = error.message().lines().map(str::trim).collect::<Vec<_>>().join(", ");

@@ -22,9 +22,11 @@ fn configuration_file() {
         .map(|line| line.strip_prefix("# ").unwrap_or(line))
         .fold(String::new(), |all, line| all + line + "\n");
     let small = "[account]\nusername = \"you@example.com\"\n[sync]\ndirectory = '/d'\nignore = [\"a\", 'b']\n[limits]\nmax_file_size = 0x10\n[log]\nlevels = {http = \"debug\"}\n[web]\ntoken = \"\"\"x\"\"\"\n";
+    // Deeper than a stack, and each part of it within what the parser takes.
+    let deep = format!("x = {}1{}\n", format!("{{{} = ", ["a"; 70].join(".")).repeat(70), "}".repeat(70));
     fuzz(
         "configuration_file",
-        [example, &set, small, "\u{feff}a = 1979-05-27T07:32:00Z\n", "[sync]\nperiod = 1e3"],
+        [example, &set, small, &deep, "\u{feff}a = 1979-05-27T07:32:00Z\n", "[sync]\nperiod = 1e3"],
         |bytes| {
             let Ok(text) = std::str::from_utf8(bytes) else { return "no text".to_owned() };
             let layer = match file::parse(Path::new("/c.toml"), text) {

@@ -13,6 +13,7 @@ mod file;
 mod fuzz_tests;
 mod layer;
 mod nearest;
+mod nesting;
 mod places;
 mod print;
 mod raw;
