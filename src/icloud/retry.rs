@@ -37,12 +37,20 @@ pub(super) struct CallWaits {
     budget: Duration,
     attempts: u32,
     waited: Duration,
+    /// When the first attempt began, where what attempts take counts as waiting.
+    begun: Option<Duration>,
 }
 
 impl CallWaits {
     /// Waits that start around `first` and are no longer than `budget` in all.
     pub fn new(first: Duration, budget: Duration) -> Self {
-        Self { waits: Backoff::all_random(first, LONGEST), budget, attempts: 0, waited: Duration::ZERO }
+        Self {
+            waits: Backoff::all_random(first, LONGEST),
+            budget,
+            attempts: 0,
+            waited: Duration::ZERO,
+            begun: None,
+        }
     }
 
     /// How often it waited.
@@ -64,7 +72,9 @@ impl CallWaits {
         // The jitter is added, so that those who were told the same time do not come together.
         let wait = asked.map_or(jitter, |asked| asked.saturating_add(jitter.min(Duration::from_secs(1))));
         let waited = self.waited.saturating_add(wait);
-        if waited > self.budget {
+        let spent =
+            self.begun.map_or(waited, |begun| clock.uptime().saturating_sub(begun).saturating_add(wait));
+        if spent > self.budget {
             return Ok(false);
         }
         self.attempts += 1;
@@ -77,6 +87,8 @@ impl CallWaits {
 /// What all calls together may wait: while none succeeds, each has what the others have left of it.
 pub(super) struct Budget {
     whole: Duration,
+    /// Whether what attempts take counts as waiting: who calls tries again itself, and others wait for it.
+    counts_attempts: bool,
     /// Since when calls have to wait and none succeeds.
     since: Mutex<Option<Duration>>,
 }
@@ -84,20 +96,21 @@ pub(super) struct Budget {
 impl Budget {
     /// A budget of that length.
     pub fn new(whole: Duration) -> Self {
-        Self { whole, since: Mutex::new(None) }
+        Self { whole, counts_attempts: false, since: Mutex::new(None) }
     }
 
     /// The waits of one call: what is left.
     pub fn backoff(&self, clock: &dyn Clock) -> CallWaits {
         let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
         let spent = since.map_or(Duration::ZERO, |since| clock.uptime().saturating_sub(since));
-        CallWaits::new(FIRST_WAIT, self.whole.saturating_sub(spent))
+        let begun = self.counts_attempts.then(|| clock.uptime());
+        CallWaits { begun, ..CallWaits::new(FIRST_WAIT, self.whole.saturating_sub(spent)) }
     }
 
     /// A short one, no longer than this, for what the engine tries again itself: what is waited here comes before its own waits, and
     /// both together have to end in time (`docs/sync.md` §6).
     pub fn brief(&self) -> Self {
-        Self::new(self.whole.min(SHORT))
+        Self { counts_attempts: true, ..Self::new(self.whole.min(SHORT)) }
     }
 
     /// Waits that nobody shares, and short ones therefore: the engine tries again itself, and others go on meanwhile.
@@ -203,6 +216,17 @@ mod tests {
         assert_eq!(waits[..3], [250, 500, 1000].map(Duration::from_millis));
         assert!(waits.iter().sum::<Duration>() <= BUDGET);
         assert_eq!(waits.iter().max(), Some(&Duration::from_secs(15)));
+    }
+
+    #[test]
+    fn an_attempt_that_hangs_leaves_nothing_of_a_brief_budget() {
+        let clock = TestClock::with_random(0.5);
+        for (budget, tries_again) in [(Budget::new(BUDGET).brief(), false), (Budget::new(BUDGET), true)] {
+            let mut backoff = budget.backoff(&clock);
+            assert!(budget.wait(&mut backoff, &clock, None).unwrap());
+            clock.pause(Duration::from_secs(20)).unwrap();
+            assert_eq!(budget.wait(&mut backoff, &clock, None).unwrap(), tries_again);
+        }
     }
 
     #[test]

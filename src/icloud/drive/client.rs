@@ -319,8 +319,11 @@ impl Client {
                     if error.is_transient() {
                         self.reach.failed(clock.uptime(), &error.to_string(), None)?;
                     }
-                    // Each attempt that timed out has taken minutes already.
-                    let most = if matches!(error, HttpError::Timeout { .. }) { 2 } else { CONNECT_ATTEMPTS };
+                    // An attempt that timed out has taken its time already; a walk would end with it.
+                    let most = match error {
+                        HttpError::Timeout { .. } => 1 + u32::from(request.limits.may_be_slow),
+                        _ => CONNECT_ATTEMPTS,
+                    };
                     let again = !changes && error.is_transient() && backoff.attempts() + 1 < most;
                     if again && budget.wait(&mut backoff, clock, None)? {
                         continue;
