@@ -339,7 +339,8 @@ impl<'a> Lane<'a> {
     /// What the lane does next. Once it is enough, only what gives a name back, and what was transferred already.
     fn next_on_lane(&self) -> Option<usize> {
         if !self.has_yielded() {
-            return self.next_of(Class::Lane);
+            let first = self.next_of(Class::Lane)?;
+            return Some(self.noted_before(first).unwrap_or(first));
         }
         let operations = &self.task.plan.operations;
         let is_owed = |index: &usize| builds_on_unfinished(&self.own, &operations[*index]);
@@ -347,6 +348,26 @@ impl<'a> Lane<'a> {
         let is_ready =
             |index: &&usize| self.schedule.is_ready(Class::Lane, **index) && !self.is_given_up(**index);
         owed.or_else(|| self.arrived.keys().filter(is_ready).min().copied())
+    }
+}
+
+impl Lane<'_> {
+    /// The new file that is committed before `first` although its turn comes later: where the commit of `first` would have to be noted,
+    /// one that is noted already goes before it. So the lane waits for a note once for many commits, not whenever a content comes
+    /// late. `None` where that is not so.
+    fn noted_before(&self, first: usize) -> Option<usize> {
+        let is_new = |index: usize| {
+            let action = &self.task.plan.operations[index].action;
+            matches!(action, Action::Upload { target: UploadTarget::New { .. }, .. })
+                && self.is_staged(index)
+                && !self.tries.has_failed(index)
+        };
+        if !is_new(first) || self.own.upload_intent(first).is_some() {
+            return None;
+        }
+        self.schedule.on_lane().find(|index| {
+            is_new(*index) && self.own.upload_intent(*index).is_some() && !self.is_given_up(*index)
+        })
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod durable;
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
 
 use crate::engine::guard;
@@ -46,6 +46,9 @@ pub(super) struct Ledger<'a> {
     /// Ids whose deletion a person approved, which does not count again.
     approved: HashSet<String>,
     next_intent: u64,
+    /// Files that were made durable with the note of their upload, and had that stamp afterwards. What the base learns of such a file
+    /// under that very stamp needs no second sync.
+    noted: HashMap<RelPath, LocalStamp>,
     /// What was stored since [`Ledger::take_stored`].
     stored: Vec<Change>,
     /// Whether a group could not be stored.
@@ -73,6 +76,7 @@ impl<'a> Ledger<'a> {
             group: Group::default(),
             approved,
             next_intent,
+            noted: HashMap::new(),
             stored: Vec::new(),
             lost: false,
             most_items: most_items.max(1),
@@ -299,15 +303,16 @@ impl<'a> Ledger<'a> {
     fn store_group(&mut self, closing: bool) -> Result<(), StepFailure> {
         self.group.since = None;
         let files = self.spoken_of();
+        let unsynced: Vec<_> = files.iter().filter(|file| !self.is_durable(file)).cloned().collect();
         let mut folders = std::mem::take(&mut self.group.folders);
-        folders.extend(files.iter().filter_map(|(path, _)| path.parent()));
+        folders.extend(unsynced.iter().filter_map(|(path, _)| path.parent()));
         let folders: Vec<_> = folders.into_iter().collect();
         let mut changes = std::mem::take(&mut self.group.changes);
         self.group.overlay.clear();
         self.group.written.clear();
         let calibration = self.group.calibration.take();
         if !folders.is_empty()
-            && let Err(error) = self.disk.sync(&files, &folders)
+            && let Err(error) = self.disk.sync(&unsynced, &folders)
         {
             // What is not agreed is done, and counted, once more.
             self.group.deletions.clear();
@@ -315,7 +320,7 @@ impl<'a> Ledger<'a> {
             self.lost = true;
             return Err(self.not_durable(&folders, &error));
         }
-        self.look_again(&files, &mut changes);
+        let changed = self.look_again(&files, &mut changes);
         changes.extend(calibration.map(Change::Calibration));
         let counted = self.group.deletions.len() + self.group.overwrites.len();
         // What the guards remember is stored whole. While it is long, not with each group: after a crash the
@@ -336,6 +341,7 @@ impl<'a> Ledger<'a> {
             self.lost = true;
             StepFailure::End(End::Store(error))
         })?;
+        self.remember_durable(&files, &changed, &changes);
         for change in &changes {
             self.state.apply(change);
         }

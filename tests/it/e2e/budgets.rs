@@ -3,9 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::time::Instant;
+use std::fs;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
-use super::rig::Rig;
+use super::rig::{Rig, not_tried};
+use crate::run::daemon::wait_for;
 
 /// A change that a person makes.
 type Change = fn(&Rig);
@@ -107,4 +110,39 @@ fn every_situation_asks_so_often_and_no_more() {
         rig.assert_equal();
     }
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// Before it is read, since it was written within the hour, and with the note of its upload; what the base learns of it needs no third time.
+#[test]
+fn a_file_that_goes_up_is_made_durable_twice_at_most() {
+    // So few that no file system is synced as a whole.
+    const FILES: usize = 12;
+    let rig = Rig::signed_in();
+    for number in 0..FILES {
+        rig.write(&format!("f{number:02}"), format!("content {number}"));
+    }
+    // What was written within two seconds is read once more later.
+    let written = Instant::now();
+    wait_for("that they are no new ones", String::new, || {
+        (written.elapsed() > Duration::from_secs(3)).then_some(())
+    });
+    let whole = rig.command(&["once"]);
+    let trace = rig.aside().join("trace");
+    let mut command = Command::new("strace");
+    command.args(["-f", "-qq", "-y", "-e", "trace=fsync,fdatasync,syncfs", "-o"]).arg(&trace);
+    command.arg(whole.get_program()).args(whole.get_args()).env_clear();
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(child) = command.spawn() else { return not_tried("tracing: no strace here") };
+    let ran = rig.finish(child);
+    if ran.stderr.contains("strace: ") {
+        return not_tried(format_args!("tracing: {}", ran.stderr));
+    }
+    ran.expect(0);
+    let text = fs::read_to_string(trace).expect("a trace");
+    for number in 0..FILES {
+        let path = format!("/f{number:02}>");
+        let times = text.lines().filter(|line| line.contains("sync(") && line.contains(&path)).count();
+        assert!((1..=2).contains(&times), "{path} {times} times:\n{text}");
+    }
+    rig.assert_settled();
 }

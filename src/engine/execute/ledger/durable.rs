@@ -30,13 +30,7 @@ impl Ledger<'_> {
         };
         let put = puts.filter_map(|(parent, entry)| Some((path(parent, &entry.local_name)?, entry.stamp)));
         // After a crash an intent becomes the base, as it was stored.
-        let intents = self.group.changes.iter().flat_map(|change| match change {
-            Change::Begin(_, Intent::ReplaceByTrash { path, stamp, .. }) => vec![(path.clone(), *stamp)],
-            Change::Begin(_, Intent::Upload { files }) => {
-                files.iter().map(|file| (file.path.clone(), file.stamp)).collect()
-            }
-            _ => Vec::new(),
-        });
+        let intents = self.group.changes.iter().flat_map(noted_in);
         let mut files: Vec<_> = put.chain(intents).collect();
         files.append(&mut self.group.beside);
         files.sort_by(|a, b| a.0.cmp(&b.0));
@@ -45,12 +39,15 @@ impl Ledger<'_> {
     }
 
     /// What somebody changed while it was made durable may be there in parts after a power cut, under the stamp that the group
-    /// speaks of: its content is read before that stamp counts again.
-    pub(super) fn look_again(&self, files: &[(RelPath, LocalStamp)], changes: &mut [Change]) {
-        let changed = files.iter().filter(
-            |(path, stamp)| !matches!(self.disk.look(path), Ok(Some(entry)) if entry.stamp == *stamp),
-        );
-        for (_, stamp) in changed {
+    /// speaks of: its content is read before that stamp counts again. Returns those files.
+    pub(super) fn look_again(
+        &self,
+        files: &[(RelPath, LocalStamp)],
+        changes: &mut [Change],
+    ) -> Vec<(RelPath, LocalStamp)> {
+        let is_other = |(path, stamp): &&(RelPath, LocalStamp)| !matches!(self.disk.look(path), Ok(Some(entry)) if entry.stamp == *stamp);
+        let changed: Vec<_> = files.iter().filter(is_other).cloned().collect();
+        for (_, stamp) in &changed {
             for change in changes.iter_mut() {
                 if let Change::Put { entry, .. } = change
                     && entry.stamp == *stamp
@@ -59,6 +56,27 @@ impl Ledger<'_> {
                 }
             }
         }
+        changed
+    }
+
+    /// Whether content, size and times of that file were made durable under that stamp when its upload was noted. A sync takes the
+    /// write permission of what is mapped, so that any later write, through a map too, sets a time and shows in the look that follows.
+    pub(super) fn is_durable(&self, (path, stamp): &(RelPath, LocalStamp)) -> bool {
+        self.noted.get(path) == Some(stamp)
+    }
+
+    /// Remembers what was made durable with the notes of a group that is stored, and forgets what the base has learnt now.
+    pub(super) fn remember_durable(
+        &mut self,
+        files: &[(RelPath, LocalStamp)],
+        changed: &[(RelPath, LocalStamp)],
+        changes: &[Change],
+    ) {
+        for (path, _) in files {
+            self.noted.remove(path);
+        }
+        let noted = changes.iter().flat_map(noted_in);
+        self.noted.extend(noted.filter(|file| !changed.contains(file)));
     }
 
     pub(super) fn not_durable(&self, folders: &[RelPath], error: &DiskError) -> StepFailure {
@@ -74,5 +92,16 @@ impl Ledger<'_> {
             DiskError::Full { .. } => StepFailure::End(End::Full(error.to_string())),
             other => StepFailure::End(End::Disk(other.to_string())),
         }
+    }
+}
+
+/// The files of which an intent speaks: what the base will say of them if the program ends before it learns what came of it.
+fn noted_in(change: &Change) -> Vec<(RelPath, LocalStamp)> {
+    match change {
+        Change::Begin(_, Intent::ReplaceByTrash { path, stamp, .. }) => vec![(path.clone(), *stamp)],
+        Change::Begin(_, Intent::Upload { files }) => {
+            files.iter().map(|file| (file.path.clone(), file.stamp)).collect()
+        }
+        _ => Vec::new(),
     }
 }
