@@ -14,6 +14,7 @@ mod rng;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{self, Write as _};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::{Arc, Mutex, Once};
@@ -56,6 +57,10 @@ pub(crate) fn fuzz<S: AsRef<[u8]>>(name: &str, seeds: impl IntoIterator<Item = S
     let time = number("FUZZ_SECONDS").map(Duration::from_secs);
     let drawn = || jiff::Timestamp::now().as_nanosecond() as u64 >> 10;
     let seed = number("FUZZ_SEED").unwrap_or_else(|| if time.is_some() { drawn() } else { 1 });
+    if time.is_some() {
+        // Not as a test prints, which is lost where an input ends the process.
+        let _ = writeln!(io::stderr(), "fuzzing {name} with FUZZ_SEED={seed}");
+    }
     let run = Run { name, seed, target, watch: Watch::over(name, seed), measures: time.is_some() };
     let mut mutator = Mutator::new(Rng::new(rng::keyed(seed, name, 0)), &pool);
     let mut known = BTreeSet::new();
