@@ -15,4 +15,5 @@ pub mod plan;
 pub mod ports;
 pub mod recognise;
 pub mod skipped;
+pub mod threads;
 pub mod view;

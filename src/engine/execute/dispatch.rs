@@ -6,6 +6,7 @@ use std::time::Duration;
 use crossbeam::channel::{self, RecvTimeoutError};
 
 use crate::engine::operation::{Action, LocalSeen, Operation, UploadTarget};
+use crate::engine::threads;
 use crate::model::{Change, Zone};
 
 use super::announce::{Announcement, announcement};
@@ -74,20 +75,18 @@ impl<'a> Lane<'a> {
         std::thread::scope(|scope| {
             let (job_sender, job_receiver) = channel::bounded::<Vec<Job>>(workers);
             let (result_sender, results) = channel::bounded(workers * 4);
-            let mut threads = Vec::new();
-            for _ in 0..workers {
-                let (jobs, results) = (job_receiver.clone(), result_sender.clone());
-                let context = &context;
-                threads.push(scope.spawn(move || {
-                    for group in jobs {
-                        transfer::run(context, &group, &mut |index, result| {
-                            // The lane reads until all workers are gone, so this never fails for long.
-                            let _ = results.send((index, result));
-                        });
-                    }
-                }));
+            let context = &context;
+            let threads = threads::helpers(scope, workers, move || {
+                for group in &job_receiver {
+                    transfer::run(context, &group, &mut |index, result| {
+                        // The lane reads until all workers are gone, so this never fails for long.
+                        let _ = result_sender.send((index, result));
+                    });
+                }
+            });
+            if threads.is_empty() {
+                return self.alone();
             }
-            drop((job_receiver, result_sender));
             let mut under_way = 0;
             while self.goes_on() {
                 for (index, result) in results.try_iter() {

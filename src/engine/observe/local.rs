@@ -329,7 +329,7 @@ pub fn signatures(
         done
     };
     let results = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..workers.min(jobs.len())).map(|_| scope.spawn(work)).collect();
+        let others = crate::engine::threads::helpers(scope, workers.min(jobs.len()).saturating_sub(1), work);
         let mut results = work();
         for other in others {
             results.extend(other.join().expect("reading a file does not panic"));

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::engine::ports::{Clock, RemoteError};
+use crate::engine::threads;
 use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Verdict, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
@@ -465,11 +466,12 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
         done
     };
     let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let threads: Vec<_> = (0..workers).map(|_| scope.spawn(run)).collect();
-        threads
-            .into_iter()
-            .flat_map(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-            .collect()
+        let others = threads::helpers(scope, workers - 1, run);
+        let mut done = run();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
     });
     done.sort_by_key(|(at, _)| *at);
     done.into_iter().map(|(_, result)| result).collect()
