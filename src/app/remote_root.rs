@@ -12,7 +12,7 @@ use crate::icloud::drive::{DriveOptions, ICloudDrive};
 use crate::icloud::service::Service;
 use crate::model::{Owner, RemoteKind};
 
-/// RemoteOwner the folder on iCloud is.
+/// Whose the folder on iCloud is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RemoteOwner {
     /// The account's `dsid`.
@@ -27,12 +27,12 @@ pub struct Found {
     pub remote: ICloudDrive,
     /// Whether `sync.remote_root` is an app's library.
     pub root_is_library: bool,
-    /// RemoteOwner it is.
+    /// Whose it is.
     pub whose: RemoteOwner,
 }
 
 impl RemoteOwner {
-    /// RemoteOwner the state is.
+    /// Whose the state is.
     pub fn of(owner: &Owner) -> Self {
         Self { account: owner.account.clone(), root_id: owner.root_id.clone() }
     }
@@ -57,6 +57,7 @@ pub fn find(
         download_rate: config.limits.download_rate.unwrap_or(0),
         upload_rate: config.limits.upload_rate.unwrap_or(0),
         patience,
+        was_used: owner.is_some(),
         ..DriveOptions::default()
     };
     let account = service.account_dsid();

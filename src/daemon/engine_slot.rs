@@ -193,7 +193,7 @@ impl EngineSlot {
         }
     }
 
-    /// RemoteOwner the state is; `None` before the first connection.
+    /// Whose the state is; `None` before the first connection.
     pub fn owner(&self) -> Option<&Owner> {
         self.stored().owner.as_ref()
     }

@@ -54,7 +54,7 @@ pub(super) struct Reach {
 pub(super) struct Open {
     pub config: Config,
     pub found: Option<LocalRoot>,
-    /// RemoteOwner the state becomes, if it is nobody's yet.
+    /// Whose the state becomes, if it is nobody's yet.
     pub whose: Option<RemoteOwner>,
     pub clock: SystemClock,
     pub zone: TimeZone,

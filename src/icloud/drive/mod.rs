@@ -61,6 +61,8 @@ pub struct DriveOptions {
     pub upload_rate: u64,
     /// How long to wait while Apple prepares the Drive of an account that was never used on the web (§16.1).
     pub first_use_patience: Duration,
+    /// The account's Drive was used before, by all that is stored: a plain 400 is no sign of a first use.
+    pub was_used: bool,
     /// How long no call may succeed before all of them fail at once with [`RemoteError::Unreachable`], until
     /// [`ICloudDrive::check`] finds the service back; `None` lets each call use up its own retries. An endpoint that
     /// asks for a longer rest than this has the same effect.
@@ -76,6 +78,7 @@ impl Default for DriveOptions {
             download_rate: 0,
             upload_rate: 0,
             first_use_patience: Duration::from_secs(30 * 60),
+            was_used: false,
             patience: None,
         }
     }
@@ -102,8 +105,10 @@ pub struct ICloudDrive {
 impl ICloudDrive {
     /// A client of the signed-in `service`; nothing is sent yet.
     pub fn new(service: Arc<dyn Api>, options: DriveOptions, clock: Arc<dyn Clock + Send + Sync>) -> Self {
+        let client = Client::new(service, clock, options.patience);
+        client.has_answered.store(options.was_used, Ordering::Relaxed);
         Self {
-            client: Client::new(service, clock, options.patience),
+            client,
             download: Rate::new(options.download_rate),
             upload: Rate::new(options.upload_rate),
             options: DriveOptions {

@@ -226,6 +226,12 @@ fn a_first_use_is_waited_for_and_told() {
         "{error:?}"
     );
     assert!(world.clock.waited() <= Duration::from_secs(1900));
+    // Where there is a state, the Drive was prepared long ago.
+    let world = World::with(|_| {}, DriveOptions { was_used: true, ..DriveOptions::default() });
+    world.fault("listing", u64::MAX, answer(400, None, None));
+    let error = world.drive.list(&[root()], false).pop().unwrap().unwrap_err();
+    assert!(!matches!(error, RemoteError::Account { .. }), "{error:?}");
+    assert!(world.clock.waited() <= Duration::from_secs(60));
 }
 
 #[test]
