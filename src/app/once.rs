@@ -99,6 +99,14 @@ fn store(directory: &Path, document: &StatusDocument) {
     }
 }
 
+/// Whether nothing is to be expected of another pass: things fail, nothing else was done or has to be planned anew, and what they are tried
+/// again for is used up. The pass would try the first of each kind once more, which takes its time where waits are asked for.
+fn is_in_vain(report: &Report, moved: bool, budget: Duration) -> bool {
+    let outcome = &report.outcome;
+    let is_settled = outcome.plan_again.is_empty() && report.settles_after.is_none();
+    !moved && budget.is_zero() && !outcome.failed.is_empty() && is_settled
+}
+
 fn facts(config: &Config) -> Facts {
     Facts {
         username: config.account.username.clone(),
@@ -150,7 +158,7 @@ impl Once<'_> {
             let passed = self.opened.clock.uptime().saturating_sub(self.succeeded);
             let budget = RETRY_BUDGET.saturating_sub(passed);
             tries = Tries { set_aside: moved && !budget.is_zero(), budget };
-            if idle > MOST_IDLE_PASSES || round == MOST_PASSES {
+            if idle > MOST_IDLE_PASSES || round == MOST_PASSES || is_in_vain(&report, moved, budget) {
                 return self.conclude(&report, false);
             }
         }
@@ -226,5 +234,30 @@ impl Once<'_> {
         self.tracker.trust = Trust { began: session.trust_began, expires: session.trust_expires };
         let document = self.tracker.document(&engine.state, &opened.zone);
         store(&opened.config.sync.state_directory, &document);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::RelPath;
+
+    #[test]
+    fn a_pass_in_which_all_that_was_tried_failed_is_the_last_once_the_minute_is_over() {
+        let one = || vec![(RelPath::parse("a").expect("a path"), "busy".to_owned())];
+        let fails = || {
+            let mut report = Report::default();
+            report.outcome.failed = one();
+            report
+        };
+        assert!(is_in_vain(&fails(), false, Duration::ZERO));
+        assert!(!is_in_vain(&fails(), true, Duration::ZERO), "something was done");
+        assert!(!is_in_vain(&fails(), false, Duration::from_secs(1)), "there is time left");
+        assert!(!is_in_vain(&Report::default(), false, Duration::ZERO), "nothing failed");
+        let mut again = fails();
+        again.outcome.plan_again = one();
+        assert!(!is_in_vain(&again, false, Duration::ZERO), "the world moved on");
+        let settles = Report { settles_after: Some(Duration::from_secs(30)), ..fails() };
+        assert!(!is_in_vain(&settles, false, Duration::ZERO), "a second look settles something");
     }
 }
