@@ -180,7 +180,7 @@ impl Finder<'_> {
         if by_inode.is_empty() {
             return;
         }
-        for item in items {
+        for item in self.last_holders_first(items, &by_inode) {
             if !self.is_sought(item) {
                 continue;
             }
@@ -198,6 +198,33 @@ impl Finder<'_> {
                 }
             }
         }
+    }
+
+    /// The items that are sought and may be found by inode, in their order; but where one file was that of several items, as one that was moved
+    /// over another and then agreed on there, the item that had it last comes before the others: each agreement notes a later change.
+    fn last_holders_first(
+        &self,
+        items: impl Iterator<Item = Node>,
+        by_inode: &HashMap<u64, Vec<Node>>,
+    ) -> Vec<Node> {
+        let stamp = |item: Node| self.base.get(item).stamp;
+        let is_open =
+            |item: &Node| self.is_sought(*item) && by_inode.contains_key(&stamp(*item).identity.inode);
+        let mut open: Vec<_> = items.filter(is_open).collect();
+        let mut of_file: HashMap<Identity, Vec<usize>> = HashMap::new();
+        for (at, item) in open.iter().enumerate() {
+            if !self.base.get(*item).folder && stamp(*item).identity != Identity::default() {
+                of_file.entry(stamp(*item).identity).or_default().push(at);
+            }
+        }
+        for places in of_file.into_values().filter(|places| places.len() > 1) {
+            let mut holders: Vec<_> = places.iter().map(|at| open[*at]).collect();
+            holders.sort_by_key(|item| std::cmp::Reverse(stamp(*item).ctime));
+            for (at, item) in places.into_iter().zip(holders) {
+                open[at] = item;
+            }
+        }
+        open
     }
 
     /// A folder of the base that is found inside a folder found for something below it: the inode lies.

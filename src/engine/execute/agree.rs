@@ -214,6 +214,7 @@ pub(super) fn agree(
         | Done::Unparked(_)
         | Done::Announced { .. }
         | Done::AnnouncedUploads { .. }
+        | Done::Confirmed { .. }
         | Done::UploadOver { .. }
         | Done::LeftUnfinished { .. } => {}
     }

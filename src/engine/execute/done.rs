@@ -224,6 +224,13 @@ pub(super) enum Done {
         /// The intent's number.
         intent: u64,
     },
+    /// iCloud confirmed the commit of that operation's content in place, and no look has shown it yet.
+    Confirmed {
+        /// The operation's index.
+        operation: usize,
+        /// The version that the answer told.
+        etag: Etag,
+    },
     /// The upload of that operation is over, well or not.
     UploadOver {
         /// The operation's index.

@@ -35,6 +35,8 @@ pub(super) struct OwnChanges {
     announcements: Vec<u64>,
     /// Uploads whose commit is noted and not over: the `docwsid` of the content, and the intent.
     uploads: HashMap<usize, (Name, u64)>,
+    /// The versions that answers to commits in place told, and that no look has shown yet.
+    confirmed: HashMap<usize, Etag>,
     /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
     unfinished: HashSet<usize>,
     /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
@@ -145,6 +147,11 @@ impl OwnChanges {
         self.uploads.get(&operation).map(|(_, intent)| *intent)
     }
 
+    /// The version that the answer to that operation's commit in place told, where no look has shown it yet.
+    pub(super) fn confirmed(&self, operation: usize) -> Option<&Etag> {
+        self.confirmed.get(&operation)
+    }
+
     /// Whether an upload that this intent notes is not over.
     pub(super) fn has_open_uploads(&self, intent: u64) -> bool {
         self.uploads.values().any(|(_, noted)| *noted == intent)
@@ -203,7 +210,11 @@ impl OwnChanges {
                 self.uploads.extend(noted);
             }
             Done::Answered { commits, is_refused, at } => self.window.learn(*commits, *is_refused, *at),
-            Done::UploadOver { operation } => drop(self.uploads.remove(operation)),
+            Done::Confirmed { operation, etag } => drop(self.confirmed.insert(*operation, etag.clone())),
+            Done::UploadOver { operation } => {
+                self.uploads.remove(operation);
+                self.confirmed.remove(operation);
+            }
             Done::LeftUnfinished { operation } => drop(self.unfinished.insert(*operation)),
             Done::Doomed(doomed) => self.doomed.push(doomed.clone()),
             // What only the base learns.

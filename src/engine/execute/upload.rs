@@ -9,7 +9,7 @@ pub(super) use new::{NewFile, UploadNew};
 
 use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement};
 use crate::engine::ports::{LookUp, Ports, RemoteError, RemoteItem};
-use crate::model::name;
+use crate::model::{Etag, name};
 
 use super::announce::Announcement;
 use super::done::Done;
@@ -132,7 +132,16 @@ fn in_place<'a>(
     acted: &mut Acted,
 ) -> Result<Next<'a>, StepFailure> {
     let Replacing { aim, old, sent } = &replacing;
-    let before = read_again(ports, old)?;
+    let before = match read_again(ports, old) {
+        // A try before this one may have had its effect, and the look after it no answer.
+        Err(StepFailure::Replan(why)) => match verified_calls::look(ports.remote, &old.id, false)? {
+            LookUp::Found(now) if is_what_was_sent(ports, known, &now, &replacing) => {
+                return Ok(replaced(known, &replacing, &now, acted));
+            }
+            _ => return Err(StepFailure::Replan(why)),
+        },
+        other => other?,
+    };
     let answer = ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)));
     let item = match answer {
         Ok(item) => item,
@@ -158,17 +167,35 @@ fn in_place<'a>(
         acted.did(aim.index, Done::InPlaceRefused);
         return then(PutRight { replacing, before, document: item.entry.id.doc() });
     }
-    let item = settled(ports, item, &before, sent)?;
+    let etag = item.entry.etag.clone();
+    let item = settled(ports, item, &before, sent)
+        .inspect_err(|_| acted.did(aim.index, Done::Confirmed { operation: aim.index, etag }))?;
     if !name::same(&item.entry.name, &old.name)
         || !sent.is_held_by(&item)
         || !verified_calls::hangs_in(&item, &old.parent)
     {
         return Err(StepFailure::replan("iCloud shows something else than what was sent"));
     }
+    Ok(replaced(known, &replacing, &item, acted))
+}
+
+/// Whether an item stands where the old version stood and holds what was sent, by an earlier answer or by what it shows.
+fn is_what_was_sent(ports: &Ports<'_>, known: &Known<'_>, now: &RemoteItem, replacing: &Replacing) -> bool {
+    let Replacing { aim, old, sent } = replacing;
+    let is_told = |etag: &Etag| !etag.as_str().is_empty() && now.entry.etag.same_content(etag);
+    let was_told = || known.own.confirmed(aim.index).is_some_and(is_told) && sent.is_held_by(now);
+    verified_calls::hangs_in(now, &old.parent)
+        && name::same(&now.entry.name, &old.name)
+        && (was_told() || sent.is_shown_by(ports, now))
+}
+
+/// The old version has the new content.
+fn replaced<'a>(known: &Known<'_>, replacing: &Replacing, item: &RemoteItem, acted: &mut Acted) -> Next<'a> {
+    let Replacing { aim, old, sent } = replacing;
     acted.did(aim.index, Done::ChangedRemote { before: old.etag.clone(), after: item.clone() });
     acted.did(aim.index, Done::Overwrote);
-    aim.came(known, sent, (&old.parent, &item), None, acted);
-    Ok(Next::Finished)
+    aim.came(known, sent, (&old.parent, item), None, acted);
+    Next::Finished
 }
 
 /// An answer is believed once a look shows what it told: the base must know the new version, and that it was made.

@@ -202,6 +202,24 @@ fn identity_decides_in_the_order_of_the_rules() {
 }
 
 #[test]
+fn of_two_items_that_had_a_file_the_one_that_had_it_last_is_found_with_it() {
+    // `d/f` was moved over `g` and agreed on there, and `d/f` is another file by now, not agreed on yet. Then `g` is renamed.
+    for (of_f, of_g) in [(1000, 2000), (2000, 1000)] {
+        let mut both = Both::new(Some(DiskTime(1)));
+        for (path, ctime) in [("d/f", of_f), ("g", of_g)] {
+            let item = both.base.find(&crate::model::RelPath::parse(path).unwrap()).unwrap();
+            let entry = BaseEntry { stamp: stamp(10, 1000, ctime, 4), ..both.base.get(item).clone() };
+            let folder = both.base.parent(item).unwrap();
+            both.base.insert(folder, path.rsplit('/').next().unwrap(), entry);
+        }
+        both.local.remove(both.node("d/f"));
+        both.rename("g", "x");
+        let expected = if of_g > of_f { ["Deleted", "x Unread"] } else { ["x Unread", "Deleted"] };
+        assert_eq!([both.fate("d/f"), both.fate("g")], expected);
+    }
+}
+
+#[test]
 fn a_recycled_inode_is_told_by_the_birth_time_and_without_one_by_more() {
     // With birth times: the same inode, born later, is another file.
     let mut both = Both::new(Some(DiskTime(1)));

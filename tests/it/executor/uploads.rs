@@ -147,6 +147,25 @@ fn a_lost_reply_doubles_nothing() {
 }
 
 #[test]
+fn what_an_answer_confirmed_is_known_again_where_the_look_after_it_had_no_answer() {
+    // Modified a moment ago, so that size and time alone do not tell whose version it is.
+    let mut bench = Bench::new(1);
+    bench.file("f", b"old");
+    bench.later();
+    assert!(bench.world.disk.write("f", b"new content"));
+    let action = over(&bench, "f", Replacement::InPlace);
+    bench.world.fuse.forget_calls();
+    // The first look is right before the commit.
+    bench.world.fuse.script(Call::LookUp, 2, Fault::Busy);
+    let outcome = bench.one(action, "f");
+    let trace = bench.world.fuse.trace();
+    let commits = trace.iter().filter(|(call, _)| *call == Call::Commit).count();
+    assert_eq!((outcome.counts.uploads, commits), (1, 1), "{outcome:?}: {trace:?}");
+    bench.assert_agreed();
+    assert!(bench.state.intents.is_empty());
+}
+
+#[test]
 fn in_place_keeps_the_id_and_the_trash_way_keeps_the_old_version() {
     for way in [Replacement::InPlace, Replacement::Trash] {
         let mut bench = edited();

@@ -101,7 +101,7 @@ impl World {
 
     /// As [`World::differences`], without the paths that take no part in the sync.
     pub fn differences_but(&self, ignored: impl Fn(&str) -> bool) -> Vec<String> {
-        let (local, remote) = (self.disk.tree(), self.drive.tree());
+        let (local, remote) = (in_one_order(self.disk.tree()), in_one_order(self.drive.tree()));
         let paths: BTreeSet<_> = local.keys().chain(remote.keys()).filter(|path| !ignored(path)).collect();
         let mut lines = Vec::new();
         for path in paths {
@@ -147,6 +147,35 @@ impl World {
             self.lost_contents().iter().map(|c| String::from_utf8_lossy(c).into_owned()).collect();
         assert!(lost.is_empty(), "seed {}: lost for good: {lost:?}", self.seed);
     }
+}
+
+/// Of two items in a folder whose names differ in their Unicode form alone, which are ` #2` by the order of the side's own names: the file
+/// comes before the folder, and the lesser content before the other.
+fn in_one_order(mut things: journal::Things) -> journal::Things {
+    let rank = |thing: &Thing| match thing {
+        Thing::File(content) => (0, content.to_vec()),
+        Thing::Folder => (1, Vec::new()),
+        Thing::Package => (2, Vec::new()),
+        Thing::Other => (3, Vec::new()),
+    };
+    let seconds: Vec<_> = things.keys().filter(|path| path.ends_with(" #2")).cloned().collect();
+    for second in seconds {
+        let first = second.trim_end_matches(" #2").to_owned();
+        let (Some(one), Some(other)) = (things.get(&first), things.get(&second)) else { continue };
+        if rank(one) <= rank(other) {
+            continue;
+        }
+        let swapped = |path: &str| {
+            let below =
+                |top: &str| path.strip_prefix(top).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+            let to = |top: &str, rest: &str| format!("{top}{rest}");
+            below(&second)
+                .map(|rest| to(&first, rest))
+                .or_else(|| below(&first).map(|rest| to(&second, rest)))
+        };
+        things = things.into_iter().map(|(path, thing)| (swapped(&path).unwrap_or(path), thing)).collect();
+    }
+    things
 }
 
 /// A thing in a few words.
