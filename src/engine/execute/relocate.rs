@@ -6,6 +6,9 @@ use crate::model::{ItemId, name};
 use super::report::StepFailure;
 use super::verified_calls::{hangs_in, look, only, patiently, taken, version};
 
+/// So many temporary names are tried beyond the first.
+const MOST_ASIDE: usize = 4;
+
 /// Whether it hangs where it did before.
 fn stays_in(item: &RemoteItem, before: &RemoteItem) -> bool {
     match &before.parent {
@@ -125,6 +128,25 @@ pub(super) fn move_into(
     }
 }
 
+/// Gives an item a temporary name that is free in its folder: another one that changes places may wait there with the first of them.
+fn rename_aside(
+    ports: &Ports<'_>,
+    item: &RemoteItem,
+    folder: bool,
+    wanted: &str,
+) -> Result<RemoteItem, StepFailure> {
+    let mut nth = 0;
+    loop {
+        let LookUp::Found(now) = look(ports.remote, &item.entry.id, folder)? else {
+            return Err(StepFailure::replan("it is gone from iCloud"));
+        };
+        match rename(ports, &now, folder, &name::aside_name(wanted, nth)) {
+            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) if nth < MOST_ASIDE => nth += 1,
+            renamed => return renamed,
+        }
+    }
+}
+
 /// Brings an item to a folder and a name by as many calls as it takes. Moving goes first: a name that is
 /// taken only there is put right by the rename that follows.
 pub(super) fn relocate(
@@ -154,10 +176,7 @@ pub(super) fn relocate(
                 let renamed = match rename(ports, &now, folder, wanted) {
                     // Either name is taken in one of the two folders: a third one takes it over.
                     Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => {
-                        let LookUp::Found(now) = look(remote, &now.entry.id, folder)? else {
-                            return Err(StepFailure::replan("it is gone from iCloud"));
-                        };
-                        rename(ports, &now, folder, &name::aside_name(wanted, 0))?
+                        rename_aside(ports, &now, folder, wanted)?
                     }
                     renamed => renamed?,
                 };

@@ -29,6 +29,7 @@ mod scenarios;
 mod second;
 mod setting;
 mod shrink;
+mod taken;
 mod twists;
 mod unsynced;
 mod volumes;
