@@ -56,7 +56,7 @@ impl SimClock {
     pub fn leap(&self, seconds: i64) {
         // As on a real machine no time lies so far ahead that it could not be told in nanoseconds any more.
         let wall = self.now().0.saturating_add(seconds.saturating_mul(SECOND)).min(FARTHEST);
-        self.ahead.store(wall - self.truth.load(Ordering::SeqCst), Ordering::SeqCst);
+        self.ahead.store(wall.saturating_sub(self.truth.load(Ordering::SeqCst)), Ordering::SeqCst);
     }
 
     /// Somebody sets the wall clock to that Unix time.
