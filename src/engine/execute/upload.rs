@@ -133,13 +133,15 @@ fn in_place<'a>(
 ) -> Result<Next<'a>, StepFailure> {
     let Replacing { aim, old, sent } = &replacing;
     let before = match read_again(ports, old) {
-        // A try before this one may have had its effect, and the look after it no answer.
-        Err(StepFailure::Replan(why)) => match verified_calls::look(ports.remote, &old.id, false)? {
-            LookUp::Found(now) if is_what_was_sent(ports, known, &now, &replacing) => {
-                return Ok(replaced(known, &replacing, &now, acted));
+        // A try before this one was confirmed, and the look after it had no answer.
+        Err(StepFailure::Replan(why)) if known.own.confirmed(aim.index).is_some() => {
+            match verified_calls::look(ports.remote, &old.id, false)? {
+                LookUp::Found(now) if was_confirmed(known, &now, &replacing) => {
+                    return Ok(replaced(known, &replacing, &now, acted));
+                }
+                _ => return Err(StepFailure::Replan(why)),
             }
-            _ => return Err(StepFailure::Replan(why)),
-        },
+        }
         other => other?,
     };
     let answer = ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)));
@@ -167,9 +169,12 @@ fn in_place<'a>(
         acted.did(aim.index, Done::InPlaceRefused);
         return then(PutRight { replacing, before, document: item.entry.id.doc() });
     }
-    let etag = item.entry.etag.clone();
-    let item = settled(ports, item, &before, sent)
-        .inspect_err(|_| acted.did(aim.index, Done::Confirmed { operation: aim.index, etag }))?;
+    let shown = verified_calls::look(ports.remote, &item.entry.id, false);
+    if matches!(shown, Err(_) | Ok(LookUp::Unknown)) {
+        let etag = item.entry.etag.clone();
+        acted.did(aim.index, Done::Confirmed { operation: aim.index, etag });
+    }
+    let item = settled(ports, item, shown?, &before, sent)?;
     if !name::same(&item.entry.name, &old.name)
         || !sent.is_held_by(&item)
         || !verified_calls::hangs_in(&item, &old.parent)
@@ -179,14 +184,15 @@ fn in_place<'a>(
     Ok(replaced(known, &replacing, &item, acted))
 }
 
-/// Whether an item stands where the old version stood and holds what was sent, by an earlier answer or by what it shows.
-fn is_what_was_sent(ports: &Ports<'_>, known: &Known<'_>, now: &RemoteItem, replacing: &Replacing) -> bool {
+/// Whether an item stands where the old version stood, in the very version that an earlier answer told. Size and time are not enough: two
+/// edits of one second may be alike in both.
+fn was_confirmed(known: &Known<'_>, now: &RemoteItem, replacing: &Replacing) -> bool {
     let Replacing { aim, old, sent } = replacing;
     let is_told = |etag: &Etag| !etag.as_str().is_empty() && now.entry.etag.same_content(etag);
-    let was_told = || known.own.confirmed(aim.index).is_some_and(is_told) && sent.is_held_by(now);
     verified_calls::hangs_in(now, &old.parent)
         && name::same(&now.entry.name, &old.name)
-        && (was_told() || sent.is_shown_by(ports, now))
+        && known.own.confirmed(aim.index).is_some_and(is_told)
+        && sent.is_held_by(now)
 }
 
 /// The old version has the new content.
@@ -202,12 +208,13 @@ fn replaced<'a>(known: &Known<'_>, replacing: &Replacing, item: &RemoteItem, act
 fn settled(
     ports: &Ports<'_>,
     item: RemoteItem,
+    shown: LookUp,
     before: &RemoteItem,
     sent: &Sent,
 ) -> Result<RemoteItem, StepFailure> {
     let etag = &item.entry.etag;
     let is_told = !etag.as_str().is_empty() && *etag != before.entry.etag;
-    match verified_calls::look(ports.remote, &item.entry.id, false)? {
+    match shown {
         LookUp::Found(now) if now.entry.etag == before.entry.etag && is_told => {
             Err(StepFailure::again("iCloud confirmed a new version, and still has the old one"))
         }
