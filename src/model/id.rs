@@ -231,6 +231,15 @@ impl Etag {
         self.content() == other.content()
     }
 
+    /// A mark of the same content that is no version's: no listing shows it.
+    #[must_use]
+    pub fn of_no_version(&self) -> Self {
+        match self.0.split_once("::") {
+            Some((_, content)) => Self(format!("::{content}").as_str().into()),
+            None => self.clone(),
+        }
+    }
+
     /// The content half: the same for versions of one content.
     pub fn content(&self) -> &str {
         self.0.split_once("::").map_or(&*self.0, |(_, content)| content)
@@ -288,5 +297,8 @@ mod tests {
         assert!(Etag::new("32::2x").same_content(&Etag::new("40::2x")));
         assert!(!Etag::new("32::2x").same_content(&Etag::new("32::2y")));
         assert!(!Etag::new("31").same_content(&Etag::new("32")));
+        let (version, none) = (Etag::new("32::2x"), Etag::new("32::2x").of_no_version());
+        assert!(none != version && none.same_content(&version) && none.of_no_version() == none);
+        assert_eq!(Etag::new("31").of_no_version(), Etag::new("31"));
     }
 }

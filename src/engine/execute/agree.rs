@@ -214,7 +214,7 @@ pub(super) fn agree(
         | Done::Unparked(_)
         | Done::Announced { .. }
         | Done::AnnouncedUploads { .. }
-        | Done::Confirmed { .. }
+        | Done::LeftOpen { .. }
         | Done::UploadOver { .. }
         | Done::LeftUnfinished { .. } => {}
     }
@@ -301,6 +301,9 @@ fn moved(
             && entry.remote_mtime == remote.mtime);
     if remote_same {
         entry.etag = remote.etag.clone();
+    } else if !entry.etag.same_content(&remote.etag) {
+        // Its place is of one version and its content of another: a listing that shows the latter must not count as unchanged.
+        entry.etag = entry.etag.of_no_version();
     }
     let read_same = entry.signature.is_some() && entry.signature == local.signature;
     if entry.folder || entry.stamp == local.stamp || read_same {

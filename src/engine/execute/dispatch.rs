@@ -306,15 +306,16 @@ impl<'a> Lane<'a> {
         let announcement = announcement(&self.known(), now, waiting)?;
         // One that was noted with another content is not about to come any more.
         for (operation, _) in &announcement.documents {
-            self.close_announcement(*operation);
+            self.close_announcement(*operation, false);
         }
         Some(announcement)
     }
 
-    /// An upload is over. The note of it goes with the last one that it notes, unless the base could not learn of all.
-    pub(super) fn close_announcement(&mut self, index: usize) {
+    /// An upload is over. The note of it goes with the last one that it notes, unless the base could not learn of all, or nobody knows
+    /// what came of one of them.
+    pub(super) fn close_announcement(&mut self, index: usize, is_known: bool) {
         let Some(intent) = self.own.upload_intent(index) else { return };
-        self.own.learn(&Done::UploadOver { operation: index });
+        self.own.learn(&Done::UploadOver { operation: index, is_known });
         if !self.own.has_open_uploads(intent) && !self.ledger.has_lost() {
             self.ledger.push(Change::End(intent));
         }

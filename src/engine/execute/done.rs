@@ -160,7 +160,7 @@ pub(super) enum Done {
         /// Whether the service's signature fitted.
         matched: bool,
     },
-    /// Fetched content took the place of another item's file, at the operation's path.
+    /// Another item's content has the place of an item: fetched, at the operation's path, or sent by an operation that was cut short.
     TookOver {
         /// The other item.
         old: ItemId,
@@ -224,17 +224,19 @@ pub(super) enum Done {
         /// The intent's number.
         intent: u64,
     },
-    /// iCloud confirmed the commit of that operation's content in place, and no look has shown it yet.
-    Confirmed {
+    /// The commit of that operation's content may have been carried out, and no look has shown what it did.
+    LeftOpen {
         /// The operation's index.
         operation: usize,
-        /// The version that the answer told.
-        etag: Etag,
+        /// The version that the answer told, where it told one.
+        etag: Option<Etag>,
     },
-    /// The upload of that operation is over, well or not.
+    /// The upload of that operation is over.
     UploadOver {
         /// The operation's index.
         operation: usize,
+        /// Whether the base knows what came of it.
+        is_known: bool,
     },
     /// A move was done that leaves something at a temporary name, or comes of one that did.
     LeftUnfinished {

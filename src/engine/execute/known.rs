@@ -35,8 +35,11 @@ pub(super) struct OwnChanges {
     announcements: Vec<u64>,
     /// Uploads whose commit is noted and not over: the `docwsid` of the content, and the intent.
     uploads: HashMap<usize, (Name, u64)>,
-    /// The versions that answers to commits in place told, and that no look has shown yet.
-    confirmed: HashMap<usize, Etag>,
+    /// Uploads whose commit may have been carried out although no look has shown it: the version that the answer told, where it
+    /// told one.
+    left_open: HashMap<usize, Option<Etag>>,
+    /// Intents that note such uploads which are over for this pass: the next one settles them.
+    unsettled: BTreeSet<u64>,
     /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
     unfinished: HashSet<usize>,
     /// Folders in iCloud's trash that are to be deleted for good at the end of the pass.
@@ -149,17 +152,21 @@ impl OwnChanges {
 
     /// The version that the answer to that operation's commit in place told, where no look has shown it yet.
     pub(super) fn confirmed(&self, operation: usize) -> Option<&Etag> {
-        self.confirmed.get(&operation)
+        self.left_open.get(&operation).and_then(Option::as_ref)
     }
 
-    /// Whether an upload that this intent notes is not over.
+    /// Whether an upload that this intent notes is not over, or nobody knows what came of it.
     pub(super) fn has_open_uploads(&self, intent: u64) -> bool {
-        self.uploads.values().any(|(_, noted)| *noted == intent)
+        self.unsettled.contains(&intent) || self.uploads.values().any(|(_, noted)| *noted == intent)
     }
 
-    /// All intents that note uploads which are not over.
-    pub(super) fn open_uploads(&self) -> BTreeSet<u64> {
-        self.uploads.values().map(|(_, intent)| *intent).collect()
+    /// All intents that note uploads which have not come to their end, and did nothing that nobody knows of.
+    pub(super) fn uploads_without_effect(&self) -> BTreeSet<u64> {
+        let is_open = |operation: &usize| self.left_open.contains_key(operation);
+        let open = self.uploads.iter().filter(|(operation, _)| is_open(operation));
+        let open: BTreeSet<_> = open.map(|(_, (_, intent))| *intent).collect();
+        let noted = self.uploads.values().map(|(_, intent)| *intent);
+        noted.filter(|intent| !open.contains(intent) && !self.unsettled.contains(intent)).collect()
     }
 
     /// Whether that operation left something at a temporary name, or came of one that did.
@@ -210,10 +217,11 @@ impl OwnChanges {
                 self.uploads.extend(noted);
             }
             Done::Answered { commits, is_refused, at } => self.window.learn(*commits, *is_refused, *at),
-            Done::Confirmed { operation, etag } => drop(self.confirmed.insert(*operation, etag.clone())),
-            Done::UploadOver { operation } => {
-                self.uploads.remove(operation);
-                self.confirmed.remove(operation);
+            Done::LeftOpen { operation, etag } => self.left_open(*operation, etag.as_ref()),
+            Done::UploadOver { operation, is_known } => {
+                let noted = self.uploads.remove(operation).map(|(_, intent)| intent);
+                let is_open = self.left_open.remove(operation).is_some() && !is_known;
+                self.unsettled.extend(noted.filter(|_| is_open));
             }
             Done::LeftUnfinished { operation } => drop(self.unfinished.insert(*operation)),
             Done::Doomed(doomed) => self.doomed.push(doomed.clone()),
@@ -242,6 +250,12 @@ impl OwnChanges {
             | Done::NoteOver(_)
             | Done::Settled(_) => {}
         }
+    }
+
+    /// What one answer told stays known where a later one tells nothing.
+    fn left_open(&mut self, operation: usize, etag: Option<&Etag>) {
+        let told = self.left_open.entry(operation).or_default();
+        *told = etag.cloned().or_else(|| told.take());
     }
 
     fn moved_local(&mut self, local: &LocalSeen, to: &RelPath, after: &LocalEntry) {

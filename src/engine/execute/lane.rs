@@ -101,7 +101,7 @@ impl<'a> Lane<'a> {
         let left = self.leave_given_up();
         // Where something that was done could not be stored, the notes tell the next recovery what it was.
         if !self.ledger.has_lost() {
-            let uploads = self.own.open_uploads();
+            let uploads = self.own.uploads_without_effect();
             // An end that came over iCloud leaves open what became of them.
             let uploads = uploads.iter().filter(|_| !has_ended);
             for number in self.own.announcements().iter().chain(uploads) {
@@ -283,7 +283,7 @@ impl<'a> Lane<'a> {
         let operation = &plan.operations[index];
         let path = operation.path.clone();
         if !matches!(result, Err(StepFailure::Again { .. } | StepFailure::End(_))) {
-            self.close_announcement(index);
+            self.close_announcement(index, result.is_ok());
         }
         match result {
             Ok(()) => {

@@ -33,7 +33,8 @@ pub struct Recovered {
     /// Operations that were undone, or had not begun.
     pub undone: u64,
     /// Operations about which iCloud says too little now, with the reason; they stay stored. While there is
-    /// one, nothing should be planned: what it left half done is no person's change.
+    /// one, nothing should be planned: what it left half done is no person's change. A temporary name that iCloud refuses to change is not
+    /// among them.
     pub waiting: Vec<String>,
     /// Their numbers, and whether the service refuses to settle it, rather than being busy or saying too little.
     pub unsettled: Vec<(u64, bool)>,
@@ -61,25 +62,34 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
             Ok(false) => recovered.undone += 1,
             Err(StepFailure::End(end)) => return Err(end),
             Err(failure) => {
-                recovered
-                    .unsettled
-                    .push((number, matches!(failure, StepFailure::Aside(_) | StepFailure::Replan(_))));
-                recovered.waiting.push(failure.to_string());
+                let is_refused = matches!(failure, StepFailure::Aside(_) | StepFailure::Replan(_));
+                recovered.unsettled.push((number, is_refused));
+                // The planner takes an item with a temporary name for one of its own name: nothing else has to wait for one name.
+                let is_lent = ledger.state().intents.get(&number).is_some_and(lends_name);
+                if !(is_lent && matches!(failure, StepFailure::Aside(_))) {
+                    recovered.waiting.push(failure.to_string());
+                }
             }
         }
     }
     Ok(recovered)
 }
 
+/// Whether it is about an item that bears a temporary name.
+fn lends_name(intent: &Intent) -> bool {
+    matches!(intent, Intent::Place { temporary: Some(_), .. })
+}
+
 /// Gives up an intent that is refused again and again, so that it does not keep everything else waiting for ever. The
-/// base forgets the item that it is about: what is left of it on either side meets as new, so that nothing is deleted for
-/// it. What already lies in iCloud's trash stays there.
+/// base forgets the item that it is about, unless that only bears a temporary name: what is left of it on either side meets as new, so
+/// that nothing is deleted for it. What already lies in iCloud's trash stays there.
 ///
 /// # Errors
 ///
 /// [`StoreError`]: it stays stored.
 pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<(), StoreError> {
     let ids = match state.intents.get(&number) {
+        Some(intent) if lends_name(intent) => Vec::new(),
         Some(Intent::ReplaceByTrash { old: id, .. } | Intent::TakeOver { old: id, .. }) => vec![id],
         Some(Intent::Place { id, .. } | Intent::TrashFolder { id, .. }) => vec![id],
         Some(Intent::Trash { ids }) => ids.iter().collect(),
@@ -242,10 +252,11 @@ fn finish_replacement(
     };
     let before = moment.base.entry(intent.old).map(|(_, entry)| entry);
     let created_on = before.as_ref().map_or(Maybe::NONE, |entry| entry.created_on);
-    done.push(Done::Lost(intent.old.clone()));
     if !in_place {
+        done.push(Done::Lost(intent.old.clone()));
         return Ok(());
     }
+    done.push(Done::TookOver { old: intent.old.clone(), heir: new.entry.id.clone() });
     // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
     let times = (ServerTime(intent.stamp.mtime.whole_seconds()), intent.stamp.ctime);
     let as_sent = verified_calls::shows_content(ports, &new, intent.stamp.size, times, &intent.signature);

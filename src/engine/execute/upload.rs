@@ -147,16 +147,20 @@ fn in_place<'a>(
     let answer = ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)));
     let item = match answer {
         Ok(item) => item,
-        Err(RemoteError::Uncertain(why)) => match verified_calls::look(ports.remote, &old.id, false)? {
-            LookUp::Found(now) if now.entry.etag == before.entry.etag => {
-                return Err(StepFailure::again(why));
+        Err(RemoteError::Uncertain(why)) => {
+            let shown = verified_calls::look(ports.remote, &old.id, false);
+            leave_open(aim.index, &shown, None, acted);
+            match shown? {
+                LookUp::Found(now) if now.entry.etag == before.entry.etag => {
+                    return Err(StepFailure::again(why));
+                }
+                LookUp::Found(now) if sent.is_shown_by(ports, &now) => now,
+                LookUp::Found(_) | LookUp::Gone => {
+                    return Err(StepFailure::replan("it changed on iCloud meanwhile"));
+                }
+                LookUp::Unknown => return Err(StepFailure::replan(why)),
             }
-            LookUp::Found(now) if sent.is_shown_by(ports, &now) => now,
-            LookUp::Found(_) | LookUp::Gone => {
-                return Err(StepFailure::replan("it changed on iCloud meanwhile"));
-            }
-            LookUp::Unknown => return Err(StepFailure::replan(why)),
-        },
+        }
         // The service does not take it as a replacement at all.
         Err(RemoteError::NameTaken) => {
             acted.did(aim.index, Done::InPlaceRefused);
@@ -170,10 +174,7 @@ fn in_place<'a>(
         return then(PutRight { replacing, before, document: item.entry.id.doc() });
     }
     let shown = verified_calls::look(ports.remote, &item.entry.id, false);
-    if matches!(shown, Err(_) | Ok(LookUp::Unknown)) {
-        let etag = item.entry.etag.clone();
-        acted.did(aim.index, Done::Confirmed { operation: aim.index, etag });
-    }
+    leave_open(aim.index, &shown, Some(&item.entry.etag), acted);
     let item = settled(ports, item, shown?, &before, sent)?;
     if !name::same(&item.entry.name, &old.name)
         || !sent.is_held_by(&item)
@@ -182,6 +183,13 @@ fn in_place<'a>(
         return Err(StepFailure::replan("iCloud shows something else than what was sent"));
     }
     Ok(replaced(known, &replacing, &item, acted))
+}
+
+/// Where no look shows what a commit did, its note outlives the operation, and the version that the answer told is remembered.
+fn leave_open(operation: usize, shown: &Result<LookUp, StepFailure>, told: Option<&Etag>, acted: &mut Acted) {
+    if matches!(shown, Err(_) | Ok(LookUp::Unknown)) {
+        acted.did(operation, Done::LeftOpen { operation, etag: told.cloned() });
+    }
 }
 
 /// Whether an item stands where the old version stood, in the very version that an earlier answer told. Size and time are not enough: two

@@ -97,7 +97,8 @@ pub(super) fn look_everywhere(
 const CLOCKS_APART: i64 = 60;
 
 /// Whether a look at an item shows that it still is the version that we made of it, not before `at`. Size and modification
-/// time alone do not tell it from an edit in the same second; then the signature of what would be fetched has to.
+/// time alone do not tell it from an edit in the same second, and services round a time as they like; then the signature of what would
+/// be fetched has to.
 pub(super) fn shows_content(
     ports: &Ports<'_>,
     item: &RemoteItem,
@@ -105,14 +106,15 @@ pub(super) fn shows_content(
     (mtime, at): (ServerTime, DiskTime),
     signature: &Signature,
 ) -> bool {
-    if item.entry.size.get().is_some_and(|told| told != size) || item.entry.mtime != Some(mtime) {
+    if item.entry.size.get().is_some_and(|told| told != size) {
         return false;
     }
     if let Some(told) = item.entry.signature.get() {
         return told == *signature;
     }
     let age = at.whole_seconds().saturating_sub(mtime.0);
-    if age > CLOCKS_APART || size == 0 && item.entry.size == Some(0) {
+    let is_as_sent = item.entry.mtime == Some(mtime);
+    if is_as_sent && age > CLOCKS_APART || size == 0 && item.entry.size == Some(0) {
         return true;
     }
     let offer = only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));

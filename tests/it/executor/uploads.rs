@@ -1,6 +1,6 @@
 //! Uploads: new, in place, by way of the trash.
 
-use icloudds::engine::execute::{Event, ExecuteOptions};
+use icloudds::engine::execute::{Event, ExecuteOptions, execute};
 use icloudds::engine::operation::{Action, Replacement, UploadTarget};
 use icloudds::model::state::Calibration;
 
@@ -8,7 +8,7 @@ use super::{Bench, assert_clean, assert_planned_again, known, op, options, path,
 use crate::sim::drive::switches::{
     CommitTwice, EtagUp, NameStorage, PutBack, QuotaAt, Signatures, Taken, Times,
 };
-use crate::sim::{Call, Fault};
+use crate::sim::{Call, Crash, Fault, Outcome};
 
 fn new(bench: &Bench, at: &str) -> Action {
     let parent = known(bench.id(""));
@@ -163,6 +163,66 @@ fn what_an_answer_confirmed_is_known_again_where_the_look_after_it_had_no_answer
     assert_eq!((outcome.counts.uploads, commits), (1, 1), "{outcome:?}: {trace:?}");
     bench.assert_agreed();
     assert!(bench.state.intents.is_empty());
+}
+
+#[test]
+fn an_upload_that_no_look_of_its_pass_shows_is_settled_by_the_next_one() {
+    let faults = [None, Some(Fault::LostAnswer), Some(Fault::LostRequest)];
+    let all_times = [Times::Keep, Times::Ceil, Times::Now];
+    for (fault, times) in faults.into_iter().flat_map(|fault| all_times.map(|times| (fault, times))) {
+        let mut bench = edited();
+        bench.world.drive.switch(|switches| switches.times = times);
+        let action = over(&bench, "f", Replacement::InPlace);
+        bench.world.fuse.forget_calls();
+        // But for the one right before the commit.
+        bench.world.fuse.script(Call::LookUp, 2, Fault::Busy);
+        (0..200).for_each(|_| bench.world.fuse.script(Call::LookUp, 0, Fault::Busy));
+        if let Some(fault) = fault {
+            bench.world.fuse.script(Call::Commit, 0, fault);
+        }
+        let outcome = bench.one(action, "f");
+        assert!(outcome.counts.uploads == 0 && outcome.ended.is_none(), "{outcome:?}");
+        assert_eq!(bench.state.intents.len(), 1, "{fault:?}: its note is kept");
+        bench.world.fuse.calm();
+        assert!(bench.world.disk.write("f", b"a later edit"));
+        let recovered = bench.recover();
+        assert!(recovered.waiting.is_empty() && bench.state.intents.is_empty(), "{recovered:?}");
+        let known = bench.base("f").unwrap();
+        let has_come = fault != Some(Fault::LostRequest);
+        assert!(known.etag.same_content(&bench.remote("f").etag), "{fault:?}: no edit of anybody else");
+        let sent = crate::sim::journal::signature(b"new content");
+        assert_eq!(known.signature == Some(sent), has_come, "{fault:?}, {times:?}");
+    }
+}
+
+#[test]
+fn what_a_replaced_file_held_is_remembered_wherever_a_kill_comes() {
+    let mut finished = 0;
+    for step in 1.. {
+        let mut bench = edited();
+        let old = bench.base("f").unwrap().clone();
+        let plan = plan(vec![op(over(&bench, "f", Replacement::Trash), "f")]);
+        bench.world.fuse.crash_after(step);
+        let has_crashed = {
+            let (world, mut state) = (&bench.world, bench.state.clone());
+            let ended = world.run(|| {
+                let (mut store, ports) = (world.store.clone(), Bench::ports(world));
+                execute(&plan, &ports, &options(), &mut state, &mut store, &mut |_| {})
+            });
+            ended == Outcome::Crashed
+        };
+        bench.world.restart(Crash::Kill);
+        bench.state = bench.world.store.durable();
+        finished += bench.recover().finished;
+        if let Some(new) = bench.base("f").filter(|known| known.id != old.id) {
+            let former = bench.state.former.get(&new.id).cloned().unwrap_or_default();
+            assert!(former.contains(&old.signature.unwrap()), "step {step}");
+        }
+        if !has_crashed {
+            break;
+        }
+    }
+    assert!(finished > 3, "only {finished} were finished after a kill");
 }
 
 #[test]

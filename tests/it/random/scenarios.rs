@@ -210,6 +210,22 @@ fn a_folder_that_the_service_numbers_is_taken_back() {
 }
 
 #[test]
+fn a_swap_that_somebody_s_name_blocks_keeps_nothing_else_waiting() {
+    let mut run = world(1, &[Twist::RemoteFoldsCase]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.write("D.TXT", b"the first") && disk.write("b", b"the second, longer"));
+    pass(&mut run);
+    drive.share_to_me("d.txt");
+    assert!(disk.mv("D.TXT", "x") && disk.mv("b", "D.TXT") && disk.mv("x", "b"));
+    assert!(disk.write("new", b"what waits for nobody"));
+    is_at_peace(&mut run);
+    assert!(drive.find("new").is_some());
+    let mut contents = drive.live_contents();
+    contents.retain(|content| **content == *b"the first" || **content == *b"the second, longer");
+    assert_eq!(contents.len(), 2);
+}
+
+#[test]
 fn a_deletion_that_was_cut_short_takes_nothing_that_was_moved() {
     for step in 1.. {
         let mut run = world(step, &[]);

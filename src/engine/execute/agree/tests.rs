@@ -152,9 +152,10 @@ fn an_edit_that_comes_with_a_move_stays_visible() {
         let base = state([("top", folder("planned folder", "d", 9)), ("planned folder", known)]);
         assert_eq!(taught(&after(&moved_here(stamp(1, 7), here), &base)).stamp, expected, "{here:?}");
     }
-    // Edited on iCloud: the base keeps the version that it knows.
+    // Edited on iCloud: the base keeps the content that it knows, under no version, since it learns a name that another version bore. A
+    // look at etags that shows the version with that content must not take the name for the one of then.
     let entry = taught(&after(&moved_here(stamp(1, 1), None), &known_as("1::9", stamp(1, 1))));
-    assert_eq!(entry.etag.as_str(), "1::9");
+    assert_eq!(entry.etag.as_str(), "::9");
 }
 
 #[test]

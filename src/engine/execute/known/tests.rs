@@ -215,11 +215,19 @@ fn an_announced_upload_is_known_by_operation_and_content_until_it_is_over() {
     assert_eq!(own.announced_upload(1, "A"), Some(7));
     assert_eq!(own.announced_upload(1, "B"), None, "another content");
     assert_eq!(own.upload_intent(2), Some(7));
-    assert_eq!(own.open_uploads(), BTreeSet::from([7, 8]));
-    own.learn(&Done::UploadOver { operation: 1 });
+    assert_eq!(own.uploads_without_effect(), BTreeSet::from([7, 8]));
+    own.learn(&Done::UploadOver { operation: 1, is_known: true });
     assert!(own.has_open_uploads(7), "one of two is open");
-    own.learn(&Done::UploadOver { operation: 2 });
+    own.learn(&Done::UploadOver { operation: 2, is_known: true });
     assert!(!own.has_open_uploads(7) && own.has_open_uploads(8));
     own.learn(&announced(&[(3, "D")], 9));
     assert_eq!((own.announced_upload(3, "C"), own.announced_upload(3, "D")), (None, Some(9)));
+    own.learn(&Done::LeftOpen { operation: 3, etag: None });
+    assert_eq!(own.uploads_without_effect(), BTreeSet::new(), "nobody knows what its commit did");
+    own.learn(&Done::UploadOver { operation: 3, is_known: false });
+    assert!(own.has_open_uploads(9), "its note outlives the operation");
+    own.learn(&announced(&[(4, "E")], 10));
+    own.learn(&Done::LeftOpen { operation: 4, etag: None });
+    own.learn(&Done::UploadOver { operation: 4, is_known: true });
+    assert!(!own.has_open_uploads(10));
 }

@@ -53,10 +53,13 @@ pub(super) fn settle_uploads(
                 };
                 settle_replacement(ports, moment, &replacement, done)?
             }
-            (_, Some((old, etag))) => match answers.get(old) {
-                Some(LookUp::Found(now)) => replaced_in_place(ports, moment, file, (old, etag), (now, done)),
-                _ => false,
-            },
+            (_, Some((old, etag))) => {
+                let now = match answers.get(old) {
+                    Some(LookUp::Found(now)) => Some(now.clone()),
+                    _ => listed(ports, &mut listings, file, old)?,
+                };
+                now.is_some_and(|now| replaced_in_place(ports, moment, file, (old, etag), (&now, done)))
+            }
             (None, None) => false,
         };
     }

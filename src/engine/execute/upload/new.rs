@@ -75,9 +75,16 @@ impl<'a> Stage<'a> for UploadNew<'a> {
             .push((None, Done::Answered { commits: ready.len(), is_refused, at: ports.clock.uptime() }));
         for (file, answer) in ready.into_iter().zip(answers) {
             let Ready { index, aim, sent, parent, name } = file;
+            let is_open = matches!(answer, Ok(_) | Err(RemoteError::Uncertain(_)));
             match judged(ports, &sent, (&parent, name), answer) {
                 Ok(item) => came(known, (aim, &sent), (&parent, &item), acted),
-                Err(failure) => acted.failed(index, failure),
+                Err(failure) => {
+                    // Its note outlives the operation: the next recovery looks what came of it.
+                    if is_open {
+                        acted.did(index, Done::LeftOpen { operation: index, etag: None });
+                    }
+                    acted.failed(index, failure);
+                }
             }
         }
         Ok(Next::Finished)
