@@ -148,6 +148,7 @@ fn measure(what: &str, trees: Trees) {
         conflict_mark: "2026-11-22 10-00-00 nas",
         local_folds_case: false,
         recent_since: i64::MAX,
+        started_at: i64::MIN,
     };
     let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new(), too_deep: Vec::new() };
     let (absent, hollow) = Default::default();

@@ -21,6 +21,11 @@ pub fn effect_text(effect: &Effect) -> String {
         (EffectKind::Upload, _) if effect.reason == Reason::Emptied => {
             format!("uploaded {path}: empty now, the version that it replaces is in Recently Deleted")
         }
+        (EffectKind::Upload, _) if effect.reason == Reason::CutShort => {
+            format!(
+                "uploaded {path}: shorter since before the machine started, the version that it replaces is in Recently Deleted"
+            )
+        }
         (EffectKind::Upload, _) => format!("uploaded {path}"),
         (EffectKind::MakeFolder, _) => format!("made folder {on} {path}"),
         (EffectKind::Rename, Some(from)) => format!("renamed {on} {from} to {path}"),

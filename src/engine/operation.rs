@@ -246,6 +246,8 @@ pub enum Reason {
     Exchanged,
     /// Became empty here: by a person, or by a power cut that left the name and took the content.
     Emptied,
+    /// Lost a part here before the machine started: by a person, or by the power cut before that.
+    CutShort,
     /// Was moved or renamed on that side.
     Moved(Side),
     /// Was moved on both sides; the place on iCloud counts.
@@ -282,7 +284,7 @@ impl Reason {
     /// Whether it is doubtful that a person here meant to give up the version that the upload replaces on iCloud: that one goes
     /// to Recently Deleted then.
     pub fn keeps_the_replaced(self) -> bool {
-        matches!(self, Self::WentBack | Self::Exchanged | Self::Emptied)
+        matches!(self, Self::WentBack | Self::Exchanged | Self::Emptied | Self::CutShort)
     }
 }
 
@@ -295,6 +297,7 @@ impl fmt::Display for Reason {
             Self::WentBack => f.write_str("older than the version that it replaces"),
             Self::Exchanged => f.write_str("another file in its place here"),
             Self::Emptied => f.write_str("empty here now"),
+            Self::CutShort => f.write_str("shorter here since before the machine started"),
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
             Self::Deleted(on) => write!(f, "deleted {}", side(on)),

@@ -268,7 +268,8 @@ impl Engine {
         earlier: Option<Before>,
         ports: &Ports<'_>,
     ) -> (Plan, Option<Collected>) {
-        let now = self.state.seconds(ports.clock.reading());
+        let reading = ports.clock.reading();
+        let now = self.state.seconds(reading);
         let (Some(local), Some(remote)) = (&self.local, &self.remote) else { return Default::default() };
         let takes_part = |path: &RelPath| settings.filter.takes_part(path.as_str());
         let is_junk = |path: &RelPath| is_junk(&settings.filter, path.as_str());
@@ -306,7 +307,8 @@ impl Engine {
             conflict_mark: options.conflict_mark,
             local_folds_case: ports.disk.folds_case(),
             // Files bear the wall clock's times.
-            recent_since: ports.clock.now().whole_seconds().saturating_sub(RECENT_SECONDS),
+            recent_since: reading.wall.saturating_sub(RECENT_SECONDS),
+            started_at: reading.wall.saturating_sub(reading.uptime),
         };
         let base = &self.state.base;
         let lent: Vec<ItemId> = self.lent.keys().cloned().collect();

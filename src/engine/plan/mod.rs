@@ -73,6 +73,8 @@ pub struct Policy<'a> {
     pub local_folds_case: bool,
     /// Contents that were modified since then, Unix seconds, are transferred before all others: somebody waits for them.
     pub recent_since: i64,
+    /// When the machine was started, Unix seconds.
+    pub started_at: i64,
 }
 
 /// How much of the trees a plan has looked at.

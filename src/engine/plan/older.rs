@@ -1,5 +1,5 @@
 //! Edits here that hardly started from the version on iCloud: a restored backup, a folder that was copied back, a file in another one's
-//! place, one that is empty suddenly (`docs/sync.md` §6, Replacing a file).
+//! place, one that is empty suddenly or that a power cut may have cut short (`docs/sync.md` §6, Replacing a file).
 
 use std::collections::{HashMap, HashSet};
 
@@ -40,6 +40,8 @@ pub(super) fn find(world: &World<'_>, items: &mut Items) {
             item.reason = Reason::Exchanged;
         } else if is_emptied(world, item) {
             item.reason = Reason::Emptied;
+        } else if is_cut_short(world, item) {
+            item.reason = Reason::CutShort;
         }
     }
 }
@@ -85,6 +87,15 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
 fn is_emptied(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
         world.local.tree.get(local).stamp.size == 0 && world.base.get(base).stamp.size > 0
+    })
+}
+
+/// Whether a part of a content is gone since before the machine started. A power cut while a file is written leaves it so, also where a
+/// person saved the very content that was there.
+fn is_cut_short(world: &World<'_>, item: &Item) -> bool {
+    item.base.zip(item.local).is_some_and(|(base, local)| {
+        let (then, now) = (world.base.get(base).stamp, world.local.tree.get(local).stamp);
+        now.size < then.size && now.ctime.whole_seconds() < world.policy.started_at
     })
 }
 

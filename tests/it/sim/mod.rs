@@ -28,6 +28,7 @@ mod tests;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use clock::SimClock;
 pub use disk::SimDisk;
@@ -35,6 +36,9 @@ pub use drive::SimDrive;
 pub use fuse::{Call, Fault, Fuse, Outcome};
 pub use journal::{Bytes, Journal, Thing};
 pub use store::SimStore;
+
+/// So long a machine without power stands still.
+const POWER_AWAY: Duration = Duration::from_secs(30);
 
 /// How a process ended that did not end by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -89,6 +93,7 @@ impl World {
     pub fn restart(&self, crash: Crash) {
         if crash == Crash::PowerCut {
             self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()), &self.drive);
+            self.clock.reboot(POWER_AWAY);
         }
         self.fuse.renew();
         self.disk.rescue_strays();

@@ -2,7 +2,8 @@
 //! conflicts that need a world of their own.
 
 use super::table::{Case, check_all, happen, ignoring, told};
-use super::world::{Kind, LIBRARY, MARK, Thing, World};
+use super::world::{Kind, LIBRARY, MARK, Thing, World, size};
+use crate::engine::operation::Reason;
 use crate::engine::plan::ConflictPolicy;
 use crate::model::Side;
 
@@ -79,6 +80,30 @@ fn what_was_modified_a_short_while_ago_is_transferred_first() {
         assert_eq!(order(&world), expected);
         world.settle();
     }
+}
+
+#[test]
+fn what_became_shorter_before_the_machine_started_keeps_the_version_that_it_replaces() {
+    let mut world = World::synced(&["f"]);
+    let edit_to = |world: &mut World, bytes| {
+        world.edit(Side::Local, "f");
+        while size(world.thing(Side::Local, "f").content) != bytes {
+            world.edit(Side::Local, "f");
+        }
+        i64::try_from(world.thing(Side::Local, "f").content).expect("a small number")
+    };
+    edit_to(&mut world, 3);
+    world.settle();
+    let edited_at = edit_to(&mut world, 2);
+    assert_eq!(told(&world), ["here -> iCloud upload over f (edited here)"]);
+    world.started_at = edited_at + 1;
+    let cut = "here -> iCloud upload over f (shorter here since before the machine started)";
+    assert_eq!(told(&world), [cut]);
+    assert!(Reason::CutShort.keeps_the_replaced());
+    // What is as long as before was not cut short.
+    world.settle();
+    world.started_at = edit_to(&mut world, 2) + 1;
+    assert_eq!(told(&world), ["here -> iCloud upload over f (edited here)"]);
 }
 
 #[test]

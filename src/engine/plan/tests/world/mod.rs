@@ -168,6 +168,7 @@ pub struct World {
     pub max_size: Option<u64>,
     pub folds: bool,
     pub recent_since: i64,
+    pub started_at: i64,
     pub no_birth: bool,
     pub waiting: BTreeSet<String>,
     /// Folders here that cannot be read.
@@ -199,7 +200,7 @@ fn signature(content: u64) -> Signature {
 }
 
 /// Contents of one size class have equal sizes, so that some conflicts need a comparison.
-fn size(content: u64) -> u64 {
+pub fn size(content: u64) -> u64 {
     if content >= EMPTY { 0 } else { 1 + content % 4 }
 }
 
@@ -221,6 +222,7 @@ impl World {
             max_size: None,
             folds: false,
             recent_since: i64::MAX,
+            started_at: i64::MIN,
             no_birth: false,
             waiting: BTreeSet::new(),
             unread: BTreeSet::new(),

@@ -152,6 +152,7 @@ impl World {
             conflict_mark: MARK,
             local_folds_case: self.folds,
             recent_since: self.recent_since,
+            started_at: self.started_at,
         };
         self.plan_by_changes(&local, &remote, &policy);
         plan(&self.state.base, &local, &remote, &recognition, &policy)
