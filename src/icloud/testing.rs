@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Barrier, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -44,11 +44,18 @@ pub struct Reply {
     status: u16,
     headers: Vec<(String, String)>,
     body: String,
+    together: Option<Arc<Barrier>>,
 }
 
 impl Reply {
     pub fn new(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: String::new() }
+        Self { status, headers: Vec::new(), body: String::new(), together: None }
+    }
+
+    /// It is sent once as many requests wait for such an answer as `barrier` counts.
+    pub fn together(mut self, barrier: &Arc<Barrier>) -> Self {
+        self.together = Some(Arc::clone(barrier));
+        self
     }
 
     pub fn json(status: u16, body: Value) -> Self {
@@ -173,6 +180,9 @@ fn serve(stream: TcpStream, script: &Mutex<Script>, seen: &Mutex<Vec<Seen>>) {
     };
     let request = Seen { route, query: query.to_owned(), headers, body };
     seen.lock().expect("not poisoned").push(request);
+    if let Some(barrier) = &reply.together {
+        barrier.wait();
+    }
     let mut text = format!("HTTP/1.1 {} X\r\nContent-Length: {}\r\n", reply.status, reply.body.len());
     for (name, value) in &reply.headers {
         text.push_str(&format!("{name}: {value}\r\n"));
