@@ -7,7 +7,9 @@
 
 pub mod app;
 pub mod ca_file;
+pub mod chance;
 pub mod cli;
+pub mod clock;
 pub mod config;
 pub mod control;
 pub mod daemon;

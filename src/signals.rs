@@ -11,8 +11,8 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
 use signal_hook::flag;
 use signal_hook::iterator::{Handle, Signals};
 
+use crate::clock::Stop;
 use crate::exit::ExitCode;
-use crate::icloud::env::Stop;
 use crate::terminal;
 
 /// What signals ask for, a channel for each kind.

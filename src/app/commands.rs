@@ -7,16 +7,15 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::AppError;
-use super::clock::SystemClock;
 use super::open::{Opened, StateDir, check_user, conflict_mark, service};
 use super::purpose::Purpose;
 use super::typed_path::typed_path;
+use crate::clock::{Stop, SystemClock};
 use crate::config::Config;
 use crate::control::Held;
 use crate::disk::{self, LocalDisk};
 use crate::engine::pass::{Look, PassOptions};
 use crate::exit::ExitCode;
-use crate::icloud::env::Stop;
 use crate::icloud::signin::interactive::login_here;
 use crate::model::filter::Verdict as FilterVerdict;
 use crate::model::plain::{plain, plain_json};

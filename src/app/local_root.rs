@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use super::AppError;
-use super::clock::SystemClock;
 use super::purpose::{Purpose, root_path};
 use super::remote_root::{Found, RemoteOwner, find};
+use crate::chance::{SystemChance, random_hex};
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::disk::{self, LocalDisk, Lock, Marker};
 use crate::engine::conflict::conflict_name;
@@ -58,7 +59,7 @@ impl LocalRoot {
         purpose: Purpose,
     ) -> Result<Found, AppError> {
         let found = find(config, service, clock, engine.state.owner.as_ref(), purpose, None)?;
-        self.own(config, clock, engine, &found.whose, purpose)?;
+        self.own(config, engine, &found.whose, purpose)?;
         Ok(found)
     }
 
@@ -178,7 +179,6 @@ impl LocalRoot {
     pub fn own(
         &mut self,
         config: &Config,
-        clock: &SystemClock,
         engine: &mut Engine,
         whose: &RemoteOwner,
         purpose: Purpose,
@@ -205,9 +205,10 @@ impl LocalRoot {
             Some(owner) => owner.clone(),
             None => {
                 let owner = Owner {
-                    marker: found.as_ref().map(|marker| marker.id.clone()).unwrap_or_else(|| {
-                        clock.env().random::<16>().iter().map(|byte| format!("{byte:02x}")).collect()
-                    }),
+                    marker: found
+                        .as_ref()
+                        .map(|marker| marker.id.clone())
+                        .unwrap_or_else(|| random_hex::<16>(&SystemChance)),
                     account: whose.account.clone(),
                     directory: config.sync.directory.display().to_string(),
                     remote_root: root_path(config),

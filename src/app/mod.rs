@@ -2,7 +2,6 @@
 //!
 //! Everything below is wiring; what is decided is decided in the engine.
 
-pub mod clock;
 pub mod commands;
 pub mod feed_state;
 #[cfg(test)]

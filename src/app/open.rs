@@ -9,9 +9,9 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::AppError;
-use super::clock::SystemClock;
 use super::local_root::LocalRoot;
 use super::purpose::Purpose;
+use crate::clock::{Stop, SystemClock};
 use crate::config::{self, Config};
 use crate::disk::{self, LocalDisk, Lock};
 use crate::engine::conflict::sanitise_host;
@@ -20,7 +20,7 @@ use crate::engine::pass::{Engine, Settings};
 use crate::engine::ports::Ports;
 use crate::exit::ExitCode;
 use crate::icloud::drive::ICloudDrive;
-use crate::icloud::env::Stop;
+use crate::icloud::env::Env;
 use crate::icloud::options::IcloudOptions;
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
@@ -187,7 +187,7 @@ pub fn service(config: &Config, clock: &SystemClock) -> Result<Arc<Service>, App
         proxy: config.proxy.as_ref().map(|proxy| proxy.url.expose().to_owned()),
         state_directory: config.sync.state_directory.clone(),
     };
-    let service = Service::open(options, clock.env())?;
+    let service = Service::open(options, Env::system(clock.clone()))?;
     service.account().set_password(config.account.password.clone());
     Ok(Arc::new(service))
 }

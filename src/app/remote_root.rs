@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::AppError;
-use super::clock::SystemClock;
 use super::purpose::{Purpose, root_path};
+use crate::clock::SystemClock;
 use crate::config::{self, Config};
 use crate::exit::ExitCode;
 use crate::icloud::drive::{DriveOptions, ICloudDrive};

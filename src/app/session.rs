@@ -7,11 +7,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::AppError;
-use super::clock::SystemClock;
 use super::open::{StateDir, service};
+use crate::clock::{Stop, SystemClock};
 use crate::config::Config;
 use crate::exit::ExitCode;
-use crate::icloud::env::Stop;
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::signin::foreign;
 

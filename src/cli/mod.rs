@@ -24,12 +24,13 @@ use crate::app::once::{leave_failure, once};
 use crate::app::open::Opened;
 use crate::app::purpose::Purpose;
 use crate::app::{AppError, commands};
+use crate::chance::{NoRandomness, SystemChance};
+use crate::clock::Stop;
 use crate::config::{self, ConfigError, Sources};
 use crate::control::ControlRequest;
 use crate::diagnose;
 use crate::disk::LockError;
 use crate::exit::ExitCode;
-use crate::icloud::env::Stop;
 use crate::logging::{self, LogError};
 use crate::signals::Ending;
 
@@ -51,6 +52,9 @@ pub enum CliError {
     /// The command could not do its work.
     #[error(transparent)]
     App(#[from] AppError),
+    /// No key can be made.
+    #[error(transparent)]
+    Chance(#[from] NoRandomness),
     /// The daemon could not be asked, or said no.
     #[error(transparent)]
     Daemon(#[from] daemon::DaemonError),
@@ -67,7 +71,7 @@ impl CliError {
             Self::Config(error) => error.exit_code(),
             Self::Log(error) => error.exit_code(),
             Self::Daemon(error) => error.exit_code(),
-            Self::Print(_) => ExitCode::Unexpected,
+            Self::Print(_) | Self::Chance(_) => ExitCode::Unexpected,
             Self::App(error) => error.exit_code(),
         }
     }
@@ -167,6 +171,7 @@ fn start(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCod
         log.file = None;
     }
     logging::init(&log, zone.clone())?;
+    SystemChance::check()?;
     for note in &loaded.notes {
         log::debug!("{note}");
     }

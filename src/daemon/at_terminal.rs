@@ -5,9 +5,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::main_loop::Loop;
 use crate::app::commands;
+use crate::clock::Stop;
 use crate::config::Config;
 use crate::control::{ControlClient, ControlRequest};
-use crate::icloud::env::Stop;
 use crate::model::plain::plain;
 use crate::secret::mask;
 use crate::terminal;

@@ -15,13 +15,13 @@ use super::local_side::LocalJob;
 use super::remote_push::{Came, Listened, Listening};
 use super::roots::{OwnRoot, RemoteRoot};
 use crate::app::AppError;
-use crate::app::clock::SystemClock;
 use crate::app::local_root::LocalRoot;
 use crate::app::open::conflict_mark;
 use crate::app::purpose::Purpose;
 use crate::app::remote_root::{Found, RemoteOwner, find};
 use crate::app::report::ProgressReporter;
 use crate::app::told::{counts_here, pending};
+use crate::clock::SystemClock;
 use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
 use crate::engine::execute::Event;
@@ -56,7 +56,6 @@ pub(super) struct Open {
     pub found: Option<LocalRoot>,
     /// Whose the state becomes, if it is nobody's yet.
     pub whose: Option<RemoteOwner>,
-    pub clock: SystemClock,
     pub zone: TimeZone,
 }
 
@@ -128,7 +127,7 @@ fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<OwnRoot>>,
         return Ok(None);
     };
     let opened = root
-        .own(&job.config, &job.clock, engine, &whose, Purpose::Sync)
+        .own(&job.config, engine, &whose, Purpose::Sync)
         .and_then(|()| root.clean_up(&engine.state, &conflict_mark(&job.zone)));
     match opened {
         Ok(()) => {

@@ -53,14 +53,13 @@ use crossbeam::channel::bounded;
 use jiff::tz::TimeZone;
 
 use crate::app::AppError;
-use crate::app::clock::SystemClock;
 use crate::app::local_root::LocalRoot;
 use crate::app::open::{StateDir, service};
 use crate::app::purpose::Purpose;
+use crate::clock::{Stop, SystemClock};
 use crate::config::{Loaded, Sources};
 use crate::control::ControlServer;
 use crate::exit::ExitCode;
-use crate::icloud::env::Stop;
 use crate::signals::SignalThread;
 use crate::status::file::StatusFile;
 use crate::terminal;

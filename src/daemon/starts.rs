@@ -156,7 +156,6 @@ impl Loop {
             config: self.setup.config().clone(),
             found: self.local.take_found(),
             whose: self.remote.root().map(|root| root.whose.clone()),
-            clock: self.ports.clock.clone(),
             zone: self.ports.zone.clone(),
         };
         let events = self.ports.events.clone();

@@ -9,13 +9,14 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::latency::Latencies;
+use crate::clock::Stop;
 use crate::icloud::drive::Api;
-use crate::icloud::env::{Cancelled, Stop, Wait};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
 use crate::icloud::request::Request;
 use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::survey::word_of;
+use crate::model::Stopped;
 
 /// A rest of the account that is no longer than this is waited for; after a longer one nothing more is asked.
 const SHORT_REST: Duration = Duration::from_secs(15);
@@ -234,7 +235,7 @@ pub fn refusal_of(body: &[u8]) -> Option<String> {
 }
 
 fn refused(_: NotAsked) -> ServiceError {
-    SignInError::Cancelled(Cancelled).into()
+    SignInError::Stopped(Stopped).into()
 }
 
 impl Api for Asker {

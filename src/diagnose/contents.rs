@@ -9,7 +9,8 @@ use serde_json::json;
 use super::ask::{Asker, Said};
 use super::report::Line;
 use super::walk::Walk;
-use crate::app::clock::SystemClock;
+use crate::chance::{SystemChance, uuid};
+use crate::clock::SystemClock;
 use crate::disk::Hasher;
 use crate::engine::ports::{Offer, Remote as _, RemoteError, Sink};
 use crate::icloud::drive::{DriveOptions, ICloudDrive};
@@ -20,8 +21,8 @@ use crate::icloud::survey::{self, LookedUp, SMALL};
 use crate::model::{ItemId, Zone};
 
 /// What look-ups answer for an id that never was, and for one in the trash.
-pub fn look_up_lines(asker: &Asker, clock: &SystemClock, walk: &Walk) -> Vec<Line> {
-    let unknown = ItemId::new(Zone::CloudDocs, &clock.env().uuid().to_uppercase());
+pub fn look_up_lines(asker: &Asker, walk: &Walk) -> Vec<Line> {
+    let unknown = ItemId::new(Zone::CloudDocs, &uuid(&SystemChance).to_uppercase());
     let mut lines = Vec::new();
     let (says, found) = look_up(asker, &unknown, false);
     let line = Line::new("unknown_id", says.clone(), says);

@@ -64,8 +64,7 @@ impl Notebook {
 }
 
 /// A new name; `random` tells it from others.
-pub fn new_name(random: &[u8; 4]) -> String {
-    let digits: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
+pub fn new_name(digits: &str) -> String {
     format!("{PREFIX}{digits}")
 }
 
@@ -152,7 +151,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let notebook = Notebook::new(folder.path());
         assert_eq!(notebook.read(), None);
-        let note = Note { name: new_name(&[1, 2, 0xab, 0]), id: None };
+        let note = Note { name: new_name("0102ab00"), id: None };
         assert_eq!(note.name, "icloudds probe 0102ab00");
         notebook.write(&note).expect("written");
         assert_eq!(notebook.read(), Some(note));

@@ -10,17 +10,18 @@ use super::report::{Line, Report};
 use super::writes::{Writes, steps};
 use super::{account, contents, feed, judge, machine, walk, written};
 use crate::app::AppError;
-use crate::app::clock::SystemClock;
 use crate::app::open::{check_user, service};
+use crate::chance::{SystemChance, random_hex};
+use crate::clock::{Stop, SystemClock};
 use crate::config::Config;
 use crate::disk::{self, Lock, probe};
 use crate::exit::ExitCode;
 use crate::icloud::drive::{DriveOptions, ICloudDrive};
-use crate::icloud::env::{Cancelled, Stop, Wait as _};
 use crate::icloud::service::Service;
 use crate::icloud::signin::error::SignInError;
 use crate::icloud::signin::facts::AccountFacts;
 use crate::icloud::throttle;
+use crate::model::Stopped;
 
 /// So many requests a diagnosis makes at most.
 pub const MOST_REQUESTS: usize = 44;
@@ -90,7 +91,7 @@ fn listen(inbox: &Receiver<Event>, stop: &Stop) -> Result<Report, AppError> {
             Ok(Event::Next(what)) => eprintln!("looking at {what} …"),
             Ok(Event::Holds(what)) => holds = what,
             Ok(Event::Done(report)) if told_to_stop.is_none() => return Ok(*report),
-            Ok(Event::Done(_)) => return Err(SignInError::Cancelled(Cancelled).into()),
+            Ok(Event::Done(_)) => return Err(SignInError::Stopped(Stopped).into()),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 return Err(AppError::Refused {
@@ -104,7 +105,7 @@ fn listen(inbox: &Receiver<Event>, stop: &Stop) -> Result<Report, AppError> {
         }
         let Some(since) = told_to_stop else { continue };
         match &holds {
-            None => return Err(SignInError::Cancelled(Cancelled).into()),
+            None => return Err(SignInError::Stopped(Stopped).into()),
             Some(name) if since.elapsed() >= LAST_MOMENTS => {
                 if !name.is_empty() {
                     eprintln!(
@@ -112,7 +113,7 @@ fn listen(inbox: &Receiver<Event>, stop: &Stop) -> Result<Report, AppError> {
                          or delete it there."
                     );
                 }
-                return Err(SignInError::Cancelled(Cancelled).into());
+                return Err(SignInError::Stopped(Stopped).into());
             }
             Some(_) => {}
         }
@@ -229,7 +230,7 @@ impl Probes {
     fn facts(&mut self, asker: &Asker) -> Result<AccountFacts, SignInError> {
         self.next("the account");
         let account = asker.service().account();
-        let stopped = |_| SignInError::Cancelled(Cancelled);
+        let stopped = |_| SignInError::Stopped(Stopped);
         let ask = || {
             asker.admit().map_err(stopped)?;
             asker.timed("validate", || account.facts(), |facts| matches!(facts, Ok(Some(_))))
@@ -259,7 +260,7 @@ impl Probes {
             return;
         }
         self.next("ids that are not alive");
-        let lines = contents::look_up_lines(asker, clock, &seen);
+        let lines = contents::look_up_lines(asker, &seen);
         self.report.add("look_ups", "look-ups of ids that are not alive", lines);
         self.next("how contents come");
         self.report.add("contents", "contents", contents::content_lines(asker, clock, &seen));
@@ -281,13 +282,13 @@ impl Probes {
         if asker.is_stopped() {
             return;
         }
-        let name = home::new_name(&clock.env().random());
+        let name = home::new_name(&random_hex::<4>(&SystemChance));
         self.next("a folder of our own");
         self.holds(Some(&name));
         let mut lines = Vec::new();
         match home::make(&remote, &notebook, &name) {
             Ok(home) => {
-                let writes = Writes { asker, remote: &remote, clock, facts, home: &home };
+                let writes = Writes { asker, remote: &remote, facts, home: &home };
                 for (what, step) in steps() {
                     if asker.is_stopped() {
                         break;

@@ -10,7 +10,7 @@ use super::contents::{address, zero_line};
 use super::delays;
 use super::report::Line;
 use super::written::{changed, created, stale_line, taken_line, time_line, words};
-use crate::app::clock::SystemClock;
+use crate::chance::{SystemChance, uuid};
 use crate::disk::Hasher;
 use crate::engine::ports::{Commit, ItemVersion, LookUp, Remote as _, RemoteError, RemoteItem};
 use crate::icloud::drive::ICloudDrive;
@@ -29,8 +29,6 @@ pub struct Writes<'a> {
     pub asker: &'a Arc<Asker>,
     /// The drive.
     pub remote: &'a ICloudDrive,
-    /// Time and chance.
-    pub clock: &'a SystemClock,
     /// What the account offers.
     pub facts: &'a AccountFacts,
     /// The folder.
@@ -362,7 +360,7 @@ impl Writes<'_> {
     fn two_at_once(&self) -> Vec<Line> {
         let destination = format!("FOLDER::{}", self.home.entry.id);
         let bodies = ["first at once", "second at once"].map(|name| {
-            let key = format!("FOLDER::UNKNOWN_ZONE::TempId-{}", self.clock.env().uuid());
+            let key = format!("FOLDER::UNKNOWN_ZONE::TempId-{}", uuid(&SystemChance));
             json!({"destinationDrivewsId": destination, "folders": [{"clientId": key, "name": name}]})
                 .to_string()
         });

@@ -308,7 +308,7 @@ impl Engine {
             local_folds_case: ports.disk.folds_case(),
             // Files bear the wall clock's times.
             recent_since: reading.wall.saturating_sub(RECENT_SECONDS),
-            started_at: reading.wall.saturating_sub(reading.uptime),
+            started_at: reading.wall.saturating_sub(reading.uptime_seconds()),
         };
         let base = &self.state.base;
         let lent: Vec<ItemId> = self.lent.keys().cloned().collect();

@@ -9,7 +9,6 @@ use url::Url;
 use super::bounded::{Bounded, is_too_much};
 use super::classify::{classify, classify_result};
 use super::cookies::{Cookies, end_of};
-use super::env::{Moment, Uptime};
 use super::http::{Answer, Head};
 use super::session::{Session, TRUST_COOKIE};
 use super::signin::foreign;
@@ -19,13 +18,14 @@ use super::wire::{Item, parse_details, read_entries};
 use super::wire_docs::{Document, Download, Slot, Stored};
 use crate::engine::ports::RemoteParent;
 use crate::fuzz_tests::fuzz;
+use crate::model::Reading;
 use crate::model::path::check_name;
 use crate::model::{ItemId, Zone};
 
 const NOW: i64 = 1_795_000_000;
 
-fn moment() -> Moment {
-    Moment { wall: NOW, up: Some(Uptime { boot: "a".to_owned(), millis: 5_000_000 }) }
+fn reading() -> Reading {
+    Reading { wall: NOW, boot: 0xa, uptime: Duration::from_secs(5000) }
 }
 
 #[test]
@@ -146,9 +146,9 @@ fn refusals() {
         let inner = body.as_ref().map(|body| classify_result(body).class);
         let throttled = throttle::read(&answer);
         let rest = throttled.map(|(cause, asked)| {
-            let first = throttle::Rest::after(None, &moment(), cause, asked);
-            let second = throttle::Rest::after(Some(&first), &moment(), Cause::Service, asked);
-            let left = second.left(&moment()).unwrap_or_default();
+            let first = throttle::Rest::after(None, reading(), cause, asked);
+            let second = throttle::Rest::after(Some(&first), reading(), Cause::Service, asked);
+            let left = second.left(reading()).unwrap_or_default();
             assert!(left <= Duration::from_secs(2 * 86_400), "{left:?}");
             assert!(!throttle::told(left).is_empty());
             (cause, asked.is_some())
@@ -194,9 +194,9 @@ fn session_file() {
         session.trust_expires();
         session.is_trust_due(NOW);
         session.trust_days_left(NOW);
-        session.back_off_left(&moment());
+        session.back_off_left(reading());
         let mut later = session.clone();
-        later.back_off_more(&moment(), Cause::Service, Some(Duration::from_secs(7)));
+        later.back_off_more(reading(), Cause::Service, Some(Duration::from_secs(7)));
         later.trust.learn(NOW + 5, NOW);
         let stored = serde_json::to_vec(&session).expect("it can be stored");
         let back: Session = serde_json::from_slice(&stored).expect("what was stored can be read");

@@ -6,12 +6,13 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::cookies::{Cookies, end_of};
-use super::env::{Env, Moment};
+use super::env::Env;
 use super::http::Head;
 use super::signin::error::FactorKind;
 use super::signin::factor::{Phone, SentBy, StepDevice};
 use super::srp::stretch;
 use super::throttle::{Cause, Rest};
+use crate::model::Reading;
 use crate::secret::Secret;
 
 /// The version of the stored form.
@@ -337,12 +338,12 @@ impl Session {
     }
 
     /// How long nothing may be sent any more.
-    pub fn back_off_left(&self, now: &Moment) -> Option<Duration> {
+    pub fn back_off_left(&self, now: Reading) -> Option<Duration> {
         self.back_off.as_ref()?.left(now)
     }
 
     /// Begins or prolongs the rest; gives its length.
-    pub fn back_off_more(&mut self, now: &Moment, cause: Cause, asked: Option<Duration>) -> Duration {
+    pub fn back_off_more(&mut self, now: Reading, cause: Cause, asked: Option<Duration>) -> Duration {
         let rest = Rest::after(self.back_off.as_ref(), now, cause, asked);
         let left = rest.left(now).unwrap_or_default();
         self.back_off = Some(rest);
@@ -367,11 +368,12 @@ fn rejected_hash(account: &str, password: &str, salt: &[u8; 16]) -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
     use std::sync::Arc;
     use ureq::http::{HeaderMap, HeaderValue};
 
     fn session() -> (Session, Env) {
-        let env = Env::system(Arc::default());
+        let env = Env::system(SystemClock::new(Arc::default()));
         (Session::new("me@example.com", "https://setup.icloud.com/setup/ws/1", &env), env)
     }
 

@@ -167,12 +167,17 @@ fn sync_directory(directory: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::SystemClock;
     use crate::icloud::env::Env;
     use std::os::unix::fs::PermissionsExt as _;
     use std::sync::Arc;
 
     fn session() -> Session {
-        Session::new("me@example.com", "https://setup.example", &Env::system(Arc::default()))
+        Session::new(
+            "me@example.com",
+            "https://setup.example",
+            &Env::system(SystemClock::new(Arc::default())),
+        )
     }
 
     #[test]

@@ -12,9 +12,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::env::{Cancelled, Chance, Clock, Env, Wait};
+use super::env::Env;
 use super::options::IcloudOptions;
 use super::service::Service;
+use crate::chance::Chance;
+use crate::model::{Clock, DiskTime, Stopped};
 use crate::secret::Secret;
 
 /// 2026-11-22 10:00 UTC.
@@ -216,22 +218,32 @@ impl TestWorld {
     }
 
     pub fn env(self: &Arc<Self>) -> Env {
-        Env { clock: self.clone(), wait: self.clone(), chance: self.clone() }
+        Env { clock: self.clone(), chance: self.clone() }
     }
 }
 
 impl Clock for TestWorld {
-    fn now(&self) -> i64 {
-        self.now.load(Ordering::SeqCst)
+    fn now(&self) -> DiskTime {
+        DiskTime::new(self.now.load(Ordering::SeqCst), 0)
     }
-}
 
-impl Wait for TestWorld {
-    fn wait(&self, span: Duration) -> Result<(), Cancelled> {
+    fn uptime(&self) -> Duration {
+        Duration::from_secs(self.now.load(Ordering::SeqCst).unsigned_abs())
+    }
+
+    fn boot(&self) -> u64 {
+        1
+    }
+
+    fn pause(&self, span: Duration) -> Result<(), Stopped> {
         let mut waits = self.waits.lock().expect("not poisoned");
         waits.push(span);
         let stop_after = self.stop_after.load(Ordering::SeqCst);
-        if stop_after != 0 && waits.len() as u64 >= stop_after { Err(Cancelled) } else { Ok(()) }
+        if stop_after != 0 && waits.len() as u64 >= stop_after { Err(Stopped) } else { Ok(()) }
+    }
+
+    fn unit_random(&self) -> f64 {
+        0.5
     }
 }
 

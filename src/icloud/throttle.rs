@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::env::Moment;
 use super::http::Answer;
-use crate::model::Backoff;
+use crate::clock::boot_number;
+use crate::model::{Backoff, Reading};
 
 /// No rest is longer, whatever is asked: blocks of two days were reported.
 const LONGEST: Duration = Duration::from_secs(2 * 86_400);
@@ -62,13 +62,35 @@ pub struct Rest {
     pub cause: Cause,
     /// Its beginning on the clock that nobody sets, where this machine has one.
     #[serde(default)]
-    pub began_up: Option<super::env::Uptime>,
+    pub began_up: Option<StoredUptime>,
+}
+
+/// A point on the clock of one boot, as the session file holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StoredUptime {
+    /// The boot's number in hexadecimal digits; files of versions before this one hold the kernel's name for it, a UUID.
+    boot: String,
+    /// Milliseconds since.
+    millis: u64,
+}
+
+impl StoredUptime {
+    fn of(now: Reading) -> Self {
+        let millis = u64::try_from(now.uptime.as_millis()).unwrap_or(u64::MAX);
+        Self { boot: format!("{:016x}", now.boot), millis }
+    }
+
+    /// The time since; `None` where that was in another boot.
+    fn passed(&self, now: Reading) -> Option<Duration> {
+        let is_same = boot_number(&self.boot) == Some(now.boot);
+        is_same.then(|| now.uptime.saturating_sub(Duration::from_millis(self.millis)))
+    }
 }
 
 impl Rest {
     /// What follows a refusal at `now`: `asked` where the service asked for a time, else a first time that doubles with each
     /// refusal in a row. A refusal of a request that was under way when a rest began only lengthens it.
-    pub fn after(old: Option<&Self>, now: &Moment, cause: Cause, asked: Option<Duration>) -> Self {
+    pub fn after(old: Option<&Self>, now: Reading, cause: Cause, asked: Option<Duration>) -> Self {
         let left = old.and_then(|old| old.left(now));
         let same = old.filter(|old| old.cause == cause);
         let refusals = same.map_or(0, |old| old.refusals);
@@ -87,21 +109,18 @@ impl Rest {
             refusals: if under_way { refusals } else { refusals.saturating_add(1) },
             began: now.wall,
             cause,
-            began_up: now.up.clone(),
+            began_up: Some(StoredUptime::of(now)),
         }
     }
 
     /// The time left. A wall clock that leaps changes nothing while the machine stays up; over a restart of the machine, one
     /// that was set back makes the rest no longer than it was.
-    pub fn left(&self, now: &Moment) -> Option<Duration> {
+    pub fn left(&self, now: Reading) -> Option<Duration> {
         let length = u64::try_from(self.until.saturating_sub(self.began)).unwrap_or(0);
         let length = Duration::from_secs(length);
-        let passed = match (&self.began_up, &now.up) {
-            (Some(then), Some(up)) if then.boot == up.boot => {
-                Duration::from_millis(up.millis.saturating_sub(then.millis))
-            }
-            _ => Duration::from_secs(u64::try_from(now.wall.saturating_sub(self.began)).unwrap_or(0)),
-        };
+        let passed = self.began_up.as_ref().and_then(|began| began.passed(now)).unwrap_or_else(|| {
+            Duration::from_secs(u64::try_from(now.wall.saturating_sub(self.began)).unwrap_or(0))
+        });
         let left = length.checked_sub(passed)?.min(LONGEST);
         (!left.is_zero()).then_some(left)
     }
@@ -175,7 +194,6 @@ pub fn told(left: Duration) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::env::Uptime;
     use super::super::http::Head;
     use super::*;
 
@@ -183,12 +201,13 @@ mod tests {
         Answer { head: Head { status, headers: Default::default() }, body: body.to_string().into_bytes() }
     }
 
-    fn wall(wall: i64) -> Moment {
-        Moment { wall, up: None }
+    /// Both clocks as they go where nobody sets the one.
+    fn at(wall: i64) -> Reading {
+        up(wall, 7, wall.unsigned_abs())
     }
 
-    fn up(wall: i64, boot: &str, secs: u64) -> Moment {
-        Moment { wall, up: Some(Uptime { boot: boot.to_owned(), millis: secs * 1000 }) }
+    fn up(wall: i64, boot: u64, secs: u64) -> Reading {
+        Reading { wall, boot, uptime: Duration::from_secs(secs) }
     }
 
     #[test]
@@ -218,43 +237,62 @@ mod tests {
         ] {
             let (mut now, mut rest, mut spans) = (1000, None, Vec::new());
             for _ in &expected {
-                let next = Rest::after(rest.as_ref(), &wall(now), cause, None);
-                let left = next.left(&wall(now)).expect("it rests").as_secs();
+                let next = Rest::after(rest.as_ref(), at(now), cause, None);
+                let left = next.left(at(now)).expect("it rests").as_secs();
                 spans.push(left);
                 now += i64::try_from(left).expect("small");
                 rest = Some(next);
             }
             assert_eq!(spans, expected, "{cause:?}");
         }
-        let asked = Rest::after(None, &wall(1000), Cause::SignIn, Some(Duration::from_secs(900)));
-        assert_eq!(asked.left(&wall(1500)), Some(Duration::from_secs(400)));
-        assert_eq!(asked.left(&wall(1900)), None);
-        let forever = Rest::after(None, &wall(0), Cause::Service, Some(Duration::MAX));
-        assert_eq!(forever.left(&wall(0)), Some(LONGEST));
+        let asked = Rest::after(None, at(1000), Cause::SignIn, Some(Duration::from_secs(900)));
+        assert_eq!(asked.left(at(1500)), Some(Duration::from_secs(400)));
+        assert_eq!(asked.left(at(1900)), None);
+        let forever = Rest::after(None, at(0), Cause::Service, Some(Duration::MAX));
+        assert_eq!(forever.left(at(0)), Some(LONGEST));
     }
 
     #[test]
     fn refusals_of_requests_under_way_do_not_double_it() {
-        let first = Rest::after(None, &wall(1000), Cause::Denied, None);
-        let second = Rest::after(Some(&first), &wall(1001), Cause::Denied, None);
+        let first = Rest::after(None, at(1000), Cause::Denied, None);
+        let second = Rest::after(Some(&first), at(1001), Cause::Denied, None);
         assert_eq!((second.refusals, second.until), (1, first.until));
         let longer = Some(Duration::from_secs(9000));
-        assert_eq!(Rest::after(Some(&first), &wall(1001), Cause::Denied, longer).until, 10_001);
+        assert_eq!(Rest::after(Some(&first), at(1001), Cause::Denied, longer).until, 10_001);
     }
 
     #[test]
     fn a_wall_clock_that_leaps_neither_cuts_nor_stretches_it() {
         let hour = Some(Duration::from_secs(3600));
-        let rest = Rest::after(None, &up(1_000_000, "a", 50), Cause::Service, hour);
+        let rest = Rest::after(None, up(1_000_000, 0xa, 50), Cause::Service, hour);
         for leap in [-90_000_000, -7200, 0, 7200, 90_000_000] {
-            let later = up(1_000_000 + leap, "a", 50 + 600);
-            assert_eq!(rest.left(&later), Some(Duration::from_secs(3000)), "{leap}");
-            assert_eq!(rest.left(&up(leap, "a", 50 + 3600)), None, "{leap}");
+            let later = up(1_000_000 + leap, 0xa, 50 + 600);
+            assert_eq!(rest.left(later), Some(Duration::from_secs(3000)), "{leap}");
+            assert_eq!(rest.left(up(leap, 0xa, 50 + 3600)), None, "{leap}");
         }
         // After a restart of the machine the wall clock is all there is: it may not stretch it.
-        assert_eq!(rest.left(&up(1_000_600, "b", 5)), Some(Duration::from_secs(3000)));
-        assert_eq!(rest.left(&up(-90_000_000, "b", 5)), Some(Duration::from_secs(3600)));
+        assert_eq!(rest.left(up(1_000_600, 0xb, 5)), Some(Duration::from_secs(3000)));
+        assert_eq!(rest.left(up(-90_000_000, 0xb, 5)), Some(Duration::from_secs(3600)));
         let stored = serde_json::to_string(&rest).expect("stored");
         assert_eq!(serde_json::from_str::<Rest>(&stored).expect("read"), rest);
+    }
+
+    #[test]
+    fn a_rest_that_an_older_version_stored_goes_on() {
+        let stored = r#"{"until":1003600,"refusals":2,"began":1000000,"cause":"Denied",
+            "began_up":{"boot":"01234567-89ab-4cde-8f01-23456789abcd","millis":50500}}"#;
+        let rest: Rest = serde_json::from_str(stored).expect("read");
+        let boot = boot_number("01234567-89ab-4cde-8f01-23456789abcd").expect("the kernel's name for a boot");
+        assert_eq!((rest.refusals, rest.cause), (2, Cause::Denied));
+        assert_eq!(rest.left(up(-5, boot, 650)), Some(Duration::from_millis(3_000_500)));
+        assert_eq!(rest.left(up(1_000_600, boot + 1, 5)), Some(Duration::from_secs(3000)));
+        // Before that clock was stored, and on a machine that had none.
+        for form in [
+            r#"{"until":1003600,"refusals":2}"#,
+            r#"{"until":1003600,"refusals":2,"began":1000000,"began_up":null}"#,
+        ] {
+            let rest: Rest = serde_json::from_str(form).expect("read");
+            assert_eq!(rest.left(up(1_000_600, boot, 650)), Some(Duration::from_secs(3000)), "{form}");
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Time as this state has lived through it: it never goes back, and no setting of the wall clock moves it.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// The wall clock and the clock of this boot, read in one moment.
@@ -9,16 +11,21 @@ pub struct Reading {
     pub wall: i64,
     /// Which boot of the machine this is.
     pub boot: u64,
-    /// Seconds since that boot, suspends included. Nobody can set them.
-    pub uptime: i64,
+    /// Time since that boot, suspends included. Nobody can set it.
+    pub uptime: Duration,
 }
 
 impl Reading {
+    /// Whole seconds since the boot.
+    pub fn uptime_seconds(self) -> i64 {
+        i64::try_from(self.uptime.as_secs()).unwrap_or(i64::MAX)
+    }
+
     /// By how many seconds the wall clock was set since an earlier reading, forwards (positive) or back; `None` where it was
     /// not. Between two boots only a wall clock that went back gives itself away.
     pub fn leap_since(self, earlier: Self) -> Option<i64> {
         let passed = self.wall.saturating_sub(earlier.wall);
-        let ran = self.uptime.saturating_sub(earlier.uptime);
+        let ran = self.uptime_seconds().saturating_sub(earlier.uptime_seconds());
         let leap = match self.boot == earlier.boot && ran >= 0 {
             true => passed.saturating_sub(ran),
             false => passed.min(0),
@@ -75,7 +82,13 @@ impl LivedTime {
     /// A state begins.
     pub fn begin(now: Reading) -> Self {
         let span = Span { from: now.wall, to: now.wall, least: 0, most: 0 };
-        Self { lived: now.wall, wall: now.wall, boot: now.boot, uptime: now.uptime, spans: vec![span] }
+        Self {
+            lived: now.wall,
+            wall: now.wall,
+            boot: now.boot,
+            uptime: now.uptime_seconds(),
+            spans: vec![span],
+        }
     }
 
     /// The lived seconds at a later reading.
@@ -84,12 +97,12 @@ impl LivedTime {
     }
 
     fn passed(&self, now: Reading) -> i64 {
-        let ran = now.uptime.saturating_sub(self.uptime);
+        let ran = now.uptime_seconds().saturating_sub(self.uptime);
         if now.boot == self.boot && ran >= 0 {
             return ran;
         }
         // The machine was off in between. This boot has run for sure what it has run.
-        now.wall.saturating_sub(self.wall).clamp(0, Self::LONGEST_GAP).max(now.uptime)
+        now.wall.saturating_sub(self.wall).clamp(0, Self::LONGEST_GAP).max(now.uptime_seconds())
     }
 
     /// The same at a later reading.
@@ -122,12 +135,13 @@ impl LivedTime {
             next.least = next.least.min(first.least);
             next.most = next.most.max(first.most);
         }
-        Self { lived, wall: now.wall, boot: now.boot, uptime: now.uptime, spans }
+        Self { lived, wall: now.wall, boot: now.boot, uptime: now.uptime_seconds(), spans }
     }
 
     /// The reading that it goes on from.
     pub fn reading(&self) -> Reading {
-        Reading { wall: self.wall, boot: self.boot, uptime: self.uptime }
+        let uptime = Duration::from_secs(u64::try_from(self.uptime).unwrap_or_default());
+        Reading { wall: self.wall, boot: self.boot, uptime }
     }
 
     /// How old, in lived seconds, that is at least to which the wall clock gave the time `made` (Unix seconds), as far as
@@ -158,7 +172,7 @@ mod tests {
     const DECADES: i64 = 56 * 365 * DAY;
 
     fn reading(wall: i64, boot: u64, uptime: i64) -> Reading {
-        Reading { wall, boot, uptime }
+        Reading { wall, boot, uptime: Duration::from_secs(uptime.unsigned_abs()) }
     }
 
     #[test]

@@ -1,10 +1,11 @@
-//! Plain data: no I/O, no clock, no threads, no log lines.
+//! Plain data: no I/O, no reading of a clock, no threads, no log lines.
 //!
 //! What the service or the disk says is checked once, at the edge that hears it; past
 //! these types nobody checks again.
 
 pub mod account;
 pub mod backoff;
+mod clock;
 pub mod entry;
 pub mod filter;
 pub mod held;
@@ -26,6 +27,7 @@ pub mod trees;
 
 pub use account::AccountProblem;
 pub use backoff::Backoff;
+pub use clock::{Clock, Stopped};
 pub use entry::{
     BaseEntry, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, Presence, RemoteEntry, RemoteKind,
     Signature,

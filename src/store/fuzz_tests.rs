@@ -161,7 +161,7 @@ fn single_records() {
             .to_vec(),
         br#"{"reason":"r","attempts":3,"next_try":9223372036854775807,"since":-5}"#.to_vec(),
         br#"{"matches":1,"mismatches":0,"in_place_refused":false}"#.to_vec(),
-        serde_json::to_vec(&LivedTime::begin(crate::model::Reading { wall: 5, boot: 7, uptime: 9 })).expect("it can be stored"),
+        serde_json::to_vec(&LivedTime::begin(crate::model::Reading { wall: 5, boot: 7, uptime: std::time::Duration::from_secs(9) })).expect("it can be stored"),
         child_key(&root, &named),
         former_key(&uuid),
         write_former(&[Signature([1; 20]), Signature([2; 20])]),
@@ -182,7 +182,8 @@ fn single_records() {
             assert!(!(aside.is_due(i64::MIN) && aside.waits(i64::MIN)));
         }
         if let Ok(time) = serde_json::from_slice::<LivedTime>(bytes) {
-            let now = crate::model::Reading { wall: i64::MAX, boot: 7, uptime: 12 };
+            let now =
+                crate::model::Reading { wall: i64::MAX, boot: 7, uptime: std::time::Duration::from_secs(12) };
             serde_json::to_vec(&time.at(now)).expect("it can be stored");
             let told =
                 format!("{} {} {:?}", time.seconds(now), time.least_age(i64::MIN, now), time.reading());

@@ -27,6 +27,7 @@ use std::time::Instant;
 
 use crossbeam::channel::{Sender, bounded};
 
+use crate::chance::{SystemChance, random_hex};
 use crate::config::Web;
 use crate::control::ControlCall;
 use crate::exit::ExitCode;
@@ -84,7 +85,7 @@ impl WebServer {
         // A port 0 is the system's choice.
         let bound = listener.local_addr().map_err(failed)?;
         let machine = rustix::system::uname().nodename().to_string_lossy().into_owned();
-        let link = random_hex();
+        let link = random_hex::<16>(&SystemChance);
         let access =
             Access::new(config.token.clone(), bound, &config.hosts, &machine, link.clone(), Instant::now());
         tell(bound, &machine, access.is_guarded().then_some(link.as_str()));
@@ -124,11 +125,4 @@ fn tell(bound: SocketAddr, machine: &str, link: Option<&str>) {
         }
         None => log::info!("it asks for no token: every user of this machine can use it"),
     }
-}
-
-/// 128 random bits.
-fn random_hex() -> String {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).expect("Linux always gives randomness once it has booted");
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,5 +1,6 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -130,7 +131,8 @@ fn what_was_overwritten_within_a_day_never_goes_for_want_of_room() {
 fn a_board_that_boots_in_1970_keeps_its_trash_when_it_gets_the_right_time() {
     let drive = Drive::new();
     aged(&drive, "1970-01-01 00-10-00+0000", "gone.txt", "0123456789");
-    let reading = |wall, uptime| Reading { wall, boot: 1, uptime };
+    let reading =
+        |wall, uptime| Reading { wall, boot: 1, uptime: Duration::from_secs(i64::unsigned_abs(uptime)) };
     let right = 1_800_000_000;
     let time = LivedTime::begin(reading(300, 20)).at(reading(900, 620)).at(reading(right, 630));
     let prune = |days: i64| {

@@ -174,7 +174,7 @@ impl From<Failure> for RemoteError {
 /// What all calls of one account share.
 pub(super) struct Client {
     pub api: Arc<dyn Api>,
-    pub clock: Arc<dyn Clock + Send + Sync>,
+    pub clock: Arc<dyn Clock>,
     /// Whether the service is there at all.
     pub reach: Reach,
     /// All the waiting of listings, of which a walk cannot do without one.
@@ -203,7 +203,7 @@ pub(super) enum Treat {
 }
 
 impl Client {
-    pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock + Send + Sync>, patience: Option<Duration>) -> Self {
+    pub fn new(api: Arc<dyn Api>, clock: Arc<dyn Clock>, patience: Option<Duration>) -> Self {
         let budget = Budget::new(patience.unwrap_or(BUDGET));
         Self {
             api,
@@ -480,7 +480,7 @@ pub(super) fn in_parallel<T: Sync, R: Send>(
 /// The port's word for a session that could not be renewed; the call had no effect then.
 fn sign_in_error(error: &SignInError) -> RemoteError {
     match error {
-        SignInError::Cancelled(_) => RemoteError::Stopped,
+        SignInError::Stopped(_) => RemoteError::Stopped,
         SignInError::Network(network) if network.is_transient() => {
             RemoteError::Unreachable(network.to_string())
         }

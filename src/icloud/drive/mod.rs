@@ -104,7 +104,7 @@ pub struct ICloudDrive {
 
 impl ICloudDrive {
     /// A client of the signed-in `service`; nothing is sent yet.
-    pub fn new(service: Arc<dyn Api>, options: DriveOptions, clock: Arc<dyn Clock + Send + Sync>) -> Self {
+    pub fn new(service: Arc<dyn Api>, options: DriveOptions, clock: Arc<dyn Clock>) -> Self {
         let client = Client::new(service, clock, options.patience);
         client.has_answered.store(options.was_used, Ordering::Relaxed);
         Self {

@@ -287,7 +287,7 @@ impl Read for Exact<'_> {
 struct Limited<'a> {
     inner: &'a mut (dyn Read + Send),
     rate: &'a Rate,
-    clock: &'a (dyn Clock + Send + Sync),
+    clock: &'a dyn Clock,
 }
 
 impl Read for Limited<'_> {

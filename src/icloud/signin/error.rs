@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::exit::ExitCode;
-use crate::icloud::env::Cancelled;
 use crate::icloud::http::HttpError;
 use crate::icloud::options::RootError;
 use crate::model::AccountProblem;
+use crate::model::Stopped;
 
 /// Which kind of second factor an account has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -185,7 +185,7 @@ pub enum SignInError {
     },
     /// The program is stopping.
     #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+    Stopped(#[from] Stopped),
 }
 
 impl From<HttpError> for SignInError {
@@ -243,7 +243,7 @@ impl SignInError {
             | Self::CodesLocked { .. }
             | Self::WrongCode { .. }
             | Self::NotTrusted => AccountProblem::SecondFactor,
-            Self::SessionFile { .. } | Self::Cancelled(_) => AccountProblem::Machine,
+            Self::SessionFile { .. } | Self::Stopped(_) => AccountProblem::Machine,
         }
     }
 
@@ -302,7 +302,7 @@ impl SignInError {
             Self::Network(_) => String::new(),
             Self::SessionFile { .. } => "check that sync.state_directory belongs to this user and has free space".to_owned(),
             Self::NoAnswer { .. } => "run `icloudds login` on a terminal, or pipe in one answer a line".to_owned(),
-            Self::Cancelled(_) => String::new(),
+            Self::Stopped(_) => String::new(),
         }
     }
 

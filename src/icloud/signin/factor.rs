@@ -330,7 +330,7 @@ impl Account {
     fn expected(&self) -> Result<HalfOpen, SignInError> {
         self.reload()?;
         let session = self.session();
-        if let Some(left) = session.back_off_left(&self.env.moment()) {
+        if let Some(left) = session.back_off_left(self.env.clock.reading()) {
             return Err(SignInError::Throttled { left });
         }
         session.half_open.clone().ok_or(SignInError::NoCodeExpected)

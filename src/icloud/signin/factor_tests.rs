@@ -1,8 +1,8 @@
 use super::super::Rung;
 use super::*;
-use crate::icloud::env::Cancelled;
 use crate::icloud::service::Service;
 use crate::icloud::testing::*;
+use crate::model::Stopped;
 use serde_json::json;
 
 const LIST_DEVICES_ROUTE: &str = "GET /setup/ws/1/listDevices";
@@ -342,7 +342,7 @@ fn keys_for_web_access_wait_for_a_person_and_then_for_the_device() {
     bench.server.on(STATE_ROUTE, [state(true)]).on(KEYS_ROUTE, [pending]);
     bench.world.stop_after.store(1, std::sync::atomic::Ordering::SeqCst);
     let error = service.account().unlock_web_access().expect_err("stopped");
-    assert!(matches!(error, SignInError::Cancelled(Cancelled)), "{error:?}");
+    assert!(matches!(error, SignInError::Stopped(Stopped)), "{error:?}");
 }
 
 #[test]

@@ -8,6 +8,7 @@ use super::auth::challenge;
 use super::wire::{
     InitAnswer, Verdict, auth_state, code_valid, has_error, is_service_root, problem, step_devices, verdict,
 };
+use crate::clock::SystemClock;
 use crate::fuzz_tests::fuzz;
 use crate::icloud::env::Env;
 use crate::icloud::srp::Exchange;
@@ -68,7 +69,11 @@ fn sign_in_numbers() {
         if (1000..=1_000_000).contains(&challenge.iteration) {
             return "many rounds".to_owned();
         }
-        match Exchange::new(&Env::system(Arc::default())).prove("a@example.com", "password", &challenge) {
+        match Exchange::new(&Env::system(SystemClock::new(Arc::default()))).prove(
+            "a@example.com",
+            "password",
+            &challenge,
+        ) {
             Ok(_) => "proven".to_owned(),
             Err(error) => error.to_string().chars().filter(|c| !c.is_ascii_digit()).collect(),
         }

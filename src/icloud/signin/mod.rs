@@ -122,7 +122,7 @@ impl Account {
         let (resting, clock) = (Arc::clone(&session), env.clone());
         http.rests(move || {
             let rest = locked(&resting).back_off.clone()?;
-            rest.left(&clock.moment())
+            rest.left(clock.clock.reading())
         });
         Ok(Account {
             options,
@@ -196,7 +196,8 @@ impl Account {
     /// [`SignInError::SessionFile`] when the file cannot be removed.
     pub fn logout(&self) -> Result<(), SignInError> {
         locked(&self.file).remove()?;
-        let rest = self.session().back_off.take().filter(|rest| rest.left(&self.env.moment()).is_some());
+        let rest =
+            self.session().back_off.take().filter(|rest| rest.left(self.env.clock.reading()).is_some());
         *self.session() = Session::new(&self.options.account(), &self.roots.setup, &self.env);
         self.set_password(None);
         if rest.is_some() {
@@ -230,7 +231,7 @@ impl Account {
         let from = if self.reload()? { Rung::Validate } else { from };
         let (half_open, has_cookies, has_token) = {
             let session = self.session();
-            if let Some(left) = session.back_off_left(&self.env.moment()) {
+            if let Some(left) = session.back_off_left(self.env.clock.reading()) {
                 return Err(SignInError::Throttled { left });
             }
             let half_open = session.half_open.as_ref().map(|half| (half.kind, half.accepted.is_some()));
@@ -329,12 +330,12 @@ impl Account {
     // ---- what the service layer needs ------------------------------------------------
 
     pub(super) fn now(&self) -> i64 {
-        self.env.clock.now()
+        self.env.clock.now().whole_seconds()
     }
 
     /// Seconds that nobody can set.
     pub(super) fn steady(&self) -> i64 {
-        self.env.clock.steady()
+        i64::try_from(self.env.clock.uptime().as_secs()).unwrap_or(i64::MAX)
     }
 
     /// Changes whenever a password, a code or another process's session came, so that an older
@@ -437,7 +438,7 @@ impl Account {
                 break;
             }
             let most = Duration::from_secs(2 << attempt);
-            self.env.wait.wait(most.mul_f64(0.5 + self.env.unit() / 2.0))?;
+            self.env.clock.pause(most.mul_f64(0.5 + self.env.clock.unit_random() / 2.0))?;
             answer = call()?;
         }
         Ok(answer)

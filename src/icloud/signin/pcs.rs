@@ -94,7 +94,7 @@ impl Account {
             if attempt == 0 {
                 log::info!("waiting for a device to release the encrypted data");
             }
-            self.env.wait.wait(KEY_PAUSE)?;
+            self.env.clock.pause(KEY_PAUSE)?;
         }
         Err(SignInError::WebAccess { reason: "no device released the keys in time" })
     }
@@ -123,7 +123,7 @@ impl Account {
         }
         log::warn!("please allow web access to your iCloud data on one of your devices");
         for _ in 0..CONSENT_TRIES {
-            self.env.wait.wait(CONSENT_PAUSE)?;
+            self.env.clock.pause(CONSENT_PAUSE)?;
             match self.web_access_state()? {
                 Some(false) => {}
                 Some(true) | None => return Ok(()),

@@ -15,8 +15,8 @@ impl Account {
 
     /// Begins or prolongs the rest, stores it and says how long it is.
     pub(super) fn begin_rest(&self, cause: Cause, asked: Option<Duration>) -> Result<Duration, SignInError> {
-        let now = self.env.moment();
-        let span = self.session().back_off_more(&now, cause, asked);
+        let now = self.env.clock.reading();
+        let span = self.session().back_off_more(now, cause, asked);
         self.save()?;
         log::warn!("iCloud asks for fewer requests; none is sent {}", throttle::told(span));
         Ok(span)
@@ -37,10 +37,10 @@ impl Account {
     /// A drive call was throttled: the whole account rests. A rest of seconds is over before a restart, and is not stored.
     pub(in crate::icloud) fn rest(&self, cause: Cause, asked: Option<Duration>) {
         const STORED_FROM: Duration = Duration::from_secs(5);
-        let now = self.env.moment();
+        let now = self.env.clock.reading();
         let kept = self.reload().and_then(|_| {
-            let known = self.session().back_off_left(&now).is_some();
-            let span = self.session().back_off_more(&now, cause, asked);
+            let known = self.session().back_off_left(now).is_some();
+            let span = self.session().back_off_more(now, cause, asked);
             if span < STORED_FROM {
                 return Ok(());
             }
@@ -56,9 +56,9 @@ impl Account {
 
     /// The drive answered as usual: refusals in a row are counted anew.
     pub(in crate::icloud) fn answered(&self) {
-        let now = self.env.moment();
+        let now = self.env.clock.reading();
         let mut session = self.session();
-        let over = |rest: &Rest| rest.ends_with_drive() && rest.left(&now).is_none();
+        let over = |rest: &Rest| rest.ends_with_drive() && rest.left(now).is_none();
         if session.back_off.as_ref().is_some_and(over) {
             session.back_off = None;
             drop(session);
@@ -68,7 +68,7 @@ impl Account {
 
     /// How long nothing may be sent any more.
     pub fn rest_left(&self) -> Option<Duration> {
-        self.session().back_off_left(&self.env.moment())
+        self.session().back_off_left(self.env.clock.reading())
     }
 
     /// Ends the rest, because a person insists.

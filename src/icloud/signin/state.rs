@@ -41,7 +41,7 @@ impl Account {
             needs_code: session.half_open.as_ref().map(|half| half.kind),
             code_accepted: session.half_open.as_ref().is_some_and(|half| half.accepted.is_some()),
             has_password: password.is_some(),
-            back_off: session.back_off_left(&self.env.moment()),
+            back_off: session.back_off_left(self.env.clock.reading()),
             trust_began: session.trust.trusted_at.or(session.trust.trust_began),
             trust_expires: session.trust_expires(),
             trust_days_left: session.trust_days_left(self.now()),

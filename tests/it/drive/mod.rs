@@ -120,7 +120,7 @@ impl World {
         let clock = Arc::new(SimClock { sim: Arc::clone(&sim), ahead: Mutex::default() });
         let http = Http::new(&HttpOptions::default()).expect("a client");
         let api = Arc::new(Direct { http, url: sim.url() });
-        let drive = ICloudDrive::new(api, options, Arc::clone(&clock) as Arc<dyn Clock + Send + Sync>);
+        let drive = ICloudDrive::new(api, options, Arc::clone(&clock) as Arc<dyn Clock>);
         Self { sim, clock, drive }
     }
 

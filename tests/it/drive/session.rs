@@ -1,7 +1,8 @@
 //! The drive client over the real session, with cookies, headers and tokens checked by the simulator.
 
 use super::*;
-use icloudds::icloud::env::{Env, Stop};
+use icloudds::clock::SystemClock;
+use icloudds::icloud::env::Env;
 use icloudds::icloud::options::IcloudOptions;
 use icloudds::icloud::service::Service;
 use icloudds::icloud::signin::Initiative;
@@ -24,13 +25,13 @@ fn what_expires_is_renewed_under_way() {
         state_directory: state.path().join("state"),
         ..IcloudOptions::default()
     };
-    let service = Service::open(options, Env::system(Arc::new(Stop::default()))).expect("opened");
+    let service = Service::open(options, Env::system(SystemClock::new(Arc::default()))).expect("opened");
     service.account().set_password(Some(Secret::new(password.as_str())));
     service.sign_in(Initiative::Unattended).expect_err("a code is needed");
     service.account().send_code(SendTo::Device).expect("sent");
     service.account().submit_code(&sim.device_code().expect("a code")).expect("accepted");
     let clock = Arc::new(SimClock { sim: Arc::clone(&sim), ahead: Mutex::default() });
-    let http_clock = Arc::clone(&clock) as Arc<dyn Clock + Send + Sync>;
+    let http_clock = Arc::clone(&clock) as Arc<dyn Clock>;
     let drive = ICloudDrive::new(Arc::new(service), DriveOptions::default(), http_clock);
     let world = World { sim, clock, drive };
 

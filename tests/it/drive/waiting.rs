@@ -65,7 +65,7 @@ impl Machine {
         let clock = Arc::new(Meddling { local: Arc::clone(&local), sim, deed: Mutex::default() });
         let http = Http::new(&HttpOptions::default()).expect("a client");
         let api = Arc::new(Direct { http, url: world.sim.url() });
-        let shared = Arc::clone(&clock) as Arc<dyn Clock + Send + Sync>;
+        let shared = Arc::clone(&clock) as Arc<dyn Clock>;
         let drive = ICloudDrive::new(api, DriveOptions::default(), shared);
         let engine = Engine::new(local.store.durable(), Box::new(local.store.clone()));
         Self { world, local, clock, drive, engine }

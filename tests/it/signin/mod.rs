@@ -9,7 +9,9 @@ mod trust;
 use std::sync::Arc;
 use std::time::Duration;
 
-use icloudds::icloud::env::{Cancelled, Chance, Clock, Env, Stop, Wait};
+use icloudds::chance::{Chance, SystemChance};
+use icloudds::clock::SystemClock;
+use icloudds::icloud::env::Env;
 use icloudds::icloud::http::{Answer, Limits, Method};
 use icloudds::icloud::options::IcloudOptions;
 use icloudds::icloud::request::Request;
@@ -17,27 +19,36 @@ use icloudds::icloud::service::{Root, Service, ServiceError};
 use icloudds::icloud::signin::Initiative;
 use icloudds::icloud::signin::error::{FactorKind, SignInError};
 use icloudds::icloud::signin::factor::SendTo;
+use icloudds::model::{Clock, DiskTime, Stopped};
 use icloudds::secret::Secret;
 use icloudds_simulator::account::{Adp, Protocol, Repair, StateForm, WebAccess, WrongProof};
 use icloudds_simulator::control::Expire;
 use icloudds_simulator::switches::{Hashcash, Region, SessionTrouble, Srp, SrpName, TwoFactor};
 use icloudds_simulator::{Account, SimConfig, Simulator};
 
-/// Waits take no time; what is waited for happens at the simulator's side.
-struct NoTime;
-
-impl Wait for NoTime {
-    fn wait(&self, _: Duration) -> Result<(), Cancelled> {
-        Ok(())
-    }
-}
-
-/// The system's clock, set forward.
-struct Ahead(i64);
+/// The system's clocks, so many seconds later; where that is negative, the wall clock was set back. Waits take no time; what is waited for happens at the simulator's side.
+struct Ahead(SystemClock, i64);
 
 impl Clock for Ahead {
-    fn now(&self) -> i64 {
-        Env::system(Arc::new(Stop::default())).clock.now() + self.0
+    fn now(&self) -> DiskTime {
+        let now = self.0.now();
+        DiskTime(now.0 + self.1 * 1_000_000_000)
+    }
+
+    fn uptime(&self) -> Duration {
+        self.0.uptime() + Duration::from_secs(u64::try_from(self.1).unwrap_or_default())
+    }
+
+    fn boot(&self) -> u64 {
+        self.0.boot()
+    }
+
+    fn pause(&self, _: Duration) -> Result<(), Stopped> {
+        Ok(())
+    }
+
+    fn unit_random(&self) -> f64 {
+        self.0.unit_random()
     }
 }
 
@@ -74,8 +85,8 @@ impl World {
 
     /// No waits, and a clock so many seconds ahead.
     fn env(&self, later_secs: i64) -> Env {
-        let clock = Arc::new(Ahead(later_secs));
-        Env { wait: Arc::new(NoTime), clock, ..Env::system(Arc::new(Stop::default())) }
+        let clock = Ahead(SystemClock::new(Arc::default()), later_secs);
+        Env { clock: Arc::new(clock), chance: Arc::new(SystemChance) }
     }
 
     /// The program, started anew so many seconds later.
@@ -226,7 +237,7 @@ fn numbers_are_hashed_padded_whoever_reads_them_and_hashcash_is_paid_when_asked(
                 switches.srp = reading;
                 switches.srp_name = *name;
             });
-            let zero = Env { chance: Arc::new(ZeroInFront), ..Env::system(Arc::new(Stop::default())) };
+            let zero = Env { chance: Arc::new(ZeroInFront), ..Env::system(SystemClock::new(Arc::default())) };
             let service = Service::open(world.options(), zero).expect("opened");
             service.account().set_password(Some(Secret::new(world.password.as_str())));
             unattended(&service).expect("a zero byte in front is no wrong password");

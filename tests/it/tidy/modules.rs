@@ -50,6 +50,8 @@ const CIRCLES: &[&[&str]] = &[
 /// The parts of the crate, each above those that it may use.
 const LAYERS: &[&str] = &[
     "model",
+    "clock",
+    "chance",
     "secret",
     "exit",
     "terminal",
