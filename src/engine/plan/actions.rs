@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Key};
 use super::order::Emitter;
-use super::tasks::{DEEPEST, Kind};
+use super::paths::{MOST_STEPS, shown_path};
+use super::tasks::Kind;
 use super::{ConflictPolicy, Mode};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{
@@ -40,7 +41,7 @@ impl Emitter<'_, '_> {
         let mut names = Vec::new();
         let mut at = key;
         while at != Key::ROOT {
-            if names.len() > DEEPEST {
+            if names.len() > MOST_STEPS {
                 return None;
             }
             let Some((parent, name)) = self.place_here(at, after) else { break };
@@ -99,7 +100,7 @@ impl Emitter<'_, '_> {
         let item = &self.items.all[&key];
         let place = item.place.as_ref();
         let base_id = || item.base.map(|node| self.world.base.get(node).id.clone());
-        let shown = || super::decide::shown_path(self.world, item);
+        let shown = || shown_path(self.world, item);
         let there = self.seen_there(item);
         match kind {
             Kind::TrashRemote => return self.trash_remote(item, there?, after),
@@ -243,7 +244,7 @@ impl Emitter<'_, '_> {
             if at == Key::ROOT {
                 break;
             }
-            if names.len() > DEEPEST {
+            if names.len() > MOST_STEPS {
                 return None;
             }
             let (parent, name) = match (standing, at) {

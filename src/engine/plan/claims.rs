@@ -2,21 +2,33 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::decide::shown_path;
+use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, Place, UNREAD_FOLDER, World};
-use super::tasks::{can_host, end_of};
-use super::{Mode, note};
+use super::names::Nameable;
+use super::paths::{can_host, end_of, shown_path};
+use super::skipped::note;
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name;
 use crate::model::name::Name;
 use crate::model::{FolderState, Node, Side};
 
+/// Items of which no two get one name in one folder.
+pub(super) struct Claimed(Items);
+
+impl Claimed {
+    /// The items, for the next stage.
+    pub fn into_items(self) -> Items {
+        self.0
+    }
+}
+
 /// Settles every name that two items claim in one folder. Who is set aside goes on having the name it has, which
 /// others may have counted on: so it is looked at again until nobody more gives way.
-pub(super) fn settle(world: &World<'_>, items: &mut Items) {
+pub(super) fn run(world: &World<'_>, nameable: Nameable) -> Claimed {
+    let mut items = nameable.into_items();
     loop {
-        stay_outside(world, items);
+        stay_outside(world, &mut items);
         let mut folders: BTreeMap<Key, Vec<Key>> = BTreeMap::new();
         for (key, item) in &items.all {
             if let (Fate::Keep, Some(place)) = (item.fate, &item.place) {
@@ -25,10 +37,10 @@ pub(super) fn settle(world: &World<'_>, items: &mut Items) {
         }
         let told = items.notes.len();
         for (folder, children) in folders {
-            Folder::new(world, items, folder, children).settle(world, items);
+            Folder::new(world, &items, folder, children).settle(world, &mut items);
         }
-        if !spare_folders(world, items) && items.notes.len() == told {
-            return;
+        if !spare_folders(world, &mut items) && items.notes.len() == told {
+            return Claimed(items);
         }
     }
 }

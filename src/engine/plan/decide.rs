@@ -1,13 +1,25 @@
 //! What follows from what happened: the table of `docs/sync.md` §4, item by item.
 
+use super::Mode;
 use super::items::{Change, Doubt, Fate, Item, Items, Step, World};
-use super::{Mode, note};
+use super::paths::shown_path;
+use super::skipped::note;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::{RelPath, Side};
 
+/// Items with what becomes of each and of its content; folders that hang on what they hold are open.
+pub(super) struct Decided(Items);
+
+impl Decided {
+    /// The items, for the next stage.
+    pub fn into_items(self) -> Items {
+        self.0
+    }
+}
+
 /// Decides for every collected item whether it stays and what becomes of its content. Folders that hang on
 /// what they hold stay open.
-pub(super) fn decide(world: &World<'_>, items: &mut Items) {
+pub(super) fn run(world: &World<'_>, mut items: Items) -> Decided {
     let mut notes = Vec::new();
     for item in items.all.values_mut() {
         let path = shown_path(world, item);
@@ -48,20 +60,11 @@ pub(super) fn decide(world: &World<'_>, items: &mut Items) {
         }));
     }
     items.notes.append(&mut notes);
+    Decided(items)
 }
 
 fn is_package(world: &World<'_>, item: &Item) -> bool {
     item.base.is_some_and(|node| world.base.get(node).package)
-}
-
-/// The path by which the owner knows the item.
-pub(super) fn shown_path(world: &World<'_>, item: &Item) -> RelPath {
-    match (item.local, item.base, item.remote) {
-        (Some(node), ..) => world.local.tree.path(node),
-        (None, Some(node), _) => world.base.path(node),
-        (None, None, Some(node)) => world.remote.tree.path(node),
-        (None, None, None) => RelPath::root(),
-    }
 }
 
 /// Whether nothing may be done with the item now; with what to tell, if anything.

@@ -4,7 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, World};
+use super::place::Placed;
 use super::target::choose;
+use super::zones;
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
 use crate::model::name::Name;
@@ -16,12 +18,31 @@ struct Folders<'a, 'w> {
     ending_in: HashMap<Key, Vec<Key>>,
 }
 
-/// Settles every folder that hangs on what it holds, from the bottom up. Says whether one of them got another place.
-pub(super) fn settle(world: &World<'_>, items: &mut Items) -> bool {
-    Folders { world, ending_in: items.by_end() }.settle(items)
+/// Placed items, of which none is open any more and none ends in a zone that it cannot be moved to.
+pub(super) struct Kept(Items);
+
+impl Kept {
+    /// The items, for the next stage.
+    pub fn into_items(self) -> Items {
+        self.0
+    }
+}
+
+/// Settles every folder that hangs on what it holds, from the bottom up.
+pub(super) fn run(world: &World<'_>, mut placed: Placed) -> Kept {
+    loop {
+        zones::split(world, &mut placed);
+        // A folder that stays in scope after all may do so in another zone.
+        let items = placed.items();
+        let folders = Folders { world, ending_in: items.by_end() };
+        if !folders.settle(items) {
+            return Kept(placed.into_items());
+        }
+    }
 }
 
 impl Folders<'_, '_> {
+    /// Says whether one of the folders got another place.
     fn settle(mut self, items: &mut Items) -> bool {
         // Each folder after all that it holds now, here or there, or in the end. No recursion: trees may be deep.
         let mut stack: Vec<(Key, bool)> = items

@@ -97,7 +97,7 @@ pub(super) enum Fate {
     Pin,
     /// A folder that stays on one side only.
     OneSided(Presence),
-    /// A folder whose deletion or existence hangs on what it holds; settled by `place`.
+    /// A folder whose deletion or existence hangs on what it holds; settled by `folders`.
     Open,
 }
 

@@ -1,17 +1,20 @@
 //! The planner: three trees in, an ordered plan out.
 //!
-//! Pure: no I/O, no clock, and the same input always gives the same plan. It goes in steps, one module each:
+//! Pure: no I/O, no clock, and the same input always gives the same plan. It goes in stages, one module each. A stage takes what
+//! the one before it made, a type that nobody else can make, so none can be called too early:
 //!
-//! 1. `collect`: what happened to each item that something happened to. It walks the whole trees, as `skipped` does for what is
-//!    never synced.
-//! 2. `decide`: what follows from it, by the table of `docs/sync.md` §4.
-//! 3. `place`: where each item ends; `zones`: items that cannot be moved there; `folders`: which folders stay
-//!    for what they hold.
-//! 4. `names`: which names cannot be held; `claims`: who gets a name that two items claim.
-//! 5. `tasks`, `order`, `actions`: what is to be done, what waits for what, and the operations.
+//! 1. `collect` → `Items`: what happened to each item that something happened to.
+//! 2. `decide` → `Decided`: what follows from it, by the table of `docs/sync.md` §4.
+//! 3. `place` → `Placed`: where each item ends.
+//! 4. `folders` → `Kept`: which folders stay for what they hold; `zones` makes two items of one that cannot be moved to its place.
+//! 5. `names` → `Nameable`: which names cannot be held.
+//! 6. `claims` → `Claimed`: who gets a name that two items claim.
+//! 7. `older` → `Explained`: which edits went back in time.
+//! 8. `order`, with `tasks` and `actions`: what is to be done, what waits for what, and the operations.
 //!
-//! Items that nothing happened to are never touched, so after a few changes all but these two steps are small. `again` gives
-//! these two what was touched since the plan before, instead of the walk: the plan is the same, and costs what was touched.
+//! `collect` walks the whole trees, as `skipped` does for what is never synced. Items that nothing happened to are never touched,
+//! so after a few changes all but these two are small. `again` gives these two what was touched since the plan before, instead
+//! of the walk: the plan is the same, and costs what was touched.
 
 mod actions;
 mod again;
@@ -25,8 +28,10 @@ mod known;
 mod names;
 mod older;
 mod order;
+mod paths;
 mod place;
 pub mod print;
+mod skipped;
 mod target;
 mod tasks;
 #[cfg(test)]
@@ -35,16 +40,16 @@ mod zones;
 
 pub use again::Earlier;
 pub use collected::Collected;
+pub use skipped::too_deep;
 
 use std::collections::BTreeSet;
 
-use super::operation::{Note, NoteKind, Plan};
+use super::operation::{NoteKind, Plan};
 use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
-use crate::model::path::{DEEPEST, LONGEST_PATH_BYTES};
 use crate::model::policy::Replacement;
 pub use crate::model::policy::{ConflictPolicy, Mode};
-use crate::model::{BaseTree, FolderState, ItemId, LocalKind, Node, RelPath, RemoteKind};
+use crate::model::{BaseTree, ItemId, Node, RelPath};
 
 /// What the owner configured, as far as planning needs it.
 pub struct Policy<'a> {
@@ -135,58 +140,16 @@ fn follow(
     there: impl Iterator<Item = Node>,
 ) -> (Plan, Option<Collected>) {
     let collected = items.collected.take();
-    decide::decide(world, &mut items);
-    place::place(world, &mut items);
-    names::set_aside(world, &mut items);
-    claims::settle(world, &mut items);
-    older::find(world, &mut items);
-    skipped(world, &mut items.notes, here, there);
-    items.notes.sort_by(|a, b| a.path.cmp(&b.path));
-    (order::emit(world, items), collected)
-}
-
-/// What is never synced by its kind, is named so that no path can hold it, or could not be read.
-fn skipped(
-    world: &items::World<'_>,
-    notes: &mut Vec<Note>,
-    here: impl Iterator<Item = Node>,
-    there: impl Iterator<Item = Node>,
-) {
-    let (local, remote) = (world.local, world.remote);
-    let takes_part = world.policy.takes_part;
-    for node in here {
-        let entry = local.tree.get(node);
-        if entry.kind == LocalKind::Special && entry.state != FolderState::Incomplete {
-            let path = local.tree.path(node);
-            if takes_part(&path) {
-                let text = "a link, socket, device or FIFO is never synced";
-                notes.push(note(path, NoteKind::Skipped(text.to_owned())));
-            }
-        }
-    }
-    for node in there {
-        if remote.tree.get(node).kind == RemoteKind::Foreign {
-            let path = remote.tree.path(node);
-            if takes_part(&path) {
-                let text = "shared to this account, or of a kind that is not synced";
-                notes.push(note(path, NoteKind::Skipped(text.to_owned())));
-            }
-        }
-    }
-    for (folder, name) in &local.unnameable {
-        let text = format!("holds {name:?}, a name that is not UTF-8 and is never synced");
-        notes.push(note(folder.clone(), NoteKind::Skipped(text)));
-    }
-    for (folder, name, why) in &remote.unusable {
-        let text = format!("holds {name:?} on iCloud, which cannot be synced: {why}");
-        notes.push(note(folder.clone(), NoteKind::SetAside(text)));
-    }
-    for folder in &local.too_deep {
-        notes.push(note(folder.clone(), NoteKind::SetAside(too_deep())));
-    }
-    for (folder, why) in &local.failed {
-        notes.push(note(folder.clone(), NoteKind::Unsettled(format!("cannot read this folder: {why}"))));
-    }
+    let decided = decide::run(world, items);
+    let placed = place::run(world, decided);
+    let kept = folders::run(world, placed);
+    let nameable = names::run(world, kept);
+    let claimed = claims::run(world, nameable);
+    let explained = older::run(world, claimed);
+    let mut plan = order::run(world, explained);
+    plan.notes.extend(skipped::skipped(world, here, there));
+    plan.notes.sort_by(|a, b| a.path.cmp(&b.path));
+    (plan, collected)
 }
 
 impl Plan {
@@ -205,15 +168,4 @@ impl Plan {
     pub fn is_unsettled(&self) -> bool {
         self.notes.iter().any(|note| matches!(note.kind, NoteKind::Unsettled(_)))
     }
-}
-
-/// Why a folder is not looked into that lies too deep.
-pub fn too_deep() -> String {
-    format!(
-        "it lies deeper than {DEEPEST} folders, or its path is longer than {LONGEST_PATH_BYTES} bytes: what it holds is not synced"
-    )
-}
-
-fn note(path: RelPath, kind: NoteKind) -> Note {
-    Note { path, kind }
 }

@@ -1,14 +1,26 @@
 //! Names that a side cannot hold (`docs/sync.md` §4, Names).
 
-use super::decide::shown_path;
+use super::folders::Kept;
 use super::items::{Fate, Item, Items, Place, World};
-use super::note;
+use super::paths::shown_path;
+use super::skipped::note;
 use crate::engine::operation::NoteKind;
 use crate::model::name::MAX_NAME_BYTES;
 
+/// Kept items, each of which can have its name on both sides.
+pub(super) struct Nameable(Items);
+
+impl Nameable {
+    /// The items, for the next stage.
+    pub fn into_items(self) -> Items {
+        self.0
+    }
+}
+
 /// Sets aside what would come to a side under a name that is too long for it: it would be tried, and refused, again and
 /// again.
-pub(super) fn set_aside(world: &World<'_>, items: &mut Items) {
+pub(super) fn run(world: &World<'_>, kept: Kept) -> Nameable {
+    let mut items = kept.into_items();
     let mut notes = Vec::new();
     for item in items.all.values_mut().filter(|item| item.fate == Fate::Keep) {
         let Some(text) = item.place.as_ref().and_then(|place| too_long(world, item, place)) else { continue };
@@ -16,6 +28,7 @@ pub(super) fn set_aside(world: &World<'_>, items: &mut Items) {
         (item.fate, item.place) = (Fate::Pin, None);
     }
     items.notes.append(&mut notes);
+    Nameable(items)
 }
 
 /// Why the item cannot have its names on both sides. A name that it has already can be held.

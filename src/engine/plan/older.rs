@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::claims::Claimed;
 use super::items::{Change, Item, Items, Key, Step, World};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
@@ -11,8 +12,24 @@ use crate::model::{Node, Side};
 /// Where so many files of a folder went back in time, all its edits count as doing so.
 const MANY: usize = 2;
 
+/// Claimed items, whose edits have the reason that a person may have to approve.
+pub(super) struct Explained(Items);
+
+impl Explained {
+    /// The items, for the next stage.
+    pub fn into_items(self) -> Items {
+        self.0
+    }
+}
+
 /// Gives the edits that went back in time, and those that left nothing, that as their reason.
-pub(super) fn find(world: &World<'_>, items: &mut Items) {
+pub(super) fn run(world: &World<'_>, claimed: Claimed) -> Explained {
+    let mut items = claimed.into_items();
+    find(world, &mut items);
+    Explained(items)
+}
+
+fn find(world: &World<'_>, items: &mut Items) {
     let edits: Vec<_> = items.all.iter().filter(|(_, item)| replaces(item)).map(|(key, _)| *key).collect();
     if edits.is_empty() {
         return;

@@ -6,13 +6,16 @@ use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::items::{Items, Key, World};
-use super::tasks::{Kind, Task, Tasks, end_of};
+use super::older::Explained;
+use super::paths::end_of;
+use super::tasks::{Kind, Task, Tasks};
 use crate::engine::operation::{Action, Conflict, Operation, Plan};
 use crate::model::name::Name;
 use crate::model::name::key as name_key;
 
 /// Orders what is to be done into a plan.
-pub(super) fn emit(world: &World<'_>, items: Items) -> Plan {
+pub(super) fn run(world: &World<'_>, explained: Explained) -> Plan {
+    let items = explained.into_items();
     let given = items
         .all
         .values()

@@ -2,26 +2,36 @@
 
 use std::collections::HashSet;
 
+use super::decide::Decided;
 use super::items::{Items, Key, World};
 use super::target::choose;
-use super::{folders, zones};
 use crate::engine::operation::Reason;
 use crate::model::Side;
 
-/// Gives every item that stays its place, then settles the open folders from the bottom up.
-pub(super) fn place(world: &World<'_>, items: &mut Items) {
+/// Decided items, each of which that stays has its place; folders may be open still.
+pub(super) struct Placed(Items);
+
+impl Placed {
+    /// The items, for what has to be settled before the next stage.
+    pub fn items(&mut self) -> &mut Items {
+        &mut self.0
+    }
+
+    /// The items, for the next stage.
+    pub fn into_items(self) -> Items {
+        self.0
+    }
+}
+
+/// Gives every item that stays its place.
+pub(super) fn run(world: &World<'_>, decided: Decided) -> Placed {
+    let mut items = decided.into_items();
     let keys: Vec<Key> = items.all.keys().copied().collect();
     for &key in &keys {
-        choose(world, items, key, None);
+        choose(world, &mut items, key, None);
     }
-    break_cycles(world, items, &keys);
-    loop {
-        zones::split(world, items);
-        // A folder that stays in scope after all may do so in another zone.
-        if !folders::settle(world, items) {
-            return;
-        }
-    }
+    break_cycles(world, &mut items, &keys);
+    Placed(items)
 }
 
 /// Moves that would form a cycle (A into B here, B into A there): the remote places are a tree, so they win.

@@ -6,12 +6,10 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
+use super::paths::{can_host, end_of};
 use crate::engine::recognise::LocalFate;
 use crate::model::name::key as name_key;
 use crate::model::{Node, Presence, Side};
-
-/// More folders than any path goes through.
-pub(super) const DEEPEST: usize = 10_000;
 
 /// One kind of operation; an item's own tasks are carried out in the order in which they were collected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -119,15 +117,6 @@ impl Tasks {
     }
 }
 
-/// The folder that an item ends in; an item that is not moved by this plan stays where the base has it.
-pub(super) fn end_of(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
-    let place = items.all.get(&key).and_then(|item| item.place.as_ref());
-    place.map(|place| place.parent).or_else(|| match key {
-        Key::Base(node) => world.base.parent(node).map(Key::Base),
-        _ => None,
-    })
-}
-
 /// What is to be done for one item.
 fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key, bool>) -> Vec<Kind> {
     match item.fate {
@@ -220,29 +209,6 @@ fn goes_with_its_folder(world: &World<'_>, items: &Items, item: &Item) -> bool {
     let Some(node) = item.remote else { return true };
     let parent = items.remote_parent(world, node);
     items.all.get(&parent).is_some_and(|folder| folder.fate == Fate::DropRemote)
-}
-
-/// Whether the folder stands, or will stand, on both sides.
-pub(super) fn can_host(items: &Items, folder: Key, hosts: &mut HashMap<Key, bool>) -> bool {
-    let mut trail = Vec::new();
-    let mut at = folder;
-    let answer = loop {
-        if let Some(&known) = hosts.get(&at) {
-            break known;
-        }
-        trail.push(at);
-        let Some(item) = items.all.get(&at) else { break true };
-        match (item.fate, &item.place) {
-            (Fate::Keep, Some(place)) if trail.len() <= items.all.len() => at = place.parent,
-            (Fate::Pin, _) => {
-                let known = item.base.is_some() && !item.succeeded;
-                break known && item.here.is_there() && item.there.is_there();
-            }
-            _ => break false,
-        }
-    };
-    hosts.extend(trail.into_iter().map(|key| (key, answer)));
-    answer
 }
 
 /// Finds out what each task waits for.

@@ -1,18 +1,20 @@
 //! Items that end in another zone than they live in.
 
-use super::decide::shown_path;
+use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
 use super::known::known_alone;
+use super::paths::{MOST_STEPS, end_of, shown_path};
+use super::place::Placed;
+use super::skipped::note;
 use super::target::choose;
-use super::tasks::{DEEPEST, end_of};
-use super::{Mode, note};
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name::held_here;
 use crate::model::{Side, Zone};
 
 /// An item that ends in another zone than it lives in cannot be moved there (`docs/protocol.md` §10.3): its copy
 /// here goes up as new, the item on iCloud goes to the trash.
-pub(super) fn split(world: &World<'_>, items: &mut Items) {
+pub(super) fn split(world: &World<'_>, placed: &mut Placed) {
+    let items = placed.items();
     let mut strangers: Vec<Key> =
         items.all.keys().copied().filter(|key| is_in_foreign_zone(world, items, *key)).collect();
     if strangers.is_empty() {
@@ -81,7 +83,7 @@ fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {
 fn highest_stranger(world: &World<'_>, items: &Items, key: Key) -> Option<Key> {
     let mut highest = None;
     let mut at = end_of(world, items, key);
-    for _ in 0..DEEPEST {
+    for _ in 0..MOST_STEPS {
         let Some(folder) = at else { break };
         if items.all.contains_key(&folder) && is_in_foreign_zone(world, items, folder) {
             highest = Some(folder);
@@ -148,7 +150,7 @@ fn split_item(world: &World<'_>, items: &mut Items, key: Key) -> Key {
 /// The zone in which new contents of that folder live; `None` where the folder itself is new.
 fn zone_of(world: &World<'_>, items: &Items, folder: Key) -> Option<Zone> {
     let mut at = folder;
-    for _ in 0..DEEPEST {
+    for _ in 0..MOST_STEPS {
         let item = items.all.get(&at);
         if let Some(node) = item.and_then(|item| item.remote.filter(|_| item.there.is_there())) {
             return Some(world.remote.tree.get(node).id.zone().clone());
