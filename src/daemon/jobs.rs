@@ -26,7 +26,7 @@ use crate::config::Config;
 use crate::control::{ControlCall, ControlReply};
 use crate::engine::execute::Event;
 use crate::engine::operation::Plan;
-use crate::engine::pass::{Engine, Look, PassOptions, RETRY_BUDGET, Report, Settings};
+use crate::engine::pass::{Engine, Look, PassObserver, PassOptions, Phase, RETRY_BUDGET, Report, Settings};
 use crate::engine::ports::{Clock as _, Ports};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
@@ -163,26 +163,53 @@ pub(super) fn listen(service: Arc<Service>, job: Listening, events: Sender<JobEv
     })
 }
 
-/// Runs a pass with the hooks that tell the loop of it.
-fn with_hooks<T>(
+/// The loop, as the one who watches a pass.
+struct Watching<'a> {
+    job: &'a Pass,
+    events: &'a Sender<JobEvent>,
+    /// How many changes were noticed here when the pass began.
+    changes_before: u64,
+}
+
+impl Watching<'_> {
+    /// Whether the loop has gone does not concern a pass: it ends in order all the same.
+    fn tell(&self, message: JobEvent) {
+        drop(self.events.send(message));
+    }
+}
+
+impl PassObserver for Watching<'_> {
+    fn is_settled_here(&self) -> bool {
+        let local = &self.job.local;
+        !local.dirty && local.change_counter.load(Ordering::Acquire) == self.changes_before
+    }
+
+    fn should_yield(&self) -> bool {
+        self.job.should_yield.load(Ordering::Relaxed)
+    }
+
+    fn on_phase(&self, phase: Phase) {
+        self.tell(JobEvent::Phase(phase));
+    }
+
+    fn on_plan(&self, plan: &Plan, seen: Option<&LocalView>) {
+        self.tell(JobEvent::Planned(pending(&plan.operations), seen.map(counts_here)));
+    }
+}
+
+/// Runs a pass that the loop watches.
+fn watched<T>(
     job: &Pass,
     events: &Sender<JobEvent>,
     pass: impl FnOnce(&PassOptions<'_>, &mut dyn FnMut(&Event)) -> T,
 ) -> (T, ProgressReporter) {
     let mark = conflict_mark(&job.zone);
-    let before = job.local.change_counter.load(Ordering::Acquire);
-    // Whether the loop has gone does not concern a pass: it ends in order all the same.
-    let tell = |message| drop(events.send(message));
+    let watching = Watching { job, events, changes_before: job.local.change_counter.load(Ordering::Acquire) };
     let options = PassOptions {
         conflict_mark: &mark,
         ignore_next_try: job.by_person,
         retry_budget: RETRY_BUDGET,
-        is_settled_here: &|| !job.local.dirty && job.local.change_counter.load(Ordering::Acquire) == before,
-        should_yield: &|| job.should_yield.load(Ordering::Relaxed),
-        on_phase: &|phase| tell(JobEvent::Phase(phase)),
-        on_plan: &|plan: &Plan, here: Option<&LocalView>| {
-            tell(JobEvent::Planned(pending(&plan.operations), here.map(counts_here)));
-        },
+        observer: &watching,
     };
     let mut reporter = ProgressReporter::new(false);
     let mut on_event = |event: &Event| {
@@ -190,7 +217,7 @@ fn with_hooks<T>(
         match event {
             // Progress is only shown: what does not fit is soon told again.
             Event::Progress(_) => drop(events.try_send(JobEvent::Effect(event.clone()))),
-            _ => tell(JobEvent::Effect(event.clone())),
+            _ => watching.tell(JobEvent::Effect(event.clone())),
         }
     };
     let result = pass(&options, &mut on_event);
@@ -211,7 +238,7 @@ pub(super) fn pass(
         }
         let look = Look { local: job.local.look.clone(), ..Look::default() };
         let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
-        let (result, reporter) = with_hooks(&job, events, |options, on_event| {
+        let (result, reporter) = watched(&job, events, |options, on_event| {
             engine.pass(&ports, &job.settings, &look, options, on_event)
         });
         if let Ok(report) = &result {
@@ -256,7 +283,7 @@ pub(super) fn pass_here(
 ) -> Result<(), NotBegun<Pass>> {
     with_engine("icloudds-pass", engine, job, events, |engine, job, events| {
         job.doubt(engine);
-        let (result, _) = with_hooks(&job, events, |options, on_event| {
+        let (result, _) = watched(&job, events, |options, on_event| {
             let look = &job.local.look;
             engine.pass_here(&job.here.disk, &job.clock, &job.settings, look, options, on_event)
         });

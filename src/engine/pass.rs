@@ -15,7 +15,10 @@ mod unmade;
 mod walk;
 
 pub use here::HereReport;
-pub use options::{LocalLook, Look, PassError, PassOptions, Phase, RETRY_BUDGET, RemoteLook, Settings};
+pub use options::{
+    LocalLook, Look, PassError, PassObserver, PassOptions, Phase, RETRY_BUDGET, RemoteLook, Settings,
+    Unwatched,
+};
 pub use report::Report;
 pub use walk::{Sight, Walk};
 
@@ -138,15 +141,17 @@ impl Engine {
     ) -> Result<Report, PassError> {
         self.keep_time(ports.clock)?;
         self.recover(ports)?;
-        (options.on_phase)(Phase::Looking(look.remote != RemoteLook::Nothing || self.remote.is_none()));
+        options
+            .observer
+            .on_phase(Phase::Looking(look.remote != RemoteLook::Nothing || self.remote.is_none()));
         self.look(ports, settings, look)?;
         let mut planned = self.plan(ports, settings, options);
         let left_out = planned.left_out;
         self.leave_for_later(&mut planned, ports, options);
         if !planned.plan.is_quiet() {
-            (options.on_phase)(Phase::Working);
+            options.observer.on_phase(Phase::Working);
         }
-        (options.on_plan)(&planned.plan, self.local.as_ref());
+        options.observer.on_plan(&planned.plan, self.local.as_ref());
         let mut report = self.carry_out(ports, settings, options, planned, events)?;
         report.pending |= left_out;
         Ok(report)
@@ -208,7 +213,7 @@ impl Engine {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
         let now = self.state.seconds(ports.clock.reading());
-        let settled = (options.is_settled_here)();
+        let settled = options.observer.is_settled_here();
         let terms = Terms::of(settings, ports.disk.folds_case());
         let remembered = self.remembered.take().filter(|remembered| remembered.holds_under(&terms));
         let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
@@ -373,7 +378,7 @@ impl Engine {
             ignore_next_try: options.ignore_next_try,
             window: self.window.up_to(settings.parallel_writes),
             retry_budget: options.retry_budget,
-            should_yield: options.should_yield,
+            should_yield: &|| options.observer.should_yield(),
             ..ExecuteOptions::new(&conflict, &junk)
         };
         self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;

@@ -57,7 +57,7 @@ impl Engine {
     ) -> Result<HereReport, PassError> {
         self.keep_time(clock)?;
         let ports = Ports { remote: &Away, disk, clock };
-        (options.on_phase)(Phase::Looking(false));
+        options.observer.on_phase(Phase::Looking(false));
         let known = self.local.take();
         self.saw_here(look_here(&ports, settings, look, known)?, look);
         // What a crash cut short is settled first.
@@ -80,7 +80,7 @@ impl Engine {
         let outcome = if here.operations.is_empty() {
             Outcome::default()
         } else {
-            (options.on_phase)(Phase::Working);
+            options.observer.on_phase(Phase::Working);
             self.carry_out_here(&ports, settings, options, &here, events)?
         };
         Ok(HereReport { waiting, outcome })

@@ -93,16 +93,35 @@ pub struct PassOptions<'a> {
     pub ignore_next_try: bool,
     /// How long what fails is tried again while nothing succeeds.
     pub retry_budget: Duration,
+    /// Who watches it.
+    pub observer: &'a dyn PassObserver,
+}
+
+/// Who watches a pass, from the thread that carries it out, and has a say in what it counts on. A method that is left out is
+/// that of a pass which nobody watches.
+pub trait PassObserver {
     /// Asked after the look: whether nothing changed here meanwhile. A move has two halves, so while this says no,
     /// nothing counts as deleted here, and nobody is asked about it (`docs/sync.md` §7).
-    pub is_settled_here: &'a dyn Fn() -> bool,
+    fn is_settled_here(&self) -> bool {
+        true
+    }
+
     /// Asked while the plan is carried out: whether something else waits, so that nothing new is begun.
-    pub should_yield: &'a dyn Fn() -> bool,
+    fn should_yield(&self) -> bool {
+        false
+    }
+
     /// Told before each part of the pass.
-    pub on_phase: &'a dyn Fn(Phase),
+    fn on_phase(&self, _phase: Phase) {}
+
     /// Told what will be done, before the first of it is, and what was seen here.
-    pub on_plan: &'a dyn Fn(&Plan, Option<&LocalView>),
+    fn on_plan(&self, _plan: &Plan, _seen: Option<&LocalView>) {}
 }
+
+/// Nobody watches.
+pub struct Unwatched;
+
+impl PassObserver for Unwatched {}
 
 /// The parts of a pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -116,15 +135,7 @@ pub enum Phase {
 impl<'a> PassOptions<'a> {
     /// Options of a pass that nobody watches.
     pub fn new(conflict_mark: &'a str) -> Self {
-        Self {
-            conflict_mark,
-            ignore_next_try: false,
-            retry_budget: RETRY_BUDGET,
-            is_settled_here: &|| true,
-            should_yield: &|| false,
-            on_phase: &|_| {},
-            on_plan: &|_, _| {},
-        }
+        Self { conflict_mark, ignore_next_try: false, retry_budget: RETRY_BUDGET, observer: &Unwatched }
     }
 }
 

@@ -3,7 +3,7 @@
 use icloudds::engine::execute::Packages;
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::{Action, Operation, Replacement};
-use icloudds::engine::pass::{Engine, LocalLook, Look, PassOptions, Settings};
+use icloudds::engine::pass::{Engine, LocalLook, Look, PassObserver, PassOptions, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::model::filter::Filter;
 use icloudds::model::{Change, SetAside};
@@ -121,6 +121,15 @@ fn a_first_run_says_nothing_before_both_sides_were_compared() {
     full_passes(&bench, &mut engine);
 }
 
+/// Says whether anything changes here while a pass goes on.
+struct Settled(bool);
+
+impl PassObserver for Settled {
+    fn is_settled_here(&self) -> bool {
+        self.0
+    }
+}
+
 #[test]
 fn half_of_a_move_holds_nothing_for_a_person() {
     let mut bench = Bench::new(1);
@@ -132,7 +141,7 @@ fn half_of_a_move_holds_nothing_for_a_person() {
     let guarded = Settings { guard: GuardLimits { max_deletes: 10, max_delete_percent: 0 }, ..settings() };
     let mut pass = |look: &Look, is_settled: bool| {
         bench.later();
-        let options = PassOptions { is_settled_here: &|| is_settled, ..PassOptions::new("mark") };
+        let options = PassOptions { observer: &Settled(is_settled), ..PassOptions::new("mark") };
         engine.pass(&Bench::ports(&bench.world), &guarded, look, &options, &mut |_| {}).unwrap()
     };
     pass(&Look::whole(), true);

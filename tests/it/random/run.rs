@@ -8,7 +8,9 @@ use std::time::Duration;
 use icloudds::engine::execute::Event;
 use icloudds::engine::guard::GuardLimits;
 use icloudds::engine::operation::{Action, Plan};
-use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Report, Settings};
+use icloudds::engine::pass::{
+    Engine, LocalLook, Look, PassError, PassObserver, PassOptions, Report, Settings,
+};
 use icloudds::engine::ports::Ports;
 use icloudds::model::state::Verdict;
 use icloudds::model::{
@@ -24,6 +26,19 @@ use super::second::Second;
 use super::setting::{settings, turn};
 use crate::sim::fuse::lock;
 use crate::sim::{Crash, Outcome, SimClock, SimDisk, World};
+
+/// Has a pass begin nothing new after so many steps.
+struct Yielding {
+    asked: Cell<u64>,
+    after: Option<u64>,
+}
+
+impl PassObserver for Yielding {
+    fn should_yield(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        self.after.is_some_and(|most| self.asked.get() > most)
+    }
+}
 
 /// A world in which a history happens.
 pub struct Run {
@@ -337,16 +352,9 @@ impl Run {
         }
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
         let mark = format!("{} {}", self.world.clock.seconds(), self.host);
-        let asked = Cell::new(0);
-        let should_yield = || {
-            asked.set(asked.get() + 1);
-            enough.is_some_and(|most| asked.get() > most)
-        };
-        let options = PassOptions {
-            ignore_next_try: by_person,
-            should_yield: &should_yield,
-            ..PassOptions::new(&mark)
-        };
+        let observer = Yielding { asked: Cell::new(0), after: enough };
+        let options =
+            PassOptions { ignore_next_try: by_person, observer: &observer, ..PassOptions::new(&mark) };
         let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
         let (apart, keeps_time) = (self.history.apart, self.history.sets_clocks());
         let mut told = Vec::new();
