@@ -150,9 +150,9 @@ fn rest(items: usize) -> Vec<Line> {
 /// The first commit of a pass while somebody else reads the trees.
 fn commit(items: usize) -> Vec<Line> {
     let mut engine = engine(items, true);
-    let reader = Arc::clone(&engine.state.base);
+    let reader = Arc::clone(&engine.state().base);
     let change = agreed(items / 2);
-    let (_, first) = cost(|| assert!(engine.state.apply(&change)));
+    let (_, first) = cost(|| engine.commit(&[change]).expect("the store keeps nothing"));
     drop(reader);
     vec![line("commit beside a reader", ((), first))]
 }

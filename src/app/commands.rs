@@ -116,7 +116,7 @@ pub fn plan_text(plan: &crate::engine::operation::Plan, json: bool) -> String {
 /// [`AppError::Locked`] beside a running instance, which is asked instead.
 pub fn held(config: &Config) -> Result<Held, AppError> {
     let state_dir = StateDir::open(config)?;
-    let guard = &state_dir.engine.state.guard;
+    let guard = &state_dir.engine.state().guard;
     Ok(Held { deletions: guard.held.clone(), ..Held::of(guard, 0) })
 }
 
@@ -127,7 +127,7 @@ pub fn held(config: &Config) -> Result<Held, AppError> {
 /// [`AppError::Locked`] beside a running instance, and when another list is held by now.
 pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppError> {
     let mut state_dir = StateDir::open(config)?;
-    let mut guard = state_dir.engine.state.guard.clone();
+    let mut guard = state_dir.engine.state().guard.clone();
     if guard.list_name() != list {
         return Err(AppError::Refused {
             message:
@@ -154,7 +154,7 @@ pub fn approve(config: &Config, reject: bool, list: &str) -> Result<String, AppE
 /// [`AppError`] when the state cannot be read.
 pub fn why(config: &Config, path: &RelPath) -> Result<String, AppError> {
     let state_dir = StateDir::open(config)?;
-    Ok(why_text(config, &state_dir.engine.state, path))
+    Ok(why_text(config, state_dir.engine.state(), path))
 }
 
 /// What the stored state and the filter say of one path.

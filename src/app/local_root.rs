@@ -13,7 +13,7 @@ use crate::engine::conflict::conflict_name;
 use crate::engine::pass::Engine;
 use crate::engine::ports::{Disk as _, DiskError, DownloadKey};
 use crate::icloud::service::Service;
-use crate::model::{BaseEntry, BaseTree, Change, Owner, State};
+use crate::model::{Change, Owner, State};
 
 /// The drive's folder, checked to be this state's or nobody's. Nothing has been made in it.
 pub struct LocalRoot {
@@ -58,7 +58,7 @@ impl LocalRoot {
         engine: &mut Engine,
         purpose: Purpose,
     ) -> Result<Found, AppError> {
-        let found = find(config, service, clock, engine.state.owner.as_ref(), purpose, None)?;
+        let found = find(config, service, clock, engine.state().owner.as_ref(), purpose, None)?;
         self.own(config, engine, &found.whose, purpose)?;
         Ok(found)
     }
@@ -184,7 +184,7 @@ impl LocalRoot {
         purpose: Purpose,
     ) -> Result<(), AppError> {
         let found = self.found.clone();
-        if let (None, Some(found)) = (&engine.state.owner, &found)
+        if let (None, Some(found)) = (&engine.state().owner, &found)
             && found.account != whose.account
         {
             return Err(AppError::Foreign(
@@ -194,14 +194,14 @@ impl LocalRoot {
             ));
         }
         if purpose == Purpose::Look {
-            if engine.state.owner.is_none()
+            if engine.state().owner.is_none()
                 && let Some(root) = crate::engine::pass::root_of(&whose.root_id)
             {
-                engine.state.base = Arc::new(BaseTree::new(BaseEntry::root(root)));
+                engine.adopt_root(root);
             }
             return Ok(());
         }
-        let owner = match &engine.state.owner {
+        let owner = match &engine.state().owner {
             Some(owner) => owner.clone(),
             None => {
                 let owner = Owner {

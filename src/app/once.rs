@@ -193,7 +193,7 @@ impl Once<'_> {
 
     fn conclude(&mut self, report: &Report, rests: bool) -> Result<ExitCode, AppError> {
         let engine = &mut self.opened.state_dir.engine;
-        let set_aside = engine.state.set_aside.len() + report.set_aside().count();
+        let set_aside = engine.state().set_aside.len() + report.set_aside().count();
         if rests && set_aside == 0 && report.held == 0 {
             let now = self.opened.clock.now().whole_seconds();
             engine.commit(&[Change::Synced(now)])?;
@@ -208,7 +208,7 @@ impl Once<'_> {
     /// Removes from the local trash what the configuration does not keep, as a daemon does once a day.
     fn prune(&self) {
         let opened = &self.opened;
-        let kept = Kept::of(&opened.state_dir.engine.state);
+        let kept = Kept::of(opened.state_dir.engine.state());
         if let Err(error) = kept.prune(&opened.disk, &opened.config.trash, opened.clock.reading()) {
             log::warn!("{error}");
         }
@@ -218,11 +218,11 @@ impl Once<'_> {
     fn leave_status(&mut self, failure: Option<&AppError>) {
         let opened = &self.opened;
         let engine = &opened.state_dir.engine;
-        let holds = !engine.state.guard.held.is_empty();
+        let holds = !engine.state().guard.held.is_empty();
         let state = match failure {
             Some(error) => state_after(error),
             None if holds => DaemonState::Guarded,
-            None if lacks_room(&engine.state) => DaemonState::DiskFull,
+            None if lacks_room(engine.state()) => DaemonState::DiskFull,
             None => DaemonState::Idle,
         };
         self.tracker.set_state(state, opened.clock.now().whole_seconds());
@@ -232,7 +232,7 @@ impl Once<'_> {
         (self.tracker.counts, self.tracker.looked) = counts(engine);
         let session = opened.service.account().state();
         self.tracker.trust = Trust { began: session.trust_began, expires: session.trust_expires };
-        let document = self.tracker.document(&engine.state, &opened.zone);
+        let document = self.tracker.document(engine.state(), &opened.zone);
         store(&opened.config.sync.state_directory, &document);
     }
 }

@@ -253,7 +253,7 @@ impl Opened {
     pub fn open(config: Config, zone: TimeZone, stop: Arc<Stop>, purpose: Purpose) -> Result<Self, AppError> {
         let clock = SystemClock::new(stop);
         let mut state_dir = StateDir::open(&config)?;
-        let mut root = LocalRoot::open(&config, &state_dir.engine.state, purpose)?;
+        let mut root = LocalRoot::open(&config, state_dir.engine.state(), purpose)?;
         let service = service(&config, &clock)?;
         sign_in(&service)?;
         if purpose == Purpose::Sync {
@@ -261,7 +261,7 @@ impl Opened {
         }
         let connected = root.connect(&config, &service, &clock, &mut state_dir.engine, purpose)?;
         if purpose == Purpose::Sync {
-            root.clean_up(&state_dir.engine.state, &conflict_mark(&zone))?;
+            root.clean_up(state_dir.engine.state(), &conflict_mark(&zone))?;
         }
         let settings = Settings { root_is_library: connected.root_is_library, ..settings(&config) };
         let (disk, lock) = root.into_parts();

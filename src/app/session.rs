@@ -35,7 +35,7 @@ fn owner(config: &Config) -> Option<String> {
     if !config.sync.state_directory.join("state.redb").exists() {
         return None;
     }
-    StateDir::open(config).ok()?.engine.state.owner.map(|owner| owner.account)
+    StateDir::open(config).ok()?.engine.state().owner.as_ref().map(|owner| owner.account.clone())
 }
 
 fn text_of(file: &Path) -> Result<String, AppError> {

@@ -122,15 +122,15 @@ pub fn state_after(error: &AppError) -> DaemonState {
 
 /// What each side holds, as last seen, and which were.
 pub fn counts(engine: &Engine) -> (Counts, Looked) {
-    let local = engine.local.as_ref().map(counts_here).unwrap_or_default();
+    let local = engine.local_view().map(counts_here).unwrap_or_default();
     let mut counts = Counts { local, ..Counts::default() };
-    if let Some(view) = &engine.remote {
+    if let Some(view) = engine.remote_view() {
         for node in view.tree.walk(Node::ROOT).skip(1) {
             let entry = view.tree.get(node);
             count(&mut counts.remote, entry.is_folder(), entry.size.get().unwrap_or(0));
         }
     }
-    (counts, Looked { local: engine.local.is_some(), remote: engine.remote.is_some() })
+    (counts, Looked { local: engine.local_view().is_some(), remote: engine.remote_view().is_some() })
 }
 
 /// What this side holds.

@@ -45,19 +45,19 @@ impl Dumps {
     }
 
     fn local(&self, engine: &Engine, which: DumpFile) {
-        let base = &engine.state.base;
+        let base = &engine.state().base;
         // Before the first look, what both sides agreed on is what is known.
         self.write(
             which,
-            engine.local.as_ref().map_or(Known::BaseLocal(base), |view| Known::Local(&view.tree, base)),
+            engine.local_view().map_or(Known::BaseLocal(base), |view| Known::Local(&view.tree, base)),
         );
     }
 
     fn remote(&self, engine: &Engine, which: DumpFile) {
-        let base = &engine.state.base;
+        let base = &engine.state().base;
         self.write(
             which,
-            engine.remote.as_ref().map_or(Known::BaseRemote(base), |view| Known::Remote(&view.tree)),
+            engine.remote_view().map_or(Known::BaseRemote(base), |view| Known::Remote(&view.tree)),
         );
     }
 

@@ -55,7 +55,7 @@ struct Snapshot {
 
 impl Snapshot {
     fn of(engine: &Engine, kind: JobKind) -> Self {
-        let state = &engine.state;
+        let state = engine.state();
         Self {
             state: State {
                 owner: state.owner.clone(),
@@ -188,7 +188,7 @@ impl EngineSlot {
     /// What is stored; while the engine is lent, what was stored when it left.
     pub fn stored(&self) -> &State {
         match self {
-            Self::AtHome(engine) => &engine.state,
+            Self::AtHome(engine) => engine.state(),
             Self::Lent(loan) => &loan.snapshot.state,
         }
     }
@@ -201,7 +201,7 @@ impl EngineSlot {
     /// What each side showed last; nothing is known of the local one while the engine is lent.
     pub fn seen(&self) -> (Option<&LocalView>, Option<&RemoteView>) {
         match self {
-            Self::AtHome(engine) => (engine.local.as_ref(), engine.remote.as_deref()),
+            Self::AtHome(engine) => (engine.local_view(), engine.remote_view()),
             Self::Lent(loan) => (None, loan.snapshot.walk.previous()),
         }
     }
@@ -226,7 +226,7 @@ impl EngineSlot {
     /// Hands over what a look saw; gives it back while the engine is lent.
     pub fn take_in(&mut self, sight: Box<Sight>, clock: &dyn Clock) -> Option<Box<Sight>> {
         let Self::AtHome(engine) = self else { return Some(sight) };
-        let now = engine.state.seconds(clock.reading());
+        let now = engine.state().seconds(clock.reading());
         engine.saw_there(*sight, now);
         None
     }
@@ -234,7 +234,7 @@ impl EngineSlot {
     /// What was seen of the local folder is of another one: the next look reads all of it.
     pub fn forget_local_view(&mut self) {
         if let Self::AtHome(engine) = self {
-            engine.local = None;
+            engine.forget_local_view();
         }
     }
 
@@ -248,7 +248,7 @@ impl EngineSlot {
     /// What the guard would remember if these answers of a person were stored, and how many deletions they decide; `None` while
     /// the engine is lent.
     pub fn decided(&self, answers: &[(Verdict, Vec<Deletion>)]) -> Option<(GuardState, usize)> {
-        let mut guard = self.at_home()?.state.guard.clone();
+        let mut guard = self.at_home()?.state().guard.clone();
         let decided = answers.iter().map(|(verdict, shown)| guard.decide(*verdict, shown)).sum();
         Some((guard, decided))
     }

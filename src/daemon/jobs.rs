@@ -82,10 +82,10 @@ impl Pass {
     /// Tells the engine of which files the stamp alone does not tell.
     fn doubt(&self, engine: &mut Engine) {
         if let Some(written) = &self.local.written {
-            engine.doubted.files(written.take());
+            engine.doubt_files(written.take());
         }
         if self.local.verifies {
-            engine.doubted.recent();
+            engine.doubt_recent();
         }
     }
 }
@@ -119,16 +119,16 @@ pub(super) fn open(engine: Box<Engine>, job: Open, events: Sender<JobEvent>) -> 
 fn try_open(engine: &mut Engine, job: &mut Open) -> Result<Option<Arc<OwnRoot>>, AppError> {
     let mut root = match job.found.take() {
         Some(root) => root,
-        None => LocalRoot::open(&job.config, &engine.state, Purpose::Sync)?,
+        None => LocalRoot::open(&job.config, engine.state(), Purpose::Sync)?,
     };
-    let whose = engine.state.owner.as_ref().map(RemoteOwner::of).or_else(|| job.whose.take());
+    let whose = engine.state().owner.as_ref().map(RemoteOwner::of).or_else(|| job.whose.take());
     let Some(whose) = whose else {
         job.found = Some(root);
         return Ok(None);
     };
     let opened = root
         .own(&job.config, engine, &whose, Purpose::Sync)
-        .and_then(|()| root.clean_up(&engine.state, &conflict_mark(&job.zone)));
+        .and_then(|()| root.clean_up(engine.state(), &conflict_mark(&job.zone)));
     match opened {
         Ok(()) => {
             let (disk, lock) = root.into_parts();
@@ -255,7 +255,7 @@ pub(super) fn pass(
 /// Whether both sides are equal and nothing is left; stores so, and forgets what nobody needs then.
 fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
     let clean = report.rests()
-        && engine.state.set_aside.is_empty()
+        && engine.state().set_aside.is_empty()
         && report.held == 0
         && report.set_aside().next().is_none();
     // With both sides equal nobody goes on with a download that was given up.
@@ -267,7 +267,7 @@ fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
     }
     // What a pass without a walk finds equal counts where something was done before it, or at first.
     if clean
-        && (job.walked || job.worked || engine.state.last_sync.is_none())
+        && (job.walked || job.worked || engine.state().last_sync.is_none())
         && let Err(error) = engine.commit(&[Change::Synced(job.clock.now().whole_seconds())])
     {
         log::warn!("{error}");

@@ -88,10 +88,10 @@ pub fn run(sources: Sources, loaded: Loaded, zone: TimeZone) -> Result<ExitCode,
     let config = &loaded.config;
     let state_dir = StateDir::open(config)?;
     // A missing or wrong folder is worth waiting for only when it was the right one before.
-    let root = match LocalRoot::open(config, &state_dir.engine.state, Purpose::Sync) {
+    let root = match LocalRoot::open(config, state_dir.engine.state(), Purpose::Sync) {
         Ok(root) => Some(root),
         Err(error @ AppError::Locked(_)) => return Err(error),
-        Err(error) if state_dir.engine.state.base.is_empty() => return Err(error),
+        Err(error) if state_dir.engine.state().base.is_empty() => return Err(error),
         Err(error) => {
             log::error!("{error}");
             None

@@ -6,7 +6,6 @@
 pub mod conflict;
 pub mod execute;
 pub mod guard;
-mod learn;
 pub mod observe;
 pub mod operation;
 mod own_writes;

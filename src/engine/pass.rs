@@ -5,6 +5,7 @@
 
 mod evidence;
 mod here;
+mod learn;
 mod look;
 mod options;
 mod remembered;
@@ -39,7 +40,9 @@ use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, Verdict};
 use crate::model::name::Name;
-use crate::model::{Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState};
+use crate::model::{
+    BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState,
+};
 use evidence::{recognised, twins};
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
@@ -66,15 +69,15 @@ pub struct Planned {
 /// The sole owner of the three trees and the store.
 pub struct Engine {
     /// The base, and what is stored beside it.
-    pub state: State,
+    state: State,
     /// Where it is stored.
-    pub store: Box<dyn Store + Send>,
+    store: Box<dyn Store + Send>,
     /// The disk as last seen.
-    pub local: Option<LocalView>,
+    local: Option<LocalView>,
     /// iCloud as last seen, with our own writes since.
-    pub remote: Option<Arc<RemoteView>>,
+    remote: Option<Arc<RemoteView>>,
     /// What was skipped by rule, and in which version.
-    pub skipped: SkippedItems,
+    skipped: SkippedItems,
     /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
     sizeless: HashMap<ItemId, (Etag, i64)>,
     /// How many complete looks in a row left open what became of an item.
@@ -86,7 +89,7 @@ pub struct Engine {
     /// What the clocks showed last.
     clocks: Option<Reading>,
     /// Files whose stamp may not tell that their content changed.
-    pub doubted: Doubted,
+    doubted: Doubted,
     /// How many commits of new files iCloud takes side by side, as far as it was found out.
     window: Window,
     /// What the last plan left to the next one.
@@ -111,6 +114,41 @@ impl Engine {
             window: Window::default(),
             remembered: None,
         }
+    }
+
+    /// What is stored, and what of it changed in memory alone: the time.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The folder here as last seen, with our own writes since; `None` where all of it is to be read.
+    pub fn local_view(&self) -> Option<&LocalView> {
+        self.local.as_ref()
+    }
+
+    /// iCloud as last seen, with our own writes since; `None` before the first look.
+    pub fn remote_view(&self) -> Option<&RemoteView> {
+        self.remote.as_deref()
+    }
+
+    /// What was seen of the folder here is of another one, or not to be trusted: the next look reads all of it.
+    pub fn forget_local_view(&mut self) {
+        self.local = None;
+    }
+
+    /// Begins the base with that folder on iCloud, in memory alone: for who only looks.
+    pub fn adopt_root(&mut self, root: ItemId) {
+        self.state.base = Arc::new(BaseTree::new(BaseEntry::root(root)));
+    }
+
+    /// The stamps of these files do not tell whether their content changed: the next plan reads them.
+    pub fn doubt_files(&mut self, files: impl IntoIterator<Item = RelPath>) {
+        self.doubted.files(files);
+    }
+
+    /// The daily verification: the next plan reads whatever was written within about a day.
+    pub fn doubt_recent(&mut self) {
+        self.doubted.recent();
     }
 
     /// Stores changes, then applies them.

@@ -125,17 +125,17 @@ fn an_item_that_was_set_aside_is_due_after_its_wait_whatever_the_clock_shows() {
             }
             bench.pass();
             bench.world.fuse.calm();
-            let aside = bench.engine.state.set_aside.values().next().expect("it is set aside").clone();
+            let aside = bench.engine.state().set_aside.values().next().expect("it is set aside").clone();
             bench.world.clock.leap(leap);
             if restarts {
                 bench.restart();
             }
-            let now = bench.engine.state.seconds(bench.world.clock.reading());
+            let now = bench.engine.state().seconds(bench.world.clock.reading());
             assert_eq!(aside.is_due(now), aside.next_try.expect("it is tried again") <= now);
             bench.wait(u64::try_from(SetAside::LONGEST_WAIT).unwrap());
             bench.settle();
             assert!(bench.world.disk.read("f.txt").is_some(), "set by {leap}");
-            assert!(bench.engine.state.set_aside.is_empty());
+            assert!(bench.engine.state().set_aside.is_empty());
         }
     }
 }

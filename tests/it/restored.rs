@@ -27,8 +27,8 @@ fn edited_on_the_phone(edited: usize) -> (Bench, Vec<DiskTime>) {
     bench.wait(100);
     bench.settle();
     let stamp = |bench: &Bench, number: usize| -> LocalStamp {
-        let node = bench.engine.state.base.find(&path(&name(number))).expect("it is known");
-        bench.engine.state.base.get(node).stamp
+        let node = bench.engine.state().base.find(&path(&name(number))).expect("it is known");
+        bench.engine.state().base.get(node).stamp
     };
     let times = (0..40).map(|number| stamp(&bench, number).mtime).collect();
     bench.wait(3600);

@@ -86,8 +86,8 @@ fn what_icloud_had_shown_is_followed_here_and_nothing_is_deleted_or_sent() {
     assert!(waits(&waiting, "edited", |action| matches!(action, Action::Upload { .. })));
     assert_eq!(waiting.len(), 3, "{waiting:?}");
     assert_eq!(bench.read_remote("edited"), "edited");
-    let agreed = engine.state.base.find(&path("new")).expect("the base learnt of the move");
-    assert_eq!(engine.state.base.get(agreed).id, bench.id("new"));
+    let agreed = engine.state().base.find(&path("new")).expect("the base learnt of the move");
+    assert_eq!(engine.state().base.get(agreed).id, bench.id("new"));
     full_passes(&bench, &mut engine);
     assert_eq!(bench.read("gone"), "nothing");
 }
@@ -106,7 +106,7 @@ fn before_the_first_look_icloud_counts_as_agreed_and_nothing_is_done() {
     assert!(waits(&waiting, "new", |action| matches!(action, Action::Upload { .. })));
     assert!(waits(&waiting, "lost", |action| matches!(action, Action::TrashRemote { .. })));
     assert_eq!(waiting.len(), 2, "{waiting:?}");
-    assert!(engine.remote.is_none(), "what was assumed is not taken for seen");
+    assert!(engine.remote_view().is_none(), "what was assumed is not taken for seen");
     full_passes(&bench, &mut engine);
     assert_eq!(bench.read("renamed there"), "kept");
 }
@@ -185,5 +185,5 @@ fn a_move_that_was_set_aside_is_no_reason_to_plan_again() {
     // A person who asks does not wait.
     let report = pass(&PassOptions { ignore_next_try: true, ..PassOptions::new("mark") });
     assert_eq!(report.outcome.counts.moved_local, 1, "{:?}", report.outcome);
-    assert!(engine.state.set_aside.is_empty());
+    assert!(engine.state().set_aside.is_empty());
 }

@@ -103,7 +103,7 @@ fn a_size_that_is_never_told_again_is_not_the_size_nothing() {
             // Nobody can tell whether they came whole.
             assert_eq!(contents("full"), "before");
             assert_eq!(contents("empty"), "");
-            assert_eq!(bench.engine.state.set_aside.len(), 2);
+            assert_eq!(bench.engine.state().set_aside.len(), 2);
         }
     }
 }

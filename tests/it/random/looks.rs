@@ -1,11 +1,9 @@
 //! How iCloud is looked at in a history: beside a pass, and when and where a push channel and a change feed, which may lie, say that
 //! something changed.
 
-use std::sync::Arc;
-
 use icloudds::engine::observe::remote::{Record, RecordKind, RecordPlace, Touched};
 use icloudds::engine::pass::{Engine, Look, PassError, PassOptions, RemoteLook, Settings, Sight};
-use icloudds::engine::ports::Ports;
+use icloudds::engine::ports::{Clock, Ports};
 use icloudds::engine::view::Absence;
 use icloudds::model::{ItemId, Node, Zone};
 
@@ -242,16 +240,19 @@ pub fn records(id: &ItemId, drive: &SimDrive, tags: bool, is_lower: bool) -> Vec
 /// What an engine that trusts hints looks at.
 pub fn rigged_look(sabotage: Option<Sabotage>, look: &Look, engine: &Engine) -> Look {
     let mut look = look.clone();
-    if sabotage == Some(Sabotage::FeedAlone) && engine.remote.is_some() && look.remote == RemoteLook::Whole {
+    if sabotage == Some(Sabotage::FeedAlone)
+        && engine.remote_view().is_some()
+        && look.remote == RemoteLook::Whole
+    {
         look.remote = RemoteLook::Nothing;
     }
     look
 }
 
 /// What an engine that trusts hints makes of what was seen where the feed said so.
-pub fn trust(sabotage: Option<Sabotage>, look: &Look, engine: &mut Engine) {
+pub fn trust(sabotage: Option<Sabotage>, look: &Look, engine: &mut Engine, clock: &dyn Clock) {
     let RemoteLook::Touched(touched) = &look.remote else { return };
-    let Some(view) = engine.remote.as_mut().map(Arc::make_mut) else { return };
+    let Some(mut view) = engine.remote_view().cloned() else { return };
     let is_named = |doc: &str, id: &ItemId| id.doc().eq_ignore_ascii_case(doc);
     let gone: Vec<_> = match sabotage {
         // What is said to be deleted is deleted, whatever the look showed.
@@ -282,6 +283,7 @@ pub fn trust(sabotage: Option<Sabotage>, look: &Look, engine: &mut Engine) {
             view.absent.extend(removed.into_iter().map(|entry| (entry.id, Absence::Trashed)));
         }
     }
+    engine.saw_there(Sight::Part(view), engine.state().seconds(clock.reading()));
 }
 
 /// A walk through iCloud with a pass beside it that asks iCloud nothing, before or after it: the daemon does so while
@@ -301,7 +303,7 @@ pub fn beside(
         Some(view) => view,
         None => walk.run(ports.remote, ports.clock, settings)?,
     };
-    if look.remote != RemoteLook::Nothing || engine.remote.is_none() {
+    if look.remote != RemoteLook::Nothing || engine.remote_view().is_none() {
         engine.saw_there(Sight::Whole(view), ports.clock.now().whole_seconds());
     }
     Ok(())

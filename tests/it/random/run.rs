@@ -93,14 +93,14 @@ impl Run {
     /// The watcher saw that file closed after writing.
     pub fn closed_after_writing(&mut self, path: &str) {
         if let Some(engine) = self.engine.as_mut() {
-            engine.doubted.files(RelPath::parse(path));
+            engine.doubt_files(RelPath::parse(path));
         }
     }
 
     /// The daily verification is due.
     pub fn verification_is_due(&mut self) {
         if let Some(engine) = self.engine.as_mut() {
-            engine.doubted.recent();
+            engine.doubt_recent();
         }
     }
 
@@ -368,7 +368,7 @@ impl Run {
             engine.recover(&ports)?;
             let look = rigged_look(sabotage, look, &engine);
             engine.look(&ports, settings, &look)?;
-            trust(sabotage, &look, &mut engine);
+            trust(sabotage, &look, &mut engine, ports.clock);
             let mut planned = engine.plan(&ports, settings, &options);
             engine.leave_for_later(&mut planned, &ports, &options);
             if telling {
@@ -429,7 +429,7 @@ fn happen(what: &What, clock: &SimClock, disk: &SimDisk, person: &Person, second
 
 /// Which item of iCloud each local one is, as far as identities can be told apart.
 fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
-    let base = &engine.state.base;
+    let base = &engine.state().base;
     let mut known: HashMap<_, Vec<_>> = HashMap::new();
     for node in base.walk(Node::ROOT) {
         let entry = base.get(node);
@@ -479,7 +479,7 @@ fn base_first(engine: &mut Engine, plan: &Plan) {
                 created_on: Some((Side::Remote, 0)).into(),
                 written_at: None.into(),
             };
-            if engine.state.base.by_id(&remote.parent).is_some() {
+            if engine.state().base.by_id(&remote.parent).is_some() {
                 drop(engine.commit(&[Change::Put { parent: remote.parent.clone(), entry: Box::new(entry) }]));
             }
         }

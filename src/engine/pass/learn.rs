@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::observe::local::rescan;
-use super::operation::{Action, Operation, Plan};
-use super::pass::{Engine, Settings};
-use super::ports::Ports;
+use super::{Engine, Settings};
+use crate::engine::observe::local::rescan;
+use crate::engine::operation::{Action, Operation, Plan};
+use crate::engine::ports::Ports;
 use crate::model::{ItemId, Node, RelPath};
 
 impl Engine {
