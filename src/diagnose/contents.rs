@@ -15,8 +15,7 @@ use crate::disk::Hasher;
 use crate::engine::ports::{Offer, Remote as _, RemoteError, Sink};
 use crate::icloud::drive::{DriveOptions, ICloudDrive};
 use crate::icloud::http::{Limits, Method};
-use crate::icloud::request::Request;
-use crate::icloud::service::Root;
+use crate::icloud::request::{Request, Root};
 use crate::icloud::survey::{self, LookedUp, SMALL};
 use crate::model::{ItemId, Zone};
 

@@ -9,8 +9,7 @@ use url::Url;
 use super::ask::{Asker, Said};
 use super::report::Line;
 use crate::icloud::http::{Call, HttpError, Limits, Method, Payload};
-use crate::icloud::request::Request;
-use crate::icloud::service::Root;
+use crate::icloud::request::{Request, Root};
 use crate::icloud::signin::facts::AccountFacts;
 use crate::icloud::survey::word_of;
 

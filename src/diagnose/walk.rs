@@ -6,8 +6,7 @@ use std::time::Duration;
 
 use super::ask::{Asker, NotAsked, Said};
 use crate::icloud::http::{Limits, Method};
-use crate::icloud::request::Request;
-use crate::icloud::service::Root;
+use crate::icloud::request::{Request, Root};
 use crate::icloud::survey::{self, Entry, Held, Names};
 use crate::model::ItemId;
 

@@ -7,6 +7,7 @@
 //! Three threads: `icloudds-mounts` waits for what is mounted inside the drive; the one of `notify` sorts the kernel's events and never waits; `icloudds-watch` follows new folders,
 //! collects what is dirty, and hands it over whenever the loop has room for it. Both sleep while nothing happens.
 
+mod message;
 mod mounts;
 mod pending;
 mod sort;
@@ -15,13 +16,12 @@ mod worker;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -29,13 +29,13 @@ use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
 use notify::{ErrorKind, INotifyWatcher, RecursiveMode, Watcher as _};
 
 use crate::config;
-use crate::model::RelPath;
 
 use mounts::MountWatch;
 use pending::Pending;
 use sort::{Raw, sort};
 use worker::{Inputs, Worker};
 
+pub use message::{WatchMessage, Written};
 pub use mounts::unwatchable_below;
 
 /// Room between the two threads. When it is full, the event is dropped, a second channel says so, and a full scan follows.
@@ -46,24 +46,6 @@ const OUT_ROOM: usize = 16;
 
 /// How many watches to suggest where the limit was reached.
 const SUGGESTED_WATCHES: u64 = 524_288;
-
-/// What the watcher tells the loop.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum WatchMessage {
-    /// Every folder is watched: what changes from now on is told, so a scan that begins now misses nothing. Changes made
-    /// before may be told too.
-    Ready,
-    /// Something in these folders may have changed; in path order.
-    Dirty(Vec<RelPath>),
-    /// Events were lost, so anything may have changed; the text says where. Watching goes on.
-    Rescan(&'static str),
-    /// The system allows no more watches ([`limit_sentence`]). Watching has ended; the drive must be polled.
-    Limit,
-    /// The drive's folder was removed, moved or replaced. Watching has ended.
-    RootGone,
-    /// Watching ended for another reason.
-    Failed(String),
-}
 
 /// Why watching could not begin.
 #[derive(Debug, thiserror::Error)]
@@ -165,26 +147,6 @@ impl Drop for Watcher {
             // A panic of it has ended the process already.
             let _ = thread.join();
         }
-    }
-}
-
-/// Files that were closed after writing since they were taken last: who wrote through a memory map may have left the stamp as
-/// it was, so they are read again.
-#[derive(Debug, Default)]
-pub struct Written(Mutex<BTreeSet<RelPath>>);
-
-impl Written {
-    /// More than are kept apart are left to the daily verification.
-    fn add(&self, path: RelPath) {
-        let mut written = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if written.len() < pending::MAX_DIRTY {
-            written.insert(path);
-        }
-    }
-
-    /// Takes them.
-    pub fn take(&self) -> BTreeSet<RelPath> {
-        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -1,7 +1,17 @@
 //! One authenticated call of the drive services, before it is sent.
 
 use super::http::{Limits, Method};
-use super::service::Root;
+
+/// Which service a call goes to (`docs/protocol.md` §6.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Root<'a> {
+    /// `{drivews}`: listings and changes.
+    Drivews,
+    /// `{docws}`: documents, downloads, uploads.
+    Docws,
+    /// Another service of the account, at a root that the account information told.
+    At(&'a str),
+}
 
 /// One authenticated call.
 #[derive(Clone, Debug)]

@@ -11,23 +11,12 @@ use url::Url;
 use super::env::Env;
 use super::http::{Answer, Call, Http, HttpError, Payload, Reading};
 use super::options::{IcloudOptions, is_below, is_loopback};
-use super::request::Request;
+use super::request::{Request, Root};
 use super::session::AccountInfo;
 use super::sign::{Sign, sign};
 use super::signin::error::SignInError;
 use super::signin::{Account, Initiative, Rung};
 use super::throttle;
-
-/// Which service a call goes to (`docs/protocol.md` §6.2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Root<'a> {
-    /// `{drivews}`: listings and changes.
-    Drivews,
-    /// `{docws}`: documents, downloads, uploads.
-    Docws,
-    /// Another service of the account, at a root that the account information told.
-    At(&'a str),
-}
 
 /// Why an authenticated call gave no answer to judge.
 #[derive(Debug, thiserror::Error)]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
 use super::intent::Intent;
 use super::name::{aside_name, share};
+use super::path::DEEPEST;
 use super::{
     Backoff, BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
 };
@@ -245,25 +246,20 @@ impl State {
     /// any other has left the path or is about to, and goes on under a temporary name until its own turn comes. So does a folder
     /// within the item that `parent` is, or lies in: it has left the item, or nothing could hold that.
     pub fn put_changes(&self, parent: &ItemId, entry: BaseEntry) -> Vec<Change> {
-        let mut changes = self.left_before(parent, &entry.id);
+        let mut changes = self.leave_before(parent, &entry.id);
         changes.extend(self.changes_of_put(parent, entry));
         changes
     }
 
     /// What puts the folder within `id` that holds `parent` beside `id`.
-    fn left_before(&self, parent: &ItemId, id: &ItemId) -> Vec<Change> {
+    fn leave_before(&self, parent: &ItemId, id: &ItemId) -> Vec<Change> {
         let base = &self.base;
-        let around = |node: &super::Node| base.parent(*node);
-        let chain = std::iter::successors(base.by_id(parent), around);
-        let Some(inner) =
-            chain.into_iter().find(|node| around(node).is_some_and(|at| base.get(at).id == *id))
-        else {
-            return Vec::new();
-        };
-        let beside = around(&inner).and_then(|item| around(&item));
-        let goes = beside.map(|beside| {
+        let around = |id: &ItemId| Some(base.get(base.parent(base.by_id(id)?)?).id.clone());
+        let goes = left_before(parent, id, around).and_then(|inner| {
+            let inner = base.by_id(&inner)?;
+            let beside = base.parent(base.by_id(id)?)?;
             let is_free = |name: &str| base.child(beside, name).is_none();
-            put_aside(&base.get(beside).id, base.get(inner), &is_free)
+            Some(put_aside(&base.get(beside).id, base.get(inner), &is_free))
         });
         goes.into_iter().collect()
     }
@@ -323,6 +319,25 @@ pub fn inherited(
 ) -> Vec<Signature> {
     let all = before.chain(own).filter(|known| Some(*known) != now);
     all.fold(Vec::new(), with_former)
+}
+
+/// The folder within `id` that holds `parent`, or is that: it has left `id` before `id` can come into `parent`. `above` tells the folder
+/// that holds an item.
+pub fn left_before(
+    parent: &ItemId,
+    id: &ItemId,
+    above: impl Fn(&ItemId) -> Option<ItemId>,
+) -> Option<ItemId> {
+    let mut at = parent.clone();
+    // While folders change places what is pending may go round in a circle.
+    for _ in 0..DEEPEST {
+        let folder = above(&at)?;
+        if folder == *id {
+            return Some(at);
+        }
+        at = folder;
+    }
+    None
 }
 
 /// The changes that put `entry` into the folder `parent` where `elder`, which holds `children`, has its local path: see

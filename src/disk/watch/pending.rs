@@ -3,11 +3,8 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use super::{WatchMessage, Written};
+use super::message::{MAX_DIRTY, WatchMessage, Written};
 use crate::model::RelPath;
-
-/// How many dirty folders are kept apart; beyond, a full scan is asked for.
-pub(super) const MAX_DIRTY: usize = 10_000;
 
 /// Collects while the loop is busy; its size is bounded.
 #[derive(Debug, Default)]

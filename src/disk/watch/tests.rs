@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::worker::End;
 use super::*;
+use crate::model::RelPath;
 
 const PATIENCE: Duration = Duration::from_secs(20);
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError};
 
-use super::WatchMessage;
+use super::message::WatchMessage;
 use super::pending::Pending;
 use super::sort::{OURS, Raw};
 use crate::model::RelPath;

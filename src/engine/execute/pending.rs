@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::model::name::Name;
-use crate::model::state::Calibration;
+use crate::model::state::{Calibration, left_before};
 use crate::model::{BaseEntry, Change, Identity, ItemId, Node, RelPath, State};
 
 /// More folders than lie above any item.
@@ -101,16 +101,9 @@ impl<'a> PendingBase<'a> {
     /// The folder within `id` that holds `parent`, or is that, and the folder that `id` is in: it has left `id` before `id` can come into
     /// `parent`.
     pub(super) fn left_before(&self, parent: &ItemId, id: &ItemId) -> Option<(ItemId, BaseEntry)> {
-        let mut at = parent.clone();
-        // While folders change places what is pending may go round in a circle.
-        for _ in 0..DEEPEST {
-            let (above, entry) = self.entry(&at)?;
-            if above == *id {
-                return self.entry(id).map(|(beside, _)| (beside, entry));
-            }
-            at = above;
-        }
-        None
+        let above = |id: &ItemId| self.entry(id).map(|(folder, _)| folder);
+        let (_, inner) = self.entry(&left_before(parent, id, above)?)?;
+        self.entry(id).map(|(beside, _)| (beside, inner))
     }
 
     /// Whether an item, or a folder above it, is out of the base.

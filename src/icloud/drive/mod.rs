@@ -25,10 +25,9 @@ use crate::engine::ports::{
     Staged,
 };
 use crate::icloud::http::{Limits, Method};
-use crate::icloud::service::Root;
 use crate::model::{ItemId, Zone};
 
-pub use crate::icloud::request::Request;
+pub use crate::icloud::request::{Request, Root};
 pub use client::Api;
 pub use feed::{FeedFault, FeedLook, FeedZone, ZoneLook, ZoneQuestion};
 pub use listing::{Pulse, TrashPulse};

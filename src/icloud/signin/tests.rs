@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::icloud::options::Region;
-use crate::icloud::request::Request;
-use crate::icloud::service::{Root, Service, ServiceError};
+use crate::icloud::request::{Request, Root};
+use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::session::ChangeRoots;
 use crate::icloud::testing::*;
 use serde_json::json;

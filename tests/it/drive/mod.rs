@@ -16,7 +16,8 @@ use icloudds::engine::ports::{
 };
 use icloudds::icloud::drive::{Api, DriveOptions, ICloudDrive, Request};
 use icloudds::icloud::http::{Answer, Call, Head, Http, HttpError, HttpOptions, Payload};
-use icloudds::icloud::service::{Root, ServiceError};
+use icloudds::icloud::request::Root;
+use icloudds::icloud::service::ServiceError;
 use icloudds::model::{DiskTime, ItemId, RemoteEntry, ServerTime, Zone};
 use icloudds_simulator::fault::{Effect, Fault, FaultBody};
 use icloudds_simulator::service::SESSIONLESS_UPLOAD_TOKEN;

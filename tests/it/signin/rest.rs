@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use icloudds::icloud::http::{Limits, Method};
-use icloudds::icloud::request::Request;
-use icloudds::icloud::service::{Root, Service, ServiceError};
+use icloudds::icloud::request::{Request, Root};
+use icloudds::icloud::service::{Service, ServiceError};
 use icloudds::icloud::signin::Initiative;
 use icloudds::icloud::signin::error::SignInError;
 use icloudds_simulator::switches::{Region, Throttle};

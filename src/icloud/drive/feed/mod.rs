@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use super::client::Api;
 use crate::icloud::http::{Answer, HttpError, Limits, Method};
-use crate::icloud::request::Request;
-use crate::icloud::service::{Root, Service, ServiceError};
+use crate::icloud::request::{Request, Root};
+use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::throttle::wait_asked;
 pub use wire::FeedZone;
 use wire::Word;
