@@ -367,3 +367,6 @@ impl<'a> Ledger<'a> {
         Ok(number)
     }
 }
+
+#[cfg(test)]
+mod tests;

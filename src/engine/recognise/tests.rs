@@ -1,5 +1,9 @@
 //! `docs/sync.md` §3, rule by rule: one file or folder, before and after.
 
+mod absent;
+mod again;
+mod blind;
+
 use super::*;
 use crate::model::{DiskTime, Etag, ItemId, Signature, Zone};
 

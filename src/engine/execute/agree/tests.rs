@@ -1,5 +1,7 @@
 //! Each fact, and what follows from it.
 
+mod moves;
+
 use super::super::testing::{
     ICLOUD, entry, folder, id, item, local, local_entry, moment, operation, path, remote, signature, stamp,
     state,
@@ -323,4 +325,90 @@ fn a_folder_that_does_not_stand_here_gets_a_name_that_nobody_has_here() {
     let done = Done::PresenceSet { id: id("item"), presence: Presence::Both, place: None };
     let expected = Lesson::Change(Change::Presence(id("item"), Presence::Both));
     assert_eq!(after(&done, &base).lessons, [expected]);
+}
+
+#[test]
+fn what_is_over_for_the_base_is_forgotten() {
+    for done in [Done::Forgotten(id("item")), Done::Lost(id("item"))] {
+        assert_eq!(after(&done, &State::empty()).lessons, [Lesson::Forget(id("item"))], "{done:?}");
+    }
+    let took_over = Done::TookOver { old: id("item"), heir: id("heir") };
+    let inherit = Change::Inherit { heir: id("heir"), of: id("item") };
+    let learned = after(&took_over, &known_as("1::1", stamp(1, 1)));
+    assert_eq!(learned.lessons, [touched("d"), Lesson::Change(inherit), Lesson::Forget(id("item"))]);
+    let learned = after(&took_over, &State::empty());
+    assert_eq!(learned.lessons, [touched("d"), Lesson::Forget(id("item"))], "nobody had that place");
+}
+
+#[test]
+fn what_one_operation_did_is_told_once_with_its_side() {
+    let made = |entry| Done::MadeLocalFolder { remote: remote("1::1"), entry };
+    let made_there = |local| Done::MadeRemoteFolder { operation: 0, remote: remote("1::1"), local, at: 5 };
+    let presence = Done::PresenceSet { id: id("item"), presence: Presence::LocalOnly, place: None };
+    let trashed = Done::TrashedLocal { id: None, path: path("d/a") };
+    let rows = [
+        (made(local_entry(LocalKind::Folder, stamp(1, 2))), EffectKind::MakeFolder, Some(Side::Local)),
+        (made_there(local("d/a", stamp(1, 2))), EffectKind::MakeFolder, Some(Side::Local)),
+        (presence, EffectKind::Forget, None),
+        (trashed, EffectKind::Delete, Some(Side::Local)),
+    ];
+    for (done, kind, side) in rows {
+        let remote = remote("1::1");
+        let operation = operation(Action::MakeLocalFolder { remote }, "d/a");
+        let learned = agree(&done, Some(&operation), &moment(&State::empty(), &Overlay::new()), LATER);
+        let told = learned.told.unwrap();
+        assert_eq!((told.kind, told.side, told.bytes), (kind, side, 0), "{done:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_was_made_is_racy_where_a_change_of_that_moment_could_be_missed() {
+    let just_now = LocalStamp { mtime: LATER, ..stamp(1, 2) };
+    for (was_racy, now, expected) in
+        [(false, stamp(1, 2), false), (true, stamp(1, 2), true), (false, just_now, true)]
+    {
+        let entry = LocalEntry { racy: was_racy, ..local_entry(LocalKind::Folder, now) };
+        let here = Done::MadeLocalFolder { remote: remote("1::1"), entry };
+        let local = LocalSeen { racy: was_racy, ..local("d/a", now) };
+        let there = Done::MadeRemoteFolder { operation: 0, remote: remote("1::1"), local, at: 5 };
+        for done in [here, there] {
+            let learned = after(&done, &State::empty());
+            assert_eq!(learned.lessons[0], touched("d"), "{done:?}");
+            assert_eq!(taught(&learned).racy, expected, "{done:?}");
+        }
+    }
+}
+
+#[test]
+fn what_is_sent_or_moved_on_icloud_is_made_durable_here_unless_the_base_knows_it_so() {
+    for (now, expected) in [(stamp(1, 1), false), (stamp(1, 2), true)] {
+        let uploaded = Done::Uploaded {
+            remote: remote("5::5"),
+            local: local("d/a", now),
+            signature: signature(1),
+            read_at: LATER,
+            instead_of: None,
+        };
+        for done in [uploaded, moved_there(None, Some(local("d/a", now)))] {
+            let learned = after(&done, &known_as("1::1", stamp(1, 1)));
+            assert_eq!(learned.lessons.contains(&touched("d")), expected, "{done:?}");
+        }
+    }
+}
+
+#[test]
+fn what_stands_beside_an_item_is_durable_with_the_folder_that_it_was_in() {
+    let (to, stamp) = (path("d/copy"), stamp(3, 1));
+    let kept = |from: Option<&str>| Done::KeptBeside { from: from.map(path), to: path("d/copy"), stamp };
+    let beside = || Lesson::KeptBeside(to.clone(), stamp);
+    assert_eq!(after(&kept(Some("e/a")), &State::empty()).lessons, [touched("e"), beside()]);
+    assert_eq!(after(&kept(None), &State::empty()).lessons, [beside()]);
+}
+
+#[test]
+fn what_was_found_again_is_put_where_its_folder_is_known() {
+    let entry = Box::new(entry("item", "a", stamp(1, 1), "1::1"));
+    let done = Done::Found { parent: id("planned folder"), entry: entry.clone() };
+    let expected = Lesson::PutIfPossible { parent: id("planned folder"), entry };
+    assert_eq!(after(&done, &State::empty()).lessons, [expected]);
 }

@@ -1,0 +1,124 @@
+//! What a move makes of what was agreed.
+
+use super::*;
+use crate::model::{Etag, RemoteEntry, ServerTime};
+
+#[test]
+fn a_version_of_another_size_or_time_stays_an_edit_though_its_etag_has_the_agreed_content() {
+    let of = |size: Option<u64>, seconds: Option<i64>| {
+        let local = local("d/a", stamp(1, 1));
+        let mtime = seconds.map(ServerTime);
+        let remote = RemoteSeen { size, mtime, ..remote("2::1") };
+        let after = local_entry(LocalKind::File, stamp(1, 2));
+        Done::MovedLocal { local, to: path("e/b"), after, remote: Some(remote) }
+    };
+    let base = known_as("1::1", stamp(1, 1));
+    for (size, seconds, expected) in [(None, None, "2::1"), (Some(7), None, "1::1"), (None, Some(7), "1::1")]
+    {
+        assert_eq!(taught(&after(&of(size, seconds), &base)).etag.as_str(), expected, "{size:?} {seconds:?}");
+    }
+}
+
+#[test]
+fn a_moved_folder_is_the_agreed_one_whatever_its_stamp_and_etag_say() {
+    let known = BaseEntry { folder: true, ..entry("item", "a", stamp(1, 1), "1::9") };
+    let base = state([("top", folder("planned folder", "d", 9)), ("planned folder", known)]);
+    let moved = taught(&after(&moved_here(stamp(1, 7), None), &base));
+    assert_eq!((moved.stamp, moved.etag.as_str()), (stamp(1, 2), "2::1"));
+    let back = item("2::2", "a", RemoteParent::Folder(id("planned folder")));
+    let back = taught(&after(&Done::CameBack { id: id("item"), back }, &base));
+    assert_eq!((back.etag.as_str(), back.written_at.get()), ("2::2", Some(1000)));
+    let Done::MovedRemote { remote, local, after: answer, target, .. } =
+        moved_there(None, Some(local("e/b", stamp(1, 1))))
+    else {
+        return;
+    };
+    let remote = RemoteSeen { folder: true, ..remote };
+    let answer = RemoteItem { entry: RemoteEntry { etag: Etag::new("3::3"), ..answer.entry }, ..answer };
+    let done = Done::MovedRemote { remote, local, after: answer, target, temporary: None };
+    assert_eq!(taught(&after(&done, &base)).etag.as_str(), "3::3");
+}
+
+#[test]
+fn what_a_move_proves_of_a_stamp_that_proved_nothing() {
+    let moved = |known_racy, seen_racy, is_read: bool, ctime| {
+        let signature = is_read.then(|| signature(1));
+        let known = BaseEntry { racy: known_racy, signature, ..entry("item", "a", stamp(1, 1), "1::1") };
+        let base = state([("top", folder("planned folder", "d", 9)), ("planned folder", known)]);
+        let local = LocalSeen { racy: seen_racy, signature, ..local("d/a", stamp(1, 1)) };
+        let after_it = LocalStamp { ctime, ..stamp(1, 2) };
+        let after_it = local_entry(LocalKind::File, after_it);
+        let remote = Some(remote("2::1"));
+        let done = Done::MovedLocal { local, to: path("e/b"), after: after_it, remote };
+        taught(&after(&done, &base)).racy
+    };
+    let long_ago = DiskTime::new(2, 0);
+    for (known_racy, seen_racy, is_read, ctime, expected) in [
+        (false, false, false, long_ago, false),
+        (false, false, true, long_ago, false),
+        (false, false, false, LATER, true),
+        (false, false, true, LATER, true),
+        // What the base could not trust is read, and then the stamp of that look counts.
+        (true, false, false, long_ago, true),
+        (true, false, true, long_ago, false),
+        (false, true, false, long_ago, false),
+        (false, true, true, long_ago, true),
+    ] {
+        let row = (known_racy, seen_racy, is_read, ctime);
+        assert_eq!(moved(known_racy, seen_racy, is_read, ctime), expected, "{row:?}");
+    }
+}
+
+#[test]
+fn an_edit_that_comes_with_a_move_on_icloud_stays_visible() {
+    // Agreed, planned, answered; what is agreed then. A move of ours edits nothing, so an answer with another content shows an edit,
+    // and the version that was planned with one is none that a listing may call unchanged.
+    for (agreed, planned, answered, expected) in
+        [("1::1", "2::1", "3::1", "3::1"), ("1::1", "2::2", "3::2", "::1"), ("1::1", "2::1", "3::2", "2::1")]
+    {
+        let remote = remote(planned);
+        let answer = item(answered, "b", RemoteParent::Folder(id("other")));
+        let local = Some(local("e/b", stamp(1, 1)));
+        let done = Done::MovedRemote { remote, local, after: answer, target: id("other"), temporary: None };
+        let entry = taught(&after(&done, &known_as(agreed, stamp(1, 1))));
+        assert_eq!(entry.etag.as_str(), expected, "{agreed} {planned} {answered}");
+    }
+}
+
+#[test]
+fn what_has_no_identity_is_known_by_the_name_that_it_was_lent() {
+    let blind = || LocalStamp { identity: Default::default(), ..stamp(0, 1) };
+    let aside = name::aside_name("a", 3);
+    let lent = format!("d/{aside}");
+    let moved = |from: &str, to: &str, now, kind, remote| {
+        let known = state([
+            ("top", folder("planned folder", "d", 9)),
+            ("planned folder", entry("item", "a", blind(), "1::1")),
+            ("planned folder", entry("known", "b", stamp(5, 1), "1::1")),
+        ]);
+        let (to, after_it) = (path(to), local_entry(kind, now));
+        let done = Done::MovedLocal { local: local(from, now), to, after: after_it, remote };
+        let learned = after(&done, &known);
+        let puts = learned.lessons.into_iter().filter_map(|lesson| match lesson {
+            Lesson::Put { parent, entry, .. } => Some((parent, entry.id, entry.local_name.to_string())),
+            _ => None,
+        });
+        puts.collect::<Vec<_>>()
+    };
+    let file = LocalKind::File;
+    let lent_to = vec![(id("planned folder"), id("item"), aside)];
+    assert_eq!(moved("d/a", &lent, blind(), file, None), lent_to);
+    let rest = [
+        ("not a temporary name", moved("d/a", "d/c", blind(), file, None)),
+        ("another folder", moved("d/a", &lent[2..], blind(), file, None)),
+        ("it has an identity", moved("d/a", &lent, stamp(7, 1), file, None)),
+        ("the base knows its identity", moved("d/b", &lent, blind(), file, None)),
+        ("another kind", moved("d/a", &lent, blind(), LocalKind::Folder, None)),
+        ("nobody's", moved("d/z", &lent, blind(), file, None)),
+    ];
+    for (why, puts) in rest {
+        assert_eq!(puts, [], "{why}");
+    }
+    // Where it is agreed at its new place that is said already.
+    assert_eq!(moved("d/a", &lent, blind(), file, Some(remote("1::1"))).len(), 1);
+}
