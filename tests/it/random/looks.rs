@@ -304,7 +304,7 @@ pub fn beside(
         None => walk.run(ports.remote, ports.clock, settings)?,
     };
     if look.remote != RemoteLook::Nothing || engine.remote_view().is_none() {
-        engine.saw_there(Sight::Whole(view), ports.clock.now().whole_seconds());
+        engine.saw_there(Sight::Whole(view), engine.state().seconds(ports.clock.reading()));
     }
     Ok(())
 }

@@ -8,6 +8,32 @@ use crate::engine::execute::relocate::{is_numbered, not_to_be_had, rename};
 use crate::engine::execute::report::StepFailure;
 use crate::engine::execute::verified_calls;
 
+/// Why the commit of a new file did not come to its end.
+pub(super) struct Unfinished {
+    /// What follows for the operation.
+    pub failure: StepFailure,
+    /// Whether it may have been carried out, and no look has shown what it did.
+    pub is_open: bool,
+}
+
+impl Unfinished {
+    fn open(failure: StepFailure) -> Self {
+        Self { failure, is_open: true }
+    }
+}
+
+impl From<StepFailure> for Unfinished {
+    fn from(failure: StepFailure) -> Self {
+        Self { failure, is_open: false }
+    }
+}
+
+impl From<RemoteError> for Unfinished {
+    fn from(error: RemoteError) -> Self {
+        StepFailure::from(error).into()
+    }
+}
+
 /// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
 pub(super) fn commit_new(
     ports: &Ports<'_>,
@@ -16,7 +42,7 @@ pub(super) fn commit_new(
     wanted: &str,
 ) -> Result<RemoteItem, StepFailure> {
     let answer = ports.remote.commit(&sent.commit(parent, wanted, None));
-    judged(ports, sent, (parent, wanted), answer)
+    judged(ports, sent, (parent, wanted), answer).map_err(|unfinished| unfinished.failure)
 }
 
 /// Judges the answer to the commit of a new file. Nothing that changes the drive is under way any more.
@@ -25,40 +51,43 @@ pub(super) fn judged(
     sent: &Sent,
     (parent, wanted): (&ItemId, &str),
     answer: Result<RemoteItem, RemoteError>,
-) -> Result<RemoteItem, StepFailure> {
+) -> Result<RemoteItem, Unfinished> {
     let remote = ports.remote;
     let document = sent.document();
     let item = match answer {
         Ok(item) => item,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
-            match verified_calls::look(remote, &document, false)? {
+            match verified_calls::look(remote, &document, false).map_err(Unfinished::open)? {
                 LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
                     shown(ports, item, sent)?
                 }
                 LookUp::Found(_) => {
-                    return Err(StepFailure::replan("it was moved on iCloud right after it came"));
+                    return Err(StepFailure::replan("it was moved on iCloud right after it came").into());
                 }
                 LookUp::Gone | LookUp::Unknown => {
                     // Also an id that is not the announced one: whoever has the name now is met by the next plan.
-                    return match verified_calls::holder(remote, parent, wanted, None)? {
+                    let holder = verified_calls::holder(remote, parent, wanted, None);
+                    let failure = match holder.map_err(Unfinished::open)? {
                         Some(item) if item.entry.id == document => {
-                            verified(ports, shown(ports, item, sent)?, sent, parent, wanted)
+                            let item = shown(ports, item, sent)?;
+                            return verified(ports, item, sent, parent, wanted).map_err(Unfinished::open);
                         }
-                        Some(_) => Err(StepFailure::replan("another item on iCloud has this name")),
+                        Some(_) => StepFailure::replan("another item on iCloud has this name"),
                         // To plan again would ask the same for ever.
                         None if error == RemoteError::NameTaken => {
-                            Err(verified_calls::taken(remote, parent, wanted, None)?)
+                            verified_calls::taken(remote, parent, wanted, None)?
                         }
-                        None => Err(StepFailure::again(error.to_string())),
+                        None => StepFailure::again(error.to_string()),
                     };
+                    return Err(failure.into());
                 }
             }
         }
         // Staged content lives for a while only (§12.1).
-        Err(RemoteError::Damaged(why)) => return Err(StepFailure::Resend(why)),
+        Err(RemoteError::Damaged(why)) => return Err(StepFailure::Resend(why).into()),
         Err(error) => return Err(error.into()),
     };
-    verified(ports, item, sent, parent, wanted)
+    verified(ports, item, sent, parent, wanted).map_err(Unfinished::open)
 }
 
 /// Looks whether content whose commit was refused is a file all the same, before it is committed again.

@@ -11,7 +11,7 @@ use crate::engine::operation::{LocalSeen, Operation, Parent};
 use crate::engine::ports::{Ports, RemoteError, RemoteItem};
 use crate::model::ItemId;
 
-use super::commit::{come_already, judged};
+use super::commit::{Unfinished, come_already, judged};
 use super::sent::{Aim, Sent};
 use super::{as_read, note_announced};
 
@@ -75,10 +75,9 @@ impl<'a> Stage<'a> for UploadNew<'a> {
             .push((None, Done::Answered { commits: ready.len(), is_refused, at: ports.clock.uptime() }));
         for (file, answer) in ready.into_iter().zip(answers) {
             let Ready { index, aim, sent, parent, name } = file;
-            let is_open = matches!(answer, Ok(_) | Err(RemoteError::Uncertain(_)));
             match judged(ports, &sent, (&parent, name), answer) {
                 Ok(item) => came(known, (aim, &sent), (&parent, &item), acted),
-                Err(failure) => {
+                Err(Unfinished { failure, is_open }) => {
                     // Its note outlives the operation: the next recovery looks what came of it.
                     if is_open {
                         acted.did(index, Done::LeftOpen { operation: index, etag: None });
