@@ -72,7 +72,9 @@ fn walk(root: &Path, above: &str, visit: &mut impl FnMut(&str, &Path, fs::FileTy
         let entry = entry.expect("a readable folder");
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        if above.is_empty() && name == ".icloudds" {
+        // A folder has one of its own where nothing can be renamed into it from elsewhere: a pool of disks chooses the disk of a folder by
+        // what is free.
+        if name == ".icloudds" {
             continue;
         }
         let path = if above.is_empty() { name.into_owned() } else { format!("{above}/{name}") };
