@@ -9,7 +9,7 @@ pub(super) use new::{NewFile, UploadNew};
 
 use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen, Replacement};
 use crate::engine::ports::{LookUp, Ports, RemoteError, RemoteItem};
-use crate::model::{Etag, name};
+use crate::model::{Etag, ItemId, name};
 
 use super::announce::Announcement;
 use super::done::Done;
@@ -116,12 +116,21 @@ fn replace<'a>(
     way: Replacement,
     acted: &mut Acted,
 ) -> Result<Next<'a>, StepFailure> {
+    require_agreed(known, &replacing.old.parent)?;
     require_alive(ports, known, replacing.aim.index, &replacing.old.parent, acted)?;
     if known.is_in_place(way) {
         in_place(ports, known, replacing, acted)
     } else {
         by_trash(ports, known, replacing)
     }
+}
+
+/// The base must know the folder: what it could not learn of would come back as somebody's change.
+fn require_agreed(known: &Known<'_>, folder: &ItemId) -> Result<(), StepFailure> {
+    if known.base().has_folder(folder) {
+        return Ok(());
+    }
+    Err(StepFailure::replan("its folder is not agreed yet"))
 }
 
 /// Commits with the existing document id, right after a look at the version that is replaced.

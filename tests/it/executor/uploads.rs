@@ -29,6 +29,31 @@ fn edited() -> Bench {
 }
 
 #[test]
+fn nothing_goes_up_into_a_folder_that_the_base_does_not_know() {
+    for way in [None, Some(Replacement::InPlace), Some(Replacement::Trash)] {
+        let mut bench = Bench::new(1);
+        bench.folder("d");
+        bench.file("d/f", b"old");
+        bench.later();
+        assert!(bench.world.disk.write("d/f", b"new content") && bench.world.disk.write("d/new", b"new"));
+        bench.later();
+        let (action, at) = match way {
+            None => {
+                let target = UploadTarget::New { parent: known(bench.id("d")), name: "new".into() };
+                (Action::Upload { local: bench.local("d/new"), target }, "d/new")
+            }
+            Some(way) => (over(&bench, "d/f", way), "d/f"),
+        };
+        bench.state.apply(&icloudds::model::Change::Remove(bench.id("d")));
+        bench.world.fuse.forget_calls();
+        assert_planned_again(&bench.one(action, at));
+        // What the base could not learn of would come back as somebody's change.
+        assert!(!bench.world.fuse.calls().contains_key(&Call::Commit), "{way:?}");
+        assert!(bench.world.drive.trash_names().is_empty(), "{way:?}");
+    }
+}
+
+#[test]
 fn a_new_file_goes_up_under_any_behaviour_of_the_service() {
     for names in [NameStorage::Nfd, NameStorage::AsSent, NameStorage::Nfc] {
         for times in [Times::Keep, Times::Ceil, Times::Now] {

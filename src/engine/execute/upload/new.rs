@@ -13,7 +13,7 @@ use crate::model::ItemId;
 
 use super::commit::{Unfinished, come_already, judged};
 use super::sent::{Aim, Sent};
-use super::{as_read, note_announced};
+use super::{as_read, note_announced, require_agreed};
 
 /// A new file whose content has been staged.
 pub(in crate::engine::execute) struct NewFile<'a> {
@@ -133,6 +133,7 @@ fn look(
 ) -> Result<(Sent, ItemId, Option<RemoteItem>), StepFailure> {
     let sent = as_read(ports, known, file.index, (file.local, file.content), acted)?;
     let parent = known.parent(file.parent)?;
+    require_agreed(known, &parent)?;
     let found = if file.again { come_already(ports, &sent, (&parent, file.name))? } else { None };
     Ok((sent, parent, found))
 }
