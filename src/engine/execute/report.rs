@@ -119,6 +119,9 @@ pub enum End {
     /// No space is left to make it durable.
     #[error("cannot make changes durable: {0}")]
     Full(String),
+    /// Open files or memory ran out before it was durable: that passes.
+    #[error("cannot make changes durable: {0}")]
+    Short(String),
     /// The state cannot be saved.
     #[error(transparent)]
     Store(StoreError),

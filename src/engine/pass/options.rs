@@ -180,6 +180,7 @@ impl From<End> for PassError {
             End::WrongRoot(text) => Self::WrongFolder(text),
             End::Disk(text) => Self::Disk(text),
             End::Full(text) => Self::Full(text),
+            End::Short(text) => Self::Short(text),
             End::Store(error) => Self::Store(error),
         }
     }

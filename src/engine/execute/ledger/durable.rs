@@ -90,6 +90,7 @@ impl Ledger<'_> {
                 StepFailure::replan("a folder went away while changes in it were saved")
             }
             DiskError::Full { .. } => StepFailure::End(End::Full(error.to_string())),
+            short if short.is_shortage() => StepFailure::End(End::Short(short.to_string())),
             other => StepFailure::End(End::Disk(other.to_string())),
         }
     }

@@ -157,8 +157,15 @@ fn what_cannot_be_made_durable_is_not_stored() {
     let root = || DiskError::WrongRoot("another disk".into());
     let other =
         || DiskError::Io { what: "sync", path: RelPath::root(), source: std::io::ErrorKind::Other.into() };
+    // No more open files: that passes, and says nothing of the folder.
+    let short = || DiskError::Io {
+        what: "sync",
+        path: RelPath::root(),
+        source: std::io::Error::from_raw_os_error(24),
+    };
     type Row = (fn() -> DiskError, &'static str, bool, bool, fn(&StepFailure) -> bool);
-    let rows: [Row; 7] = [
+    let rows: [Row; 8] = [
+        (short, "d", true, false, |failure| matches!(failure, StepFailure::End(End::Short(_)))),
         (full, "d", true, false, |failure| matches!(failure, StepFailure::End(End::Full(_)))),
         (other, "d", true, false, |failure| matches!(failure, StepFailure::End(End::Disk(_)))),
         (root, "d", false, false, |failure| matches!(failure, StepFailure::End(End::WrongRoot(_)))),
