@@ -8,7 +8,7 @@ use rustix::fs::{Gid, Mode, Uid, XattrFlags, fchmod, fchown, fgetxattr, flistxat
 use rustix::io::Errno;
 use rustix::process::getegid;
 
-use super::root::{Seen, see_open};
+use super::seen::{Seen, see_open};
 
 const ACCESS_ACL: &str = "system.posix_acl_access";
 const DEFAULT_ACL: &str = "system.posix_acl_default";

@@ -2,21 +2,22 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use filetime::FileTime;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
-use serde::{Deserialize, Serialize};
 
 use crate::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink};
-use crate::model::{Etag, ItemId, RelPath, ServerTime, Signature, Zone};
+use crate::model::{RelPath, ServerTime};
 
-use super::area::{Area, Opened, read_small, remove_small, write_small};
+use super::area::{Area, Opened};
 use super::attributes::{Dispensable, inherit, is_refusal, refused};
+use super::download_record::{Record, is_download_name, name_of, part_name, record_name};
 use super::errors::io_error;
 use super::light::{Light, SMALL_FILE};
-use super::root::{see_if_there, see_open};
+use super::seen::{see_if_there, see_open};
+use super::small_files::remove_small;
 use super::space::{Share, Space};
 use super::trust::{Ours, Reading};
 use super::{Hasher, LocalDisk};
@@ -24,125 +25,12 @@ use super::{Hasher, LocalDisk};
 /// So often what was written is made durable, that a power cut costs no more than this.
 const CHECKPOINT: u64 = 64 << 20;
 
-/// What stands beside a partly downloaded file.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Record {
-    zone: String,
-    doc: String,
-    etag: String,
-    signature_text: String,
-    size: Option<u64>,
-    /// Where the file will stand.
-    pub path: String,
-    /// The boot in which it was written: after another one only `durable` bytes are certain.
-    boot: String,
-    durable: u64,
-    /// A replacement under way.
-    pub swap: Option<Swap>,
-}
-
-/// A replacement under way, so that start-up can undo or finish it.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Swap {
-    /// The slot in the trash.
-    pub slot: String,
-    /// The path of the file that is replaced.
-    pub target: String,
-    /// Inode of the new file.
-    pub new_inode: u64,
-    /// The displaced file as planned: inode, size, and modification time in nanoseconds.
-    pub old: (u64, u64, i64),
-}
-
-impl Record {
-    fn new(key: &DownloadKey) -> Self {
-        Self {
-            zone: key.id.zone().as_str().to_owned(),
-            doc: key.id.doc(),
-            etag: key.etag.as_str().to_owned(),
-            signature_text: key.signature_text.clone(),
-            size: key.size,
-            path: key.path.as_str().to_owned(),
-            boot: boot(),
-            durable: 0,
-            swap: None,
-        }
+/// Reads a record that was there before, if it is ours.
+fn found_record(area: &Area, name: &str, ours: Ours) -> Option<Record> {
+    match LocalDisk::read_record(area, &record_name(name), ours) {
+        Ok(Reading::Text(text)) if is_download_name(name) => Record::parse(&text),
+        _ => None,
     }
-
-    /// What it was recorded for; `None` when it is damaged.
-    pub fn key(&self) -> Option<DownloadKey> {
-        Some(DownloadKey {
-            id: ItemId::new(Zone::new(&self.zone), &self.doc),
-            etag: Etag::new(&self.etag),
-            signature_text: self.signature_text.clone(),
-            size: self.size,
-            path: RelPath::parse(&self.path).ok()?,
-        })
-    }
-
-    fn is_of(&self, key: &DownloadKey) -> bool {
-        self.key().is_some_and(|mine| {
-            mine.id == key.id && mine.etag == key.etag && mine.signature_text == key.signature_text
-        })
-    }
-
-    /// What a record's text says; `None` when it is damaged.
-    pub fn parse(text: &[u8]) -> Option<Self> {
-        serde_json::from_slice(text).ok()
-    }
-
-    /// Reads one that this process wrote itself.
-    pub fn read(area: &Area, name: &str) -> Option<Self> {
-        Self::parse(&read_small(&area.tmp, &record_name(name)).ok().flatten()?)
-    }
-
-    /// Reads one that was there before, if it is ours.
-    fn found(area: &Area, name: &str, ours: Ours) -> Option<Self> {
-        match LocalDisk::read_record(area, &record_name(name), ours) {
-            Ok(Reading::Text(text)) if is_download_name(name) => Self::parse(&text),
-            _ => None,
-        }
-    }
-
-    pub fn write(&self, area: &Area, name: &str) -> Result<(), Errno> {
-        let text = serde_json::to_vec(self).expect("texts and numbers have a JSON form");
-        write_small(&area.tmp, &record_name(name), &text)
-    }
-}
-
-/// The boot that this is, as the kernel names it; empty when it does not tell, which equals no boot.
-fn boot() -> String {
-    static BOOT: OnceLock<String> = OnceLock::new();
-    let read = || std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    BOOT.get_or_init(|| read().trim().to_owned()).clone()
-}
-
-/// The name of the download, from id and etag.
-fn name_of(key: &DownloadKey) -> String {
-    let mut hasher = Hasher::default();
-    hasher.update(key.id.to_string().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(key.etag.as_str().as_bytes());
-    let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    hasher.finish().0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
-}
-
-/// Whether that is the name of a download: a digest in hexadecimal digits.
-pub(super) fn is_download_name(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Whether it is one that [`name_of`] gives: all its digits.
-pub(super) fn is_whole_name(name: &str) -> bool {
-    is_download_name(name) && name.len() == 2 * size_of::<Signature>()
-}
-
-pub(super) fn part_name(name: &str) -> String {
-    format!("{name}.part")
-}
-
-pub(super) fn record_name(name: &str) -> String {
-    format!("{name}.json")
 }
 
 /// What a download begins with: the open file, how much of it counts, and the room that it was promised.
@@ -240,7 +128,7 @@ impl LocalDisk {
         ours: Ours,
     ) -> Result<Option<Begun>, Errno> {
         let part = part_name(name);
-        let old = Record::found(area, name, ours).filter(|record| record.is_of(key));
+        let old = found_record(area, name, ours).filter(|record| record.is_of(key));
         // A second link means that it was put in place just before a crash: writing to it would write to the drive. Another
         // owner could go on writing to it.
         let there = see_if_there(&area.tmp, &*part)?;
@@ -323,7 +211,7 @@ impl LocalDisk {
         for area in self.areas() {
             let ours = self.close_area(&area)?;
             for name in super::recover::names_ending(&area.tmp, ".json") {
-                let Some(record) = Record::found(&area, &name, ours) else { continue };
+                let Some(record) = found_record(&area, &name, ours) else { continue };
                 if record.swap.is_some() || record.key().is_some_and(|key| keep(&key)) {
                     continue;
                 }

@@ -12,7 +12,7 @@ use crate::model::{LocalKind, LocalStamp, RelPath};
 
 use super::LocalDisk;
 use super::local::Unsynced;
-use super::root::{FsId, open_folder, see, see_open};
+use super::seen::{FsId, open_folder, see, see_open};
 
 /// So many items are synced one by one, more of them as one file system.
 const ONE_BY_ONE: usize = 16;
@@ -118,7 +118,7 @@ impl LocalDisk {
     }
 
     fn sync_planned(&self, folder: &OwnedFd, name: &str, stamp: &LocalStamp) -> Result<Synced, Errno> {
-        let is_it = |seen: &super::root::Seen| seen.kind == LocalKind::File && seen.is_identical(stamp);
+        let is_it = |seen: &super::seen::Seen| seen.kind == LocalKind::File && seen.is_identical(stamp);
         // Looking first keeps us from opening a device or a FIFO, which may have effects.
         match see(folder, name) {
             Ok(seen) if is_it(&seen) => {}

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::download::Record;
+use super::download_record::Record;
 use super::marker::Marker;
 use super::shelf::{beside, slot_time};
 use crate::fuzz_tests::fuzz;

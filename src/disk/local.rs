@@ -17,7 +17,8 @@ use crate::model::{LocalEntry, LocalStamp, RelPath};
 use super::area::Area;
 use super::errors::{OpenError, disk_error};
 use super::light::Light;
-use super::root::{FsId, Place, Root, Seen};
+use super::root::{Place, Root};
+use super::seen::{FsId, Seen};
 use super::space::Space;
 use super::{AREA, Marker};
 

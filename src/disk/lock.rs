@@ -17,8 +17,8 @@ use crate::exit::ExitCode;
 use crate::model::LocalKind;
 
 use super::AREA;
-use super::area::ensure_folder;
-use super::root::open_folder;
+use super::seen::open_folder;
+use super::small_files::ensure_folder;
 
 const NAME: &str = "lock";
 
@@ -142,7 +142,7 @@ fn create(folder: &rustix::fd::OwnedFd) -> Result<File, Errno> {
 
 /// The holder's name is written into the file, which must not be somebody's document under a second name.
 fn check_file(file: &File) -> io::Result<()> {
-    let seen = super::root::see_open(file)?;
+    let seen = super::seen::see_open(file)?;
     let why = match (seen.kind, seen.links) {
         (LocalKind::File, 0 | 1) => return Ok(()),
         (LocalKind::File, _) => "it has a second name elsewhere; remove it",

@@ -6,14 +6,18 @@
 
 mod across;
 mod area;
+mod areas;
 mod attributes;
 mod download;
+mod download_record;
 mod durable;
 mod errors;
 mod fs_traits;
+mod fs_trial;
 #[cfg(test)]
 mod fuzz_tests;
 mod light;
+mod light_files;
 mod local;
 mod lock;
 mod marker;
@@ -22,9 +26,12 @@ mod place;
 pub mod probe;
 mod read;
 mod recover;
+mod right_folder;
 mod root;
+mod seen;
 mod shelf;
 mod signature;
+mod small_files;
 mod space;
 mod trash;
 mod trust;

@@ -1,7 +1,5 @@
 //! Moving what is in the drive: renames that overwrite nothing.
 
-use std::sync::atomic::{AtomicU64, Ordering};
-
 use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, RenameFlags, linkat, renameat, renameat_with, unlinkat};
 use rustix::io::Errno;
@@ -11,9 +9,11 @@ use crate::engine::ports::DiskError;
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath, name};
 
 use super::LocalDisk;
-use super::area::{Area, remove_small, write_small};
+use super::area::Area;
 use super::errors::naming_error;
-use super::root::{Place, Seen, see, see_if_there, see_open};
+use super::root::Place;
+use super::seen::{Seen, see, see_if_there, see_open};
+use super::small_files::{remove_small, unique, write_small};
 
 /// A move of several steps, recorded before the first and cleared after the last.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -56,13 +56,6 @@ pub(super) const STEP: &str = ".step";
 
 /// The end of the name of an item that waits in `tmp`.
 pub(super) const PARKED: &str = ".parked";
-
-/// A name for something of ours that nothing else has.
-pub(super) fn unique() -> String {
-    static COUNT: AtomicU64 = AtomicU64::new(0);
-    let time = jiff::Timestamp::now().as_nanosecond();
-    format!("{time:x}-{:x}-{:x}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
-}
 
 /// A name in an open folder.
 pub(super) type At<'a> = (&'a OwnedFd, &'a str);

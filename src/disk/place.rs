@@ -9,11 +9,13 @@ use crate::engine::ports::{DiskError, Displaced, Ready};
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::LocalDisk;
-use super::area::{Area, remove_small};
+use super::area::Area;
 use super::attributes::{carry, inherit};
-use super::download::{Record, Swap, part_name, record_name};
+use super::download_record::{Record, Swap, part_name, record_name};
 use super::errors::naming_error;
-use super::root::{Place, Seen, see, see_open};
+use super::root::Place;
+use super::seen::{Seen, see, see_open};
+use super::small_files::remove_small;
 use super::trash::Slot;
 
 /// A finished download in our hands.

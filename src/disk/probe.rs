@@ -12,10 +12,10 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::area::ensure_folder;
-use super::fs_traits::{FsTraits, attempt};
-use super::moves::unique;
-use super::root::{open_folder, see, see_open};
+use super::fs_traits::FsTraits;
+use super::fs_trial::attempt;
+use super::seen::{open_folder, see, see_open};
+use super::small_files::{ensure_folder, unique};
 use super::watchability::magic;
 use super::{AREA, Watch, watchability};
 

@@ -15,8 +15,9 @@ use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, Rel
 
 use super::errors::naming_error;
 use super::fs_traits::FsTraits;
-use super::moves::unique;
-use super::root::{FsId, Place, Seen, now, open_folder, see_if_there, see_open};
+use super::root::{Place, now};
+use super::seen::{FsId, Seen, open_folder, see_if_there, see_open};
+use super::small_files::unique;
 use super::{AREA, Hasher, LocalDisk};
 
 /// Longer than anything that was written waits for being written back.

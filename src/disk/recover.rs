@@ -10,11 +10,12 @@ use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;
 use super::across::{ACROSS, NEAR};
-use super::area::{Area, own, remove_small};
-use super::download::{Record, Swap, is_download_name, part_name, record_name};
+use super::area::{Area, own};
+use super::download_record::{Record, Swap, is_download_name, part_name, record_name};
 use super::fs_traits::FsTraits;
 use super::moves::{PARKED, STEP, Step};
-use super::root::{see_if_there, see_open};
+use super::seen::{see_if_there, see_open};
+use super::small_files::remove_small;
 use super::trust::{Ours, Reading};
 
 /// A version that a crash left in the trash though nobody planned to delete it.

@@ -12,7 +12,7 @@ use crate::model::{LocalKind, RelPath, name};
 use super::LocalDisk;
 use super::area::Area;
 use super::errors::disk_error;
-use super::root::see_if_there;
+use super::seen::see_if_there;
 use super::trash::{SLOT_TIME, inside_trash};
 
 /// The length of [`SLOT_TIME`] as text.

@@ -7,7 +7,7 @@ use rustix::fd::AsFd;
 use rustix::fs::{StatVfs, fstatvfs};
 use rustix::io::Errno;
 
-use super::root::FsId;
+use super::seen::FsId;
 
 /// What stays free where nothing is configured: the smaller of a hundredth and this many bytes.
 const MOST_KEPT: u64 = 1_000_000_000;

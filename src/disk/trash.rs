@@ -10,10 +10,11 @@ use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::LocalDisk;
 use super::across::NEAR;
-use super::area::{Area, ensure_folder};
+use super::area::Area;
 use super::errors::naming_error;
-use super::moves::unique;
-use super::root::{Place, open_folder, see};
+use super::root::Place;
+use super::seen::{open_folder, see};
+use super::small_files::{ensure_folder, unique};
 
 /// The form of the time in a slot's name: local time and its offset, without characters that a disk may forbid.
 pub(super) const SLOT_TIME: &str = "%Y-%m-%d %H-%M-%S%z";
@@ -140,7 +141,7 @@ impl LocalDisk {
         let fail = |errno| self.fail("remove", path, errno);
         let full = || DiskError::Folder { path: path.clone() };
         let folder = open_folder(&place.folder, &*place.name).map_err(fail)?;
-        let opened = super::root::see_open(&folder).map_err(fail)?;
+        let opened = super::seen::see_open(&folder).map_err(fail)?;
         if !opened.is_still(stamp) {
             return Err(DiskError::Changed { path: path.clone() });
         }

@@ -1,10 +1,9 @@
 //! Whether what lies in `.icloudds` was put there by this program. Records are data from outside: whoever may write to the
 //! drive's folder can make them, so a record of another owner, or one that others may write to, is left alone.
 
-use std::fs::File;
 use std::io::Read;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
@@ -13,9 +12,9 @@ use crate::engine::ports::DiskError;
 use crate::model::LocalKind;
 
 use super::LocalDisk;
-use super::area::{Area, SMALL, own};
-use super::moves::unique;
-use super::root::{Seen, see_open};
+use super::area::{Area, own};
+use super::seen::{Seen, see_open};
+use super::small_files::{SMALL, open_small, unique};
 
 /// The permission bits that let others than the owner write.
 pub(super) const OTHERS_WRITE: u32 = 0o022;
@@ -73,17 +72,6 @@ fn owner_of_new(folder: &OwnedFd) -> Result<u32, Errno> {
     let seen = see_open(&file);
     unlinkat(folder, &*name, AtFlags::empty())?;
     Ok(seen?.uid)
-}
-
-/// Opens a small file and says what it looks like; `None` when nothing has the name. A link is not followed, a pipe not waited for.
-pub(super) fn open_small(folder: impl AsFd, name: &str) -> Result<Option<(File, Seen)>, Errno> {
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let file = match openat(folder, name, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(None),
-        other => File::from(other?),
-    };
-    let seen = see_open(&file)?;
-    Ok(Some((file, seen)))
 }
 
 impl LocalDisk {

@@ -7,11 +7,24 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use url::Url;
 
 use super::http::Head;
-use super::signin::foreign::ForeignCookie;
 use crate::secret;
 
 /// Shorter cookie values are language codes and the like; masking them would only harm logs.
 const SHORTEST_SECRET: usize = 10;
+
+/// One cookie, as it goes from one machine, or program, to another: as far as the form tells of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignCookie {
+    /// Its name.
+    pub name: String,
+    /// Its value, quotes kept.
+    pub value: String,
+    /// The host or domain, without a leading dot.
+    pub domain: String,
+    /// Seconds since 1970; absent for session cookies, and where the form does not tell.
+    #[serde(default)]
+    pub expires: Option<i64>,
+}
 
 /// The cookie jar. Stored whole, session cookies included.
 #[derive(Clone, Default)]

@@ -9,7 +9,7 @@ use super::cookies::{Cookies, end_of};
 use super::env::Env;
 use super::http::Head;
 use super::signin::error::FactorKind;
-use super::signin::factor::{Phone, SentBy, StepDevice};
+use super::signin::receivers::{Phone, SentBy, StepDevice};
 use super::srp::stretch;
 use super::throttle::{Cause, Rest};
 use crate::model::Reading;

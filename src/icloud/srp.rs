@@ -20,6 +20,9 @@ const LEN: usize = 256;
 /// More rounds than this would only hang the client.
 const MOST_ITERATIONS: u32 = 1_000_000;
 
+/// An exchange is thrown away where the service's B comes short; this often in a row is a fault.
+pub const MOST_EXCHANGES: usize = 8;
+
 const N_HEX: &[u8] = b"\
 ac6bdb41324a9a9bf166de5e1389582faf72b6651987ee07fc3192943db56050a37329cbb4a099ed8193e0757767a13d\
 d52312ab4b03310dcd7f48a9da04fd50e8083969edb767b0cf6095179a163ab3661a05fbd5faaae82918a9962f0b93b8\

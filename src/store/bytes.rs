@@ -3,7 +3,7 @@
 use crate::model::{DiskTime, ItemId, LocalStamp, Signature, Zone};
 use crate::model::{Identity, id::CLOUD_DOCS};
 
-use super::Trouble;
+use super::error::Trouble;
 
 /// Writes a record.
 #[derive(Default)]

@@ -3,20 +3,15 @@
 use std::path::PathBuf;
 
 use redb::{Database, ReadableDatabase};
-use serde::Serialize;
 
 use crate::engine::ports::{Store, StoreError};
-use crate::model::state::{inherited, with_former};
-use crate::model::{BaseEntry, Change, ItemId, Owner, Signature, Zone};
+use crate::model::{Change, ItemId};
 
-use super::intent::write_intent;
+use super::apply::{apply, owner_of, root_of, root_of_owner};
+use super::error::Trouble;
+use super::file::open_database;
 use super::load::Loaded;
-use super::record::{
-    base_key, child_key, children_prefix, former_key, intent_key, kind, meta, read_base, read_child_key,
-    read_former, text_key, write_base, write_former,
-};
 use super::table::{Records, TABLE, Tally, read_head};
-use super::{Trouble, database};
 
 /// The state's file, open and locked for this process.
 #[derive(Debug)]
@@ -41,7 +36,7 @@ impl RedbStore {
 
     fn try_commit(&mut self, changes: &[Change]) -> Result<(), Trouble> {
         if self.database.is_none() {
-            self.database = Some(database(&self.path)?);
+            self.database = Some(open_database(&self.path)?);
         }
         let Some(database) = &self.database else { return Ok(()) };
         let mut root = self.root.clone();
@@ -62,7 +57,7 @@ impl RedbStore {
     /// The tally as the disk has it after a failure.
     fn reread(&mut self) -> Result<Tally, Trouble> {
         self.database = None;
-        let database = database(&self.path)?;
+        let database = open_database(&self.path)?;
         let tally = read_head(&database.begin_read()?.open_table(TABLE)?)?;
         self.database = Some(database);
         Ok(tally)
@@ -86,131 +81,4 @@ impl Store for RedbStore {
             }),
         }
     }
-}
-
-fn owner_of(change: &Change) -> Option<&Owner> {
-    match change {
-        Change::Owner(owner) if owner.root_id.contains("::") => Some(owner),
-        _ => None,
-    }
-}
-
-fn root_of_owner(owner: &Owner) -> ItemId {
-    let parts = owner.root_id.split_once("::");
-    parts.map_or_else(ItemId::drive_root, |(zone, doc)| ItemId::new(Zone::new(zone), doc))
-}
-
-/// The item that the base's root stands for.
-pub(super) fn root_of(owner: Option<&Owner>) -> ItemId {
-    owner.map_or_else(ItemId::drive_root, root_of_owner)
-}
-
-/// Stores one change by the rules of [`crate::model::State::apply`]: what cannot apply changes nothing.
-fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Change) -> Result<(), Trouble> {
-    match change {
-        Change::Owner(owner) => {
-            if owner_of(change).is_some() {
-                records.clear()?;
-                *root = root_of_owner(owner);
-                put_json(records, &text_key(kind::META, meta::OWNER), owner)?;
-            }
-            Ok(())
-        }
-        Change::Put { parent, entry } => put(records, root, parent, entry),
-        Change::Remove(id) if id == root => Ok(()),
-        Change::Remove(id) => remove(records, id),
-        Change::Inherit { heir, of } => inherit(records, heir, of),
-        Change::Presence(id, presence) => match stored(records, id)? {
-            Some((parent, mut entry)) => {
-                entry.presence = *presence;
-                records.put(&base_key(id), &write_base(&parent, &entry))
-            }
-            None => Ok(()),
-        },
-        Change::Begin(number, intent) => records.put(&intent_key(*number), &write_intent(intent)),
-        Change::End(number) => records.remove(&intent_key(*number)),
-        Change::SetAside(path, Some(item)) => {
-            put_json(records, &text_key(kind::SET_ASIDE, path.as_str()), item)
-        }
-        Change::SetAside(path, None) => records.remove(&text_key(kind::SET_ASIDE, path.as_str())),
-        Change::LocalOnly(path, true) => records.put(&text_key(kind::LOCAL_ONLY, path.as_str()), &[]),
-        Change::LocalOnly(path, false) => records.remove(&text_key(kind::LOCAL_ONLY, path.as_str())),
-        Change::Guard(guard) => put_json(records, &text_key(kind::META, meta::GUARD), guard),
-        Change::Calibration(known) => put_json(records, &text_key(kind::META, meta::CALIBRATION), known),
-        Change::Synced(at) => put_json(records, &text_key(kind::META, meta::SYNCED), at),
-        Change::Confirmed(at) => put_json(records, &text_key(kind::META, meta::CONFIRMED), at),
-        Change::Time(time) => put_json(records, &text_key(kind::META, meta::TIME), time),
-    }
-}
-
-fn put_json(records: &mut Records<'_>, key: &[u8], value: &impl Serialize) -> Result<(), Trouble> {
-    let json = serde_json::to_vec(value).map_err(|error| Trouble::Failed(error.to_string()))?;
-    records.put(key, &json)
-}
-
-fn stored(records: &Records<'_>, id: &ItemId) -> Result<Option<(ItemId, BaseEntry)>, Trouble> {
-    let key = base_key(id);
-    records.get(&key)?.map(|payload| read_base(&key, &payload)).transpose()
-}
-
-fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEntry) -> Result<(), Trouble> {
-    let id = &entry.id;
-    if id == root || parent != root && records.get(&base_key(parent))?.is_none() {
-        return Ok(());
-    }
-    if let Some((old_parent, old)) = stored(records, id)? {
-        if old_parent != *parent {
-            if holds(records, id, parent)? {
-                return Ok(());
-            }
-            records.remove(&child_key(&old_parent, id))?;
-        }
-        if let Some(before) = old.signature.filter(|_| old.signature != entry.signature) {
-            let former = with_former(former_of(records, id)?, before);
-            records.put(&former_key(id), &write_former(&former))?;
-        }
-    }
-    records.put(&base_key(id), &write_base(parent, entry))?;
-    records.put(&child_key(parent, id), &[])
-}
-
-fn former_of(records: &Records<'_>, id: &ItemId) -> Result<Vec<Signature>, Trouble> {
-    let payload = records.get(&former_key(id))?;
-    Ok(payload.map(|payload| read_former(&payload)).transpose()?.unwrap_or_default())
-}
-
-fn inherit(records: &mut Records<'_>, heir: &ItemId, of: &ItemId) -> Result<(), Trouble> {
-    let Some((_, last)) = stored(records, of)? else { return Ok(()) };
-    let now = stored(records, heir)?.and_then(|(_, now)| now.signature);
-    let before = former_of(records, of)?.into_iter().chain(last.signature);
-    let former = inherited(former_of(records, heir)?, before, now);
-    if former.is_empty() { Ok(()) } else { records.put(&former_key(heir), &write_former(&former)) }
-}
-
-/// Whether `item` is `folder` or lies below it.
-fn holds(records: &Records<'_>, folder: &ItemId, item: &ItemId) -> Result<bool, Trouble> {
-    let mut next = Some(item.clone());
-    while let Some(id) = next {
-        if id == *folder {
-            return Ok(true);
-        }
-        next = stored(records, &id)?.map(|(parent, _)| parent);
-    }
-    Ok(false)
-}
-
-/// Removes an item of the base and all below it.
-pub(super) fn remove(records: &mut Records<'_>, id: &ItemId) -> Result<(), Trouble> {
-    let Some((parent, _)) = stored(records, id)? else { return Ok(()) };
-    records.remove(&child_key(&parent, id))?;
-    let mut doomed = vec![id.clone()];
-    while let Some(id) = doomed.pop() {
-        records.remove(&base_key(&id))?;
-        records.remove(&former_key(&id))?;
-        for key in records.keys(&children_prefix(&id))? {
-            doomed.push(read_child_key(&key)?.1);
-            records.remove(&key)?;
-        }
-    }
-    Ok(())
 }

@@ -3,8 +3,8 @@
 use crate::model::name::Name;
 use crate::model::{Etag, Intent, ItemId, RelPath, Upload};
 
-use super::Trouble;
 use super::bytes::{Reader, Writer, malformed};
+use super::error::Trouble;
 
 const REPLACE: u8 = 1;
 const PLACE: u8 = 2;

@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 
 use crate::model::{BaseEntry, BaseTree, ItemId, Node, RelPath, State};
 
-use super::Trouble;
+use super::apply::{remove, root_of};
 use super::bytes::malformed;
-use super::commit::{remove, root_of};
+use super::error::Trouble;
 use super::intent::read_intent;
 use super::record::{kind, meta, read_base, read_child_key, read_former, read_id_key};
 use super::table::{Count, Records, TABLE, check, read_head};

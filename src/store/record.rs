@@ -4,8 +4,8 @@ use crate::model::name::Name;
 use crate::model::path::check_name;
 use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side, Signature};
 
-use super::Trouble;
 use super::bytes::{Reader, Writer, malformed};
+use super::error::Trouble;
 
 /// The first byte of a key: what the record is.
 pub(super) mod kind {

@@ -4,8 +4,8 @@ use redb::{ReadableTable, Table, TableDefinition};
 use sha2::{Digest, Sha256};
 
 use super::bytes::{Reader, Writer};
+use super::error::{FORMAT, Trouble};
 use super::record::kind;
-use super::{FORMAT, Trouble};
 
 /// All records; the first byte of a key says what one is.
 pub(super) const TABLE: TableDefinition<'static, &'static [u8], &'static [u8]> =

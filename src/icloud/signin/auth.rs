@@ -11,13 +11,11 @@ use super::wire::{AuthState, CompleteBody, InitAnswer, InitBody, Problem, auth_s
 use super::{Account, json, service_error, status_of};
 use crate::icloud::http::{Answer, HttpError, Method, USER_AGENT};
 use crate::icloud::session::HalfOpen;
-use crate::icloud::srp::{Challenge, Exchange, SrpError};
+use crate::icloud::srp::{Exchange, MOST_EXCHANGES, SrpError};
 use crate::icloud::throttle::{self, Cause};
 
 /// The public widget key of icloud.com, the same in all clients (§3.1).
 const WIDGET_KEY: &str = "d39ba9916b7251055b22c7f910e2ea796ee65e98b2ddecea8f5dde8d9d1a815d";
-/// An exchange is thrown away where B comes short; this often in a row is a fault.
-pub(super) const MOST_EXCHANGES: usize = 8;
 
 const AUTHORIZE: &str = "authorize/signin";
 const INIT: &str = "signin/init";
@@ -65,7 +63,7 @@ impl Account {
                 }
             };
             let account = self.options.account();
-            match exchange.prove(&account, password, &challenge(INIT, &init)?) {
+            match exchange.prove(&account, password, &init.challenge(INIT)?) {
                 // No proof was sent, so no attempt is counted (§3.7).
                 Err(SrpError::Again) => continue,
                 Err(error) => {
@@ -372,21 +370,6 @@ impl Account {
         headers.extend(session.cookies.header(url).map(|cookies| ("Cookie".to_owned(), cookies)));
         headers
     }
-}
-
-/// The numbers of an init answer.
-pub(super) fn challenge(step: &'static str, init: &InitAnswer) -> Result<Challenge, SignInError> {
-    let decode = |text: &str| {
-        BASE64
-            .decode(text)
-            .map_err(|_| SignInError::Unreadable { step, reason: "salt or b is not base64".to_owned() })
-    };
-    Ok(Challenge {
-        protocol: init.protocol.clone(),
-        iteration: init.iteration,
-        salt: decode(&init.salt)?,
-        b: decode(&init.b)?,
-    })
 }
 
 fn refused(step: &'static str, status: u16, problem: Problem) -> SignInError {

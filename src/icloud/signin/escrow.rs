@@ -3,12 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
-use super::auth::{MOST_EXCHANGES, challenge};
 use super::error::SignInError;
 use super::wire::{EscrowBody, InitAnswer, InitBody, has_error, problem};
 use super::{Account, json, service_error, status_of};
 use crate::icloud::http::{Head, Method};
-use crate::icloud::srp::{Exchange, Proof, SrpError};
+use crate::icloud::srp::{Exchange, MOST_EXCHANGES, Proof, SrpError};
 
 const INIT: &str = "escrow/init";
 const COMPLETE: &str = "escrow/complete";
@@ -44,7 +43,7 @@ impl Account {
                 Init::Challenge(init) => init,
                 Init::Over(escrow) => return Ok(escrow),
             };
-            match exchange.prove("", password, &challenge(INIT, &init)?) {
+            match exchange.prove("", password, &init.challenge(INIT)?) {
                 // No proof was sent, so no attempt is counted (§3.7).
                 Err(SrpError::Again) => {}
                 Err(error) => {

@@ -1,12 +1,12 @@
 //! The second factor: ways to send a code, sending one, submitting it, trust
 //! (`docs/protocol.md` §4). Nothing here happens unless a person asks.
 
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use unicode_normalization::UnicodeNormalization;
 
 use super::error::{FactorKind, SignInError};
 use super::escrow::{self, Escrow};
+use super::receivers::{Phone, SentBy, StepDevice};
 use super::wire::{
     Code, DeviceCodeBody, PhoneBody, PhoneCodeBody, SendSmsBody, auth_state, code_valid, has_error, problem,
     step_devices,
@@ -25,39 +25,6 @@ const STEP_CODE: &str = "validateVerificationCode";
 
 /// The mode of a phone that is called.
 const VOICE: &str = "voice";
-
-/// A phone that can receive codes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Phone {
-    /// The service's number for it.
-    pub id: i64,
-    /// How the service shows it, mostly dots.
-    pub number: String,
-    /// `sms` or `voice`.
-    pub mode: String,
-    /// Copied back as it came.
-    pub non_fteu: Option<bool>,
-}
-
-/// A device of a two-step account.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StepDevice {
-    /// How the service shows it.
-    pub name: String,
-    /// Sent back as it came.
-    pub raw: Value,
-}
-
-/// How the last code was sent; it must be submitted the same way.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SentBy {
-    /// Shown on the trusted devices.
-    Device,
-    /// To a phone.
-    Phone(Phone),
-    /// To a device of a two-step account.
-    Step(StepDevice),
-}
 
 /// The ways in which a code can come.
 #[derive(Clone, Debug, PartialEq, Eq)]

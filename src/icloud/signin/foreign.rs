@@ -4,24 +4,11 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::icloud::cookies::ForeignCookie;
 use crate::icloud::session::Tokens;
 
 /// A real one has some ten kilobytes.
 pub const LARGEST: usize = 1 << 20;
-
-/// One cookie, as far as the form tells of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ForeignCookie {
-    /// Its name.
-    pub name: String,
-    /// Its value, quotes kept.
-    pub value: String,
-    /// The host or domain, without a leading dot.
-    pub domain: String,
-    /// Seconds since 1970; absent for session cookies, and where the form does not tell.
-    #[serde(default)]
-    pub expires: Option<i64>,
-}
 
 /// A session from elsewhere, not yet believed.
 #[derive(Clone, Debug, Default)]

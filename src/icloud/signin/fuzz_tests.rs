@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::auth::challenge;
 use super::wire::{
     InitAnswer, Verdict, auth_state, code_valid, has_error, is_service_root, problem, step_devices, verdict,
 };
@@ -64,7 +63,7 @@ fn sign_in_numbers() {
     };
     fuzz("sign_in_numbers", [seed(number(7)), seed(number(255)), seed(String::new())], |bytes| {
         let Ok(init) = serde_json::from_slice::<InitAnswer>(bytes) else { return "none".to_owned() };
-        let Ok(challenge) = challenge("signin/init", &init) else { return "no numbers".to_owned() };
+        let Ok(challenge) = init.challenge("signin/init") else { return "no numbers".to_owned() };
         // Up to the bound that there is, more of them only take longer.
         if (1000..=1_000_000).contains(&challenge.iteration) {
             return "many rounds".to_owned();

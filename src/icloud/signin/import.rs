@@ -3,8 +3,9 @@
 use url::Url;
 
 use super::error::SignInError;
-use super::foreign::{EXPORT_VERSION, Export, Foreign, ForeignCookie};
+use super::foreign::{EXPORT_VERSION, Export, Foreign};
 use super::{Account, Login, json};
+use crate::icloud::cookies::ForeignCookie;
 use crate::icloud::options::is_below;
 use crate::icloud::session::{Session, TRUST_COOKIE};
 use crate::secret::Secret;

@@ -13,6 +13,7 @@ mod hashcash;
 mod import;
 pub mod interactive;
 mod pcs;
+pub mod receivers;
 mod renew;
 mod rest;
 mod setup;

@@ -1,12 +1,15 @@
 //! The sign-in's JSON: the only file that knows its member names.
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::error::FactorKind;
-use super::factor::{Phone, StepDevice};
+use super::error::{FactorKind, SignInError};
+use super::receivers::{Phone, StepDevice};
 use crate::icloud::options::{Region, is_below, is_loopback};
 use crate::icloud::session::{AccountInfo, ChangeRoots};
+use crate::icloud::srp::Challenge;
 use crate::secret;
 
 /// Texts of the service are cut to this many characters before they are shown.
@@ -32,6 +35,23 @@ pub(super) struct InitAnswer {
     pub b: String,
     #[serde(default)]
     pub c: Value,
+}
+
+impl InitAnswer {
+    /// Its numbers.
+    pub fn challenge(&self, step: &'static str) -> Result<Challenge, SignInError> {
+        let decode = |text: &str| {
+            BASE64
+                .decode(text)
+                .map_err(|_| SignInError::Unreadable { step, reason: "salt or b is not base64".to_owned() })
+        };
+        Ok(Challenge {
+            protocol: self.protocol.clone(),
+            iteration: self.iteration,
+            salt: decode(&self.salt)?,
+            b: decode(&self.b)?,
+        })
+    }
 }
 
 /// Body of `signin/complete`.
