@@ -188,10 +188,14 @@ fn is_as_left(now: &RemoteItem, before: &RemoteItem, folder: bool) -> bool {
 }
 
 /// Deletes for good what lies in the trash, best effort: where it is refused, or was changed meanwhile, it stays there, which is
-/// deleted too. The call that trashed it was the guard (`docs/protocol.md` §10.6).
+/// deleted too. Whether the service refuses to delete what does not lie there nobody knows (`docs/protocol.md` §10.6), so a look right
+/// before each call is the guard, and no answer to an earlier one.
 pub(super) fn delete_for_good(ports: &Ports<'_>, trashed: &RemoteItem, folder: bool) {
-    let deleted = patiently(ports, trashed, folder, |now| {
-        Ok(only(ports.remote.delete_trashed(&[version(now, folder)]))?)
+    let deleted = patiently(ports, trashed, folder, |now| match look(ports.remote, &now.entry.id, folder)? {
+        LookUp::Found(seen) if seen.parent == RemoteParent::Trash && seen.entry.etag == now.entry.etag => {
+            Ok(only(ports.remote.delete_trashed(&[version(&seen, folder)]))?)
+        }
+        _ => Err(StepFailure::replan("no look shows it there")),
     });
     if let Err(failure) = deleted {
         log::debug!("{}: it stays in iCloud's trash: {failure}", trashed.entry.name);

@@ -312,3 +312,21 @@ fn permanent_mode_deletes_nothing_that_it_could_not_list() {
         bench.assert_agreed();
     }
 }
+
+/// The answer says that it went to the trash, where it never came, and another device edits it right after.
+#[test]
+fn permanent_mode_deletes_for_good_only_what_a_look_shows_in_the_trash() {
+    let permanent = ExecuteOptions { remote_delete_permanent: true, ..options() };
+    for looks in 1..3 {
+        let mut bench = Bench::new(1);
+        bench.file("f", b"content");
+        bench.later();
+        assert!(bench.world.disk.delete("f"));
+        bench.world.fuse.script(Call::TrashRemote, 0, Fault::NoEffect);
+        let operation = doomed(&bench, "f", &[]);
+        let drive = bench.world.drive.clone();
+        bench.world.fuse.interject_at(Call::LookUp, looks, move || assert!(drive.edit("f", b"edited there")));
+        bench.run_with(&plan(vec![operation]), &permanent);
+        assert_eq!(bench.read_remote("f"), "edited there", "before look {looks}");
+    }
+}

@@ -220,6 +220,26 @@ fn an_upload_that_no_look_of_its_pass_shows_is_settled_by_the_next_one() {
     }
 }
 
+/// Who deleted it on iCloud may have seen what came, or only what it replaced.
+#[test]
+fn an_upload_that_lies_in_the_trash_when_it_is_settled_stays_an_edit_here() {
+    let mut bench = edited();
+    let before = bench.base("f").unwrap().clone();
+    let action = over(&bench, "f", Replacement::InPlace);
+    bench.world.fuse.forget_calls();
+    bench.world.fuse.script(Call::LookUp, 2, Fault::Busy);
+    (0..200).for_each(|_| bench.world.fuse.script(Call::LookUp, 0, Fault::Busy));
+    bench.one(action, "f");
+    assert_eq!(bench.state.intents.len(), 1, "its note is kept");
+    bench.world.fuse.calm();
+    assert!(bench.world.drive.person_trash("f"));
+    assert!(bench.world.drive.create("f", b"another one").is_some());
+    let recovered = bench.recover();
+    assert!(recovered.waiting.is_empty() && bench.state.intents.is_empty(), "{recovered:?}");
+    let known = bench.base("f").unwrap();
+    assert_eq!((&known.etag, known.stamp), (&before.etag, before.stamp), "nothing was agreed on");
+}
+
 #[test]
 fn what_a_replaced_file_held_is_remembered_wherever_a_kill_comes() {
     let mut finished = 0;

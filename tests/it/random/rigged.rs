@@ -62,6 +62,8 @@ pub struct Seen {
     pub deleted: Mutex<BTreeSet<(Side, String)>>,
     /// Where the engine's last deletion of an item on iCloud found it: the trash may give it another name.
     found_at: Mutex<HashMap<ItemId, (Place, String)>>,
+    /// Items that were to go to the trash for a new one to take their name, and that new one.
+    pub replacing: Mutex<HashMap<String, ItemId>>,
     /// Items whose deletion counts for the guard: ids there, paths here.
     pub counting: Mutex<BTreeSet<(Side, String)>>,
     /// What the base knew when the pass began.
@@ -193,7 +195,11 @@ impl Remote for RiggedDrive<'_> {
     }
 
     fn put_back(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
-        self.inner.put_back(items)
+        let answers = self.inner.put_back(items);
+        for (item, _) in items.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()) {
+            lock(&self.seen.deleted).remove(&(Side::Remote, item.id.to_string()));
+        }
+        answers
     }
 
     fn offers(&self, items: &[ItemId]) -> Vec<Result<Offer, RemoteError>> {

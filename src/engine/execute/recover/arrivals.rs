@@ -139,6 +139,10 @@ fn replaced_in_place(
     (now, done): (&RemoteItem, &mut Vec<Done>),
 ) -> bool {
     let Some((parent, before)) = moment.base.entry(old) else { return false };
+    // Nobody can say whether who deleted it there had seen what came: the content here counts as an edit then, which outweighs that.
+    if now.parent == RemoteParent::Trash {
+        return false;
+    }
     let is_untouched = etag.same_content(&now.entry.etag) || before.etag.same_content(&now.entry.etag);
     if is_untouched || !shows(ports, file, now) {
         return false;

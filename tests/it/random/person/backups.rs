@@ -1,5 +1,7 @@
 //! Backups of the folder here, which come back over what was made since.
 
+use std::collections::HashMap;
+
 use icloudds::model::{Identity, LocalStamp, Node, RelPath, Side, name};
 
 use super::{Person, pick};
@@ -63,11 +65,14 @@ impl Person {
         };
         let agreed = |at: &str, stamp: &LocalStamp, content: &Bytes| self.is_agreed(at, stamp, content);
         let base = self.store.durable().base;
+        // What stands there now: its folder may have moved since it was agreed on.
+        let stood: HashMap<_, _> =
+            self.disk.stamps().into_iter().map(|(at, stamp)| (at, stamp.identity)).collect();
         let is_base = |at: &str, stamp: &LocalStamp, content: &Bytes| {
             // Without identities a file is known by what is in it, wherever it is.
             let is_it = |node: Node| {
                 let known = &base.get(node).stamp.identity;
-                *known == stamp.identity || base.path(node).as_str() == at
+                *known == stamp.identity || stood.get(at) == Some(known) || base.path(node).as_str() == at
             };
             let has = |node: Node| base.get(node).signature == Some(signature(content));
             base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))
