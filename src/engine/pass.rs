@@ -7,6 +7,7 @@ mod evidence;
 mod here;
 mod learn;
 mod look;
+mod noted;
 mod options;
 mod remembered;
 mod report;

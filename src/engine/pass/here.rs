@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use super::look::look_here;
+use super::noted::Noted;
 use super::options::{LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, execute};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
@@ -60,10 +61,6 @@ impl Engine {
         options.observer.on_phase(Phase::Looking(false));
         let known = self.local.take();
         self.saw_here(look_here(&ports, settings, look, known)?, look);
-        // What a crash cut short is settled first.
-        if !self.state.intents.is_empty() {
-            return Ok(HereReport::default());
-        }
         if self.remote.is_none() {
             // A first run compares both sides before it says anything.
             if self.state.base.is_empty() {
@@ -72,11 +69,14 @@ impl Engine {
             self.remote = Some(Arc::new(as_agreed(&self.state.base)));
             let planned = self.plan(&ports, settings, options);
             (self.remote, self.remembered) = (None, None);
-            return Ok(HereReport { waiting: waiting(planned.plan), ..HereReport::default() });
+            return Ok(HereReport { waiting: waiting(planned.plan, is_here_alone), ..HereReport::default() });
         }
         let planned = self.plan(&ports, settings, options);
-        let here = planned.plan.clone().without(&|operation| !is_here_alone(operation));
-        let waiting = waiting(planned.plan);
+        // What became of an operation that was cut short only iCloud can say.
+        let noted = Noted::of(self.state.intents.values(), &self.state.base, self.remote.as_deref());
+        let is_for_now = |operation: &Operation| is_here_alone(operation) && !noted.concerns(operation);
+        let here = planned.plan.clone().without(&|operation| !is_for_now(operation));
+        let waiting = waiting(planned.plan, is_for_now);
         let outcome = if here.operations.is_empty() {
             Outcome::default()
         } else {
@@ -113,8 +113,9 @@ impl Engine {
     }
 }
 
-fn waiting(plan: Plan) -> Vec<Operation> {
-    plan.operations.into_iter().filter(|operation| !is_here_alone(operation)).collect()
+/// What is left of a plan when that has been done which is done now.
+fn waiting(plan: Plan, is_for_now: impl Fn(&Operation) -> bool) -> Vec<Operation> {
+    plan.operations.into_iter().filter(|operation| !is_for_now(operation)).collect()
 }
 
 /// iCloud as it was when both sides agreed last.

@@ -6,7 +6,7 @@ use icloudds::engine::operation::{Action, Operation, Replacement};
 use icloudds::engine::pass::{Engine, LocalLook, Look, PassObserver, PassOptions, Settings};
 use icloudds::engine::plan::{ConflictPolicy, Mode};
 use icloudds::model::filter::Filter;
-use icloudds::model::{Change, SetAside};
+use icloudds::model::{Change, Intent, SetAside, Signature, Upload};
 
 use super::{Bench, path};
 
@@ -186,4 +186,77 @@ fn a_move_that_was_set_aside_is_no_reason_to_plan_again() {
     let report = pass(&PassOptions { ignore_next_try: true, ..PassOptions::new("mark") });
     assert_eq!(report.outcome.counts.moved_local, 1, "{:?}", report.outcome);
     assert!(engine.state().set_aside.is_empty());
+}
+
+/// What each kind of stored intent keeps from being followed here: all that it names, what lies in that, and the folders that hold it.
+#[test]
+fn what_a_stored_intent_is_about_is_left_alone_and_nothing_else() {
+    let intents: [(&str, fn(&Bench) -> Intent); 5] = [
+        ("a file", |bench| Intent::Trash { ids: vec![bench.id("d/f")] }),
+        ("a file in its place here", |bench| Intent::TrashHere {
+            items: vec![(bench.id("d/f"), path("d/f"), bench.local("d/f").stamp)],
+        }),
+        ("a move", |bench| Intent::Place {
+            id: bench.id("d/f"),
+            folder: false,
+            from: (bench.id("d"), "f".into()),
+            to: (bench.id("d"), "other".into()),
+            temporary: None,
+            here: None,
+        }),
+        ("an upload", |bench| Intent::Upload {
+            files: vec![Upload {
+                document: "FILE".into(),
+                over: Some((bench.id("d/f"), bench.remote("d/f").etag)),
+                parent: bench.id("d"),
+                name: "f".into(),
+                path: path("d/f"),
+                stamp: bench.local("d/f").stamp,
+                signature: Signature([1; 20]),
+            }],
+        }),
+        ("folders", |bench| Intent::MakeFolders {
+            parent: bench.id("d"),
+            strangers: Vec::new(),
+            folders: vec![("f".into(), path("d/f"), bench.local("d").stamp)],
+        }),
+    ];
+    for (what, intent) in intents {
+        let mut bench = Bench::new(5);
+        for folder in ["d", "other"] {
+            bench.folder(folder);
+        }
+        for file in ["d/f", "d/g", "other/f"] {
+            bench.file(file, file.as_bytes());
+        }
+        bench.later();
+        let mut engine = engine(&bench);
+        let intent = intent(&bench);
+        let rename = |from: &str, to: &str| assert!(bench.world.drive.person_rename(from, to), "{from}");
+        rename("d/f", "f2");
+        rename("d/g", "g2");
+        rename("other/f", "f2");
+        bench.later();
+        engine.look(&Bench::ports(&bench.world), &settings(), &Look::whole()).unwrap();
+        engine.commit(&[Change::Begin(7, intent)]).unwrap();
+        let waiting = pass_here(&bench, &mut engine);
+        let tree = bench.world.disk.tree();
+        let is_there = |at: &str| tree.contains_key(at);
+        assert!(is_there("d/f") && is_there("d/g2") && is_there("other/f2"), "{what}: {waiting:#?}");
+        assert!(waits(&waiting, "d/f2", |action| matches!(action, Action::MoveLocal { .. })), "{what}");
+        assert!(waiting.iter().all(|operation| operation.path == path("d/f2")), "{what}: {waiting:?}");
+
+        // The folder that holds it stays as well, and one that does not goes.
+        rename("d", "d2");
+        rename("other", "other2");
+        bench.later();
+        engine.look(&Bench::ports(&bench.world), &settings(), &Look::whole()).unwrap_or_else(|error| {
+            panic!("{what}: {error}");
+        });
+        pass_here(&bench, &mut engine);
+        let tree = bench.world.disk.tree();
+        assert!(tree.contains_key("d/f") && tree.contains_key("other2/f2"), "{what}: {tree:?}");
+        full_passes(&bench, &mut engine);
+        assert!(engine.state().intents.is_empty(), "{what}");
+    }
 }
