@@ -141,7 +141,7 @@ impl Emitter<'_, '_> {
                 };
                 // Where the item on iCloud has yet to move too, the base learns the place from that operation.
                 let moves_there =
-                    self.tasks.of(key).iter().any(|task| self.tasks.all[*task].kind == Kind::MoveRemote);
+                    self.tasks.all[self.tasks.of(key)].iter().any(|task| task.kind == Kind::MoveRemote);
                 // A temporary name in its own folder is learnt too: what it left may be forgotten before its own turn.
                 let is_home = aside.is_none_or(|folder| folder == place.parent);
                 let known = item.base.is_some() && item.there.is_there() && !moves_there && is_home;
@@ -237,7 +237,7 @@ impl Emitter<'_, '_> {
                 let name = names.last()?;
                 let here = self.items.sides(self.world, at).0;
                 let is_held = here.is_some_and(|folder| self.is_held_here(folder, name));
-                if is_held || self.given.contains(&(at, name_key(name, true))) {
+                if is_held || self.is_given(&(at, name_key(name, true))) {
                     return None;
                 }
             }
@@ -337,7 +337,7 @@ impl Emitter<'_, '_> {
         }
         let is_taken = |name: &str| {
             let key = name_key(name, true);
-            self.names[&folder].contains(&key) || self.given.contains(&(folder, key))
+            self.names[&folder].contains(&key) || self.is_given(&(folder, key))
         };
         names.find(|name| !is_taken(name))
     }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Mode;
-use super::items::{Change, Fate, Item, Items, Key, Place, UNREAD_FOLDER, World};
+use super::items::{Change, Doubt, Fate, Item, Items, Key, Place, World};
 use super::names::Nameable;
 use super::paths::{can_host, end_of, shown_path};
 use super::skipped::note;
@@ -263,7 +263,7 @@ impl Folder {
             let path = shown_path(world, item);
             set_aside(items, key);
             let kind = if self.is_left_unread {
-                NoteKind::SetAside(UNREAD_FOLDER.to_owned())
+                Doubt::UnreadFolder.kind()
             } else {
                 NoteKind::Unsettled("the folder it comes into could not be listed in full".to_owned())
             };

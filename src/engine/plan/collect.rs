@@ -9,9 +9,7 @@ use std::collections::HashMap;
 
 use super::collected::{Above, Collected};
 use super::items::{Change, Doubt, Item, Items, Key, World};
-use super::known::{
-    LENT, UNMOUNTED, goes_to_a_volume_that_is_away, is_covered_by_a_volume, is_untouched, known,
-};
+use super::known::{goes_to_a_volume_that_is_away, is_covered_by_a_volume, is_untouched, known};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::most_loose;
 use crate::model::name::Name;
@@ -116,10 +114,8 @@ impl Items {
                 remote: Some(node),
                 folder: entry.is_folder(),
                 there: match (world.policy.is_lent)(&entry.id) {
-                    true => Change::Unknown(Doubt::ForNow(LENT)),
-                    false if goes_to_a_volume_that_is_away(world, node) => {
-                        Change::Unknown(Doubt::ForNow(UNMOUNTED))
-                    }
+                    true => Change::Unknown(Doubt::Lent),
+                    false if goes_to_a_volume_that_is_away(world, node) => Change::Unknown(Doubt::Unmounted),
                     false => Change::Edited,
                 },
                 accepted,
@@ -160,7 +156,8 @@ impl Items {
     /// New items here; one that meets a new item of its kind on iCloud at the same place is the same item.
     pub fn collect_local(&mut self, world: &World<'_>, nodes: impl Iterator<Item = Node>, mut paths: Paths) {
         let tree = &world.local.tree;
-        let only_remote = self.only_remote_by_place(world);
+        // Made once there is one here that may be one of them.
+        let mut only_remote = None;
         for node in nodes {
             let entry = tree.get(node);
             let released = self.split.contains_key(&node);
@@ -174,6 +171,7 @@ impl Items {
             let parent = self.local_parent(world, node);
             let composed = name::key(tree.name(node), world.policy.local_folds_case);
             let twin = only_remote
+                .get_or_insert_with(|| self.only_remote_by_place(world))
                 .get(&(parent, composed, folder))
                 .filter(|_| !local_only)
                 .and_then(|twins| self.twin(world, node, twins))
@@ -188,7 +186,7 @@ impl Items {
                 let item = self.all.get_mut(&key).expect("a twin is a collected item");
                 item.local = Some(node);
                 item.here = match item.base {
-                    _ if is_covered_by_a_volume(world, node) => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
+                    _ if is_covered_by_a_volume(world, node) => Change::Unknown(Doubt::Unmounted),
                     Some(_) => Change::Same,
                     None => Change::Edited,
                 };
@@ -203,7 +201,7 @@ impl Items {
                 local: Some(node),
                 folder,
                 here: match is_covered_by_a_volume(world, node) {
-                    true => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
+                    true => Change::Unknown(Doubt::Unmounted),
                     false => Change::Edited,
                 },
                 accepted,

@@ -1,7 +1,7 @@
 //! What follows from what happened: the table of `docs/sync.md` §4, item by item.
 
 use super::Mode;
-use super::items::{Change, Doubt, Fate, Item, Items, Step, World};
+use super::items::{Change, Fate, Item, Items, Step, World};
 use super::paths::shown_path;
 use super::skipped::note;
 use crate::engine::operation::{NoteKind, Reason};
@@ -54,10 +54,7 @@ pub(super) fn run(world: &World<'_>, mut items: Items) -> Decided {
             Change::Unknown(doubt) if item.fate == Fate::Pin => Some(doubt),
             _ => None,
         });
-        notes.extend(doubts.map(|doubt| match doubt {
-            Doubt::ForNow(why) => note(path.clone(), NoteKind::Unsettled(why.to_owned())),
-            Doubt::Held(why) => note(path.clone(), NoteKind::SetAside(why.to_owned())),
-        }));
+        notes.extend(doubts.map(|doubt| note(path.clone(), doubt.kind())));
     }
     items.notes.append(&mut notes);
     Decided(items)

@@ -4,17 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::Policy;
 use super::collected::Collected;
-use crate::engine::operation::{LocalSeen, Note, Reason, RemoteSeen};
+use crate::engine::operation::{LocalSeen, Note, NoteKind, Reason, RemoteSeen};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::name::Name;
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
 };
-
-/// Why nothing is known of what a folder holds that left what is synced.
-pub(super) const UNREAD_FOLDER: &str =
-    "its folder here was moved to where nothing is synced, and nothing is read";
 
 /// All that planning reads.
 pub(super) struct World<'a> {
@@ -66,10 +62,56 @@ pub(super) enum Change {
 /// Why nobody can say what happened to an item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Doubt {
-    /// A later look will tell.
-    ForNow(&'static str),
-    /// What is never synced has its name, as long as that stays so: the item is set aside.
-    Held(&'static str),
+    /// Its content here has to be read first.
+    Unread,
+    /// Its folder here could not be read, or is on a volume that is away.
+    Unreachable,
+    /// Nothing is mounted where its folder is.
+    Unmounted,
+    /// It bears a temporary name on iCloud.
+    Lent,
+    /// iCloud shows it without content for the first time (`docs/sync.md` §3).
+    Hollow,
+    /// iCloud did not list it and does not say what became of it.
+    Unlisted,
+    /// iCloud has not said for many looks what became of it.
+    Untold,
+    /// What is never synced has its name here.
+    Covered,
+    /// Its folder was moved to where nothing is synced, and nothing is read.
+    UnreadFolder,
+    /// iCloud shows it as something that is not synced.
+    Foreign,
+}
+
+impl Doubt {
+    /// What to tell the owner: a later look will settle it, or the item is set aside as long as it stays so.
+    pub fn kind(self) -> NoteKind {
+        let unsettled = |why: &str| NoteKind::Unsettled(why.to_owned());
+        let set_aside = |why: &str| NoteKind::SetAside(why.to_owned());
+        match self {
+            Self::Unread => unsettled("its content has to be read first"),
+            Self::Unreachable => unsettled("its folder here could not be read, or is on another volume"),
+            Self::Unmounted => unsettled(
+                "its folder here is a mount point, and nothing is mounted there now: mount it again",
+            ),
+            Self::Lent => {
+                unsettled("it bears a temporary name on iCloud, which another machine may be about to change")
+            }
+            Self::Hollow => {
+                unsettled("iCloud shows it without content all at once: a second look has to confirm that")
+            }
+            Self::Unlisted => unsettled("iCloud did not list it and does not say what became of it"),
+            Self::Untold => set_aside("iCloud does not list it, and will not say whether it was deleted"),
+            Self::Covered => {
+                set_aside("a link, socket, device or FIFO has its name here, or that of its folder")
+            }
+            Self::UnreadFolder => {
+                set_aside("its folder here was moved to where nothing is synced, and nothing is read")
+            }
+            Self::Foreign => set_aside("iCloud shows it as something that is not synced"),
+        }
+    }
 }
 
 impl Change {

@@ -2,21 +2,11 @@
 
 use super::Mode;
 use super::collected::Above;
-use super::items::{Change, Doubt, Item, UNREAD_FOLDER, World, is_edited};
+use super::items::{Change, Doubt, Item, World, is_edited};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
 use crate::engine::view::Absence;
 use crate::model::{BaseEntry, FolderState, ItemId, LocalEntry, Node, Presence, RelPath, RemoteKind, name};
-
-/// Two looks must agree that a file has no content any more (`docs/sync.md` §3).
-const HOLLOW: &str = "iCloud shows it without content all at once: a second look has to confirm that";
-
-/// What waits for a volume.
-pub(super) const UNMOUNTED: &str =
-    "its folder here is a mount point, and nothing is mounted there now: mount it again";
-/// Why nothing is done now about what bears a temporary name.
-pub(super) const LENT: &str =
-    "it bears a temporary name on iCloud, which another machine may be about to change";
 
 /// Whether nothing happened to an item of the base.
 pub(super) fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) -> bool {
@@ -122,18 +112,14 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
                 Content::Touched => Change::Touched,
                 Content::Edited => Change::Edited,
                 Content::PowerCut => Change::PowerCut,
-                Content::Unread => Change::Unknown(Doubt::ForNow("its content has to be read first")),
+                Content::Unread => Change::Unknown(Doubt::Unread),
             }
         }
         LocalFate::Deleted | LocalFate::Agreed => Change::Deleted,
-        LocalFate::Held => Change::Unknown(Doubt::Held(
-            "a link, socket, device or FIFO has its name here, or that of its folder",
-        )),
-        LocalFate::Unknown if is_in_unread_folder(world, node) => Change::Unknown(Doubt::Held(UNREAD_FOLDER)),
-        LocalFate::Unmounted(_) => Change::Unknown(Doubt::ForNow(UNMOUNTED)),
-        LocalFate::Missing | LocalFate::Unknown => {
-            Change::Unknown(Doubt::ForNow("its folder here could not be read, or is on another volume"))
-        }
+        LocalFate::Held => Change::Unknown(Doubt::Covered),
+        LocalFate::Unknown if is_in_unread_folder(world, node) => Change::Unknown(Doubt::UnreadFolder),
+        LocalFate::Unmounted(_) => Change::Unknown(Doubt::Unmounted),
+        LocalFate::Missing | LocalFate::Unknown => Change::Unknown(Doubt::Unreachable),
     };
 }
 
@@ -150,18 +136,18 @@ fn is_in_unread_folder(world: &World<'_>, node: Node) -> bool {
 fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
     let (entry, tree) = (world.base.get(node), &world.remote.tree);
     item.there = match tree.by_id(&entry.id) {
-        Some(_) if (world.policy.is_lent)(&entry.id) => Change::Unknown(Doubt::ForNow(LENT)),
+        Some(_) if (world.policy.is_lent)(&entry.id) => Change::Unknown(Doubt::Lent),
         Some(found) if world.is_ours(found) => {
             item.remote = Some(found);
             let now = tree.get(found);
             let at = tree.parent(found).map(|at| &tree.get(at).id);
             item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
             if item.moved_there && goes_to_a_volume_that_is_away(world, found) {
-                item.there = Change::Unknown(Doubt::ForNow(UNMOUNTED));
+                item.there = Change::Unknown(Doubt::Unmounted);
                 return;
             }
             if world.remote.hollow.contains(&entry.id) {
-                item.there = Change::Unknown(Doubt::ForNow(HOLLOW));
+                item.there = Change::Unknown(Doubt::Hollow);
                 return;
             }
             match is_edited(entry, now) {
@@ -173,19 +159,15 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         Some(found) => {
             let now = tree.get(found);
             item.dismissed |= now.kind == RemoteKind::AppLibrary && now.state == FolderState::Unread;
-            Change::Unknown(Doubt::Held("iCloud shows it as something that is not synced"))
+            Change::Unknown(Doubt::Foreign)
         }
         None => match world.remote.absent.get(&entry.id) {
             Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
             Some(Absence::OutOfScope) => Change::Left,
             // Both sides agreed that it is gone there, so nobody asks for it any more.
             None if entry.presence == Presence::LocalOnly => Change::Deleted,
-            Some(Absence::Untold) => Change::Unknown(Doubt::Held(
-                "iCloud does not list it, and will not say whether it was deleted",
-            )),
-            Some(Absence::Unknown) | None => {
-                Change::Unknown(Doubt::ForNow("iCloud did not list it and does not say what became of it"))
-            }
+            Some(Absence::Untold) => Change::Unknown(Doubt::Untold),
+            Some(Absence::Unknown) | None => Change::Unknown(Doubt::Unlisted),
         },
     };
 }

@@ -2,13 +2,14 @@
 //!
 //! Where moves wait for each other in a ring, one of them goes through a temporary name.
 
+use std::cell::OnceCell;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::items::{Items, Key, World};
 use super::older::Explained;
 use super::paths::end_of;
-use super::tasks::{Kind, Task, Tasks};
+use super::tasks::{For, Kind, Place, Task, Tasks};
 use crate::engine::operation::{Action, Conflict, Operation, Plan};
 use crate::model::name::Name;
 use crate::model::name::key as name_key;
@@ -16,12 +17,6 @@ use crate::model::name::key as name_key;
 /// Orders what is to be done into a plan.
 pub(super) fn run(world: &World<'_>, explained: Explained) -> Plan {
     let items = explained.into_items();
-    let given = items
-        .all
-        .values()
-        .filter_map(|item| item.place.as_ref())
-        .map(|place| (place.parent, name_key(&place.local_name, true)))
-        .collect();
     let tasks = Tasks::collect(world, &items);
     let mut emitter = Emitter {
         world,
@@ -31,7 +26,8 @@ pub(super) fn run(world: &World<'_>, explained: Explained) -> Plan {
         tasks,
         moved: HashMap::new(),
         made: HashMap::new(),
-        given,
+        given: OnceCell::new(),
+        promised: HashSet::new(),
         names: HashMap::new(),
     };
     emitter.run();
@@ -46,27 +42,38 @@ pub(super) struct Emitter<'a, 'w> {
     pub moved: HashMap<Key, (Key, Name, usize)>,
     /// Operations that make a folder on iCloud.
     pub made: HashMap<Key, usize>,
-    /// Names that something gets or keeps in this plan, by folded form.
-    pub given: HashSet<(Key, Name)>,
+    /// Names that an item gets or keeps in this plan, by folded form; made when somebody asks for one.
+    given: OnceCell<HashSet<(Key, Name)>>,
+    /// Names that a conflict copy gets in this plan, by folded form.
+    promised: HashSet<(Key, Name)>,
     /// Names in use on either side, by folded form, of folders that needed a free one.
     pub names: HashMap<Key, HashSet<Name>>,
     pub operations: Vec<Operation>,
 }
 
-type Ready = BinaryHeap<Reverse<((usize, bool, Kind), usize)>>;
+type Ready = BinaryHeap<Reverse<((u8, bool, Kind), Place)>>;
 
 impl Emitter<'_, '_> {
+    /// Whether something gets or keeps a name of that folded form in this plan.
+    pub fn is_given(&self, place: &(Key, Name)) -> bool {
+        let given = self.given.get_or_init(|| {
+            let places = self.items.all.values().filter_map(|item| item.place.as_ref());
+            places.map(|place| (place.parent, name_key(&place.local_name, true))).collect()
+        });
+        given.contains(place) || self.promised.contains(place)
+    }
+
     fn run(&mut self) {
         let mut ready = Ready::new();
-        for (index, task) in self.tasks.all.iter().enumerate() {
+        for (index, task) in (0..).zip(&self.tasks.all) {
             if task.waits == 0 {
                 ready.push(Reverse((self.order(task), index)));
             }
         }
         loop {
             while let Some(Reverse((_, index))) = ready.pop() {
-                if !self.tasks.all[index].done {
-                    self.finish(index, &mut ready);
+                if !self.tasks.all[index as usize].done {
+                    self.finish(index as usize, &mut ready);
                 }
             }
             if let Some(index) = self.ring() {
@@ -81,7 +88,7 @@ impl Emitter<'_, '_> {
     }
 
     /// Folders and moves first, then contents, the recent ones before the others, then deletions; the base's own last.
-    fn order(&self, task: &Task) -> (usize, bool, Kind) {
+    fn order(&self, task: &Task) -> (u8, bool, Kind) {
         let (phase, later) = match task.kind {
             Kind::MakeLocal | Kind::MoveLocal | Kind::MakeRemote | Kind::MoveRemote => (0, false),
             Kind::Agree => (1, false),
@@ -105,14 +112,8 @@ impl Emitter<'_, '_> {
         let operation = self.perform(index, None);
         let task = &mut self.tasks.all[index];
         task.done = true;
-        let waiters = std::mem::take(&mut task.waiters);
-        let leave_waiters = std::mem::take(&mut task.leave_waiters);
-        let name_waiters = std::mem::take(&mut task.name_waiters);
-        let courteous = std::mem::take(&mut task.courteous);
-        self.release(waiters, operation, |_| (), ready);
-        self.release(leave_waiters, operation, |_| (), ready);
-        self.release(name_waiters, operation, |task| task.name_waits -= 1, ready);
-        self.release(courteous, operation, |task| task.courtesies -= 1, ready);
+        let waiters = task.take_waiters(&[For::Done, For::Leave, For::Name, For::Courtesy]);
+        self.release(waiters, operation, ready);
     }
 
     fn step_aside(&mut self, index: usize, ready: &mut Ready) {
@@ -121,10 +122,8 @@ impl Emitter<'_, '_> {
         let task = &mut self.tasks.all[index];
         task.parked = true;
         task.after.extend(operation);
-        let name_waiters = std::mem::take(&mut task.name_waiters);
-        let leave_waiters = std::mem::take(&mut task.leave_waiters);
-        self.release(name_waiters, operation, |task| task.name_waits -= 1, ready);
-        self.release(leave_waiters, operation, |_| (), ready);
+        let waiters = task.take_waiters(&[For::Name, For::Leave]);
+        self.release(waiters, operation, ready);
     }
 
     /// A task that waits out of courtesy only.
@@ -141,7 +140,7 @@ impl Emitter<'_, '_> {
             let steps_aside = !task.done
                 && !task.parked
                 && matches!(task.kind, Kind::MoveLocal | Kind::MoveRemote)
-                && (!task.name_waiters.is_empty() || !task.leave_waiters.is_empty());
+                && task.waiters.iter().any(|(_, what)| matches!(what, For::Name | For::Leave));
             if steps_aside && task.waits == task.name_waits {
                 return Some(index);
             }
@@ -166,22 +165,20 @@ impl Emitter<'_, '_> {
         standing
     }
 
-    fn release(
-        &mut self,
-        waiters: Vec<usize>,
-        operation: Option<usize>,
-        count: impl Fn(&mut Task),
-        ready: &mut Ready,
-    ) {
-        for waiter in waiters {
-            let task = &mut self.tasks.all[waiter];
+    fn release(&mut self, waiters: Vec<(Place, For)>, operation: Option<usize>, ready: &mut Ready) {
+        for (waiter, what) in waiters {
+            let task = &mut self.tasks.all[waiter as usize];
             task.waits -= 1;
-            count(task);
+            match what {
+                For::Done | For::Leave => {}
+                For::Name => task.name_waits -= 1,
+                For::Courtesy => task.courtesies -= 1,
+            }
             // What went ahead without waiting does not come after it.
             if !task.done {
                 task.after.extend(operation);
                 if task.waits == 0 {
-                    let order = self.order(&self.tasks.all[waiter]);
+                    let order = self.order(&self.tasks.all[waiter as usize]);
                     ready.push(Reverse((order, waiter)));
                 }
             }
@@ -195,7 +192,9 @@ impl Emitter<'_, '_> {
         let mut after = self.tasks.all[index].after.clone();
         let (action, path, reason) = self.action(key, kind, aside, &mut after)?;
         let number = self.operations.len();
-        if let Kind::MakeLocal | Kind::MoveLocal | Kind::Download = kind {
+        // Nobody asks again for the place of a file that was nowhere here.
+        let is_asked_for = item.folder || item.local.is_some();
+        if is_asked_for && matches!(kind, Kind::MakeLocal | Kind::MoveLocal | Kind::Download) {
             let place = item.place.as_ref()?;
             let (parent, name) = match aside {
                 Some(folder) => (folder, path.name().into()),
@@ -214,7 +213,7 @@ impl Emitter<'_, '_> {
                 Conflict::KeepBothThere { name } => Some(&**name),
                 _ => None,
             };
-            self.given.extend(name.map(|name| (place.parent, name_key(name, true))));
+            self.promised.extend(name.map(|name| (place.parent, name_key(name, true))));
         }
         after.sort_unstable();
         after.dedup();

@@ -2,7 +2,8 @@
 //!
 //! Each task waits for the folder it works in, and for whoever leaves the name it takes.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
+use std::ops::Range;
 
 use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
@@ -38,7 +39,7 @@ impl Kind {
 
 /// What a task waits for another one to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum For {
+pub(super) enum For {
     /// To be done.
     Done,
     /// To have left its name, if only for a temporary one.
@@ -49,71 +50,77 @@ enum For {
     Courtesy,
 }
 
+/// One of maybe a million: each field takes no more room than it needs.
 pub(super) struct Task {
     pub key: Key,
     pub kind: Kind,
-    /// Tasks that wait until this one is done.
-    pub waiters: Vec<usize>,
-    /// Tasks that wait until this one has left its name.
-    pub name_waiters: Vec<usize>,
-    /// Tasks that wait until this one has left its folder.
-    pub leave_waiters: Vec<usize>,
-    /// Tasks that would rather wait until this one is done.
-    pub courteous: Vec<usize>,
-    /// How many tasks it waits for.
-    pub waits: usize,
-    /// How many of these it need not wait for.
-    pub courtesies: usize,
-    /// How many of these only have to leave a name.
-    pub name_waits: usize,
-    /// Operations that it came after.
-    pub after: Vec<usize>,
     pub done: bool,
     /// Went through a temporary name already.
     pub parked: bool,
+    /// How many tasks it waits for.
+    pub waits: u32,
+    /// How many of these it need not wait for.
+    pub courtesies: u32,
+    /// How many of these only have to leave a name.
+    pub name_waits: u32,
+    /// Tasks that wait for this one, and for what.
+    pub waiters: Vec<(Place, For)>,
+    /// Operations that it came after.
+    pub after: Vec<usize>,
+}
+
+/// A task's place among all.
+pub(super) type Place = u32;
+
+impl Task {
+    /// Takes out who waits for one of these, in the order of `what`.
+    pub fn take_waiters(&mut self, what: &[For]) -> Vec<(Place, For)> {
+        let of = |wanted: For| self.waiters.iter().copied().filter(move |(_, what)| *what == wanted);
+        let taken = what.iter().flat_map(|wanted| of(*wanted)).collect();
+        self.waiters.retain(|(_, waited)| !what.contains(waited));
+        self.waiters.shrink_to_fit();
+        taken
+    }
 }
 
 pub(super) struct Tasks {
+    /// In the order of their items.
     pub all: Vec<Task>,
-    pub of_item: BTreeMap<Key, Vec<usize>>,
 }
 
 impl Tasks {
     /// All tasks, connected.
     pub fn collect(world: &World<'_>, items: &Items) -> Self {
-        let mut tasks = Self { all: Vec::new(), of_item: BTreeMap::new() };
+        let mut all = Vec::new();
         let mut hosts = HashMap::new();
         for (&key, item) in &items.all {
-            for kind in kinds(world, items, item, &mut hosts) {
-                tasks.of_item.entry(key).or_default().push(tasks.all.len());
-                tasks.all.push(Task {
-                    key,
-                    kind,
-                    waiters: Vec::new(),
-                    name_waiters: Vec::new(),
-                    leave_waiters: Vec::new(),
-                    courteous: Vec::new(),
-                    waits: 0,
-                    courtesies: 0,
-                    name_waits: 0,
-                    after: Vec::new(),
-                    done: false,
-                    parked: false,
-                });
-            }
+            all.extend(kinds(world, items, item, &mut hosts).into_iter().map(|kind| Task {
+                key,
+                kind,
+                done: false,
+                parked: false,
+                waits: 0,
+                courtesies: 0,
+                name_waits: 0,
+                waiters: Vec::new(),
+                after: Vec::new(),
+            }));
         }
+        let mut tasks = Self { all };
         Connector { world, items, tasks: &mut tasks, arriving: HashMap::new() }.connect();
         tasks
     }
 
     /// The tasks of an item.
-    pub fn of(&self, key: Key) -> &[usize] {
-        self.of_item.get(&key).map_or(&[], Vec::as_slice)
+    pub fn of(&self, key: Key) -> Range<usize> {
+        let first = self.all.partition_point(|task| task.key < key);
+        let own = self.all[first..].iter().take_while(|task| task.key == key).count();
+        first..first + own
     }
 
     /// Whether a folder has yet to come to where it will stand.
     pub fn is_awaited(&self, folder: Key) -> bool {
-        self.of(folder).iter().any(|index| self.all[*index].kind.is_arrival() && !self.all[*index].done)
+        self.all[self.of(folder)].iter().any(|task| task.kind.is_arrival() && !task.done)
     }
 }
 
@@ -229,9 +236,8 @@ impl Connector<'_, '_> {
             let (key, kind) = (self.tasks.all[index].key, self.tasks.all[index].kind);
             let item = &self.items.all[&key];
             // An item's own tasks come one after the other.
-            let own = self.tasks.of(key);
-            if let Some(before) = own.iter().copied().take_while(|other| *other != index).last() {
-                self.wait(index, before, For::Done);
+            if index > 0 && self.tasks.all[index - 1].key == key {
+                self.wait(index, index - 1, For::Done);
             }
             if item.fate == Fate::Keep {
                 self.wait_for_place(index, item, kind, &leaving);
@@ -319,8 +325,7 @@ impl Connector<'_, '_> {
     /// Waits until a folder, and all above it, stands where it will stand.
     fn wait_for_arrival(&mut self, index: usize, folder: Key) {
         let Some(folder) = self.arriving(folder) else { return };
-        for at in 0..self.tasks.of(folder).len() {
-            let before = self.tasks.of(folder)[at];
+        for before in self.tasks.of(folder) {
             if self.tasks.all[before].kind.is_arrival() {
                 self.wait(index, before, For::Done);
             }
@@ -334,17 +339,12 @@ impl Connector<'_, '_> {
         let tasks = &mut self.tasks.all;
         tasks[index].waits += 1;
         match what {
-            For::Done => tasks[before].waiters.push(index),
-            For::Leave => tasks[before].leave_waiters.push(index),
-            For::Courtesy => {
-                tasks[index].courtesies += 1;
-                tasks[before].courteous.push(index);
-            }
-            For::Name => {
-                tasks[index].name_waits += 1;
-                tasks[before].name_waiters.push(index);
-            }
+            For::Done | For::Leave => {}
+            For::Courtesy => tasks[index].courtesies += 1,
+            For::Name => tasks[index].name_waits += 1,
         }
+        let place = Place::try_from(index).expect("fewer tasks than a tree has places for items");
+        tasks[before].waiters.push((place, what));
     }
 
     /// The nearest folder, from `folder` upwards in the end, that comes to its place by a task.
@@ -357,7 +357,7 @@ impl Connector<'_, '_> {
                 break known;
             }
             trail.push(key);
-            if self.tasks.of(key).iter().any(|index| self.tasks.all[*index].kind.is_arrival()) {
+            if self.tasks.all[self.tasks.of(key)].iter().any(|task| task.kind.is_arrival()) {
                 break Some(key);
             }
             at = end_of(self.world, self.items, key);
@@ -399,7 +399,7 @@ impl Connector<'_, '_> {
             item.into_iter().flat_map(|item| self.world.base.children(item)).copied().collect();
         while let Some(node) = stack.pop() {
             let mut goes_itself = false;
-            for before in self.tasks.of(Key::Base(node)).to_vec() {
+            for before in self.tasks.of(Key::Base(node)) {
                 match self.tasks.all[before].kind {
                     Kind::MoveLocal | Kind::MoveRemote => self.wait(index, before, For::Leave),
                     Kind::Agree | Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
@@ -434,9 +434,9 @@ impl Connector<'_, '_> {
         let mut stack: Vec<Node> =
             item.into_iter().flat_map(|item| self.world.base.children(item)).copied().collect();
         while let Some(node) = stack.pop() {
-            let own = self.tasks.of(Key::Base(node)).to_vec();
+            let own = self.tasks.of(Key::Base(node));
             // Who is forgotten waits for what is below itself.
-            if !own.iter().any(|task| self.tasks.all[*task].kind == Kind::Forget) {
+            if !self.tasks.all[own.clone()].iter().any(|task| task.kind == Kind::Forget) {
                 stack.extend(self.world.base.children(node));
             }
             for before in own {
@@ -446,8 +446,7 @@ impl Connector<'_, '_> {
     }
 
     fn wait_for(&mut self, index: usize, key: Key, kinds: &[Kind], what: For) {
-        for at in 0..self.tasks.of(key).len() {
-            let before = self.tasks.of(key)[at];
+        for before in self.tasks.of(key) {
             if kinds.contains(&self.tasks.all[before].kind) {
                 self.wait(index, before, what);
             }
