@@ -91,13 +91,13 @@ pub enum UploadTarget {
     /// A new version of an existing file.
     Over {
         /// The version that is replaced, by its place when the operation's turn comes.
-        remote: RemoteSeen,
+        remote: Box<RemoteSeen>,
         /// How.
         way: Replacement,
     },
 }
 
-/// What is done.
+/// What is done. There may be a million: what few of them have, or have beside something large, lies elsewhere.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Both sides hold the same: only the base learns it.
@@ -105,7 +105,7 @@ pub enum Action {
         /// The remote item.
         remote: RemoteSeen,
         /// The local item.
-        local: LocalSeen,
+        local: Box<LocalSeen>,
     },
     /// The base forgets the item and all below it.
     Forget {
@@ -140,7 +140,7 @@ pub enum Action {
         /// The version to fetch.
         remote: RemoteSeen,
         /// The file that it replaces; `None` needs a free name.
-        over: Option<LocalSeen>,
+        over: Option<Box<LocalSeen>>,
     },
     /// Brings content to iCloud.
     Upload {
@@ -154,14 +154,14 @@ pub enum Action {
         /// The item on iCloud that it mirrors, as it is now; `None` for one that has none yet (a conflict name).
         remote: Option<RemoteSeen>,
         /// What is moved.
-        local: LocalSeen,
+        local: Box<LocalSeen>,
     },
     /// Moves or renames on iCloud.
     MoveRemote {
         /// What is moved.
         remote: RemoteSeen,
         /// The item here that it mirrors; `None` when only the place on iCloud changes (a temporary or conflict name).
-        local: Option<LocalSeen>,
+        local: Option<Box<LocalSeen>>,
         /// The folder it comes into.
         parent: Parent,
         /// The name it gets.
@@ -192,7 +192,7 @@ pub enum Action {
         /// The remote file.
         remote: RemoteSeen,
         /// The local file.
-        local: LocalSeen,
+        local: Box<LocalSeen>,
         /// What is done when they differ.
         otherwise: Conflict,
     },
@@ -201,7 +201,7 @@ pub enum Action {
         /// The remote file.
         remote: RemoteSeen,
         /// The local file.
-        local: LocalSeen,
+        local: Box<LocalSeen>,
         /// How.
         conflict: Conflict,
     },

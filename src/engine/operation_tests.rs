@@ -35,7 +35,7 @@ fn remote(item: &str, to: &str, temporary: bool, after: &[usize]) -> Operation {
 fn local(inode: u64, from: &str, to: &str, after: &[usize]) -> Operation {
     let stamp = LocalStamp { identity: Identity { inode, birth: None.into() }, ..LocalStamp::default() };
     let seen = LocalSeen { path: path(from), stamp, racy: false, signature: None };
-    operation(Action::MoveLocal { remote: None, local: seen }, to, after)
+    operation(Action::MoveLocal { remote: None, local: seen.into() }, to, after)
 }
 
 fn forget(at: &str, after: &[usize]) -> Operation {

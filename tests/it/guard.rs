@@ -249,7 +249,8 @@ fn many_overwrites_go_by_way_of_the_trash_and_are_told() {
     {
         let upload = |number: usize| {
             let name = format!("f{number}");
-            let target = UploadTarget::Over { remote: remote(&name, false), way: Replacement::InPlace };
+            let target =
+                UploadTarget::Over { remote: remote(&name, false).into(), way: Replacement::InPlace };
             op(Action::Upload { local: local(&name), target }, &name)
         };
         let plan = Plan { operations: (0..planned).map(upload).collect(), notes: Vec::new() };

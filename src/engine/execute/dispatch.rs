@@ -230,7 +230,7 @@ impl<'a> Lane<'a> {
                 (None, self.stage_work(local, &zone, name))
             }
             (Action::Upload { local, target: UploadTarget::Over { remote, .. } }, _) => {
-                (Some(remote), self.stage_work(local, remote.parent.zone(), &remote.name))
+                (Some(&**remote), self.stage_work(local, remote.parent.zone(), &remote.name))
             }
             _ => return Err(StepFailure::replan("it moves no content")),
         };

@@ -150,11 +150,11 @@ fn a_download_over_another_items_file_notes_whose_place_it_takes() {
 }
 
 fn compare(otherwise: Conflict) -> Action {
-    Action::Compare { remote: remote("1::1"), local: local("d/a", stamp(1, 1)), otherwise }
+    Action::Compare { remote: remote("1::1"), local: local("d/a", stamp(1, 1)).into(), otherwise }
 }
 
 fn settle(conflict: Conflict) -> Action {
-    Action::Settle { remote: remote("1::1"), local: local("d/a", stamp(1, 1)), conflict }
+    Action::Settle { remote: remote("1::1"), local: local("d/a", stamp(1, 1)).into(), conflict }
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn an_operation_begins_by_what_was_brought_for_it() {
     let keep_there = || Conflict::KeepBothThere { name: "a (conflict)".into() };
     let download = || Action::Download { remote: remote("1::1"), over: None };
     let upload = || {
-        let target = UploadTarget::Over { remote: remote("1::1"), way: Replacement::InPlace };
+        let target = UploadTarget::Over { remote: remote("1::1").into(), way: Replacement::InPlace };
         Action::Upload { local: local("d/a", stamp(1, 1)), target }
     };
     let came = || Some(Arrived::Content(content()));

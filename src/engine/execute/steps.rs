@@ -58,7 +58,7 @@ pub(super) fn start<'a>(
         (Action::MoveRemote { remote, local, parent, name, temporary }, _) => stage(MoveRemote {
             index,
             remote,
-            local: local.as_ref(),
+            local: local.as_deref(),
             parent: parent.clone(),
             name,
             temporary: *temporary,
@@ -70,7 +70,7 @@ pub(super) fn start<'a>(
             stage(FindFolders { plan, parent, group: vec![index], again: true })
         }
         (Action::Download { remote, over }, Some(Arrived::Content(content))) => {
-            let (over, content) = (over.as_ref(), content.clone());
+            let (over, content) = (over.as_deref(), content.clone());
             stage(Install { index, operation, remote, over, content, purpose: Purpose::Download })
         }
         (

@@ -78,7 +78,7 @@ fn upload(name: &str, target: UploadTarget, after: Vec<usize>) -> Operation {
 
 fn over(name: &str, way: Replacement) -> Operation {
     let Action::TrashRemote { remote, .. } = trash(name, Vec::new()).action else { unreachable!() };
-    upload(name, UploadTarget::Over { remote, way }, Vec::new())
+    upload(name, UploadTarget::Over { remote: remote.into(), way }, Vec::new())
 }
 
 fn paths(plan: &Plan) -> Vec<&str> {

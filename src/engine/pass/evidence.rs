@@ -24,9 +24,8 @@ pub(super) fn twins(plan: &Plan, view: &RemoteView) -> HashSet<ItemId> {
         beside.any(|other| name::same(&tree.get(*other).name, &tree.get(node).name)).then(|| id.clone())
     };
     let replaced = plan.operations.iter().filter_map(|operation| match &operation.action {
-        Action::Upload { target: UploadTarget::Over { remote, .. }, .. }
-        | Action::Settle { remote, .. }
-        | Action::Compare { remote, .. } => Some(&remote.id),
+        Action::Upload { target: UploadTarget::Over { remote, .. }, .. } => Some(&remote.id),
+        Action::Settle { remote, .. } | Action::Compare { remote, .. } => Some(&remote.id),
         _ => None,
     });
     replaced.filter_map(is_twin).collect()

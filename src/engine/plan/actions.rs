@@ -145,7 +145,11 @@ impl Emitter<'_, '_> {
                 // A temporary name in its own folder is learnt too: what it left may be forgotten before its own turn.
                 let is_home = aside.is_none_or(|folder| folder == place.parent);
                 let known = item.base.is_some() && item.there.is_there() && !moves_there && is_home;
-                (Action::MoveLocal { remote: there.filter(|_| known), local }, path, move_reason(item))
+                (
+                    Action::MoveLocal { remote: there.filter(|_| known), local: local.into() },
+                    path,
+                    move_reason(item),
+                )
             }
             Kind::MakeRemote => {
                 let (parent, name) = (self.parent_there(place.parent)?, place.remote_name.clone());
@@ -159,18 +163,20 @@ impl Emitter<'_, '_> {
                     }
                     None => (self.parent_there(place.parent)?, place.remote_name.clone()),
                 };
-                let local = here.filter(|_| aside.is_none());
+                let local = here.filter(|_| aside.is_none()).map(Box::new);
                 let temporary = aside.is_some();
                 (Action::MoveRemote { remote, local, parent, name, temporary }, end, move_reason(item))
             }
-            Kind::Agree => (Action::Agree { remote: there?, local: here? }, end, item.reason),
-            Kind::Download => (Action::Download { remote: there?, over: here }, end, item.reason),
+            Kind::Agree => (Action::Agree { remote: there?, local: here?.into() }, end, item.reason),
+            Kind::Download => {
+                (Action::Download { remote: there?, over: here.map(Box::new) }, end, item.reason)
+            }
             Kind::Upload => {
                 let target = match there.filter(|_| item.there.is_there()) {
                     Some(remote) => {
                         let in_doubt = item.reason.keeps_the_replaced();
                         let way = if in_doubt { Replacement::Trash } else { self.world.policy.replacement };
-                        UploadTarget::Over { remote, way }
+                        UploadTarget::Over { remote: remote.into(), way }
                     }
                     None => UploadTarget::New {
                         parent: self.parent_there(place.parent)?,
@@ -289,7 +295,7 @@ impl Emitter<'_, '_> {
         let package = remote.package;
         let comparable = !package && remote.size.is_none_or(|size| size == local.stamp.size);
         if comparable && remote.signature.is_some() && remote.signature == local.signature {
-            return Some((Action::Agree { remote, local }, path, Reason::Same));
+            return Some((Action::Agree { remote, local: local.into() }, path, Reason::Same));
         }
         let newer = match (policy.conflict, remote.mtime, local.stamp.mtime.whole_seconds()) {
             (ConflictPolicy::Newest, Some(there), here) if !package && there.0 > here => Some(Side::Remote),
@@ -308,6 +314,7 @@ impl Emitter<'_, '_> {
             }
         };
         let reason = if package { item.reason } else { Reason::Conflict };
+        let local = Box::new(local);
         let action = match comparable {
             true => Action::Compare { remote, local, otherwise: conflict },
             false => Action::Settle { remote, local, conflict },

@@ -3,9 +3,11 @@
 use std::collections::HashSet;
 
 use super::decide::Decided;
-use super::items::{Items, Key, World};
+use super::items::{Fate, Items, Key, World};
+use super::paths::shown_path;
+use super::skipped::note;
 use super::target::choose;
-use crate::engine::operation::Reason;
+use crate::engine::operation::{NoteKind, Reason};
 use crate::model::Side;
 
 /// Decided items, each of which that stays has its place; folders may be open still.
@@ -38,7 +40,7 @@ pub(super) fn run(world: &World<'_>, decided: Decided) -> Placed {
 fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
     loop {
         let mut sound: HashSet<Key> = HashSet::from([Key::ROOT]);
-        let mut caught = None;
+        let (mut caught, mut is_open) = (None, false);
         for &key in keys {
             // Nearly all come right after their folder.
             if parent_in_end(world, items, key).is_some_and(|parent| sound.contains(&parent)) {
@@ -58,6 +60,8 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
                             .get(key)
                             .is_some_and(|item| item.moved == Some(Side::Local) && item.remote.is_some())
                     });
+                    let ring = trail.iter().skip_while(|key| **key != parent);
+                    is_open = ring.filter_map(|key| items.all.get(key)).any(|item| item.place.is_none());
                     break;
                 }
                 trail.push(parent);
@@ -68,6 +72,15 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
             sound.extend(trail);
         }
         match caught {
+            // Somebody on the way round is left alone, and nobody knows where that one ends: this is no cycle, perhaps.
+            Some(key) if is_open => {
+                let item = items.all.get_mut(&key).expect("the key is of this map");
+                (item.fate, item.place) = (Fate::Pin, None);
+                let why =
+                    "it was moved into a folder that is left alone now, and lies in it on iCloud".to_owned();
+                let note = note(shown_path(world, &items.all[&key]), NoteKind::Unsettled(why));
+                items.notes.push(note);
+            }
             Some(key) => {
                 choose(world, items, key, Some(Side::Remote));
                 let item = items.all.get_mut(&key).expect("the key is of this map");

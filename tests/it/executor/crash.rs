@@ -68,15 +68,15 @@ fn everything(seed: u64) -> (Bench, Plan) {
         (bench.state.base.find(&path("a")).unwrap(), bench.state.base.find(&path("b")).unwrap());
     let (a, b) = (bench.state.base.get(old_a).id.clone(), bench.state.base.get(old_b).id.clone());
     let inner = bench.remote("gone here/inner");
-    let over = |file: &str, way| UploadTarget::Over { remote: bench.remote(file), way };
+    let over = |file: &str, way| UploadTarget::Over { remote: bench.remote(file).into(), way };
     let settle = |file: &str, conflict| Action::Settle {
         remote: bench.remote(file),
-        local: bench.local(file),
+        local: bench.local(file).into(),
         conflict,
     };
     let move_remote = |id, local: Option<&str>, name: &str, temporary| Action::MoveRemote {
         remote: bench.remote_id(id),
-        local: local.map(|at| bench.local(at)),
+        local: local.map(|at| bench.local(at)).map(Box::new),
         parent: root.clone(),
         name: name.into(),
         temporary,
@@ -86,7 +86,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         op(
             Action::MoveRemote {
                 remote: bench.remote("moved here"),
-                local: Some(bench.local("keep/new name")),
+                local: Some(bench.local("keep/new name").into()),
                 parent: known(bench.id("keep")),
                 name: "new name".into(),
                 temporary: false,
@@ -96,23 +96,23 @@ fn everything(seed: u64) -> (Bench, Plan) {
         op(
             Action::MoveLocal {
                 remote: Some(bench.remote("keep/moved there")),
-                local: bench.local("moved there"),
+                local: bench.local("moved there").into(),
             },
             "keep/moved there",
         ),
         op(move_remote(&a, None, "temporary", true), "b"),
         after(op(move_remote(&b, Some("a"), "a", false), "a"), &[2]),
         after(op(move_remote_from(&bench, &a, "temporary", "b"), "b"), &[3]),
-        op(Action::MoveLocal { remote: None, local: bench.local("x") }, "away"),
+        op(Action::MoveLocal { remote: None, local: bench.local("x").into() }, "away"),
         after(
-            op(Action::MoveLocal { remote: Some(bench.remote_id(&y)), local: bench.local("y") }, "x"),
+            op(Action::MoveLocal { remote: Some(bench.remote_id(&y)), local: bench.local("y").into() }, "x"),
             &[5],
         ),
         after(
-            op(Action::MoveLocal { remote: Some(bench.remote_id(&x)), local: away(&bench, "x") }, "y"),
+            op(Action::MoveLocal { remote: Some(bench.remote_id(&x)), local: away(&bench, "x").into() }, "y"),
             &[6],
         ),
-        op(Action::Download { remote: bench.remote("dl"), over: Some(bench.local("dl")) }, "dl"),
+        op(Action::Download { remote: bench.remote("dl"), over: Some(bench.local("dl").into()) }, "dl"),
         op(Action::Upload { local: bench.local("up"), target: over("up", Replacement::InPlace) }, "up"),
         op(Action::Upload { local: bench.local("up2"), target: over("up2", Replacement::Trash) }, "up2"),
         op(
@@ -171,7 +171,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         op(
             Action::Compare {
                 remote: bench.remote("same"),
-                local: bench.local("same"),
+                local: bench.local("same").into(),
                 otherwise: Conflict::KeepBoth { copy: path("same copy"), local_only: false },
             },
             "same",
@@ -179,7 +179,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         op(
             Action::Compare {
                 remote: bench.remote("other"),
-                local: bench.local("other"),
+                local: bench.local("other").into(),
                 otherwise: Conflict::KeepBoth { copy: path("other copy"), local_only: false },
             },
             "other",
@@ -196,7 +196,7 @@ fn move_remote_from(bench: &Bench, id: &icloudds::model::ItemId, from: &str, to:
     remote.name = from.into();
     Action::MoveRemote {
         remote,
-        local: Some(bench.local(to)),
+        local: Some(bench.local(to).into()),
         parent: known(bench.id("")),
         name: to.into(),
         temporary: false,

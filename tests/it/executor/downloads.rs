@@ -17,7 +17,7 @@ fn fetch(bench: &Bench, at: &str) -> Action {
 }
 
 fn fetch_over(bench: &Bench, at: &str) -> Action {
-    Action::Download { remote: bench.remote(at), over: Some(bench.local(at)) }
+    Action::Download { remote: bench.remote(at), over: Some(bench.local(at).into()) }
 }
 
 fn calibrated(bench: &mut Bench) {
@@ -193,7 +193,7 @@ fn packages_are_one_zip_or_are_skipped() {
     let mut remote = bench.remote("p.pages");
     remote.package = true;
     let over = Some(bench.local("p.pages"));
-    assert_clean(&bench.one(Action::Download { remote, over }, "p.pages"));
+    assert_clean(&bench.one(Action::Download { remote, over: over.map(Box::new) }, "p.pages"));
     assert!(!bench.base("p.pages").unwrap().package);
     bench.assert_agreed();
 
@@ -284,7 +284,7 @@ fn a_folder_that_goes_before_it_is_durable_is_never_agreed_wrongly() {
 
 fn compare(bench: &Bench, at: &str) -> Action {
     let otherwise = Conflict::KeepBoth { copy: path("copy"), local_only: false };
-    Action::Compare { remote: bench.remote(at), local: bench.local(at), otherwise }
+    Action::Compare { remote: bench.remote(at), local: bench.local(at).into(), otherwise }
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_comparison_that_takes_the_local_version_sends_it() {
     bench.world.drive.create("f", b"there").unwrap();
     assert!(bench.world.disk.write("f", b"hered"));
     let otherwise = Conflict::TakeLocal;
-    let action = Action::Compare { remote: bench.remote("f"), local: bench.local("f"), otherwise };
+    let action = Action::Compare { remote: bench.remote("f"), local: bench.local("f").into(), otherwise };
     let outcome = bench.one(action, "f");
     assert_clean(&outcome);
     assert_eq!(bench.read_remote("f"), "hered");
@@ -354,10 +354,16 @@ fn an_undecided_conflict_is_set_aside_with_both_versions_in_place() {
     let mut bench = Bench::new(1);
     bench.world.drive.create("f", b"there").unwrap();
     assert!(bench.world.disk.write("f", b"here"));
-    let settle =
-        Action::Settle { remote: bench.remote("f"), local: bench.local("f"), conflict: Conflict::SetAside };
-    let compare =
-        Action::Compare { remote: bench.remote("f"), local: bench.local("f"), otherwise: Conflict::SetAside };
+    let settle = Action::Settle {
+        remote: bench.remote("f"),
+        local: bench.local("f").into(),
+        conflict: Conflict::SetAside,
+    };
+    let compare = Action::Compare {
+        remote: bench.remote("f"),
+        local: bench.local("f").into(),
+        otherwise: Conflict::SetAside,
+    };
     for action in [settle, compare] {
         bench.state.set_aside.clear();
         let outcome = bench.one(action, "f");
@@ -368,7 +374,7 @@ fn an_undecided_conflict_is_set_aside_with_both_versions_in_place() {
 
 fn keep_both(bench: &Bench, local_only: bool) -> Action {
     let conflict = Conflict::KeepBoth { copy: path("copy"), local_only };
-    Action::Settle { remote: bench.remote("f"), local: bench.local("f"), conflict }
+    Action::Settle { remote: bench.remote("f"), local: bench.local("f").into(), conflict }
 }
 
 fn conflicting() -> Bench {
@@ -449,7 +455,7 @@ fn an_agreement_is_only_learnt() {
     let local = LocalSeen { signature: bench.base("f").unwrap().signature, ..bench.local("f") };
     let remote = bench.remote("f");
     bench.world.fuse.forget_calls();
-    assert_clean(&bench.one(Action::Agree { remote, local }, "f"));
+    assert_clean(&bench.one(Action::Agree { remote, local: local.into() }, "f"));
     // A person's change here must be durable before the base knows it, and is looked at once more then.
     let learns = |call| matches!(call, Call::Store | Call::Sync | Call::Look);
     assert!(bench.world.fuse.calls().into_keys().all(learns));

@@ -13,7 +13,7 @@ fn fetch(bench: &Bench, at: &str) -> Action {
 }
 
 fn fetch_over(bench: &Bench, at: &str) -> Action {
-    Action::Download { remote: bench.remote(at), over: Some(bench.local(at)) }
+    Action::Download { remote: bench.remote(at), over: Some(bench.local(at).into()) }
 }
 
 #[test]

@@ -11,7 +11,7 @@ fn to(bench: &Bench, from: &str, at: &str) -> Operation {
     op(
         Action::MoveRemote {
             remote: bench.remote(from),
-            local: Some(bench.local(at)),
+            local: Some(bench.local(at).into()),
             parent: known(bench.id(target.parent().unwrap().as_str())),
             name: target.name().into(),
             temporary: false,
@@ -108,7 +108,7 @@ fn a_temporary_name_keeps_its_intent_until_the_end() {
     assert!(disk.mv("a", "t") && disk.mv("b", "a") && disk.mv("t", "b"));
     let step = |from: &str, local: Option<&str>, name: &str, temporary| Action::MoveRemote {
         remote: bench.remote(from),
-        local: local.map(|at| bench.local(at)),
+        local: local.map(|at| bench.local(at)).map(Box::new),
         parent: known(bench.id("")),
         name: name.into(),
         temporary,
@@ -163,7 +163,8 @@ fn moves_here_come_out_right_and_edits_stay_edits() {
                 Some(false) => assert!(bench.world.disk.write(from, b"edited here")),
                 None => {}
             }
-            let action = Action::MoveLocal { remote: Some(bench.remote(at)), local: bench.local(from) };
+            let action =
+                Action::MoveLocal { remote: Some(bench.remote(at)), local: bench.local(from).into() };
             assert_clean(&bench.one(action, at));
             let entry = bench.base(at).unwrap();
             let (remote, local) = (bench.remote(at), bench.local(at));
@@ -183,7 +184,7 @@ fn a_move_here_that_moved_on_is_planned_again() {
         bench.file("f", b"content");
         bench.later();
         assert!(bench.world.drive.person_rename("f", "g"));
-        let action = Action::MoveLocal { remote: Some(bench.remote("g")), local: bench.local("f") };
+        let action = Action::MoveLocal { remote: Some(bench.remote("g")), local: bench.local("f").into() };
         match act {
             0 => assert!(bench.world.disk.write("g", b"in the way")),
             _ => assert!(bench.world.disk.save("f", b"another file")),
@@ -306,9 +307,9 @@ fn two_files_change_places_here_through_a_temporary_name() {
     let (at_x, at_y) = (bench.local("d/x"), bench.local("y"));
     let away = LocalSeen { path: path("away"), ..at_x.clone() };
     let operations = vec![
-        op(Action::MoveLocal { remote: None, local: at_x }, "away"),
-        after(op(Action::MoveLocal { remote: Some(bench.remote_id(&y)), local: at_y }, "d/x"), &[0]),
-        after(op(Action::MoveLocal { remote: Some(bench.remote_id(&x)), local: away }, "y"), &[1]),
+        op(Action::MoveLocal { remote: None, local: at_x.into() }, "away"),
+        after(op(Action::MoveLocal { remote: Some(bench.remote_id(&y)), local: at_y.into() }, "d/x"), &[0]),
+        after(op(Action::MoveLocal { remote: Some(bench.remote_id(&x)), local: away.into() }, "y"), &[1]),
     ];
     assert_clean(&bench.run(&plan(operations)));
     bench.assert_agreed();
@@ -324,7 +325,10 @@ fn what_was_moved_twice_here_is_still_the_planned_version() {
     bench.later();
     let seen = bench.local("a");
     let step = |from: &str, to: &str| {
-        op(Action::MoveLocal { remote: None, local: LocalSeen { path: path(from), ..seen.clone() } }, to)
+        op(
+            Action::MoveLocal { remote: None, local: LocalSeen { path: path(from), ..seen.clone() }.into() },
+            to,
+        )
     };
     let upload = Action::Upload {
         local: LocalSeen { path: path("b"), ..seen.clone() },

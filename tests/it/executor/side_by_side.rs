@@ -159,7 +159,7 @@ fn folders_are_made_before_and_nothing_else_overlaps() {
         name: "new".into(),
     };
     let over = UploadTarget::Over {
-        remote: bench.remote("edited"),
+        remote: bench.remote("edited").into(),
         way: icloudds::engine::operation::Replacement::InPlace,
     };
     let mut operations = vec![op(folder, "new")];

@@ -16,7 +16,10 @@ fn new(bench: &Bench, at: &str) -> Action {
 }
 
 fn over(bench: &Bench, at: &str, way: Replacement) -> Action {
-    Action::Upload { local: bench.local(at), target: UploadTarget::Over { remote: bench.remote(at), way } }
+    Action::Upload {
+        local: bench.local(at),
+        target: UploadTarget::Over { remote: bench.remote(at).into(), way },
+    }
 }
 
 fn edited() -> Bench {

@@ -336,3 +336,22 @@ fn a_folder_never_comes_into_one_that_is_left_alone_inside_it() {
     world.settle();
     assert_eq!(world.local.listing(), world.remote.listing());
 }
+
+/// Here a folder that came out of another one took that one in; what was in it could not be listed, so that nobody knows where it
+/// stands on iCloud. That is no move against another one, and nothing is moved back for it.
+#[test]
+fn a_folder_that_went_into_one_of_which_nothing_is_known_waits_for_that() {
+    for mode in [Mode::TwoWay, Mode::UploadOnly] {
+        let mut world = World::synced(&["e/", "e/h/", "e/h/f", "e/g"]);
+        world.mode = mode;
+        happen(&mut world, Side::Local, "move e/h h; move e h/e");
+        world.unlisted.insert(world.remote.find("e").expect("it is there"));
+        let told = told(&world);
+        let moves = |line: &&String| line.contains(" move ");
+        assert_eq!(told.iter().filter(moves).count(), 0, "{mode:?}: {told:#?}");
+        world.unlisted.clear();
+        world.settle();
+        assert_eq!(world.local.listing(), world.remote.listing(), "{mode:?}");
+        assert!(world.local.find("h/e").is_some(), "{mode:?}: as the person here had it");
+    }
+}
