@@ -127,7 +127,7 @@ struct Folder {
     /// Whether all that the folder holds is known, here and there; only then a name is known to be free.
     known_here: bool,
     known_there: bool,
-    /// Nobody reads it here: it was moved to where nothing is synced.
+    /// Nobody reads it on a side: it was moved to where nothing is synced.
     is_left_unread: bool,
     claims: BTreeMap<Name, Vec<Key>>,
     /// Names of items that nothing happened to.
@@ -149,7 +149,8 @@ impl Folder {
             key,
             known_here: here.is_none_or(|node| world.local.tree.get(node).state == FolderState::Complete),
             known_there: there.is_none_or(|node| world.remote.tree.get(node).state == FolderState::Complete),
-            is_left_unread: here.is_some_and(|node| world.local.tree.get(node).state == FolderState::Unread),
+            is_left_unread: here.is_some_and(|node| world.local.tree.get(node).state == FolderState::Unread)
+                || there.is_some_and(|node| world.remote.tree.get(node).state == FolderState::Unread),
             claims: BTreeMap::new(),
             settled: HashMap::new(),
             held_here: HashMap::new(),

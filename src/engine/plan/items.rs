@@ -107,7 +107,7 @@ impl Doubt {
                 set_aside("a link, socket, device or FIFO has its name here, or that of its folder")
             }
             Self::UnreadFolder => {
-                set_aside("its folder here was moved to where nothing is synced, and nothing is read")
+                set_aside("its folder was moved to where nothing is synced, and nothing is read")
             }
             Self::Foreign => set_aside("iCloud shows it as something that is not synced"),
         }

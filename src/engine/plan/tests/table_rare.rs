@@ -355,3 +355,17 @@ fn a_folder_that_went_into_one_of_which_nothing_is_known_waits_for_that() {
         assert!(world.local.find("h/e").is_some(), "{mode:?}: as the person here had it");
     }
 }
+
+#[test]
+fn what_is_new_in_a_folder_that_nobody_reads_on_icloud_is_set_aside_with_it() {
+    let mut world = World::synced(&["d/"]);
+    (world.mode, world.ignore) = (Mode::UploadOnly, vec!["private".to_owned()]);
+    happen(&mut world, Side::Local, "new d/a");
+    happen(&mut world, Side::Remote, "move d private; new d/");
+    world.unread_there.insert(world.remote.find("private").expect("it is there"));
+    let expected = [
+        "set-aside d (something on iCloud that does not take part has the name \"d\")",
+        "set-aside d/a (its folder was moved to where nothing is synced, and nothing is read)",
+    ];
+    assert_eq!(told(&world), expected);
+}

@@ -175,6 +175,8 @@ pub struct World {
     pub unread: BTreeSet<u64>,
     /// Folders on iCloud that are not listed.
     pub unlisted: BTreeSet<u64>,
+    /// Folders on iCloud that nobody reads: what they hold is not synced.
+    pub unread_there: BTreeSet<u64>,
     /// A folder here that is a mount point, and whether its volume is missing.
     pub mount: Option<u64>,
     pub unmounted: bool,
@@ -227,6 +229,7 @@ impl World {
             waiting: BTreeSet::new(),
             unread: BTreeSet::new(),
             unlisted: BTreeSet::new(),
+            unread_there: BTreeSet::new(),
             mount: None,
             unmounted: false,
             trace: false,

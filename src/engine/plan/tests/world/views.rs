@@ -67,6 +67,7 @@ impl World {
         self.fill(&self.remote, &mut |number, thing, folder| {
             let node = tree.insert(folder, &thing.name, self.remote_entry(number, thing));
             let hides = self.unlisted.contains(&number)
+                || self.unread_there.contains(&number)
                 || thing.kind == Kind::Foreign
                 || thing.kind == Kind::Library && !self.libraries;
             (!hides).then_some(node)
@@ -102,7 +103,7 @@ impl World {
             mtime: (!thing.is_folder()).then(|| ServerTime(i64::try_from(thing.content).unwrap())).into(),
             signature: (thing.signed && !thing.is_folder()).then(|| signature(thing.content)).into(),
             state: match () {
-                () if unread => FolderState::Unread,
+                () if unread || self.unread_there.contains(&number) => FolderState::Unread,
                 () if self.unlisted.contains(&number) => FolderState::Incomplete,
                 () => FolderState::Complete,
             },
