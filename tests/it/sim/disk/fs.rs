@@ -298,12 +298,12 @@ impl Layers {
 
     /// The power goes: of what nobody synced some changes last, by chance, each with those it
     /// builds on; content may last only in part. Returns the contents that persons
-    /// wrote and that are gone from their place by it.
-    pub fn power_cut(&mut self, rng: &mut Rng) -> Vec<Bytes> {
+    /// wrote and that are gone from their file by it, and whether another file in the drive holds the same.
+    pub fn power_cut(&mut self, rng: &mut Rng) -> Vec<(Bytes, bool)> {
         let by_person = self.pending.iter().filter(|pending| pending.by_person);
         let written = by_person.filter_map(|pending| match &pending.op {
-            Op::Write(_, content, _) => Some(content.clone()),
-            Op::Make(_, _, inode) => inode.content().cloned(),
+            Op::Write(ino, content, _) => Some((*ino, content.clone())),
+            Op::Make(_, ino, inode) => inode.content().map(|content| (*ino, content.clone())),
             _ => None,
         });
         let written: Vec<_> = written.collect();
@@ -328,9 +328,12 @@ impl Layers {
         // What had come to its place, and has its temporary name again, is cleared away as what is left of a download.
         let elsewhere = [TRASH, TMP].into_iter().flat_map(|folder| self.seen.below(folder));
         let elsewhere: BTreeSet<_> = elsewhere.collect();
-        let in_place = self.seen.inodes.iter().filter(|(ino, _)| !elsewhere.contains(ino));
-        let kept: BTreeSet<_> = in_place.filter_map(|(_, inode)| inode.content()).cloned().collect();
-        written.into_iter().filter(|content| !kept.contains(content)).collect()
+        let in_place = || self.seen.inodes.iter().filter(|(ino, _)| !elsewhere.contains(ino));
+        let kept: BTreeSet<_> = in_place().filter_map(|(_, inode)| inode.content()).cloned().collect();
+        let holds =
+            |ino: &Ino| in_place().find(|(other, _)| *other == ino).and_then(|(_, inode)| inode.content());
+        let lost = written.into_iter().filter(|(ino, content)| holds(ino) != Some(content));
+        lost.map(|(_, content)| (content.clone(), kept.contains(&content))).collect()
     }
 
     /// What is left of contents that were not written back: the former content with the former times, with the new ones or with some in

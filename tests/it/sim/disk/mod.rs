@@ -291,8 +291,13 @@ impl SimDisk {
             let trashed = inner.layers.seen.below(TRASH);
             trashed.into_iter().any(|ino| inner.inode(ino).and_then(Inode::content) == Some(content))
         };
-        for content in lost {
-            if !elsewhere.contains(&content) && !in_trash(&content) {
+        for (content, is_held) in lost {
+            if is_held {
+                // The other copy is one that a person gave up on iCloud, perhaps.
+                if self.journal.was_given(&content) {
+                    self.journal.is_recoverable(&content);
+                }
+            } else if !elsewhere.contains(&content) && !in_trash(&content) {
                 self.journal
                     .excuse(&content, "written here and lost with the power before anybody synced it");
             } else if !live.contains(&content) || self.journal.was_given(&content) {
