@@ -280,14 +280,6 @@ pub enum Reason {
     LocalChangeNotAllowed,
 }
 
-impl Reason {
-    /// Whether it is doubtful that a person here meant to give up the version that the upload replaces on iCloud: that one goes
-    /// to Recently Deleted then.
-    pub fn keeps_the_replaced(self) -> bool {
-        matches!(self, Self::WentBack | Self::Exchanged | Self::Emptied | Self::CutShort)
-    }
-}
-
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let side = |side: &Side| side.in_words();

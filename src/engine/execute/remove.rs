@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::engine::operation::{Action, LocalSeen, Operation, Plan, RemoteSeen};
+use crate::engine::operation::{Action, LocalSeen, Operation, Plan, Reason, RemoteSeen};
 use crate::engine::ports::{Disk, DiskError, ItemVersion, LookUp, Ports, RemoteItem, RemoteParent};
 use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 
@@ -149,7 +149,7 @@ impl<'a> Stage<'a> for TrashFiles<'a> {
         for (file, trashed) in files.into_iter().zip(trashed) {
             match trashed {
                 Ok(item) => {
-                    if known.options.remote_delete_permanent && item.parent == RemoteParent::Trash {
+                    if goes_for_good(known, file.index) && item.parent == RemoteParent::Trash {
                         verified_calls::delete_for_good(ports, &item, false);
                     }
                     deleted(file.index, &file.id, acted);
@@ -164,6 +164,12 @@ impl<'a> Stage<'a> for TrashFiles<'a> {
         }
         Ok(Next::Finished)
     }
+}
+
+/// Whether what goes to iCloud's trash is deleted for good there. What left the scope here was deleted by nobody, and what is here may be
+/// another content by now.
+fn goes_for_good(known: &Known<'_>, index: usize) -> bool {
+    known.options.remote_delete_permanent && known.operation(index).reason == Reason::Deleted(Side::Local)
 }
 
 /// An item is in iCloud's trash.
@@ -271,7 +277,7 @@ impl<'a> Stage<'a> for TrashFolder<'a> {
         }
         // For good it goes only with what was listed in it in the trash, else it stays there.
         let is_listed = inside == Unplanned::Nothing && trashed.parent == RemoteParent::Trash;
-        if known.options.remote_delete_permanent && is_listed {
+        if goes_for_good(known, index) && is_listed {
             let (since, etag) = (ports.clock.uptime(), trashed.entry.etag.clone());
             let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
             acted.did(index, Done::Doomed(Doomed { index, version, planned, since }));

@@ -174,8 +174,10 @@ impl Emitter<'_, '_> {
             Kind::Upload => {
                 let target = match there.filter(|_| item.there.is_there()) {
                     Some(remote) => {
-                        let in_doubt = item.reason.keeps_the_replaced();
-                        let way = if in_doubt { Replacement::Trash } else { self.world.policy.replacement };
+                        let way = match item.replaces_unseen {
+                            Some(_) => Replacement::Trash,
+                            None => self.world.policy.replacement,
+                        };
                         UploadTarget::Over { remote: remote.into(), way }
                     }
                     None => UploadTarget::New {
@@ -183,7 +185,7 @@ impl Emitter<'_, '_> {
                         name: place.remote_name.clone(),
                     },
                 };
-                (Action::Upload { local: here?, target }, end, item.reason)
+                (Action::Upload { local: here?, target }, end, item.replaces_unseen.unwrap_or(item.reason))
             }
             Kind::Reconcile => self.reconcile(item, here?, there?)?,
             Kind::TrashLocal

@@ -188,6 +188,8 @@ pub(super) struct Item {
     pub fate: Fate,
     pub step: Step,
     pub reason: Reason,
+    /// Why the edit here hardly started from the version on iCloud that it replaces.
+    pub replaces_unseen: Option<Reason>,
     pub place: Option<Place>,
 }
 
@@ -356,6 +358,7 @@ impl Item {
             fate: Fate::Open,
             step: Step::Nothing,
             reason,
+            replaces_unseen: None,
             place: None,
         }
     }

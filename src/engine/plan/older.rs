@@ -7,7 +7,7 @@ use super::claims::Claimed;
 use super::items::{Change, Item, Items, Key, Step, World};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
-use crate::model::{Node, Side};
+use crate::model::Node;
 
 /// Where so many files of a folder went back in time, all its edits count as doing so.
 const MANY: usize = 2;
@@ -22,7 +22,7 @@ impl Explained {
     }
 }
 
-/// Gives the edits that went back in time, and those that left nothing, that as their reason.
+/// Says of the edits that went back in time, and of those that left nothing, that they did.
 pub(super) fn run(world: &World<'_>, claimed: Claimed) -> Explained {
     let mut items = claimed.into_items();
     find(world, &mut items);
@@ -51,24 +51,19 @@ fn find(world: &World<'_>, items: &mut Items) {
     for key in edits {
         let Some(item) = items.all.get_mut(&key) else { continue };
         let among_many = in_folder.get(&folder(item)).is_some_and(|count| *count >= MANY);
-        if back.contains(&key) || among_many {
-            item.reason = Reason::WentBack;
-        } else if exchanged.contains(&key) {
-            item.reason = Reason::Exchanged;
-        } else if is_emptied(world, item) {
-            item.reason = Reason::Emptied;
-        } else if is_cut_short(world, item) {
-            item.reason = Reason::CutShort;
-        }
+        item.replaces_unseen = match () {
+            () if back.contains(&key) || among_many => Some(Reason::WentBack),
+            () if exchanged.contains(&key) => Some(Reason::Exchanged),
+            () if is_emptied(world, item) => Some(Reason::Emptied),
+            () if is_cut_short(world, item) => Some(Reason::CutShort),
+            () => None,
+        };
     }
 }
 
-/// Whether the content from here is to replace one that iCloud still has.
+/// Whether the content from here is to replace one that iCloud still has, whatever else happens to the item.
 fn replaces(item: &Item) -> bool {
-    item.step == Step::Upload
-        && item.there.is_there()
-        && item.here == Change::Edited
-        && item.reason == Reason::Edited(Side::Local)
+    item.step == Step::Upload && item.there.is_there() && item.here == Change::Edited
 }
 
 /// Whether it was not modified after what was agreed. Whoever edits a file sets its time; another content under the very time that was

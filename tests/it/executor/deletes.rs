@@ -1,7 +1,7 @@
 //! Deletions on both sides.
 
 use icloudds::engine::execute::{End, ExecuteOptions};
-use icloudds::engine::operation::{Action, Operation};
+use icloudds::engine::operation::{Action, Operation, Reason};
 use icloudds::model::state::{Deletion, Verdict};
 use icloudds::model::{Etag, ItemId, Presence, Side};
 
@@ -11,7 +11,8 @@ use crate::sim::{Call, Fault};
 
 fn doomed(bench: &Bench, at: &str, subtree: &[(ItemId, Etag)]) -> Operation {
     let remote = bench.remote(at);
-    op(Action::TrashRemote { remote, subtree: subtree.to_vec(), absent: Some(path(at)) }, at)
+    let action = Action::TrashRemote { remote, subtree: subtree.to_vec(), absent: Some(path(at)) };
+    Operation { reason: Reason::Deleted(Side::Local), ..op(action, at) }
 }
 
 fn folder() -> (Bench, Operation) {
@@ -328,5 +329,25 @@ fn permanent_mode_deletes_for_good_only_what_a_look_shows_in_the_trash() {
         bench.world.fuse.interject_at(Call::LookUp, looks, move || assert!(drive.edit("f", b"edited there")));
         bench.run_with(&plan(vec![operation]), &permanent);
         assert_eq!(bench.read_remote("f"), "edited there", "before look {looks}");
+    }
+}
+
+/// A file that is where nothing is synced now may hold something else by now than what iCloud has.
+#[test]
+fn permanent_mode_leaves_what_left_the_scope_in_the_trash() {
+    let permanent = ExecuteOptions { remote_delete_permanent: true, ..options() };
+    for (reason, left) in [(Reason::Deleted(Side::Local), 0), (Reason::LeftScope(Side::Local), 1)] {
+        let mut bench = Bench::new(1);
+        bench.file("f", b"content");
+        bench.later();
+        assert!(bench.world.disk.delete("f"));
+        let file = Operation { reason, ..doomed(&bench, "f", &[]) };
+        assert_clean(&bench.run_with(&plan(vec![file]), &permanent));
+        let (mut inside, operation) = folder();
+        let folder = Operation { reason, ..operation };
+        assert_clean(&inside.run_with(&plan(vec![folder]), &permanent));
+        for bench in [bench, inside] {
+            assert_eq!(bench.world.drive.trash_names().len(), left, "{reason:?}");
+        }
     }
 }

@@ -16,6 +16,19 @@ const RECOGNISED: &[Case<'static>] = &[
         ],
     ),
     (
+        "one of them gives way to a folder",
+        "a f",
+        "over a f; new n/",
+        "move f n",
+        &[
+            "iCloud -> here move n (conflict 2026-11-22 10-00-00 nas) from f (another item has this name)",
+            "here -> iCloud move n (conflict 2026-11-22 10-00-00 nas) from n (another item has this name)",
+            "here -> iCloud make folder n (new here)",
+            "here -> iCloud upload over n (conflict 2026-11-22 10-00-00 nas) (older than the version that it replaces)",
+            "here -> iCloud trash a (deleted here)",
+        ],
+    ),
+    (
         "a chain of such moves",
         "a b c",
         "over b c; move a b",

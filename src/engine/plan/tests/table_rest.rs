@@ -3,7 +3,6 @@
 
 use super::table::{Case, check_all, happen, ignoring, told};
 use super::world::{Kind, LIBRARY, MARK, Thing, World, size};
-use crate::engine::operation::Reason;
 use crate::engine::plan::ConflictPolicy;
 use crate::model::Side;
 
@@ -99,7 +98,6 @@ fn what_became_shorter_before_the_machine_started_keeps_the_version_that_it_repl
     world.started_at = edited_at + 1;
     let cut = "here -> iCloud upload over f (shorter here since before the machine started)";
     assert_eq!(told(&world), [cut]);
-    assert!(Reason::CutShort.keeps_the_replaced());
     // What is as long as before was not cut short.
     world.settle();
     world.started_at = edit_to(&mut world, 2) + 1;

@@ -3,6 +3,7 @@
 
 mod across;
 mod bad;
+mod crash;
 mod fs;
 mod person;
 mod port;
@@ -11,17 +12,14 @@ mod transfer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use icloudds::engine::conflict::conflict_name;
 use icloudds::engine::ports::{Clock, DiskError, DownloadKey};
 use icloudds::model::{
     DiskTime, FolderState, Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath, name,
 };
 
 use super::clock::SimClock;
-use super::drive::SimDrive;
 use super::fuse::{Fault, Fuse, lock};
 use super::journal::{Bytes, Journal, Thing, Things};
-use super::rng::Rng;
 use fs::{Body, Ino, Inode, Layers, Op, ROOT, Spot, TMP, TRASH};
 
 /// How the drive is gone.
@@ -246,64 +244,6 @@ impl SimDisk {
     /// Whether nothing would be lost if the power went now.
     pub fn is_durable(&self) -> bool {
         lock(&self.inner).layers.is_durable()
-    }
-
-    /// What every start of the program does first: brings back what it displaced by mistake just before it was cut short.
-    pub fn rescue_strays(&self) {
-        let now = self.clock.now();
-        let mut inner = lock(&self.inner);
-        if inner.switches.vanished.is_some() {
-            return;
-        }
-        inner.finish_across(now);
-        for (slot, (ino, path)) in std::mem::take(&mut inner.strays) {
-            let from = (TRASH, slot);
-            if inner.layers.seen.at(&from) != Some(ino) {
-                continue;
-            }
-            let beside = |nth| path.parent()?.join(&conflict_name(path.name(), "start sim", nth)).ok();
-            let free = (1..20).filter_map(beside).find_map(|path| inner.free_spot(&path).ok());
-            if let Some(spot) = free {
-                inner.layers.push(Op::Move(from, spot), now);
-            }
-        }
-    }
-
-    /// The power goes and comes back: what was not synced lasts by chance. What persons wrote and did not sync may be lost by it,
-    /// but for the contents that iCloud has, or a trash.
-    pub fn power_cut(&self, seed: u64, drive: &SimDrive) {
-        let (elsewhere, live) = (drive.contents(), drive.live_contents());
-        let mut inner = lock(&self.inner);
-        let lost = inner.layers.power_cut(&mut Rng::new(seed));
-        let now = self.clock.now();
-        let waiting = inner.inode(TMP).and_then(Inode::names).cloned().unwrap_or_default();
-        let Inner { layers, downloads, .. } = &mut *inner;
-        downloads.retain(|_, (key, ino)| {
-            let is_lost = key.size.is_some_and(transfer::is_small);
-            // The start clears away what is left of a small one.
-            for (name, _) in waiting.iter().filter(|(_, left)| is_lost && **left == *ino) {
-                layers.push(Op::Remove((TMP, name.clone())), now);
-            }
-            !is_lost && layers.seen.inodes.contains_key(ino)
-        });
-        inner.thrown.clear();
-        let in_trash = |content: &Bytes| {
-            let trashed = inner.layers.seen.below(TRASH);
-            trashed.into_iter().any(|ino| inner.inode(ino).and_then(Inode::content) == Some(content))
-        };
-        for (content, is_held) in lost {
-            if is_held {
-                // The other copy is one that a person gave up on iCloud, perhaps.
-                if self.journal.was_given(&content) {
-                    self.journal.is_recoverable(&content);
-                }
-            } else if !elsewhere.contains(&content) && !in_trash(&content) {
-                self.journal
-                    .excuse(&content, "written here and lost with the power before anybody synced it");
-            } else if !live.contains(&content) || self.journal.was_given(&content) {
-                self.journal.is_recoverable(&content);
-            }
-        }
     }
 }
 
