@@ -223,9 +223,9 @@ fn an_upload_that_no_look_of_its_pass_shows_is_settled_by_the_next_one() {
     }
 }
 
-/// Who deleted it on iCloud may have seen what came, or only what it replaced.
+/// Who put another file in its place on iCloud may have seen what came, or only what it replaced.
 #[test]
-fn an_upload_that_lies_in_the_trash_when_it_is_settled_stays_an_edit_here() {
+fn an_upload_that_another_file_has_taken_the_place_of_when_it_is_settled_stays_an_edit_here() {
     let mut bench = edited();
     let before = bench.base("f").unwrap().clone();
     let action = over(&bench, "f", Replacement::InPlace);

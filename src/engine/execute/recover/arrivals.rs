@@ -58,7 +58,17 @@ pub(super) fn settle_uploads(
                     Some(LookUp::Found(now)) => Some(now.clone()),
                     _ => listed(ports, &mut listings, file, old)?,
                 };
-                now.is_some_and(|now| replaced_in_place(ports, moment, file, (old, etag), (&now, done)))
+                // Who put another file in its place may have done so before the content came, and has not seen it then: it stays an edit,
+                // and meets the other file.
+                let is_succeeded = match &now {
+                    Some(now) if now.parent == RemoteParent::Trash => {
+                        is_held(ports, &mut listings, file, old)?
+                    }
+                    _ => false,
+                };
+                !is_succeeded
+                    && now
+                        .is_some_and(|now| replaced_in_place(ports, moment, file, (old, etag), (&now, done)))
             }
             (None, None) => false,
         };
@@ -71,6 +81,30 @@ fn new_id(file: &Upload) -> ItemId {
     ItemId::new(file.parent.zone().clone(), &file.document)
 }
 
+/// Whether another item than `old` has the file's name.
+fn is_held(
+    ports: &Ports<'_>,
+    listings: &mut HashMap<ItemId, Option<Listing>>,
+    file: &Upload,
+    old: &ItemId,
+) -> Result<bool, StepFailure> {
+    let mut items = listing(ports, listings, file)?.into_iter().flat_map(|listing| &listing.items);
+    Ok(items.any(|item| item.entry.id != *old && name::same(&item.entry.name, &file.name)))
+}
+
+/// What the file's folder holds; `None` where it is gone.
+fn listing<'a>(
+    ports: &Ports<'_>,
+    listings: &'a mut HashMap<ItemId, Option<Listing>>,
+    file: &Upload,
+) -> Result<Option<&'a Listing>, StepFailure> {
+    if !listings.contains_key(&file.parent) {
+        let listing = verified_calls::list_if_there(ports.remote, &file.parent)?;
+        listings.insert(file.parent.clone(), listing);
+    }
+    Ok(listings.get(&file.parent).and_then(Option::as_ref))
+}
+
 /// A look-up may be late for what was committed a moment ago; its folder's listing says it too.
 fn listed(
     ports: &Ports<'_>,
@@ -78,12 +112,7 @@ fn listed(
     file: &Upload,
     id: &ItemId,
 ) -> Result<Option<RemoteItem>, StepFailure> {
-    if !listings.contains_key(&file.parent) {
-        let listing = verified_calls::list_if_there(ports.remote, &file.parent)?;
-        listings.insert(file.parent.clone(), listing);
-    }
-    let listing = listings.get(&file.parent).and_then(Option::as_ref);
-    let mut items = listing.into_iter().flat_map(|listing| &listing.items);
+    let mut items = listing(ports, listings, file)?.into_iter().flat_map(|listing| &listing.items);
     Ok(items.find(|item| item.entry.id == *id).cloned())
 }
 
@@ -139,10 +168,6 @@ fn replaced_in_place(
     (now, done): (&RemoteItem, &mut Vec<Done>),
 ) -> bool {
     let Some((parent, before)) = moment.base.entry(old) else { return false };
-    // Nobody can say whether who deleted it there had seen what came: the content here counts as an edit then, which outweighs that.
-    if now.parent == RemoteParent::Trash {
-        return false;
-    }
     let is_untouched = etag.same_content(&now.entry.etag) || before.etag.same_content(&now.entry.etag);
     if is_untouched || !shows(ports, file, now) {
         return false;
