@@ -57,9 +57,7 @@ impl Noted {
             self.places.iter().any(|place| path.is_within(place) || place.is_within(path))
                 || self.folders.iter().any(|folder| folder.is_within(path))
         };
-        id.is_some_and(|id| self.ids.contains(id))
-            || is_near(&operation.path)
-            || from.is_some_and(|path| is_near(path))
+        id.is_some_and(|id| self.ids.contains(id)) || is_near(&operation.path) || from.is_some_and(is_near)
     }
 }
 

@@ -189,7 +189,9 @@ impl Emitter<'_, '_> {
     fn perform(&mut self, index: usize, aside: Option<Key>) -> Option<usize> {
         let (key, kind) = (self.tasks.all[index].key, self.tasks.all[index].kind);
         let item = &self.items.all[&key];
-        let mut after = self.tasks.all[index].after.clone();
+        let task = &mut self.tasks.all[index];
+        // A task that only steps aside has its own turn later.
+        let mut after = if aside.is_some() { task.after.clone() } else { std::mem::take(&mut task.after) };
         let (action, path, reason) = self.action(key, kind, aside, &mut after)?;
         let number = self.operations.len();
         // Nobody asks again for the place of a file that was nowhere here.

@@ -91,7 +91,8 @@ pub(super) struct Tasks {
 impl Tasks {
     /// All tasks, connected.
     pub fn collect(world: &World<'_>, items: &Items) -> Self {
-        let mut all = Vec::new();
+        // Hardly any item has more than one; a list that grows would stand in memory twice.
+        let mut all = Vec::with_capacity(items.all.len());
         let mut hosts = HashMap::new();
         for (&key, item) in &items.all {
             all.extend(kinds(world, items, item, &mut hosts).into_iter().map(|kind| Task {

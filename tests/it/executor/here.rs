@@ -191,7 +191,8 @@ fn a_move_that_was_set_aside_is_no_reason_to_plan_again() {
 /// What each kind of stored intent keeps from being followed here: all that it names, what lies in that, and the folders that hold it.
 #[test]
 fn what_a_stored_intent_is_about_is_left_alone_and_nothing_else() {
-    let intents: [(&str, fn(&Bench) -> Intent); 5] = [
+    type Stored = fn(&Bench) -> Intent;
+    let intents: [(&str, Stored); 5] = [
         ("a file", |bench| Intent::Trash { ids: vec![bench.id("d/f")] }),
         ("a file in its place here", |bench| Intent::TrashHere {
             items: vec![(bench.id("d/f"), path("d/f"), bench.local("d/f").stamp)],
