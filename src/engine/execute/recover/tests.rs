@@ -43,3 +43,63 @@ fn only_a_place_that_our_calls_can_have_brought_it_to_is_our_doing() {
     }
     assert!(!is_our_doing(&item("lent", within("g")), &from, &to, None), "a name that nobody lent");
 }
+
+/// Takes everything, or nothing.
+struct Takes(bool);
+
+impl Store for Takes {
+    fn commit(&mut self, _: &[Change]) -> Result<(), StoreError> {
+        if self.0 { Ok(()) } else { Err(StoreError::Failed("no".to_owned())) }
+    }
+}
+
+fn under_way(intent: Intent) -> State {
+    let mut state = State::empty();
+    let entry = BaseEntry {
+        folder: false,
+        local_name: "f".into(),
+        remote_name: "f".into(),
+        ..BaseEntry::root(id("item"))
+    };
+    let put = Change::Put { parent: ItemId::drive_root(), entry: Box::new(entry) };
+    assert!(state.apply(&put) && state.apply(&Change::Begin(1, intent)));
+    state
+}
+
+#[test]
+fn what_is_given_up_is_forgotten_but_for_what_bears_a_temporary_name() {
+    let place = |temporary: Option<&str>| Intent::Place {
+        id: id("item"),
+        folder: false,
+        from: (ItemId::drive_root(), "f".into()),
+        to: (ItemId::drive_root(), "g".into()),
+        temporary: temporary.map(Into::into),
+        here: None,
+    };
+    let upload = |over: Option<ItemId>| crate::model::Upload {
+        document: "FILE".into(),
+        over: over.map(|old| (old, Etag::new("1::1"))),
+        parent: ItemId::drive_root(),
+        name: "f".into(),
+        path: RelPath::parse("f").expect("a path"),
+        stamp: LocalStamp::default(),
+        signature: Signature([1; 20]),
+    };
+    let cases = [
+        (place(None), false),
+        (place(Some("lent")), true),
+        (Intent::Trash { ids: vec![id("item")] }, false),
+        (Intent::Trash { ids: vec![id("another")] }, true),
+        (Intent::Upload { files: vec![upload(None)] }, true),
+        (Intent::Upload { files: vec![upload(None), upload(Some(id("item")))] }, false),
+        (Intent::MakeFolders { parent: id("item"), strangers: vec![id("item")], folders: Vec::new() }, true),
+    ];
+    for (intent, stays) in cases {
+        let mut state = under_way(intent.clone());
+        give_up(1, &mut state, &mut Takes(false)).expect_err("it is not stored");
+        assert!(state.intents.contains_key(&1) && state.base.by_id(&id("item")).is_some(), "{intent:?}");
+        give_up(1, &mut state, &mut Takes(true)).expect("it is stored");
+        assert!(state.intents.is_empty(), "{intent:?}");
+        assert_eq!(state.base.by_id(&id("item")).is_some(), stays, "{intent:?}");
+    }
+}
