@@ -81,7 +81,7 @@ impl LocalRoot {
             );
         }
         for stray in &recovered.strays {
-            rescue(&self.disk, stray, mark)?;
+            rescue(&self.disk, stray, mark);
         }
         let base = &state.base;
         let wanted = |key: &DownloadKey| {
@@ -97,26 +97,35 @@ impl LocalRoot {
     }
 }
 
-/// Brings a version that a crash left in the trash, though nobody planned to delete it, beside its place.
-fn rescue(disk: &LocalDisk, stray: &disk::Stray, mark: &str) -> Result<(), AppError> {
-    for nth in 1..1000 {
-        let name = conflict_name(stray.path.name(), mark, nth);
-        let Some(to) = stray.path.parent().and_then(|folder| folder.join(&name).ok()) else { break };
-        match disk.rescue(&stray.slot, &to) {
-            Ok(_) => {
-                log::warn!(
-                    "the program was cut short while {} was replaced; the version from here is now {to}",
-                    stray.path
-                );
-                return Ok(());
+/// Brings a version that a crash left in the trash, though nobody planned to delete it, beside its place, or into the next
+/// folder above that is still there.
+fn rescue(disk: &LocalDisk, stray: &disk::Stray, mark: &str) {
+    let mut why = String::from("no name is free");
+    let mut folder = stray.path.parent();
+    while let Some(beside) = folder {
+        for nth in 1..1000 {
+            let Ok(to) = beside.join(&conflict_name(stray.path.name(), mark, nth)) else { break };
+            match disk.rescue(&stray.slot, &to) {
+                Ok(_) => {
+                    log::warn!(
+                        "the program was cut short while {} was replaced; the version from here is now {to}",
+                        stray.path
+                    );
+                    return;
+                }
+                Err(DiskError::Taken { .. }) => {}
+                Err(error) => {
+                    why = error.to_string();
+                    break;
+                }
             }
-            Err(DiskError::Taken { .. }) => {}
-            Err(DiskError::Folder { .. }) => break,
-            Err(error) => return Err(error.into()),
         }
+        folder = beside.parent();
     }
-    log::warn!("a version of {} from here stays in the local trash, see `icloudds trash list`", stray.path);
-    Ok(())
+    log::warn!(
+        "a version of {} from here stays in the local trash, see `icloudds trash list`: {why}; the next start tries again",
+        stray.path
+    );
 }
 
 /// The state belongs to one directory and `remote_root`. Returns the marker that the drive must bear.

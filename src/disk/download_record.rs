@@ -102,10 +102,18 @@ fn boot() -> String {
 
 /// The name of the download, from id and etag.
 pub(super) fn name_of(key: &DownloadKey) -> String {
+    digest(&[&key.id.to_string(), key.etag.as_str()])
+}
+
+/// A name for what these texts say, in hexadecimal digits.
+pub(super) fn digest(texts: &[&str]) -> String {
     let mut hasher = Hasher::default();
-    hasher.update(key.id.to_string().as_bytes());
-    hasher.update(&[0]);
-    hasher.update(key.etag.as_str().as_bytes());
+    for (nth, text) in texts.iter().enumerate() {
+        if nth > 0 {
+            hasher.update(&[0]);
+        }
+        hasher.update(text.as_bytes());
+    }
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     hasher.finish().0.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

@@ -64,6 +64,9 @@ pub struct LocalDisk {
     /// Crash tests: how many steps are left.
     #[cfg(test)]
     pub(super) steps_left: Mutex<Option<u32>>,
+    /// Tests of what persons do in between: done at the end of each step.
+    #[cfg(test)]
+    pub(super) at_each_step: Mutex<Option<Box<dyn FnMut() + Send>>>,
     /// Tests of what it costs: how often it waited for the disk.
     #[cfg(test)]
     pub(super) syncs: std::sync::atomic::AtomicU32,
@@ -108,6 +111,8 @@ impl LocalDisk {
             near: Mutex::new(BTreeSet::new()),
             #[cfg(test)]
             steps_left: Mutex::new(None),
+            #[cfg(test)]
+            at_each_step: Mutex::new(None),
             #[cfg(test)]
             syncs: std::sync::atomic::AtomicU32::new(0),
         };
@@ -181,6 +186,9 @@ impl LocalDisk {
     /// Marks the end of one effect, so that tests can stop there as a crash would.
     #[cfg(test)]
     pub(super) fn step(&self) {
+        if let Some(act) = self.at_each_step.lock().unwrap().as_mut() {
+            act();
+        }
         let mut left = self.steps_left.lock().unwrap();
         match left.as_mut() {
             Some(0) => {

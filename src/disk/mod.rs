@@ -8,6 +8,7 @@ mod across;
 mod area;
 mod areas;
 mod attributes;
+mod displaced;
 mod download;
 mod download_record;
 mod durable;

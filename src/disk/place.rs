@@ -11,6 +11,7 @@ use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 use super::LocalDisk;
 use super::area::Area;
 use super::attributes::{carry, inherit};
+use super::displaced;
 use super::download_record::{Record, Swap, part_name, record_name};
 use super::errors::naming_error;
 use super::root::Place;
@@ -170,14 +171,31 @@ impl LocalDisk {
         };
         self.step();
         let displaced = see(&slot.folder, &*slot.name).map_err(fail)?;
-        self.is_placed(part);
-        let entry = self.placed(&part.file, &before, place, ready).map_err(fail)?;
-        let displaced = if displaced.kind == LocalKind::File && place.is_after_move(&displaced, stamp) {
-            Displaced::AsPlanned
+        let as_planned = displaced.kind == LocalKind::File && place.is_after_move(&displaced, stamp);
+        if as_planned || self.note_displaced(part, place, &slot, at).is_ok() {
+            self.is_placed(part);
         } else {
-            Displaced::Changed { slot: slot.text }
-        };
-        Ok((entry, displaced))
+            // The download's own record tells start-up of it.
+            self.space.is_done_with(&part.name);
+        }
+        self.step();
+        let entry = self.placed(&part.file, &before, place, ready).map_err(fail)?;
+        Ok((entry, if as_planned { Displaced::AsPlanned } else { Displaced::Changed { slot: slot.text } }))
+    }
+
+    /// Somebody was quicker than the replacement: what it displaced is to be brought back, also by the next start. The
+    /// replacement is durable before that is noted, else the slot might hold another file after a power cut.
+    fn note_displaced(&self, part: &Part, place: &Place, slot: &Slot, at: &RelPath) -> Result<(), Errno> {
+        self.make_names_last(place, slot)?;
+        displaced::note(&part.area, &slot.text, at)?;
+        self.step();
+        Ok(())
+    }
+
+    /// Makes durable what went to and fro between the drive and a slot. Rare: where somebody was quicker.
+    fn make_names_last(&self, place: &Place, slot: &Slot) -> Result<(), Errno> {
+        self.count_sync(fsync(&place.folder))?;
+        self.count_sync(fsync(&slot.folder))
     }
 
     /// Notes the replacement beside the download before it begins.
@@ -280,10 +298,11 @@ impl LocalDisk {
         // The name was taken at once, or the disk refused: the old file comes back, unless a newer one stands there. Then
         // somebody has overwritten it, and the trash keeps it.
         let back = self.move_free((&slot.folder, &slot.name), (&place.folder, &place.name));
+        let is_back = back.is_ok() && self.make_names_last(place, &slot).is_ok();
         if back.is_ok() {
             self.tidy_slot(&part.area, &slot.text);
         }
-        if errno == Errno::EXIST || back.is_ok() {
+        if errno == Errno::EXIST && back.is_err() || is_back {
             self.clear_swap(part);
         }
         Err(if errno == Errno::EXIST { DiskError::Changed { path: at.clone() } } else { fail(errno) })

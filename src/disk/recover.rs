@@ -11,6 +11,7 @@ use crate::model::{LocalKind, RelPath, name};
 use super::LocalDisk;
 use super::across::{ACROSS, NEAR};
 use super::area::{Area, own};
+use super::displaced::{self, DISPLACED, Note};
 use super::download_record::{Record, Swap, is_download_name, part_name, record_name};
 use super::fs_traits::FsTraits;
 use super::moves::{PARKED, STEP, Step};
@@ -53,6 +54,13 @@ impl Recovered {
         let path = folder.and_then(|folder| folder.join(name)).unwrap_or_else(|_| own(&area.top));
         self.left_alone.push(LeftAlone { path, why: why.into() });
     }
+
+    /// Two records may speak of one version.
+    fn stray(&mut self, slot: String, path: RelPath) {
+        if self.strays.iter().all(|stray| stray.slot != slot) {
+            self.strays.push(Stray { slot, path });
+        }
+    }
 }
 
 /// The names in a folder of ours that end so, without that end. What cannot be read is looked at next time.
@@ -87,6 +95,9 @@ impl LocalDisk {
             let ours = self.close_area(&area)?;
             for name in names_ending(&area.tmp, STEP) {
                 self.recover_step(&area, &format!("{name}{STEP}"), ours, &mut recovered)?;
+            }
+            for name in names_ending(&area.tmp, DISPLACED) {
+                self.recover_displaced(&area, &format!("{name}{DISPLACED}"), ours, &mut recovered)?;
             }
             for name in names_ending(&area.tmp, NEAR) {
                 // A copy whose original is where it was.
@@ -134,7 +145,9 @@ impl LocalDisk {
                     return Ok(());
                 }
                 if see_if_there(&area.tmp, &*park).map_err(fail)?.is_some() {
-                    recovered.strays.extend(self.settle_parked(area, &park, &home, &goal)?);
+                    if let Some(Stray { slot, path }) = self.settle_parked(area, &park, &home, &goal)? {
+                        recovered.stray(slot, path);
+                    }
                     recovered.repaired.push(home);
                 }
             }
@@ -186,6 +199,39 @@ impl LocalDisk {
         Ok(true)
     }
 
+    /// A version that is still to be brought back; the note of one that was goes.
+    fn recover_displaced(
+        &self,
+        area: &Area,
+        record: &str,
+        ours: Ours,
+        recovered: &mut Recovered,
+    ) -> Result<(), DiskError> {
+        let fail = |errno| self.fail("repair", &own(&area.top), errno);
+        let text = match Self::read_record(area, record, ours).map_err(fail)? {
+            Reading::Absent => return Ok(()),
+            Reading::Foreign(why) => {
+                recovered.leave(area, record, why);
+                return Ok(());
+            }
+            Reading::Text(text) => text,
+        };
+        // One that is not whole was written while the download's own record stood.
+        if let Ok(note) = serde_json::from_slice::<Note>(&text) {
+            let Some(path) = self.path_in_record(&note.path).filter(|_| is_slot_of(area, &note.slot)) else {
+                recovered.leave(area, record, "it speaks of a path that no item has");
+                return Ok(());
+            };
+            let slot = self.find_slot(&note.slot).ok();
+            let seen = slot.map(|(_, slot)| see_if_there(&slot.folder, &*slot.name)).transpose();
+            if seen.map_err(fail)?.flatten().is_some() {
+                recovered.stray(note.slot, path);
+                return Ok(());
+            }
+        }
+        remove_small(&area.tmp, record).map_err(fail)
+    }
+
     /// Brings a parked item to its goal, else home, else to the trash, whence it must be rescued.
     pub(super) fn settle_parked(
         &self,
@@ -205,8 +251,14 @@ impl LocalDisk {
         if see_if_there(&area.tmp, park).map_err(|errno| self.fail("repair", home, errno))?.is_none() {
             return Ok(None);
         }
-        let slot =
-            self.shelve(area, home, |slot| self.move_free((&area.tmp, park), (&slot.folder, &slot.name)))?;
+        let slot = self.shelve(area, home, |slot| {
+            displaced::note(area, &slot.text, home)?;
+            let moved = self.move_free((&area.tmp, park), (&slot.folder, &slot.name));
+            if moved.is_err() {
+                displaced::forget(area, &slot.text)?;
+            }
+            moved
+        })?;
         Ok(Some(Stray { slot: slot.text, path: home.clone() }))
     }
 
@@ -290,7 +342,9 @@ impl LocalDisk {
         // Where inode numbers say nothing none was noted.
         let inode = if swap.old.0 == 0 { 0 } else { stamp.identity.inode };
         if (inode, stamp.size, stamp.mtime.0) != swap.old {
-            recovered.strays.push(Stray { slot: slot.text, path: target });
+            // The download's record goes now.
+            displaced::note(area, &slot.text, &target).map_err(fail)?;
+            recovered.stray(slot.text, target);
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 use super::LocalDisk;
 use super::across::NEAR;
 use super::area::Area;
+use super::displaced;
 use super::errors::naming_error;
 use super::root::Place;
 use super::seen::{open_folder, see};
@@ -133,7 +134,10 @@ impl LocalDisk {
             return Ok(());
         }
         // Somebody wrote it between the look and the move; where its name is taken by now, the trash keeps it.
-        let _ = self.move_free((&slot.folder, &slot.name), from);
+        if self.move_free((&slot.folder, &slot.name), from).is_ok() {
+            // Else a power cut might keep the first of the two moves alone. What fails here fails in the next sync too.
+            let _ = fsync(&place.folder).and_then(|()| fsync(&slot.folder));
+        }
         Err(DiskError::Changed { path: path.clone() })
     }
 
@@ -188,6 +192,12 @@ impl LocalDisk {
             other => other.map_err(fail)?,
         }
         self.step();
+        if displaced::is_noted(&area, &slot.text).map_err(fail)? {
+            // It stands there for good before nobody knows of it any more.
+            fsync(&place.folder).and_then(|()| fsync(&slot.folder)).map_err(fail)?;
+            displaced::forget(&area, &slot.text).map_err(fail)?;
+            self.step();
+        }
         self.tidy_slot(&area, &slot.text);
         self.entry_at(&place, to)
     }

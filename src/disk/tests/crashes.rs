@@ -3,6 +3,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::*;
+use crate::engine::ports::{DiskError, Displaced};
 
 /// Runs `act` on a new drive, stopped after 0, 1, 2… effects until it is not stopped any more, and `check`s each time
 /// after a restart. Says how many stops there were.
@@ -94,6 +95,69 @@ fn a_version_edited_in_between_is_a_stray_after_a_crash() {
     assert_eq!(recovered.strays, [crate::disk::Stray { slot: slot.clone(), path: path("a") }]);
     drive.disk.rescue(&slot, &path("a (conflict)")).unwrap();
     assert_eq!(drive.text("a (conflict)"), "edited by a person");
+}
+
+/// A person writes into `a` while it is replaced, and the program is stopped anywhere, also while it brings that version back.
+#[test]
+fn a_version_written_while_it_was_replaced_is_never_left_in_the_trash() {
+    for (by_hand, records) in [(false, false), (false, true), (true, false), (true, true)] {
+        // What is written after the comparison, through a handle from before, goes to the trash with its file.
+        for nth in 0..4 {
+            let stops = stopped_everywhere(
+                (by_hand, records),
+                |drive| {
+                    let prepared = (drive.write("a", "old"), drive.ready("a", "new"));
+                    let (mut steps, old) = (0, fs::File::options().append(true).open(drive.full("a")).unwrap());
+                    *drive.disk.at_each_step.lock().unwrap() = Some(Box::new(move || {
+                        if steps == nth {
+                            (&old).write_all(b" edited").unwrap();
+                        }
+                        steps += 1;
+                    }));
+                    prepared
+                },
+                |drive, (stamp, ready)| match drive.disk.replace(ready, &path("a"), stamp) {
+                    Ok((_, Displaced::Changed { slot })) => {
+                        drive.disk.rescue(&slot, &path("a (conflict)")).unwrap();
+                    }
+                    Ok((_, Displaced::AsPlanned)) | Err(DiskError::Changed { .. }) => {}
+                    Err(other) => panic!("{other}"),
+                },
+                |drive, recovered, _| {
+                    for stray in &recovered.strays {
+                        drive.disk.rescue(&stray.slot, &path("a (conflict)")).unwrap();
+                    }
+                    assert!(drive.trash().iter().all(|(_, text)| text != "old edited"), "{:?}", drive.trash());
+                },
+            );
+            assert!(stops >= 4, "{stops}");
+        }
+    }
+}
+
+/// The note of a displaced version stands until it was brought back, over as many starts as that takes.
+#[test]
+fn what_a_start_did_not_bring_back_the_next_one_does() {
+    let mut drive = Drive::new();
+    parked(&mut drive);
+    drive.write("a", "somebody's");
+    drive.write("b", "bb");
+    for _ in 0..3 {
+        drive.reopen();
+        assert_eq!(drive.disk.recover().unwrap().strays.len(), 1);
+    }
+    let stray = drive.disk.recover().unwrap().strays.remove(0);
+    drive.disk.rescue(&stray.slot, &path("c")).unwrap();
+    assert_eq!((drive.text("c"), drive.tmp()), ("a".into(), vec![]));
+    assert_eq!(drive.disk.recover().unwrap(), Default::default());
+    // A note of what a person took out of the trash himself goes.
+    fs::write(
+        drive.full(".icloudds/tmp/1.displaced"),
+        r#"{"slot":"//2026-11-22 10-00-00+0000/a","path":"a"}"#,
+    )
+    .unwrap();
+    assert_eq!(drive.disk.recover().unwrap(), Default::default());
+    assert_eq!(drive.tmp(), Vec::<String>::new());
 }
 
 #[test]

@@ -126,6 +126,26 @@ fn a_record_takes_no_name_off_what_is_ours_or_elsewhere() {
 }
 
 #[test]
+fn a_note_brings_nothing_back_from_elsewhere() {
+    let drive = Drive::new();
+    fs::create_dir_all(drive.full("other/.icloudds/trash/2026-11-22 10-00-00+0000")).unwrap();
+    fs::write(drive.full("other/.icloudds/trash/2026-11-22 10-00-00+0000/a"), "planted").unwrap();
+    for (slot, path) in [
+        ("//2026-11-22 10-00-00+0000/a", "../a"),
+        ("//2026-11-22 10-00-00+0000/a", ".icloudds/id"),
+        ("//../id", "a"),
+        ("//id", "a"),
+        ("other//2026-11-22 10-00-00+0000/a", "b"),
+    ] {
+        let record = serde_json::json!({"slot": slot, "path": path}).to_string();
+        fs::write(drive.full(".icloudds/tmp/1.displaced"), record).unwrap();
+        let recovered = drive.disk.recover().unwrap();
+        assert_eq!(names(&recovered.left_alone), [".icloudds/tmp/1.displaced"], "{slot:?} {path:?}");
+        assert_eq!(recovered.strays, [], "{slot:?} {path:?}");
+    }
+}
+
+#[test]
 fn a_replacement_that_was_never_begun_puts_nothing_anywhere() {
     let mut drive = Drive::recording();
     let stamp = drive.write("a", "old");

@@ -124,6 +124,7 @@ pub(super) fn move_into(
             LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
             LookUp::Found(_) | LookUp::Unknown => Err(StepFailure::again("iCloud did not confirm a move")),
         },
+        Err(RemoteError::NameTaken) => Err(not_to_be_had(remote, Some(target), &item.entry.name, id)),
         Err(error) => Err(error.into()),
     }
 }
@@ -162,7 +163,7 @@ pub(super) fn relocate(
     if now.parent != RemoteParent::Folder(target.clone()) {
         before.push(now.clone());
         now = match move_into(remote, &now, folder, target) {
-            Err(StepFailure::Replan(_)) if !name::same(&now.entry.name, wanted) => {
+            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) if !name::same(&now.entry.name, wanted) => {
                 // Its name is taken there, or somebody was quicker.
                 now = match look(remote, &now.entry.id, folder)? {
                     LookUp::Found(found) if stays_in(&found, &now) && found.entry.name == now.entry.name => {

@@ -9,6 +9,7 @@ use super::history::Twist;
 use super::oracle;
 use super::run::Run;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
+use crate::sim::drive::switches::Taken;
 use crate::sim::{Call, Crash, Fault, SimDisk, SimDrive};
 
 /// What a person does here; whether it could be done.
@@ -194,6 +195,34 @@ fn what_cannot_get_its_own_name_back_on_icloud_is_told_until_it_can() {
     is_at_peace(&mut run);
     assert_eq!(told(&run).count(), 0);
     assert_eq!(disk.read("c").as_deref(), Some(&b"left by another machine"[..]));
+}
+
+/// The name that it has is taken there, and so is the one that it gets, by one that differs in case: each pass tried both ways anew.
+#[test]
+fn what_can_go_to_a_folder_under_neither_of_its_names_is_told_and_rests() {
+    for taken in [Taken::Rename, Taken::Error] {
+        for renamed in ["g", "h"] {
+            let mut run = world(1, &[Twist::RemoteFoldsCase]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            drive.switch(|switches| switches.taken = taken);
+            assert!(disk.mkdir("c") && disk.write("c/h", b"on its way"));
+            pass(&mut run);
+            assert!(drive.create("G", b"the capital").is_some() && drive.create("H", b"another").is_some());
+            pass(&mut run);
+            assert!(disk.mv("c/h", renamed));
+            is_at_peace(&mut run);
+            let told = run.world.store.durable().set_aside;
+            let told: Vec<_> = told.into_iter().map(|(path, it)| (path.to_string(), it.reason)).collect();
+            let capital = renamed.to_uppercase();
+            let why = format!("`{capital}` has this name on iCloud, which takes no difference in case");
+            assert_eq!(told, [(renamed.to_owned(), why)], "{taken:?}");
+            assert!(drive.find("c/h").is_some(), "{taken:?}: it waits under its own name");
+            assert!(drive.person_rename(&capital, "other"));
+            run.world.clock.advance(Duration::from_secs(7200));
+            is_at_peace(&mut run);
+            assert!(drive.find(renamed).is_some() && drive.find("c/h").is_none());
+        }
+    }
 }
 
 #[test]

@@ -196,8 +196,12 @@ impl Remote for RiggedDrive<'_> {
 
     fn put_back(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
         let answers = self.inner.put_back(items);
+        // A folder comes back with all that went with it.
         for (item, _) in items.iter().zip(&answers).filter(|(_, answer)| answer.is_ok()) {
-            lock(&self.seen.deleted).remove(&(Side::Remote, item.id.to_string()));
+            let mut deleted = lock(&self.seen.deleted);
+            for id in self.inner.below(&item.id).into_iter().chain([item.id.clone()]) {
+                deleted.remove(&(Side::Remote, id.to_string()));
+            }
         }
         answers
     }

@@ -276,6 +276,8 @@ impl Disk for SimDisk {
                     Displaced::AsPlanned
                 }
                 old => {
+                    // What a start finds of it is durable, as the real disk makes it.
+                    inner.layers.sync(&old.into_iter().collect());
                     inner.strays.extend(old.map(|old| (slot.1.clone(), (old, at.clone()))));
                     Displaced::Changed { slot: slot.1.clone() }
                 }
@@ -306,6 +308,7 @@ impl Disk for SimDisk {
             let spot = inner.free_spot(to)?;
             inner.same_fs(ino, spot.0, to)?;
             inner.layers.push(Op::Move(from, spot), now);
+            inner.layers.sync(&BTreeSet::from([ino]));
             inner.strays.remove(slot);
             Ok(inner.entry(ino, now))
         })
