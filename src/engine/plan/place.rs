@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::decide::Decided;
-use super::items::{Fate, Items, Key, World};
+use super::items::{Change, Fate, Item, Items, Key, World};
 use super::paths::shown_path;
 use super::skipped::note;
 use super::target::choose;
@@ -40,7 +40,7 @@ pub(super) fn run(world: &World<'_>, decided: Decided) -> Placed {
 fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
     loop {
         let mut sound: HashSet<Key> = HashSet::from([Key::ROOT]);
-        let (mut caught, mut is_open) = (None, false);
+        let (mut caught, mut waits) = (None, None);
         for &key in keys {
             // Nearly all come right after their folder.
             if parent_in_end(world, items, key).is_some_and(|parent| sound.contains(&parent)) {
@@ -61,7 +61,8 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
                             .is_some_and(|item| item.moved == Some(Side::Local) && item.remote.is_some())
                     });
                     let ring = trail.iter().skip_while(|key| **key != parent);
-                    is_open = ring.filter_map(|key| items.all.get(key)).any(|item| item.place.is_none());
+                    let open = ring.filter_map(|key| items.all.get(key)).filter(|item| item.place.is_none());
+                    waits = open.map(is_unsettled).reduce(|one, other| one || other);
                     break;
                 }
                 trail.push(parent);
@@ -71,24 +72,33 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
             }
             sound.extend(trail);
         }
-        match caught {
+        match (caught, waits) {
             // Somebody on the way round is left alone, and nobody knows where that one ends: this is no cycle, perhaps.
-            Some(key) if is_open => {
+            (Some(key), Some(is_unsettled)) => {
                 let item = items.all.get_mut(&key).expect("the key is of this map");
                 (item.fate, item.place) = (Fate::Pin, None);
-                let why =
-                    "it was moved into a folder that is left alone now, and lies in it on iCloud".to_owned();
-                let note = note(shown_path(world, &items.all[&key]), NoteKind::Unsettled(why));
+                let why = "it was moved into a folder that is left alone now".to_owned();
+                // What is left alone for long must not keep the passes going.
+                let kind = if is_unsettled { NoteKind::Unsettled(why) } else { NoteKind::SetAside(why) };
+                let note = note(shown_path(world, &items.all[&key]), kind);
                 items.notes.push(note);
             }
-            Some(key) => {
+            (Some(key), None) => {
                 choose(world, items, key, Some(Side::Remote));
                 let item = items.all.get_mut(&key).expect("the key is of this map");
                 item.reason = Reason::MovedOnBoth;
             }
-            None => return,
+            (None, _) => return,
         }
     }
+}
+
+/// Whether a later look will say what happened to an item.
+fn is_unsettled(item: &Item) -> bool {
+    [item.here, item.there].into_iter().any(|change| match change {
+        Change::Unknown(doubt) => matches!(doubt.kind(), NoteKind::Unsettled(_)),
+        _ => false,
+    })
 }
 
 /// The folder in which an item ends, or where the base has it.

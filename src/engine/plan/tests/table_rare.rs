@@ -356,6 +356,21 @@ fn a_folder_that_went_into_one_of_which_nothing_is_known_waits_for_that() {
     }
 }
 
+/// The same where the other one is set aside: its next try lies hours ahead, and until then there is nothing to plan anew.
+#[test]
+fn a_folder_that_went_into_one_that_is_set_aside_is_set_aside_with_it() {
+    let mut world = World::synced(&["e/", "e/h/", "e/h/f", "e/g"]);
+    happen(&mut world, Side::Local, "move e/h h; move e h/e");
+    for waiting in ["h", "e/h"] {
+        world.waiting.insert(waiting.to_owned());
+    }
+    assert_eq!(told(&world), ["set-aside h/e (it was moved into a folder that is left alone now)"]);
+    world.waiting.clear();
+    world.settle();
+    assert_eq!(world.local.listing(), world.remote.listing());
+    assert!(world.local.find("h/e").is_some(), "as the person here had it");
+}
+
 #[test]
 fn what_is_new_in_a_folder_that_nobody_reads_on_icloud_is_set_aside_with_it() {
     let mut world = World::synced(&["d/"]);
