@@ -254,6 +254,9 @@ pub enum Reason {
     MovedOnBoth,
     /// Was deleted on that side.
     Deleted(Side),
+    /// Was moved over another item here, or holds one that was: that file is here under the other one's name, and may have been another
+    /// version by then than the one on iCloud.
+    MovedOver,
     /// Was deleted on one side and edited on that one.
     EditedAfterDeletion(Side),
     /// Was moved out of what is synced, on that side.
@@ -293,6 +296,7 @@ impl fmt::Display for Reason {
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
             Self::Deleted(on) => write!(f, "deleted {}", side(on)),
+            Self::MovedOver => f.write_str("moved over another item here"),
             Self::EditedAfterDeletion(on) => {
                 write!(f, "edited {}, which outweighs the deletion on the other side", side(on))
             }

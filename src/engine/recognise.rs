@@ -68,6 +68,8 @@ pub struct Recognition {
     pub of_local: NodeMap<Option<Node>>,
     /// Local files whose content must be read first.
     pub unsigned: Vec<Node>,
+    /// Items whose file was moved over another item's, and counts as that one's since then.
+    pub moved_over: Vec<Node>,
     /// What recognising again starts from; `None` where everything is recognised anew.
     pub rest: Option<Rest>,
 }
@@ -80,6 +82,7 @@ pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
         at: NodeMap::new(base, None),
         of_local: NodeMap::new(local, None),
         is_complete: true,
+        moved_over: Vec::new(),
         loose: None,
         log: None,
     };
@@ -101,9 +104,9 @@ pub fn recognise(base: &BaseTree, local: &LocalTree) -> Recognition {
         of_base[item] = finder.fate(item, &of_base, &mut unsigned);
     }
     loose = loose.filter(|_| unsigned.len() <= most_loose(base));
-    let Finder { at, of_local, .. } = finder;
+    let Finder { at, of_local, moved_over, .. } = finder;
     let rest = loose.map(|loose| Rest::new(local, at, loose));
-    Recognition { of_base, of_local, unsigned, rest }
+    Recognition { of_base, of_local, unsigned, moved_over, rest }
 }
 
 struct Finder<'a> {
@@ -113,6 +116,8 @@ struct Finder<'a> {
     of_local: NodeMap<Option<Node>>,
     /// Whether every folder could be read.
     is_complete: bool,
+    /// Who gave its find up to the item that it was moved over.
+    moved_over: Vec<Node>,
     /// While rule 1 is followed again: what it does not find.
     loose: Option<Places>,
     /// While recognising again: the items and the local nodes of which something was said.
@@ -276,6 +281,7 @@ impl Finder<'_> {
                 continue;
             }
             self.at[mover] = None;
+            self.moved_over.push(mover);
             self.claim(item, node);
             found = true;
         }

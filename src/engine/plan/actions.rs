@@ -209,7 +209,20 @@ impl Emitter<'_, '_> {
             Change::Deleted => self.place_of_absent(node, after),
             _ => None,
         };
-        Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, item.reason))
+        let reason = match item.reason {
+            Reason::Deleted(Side::Local) if self.holds_moved_over(node) => Reason::MovedOver,
+            other => other,
+        };
+        Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, reason))
+    }
+
+    /// Whether an item, or one below it, was moved over another one here.
+    fn holds_moved_over(&self, item: Node) -> bool {
+        let is_below = |node: &Node| {
+            let above = std::iter::successors(Some(*node), |node| self.world.base.parent(*node));
+            above.into_iter().any(|node| node == item)
+        };
+        self.world.recognition.moved_over.iter().any(is_below)
     }
 
     /// Whether something stands under that name here, as the disk compares names.

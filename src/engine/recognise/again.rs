@@ -107,7 +107,7 @@ impl Recognition {
         changed_base: &[Difference],
         changed_local: &[Difference],
     ) -> Option<(Self, Places)> {
-        let Self { mut of_base, mut of_local, unsigned, rest } = self;
+        let Self { mut of_base, mut of_local, unsigned, rest, .. } = self;
         let Rest { mut at, loose, mut inodes } = rest?;
         let here = || changed_local.iter().map(|change| change.node).filter(|node| local.contains(*node));
         let known = || changed_base.iter().map(|change| change.node).filter(|node| base.contains(*node));
@@ -123,7 +123,8 @@ impl Recognition {
         here().for_each(|node| inodes[node] = part_of(local.get(node).stamp.identity.inode));
         let unread: Vec<Node> = unsigned.iter().filter_map(|node| of_local[*node]).collect();
         let (loose, log) = (Some(loose), Some(Places::default()));
-        let mut finder = Finder { base, local, at, of_local, is_complete: true, loose, log };
+        let moved_over = Vec::new();
+        let mut finder = Finder { base, local, at, of_local, is_complete: true, moved_over, loose, log };
         finder.take_back();
         finder.follow(changed_base, changed_local);
         let loose = finder.loose.take()?;
@@ -152,11 +153,11 @@ impl Recognition {
         for &item in &base.in_walk_order(items.iter().copied()) {
             of_base[item] = finder.fate(item, &of_base, &mut unsigned);
         }
-        let Finder { at, of_local, log, .. } = finder;
+        let Finder { at, of_local, moved_over, log, .. } = finder;
         let mut said = log.unwrap_or_default();
         said.base.extend(items);
         let rest = Some(Rest { at, loose, inodes });
-        Some((Self { of_base, of_local, unsigned, rest }, said))
+        Some((Self { of_base, of_local, unsigned, moved_over, rest }, said))
     }
 }
 

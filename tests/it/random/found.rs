@@ -364,6 +364,29 @@ fn what_came_into_a_folder_unseen_is_not_deleted_for_good() {
     assert!(drive.trashed().is_empty(), "it was deleted for good");
 }
 
+/// `mv d/b a` here, over `a`, where `d/b` had gone back to an older version: nobody deleted the newer one, which is on iCloud alone.
+#[test]
+fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
+    for with_folder in [false, true] {
+        let mut run = world(1, &[Twist::Permanent]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("d") && disk.write("d/b", b"the older one") && disk.write("a", b"content of a"));
+        pass(&mut run);
+        let stamps = disk.stamps();
+        let (_, older) = stamps.iter().find(|(at, _)| at == "d/b").expect("it is there");
+        wait(&run);
+        assert!(drive.edit("d/b", b"the newer one"));
+        passes(&mut run);
+        assert!(disk.write_at("d/b", b"the older one", Some(older.mtime)) && disk.mv("d/b", "a"));
+        assert!(!with_folder || disk.delete("d"));
+        let id = drive.find("d/b").expect("it is there");
+        is_at_peace(&mut run);
+        assert!(drive.find("d/b").is_none() && drive.find("d").is_none() == with_folder);
+        assert!(drive.item(&id).is_some(), "{with_folder}: it was deleted for good");
+        assert_eq!(disk.read("a").as_deref(), Some(&b"the older one"[..]));
+    }
+}
+
 /// Two items change places over two folders, by way of a temporary name, and one of the folders is deleted meanwhile.
 #[test]
 fn what_was_lent_a_name_does_not_go_back_into_a_folder_that_was_deleted() {

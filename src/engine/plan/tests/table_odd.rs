@@ -12,7 +12,7 @@ const RECOGNISED: &[Case<'static>] = &[
         "",
         &[
             "here -> iCloud upload over b (older than the version that it replaces)",
-            "here -> iCloud trash a (deleted here)",
+            "here -> iCloud trash a (moved over another item here)",
         ],
     ),
     (
@@ -25,7 +25,7 @@ const RECOGNISED: &[Case<'static>] = &[
             "here -> iCloud move n (conflict 2026-11-22 10-00-00 nas) from n (another item has this name)",
             "here -> iCloud make folder n (new here)",
             "here -> iCloud upload over n (conflict 2026-11-22 10-00-00 nas) (older than the version that it replaces)",
-            "here -> iCloud trash a (deleted here)",
+            "here -> iCloud trash a (moved over another item here)",
         ],
     ),
     (
@@ -36,7 +36,7 @@ const RECOGNISED: &[Case<'static>] = &[
         &[
             "here -> iCloud upload over b (older than the version that it replaces)",
             "here -> iCloud upload over c (older than the version that it replaces)",
-            "here -> iCloud trash a (deleted here)",
+            "here -> iCloud trash a (moved over another item here)",
         ],
     ),
     ("emptied", "f", "empty f", "", &["here -> iCloud upload over f (empty here now)"]),
