@@ -7,7 +7,7 @@ use super::claims::Claimed;
 use super::items::{Change, Item, Items, Key, Step, World};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
-use crate::model::Node;
+use crate::model::{BaseEntry, DiskTime, Identity, Node, Signature};
 
 /// Where so many files of a folder went back in time, all its edits count as doing so.
 const MANY: usize = 2;
@@ -74,24 +74,39 @@ fn is_older(world: &World<'_>, item: &Item) -> bool {
     })
 }
 
-/// Edited files in whose place there is what had been another file, by its inode, on a file system that keeps no time of birth. Inodes are
-/// used again there, so that this does not tell that the files were moved; but neither that the edit started from what was at its place.
+/// Edited files in whose place there is what had been another file: by its inode, on a file system that keeps no time of birth, or by
+/// its content or its size and time, where files have no inode that lasts either. That does not tell that the files were moved; but
+/// neither that the edit started from what was at its place.
 fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     let mut of_inode: HashMap<u64, Vec<Key>> = HashMap::new();
+    let mut of_stamp: HashMap<(u64, DiskTime), Vec<Key>> = HashMap::new();
+    let mut of_content: HashMap<Signature, Vec<Key>> = HashMap::new();
     for key in edits {
         let item = &items.all[key];
         let Some((base, local)) = item.base.zip(item.local) else { continue };
         let (then, now) = (world.base.get(base).stamp.identity, world.local.tree.get(local).stamp.identity);
-        if now.birth.get().is_none() && now.inode != 0 && now.inode != then.inode {
+        if now == Identity::default() {
+            let found = world.local.tree.get(local);
+            of_stamp.entry((found.stamp.size, found.stamp.mtime)).or_default().push(*key);
+            if let Some(signature) = found.signature.get() {
+                of_content.entry(signature).or_default().push(*key);
+            }
+        } else if now.birth.get().is_none() && now.inode != 0 && now.inode != then.inode {
             of_inode.entry(now.inode).or_default().push(*key);
         }
     }
-    if of_inode.is_empty() {
+    if of_inode.is_empty() && of_stamp.is_empty() {
         return HashSet::new();
     }
     let known = world.base.walk(Node::ROOT).skip(1).map(|node| world.base.get(node));
+    // (One with the time of its own item counts as older anyway.)
     let files = known.filter(|entry| !entry.folder);
-    files.filter_map(|entry| of_inode.remove(&entry.stamp.identity.inode)).flatten().collect()
+    let of_file = |entry: &BaseEntry| {
+        let (inode, stamp) = (entry.stamp.identity.inode, (entry.stamp.size, entry.stamp.mtime));
+        let of_content = entry.signature.and_then(|signature| of_content.remove(&signature));
+        [of_inode.remove(&inode), of_stamp.remove(&stamp), of_content]
+    };
+    files.flat_map(of_file).flatten().flatten().collect()
 }
 
 /// Whether nothing is left of a content. A power cut soon after a file was written leaves it so on most file systems, with the time of

@@ -387,6 +387,30 @@ fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
     }
 }
 
+/// Where files have no identity: one goes back to an older version and changes names with another one of its size. The content in its
+/// place is another file's then, with a newer time, and no edit of the version that iCloud alone has.
+#[test]
+fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity() {
+    for read in [false, true] {
+        let mut run = world(1, &[Twist::NoIdentities]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("c", b"the older one"));
+        wait(&run);
+        pass(&mut run);
+        let stamps = disk.stamps();
+        let (_, older) = stamps.iter().find(|(at, _)| at == "c").expect("it is there");
+        assert!(disk.write("c", b"the newer one"));
+        wait(&run);
+        assert!(disk.write("m", if read { b"another file!" } else { b"another file, longer" }));
+        passes(&mut run);
+        assert!(disk.write_at("c", b"the older one", Some(older.mtime)));
+        assert!(disk.mv("c", "t") && disk.mv("m", "c") && disk.mv("t", "m"));
+        is_at_peace(&mut run);
+        let contents = drive.contents();
+        assert!(contents.iter().any(|content| **content == *b"the newer one"), "{read}: {contents:?}");
+    }
+}
+
 /// Two items change places over two folders, by way of a temporary name, and one of the folders is deleted meanwhile.
 #[test]
 fn what_was_lent_a_name_does_not_go_back_into_a_folder_that_was_deleted() {
