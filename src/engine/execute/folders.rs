@@ -71,12 +71,13 @@ impl<'a> Stage<'a> for FindFolders<'a> {
                 acted.failed(index, StepFailure::replan("it makes no folder"));
                 continue;
             };
-            if let Err(failure) = is_folder_here(ports.disk, local) {
-                acted.failed(index, failure);
-            } else if let Some(item) = there.iter().find(|item| name::same(&item.entry.name, name)) {
-                adopt(known, (index, local), &folder, item.clone(), acted);
-            } else {
-                wanted.push((index, local, &**name));
+            let found = is_folder_here(ports.disk, local).and_then(|()| {
+                verified_calls::holder_among(ports.remote, &folder, &there, name, None)
+            });
+            match found {
+                Ok(Some(item)) => adopt(known, (index, local), &folder, item, acted),
+                Ok(None) => wanted.push((index, local, &**name)),
+                Err(failure) => acted.failed(index, failure),
             }
         }
         if wanted.is_empty() { Ok(Next::Finished) } else { then(MakeFolders { folder, there, wanted }) }

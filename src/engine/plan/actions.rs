@@ -14,7 +14,7 @@ use crate::engine::operation::{
 };
 use crate::engine::recognise::LocalFate;
 use crate::model::name::Name;
-use crate::model::name::{aside_name, key as name_key};
+use crate::model::name::{aside_name, key as name_key, unparked};
 use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
 
 impl Emitter<'_, '_> {
@@ -340,6 +340,9 @@ impl Emitter<'_, '_> {
     /// A free name, on both sides, for the conflict copy of the item called `name`.
     fn copy_name(&mut self, item: &Item, name: &str) -> Option<String> {
         let mark = self.world.policy.conflict_mark;
+        // A temporary name is no person's, and is not to go on in one that stays.
+        let agreed = item.base.map(|node| &*self.world.base.get(node).remote_name);
+        let name = unparked(name, agreed);
         let names = (1..).map(|nth| conflict_name(name, mark, nth));
         self.first_free(item.place.as_ref()?.parent, names)
     }

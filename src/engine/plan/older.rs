@@ -75,12 +75,18 @@ fn is_older(world: &World<'_>, item: &Item) -> bool {
 }
 
 /// Edited files in whose place there is what had been another file: by its inode, on a file system that keeps no time of birth, or by
-/// its content or its size and time, where files have no inode that lasts either. That does not tell that the files were moved; but
-/// neither that the edit started from what was at its place.
+/// its content or its size and time, where files have no inode that lasts either; there by the size of one that is edited as well, too.
+/// That does not tell that the files were moved; but neither that the edit started from what was at its place.
 fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     let mut of_inode: HashMap<u64, Vec<Key>> = HashMap::new();
     let mut of_stamp: HashMap<(u64, DiskTime), Vec<Key>> = HashMap::new();
     let mut of_content: HashMap<Signature, Vec<Key>> = HashMap::new();
+    let mut of_size: HashMap<u64, usize> = HashMap::new();
+    let mut found_by_size = HashSet::new();
+    let base = |key: &Key| items.all[key].base.map(|node| world.base.get(node));
+    for entry in edits.iter().filter_map(base) {
+        *of_size.entry(entry.stamp.size).or_default() += 1;
+    }
     for key in edits {
         let item = &items.all[key];
         let Some((base, local)) = item.base.zip(item.local) else { continue };
@@ -90,6 +96,10 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
             of_stamp.entry((found.stamp.size, found.stamp.mtime)).or_default().push(*key);
             if let Some(signature) = found.signature.get() {
                 of_content.entry(signature).or_default().push(*key);
+            }
+            let own = usize::from(world.base.get(base).stamp.size == found.stamp.size);
+            if of_size.get(&found.stamp.size).is_some_and(|count| *count > own) {
+                found_by_size.insert(*key);
             }
         } else if now.birth.get().is_none() && now.inode != 0 && now.inode != then.inode {
             of_inode.entry(now.inode).or_default().push(*key);
@@ -106,7 +116,7 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
         let of_content = entry.signature.and_then(|signature| of_content.remove(&signature));
         [of_inode.remove(&inode), of_stamp.remove(&stamp), of_content]
     };
-    files.flat_map(of_file).flatten().flatten().collect()
+    files.flat_map(of_file).flatten().flatten().chain(found_by_size).collect()
 }
 
 /// Whether nothing is left of a content. A power cut soon after a file was written leaves it so on most file systems, with the time of

@@ -225,6 +225,21 @@ fn what_can_go_to_a_folder_under_neither_of_its_names_is_told_and_rests() {
     }
 }
 
+/// A file goes into a folder that takes its name: after its temporary name listings show the old one for a while, which each pass took
+/// for a file in the folder's place.
+#[test]
+fn a_file_goes_into_a_folder_of_its_name_where_listings_lag() {
+    let mut run = world(1, &[Twist::Late(8)]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.write("a", b"content of a"));
+    pass(&mut run);
+    wait(&run);
+    assert!(disk.mkdir("t") && disk.mv("a", "t/b") && disk.mv("t", "a"));
+    let id = drive.find("a");
+    is_at_peace(&mut run);
+    assert_eq!(drive.find("a/b"), id);
+}
+
 #[test]
 fn a_name_of_three_on_a_disk_that_folds_case_is_kept_by_the_two_that_meet() {
     let mut run = world(1, &[Twist::LocalFoldsCase]);
@@ -391,7 +406,7 @@ fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
 /// place is another file's then, with a newer time, and no edit of the version that iCloud alone has.
 #[test]
 fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity() {
-    for read in [false, true] {
+    for (read, touched) in [(false, false), (true, false), (false, true), (true, true)] {
         let mut run = world(1, &[Twist::NoIdentities]);
         let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
         assert!(disk.write("c", b"the older one"));
@@ -405,9 +420,10 @@ fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity
         passes(&mut run);
         assert!(disk.write_at("c", b"the older one", Some(older.mtime)));
         assert!(disk.mv("c", "t") && disk.mv("m", "c") && disk.mv("t", "m"));
+        assert!(!touched || disk.touch("c"));
         is_at_peace(&mut run);
         let contents = drive.contents();
-        assert!(contents.iter().any(|content| **content == *b"the newer one"), "{read}: {contents:?}");
+        assert!(contents.iter().any(|content| **content == *b"the newer one"), "{read} {touched}: {contents:?}");
     }
 }
 

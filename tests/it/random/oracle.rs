@@ -194,11 +194,15 @@ pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
             break;
         }
     }
-    let Some(report) = last.filter(|_| rests) else {
-        return Err(Broken::new("P5", format!("not at rest after {MOST_PASSES} passes")));
+    let Some(report) = last.as_ref().filter(|_| rests) else {
+        let left = last.map(|Report { quiet, pending, held, outcome, notes, .. }| {
+            format!("quiet {quiet}, pending {pending}, held {held}, waiting {}, {notes:?}", outcome.waiting)
+        });
+        let left = left.unwrap_or_default();
+        return Err(Broken::new("P5", format!("not at rest after {MOST_PASSES} passes: {left}")));
     };
     at_any_time(run)?;
-    let apart = apart(run, &report);
+    let apart = apart(run, report);
     equal(run, &apart)?;
     if let Some(second) = run.second.clone() {
         second.with(|second| {
@@ -209,7 +213,7 @@ pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
     }
     nothing_deleted_unasked(run)?;
     modes(run)?;
-    stays_quiet(run, &report)
+    stays_quiet(run, report)
 }
 
 fn is_at_rest(report: &Report) -> bool {

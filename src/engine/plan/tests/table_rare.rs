@@ -371,6 +371,21 @@ fn a_folder_that_went_into_one_that_is_set_aside_is_set_aside_with_it() {
     assert!(world.local.find("h/e").is_some(), "as the person here had it");
 }
 
+/// A version that gives way on iCloud while it bears a temporary name: its conflict name is made of its own.
+#[test]
+fn a_conflict_name_is_never_made_of_a_temporary_one() {
+    let mut world = World::synced(&["f"]);
+    world.mode = Mode::UploadOnly;
+    happen(&mut world, Side::Local, "edit f");
+    happen(&mut world, Side::Remote, "edit f; move f .icloudds-moving-0-f");
+    let told = told(&world);
+    assert!(told.iter().any(|line| line.contains("f (conflict")), "{told:#?}");
+    assert!(told.iter().all(|line| !line.contains(".icloudds-moving-0-f (conflict")), "{told:#?}");
+    world.settle();
+    let there = world.remote.listing();
+    assert!(there.keys().all(|name| !name.contains("moving")), "{there:?}");
+}
+
 #[test]
 fn what_is_new_in_a_folder_that_nobody_reads_on_icloud_is_set_aside_with_it() {
     let mut world = World::synced(&["d/"]);
