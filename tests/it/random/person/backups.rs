@@ -69,10 +69,13 @@ impl Person {
         let stood: HashMap<_, _> =
             self.disk.stamps().into_iter().map(|(at, stamp)| (at, stamp.identity)).collect();
         let is_base = |at: &str, stamp: &LocalStamp, content: &Bytes| {
+            let there = self.drive.find(at);
             // Without identities a file is known by what is in it, wherever it is.
             let is_it = |node: Node| {
                 let known = &base.get(node).stamp.identity;
-                *known == stamp.identity || stood.get(at) == Some(known) || base.path(node).as_str() == at
+                let is_known = *known == stamp.identity || stood.get(at) == Some(known);
+                // It may have been moved there on iCloud already, while the state learns of that by a note of it.
+                is_known || base.path(node).as_str() == at || there.as_ref() == Some(&base.get(node).id)
             };
             let has = |node: Node| base.get(node).signature == Some(signature(content));
             base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))
