@@ -107,7 +107,8 @@ fn a_version_written_while_it_was_replaced_is_never_left_in_the_trash() {
                 (by_hand, records),
                 |drive| {
                     let prepared = (drive.write("a", "old"), drive.ready("a", "new"));
-                    let (mut steps, old) = (0, fs::File::options().append(true).open(drive.full("a")).unwrap());
+                    let (mut steps, old) =
+                        (0, fs::File::options().append(true).open(drive.full("a")).unwrap());
                     *drive.disk.at_each_step.lock().unwrap() = Some(Box::new(move || {
                         if steps == nth {
                             (&old).write_all(b" edited").unwrap();
@@ -127,7 +128,11 @@ fn a_version_written_while_it_was_replaced_is_never_left_in_the_trash() {
                     for stray in &recovered.strays {
                         drive.disk.rescue(&stray.slot, &path("a (conflict)")).unwrap();
                     }
-                    assert!(drive.trash().iter().all(|(_, text)| text != "old edited"), "{:?}", drive.trash());
+                    assert!(
+                        drive.trash().iter().all(|(_, text)| text != "old edited"),
+                        "{:?}",
+                        drive.trash()
+                    );
                 },
             );
             assert!(stops >= 4, "{stops}");

@@ -5,8 +5,8 @@ use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Change, DiskTime, Identity, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Presence,
-    RelPath, Side, Signature, name,
+    BaseEntry, Change, DiskTime, Identity, Intent, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe,
+    Presence, RelPath, Side, Signature, name,
 };
 
 use super::done::Done;
@@ -196,6 +196,9 @@ pub(super) fn agree(
             learned.told = tell(EffectKind::Delete, None, 0);
         }
         Done::Trashed { on, id } => {
+            if *on == Side::Remote {
+                left_by_way_of_a_name(base, id).into_iter().for_each(&mut teach);
+            }
             teach(Lesson::Deleted(*on, id.clone()));
             teach(Lesson::Forget(id.clone()));
         }
@@ -223,6 +226,22 @@ pub(super) fn agree(
 
 fn put(parent: &ItemId, entry: BaseEntry) -> Lesson {
     Lesson::Put { parent: parent.clone(), entry: Box::new(entry), written: false }
+}
+
+/// What has left a folder that the base is about to forget with all in it, and waits under a temporary name for its own: the base has it
+/// still in there, as it learns of the whole of such a move. It is known by its identity here, so it keeps its id and what it holds.
+fn left_by_way_of_a_name(base: PendingBase<'_>, folder: &ItemId) -> Vec<Lesson> {
+    let mut lessons = Vec::new();
+    for intent in base.state.intents.values() {
+        let Intent::Place { id, to: (target, _), temporary: Some(name), .. } = intent else { continue };
+        let has_left = id != folder && base.is_within(id, folder) && !base.is_within(target, folder);
+        let known = base.entry(id).filter(|_| has_left && base.entry(target).is_some());
+        if let Some((_, mut entry)) = known.filter(|(_, entry)| entry.stamp.identity != Identity::default()) {
+            (entry.local_name, entry.remote_name) = (name.clone(), name.clone());
+            lessons.push(put(target, entry));
+        }
+    }
+    lessons
 }
 
 /// Whoever has the place of `old`, which the base is about to forget, had before what that had.

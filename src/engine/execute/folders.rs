@@ -71,9 +71,8 @@ impl<'a> Stage<'a> for FindFolders<'a> {
                 acted.failed(index, StepFailure::replan("it makes no folder"));
                 continue;
             };
-            let found = is_folder_here(ports.disk, local).and_then(|()| {
-                verified_calls::holder_among(ports.remote, &folder, &there, name, None)
-            });
+            let found = is_folder_here(ports.disk, local)
+                .and_then(|()| verified_calls::holder_among(ports.remote, &folder, &there, name, None));
             match found {
                 Ok(Some(item)) => adopt(known, (index, local), &folder, item, acted),
                 Ok(None) => wanted.push((index, local, &**name)),

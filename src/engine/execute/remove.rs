@@ -1,6 +1,6 @@
 //! Deletions: to the trash of either side.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Plan, Reason, RemoteSeen};
 use crate::engine::ports::{Disk, DiskError, ItemVersion, LookUp, Ports, RemoteItem, RemoteParent};
@@ -12,7 +12,7 @@ use super::put_back::put_back;
 use super::recover::settle_noted;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
-use super::unplanned::{Unplanned, holds_unplanned};
+use super::unplanned::{Unplanned, has_left, holds_unplanned};
 use super::verified_calls;
 
 /// So many deletions here are noted in one go.
@@ -206,6 +206,8 @@ fn look_into_folder<'a>(
     let remote = ports.remote;
     let agreed = versions(subtree);
     let mut planned: Vec<_> = subtree.iter().map(|(id, _)| id.clone()).collect();
+    let mut walked = HashSet::from([seen.id.clone()]);
+    let mut left = HashSet::new();
     for item in verified_calls::below(remote, &seen.id)? {
         let id = &item.entry.id;
         if (known.options.is_junk)(&item.entry.name) {
@@ -216,6 +218,13 @@ fn look_into_folder<'a>(
         let fits = agreed
             .get(id)
             .is_some_and(|etag| item.entry.is_folder() || known.own.is_version(id, etag, &item.entry.etag));
+        // What a listing shows in what has left has left with it.
+        let with_it = matches!(&item.parent, RemoteParent::Folder(parent) if left.contains(parent));
+        if with_it || !fits && has_left(remote, &item, &walked)? {
+            left.insert(id.clone());
+            continue;
+        }
+        walked.insert(id.clone());
         if !fits {
             return Err(StepFailure::Replan(format!(
                 "it holds {:?}, which was not planned for",

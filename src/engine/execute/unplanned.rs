@@ -2,10 +2,11 @@
 
 use std::collections::HashSet;
 
-use crate::engine::ports::{Remote, RemoteError, RemoteItem};
+use crate::engine::ports::{LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{FolderState, ItemId};
 
 use super::report::StepFailure;
+use super::verified_calls::look;
 
 /// What a look into a trashed folder finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,6 +19,20 @@ pub(super) enum Unplanned {
     Untold,
 }
 
+/// Whether an item that a listing shows within one of these folders hangs elsewhere by now: listings lag, also behind moves of ours.
+pub(super) fn has_left(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folders: &HashSet<ItemId>,
+) -> Result<bool, StepFailure> {
+    Ok(match look(remote, &item.entry.id, item.entry.is_folder())? {
+        LookUp::Found(now) => {
+            matches!(&now.parent, RemoteParent::Folder(parent) if !folders.contains(parent))
+        }
+        LookUp::Gone | LookUp::Unknown => false,
+    })
+}
+
 /// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.
 pub(super) fn holds_unplanned(
     remote: &dyn Remote,
@@ -27,6 +42,7 @@ pub(super) fn holds_unplanned(
 ) -> Result<Unplanned, StepFailure> {
     let planned: HashSet<_> = planned.iter().collect();
     let mut folders = vec![folder.clone()];
+    let mut walked: HashSet<_> = HashSet::from([folder.clone()]);
     let mut found = Unplanned::Nothing;
     while !folders.is_empty() {
         let mut next = Vec::new();
@@ -47,9 +63,13 @@ pub(super) fn holds_unplanned(
             }
             for item in listing.items {
                 if !planned.contains(&item.entry.id) || !fits(&item) {
+                    if has_left(remote, &item, &walked)? {
+                        continue;
+                    }
                     return Ok(Unplanned::Something);
                 }
                 if item.entry.is_folder() {
+                    walked.insert(item.entry.id.clone());
                     next.push(item.entry.id);
                 }
             }

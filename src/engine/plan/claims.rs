@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::Mode;
 use super::items::{Change, Doubt, Fate, Item, Items, Key, Place, World};
 use super::names::Nameable;
-use super::paths::{can_host, end_of, shown_path};
+use super::paths::{MOST_STEPS, can_host, end_of, shown_path};
 use super::skipped::note;
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
@@ -60,7 +60,9 @@ fn stay_outside(world: &World<'_>, items: &mut Items) {
                     let note = note(shown_path(world, item), NoteKind::SetAside(text));
                     items.notes.push(note);
                 }
+                // What another one was asked about before stays there now.
                 set_aside(items, key);
+                again = true;
             } else if would_hold_itself(world, items, key) {
                 set_aside(items, key);
                 again = true;
@@ -78,7 +80,7 @@ fn would_hold_itself(world: &World<'_>, items: &Items, key: Key) -> bool {
     }
     let within = |side: Side| {
         let mut at = end_of(world, items, key);
-        for _ in 0..=items.all.len() {
+        for _ in 0..MOST_STEPS {
             let Some(folder) = at else { return false };
             if folder == key {
                 return true;

@@ -125,7 +125,7 @@ impl Folders<'_, '_> {
         let held = if item.here.is_there() {
             self.held_here(items, item.local)
         } else {
-            self.held_there(items, item.remote)
+            self.held_there(items, item.remote).max(self.may_hold_there(items, key))
         };
         match held {
             Held::Unsettled => (Fate::Pin, None),
@@ -156,7 +156,10 @@ impl Folders<'_, '_> {
             (true, false) if self.world.policy.mode == Mode::UploadOnly => return (Fate::Keep, None),
             (false, true) if self.world.policy.mode == Mode::DownloadOnly => return (Fate::Keep, None),
             (true, false) => (Side::Remote, self.held_here(items, item.local)),
-            (false, true) => (Side::Local, self.held_there(items, item.remote)),
+            (false, true) => {
+                let held = self.held_there(items, item.remote);
+                (Side::Local, held.max(self.may_hold_there(items, key)))
+            }
             (false, false) => return (Fate::Forget, Some(Reason::NoLongerTakesPart)),
         };
         match (held, left) {
@@ -238,6 +241,15 @@ impl Folders<'_, '_> {
         let recognition = self.world.recognition;
         let was = recognition.of_local[folder].map(|item| recognition.of_base[item]);
         matches!(was, Some(LocalFate::Unmounted(_))) || entry.stamp.is_mount
+    }
+
+    /// What left the folder here, and of which nobody knows yet where it is on iCloud, may be in its copy there, whatever a listing
+    /// shows: it would go with that.
+    fn may_hold_there(&self, items: &Items, key: Key) -> Held {
+        let children = key.in_base().map_or(&[][..], |node| self.world.base.children(node));
+        let is_lost = |item: &Item| item.here.is_there() && item.there.is_unsettled();
+        let mut known = children.iter().filter_map(|child| items.all.get(&Key::Base(*child)));
+        if known.any(is_lost) { Held::Unsettled } else { Held::Nothing }
     }
 
     /// What keeps the local copy of a folder alive, seen just now.

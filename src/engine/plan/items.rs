@@ -122,6 +122,14 @@ impl Change {
     pub fn is_gone(self) -> bool {
         matches!(self, Self::Deleted | Self::Left)
     }
+
+    /// Whether a later look will say what happened.
+    pub fn is_unsettled(self) -> bool {
+        match self {
+            Self::Unknown(doubt) => matches!(doubt.kind(), NoteKind::Unsettled(_)),
+            _ => false,
+        }
+    }
 }
 
 /// What becomes of an item.

@@ -36,6 +36,7 @@ fn find(world: &World<'_>, items: &mut Items) {
     }
     let replaced = replaced_folders(world, items);
     let exchanged = exchanged(world, items, &edits);
+    let gone_back = moved_over_others(world, items, &edits);
     let folder = |item: &Item| item.base.and_then(|node| world.base.parent(node));
     let mut back: HashSet<_> = HashSet::new();
     let mut in_folder: HashMap<Option<Node>, usize> = HashMap::new();
@@ -44,7 +45,7 @@ fn find(world: &World<'_>, items: &mut Items) {
         if is_older(world, item) {
             *in_folder.entry(folder(item)).or_default() += 1;
             back.insert(*key);
-        } else if lies_in(world, item, &replaced) {
+        } else if lies_in(world, item, &replaced) || gone_back.contains(key) {
             back.insert(*key);
         }
     }
@@ -72,6 +73,24 @@ fn is_older(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
         world.local.tree.get(local).stamp.mtime <= world.base.get(base).stamp.mtime
     })
+}
+
+/// Edited files whose former file was moved over another one, and had gone back in time before that: what stands in its place was made
+/// anew since, by somebody who had not seen the version on iCloud either.
+fn moved_over_others(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
+    let moved = &world.recognition.moved_over;
+    if moved.is_empty() {
+        return HashSet::new();
+    }
+    let found = |key: &Key| items.all[key].local.map(|node| world.local.tree.get(node).stamp);
+    let found: HashMap<Identity, DiskTime> =
+        edits.iter().filter_map(found).map(|stamp| (stamp.identity, stamp.mtime)).collect();
+    let has_gone_back = |node: &Node| {
+        let then = world.base.get(*node).stamp;
+        let now = found.get(&then.identity);
+        then.identity != Identity::default() && now.is_some_and(|now| *now < then.mtime)
+    };
+    moved.iter().filter(|node| has_gone_back(node)).map(|node| Key::Base(*node)).collect()
 }
 
 /// Edited files in whose place there is what had been another file: by its inode, on a file system that keeps no time of birth, or by

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::decide::Decided;
-use super::items::{Change, Fate, Item, Items, Key, World};
+use super::items::{Fate, Items, Key, World};
 use super::paths::shown_path;
 use super::skipped::note;
 use super::target::choose;
@@ -62,7 +62,9 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
                     });
                     let ring = trail.iter().skip_while(|key| **key != parent);
                     let open = ring.filter_map(|key| items.all.get(key)).filter(|item| item.place.is_none());
-                    waits = open.map(is_unsettled).reduce(|one, other| one || other);
+                    waits = open
+                        .map(|item| item.here.is_unsettled() || item.there.is_unsettled())
+                        .reduce(|one, other| one || other);
                     break;
                 }
                 trail.push(parent);
@@ -91,14 +93,6 @@ fn break_cycles(world: &World<'_>, items: &mut Items, keys: &[Key]) {
             (None, _) => return,
         }
     }
-}
-
-/// Whether a later look will say what happened to an item.
-fn is_unsettled(item: &Item) -> bool {
-    [item.here, item.there].into_iter().any(|change| match change {
-        Change::Unknown(doubt) => matches!(doubt.kind(), NoteKind::Unsettled(_)),
-        _ => false,
-    })
 }
 
 /// The folder in which an item ends, or where the base has it.

@@ -402,6 +402,51 @@ fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
     }
 }
 
+/// A folder takes the place of the one that held it, which goes, by way of a temporary name on iCloud; and a file in it is edited.
+#[test]
+fn a_folder_that_takes_the_place_of_its_own_folder_keeps_its_id_and_what_is_in_it() {
+    for (twists, edited) in
+        [(&[][..], false), (&[][..], true), (&[Twist::TrashWay], true), (&[Twist::Late(8)], true)]
+    {
+        let mut run = world(1, twists);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("p") && disk.mkdir("p/d") && disk.mkdir("p/d/e"));
+        assert!(disk.write("p/d/e/b", b"content of b") && disk.write("p/d/e/c", b"content of c"));
+        pass(&mut run);
+        pass(&mut run);
+        wait(&run);
+        let before = ids(&drive, &["p/d/e", "p/d/e/c"]);
+        assert!(disk.mv("p/d/e", "p/t") && disk.delete("p/d") && disk.mv("p/t", "p/d"));
+        assert!(!edited || disk.write("p/d/b", b"edited, and longer"));
+        is_at_peace(&mut run);
+        assert_eq!(ids(&drive, &["p/d", "p/d/c"]), before, "{twists:?} {edited}");
+    }
+}
+
+/// A file goes back to an older version, is moved over another one, and a new one is made in its place: that is no edit of the version
+/// that iCloud alone has.
+#[test]
+fn what_is_made_anew_where_an_older_version_was_moved_away_replaces_no_newer_one() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.write("a", b"content of a"));
+    wait(&run);
+    assert!(disk.write("b", b"the older one"));
+    pass(&mut run);
+    let stamps = disk.stamps();
+    let (_, older) = stamps.iter().find(|(at, _)| at == "b").expect("it is there");
+    wait(&run);
+    assert!(drive.edit("b", b"the newer one"));
+    passes(&mut run);
+    assert!(disk.write_at("b", b"the older one", Some(older.mtime)) && disk.mv("b", "a"));
+    wait(&run);
+    assert!(disk.write("b", b"made anew"));
+    is_at_peace(&mut run);
+    let contents = drive.contents();
+    assert!(contents.iter().any(|content| **content == *b"the newer one"), "{contents:?}");
+    assert_eq!(disk.read("b").as_deref(), Some(&b"made anew"[..]));
+}
+
 /// Where files have no identity: one goes back to an older version and changes names with another one of its size. The content in its
 /// place is another file's then, with a newer time, and no edit of the version that iCloud alone has.
 #[test]
@@ -423,7 +468,10 @@ fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity
         assert!(!touched || disk.touch("c"));
         is_at_peace(&mut run);
         let contents = drive.contents();
-        assert!(contents.iter().any(|content| **content == *b"the newer one"), "{read} {touched}: {contents:?}");
+        assert!(
+            contents.iter().any(|content| **content == *b"the newer one"),
+            "{read} {touched}: {contents:?}"
+        );
     }
 }
 

@@ -337,6 +337,33 @@ fn a_folder_never_comes_into_one_that_is_left_alone_inside_it() {
     assert_eq!(world.local.listing(), world.remote.listing());
 }
 
+/// What is left alone may turn out to be so after the folder was asked about that comes into it.
+#[test]
+fn a_folder_never_comes_into_one_that_cannot_leave_it() {
+    let mut world = World::synced(&["b/", "b/c/", "b/c/a/"]);
+    world.mode = Mode::UploadOnly;
+    happen(&mut world, Side::Remote, "new e; kind foreign e");
+    happen(&mut world, Side::Local, "new e/; move b/c e/c; move b e/c/a/b");
+    let told = told(&world);
+    assert!(told.iter().all(|line| !line.contains("move b") && !line.contains("a/b from")), "{told:#?}");
+    world.settle();
+}
+
+/// The same with more folders in between than something happened to.
+#[test]
+fn a_folder_never_comes_into_one_that_is_left_alone_far_inside_it() {
+    let mut world = World::synced(&["A/", "A/b/", "A/b/c/", "A/b/c/d/", "A/b/c/d/u/"]);
+    world.mode = Mode::DownloadOnly;
+    happen(&mut world, Side::Local, "move A/b/c/d/u u; move A u/A");
+    for waiting in ["A", "u/A"] {
+        world.waiting.insert(waiting.to_owned());
+    }
+    assert_eq!(told(&world), Vec::<String>::new());
+    world.waiting.clear();
+    world.settle();
+    assert_eq!(world.local.listing(), world.remote.listing());
+}
+
 /// Here a folder that came out of another one took that one in; what was in it could not be listed, so that nobody knows where it
 /// stands on iCloud. That is no move against another one, and nothing is moved back for it.
 #[test]

@@ -54,7 +54,8 @@ impl SimDisk {
             let trashed = inner.layers.seen.below(TRASH);
             trashed.into_iter().any(|ino| inner.inode(ino).and_then(Inode::content) == Some(content))
         };
-        for (content, is_held) in lost {
+        let mut torn = Vec::new();
+        for (ino, content, is_held) in lost {
             if is_held {
                 // The other copy is one that a person gave up on iCloud, perhaps.
                 if self.journal.was_given(&content) {
@@ -65,7 +66,11 @@ impl SimDisk {
                     .excuse(&content, "written here and lost with the power before anybody synced it");
             } else if !live.contains(&content) || self.journal.was_given(&content) {
                 self.journal.is_recoverable(&content);
+            } else if inner.layers.seen.inodes.contains_key(&ino) {
+                // Whoever writes over what the power left of it has it on his conscience.
+                torn.push((ino, content));
             }
         }
+        inner.replaced.extend(torn);
     }
 }

@@ -299,7 +299,7 @@ impl Layers {
     /// The power goes: of what nobody synced some changes last, by chance, each with those it
     /// builds on; content may last only in part. Returns the contents that persons
     /// wrote and that are gone from their file by it, and whether another file in the drive holds the same.
-    pub fn power_cut(&mut self, rng: &mut Rng) -> Vec<(Bytes, bool)> {
+    pub fn power_cut(&mut self, rng: &mut Rng) -> Vec<(Ino, Bytes, bool)> {
         let by_person = self.pending.iter().filter(|pending| pending.by_person);
         let written = by_person.filter_map(|pending| match &pending.op {
             Op::Write(ino, content, _) => Some((*ino, content.clone())),
@@ -333,7 +333,7 @@ impl Layers {
         let holds =
             |ino: &Ino| in_place().find(|(other, _)| *other == ino).and_then(|(_, inode)| inode.content());
         let lost = written.into_iter().filter(|(ino, content)| holds(ino) != Some(content));
-        lost.map(|(_, content)| (content.clone(), kept.contains(&content))).collect()
+        lost.map(|(ino, content)| (ino, content.clone(), kept.contains(&content))).collect()
     }
 
     /// What is left of contents that were not written back: the former content with the former times, with the new ones or with some in

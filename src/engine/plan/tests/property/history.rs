@@ -58,6 +58,27 @@ pub enum Step {
     Libraries,
 }
 
+impl Step {
+    /// Whether it happens here alone, and changes no setting.
+    pub fn is_here(&self) -> bool {
+        match self {
+            Self::Create(side, ..) | Self::Edit(side, _) | Self::Move(side, ..) => *side == Side::Local,
+            Self::Delete(side, _) | Self::Swap(side, ..) => *side == Side::Local,
+            Self::MoveOver(..) | Self::Rewrite(_) | Self::Touch(_) => true,
+            Self::PowerCut(_) | Self::HardLink(..) | Self::Special(..) => true,
+            Self::Same(..) | Self::Foreign(..) | Self::Package(..) | Self::Succeed(_) | Self::Sign(_) => {
+                false
+            }
+            Self::Ignore(_) | Self::MaxSize(_) | Self::Libraries => false,
+        }
+    }
+
+    /// Whether what it makes comes back by rule where it was changed here.
+    pub fn comes_back(&self) -> bool {
+        matches!(self, Self::PowerCut(_) | Self::Package(..))
+    }
+}
+
 pub const NAMES: [&str; 9] = ["a", "b", "c", "d.txt", "e.txt", "u\u{308}", "\u{fc}", ".DS_Store", "A"];
 const FILTERS: [&[&str]; 5] = [&[], &["=b"], &["b"], &["d.txt"], &["=a", "e.txt"]];
 

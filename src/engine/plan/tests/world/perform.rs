@@ -144,6 +144,7 @@ impl World {
                 let planned: BTreeSet<u64> = subtree.iter().map(|(id, _)| number(id)).collect();
                 assert_eq!(self.remote.below(there).into_iter().collect::<BTreeSet<_>>(), planned, "{path}");
                 assert!(absent.as_ref().is_none_or(|path| self.local.find(path.as_str()).is_none()));
+                self.keep_what_left(there);
                 self.remote.remove(there);
                 self.state.apply(&Change::Remove(remote.id.clone()));
             }
@@ -269,6 +270,25 @@ impl World {
         let thing = self.remote.things.get_mut(&there).unwrap();
         (thing.content, thing.version) = (content, version);
         there
+    }
+
+    /// What has left a folder under a temporary name, while the base has it in there still, is not forgotten with that.
+    fn keep_what_left(&mut self, folder: u64) {
+        let base = &self.state.base;
+        let Some(top) = base.by_id(&id(folder)) else { return };
+        let below: Vec<_> = base.walk(top).skip(1).map(|node| base.get(node).clone()).collect();
+        for entry in below {
+            let there = number(&entry.id);
+            let Some(thing) = self.remote.things.get(&there) else { continue };
+            if name::aside_origin(&thing.name).is_none() || self.remote.is_within(there, folder) {
+                continue;
+            }
+            let (parent, name) = (id(thing.parent), thing.name.as_str());
+            let entry = BaseEntry { local_name: name.into(), remote_name: name.into(), ..entry };
+            for change in self.state.put_changes(&parent, entry) {
+                assert!(self.state.apply(&change), "{change:?}");
+            }
+        }
     }
 
     /// The base learns a place, not a content: an edit that comes with a move is still to be seen.
