@@ -62,16 +62,25 @@ impl SkippedItems {
     pub fn notes(&self, base: &BaseTree, local: &LocalView, remote: &RemoteView) -> Vec<Note> {
         let current = self.items.values().filter(|item| is_current(item, remote));
         let told = current.map(|Known { item, .. }| {
-            let claimed = base.find(&item.path).is_none() && local.tree.find(&item.path).is_some();
+            let path = path_now(item, base, remote);
+            let claimed = base.find(&path).is_none() && local.tree.find(&path).is_some();
             let kind = if claimed {
                 NoteKind::SetAside(format!("an item on iCloud has this name: {}", item.reason))
             } else {
                 NoteKind::Skipped(item.reason.clone())
             };
-            Note { path: item.path.clone(), kind }
+            Note { path, kind }
         });
         told.collect()
     }
+}
+
+/// Where the item would be here now: its folder may have moved since it was skipped.
+fn path_now(item: &Skipped, base: &BaseTree, remote: &RemoteView) -> RelPath {
+    let folder = remote.tree.by_id(&item.id).and_then(|node| remote.tree.parent(node));
+    let folder = folder.and_then(|folder| base.by_id(&remote.tree.get(folder).id));
+    let path = folder.and_then(|folder| base.path(folder).join(item.path.name()).ok());
+    path.unwrap_or_else(|| item.path.clone())
 }
 
 fn is_current(known: &Known, remote: &RemoteView) -> bool {

@@ -423,6 +423,22 @@ fn a_folder_that_takes_the_place_of_its_own_folder_keeps_its_id_and_what_is_in_i
     }
 }
 
+/// A package that is skipped while its folder has another name here: what is told of it follows the folder.
+#[test]
+fn a_skipped_package_is_told_under_the_name_that_its_folder_has() {
+    let mut run = world(1, &[Twist::SkipPackages]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("h"));
+    pass(&mut run);
+    wait(&run);
+    assert!(drive.package("h/c", b"PK\x03\x04 a package").is_some() && drive.person_rename("h", "f"));
+    assert!(disk.special("f"));
+    pass(&mut run);
+    assert!(disk.delete("f"));
+    is_at_peace(&mut run);
+    assert!(disk.paths().iter().any(|(at, ..)| at == "f"));
+}
+
 /// A file goes back to an older version, is moved over another one, and a new one is made in its place: that is no edit of the version
 /// that iCloud alone has.
 #[test]
