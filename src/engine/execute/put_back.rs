@@ -7,6 +7,9 @@ use super::relocate::{is_numbered, relocate};
 use super::report::StepFailure;
 use super::verified_calls::{hangs_in, holder, list, list_if_there, look, only, version};
 
+/// So many names are tried for what comes back.
+const MOST_NAMES: u32 = 5;
+
 /// Puts an item back from the trash, to its folder and, where free, its name; its id may be another afterwards.
 pub(super) fn put_back(
     ports: &Ports<'_>,
@@ -17,7 +20,7 @@ pub(super) fn put_back(
     let remote = ports.remote;
     // Where its folder is gone it comes back to wherever the service puts it.
     let before = list_if_there(remote, parent)?;
-    let told = match only(remote.put_back(&[version(trashed, folder)])) {
+    let told = match back(remote, trashed, folder) {
         Ok(item) => Some(item).filter(|item| matches!(item.parent, RemoteParent::Folder(_))),
         Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => None,
         Err(error) => return Err(error.into()),
@@ -41,6 +44,27 @@ pub(super) fn put_back(
         return Ok(item);
     }
     relocate(ports, item, folder, (parent, wanted))
+}
+
+/// The call. Where the service refuses it for its name it comes back under another one, made as the service makes them: what somebody
+/// put into it must not stay in the trash for that.
+fn back(remote: &dyn Remote, trashed: &RemoteItem, folder: bool) -> Result<RemoteItem, RemoteError> {
+    let mut now = trashed.clone();
+    for number in 2..=MOST_NAMES {
+        match only(remote.put_back(&[version(&now, folder)])) {
+            Err(RemoteError::NameTaken) => {}
+            answer => return answer,
+        }
+        now = remote.rename(&version(&now, folder), &numbered(&trashed.entry.name, folder, number))?;
+    }
+    only(remote.put_back(&[version(&now, folder)]))
+}
+
+fn numbered(name: &str, folder: bool, number: u32) -> String {
+    match name::split_extension(name) {
+        (stem, Some(extension)) if !folder => format!("{stem} {number}.{extension}"),
+        _ => format!("{name} {number}"),
+    }
 }
 
 fn came_back(

@@ -423,6 +423,34 @@ fn a_folder_that_takes_the_place_of_its_own_folder_keeps_its_id_and_what_is_in_i
     }
 }
 
+/// A folder that something came into while it was deleted, and whose name somebody else has by then, where the service refuses what is
+/// taken: what came into it is nowhere else, and nothing else may wait for it.
+#[test]
+fn what_came_into_a_folder_comes_back_though_its_name_is_taken() {
+    for is_folder in [false, true] {
+        let mut run = world(1, &[Twist::TakenError]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("d") && disk.write("d/a", b"content of a"));
+        pass(&mut run);
+        pass(&mut run);
+        wait(&run);
+        assert!(disk.delete("d"));
+        let person = drive.clone();
+        let comes = move || assert!(person.create("d/late", b"came late").is_some());
+        run.world.fuse.interject_at(Call::TrashRemote, 0, comes);
+        let person = drive.clone();
+        let takes = move || match is_folder {
+            true => assert!(person.mkdir("d").is_some()),
+            false => assert!(person.create("d", b"another one").is_some()),
+        };
+        run.world.fuse.interject_at(Call::PutBack, 0, takes);
+        passes(&mut run);
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        assert!(live.iter().any(|content| **content == *b"came late"), "{is_folder}: {:?}", drive.tree());
+    }
+}
+
 /// A package that is skipped while its folder has another name here: what is told of it follows the folder.
 #[test]
 fn a_skipped_package_is_told_under_the_name_that_its_folder_has() {
