@@ -1,5 +1,7 @@
 //! Items that end in another zone than they live in.
 
+use std::collections::HashMap;
+
 use super::Mode;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
 use super::known::known_alone;
@@ -65,8 +67,22 @@ pub(super) fn split(world: &World<'_>, placed: &mut Placed) {
                 place.parent = new_key;
             }
             strangers.push(child);
+            strangers.extend(below_new(items, &ending_in, child));
         }
     }
+}
+
+/// What ends in a folder that iCloud does not have, at whatever depth: such a folder has its zone from the one above it.
+fn below_new(items: &Items, ending_in: &HashMap<Key, Vec<Key>>, folder: Key) -> Vec<Key> {
+    let (mut found, mut open) = (Vec::new(), vec![folder]);
+    while let Some(folder) = open.pop() {
+        if !items.all[&folder].there.is_there() {
+            let inside = ending_in.get(&folder).into_iter().flatten();
+            open.extend(inside.clone());
+            found.extend(inside);
+        }
+    }
+    found
 }
 
 fn is_in_foreign_zone(world: &World<'_>, items: &Items, key: Key) -> bool {

@@ -309,6 +309,19 @@ fn a_folder_that_stays_in_scope_in_a_library_takes_in_what_lives_outside() {
     assert_eq!(here["Lib/e/a"], there["Lib/e/a"]);
 }
 
+/// A file in a new folder, in one that goes into a library: it cannot be moved there, as little as that.
+#[test]
+fn what_is_in_a_new_folder_goes_into_a_library_as_new() {
+    let mut world = with_library();
+    happen(&mut world, Side::Remote, "new e/x; sync");
+    happen(&mut world, Side::Local, "new e/n/; new e/n/m/; move e/x e/n/m/x; move e Lib/e");
+    let told = told(&world);
+    assert!(told.iter().any(|line| line.contains("upload Lib/e/n/m/x")), "{told:#?}");
+    assert!(told.iter().all(|line| !line.contains("-> iCloud move")), "{told:#?}");
+    world.settle();
+    assert!(world.remote.find("Lib/e/n/m/x").is_some());
+}
+
 #[test]
 fn what_a_power_cut_emptied_does_not_leave_its_library() {
     let mut world = with_library();
