@@ -24,12 +24,12 @@ impl Emitter<'_, '_> {
             after.push(*operation);
             return Some((*parent, name.clone()));
         }
-        let node = match (self.items.all.get(&key), key) {
+        let base = key.in_base().map(|node| self.world.recognition.of_base[node]);
+        let node = match (self.items.all.get(&key), base) {
+            // What is in the folder that a volume leaves behind has its path through that.
+            (Some(Item { local: None, .. }), Some(LocalFate::Unmounted(node))) => node,
             (Some(item), _) => item.local?,
-            (None, Key::Base(node)) => match self.world.recognition.of_base[node] {
-                LocalFate::There { node, .. } => node,
-                _ => return None,
-            },
+            (None, Some(LocalFate::There { node, .. })) => node,
             _ => return None,
         };
         Some((self.items.local_parent(self.world, node), self.world.local.tree.name(node).into()))

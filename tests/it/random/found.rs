@@ -9,7 +9,6 @@ use super::history::Twist;
 use super::oracle;
 use super::run::Run;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
-use crate::sim::drive::switches::Taken;
 use crate::sim::{Call, Crash, Fault, SimDisk, SimDrive};
 
 /// What a person does here; whether it could be done.
@@ -197,49 +196,6 @@ fn what_cannot_get_its_own_name_back_on_icloud_is_told_until_it_can() {
     assert_eq!(disk.read("c").as_deref(), Some(&b"left by another machine"[..]));
 }
 
-/// The name that it has is taken there, and so is the one that it gets, by one that differs in case: each pass tried both ways anew.
-#[test]
-fn what_can_go_to_a_folder_under_neither_of_its_names_is_told_and_rests() {
-    for taken in [Taken::Rename, Taken::Error] {
-        for renamed in ["g", "h"] {
-            let mut run = world(1, &[Twist::RemoteFoldsCase]);
-            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-            drive.switch(|switches| switches.taken = taken);
-            assert!(disk.mkdir("c") && disk.write("c/h", b"on its way"));
-            pass(&mut run);
-            assert!(drive.create("G", b"the capital").is_some() && drive.create("H", b"another").is_some());
-            pass(&mut run);
-            assert!(disk.mv("c/h", renamed));
-            is_at_peace(&mut run);
-            let told = run.world.store.durable().set_aside;
-            let told: Vec<_> = told.into_iter().map(|(path, it)| (path.to_string(), it.reason)).collect();
-            let capital = renamed.to_uppercase();
-            let why = format!("`{capital}` has this name on iCloud, which takes no difference in case");
-            assert_eq!(told, [(renamed.to_owned(), why)], "{taken:?}");
-            assert!(drive.find("c/h").is_some(), "{taken:?}: it waits under its own name");
-            assert!(drive.person_rename(&capital, "other"));
-            run.world.clock.advance(Duration::from_secs(7200));
-            is_at_peace(&mut run);
-            assert!(drive.find(renamed).is_some() && drive.find("c/h").is_none());
-        }
-    }
-}
-
-/// A file goes into a folder that takes its name: after its temporary name listings show the old one for a while, which each pass took
-/// for a file in the folder's place.
-#[test]
-fn a_file_goes_into_a_folder_of_its_name_where_listings_lag() {
-    let mut run = world(1, &[Twist::Late(8)]);
-    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-    assert!(disk.write("a", b"content of a"));
-    pass(&mut run);
-    wait(&run);
-    assert!(disk.mkdir("t") && disk.mv("a", "t/b") && disk.mv("t", "a"));
-    let id = drive.find("a");
-    is_at_peace(&mut run);
-    assert_eq!(drive.find("a/b"), id);
-}
-
 #[test]
 fn a_name_of_three_on_a_disk_that_folds_case_is_kept_by_the_two_that_meet() {
     let mut run = world(1, &[Twist::LocalFoldsCase]);
@@ -377,146 +333,6 @@ fn what_came_into_a_folder_unseen_is_not_deleted_for_good() {
     assert!(run.world.disk.delete("a"));
     is_at_peace(&mut run);
     assert!(drive.trashed().is_empty(), "it was deleted for good");
-}
-
-/// `mv d/b a` here, over `a`, where `d/b` had gone back to an older version: nobody deleted the newer one, which is on iCloud alone.
-#[test]
-fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
-    for with_folder in [false, true] {
-        let mut run = world(1, &[Twist::Permanent]);
-        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-        assert!(disk.mkdir("d") && disk.write("d/b", b"the older one") && disk.write("a", b"content of a"));
-        pass(&mut run);
-        let stamps = disk.stamps();
-        let (_, older) = stamps.iter().find(|(at, _)| at == "d/b").expect("it is there");
-        wait(&run);
-        assert!(drive.edit("d/b", b"the newer one"));
-        passes(&mut run);
-        assert!(disk.write_at("d/b", b"the older one", Some(older.mtime)) && disk.mv("d/b", "a"));
-        assert!(!with_folder || disk.delete("d"));
-        let id = drive.find("d/b").expect("it is there");
-        is_at_peace(&mut run);
-        assert!(drive.find("d/b").is_none() && drive.find("d").is_none() == with_folder);
-        assert!(drive.item(&id).is_some(), "{with_folder}: it was deleted for good");
-        assert_eq!(disk.read("a").as_deref(), Some(&b"the older one"[..]));
-    }
-}
-
-/// A folder takes the place of the one that held it, which goes, by way of a temporary name on iCloud; and a file in it is edited.
-#[test]
-fn a_folder_that_takes_the_place_of_its_own_folder_keeps_its_id_and_what_is_in_it() {
-    for (twists, edited) in
-        [(&[][..], false), (&[][..], true), (&[Twist::TrashWay], true), (&[Twist::Late(8)], true)]
-    {
-        let mut run = world(1, twists);
-        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-        assert!(disk.mkdir("p") && disk.mkdir("p/d") && disk.mkdir("p/d/e"));
-        assert!(disk.write("p/d/e/b", b"content of b") && disk.write("p/d/e/c", b"content of c"));
-        pass(&mut run);
-        pass(&mut run);
-        wait(&run);
-        let before = ids(&drive, &["p/d/e", "p/d/e/c"]);
-        assert!(disk.mv("p/d/e", "p/t") && disk.delete("p/d") && disk.mv("p/t", "p/d"));
-        assert!(!edited || disk.write("p/d/b", b"edited, and longer"));
-        is_at_peace(&mut run);
-        assert_eq!(ids(&drive, &["p/d", "p/d/c"]), before, "{twists:?} {edited}");
-    }
-}
-
-/// A folder that something came into while it was deleted, and whose name somebody else has by then, where the service refuses what is
-/// taken: what came into it is nowhere else, and nothing else may wait for it.
-#[test]
-fn what_came_into_a_folder_comes_back_though_its_name_is_taken() {
-    for is_folder in [false, true] {
-        let mut run = world(1, &[Twist::TakenError]);
-        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-        assert!(disk.mkdir("d") && disk.write("d/a", b"content of a"));
-        pass(&mut run);
-        pass(&mut run);
-        wait(&run);
-        assert!(disk.delete("d"));
-        let person = drive.clone();
-        let comes = move || assert!(person.create("d/late", b"came late").is_some());
-        run.world.fuse.interject_at(Call::TrashRemote, 0, comes);
-        let person = drive.clone();
-        let takes = move || match is_folder {
-            true => assert!(person.mkdir("d").is_some()),
-            false => assert!(person.create("d", b"another one").is_some()),
-        };
-        run.world.fuse.interject_at(Call::PutBack, 0, takes);
-        passes(&mut run);
-        is_at_peace(&mut run);
-        let live = drive.live_contents();
-        assert!(live.iter().any(|content| **content == *b"came late"), "{is_folder}: {:?}", drive.tree());
-    }
-}
-
-/// A package that is skipped while its folder has another name here: what is told of it follows the folder.
-#[test]
-fn a_skipped_package_is_told_under_the_name_that_its_folder_has() {
-    let mut run = world(1, &[Twist::SkipPackages]);
-    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-    assert!(disk.mkdir("h"));
-    pass(&mut run);
-    wait(&run);
-    assert!(drive.package("h/c", b"PK\x03\x04 a package").is_some() && drive.person_rename("h", "f"));
-    assert!(disk.special("f"));
-    pass(&mut run);
-    assert!(disk.delete("f"));
-    is_at_peace(&mut run);
-    assert!(disk.paths().iter().any(|(at, ..)| at == "f"));
-}
-
-/// A file goes back to an older version, is moved over another one, and a new one is made in its place: that is no edit of the version
-/// that iCloud alone has.
-#[test]
-fn what_is_made_anew_where_an_older_version_was_moved_away_replaces_no_newer_one() {
-    let mut run = world(1, &[]);
-    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-    assert!(disk.write("a", b"content of a"));
-    wait(&run);
-    assert!(disk.write("b", b"the older one"));
-    pass(&mut run);
-    let stamps = disk.stamps();
-    let (_, older) = stamps.iter().find(|(at, _)| at == "b").expect("it is there");
-    wait(&run);
-    assert!(drive.edit("b", b"the newer one"));
-    passes(&mut run);
-    assert!(disk.write_at("b", b"the older one", Some(older.mtime)) && disk.mv("b", "a"));
-    wait(&run);
-    assert!(disk.write("b", b"made anew"));
-    is_at_peace(&mut run);
-    let contents = drive.contents();
-    assert!(contents.iter().any(|content| **content == *b"the newer one"), "{contents:?}");
-    assert_eq!(disk.read("b").as_deref(), Some(&b"made anew"[..]));
-}
-
-/// Where files have no identity: one goes back to an older version and changes names with another one of its size. The content in its
-/// place is another file's then, with a newer time, and no edit of the version that iCloud alone has.
-#[test]
-fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity() {
-    for (read, touched) in [(false, false), (true, false), (false, true), (true, true)] {
-        let mut run = world(1, &[Twist::NoIdentities]);
-        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-        assert!(disk.write("c", b"the older one"));
-        wait(&run);
-        pass(&mut run);
-        let stamps = disk.stamps();
-        let (_, older) = stamps.iter().find(|(at, _)| at == "c").expect("it is there");
-        assert!(disk.write("c", b"the newer one"));
-        wait(&run);
-        assert!(disk.write("m", if read { b"another file!" } else { b"another file, longer" }));
-        passes(&mut run);
-        assert!(disk.write_at("c", b"the older one", Some(older.mtime)));
-        assert!(disk.mv("c", "t") && disk.mv("m", "c") && disk.mv("t", "m"));
-        assert!(!touched || disk.touch("c"));
-        is_at_peace(&mut run);
-        let contents = drive.contents();
-        assert!(
-            contents.iter().any(|content| **content == *b"the newer one"),
-            "{read} {touched}: {contents:?}"
-        );
-    }
 }
 
 /// Two items change places over two folders, by way of a temporary name, and one of the folders is deleted meanwhile.

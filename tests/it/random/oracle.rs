@@ -198,8 +198,7 @@ pub fn after_quiet(run: &mut Run) -> Result<(), Broken> {
         let left = last.map(|Report { quiet, pending, held, outcome, notes, .. }| {
             format!("quiet {quiet}, pending {pending}, held {held}, waiting {}, {notes:?}", outcome.waiting)
         });
-        let left = left.unwrap_or_default();
-        return Err(Broken::new("P5", format!("not at rest after {MOST_PASSES} passes: {left}")));
+        return Err(Broken::new("P5", format!("not at rest after {MOST_PASSES} passes: {left:?}")));
     };
     at_any_time(run)?;
     let apart = apart(run, report);

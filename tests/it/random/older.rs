@@ -1,0 +1,79 @@
+//! Older versions that come back here, and are moved on before anybody looks.
+
+use super::history::Twist;
+use super::scenarios::{is_at_peace, pass, passes, wait, world};
+
+/// `mv d/b a` here, over `a`, where `d/b` had gone back to an older version: nobody deleted the newer one, which is on iCloud alone.
+#[test]
+fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
+    for with_folder in [false, true] {
+        let mut run = world(1, &[Twist::Permanent]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("d") && disk.write("d/b", b"the older one") && disk.write("a", b"content of a"));
+        pass(&mut run);
+        let stamps = disk.stamps();
+        let (_, older) = stamps.iter().find(|(at, _)| at == "d/b").expect("it is there");
+        wait(&run);
+        assert!(drive.edit("d/b", b"the newer one"));
+        passes(&mut run);
+        assert!(disk.write_at("d/b", b"the older one", Some(older.mtime)) && disk.mv("d/b", "a"));
+        assert!(!with_folder || disk.delete("d"));
+        let id = drive.find("d/b").expect("it is there");
+        is_at_peace(&mut run);
+        assert!(drive.find("d/b").is_none() && drive.find("d").is_none() == with_folder);
+        assert!(drive.item(&id).is_some(), "{with_folder}: it was deleted for good");
+        assert_eq!(disk.read("a").as_deref(), Some(&b"the older one"[..]));
+    }
+}
+
+/// A file goes back to an older version, is moved over another one, and a new one is made in its place: that is no edit of the version
+/// that iCloud alone has.
+#[test]
+fn what_is_made_anew_where_an_older_version_was_moved_away_replaces_no_newer_one() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.write("a", b"content of a"));
+    wait(&run);
+    assert!(disk.write("b", b"the older one"));
+    pass(&mut run);
+    let stamps = disk.stamps();
+    let (_, older) = stamps.iter().find(|(at, _)| at == "b").expect("it is there");
+    wait(&run);
+    assert!(drive.edit("b", b"the newer one"));
+    passes(&mut run);
+    assert!(disk.write_at("b", b"the older one", Some(older.mtime)) && disk.mv("b", "a"));
+    wait(&run);
+    assert!(disk.write("b", b"made anew"));
+    is_at_peace(&mut run);
+    let contents = drive.contents();
+    assert!(contents.iter().any(|content| **content == *b"the newer one"), "{contents:?}");
+    assert_eq!(disk.read("b").as_deref(), Some(&b"made anew"[..]));
+}
+
+/// Where files have no identity: one goes back to an older version and changes names with another one of its size. The content in its
+/// place is another file's then, with a newer time, and no edit of the version that iCloud alone has.
+#[test]
+fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity() {
+    for (read, touched) in [(false, false), (true, false), (false, true), (true, true)] {
+        let mut run = world(1, &[Twist::NoIdentities]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("c", b"the older one"));
+        wait(&run);
+        pass(&mut run);
+        let stamps = disk.stamps();
+        let (_, older) = stamps.iter().find(|(at, _)| at == "c").expect("it is there");
+        assert!(disk.write("c", b"the newer one"));
+        wait(&run);
+        assert!(disk.write("m", if read { b"another file!" } else { b"another file, longer" }));
+        passes(&mut run);
+        assert!(disk.write_at("c", b"the older one", Some(older.mtime)));
+        assert!(disk.mv("c", "t") && disk.mv("m", "c") && disk.mv("t", "m"));
+        assert!(!touched || disk.touch("c"));
+        is_at_peace(&mut run);
+        let contents = drive.contents();
+        assert!(
+            contents.iter().any(|content| **content == *b"the newer one"),
+            "{read} {touched}: {contents:?}"
+        );
+    }
+}

@@ -1,0 +1,122 @@
+//! Names and places that somebody else has, or had a moment ago.
+
+use std::time::Duration;
+
+use icloudds::model::ItemId;
+
+use super::history::Twist;
+use super::scenarios::{is_at_peace, pass, passes, wait, world};
+use crate::sim::drive::switches::Taken;
+use crate::sim::{Call, SimDrive};
+
+fn ids(drive: &SimDrive, paths: &[&str]) -> Vec<Option<ItemId>> {
+    paths.iter().map(|path| drive.find(path)).collect()
+}
+
+/// The name that it has is taken there, and so is the one that it gets, by one that differs in case: each pass tried both ways anew.
+#[test]
+fn what_can_go_to_a_folder_under_neither_of_its_names_is_told_and_rests() {
+    for taken in [Taken::Rename, Taken::Error] {
+        for renamed in ["g", "h"] {
+            let mut run = world(1, &[Twist::RemoteFoldsCase]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            drive.switch(|switches| switches.taken = taken);
+            assert!(disk.mkdir("c") && disk.write("c/h", b"on its way"));
+            pass(&mut run);
+            assert!(drive.create("G", b"the capital").is_some() && drive.create("H", b"another").is_some());
+            pass(&mut run);
+            assert!(disk.mv("c/h", renamed));
+            is_at_peace(&mut run);
+            let told = run.world.store.durable().set_aside;
+            let told: Vec<_> = told.into_iter().map(|(path, it)| (path.to_string(), it.reason)).collect();
+            let capital = renamed.to_uppercase();
+            let why = format!("`{capital}` has this name on iCloud, which takes no difference in case");
+            assert_eq!(told, [(renamed.to_owned(), why)], "{taken:?}");
+            assert!(drive.find("c/h").is_some(), "{taken:?}: it waits under its own name");
+            assert!(drive.person_rename(&capital, "other"));
+            run.world.clock.advance(Duration::from_secs(7200));
+            is_at_peace(&mut run);
+            assert!(drive.find(renamed).is_some() && drive.find("c/h").is_none());
+        }
+    }
+}
+
+/// A file goes into a folder that takes its name: after its temporary name listings show the old one for a while, which each pass took
+/// for a file in the folder's place.
+#[test]
+fn a_file_goes_into_a_folder_of_its_name_where_listings_lag() {
+    let mut run = world(1, &[Twist::Late(8)]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.write("a", b"content of a"));
+    pass(&mut run);
+    wait(&run);
+    assert!(disk.mkdir("t") && disk.mv("a", "t/b") && disk.mv("t", "a"));
+    let id = drive.find("a");
+    is_at_peace(&mut run);
+    assert_eq!(drive.find("a/b"), id);
+}
+
+/// A folder takes the place of the one that held it, which goes, by way of a temporary name on iCloud; and a file in it is edited.
+#[test]
+fn a_folder_that_takes_the_place_of_its_own_folder_keeps_its_id_and_what_is_in_it() {
+    for (twists, edited) in
+        [(&[][..], false), (&[][..], true), (&[Twist::TrashWay], true), (&[Twist::Late(8)], true)]
+    {
+        let mut run = world(1, twists);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("p") && disk.mkdir("p/d") && disk.mkdir("p/d/e"));
+        assert!(disk.write("p/d/e/b", b"content of b") && disk.write("p/d/e/c", b"content of c"));
+        pass(&mut run);
+        pass(&mut run);
+        wait(&run);
+        let before = ids(&drive, &["p/d/e", "p/d/e/c"]);
+        assert!(disk.mv("p/d/e", "p/t") && disk.delete("p/d") && disk.mv("p/t", "p/d"));
+        assert!(!edited || disk.write("p/d/b", b"edited, and longer"));
+        is_at_peace(&mut run);
+        assert_eq!(ids(&drive, &["p/d", "p/d/c"]), before, "{twists:?} {edited}");
+    }
+}
+
+/// A folder that something came into while it was deleted, and whose name somebody else has by then, where the service refuses what is
+/// taken: what came into it is nowhere else, and nothing else may wait for it.
+#[test]
+fn what_came_into_a_folder_comes_back_though_its_name_is_taken() {
+    for is_folder in [false, true] {
+        let mut run = world(1, &[Twist::TakenError]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("d") && disk.write("d/a", b"content of a"));
+        pass(&mut run);
+        pass(&mut run);
+        wait(&run);
+        assert!(disk.delete("d"));
+        let person = drive.clone();
+        let comes = move || assert!(person.create("d/late", b"came late").is_some());
+        run.world.fuse.interject_at(Call::TrashRemote, 0, comes);
+        let person = drive.clone();
+        let takes = move || match is_folder {
+            true => assert!(person.mkdir("d").is_some()),
+            false => assert!(person.create("d", b"another one").is_some()),
+        };
+        run.world.fuse.interject_at(Call::PutBack, 0, takes);
+        passes(&mut run);
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        assert!(live.iter().any(|content| **content == *b"came late"), "{is_folder}: {:?}", drive.tree());
+    }
+}
+
+/// A package that is skipped while its folder has another name here: what is told of it follows the folder.
+#[test]
+fn a_skipped_package_is_told_under_the_name_that_its_folder_has() {
+    let mut run = world(1, &[Twist::SkipPackages]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("h"));
+    pass(&mut run);
+    wait(&run);
+    assert!(drive.package("h/c", b"PK\x03\x04 a package").is_some() && drive.person_rename("h", "f"));
+    assert!(disk.special("f"));
+    pass(&mut run);
+    assert!(disk.delete("f"));
+    is_at_peace(&mut run);
+    assert!(disk.paths().iter().any(|(at, ..)| at == "f"));
+}
