@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, Plan, RemoteSeen};
-use crate::engine::ports::{Disk, LookUp, Ports, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{Disk, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{Intent, ItemId, LocalKind, name};
 
 use super::agree::as_seen;
@@ -72,7 +72,7 @@ impl<'a> Stage<'a> for FindFolders<'a> {
                 continue;
             };
             let found = is_folder_here(ports.disk, local)
-                .and_then(|()| verified_calls::holder_among(ports.remote, &folder, &there, name, None));
+                .and_then(|()| standing(ports.remote, &folder, &there, name));
             match found {
                 Ok(Some(item)) => adopt(known, (index, local), &folder, item, acted),
                 Ok(None) => wanted.push((index, local, &**name)),
@@ -81,6 +81,28 @@ impl<'a> Stage<'a> for FindFolders<'a> {
         }
         if wanted.is_empty() { Ok(Next::Finished) } else { then(MakeFolders { folder, there, wanted }) }
     }
+}
+
+/// Who has that name in the folder, as it was listed. What listings show there although it was moved or renamed since, perhaps by us, has it
+/// no more. A look-up may be late itself for a new folder, and one too many would be made: there the listing counts.
+fn standing(
+    remote: &dyn Remote,
+    folder: &ItemId,
+    there: &[RemoteItem],
+    wanted: &str,
+) -> Result<Option<RemoteItem>, StepFailure> {
+    for item in there.iter().filter(|item| name::same(&item.entry.name, wanted)) {
+        match verified_calls::look(remote, &item.entry.id, item.entry.is_folder())? {
+            LookUp::Found(now) => {
+                if verified_calls::hangs_in(&now, folder) && name::same(&now.entry.name, wanted) {
+                    return Ok(Some(now));
+                }
+            }
+            LookUp::Gone if !item.entry.is_folder() => {}
+            LookUp::Gone | LookUp::Unknown => return Ok(Some(item.clone())),
+        }
+    }
+    Ok(None)
 }
 
 /// Makes folders on iCloud in one request. Their ids are unknown before, so what the parent held is noted first.

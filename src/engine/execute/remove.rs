@@ -206,7 +206,6 @@ fn look_into_folder<'a>(
     let remote = ports.remote;
     let agreed = versions(subtree);
     let mut planned: Vec<_> = subtree.iter().map(|(id, _)| id.clone()).collect();
-    let mut walked = HashSet::from([seen.id.clone()]);
     let mut left = HashSet::new();
     for item in verified_calls::below(remote, &seen.id)? {
         let id = &item.entry.id;
@@ -220,11 +219,10 @@ fn look_into_folder<'a>(
             .is_some_and(|etag| item.entry.is_folder() || known.own.is_version(id, etag, &item.entry.etag));
         // What a listing shows in what has left has left with it.
         let with_it = matches!(&item.parent, RemoteParent::Folder(parent) if left.contains(parent));
-        if with_it || !fits && has_left(remote, &item, &walked)? {
+        if with_it || !fits && has_left(remote, &item, &seen.id)? {
             left.insert(id.clone());
             continue;
         }
-        walked.insert(id.clone());
         if !fits {
             return Err(StepFailure::Replan(format!(
                 "it holds {:?}, which was not planned for",

@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use crate::engine::ports::{LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::model::path::DEEPEST;
 use crate::model::{FolderState, ItemId};
 
 use super::report::StepFailure;
@@ -19,18 +20,21 @@ pub(super) enum Unplanned {
     Untold,
 }
 
-/// Whether an item that a listing shows within one of these folders hangs elsewhere by now: listings lag, also behind moves of ours.
-pub(super) fn has_left(
-    remote: &dyn Remote,
-    item: &RemoteItem,
-    folders: &HashSet<ItemId>,
-) -> Result<bool, StepFailure> {
-    Ok(match look(remote, &item.entry.id, item.entry.is_folder())? {
-        LookUp::Found(now) => {
-            matches!(&now.parent, RemoteParent::Folder(parent) if !folders.contains(parent))
+/// Whether an item that a listing shows in `folder`, at whatever depth, surely hangs in the drive beside it by now: listings lag, also
+/// behind moves of ours.
+pub(super) fn has_left(remote: &dyn Remote, item: &RemoteItem, folder: &ItemId) -> Result<bool, StepFailure> {
+    let mut found = look(remote, &item.entry.id, item.entry.is_folder())?;
+    for _ in 0..DEEPEST {
+        let LookUp::Found(RemoteItem { parent: RemoteParent::Folder(above), .. }) = found else { break };
+        if above == *folder {
+            break;
         }
-        LookUp::Gone | LookUp::Unknown => false,
-    })
+        if above == ItemId::drive_root() || above.is_doc("documents") {
+            return Ok(true);
+        }
+        found = look(remote, &above, true)?;
+    }
+    Ok(false)
 }
 
 /// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.
@@ -42,7 +46,6 @@ pub(super) fn holds_unplanned(
 ) -> Result<Unplanned, StepFailure> {
     let planned: HashSet<_> = planned.iter().collect();
     let mut folders = vec![folder.clone()];
-    let mut walked: HashSet<_> = HashSet::from([folder.clone()]);
     let mut found = Unplanned::Nothing;
     while !folders.is_empty() {
         let mut next = Vec::new();
@@ -63,13 +66,12 @@ pub(super) fn holds_unplanned(
             }
             for item in listing.items {
                 if !planned.contains(&item.entry.id) || !fits(&item) {
-                    if has_left(remote, &item, &walked)? {
+                    if has_left(remote, &item, folder)? {
                         continue;
                     }
                     return Ok(Unplanned::Something);
                 }
                 if item.entry.is_folder() {
-                    walked.insert(item.entry.id.clone());
                     next.push(item.entry.id);
                 }
             }

@@ -281,18 +281,7 @@ pub(super) fn holder(
     if listing.unusable.iter().any(|(shown, _)| name::same(shown, wanted)) {
         return Err(StepFailure::replan("an item that cannot be synced has this name on iCloud"));
     }
-    holder_among(remote, folder, &listing.items, wanted, except)
-}
-
-/// As [`holder`], where the folder was listed before.
-pub(super) fn holder_among(
-    remote: &dyn Remote,
-    folder: &ItemId,
-    items: &[RemoteItem],
-    wanted: &str,
-    except: Option<&ItemId>,
-) -> Result<Option<RemoteItem>, StepFailure> {
-    for item in items {
+    for item in listing.items {
         if !name::same(&item.entry.name, wanted) || Some(&item.entry.id) == except {
             continue;
         }
