@@ -7,7 +7,7 @@ use icloudds::model::ItemId;
 use super::history::Twist;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
 use crate::sim::drive::switches::Taken;
-use crate::sim::{Call, SimDrive};
+use crate::sim::{Call, Crash, SimDrive};
 
 fn ids(drive: &SimDrive, paths: &[&str]) -> Vec<Option<ItemId>> {
     paths.iter().map(|path| drive.find(path)).collect()
@@ -74,6 +74,34 @@ fn a_folder_that_takes_the_place_of_its_own_folder_keeps_its_id_and_what_is_in_i
         assert!(!edited || disk.write("p/d/b", b"edited, and longer"));
         is_at_peace(&mut run);
         assert_eq!(ids(&drive, &["p/d", "p/d/c"]), before, "{twists:?} {edited}");
+    }
+}
+
+/// The same, cut short anywhere: it is found again by its note and its identity.
+#[test]
+fn a_folder_that_takes_the_place_of_its_own_folder_comes_through_a_crash_at_any_point() {
+    for (crash, twists) in
+        [(Crash::Kill, &[][..]), (Crash::Kill, &[Twist::TakenError]), (Crash::PowerCut, &[])]
+    {
+        for step in 1.. {
+            let mut run = world(step, twists);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.mkdir("p") && disk.mkdir("p/d") && disk.mkdir("p/d/e"));
+            assert!(disk.write("p/d/e/b", b"content of b") && disk.write("p/d/e/c", b"content of c"));
+            pass(&mut run);
+            pass(&mut run);
+            wait(&run);
+            let before = ids(&drive, &["p/d/e", "p/d/e/b", "p/d/e/c"]);
+            assert!(disk.mv("p/d/e", "p/t") && disk.delete("p/d") && disk.mv("p/t", "p/d"));
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            run.world.restart(crash);
+            is_at_peace(&mut run);
+            assert_eq!(ids(&drive, &["p/d", "p/d/b", "p/d/c"]), before, "{twists:?} step {step}");
+            if done {
+                break;
+            }
+        }
     }
 }
 
