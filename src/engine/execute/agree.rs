@@ -5,7 +5,7 @@ use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Change, DiskTime, Identity, Intent, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe,
+    BaseEntry, Change, DiskTime, Identity, Intent, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Node,
     Presence, RelPath, Side, Signature, name,
 };
 
@@ -235,7 +235,8 @@ fn left_by_way_of_a_name(base: PendingBase<'_>, folder: &ItemId) -> Vec<Lesson> 
     for intent in base.state.intents.values() {
         let Intent::Place { id, to: (target, _), temporary: Some(name), .. } = intent else { continue };
         let has_left = id != folder && base.is_within(id, folder) && !base.is_within(target, folder);
-        let known = base.entry(id).filter(|_| has_left && base.entry(target).is_some());
+        let is_known = || *target == base.state.base.get(Node::ROOT).id || base.entry(target).is_some();
+        let known = base.entry(id).filter(|_| has_left && is_known());
         if let Some((_, mut entry)) = known.filter(|(_, entry)| entry.stamp.identity != Identity::default()) {
             (entry.local_name, entry.remote_name) = (name.clone(), name.clone());
             lessons.push(put(target, entry));
