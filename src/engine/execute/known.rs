@@ -84,6 +84,12 @@ impl OwnChanges {
         planned == etag || self.versions.get(id).is_some_and(|own| own.was == *planned && own.now == *etag)
     }
 
+    /// Whether a listing shows an item as it was before our own calls changed it, though it may hang elsewhere since.
+    pub(super) fn has_changed_since(&self, listed: &RemoteItem) -> bool {
+        let etag = &listed.entry.etag;
+        self.versions.get(&listed.entry.id).is_some_and(|own| own.was == *etag && own.now != *etag)
+    }
+
     /// The item here as planned, with the stamp that our own moves gave it.
     pub(super) fn local(&self, planned: &LocalSeen) -> LocalSeen {
         let mut current = planned.clone();

@@ -371,7 +371,7 @@ fn settle_trash(
                 item.entry.is_folder()
                     || known.is_none_or(|(_, known)| known.etag.same_content(&item.entry.etag))
             };
-            if holds_unplanned(remote, id, planned, &as_agreed)? == Unplanned::Something {
+            if holds_unplanned(remote, None, id, planned, &as_agreed)? == Unplanned::Something {
                 let back = put_back(ports, &item, true, (&from.0, &from.1))?;
                 if back.entry.id == *id {
                     done.push(Done::CameBack { id: id.clone(), back });

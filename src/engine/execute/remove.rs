@@ -12,7 +12,7 @@ use super::put_back::put_back;
 use super::recover::settle_noted;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
-use super::unplanned::{Unplanned, has_left, holds_unplanned};
+use super::unplanned::{Unplanned, holds_unplanned, we_took_out};
 use super::verified_calls;
 
 /// So many deletions here are noted in one go.
@@ -219,7 +219,7 @@ fn look_into_folder<'a>(
             .is_some_and(|etag| item.entry.is_folder() || known.own.is_version(id, etag, &item.entry.etag));
         // What a listing shows in what has left has left with it.
         let with_it = matches!(&item.parent, RemoteParent::Folder(parent) if left.contains(parent));
-        if with_it || !fits && has_left(remote, &item, &seen.id)? {
+        if with_it || !fits && we_took_out(remote, known.own, &item, &seen.id)? {
             left.insert(id.clone());
             continue;
         }
@@ -276,7 +276,7 @@ impl<'a> Stage<'a> for TrashFolder<'a> {
         // Unsure what went with it: the intent stays and is settled at the next start.
         let agreed = versions(subtree);
         let fits = |item: &RemoteItem| fits(known.own, &agreed, item);
-        let inside = holds_unplanned(ports.remote, &seen.id, &planned, &fits)?;
+        let inside = holds_unplanned(ports.remote, Some(known.own), &seen.id, &planned, &fits)?;
         if inside == Unplanned::Something {
             put_back(ports, &trashed, true, (&seen.parent, &seen.name))?;
             acted.end_note(index);
@@ -327,7 +327,7 @@ pub(super) fn delete_for_good(ports: &Ports<'_>, known: &Known<'_>) {
             let look = verified_calls::look(ports.remote, &version.id, true);
             matches!(look, Ok(LookUp::Found(now)) if now.parent == RemoteParent::Trash && now.entry.etag == version.etag)
         };
-        let inside = holds_unplanned(ports.remote, &version.id, planned, &fits);
+        let inside = holds_unplanned(ports.remote, None, &version.id, planned, &fits);
         if matches!(inside, Ok(Unplanned::Nothing)) && is_there() {
             drop(ports.remote.delete_trashed(std::slice::from_ref(version)));
         }

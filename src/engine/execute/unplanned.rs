@@ -6,6 +6,7 @@ use crate::engine::ports::{LookUp, Remote, RemoteError, RemoteItem, RemoteParent
 use crate::model::path::DEEPEST;
 use crate::model::{FolderState, ItemId};
 
+use super::known::OwnChanges;
 use super::report::StepFailure;
 use super::verified_calls::look;
 
@@ -20,9 +21,18 @@ pub(super) enum Unplanned {
     Untold,
 }
 
-/// Whether an item that a listing shows in `folder`, at whatever depth, surely hangs in the drive beside it by now: listings lag, also
-/// behind moves of ours.
-pub(super) fn has_left(remote: &dyn Remote, item: &RemoteItem, folder: &ItemId) -> Result<bool, StepFailure> {
+/// Whether an item that a listing shows in `folder`, at whatever depth, hangs in the drive beside it by now: a move of ours in this pass
+/// took it out, which the listing does not show yet and a look-up does. Where somebody else's move is at odds with a look-up nobody
+/// knows which of the two is late.
+pub(super) fn we_took_out(
+    remote: &dyn Remote,
+    own: &OwnChanges,
+    item: &RemoteItem,
+    folder: &ItemId,
+) -> Result<bool, StepFailure> {
+    if !own.has_changed_since(item) {
+        return Ok(false);
+    }
     let mut found = look(remote, &item.entry.id, item.entry.is_folder())?;
     for _ in 0..DEEPEST {
         let LookUp::Found(RemoteItem { parent: RemoteParent::Folder(above), .. }) = found else { break };
@@ -37,9 +47,11 @@ pub(super) fn has_left(remote: &dyn Remote, item: &RemoteItem, folder: &ItemId) 
     Ok(false)
 }
 
-/// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`.
+/// Whether a trashed folder holds anything that was not planned to go with it, or not in the version that `fits`. What `own` knows to
+/// have left it before does not count.
 pub(super) fn holds_unplanned(
     remote: &dyn Remote,
+    own: Option<&OwnChanges>,
     folder: &ItemId,
     planned: &[ItemId],
     fits: &dyn Fn(&RemoteItem) -> bool,
@@ -66,10 +78,10 @@ pub(super) fn holds_unplanned(
             }
             for item in listing.items {
                 if !planned.contains(&item.entry.id) || !fits(&item) {
-                    if has_left(remote, &item, folder)? {
-                        continue;
+                    match own {
+                        Some(own) if we_took_out(remote, own, &item, folder)? => continue,
+                        _ => return Ok(Unplanned::Something),
                     }
-                    return Ok(Unplanned::Something);
                 }
                 if item.entry.is_folder() {
                     next.push(item.entry.id);

@@ -154,3 +154,38 @@ fn a_skipped_package_is_told_under_the_name_that_its_folder_has() {
     is_at_peace(&mut run);
     assert!(disk.paths().iter().any(|(at, ..)| at == "f"));
 }
+
+/// What a person moves into a folder right before that goes to iCloud's trash, where look-ups show for a while where it came from: the
+/// listing is right, and what is in it comes back.
+#[test]
+fn what_a_person_moves_into_a_folder_that_is_being_deleted_comes_back_where_look_ups_lag() {
+    for (twists, call) in
+        [(&[][..], Call::TrashRemote), (&[], Call::LookUp), (&[Twist::Permanent], Call::TrashRemote)]
+    {
+        for moved in ["other/a", "other/inside"] {
+            let mut run = world(1, twists);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            drive.switch(|switches| switches.placed_after = 20);
+            assert!(disk.mkdir("d") && disk.write("d/b", b"content of b"));
+            assert!(disk.mkdir("other") && disk.write("other/a", b"content of a"));
+            assert!(disk.mkdir("other/inside") && disk.write("other/inside/c", b"content of c"));
+            pass(&mut run);
+            pass(&mut run);
+            wait(&run);
+            assert!(disk.delete("d"));
+            let (person, what) = (drive.clone(), moved.to_owned());
+            let into = move || assert!(person.move_to(&what, "d"));
+            run.world.fuse.interject_at(call, 0, into);
+            passes(&mut run);
+            is_at_peace(&mut run);
+            let live = drive.live_contents();
+            for content in [b"content of a", b"content of c"] {
+                assert!(
+                    live.iter().any(|it| **it == *content),
+                    "{call:?} {twists:?} {moved}: {:?}",
+                    drive.tree()
+                );
+            }
+        }
+    }
+}

@@ -98,6 +98,18 @@ fn a_version_is_the_planned_one_or_what_we_made_of_it() {
 }
 
 #[test]
+fn a_listing_is_of_before_only_in_the_version_that_our_calls_changed() {
+    let own = after([changed("1::1", "2::1", "x", "f"), changed("2::1", "3::1", "new", "g")]);
+    for (etag, expected) in [("1::1", true), ("2::1", false), ("3::1", false), ("9::9", false)] {
+        let listed = item(etag, "planned", RemoteParent::Folder(id("planned folder")));
+        assert_eq!(own.has_changed_since(&listed), expected, "{etag}");
+    }
+    let same = after([changed("1::1", "1::1", "new", "f")]);
+    let listed = item("1::1", "planned", RemoteParent::Folder(id("planned folder")));
+    assert!(!same.has_changed_since(&listed), "one etag before and after tells nothing");
+}
+
+#[test]
 fn a_moved_file_has_the_stamp_that_the_move_gave_it() {
     let own = after([moved_file("a", "b", stamp(1, 1), stamp(1, 2))]);
     assert_eq!(own.local(&local("b", stamp(1, 1))).stamp, stamp(1, 2));

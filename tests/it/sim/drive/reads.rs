@@ -140,7 +140,11 @@ impl SimDrive {
                 Some(Fault::Flap) => LookUp::Gone,
                 Some(Fault::NoAnswer) => LookUp::Unknown,
                 _ => match drive.shown(id, detail) {
-                    Ok(found) => {
+                    Ok(mut found) => {
+                        let at = self.now() - drive.switches.placed_after * 1_000_000_000;
+                        if let Some(former) = drive.items.as_of(at).get(id) {
+                            found.parent = Drive::parent(former);
+                        }
                         let content = drive.items.get(id).map_or(0, |item| item.content);
                         drive.looked.insert((caller, id.clone()), (mutations, content, self.now()));
                         LookUp::Found(found)

@@ -125,6 +125,8 @@ pub struct Switches {
     pub gone: bool,
     /// Seconds until listings show a change (5). Look-ups are current.
     pub visible_after: i64,
+    /// Seconds until a look-up shows into which folder an item was moved (5).
+    pub placed_after: i64,
     /// Whether a move with a stale etag is refused (6).
     pub cas_move: bool,
     /// Whether a rename with a stale etag is refused (6).
@@ -193,6 +195,7 @@ impl Default for Switches {
             counts: true,
             gone: true,
             visible_after: 0,
+            placed_after: 0,
             cas_move: true,
             cas_rename: false,
             cas_delete: false,
