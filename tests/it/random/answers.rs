@@ -1,6 +1,6 @@
 //! Answers that say that something was done which was not done.
 
-use icloudds::engine::pass::Look;
+use icloudds::engine::pass::{LocalLook, Look};
 
 use super::history::Twist;
 use super::run::Run;
@@ -112,6 +112,50 @@ fn an_answer_without_an_effect_counts_for_nothing_where_no_look_shows_what_becam
             is_at_peace(&mut run);
             assert_eq!(made_here(&run), 1, "{twists:?}, look {look}: {:?}", run.world.drive.tree());
         }
+    }
+}
+
+/// The connection breaks right after a call that was carried out, and the pass ends. What the next one finds to have come is known
+/// before it looks, and it may not look at iCloud at all.
+#[test]
+fn what_is_found_done_after_a_pass_that_broke_off_is_not_undone_by_what_was_seen_before() {
+    let made: [Case; 3] = [
+        (
+            |disk| disk.write("new", b"made here"),
+            Call::Commit,
+            |disk| disk.read("new").is_some(),
+            |drive| drive.find("new").is_some(),
+        ),
+        (
+            |disk| disk.write("a", b"edited, and longer"),
+            Call::Commit,
+            |disk| disk.read("a").is_some_and(|content| *content == *b"edited, and longer"),
+            |drive| drive.live_contents().iter().any(|content| **content == *b"edited, and longer"),
+        ),
+        (
+            |disk| disk.mkdir("new") && disk.write("new/x", b"made here"),
+            Call::CreateFolders,
+            |disk| disk.read("new/x").is_some(),
+            |drive| drive.find("new").is_some(),
+        ),
+    ];
+    for (did, call, is_here, is_there) in CASES.into_iter().chain(made) {
+        let mut run = prepared(1, did);
+        let fuse = run.world.fuse.clone();
+        run.world.fuse.script(call, 0, Fault::LostAnswer);
+        run.world.fuse.interject_at(call, 0, move || fuse.script(Call::LookUp, 0, Fault::Unreachable));
+        assert!(passes(&mut run));
+        assert!(is_there(&run.world.drive), "{call:?}");
+        wait(&run);
+        let here = Look { local: LocalLook::Whole, ..Look::default() };
+        assert!(matches!(run.run(&here, true), Ok(Outcome::Done(Ok(_)))), "{call:?}");
+        assert!(
+            is_here(&run.world.disk) && is_there(&run.world.drive),
+            "{call:?}: {:?}",
+            run.world.disk.tree()
+        );
+        is_at_peace(&mut run);
+        assert!(is_here(&run.world.disk) && is_there(&run.world.drive), "{call:?}");
     }
 }
 
