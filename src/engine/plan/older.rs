@@ -94,14 +94,16 @@ fn moved_over_others(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet
 }
 
 /// Edited files in whose place there is what had been another file: by its inode, on a file system that keeps no time of birth, or by
-/// its content or its size and time, where files have no inode that lasts either; there by the size of one that is edited as well, too.
-/// That does not tell that the files were moved; but neither that the edit started from what was at its place.
+/// its content or its size and time, where files have no inode that lasts either; there by the size of one that is edited as well, too,
+/// and by another one that is edited or new and may be what stood there before, since it is older than what was agreed on. That does not
+/// tell that the files were moved; but neither that the edit started from what was at its place.
 fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     let mut of_inode: HashMap<u64, Vec<Key>> = HashMap::new();
     let mut of_stamp: HashMap<(u64, DiskTime), Vec<Key>> = HashMap::new();
     let mut of_content: HashMap<Signature, Vec<Key>> = HashMap::new();
     let mut of_size: HashMap<u64, usize> = HashMap::new();
-    let mut found_by_size = HashSet::new();
+    let mut by_others = HashSet::new();
+    let oldest = oldest(world, items);
     let base = |key: &Key| items.all[key].base.map(|node| world.base.get(node));
     for entry in edits.iter().filter_map(base) {
         *of_size.entry(entry.stamp.size).or_default() += 1;
@@ -109,7 +111,7 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     for key in edits {
         let item = &items.all[key];
         let Some((base, local)) = item.base.zip(item.local) else { continue };
-        let (then, now) = (world.base.get(base).stamp.identity, world.local.tree.get(local).stamp.identity);
+        let (then, now) = (world.base.get(base).stamp, world.local.tree.get(local).stamp.identity);
         if now == Identity::default() {
             let found = world.local.tree.get(local);
             of_stamp.entry((found.stamp.size, found.stamp.mtime)).or_default().push(*key);
@@ -117,10 +119,12 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
                 of_content.entry(signature).or_default().push(*key);
             }
             let own = usize::from(world.base.get(base).stamp.size == found.stamp.size);
-            if of_size.get(&found.stamp.size).is_some_and(|count| *count > own) {
-                found_by_size.insert(*key);
+            let is_older = |(mtime, other): &(DiskTime, Key)| other != key && *mtime <= then.mtime;
+            if of_size.get(&found.stamp.size).is_some_and(|count| *count > own) || oldest.iter().any(is_older)
+            {
+                by_others.insert(*key);
             }
-        } else if now.birth.get().is_none() && now.inode != 0 && now.inode != then.inode {
+        } else if now.birth.get().is_none() && now.inode != 0 && now.inode != then.identity.inode {
             of_inode.entry(now.inode).or_default().push(*key);
         }
     }
@@ -135,7 +139,18 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
         let of_content = entry.signature.and_then(|signature| of_content.remove(&signature));
         [of_inode.remove(&inode), of_stamp.remove(&stamp), of_content]
     };
-    files.flat_map(of_file).flatten().flatten().chain(found_by_size).collect()
+    files.flat_map(of_file).flatten().flatten().chain(by_others).collect()
+}
+
+/// The two files here that were modified first, of those that are edited or new.
+fn oldest(world: &World<'_>, items: &Items) -> Vec<(DiskTime, Key)> {
+    let changed = items.all.iter().filter(|(_, item)| !item.folder && item.here == Change::Edited);
+    let modified =
+        changed.filter_map(|(key, item)| Some((world.local.tree.get(item.local?).stamp.mtime, *key)));
+    let mut oldest: Vec<_> = modified.collect();
+    oldest.sort_unstable();
+    oldest.truncate(2);
+    oldest
 }
 
 /// Whether nothing is left of a content. A power cut soon after a file was written leaves it so on most file systems, with the time of

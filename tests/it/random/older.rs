@@ -77,3 +77,37 @@ fn what_another_file_stands_in_the_place_of_is_kept_where_files_have_no_identity
         );
     }
 }
+
+/// Where files have no identity: one goes back to an older version and changes names with a new one, or with one that is edited as well,
+/// of whatever sizes. What stands in its place is newer, and no edit of the version that iCloud alone has.
+#[test]
+fn what_a_new_file_stands_in_the_place_of_is_kept_where_files_have_no_identity() {
+    for (is_new, edited, back) in [
+        (true, "as long, new", true),
+        (true, "longer than that", true),
+        (false, "edited as well", true),
+        (true, "made anew", false),
+    ] {
+        let mut run = world(1, &[Twist::NoIdentities]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("c", b"the older one") && (is_new || disk.write("m", b"content of m")));
+        wait(&run);
+        pass(&mut run);
+        let stamps = disk.stamps();
+        let (_, older) = stamps.iter().find(|(at, _)| at == "c").expect("it is there");
+        assert!(drive.edit("c", b"the newer one, and longer"));
+        wait(&run);
+        passes(&mut run);
+        wait(&run);
+        assert!(disk.write("m", edited.as_bytes()));
+        assert!(disk.write_at("c", b"the older one", Some(older.mtime)));
+        assert!(match back {
+            true => disk.mv("c", "t") && disk.mv("m", "c") && disk.mv("t", "m"),
+            false => disk.mv("c", "t") && disk.mv("m", "c"),
+        });
+        is_at_peace(&mut run);
+        let contents = drive.contents();
+        let is_there = contents.iter().any(|content| **content == *b"the newer one, and longer");
+        assert!(is_there, "{is_new} {edited} {back}: {contents:?}");
+    }
+}
