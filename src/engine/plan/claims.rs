@@ -313,6 +313,10 @@ impl Folder {
         // Both stand here side by side, under names that iCloud may not hold apart.
         let both_here = items.all.get(&keeper).is_some_and(|item| self.is_at_place_here(world, items, item))
             && self.is_at_place_here(world, items, item);
+        let is_two_way = world.policy.mode == Mode::TwoWay && !world.is_library(item);
+        if is_two_way && bears_temporary_name(world, item) {
+            return self.rename(world, items, loser, Side::Local);
+        }
         if settled || both_there || both_here || !keeper_there {
             let path = shown_path(world, item);
             set_aside(items, loser);
@@ -345,10 +349,15 @@ impl Folder {
             ));
             return;
         }
-        let place = item.place.clone().expect("claimants have places");
+        self.rename(world, items, yielding, if yielding == keeper { Side::Remote } else { Side::Local });
+    }
+
+    /// An item gets a conflict name, as if that had been given to it on that side.
+    fn rename(&mut self, world: &World<'_>, items: &mut Items, key: Key, side: Side) {
+        let place = items.all[&key].place.clone().expect("claimants have places");
         let fresh = self.free_name(world, &place.local_name);
-        let item = items.all.get_mut(&yielding).expect("the key is of this map");
-        item.moved = Some(if yielding == keeper { Side::Remote } else { Side::Local });
+        let item = items.all.get_mut(&key).expect("the key is of this map");
+        item.moved = Some(side);
         item.reason = Reason::NameClaimed;
         item.place = Some(Place { local_name: fresh.clone(), remote_name: fresh, ..place });
     }
@@ -376,6 +385,13 @@ impl Folder {
             .expect("there are more numbers than items");
         fresh.into()
     }
+}
+
+/// Whether a move that was interrupted left it under a temporary name on a side: its own name is no person's choice then.
+fn bears_temporary_name(world: &World<'_>, item: &Item) -> bool {
+    let here = item.local.filter(|_| item.here.is_there()).map(|node| world.local.tree.name(node));
+    let there = item.remote.filter(|_| item.there.is_there()).map(|node| &*world.remote.tree.get(node).name);
+    here.into_iter().chain(there).any(|text| name::aside_origin(text).is_some())
 }
 
 fn set_aside(items: &mut Items, key: Key) {

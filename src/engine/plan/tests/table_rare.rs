@@ -426,6 +426,28 @@ fn a_conflict_name_is_never_made_of_a_temporary_one() {
     assert!(there.keys().all(|name| !name.contains("moving")), "{there:?}");
 }
 
+/// What a move left under a temporary name and nobody knows any more, while another one has its name: nobody else would give it one.
+#[test]
+fn what_an_interrupted_move_left_gets_a_conflict_name_where_another_one_has_its_own() {
+    for side in [Side::Local, Side::Remote] {
+        for (known, left) in [
+            (&[][..], "new f; new .icloudds-moving-0-f/; new .icloudds-moving-0-f/in"),
+            (&["f"], "new .icloudds-moving-0-f/; new .icloudds-moving-0-f/in"),
+            (&["f/"], "new .icloudds-moving-0-f"),
+            (&[], "new f; new .icloudds-moving-0-f; new .icloudds-moving-1-f"),
+        ] {
+            let mut world = World::synced(known);
+            happen(&mut world, side, left);
+            let count = [&world.local, &world.remote].map(|tree| tree.listing().len()).into_iter().max();
+            world.settle();
+            let (here, there) = (world.local.listing(), world.remote.listing());
+            assert_eq!(here, there, "{side:?} {left}");
+            assert_eq!(Some(here.len()), count, "{side:?} {left}: {here:?}");
+            assert!(here.keys().all(|name| !name.contains("moving")), "{side:?} {left}: {here:?}");
+        }
+    }
+}
+
 #[test]
 fn what_is_new_in_a_folder_that_nobody_reads_on_icloud_is_set_aside_with_it() {
     let mut world = World::synced(&["d/"]);
