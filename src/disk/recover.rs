@@ -117,6 +117,25 @@ impl LocalDisk {
         RelPath::parse(text).ok().filter(|path| self.permit(path).is_ok())
     }
 
+    /// What a record says, where there is one. Somebody else's is told and left alone.
+    fn record_of_ours(
+        &self,
+        area: &Area,
+        record: &str,
+        ours: Ours,
+        recovered: &mut Recovered,
+    ) -> Result<Option<Vec<u8>>, DiskError> {
+        let reading = Self::read_record(area, record, ours);
+        match reading.map_err(|errno| self.fail("repair", &own(&area.top), errno))? {
+            Reading::Absent => Ok(None),
+            Reading::Text(text) => Ok(Some(text)),
+            Reading::Foreign(why) => {
+                recovered.leave(area, record, why);
+                Ok(None)
+            }
+        }
+    }
+
     fn recover_step(
         &self,
         area: &Area,
@@ -125,14 +144,7 @@ impl LocalDisk {
         recovered: &mut Recovered,
     ) -> Result<(), DiskError> {
         let fail = |errno| self.fail("repair", &own(&area.top), errno);
-        let text = match Self::read_record(area, record, ours).map_err(fail)? {
-            Reading::Absent => return Ok(()),
-            Reading::Foreign(why) => {
-                recovered.leave(area, record, why);
-                return Ok(());
-            }
-            Reading::Text(text) => text,
-        };
+        let Some(text) = self.record_of_ours(area, record, ours, recovered)? else { return Ok(()) };
         match serde_json::from_slice(&text) {
             Ok(Step::Parked { park, home, goal }) => {
                 let (Some(home), Some(goal)) = (self.path_in_record(&home), self.path_in_record(&goal))
@@ -208,14 +220,7 @@ impl LocalDisk {
         recovered: &mut Recovered,
     ) -> Result<(), DiskError> {
         let fail = |errno| self.fail("repair", &own(&area.top), errno);
-        let text = match Self::read_record(area, record, ours).map_err(fail)? {
-            Reading::Absent => return Ok(()),
-            Reading::Foreign(why) => {
-                recovered.leave(area, record, why);
-                return Ok(());
-            }
-            Reading::Text(text) => text,
-        };
+        let Some(text) = self.record_of_ours(area, record, ours, recovered)? else { return Ok(()) };
         // One that is not whole was written while the download's own record stood.
         if let Ok(note) = serde_json::from_slice::<Note>(&text) {
             let Some(path) = self.path_in_record(&note.path).filter(|_| is_slot_of(area, &note.slot)) else {
@@ -270,13 +275,8 @@ impl LocalDisk {
         recovered: &mut Recovered,
     ) -> Result<(), DiskError> {
         let fail = |errno| self.fail("repair", &own(&area.top), errno);
-        let text = match Self::read_record(area, &record_name(name), ours).map_err(fail)? {
-            Reading::Absent => return Ok(()),
-            Reading::Foreign(why) => {
-                recovered.leave(area, &record_name(name), why);
-                return Ok(());
-            }
-            Reading::Text(text) => text,
+        let Some(text) = self.record_of_ours(area, &record_name(name), ours, recovered)? else {
+            return Ok(());
         };
         if !is_download_name(name) {
             recovered.leave(area, &record_name(name), "it has no name of this program's");
