@@ -77,6 +77,8 @@ pub struct Engine {
     local: Option<LocalView>,
     /// iCloud as last seen, with our own writes since.
     remote: Option<Arc<RemoteView>>,
+    /// Whether an operation that was cut short was settled since iCloud was seen last.
+    outlived: bool,
     /// What was skipped by rule, and in which version.
     skipped: SkippedItems,
     /// Files that iCloud showed without a size although they had content: the version, and when that was first seen.
@@ -105,6 +107,7 @@ impl Engine {
             store,
             local: None,
             remote: None,
+            outlived: false,
             skipped: SkippedItems::default(),
             sizeless: HashMap::new(),
             untold: HashMap::new(),
@@ -208,7 +211,8 @@ impl Engine {
         planned.plan = std::mem::take(&mut planned.plan).without(&is_later);
     }
 
-    /// Looks at both sides, in parallel where more than one worker is allowed.
+    /// Looks at both sides, in parallel where more than one worker is allowed. After an operation that was cut short was settled iCloud is
+    /// looked at whole: what was seen before does not show what came of it.
     ///
     /// # Errors
     ///
@@ -216,6 +220,7 @@ impl Engine {
     pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
         let walk = self.walk();
         let there = || match &look.remote {
+            _ if self.outlived => walk.run(ports.remote, ports.clock, settings).map(Sight::Whole),
             RemoteLook::Touched(touched) => walk.run_where(touched, ports.remote, ports.clock, settings),
             RemoteLook::Etags => walk.run_by_etag(ports.remote, ports.clock, settings),
             RemoteLook::Nothing if !walk.is_first() => Ok(Sight::Nothing),

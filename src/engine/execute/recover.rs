@@ -40,26 +40,14 @@ pub struct Recovered {
     pub unsettled: Vec<(u64, bool)>,
 }
 
-/// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from. `stored` is told of each change,
-/// as whoever remembers an earlier look has to be.
+/// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
 ///
 /// # Errors
 ///
 /// [`End`] when nothing more can be done now; what was settled is stored.
-pub fn recover(
-    ports: &Ports<'_>,
-    state: &mut State,
-    store: &mut dyn Store,
-    stored: &mut dyn FnMut(&Change),
-) -> Result<Recovered, End> {
+pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> Result<Recovered, End> {
+    let numbers: Vec<_> = state.intents.keys().copied().collect();
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
-    let recovered = settle_all(ports, &mut ledger);
-    ledger.take_stored().iter().for_each(stored);
-    recovered
-}
-
-fn settle_all(ports: &Ports<'_>, ledger: &mut Ledger<'_>) -> Result<Recovered, End> {
-    let numbers: Vec<_> = ledger.state().intents.keys().copied().collect();
     let mut recovered = Recovered::default();
     for number in numbers {
         let mut acted = Acted::default();

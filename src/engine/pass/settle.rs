@@ -7,7 +7,6 @@ use std::time::Duration;
 use super::{Engine, PassError, PassOptions};
 use crate::engine::execute::{give_up, recover};
 use crate::engine::operation::Plan;
-use crate::engine::own_writes::OwnWrites;
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
 use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
@@ -37,13 +36,9 @@ impl Engine {
         if self.state.intents.is_empty() {
             return Ok(());
         }
-        // Of what came to its end iCloud shows more by now than was seen last, and the next plan may be made without another look.
-        let mut own = OwnWrites::new(self.remote.as_mut());
-        let recovered =
-            recover(ports, &mut self.state, &mut *self.store, &mut |change: &Change| own.stored(change));
-        let forgotten = own.forgotten();
-        self.learn(&forgotten);
-        let recovered = recovered?;
+        // Some of them may be settled where another one ends it.
+        self.outlived = true;
+        let recovered = recover(ports, &mut self.state, &mut *self.store)?;
         for (number, is_refused) in recovered.unsettled {
             let looks = self.refused.entry(number).or_insert(0);
             *looks += if is_refused { REFUSAL } else { 1 };

@@ -189,6 +189,7 @@ impl Engine {
             Sight::Whole(view) => (view, true),
         };
         self.remote = Some(Arc::new(view));
+        self.outlived &= !shows_all;
         self.settle_sizes(now);
         self.settle_absences();
         self.forget_unmade(shows_all, now);

@@ -159,6 +159,46 @@ fn what_is_found_done_after_a_pass_that_broke_off_is_not_undone_by_what_was_seen
     }
 }
 
+/// What came although its answer was lost gets another name there, before anybody finds it: in the same pass, or after that broke off.
+/// The base learns it as it was sent, and what was last seen of iCloud shows it so only until the next look.
+#[test]
+fn what_came_unnoticed_and_was_renamed_there_gets_its_new_name_here() {
+    let made: [(fn(&SimDisk) -> bool, Call, &str); 3] = [
+        (|disk| disk.write("d/new", b"made here"), Call::Commit, "d/new"),
+        (|disk| disk.write("d/x", b"edited, and longer"), Call::Commit, "d/x"),
+        (|disk| disk.mkdir("d/new") && disk.mkdir("d/new/in"), Call::CreateFolders, "d/new"),
+    ];
+    for (did, call, name) in made {
+        for (looked_at, breaks_off) in
+            [(Call::LookUp, false), (Call::List, false), (Call::LookUp, true), (Call::List, true)]
+        {
+            let mut run = prepared(1, did);
+            let (fuse, drive) = (run.world.fuse.clone(), run.world.drive.clone());
+            run.world.fuse.script(call, 0, Fault::LostAnswer);
+            run.world.fuse.interject_at(call, 0, move || {
+                if breaks_off {
+                    fuse.script(looked_at, 0, Fault::Unreachable);
+                }
+                let renames = move || drop(drive.person_rename(name, "renamed"));
+                fuse.interject_at(looked_at, 0, renames);
+            });
+            assert!(passes(&mut run));
+            run.world.fuse.await_no_more();
+            wait(&run);
+            is_at_peace(&mut run);
+            let renamed = run.world.drive.find("d/renamed").is_some();
+            assert_eq!(
+                renamed,
+                run.world.disk.tree().contains_key("d/renamed"),
+                "{call:?} {name} {looked_at:?}"
+            );
+            // A folder whose id nobody learnt may be made once more.
+            let is_one = call == Call::CreateFolders || renamed == run.world.drive.find(name).is_none();
+            assert!(is_one, "{call:?} {name} {looked_at:?}");
+        }
+    }
+}
+
 #[test]
 fn a_crash_right_after_an_answer_without_an_effect_undoes_nothing_here() {
     for (did, call, is_here, is_there) in CASES {
