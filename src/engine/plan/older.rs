@@ -36,7 +36,7 @@ fn find(world: &World<'_>, items: &mut Items) {
     }
     let replaced = replaced_folders(world, items);
     let exchanged = exchanged(world, items, &edits);
-    let gone_back = moved_over_others(world, items, &edits);
+    let gone_back = moved_over_others(world, items);
     let folder = |item: &Item| item.base.and_then(|node| world.base.parent(node));
     let mut back: HashSet<_> = HashSet::new();
     let mut in_folder: HashMap<Option<Node>, usize> = HashMap::new();
@@ -77,14 +77,15 @@ fn is_older(world: &World<'_>, item: &Item) -> bool {
 
 /// Edited files whose former file was moved over another one, and had gone back in time before that: what stands in its place was made
 /// anew since, by somebody who had not seen the version on iCloud either.
-fn moved_over_others(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
+fn moved_over_others(world: &World<'_>, items: &Items) -> HashSet<Key> {
     let moved = &world.recognition.moved_over;
     if moved.is_empty() {
         return HashSet::new();
     }
-    let found = |key: &Key| items.all[key].local.map(|node| world.local.tree.get(node).stamp);
-    let found: HashMap<Identity, DiskTime> =
-        edits.iter().filter_map(found).map(|stamp| (stamp.identity, stamp.mtime)).collect();
+    // Whatever is done with what they were moved over: that may have changed on iCloud as well.
+    let edited = items.all.values().filter(|item| item.here == Change::Edited);
+    let found = edited.filter_map(|item| item.local.map(|node| world.local.tree.get(node).stamp));
+    let found: HashMap<Identity, DiskTime> = found.map(|stamp| (stamp.identity, stamp.mtime)).collect();
     let has_gone_back = |node: &Node| {
         let then = world.base.get(*node).stamp;
         let now = found.get(&then.identity);

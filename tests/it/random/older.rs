@@ -30,24 +30,29 @@ fn what_was_moved_over_another_file_here_is_not_deleted_for_good() {
 /// that iCloud alone has.
 #[test]
 fn what_is_made_anew_where_an_older_version_was_moved_away_replaces_no_newer_one() {
-    let mut run = world(1, &[]);
-    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-    assert!(disk.write("a", b"content of a"));
-    wait(&run);
-    assert!(disk.write("b", b"the older one"));
-    pass(&mut run);
-    let stamps = disk.stamps();
-    let (_, older) = stamps.iter().find(|(at, _)| at == "b").expect("it is there");
-    wait(&run);
-    assert!(drive.edit("b", b"the newer one"));
-    passes(&mut run);
-    assert!(disk.write_at("b", b"the older one", Some(older.mtime)) && disk.mv("b", "a"));
-    wait(&run);
-    assert!(disk.write("b", b"made anew"));
-    is_at_peace(&mut run);
-    let contents = drive.contents();
-    assert!(contents.iter().any(|content| **content == *b"the newer one"), "{contents:?}");
-    assert_eq!(disk.read("b").as_deref(), Some(&b"made anew"[..]));
+    for edited_there in [false, true] {
+        let mut run = world(1, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("a", b"content of a"));
+        wait(&run);
+        assert!(disk.write("b", b"the older one"));
+        pass(&mut run);
+        let stamps = disk.stamps();
+        let (_, older) = stamps.iter().find(|(at, _)| at == "b").expect("it is there");
+        wait(&run);
+        assert!(drive.edit("b", b"the newer one"));
+        passes(&mut run);
+        assert!(disk.write_at("b", b"the older one", Some(older.mtime)) && disk.mv("b", "a"));
+        wait(&run);
+        assert!(disk.write("b", b"made anew") && (!edited_there || drive.edit("a", b"edited on iCloud")));
+        is_at_peace(&mut run);
+        let contents = drive.contents();
+        assert!(
+            contents.iter().any(|content| **content == *b"the newer one"),
+            "{edited_there}: {contents:?}"
+        );
+        assert_eq!(disk.read("b").as_deref(), Some(&b"made anew"[..]));
+    }
 }
 
 /// Where files have no identity: one goes back to an older version and changes names with another one of its size. The content in its
