@@ -190,16 +190,16 @@ pub(super) fn agree(
             teach(Lesson::RemovedFolder(path.clone()));
             teach(touched(path));
             if let Some(id) = id {
-                teach(Lesson::Deleted(Side::Local, id.clone()));
+                teach(Lesson::Deleted(Side::Local, vec![id.clone()]));
                 teach(Lesson::Forget(id.clone()));
             }
             learned.told = tell(EffectKind::Delete, None, 0);
         }
-        Done::Trashed { on, id } => {
+        Done::Trashed { on, id, with } => {
             if *on == Side::Remote {
                 left_by_way_of_a_name(base, id).into_iter().for_each(&mut teach);
             }
-            teach(Lesson::Deleted(*on, id.clone()));
+            teach(Lesson::Deleted(*on, std::iter::once(id).chain(with).cloned().collect()));
             teach(Lesson::Forget(id.clone()));
         }
         Done::DeletedRemote => learned.told = tell(EffectKind::Delete, None, 0),

@@ -203,6 +203,8 @@ pub(super) enum Done {
         on: Side,
         /// The item.
         id: ItemId,
+        /// What was planned to go with it, wherever the base has that.
+        with: Vec<ItemId>,
     },
     /// An item went to iCloud's trash, which is what the operation is about.
     DeletedRemote,

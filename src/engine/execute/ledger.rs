@@ -158,7 +158,7 @@ impl<'a> Ledger<'a> {
                 self.group.beside.push((path, stamp));
                 self.touched(folder);
             }
-            Lesson::Deleted(on, id) => self.count_deletions(on, &id),
+            Lesson::Deleted(on, ids) => self.count_deletions(on, &ids),
             Lesson::Overwrote => {
                 let now = self.now_seconds();
                 self.group.overwrites.push(now);
@@ -226,9 +226,9 @@ impl<'a> Ledger<'a> {
         self.group.changes.push(change);
     }
 
-    /// Counts the deletion of `id` and of all below it in the base, for the guard.
-    /// Call it before the base forgets them.
-    fn count_deletions(&mut self, on: Side, id: &ItemId) {
+    /// Counts the deletion of these items and of all below them in the base, for the guard: what was moved into a folder on iCloud and went
+    /// with it stands elsewhere in the base. Call it before the base forgets them.
+    fn count_deletions(&mut self, on: Side, ids: &[ItemId]) {
         let at = self.now_seconds();
         let base = &self.state.base;
         let approved = &self.approved;
@@ -242,9 +242,14 @@ impl<'a> Ledger<'a> {
             Some(None) => false,
             None => true,
         };
-        let mut open: Vec<Node> = base.by_id(id).into_iter().collect();
+        let is_known = |id: &&ItemId| !matches!(self.group.overlay.get(id), Some(None));
+        let mut open: Vec<Node> = ids.iter().filter(is_known).filter_map(|id| base.by_id(id)).collect();
+        let mut counted = HashSet::new();
         let mut count = 0;
         while let Some(node) = open.pop() {
+            if !counted.insert(node) {
+                continue;
+            }
             let entry = base.get(node);
             count += u64::from(counts(entry));
             let children = base.children(node).iter().copied();

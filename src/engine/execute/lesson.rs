@@ -38,8 +38,8 @@ pub(super) enum Lesson {
     },
     /// A version of a person's stands beside its item, and must be durable before that is agreed on.
     KeptBeside(RelPath, LocalStamp),
-    /// An item and all below it was deleted on that side, for the guard. Comes before it is forgotten.
-    Deleted(Side, ItemId),
+    /// Items, and all that the base has below them, were deleted on that side, for the guard. Comes before they are forgotten.
+    Deleted(Side, Vec<ItemId>),
     /// A file on iCloud was overwritten, for the guard.
     Overwrote,
     /// Whether the service's signature was the expected one.

@@ -378,13 +378,13 @@ fn settle_trash(
                 }
                 return Ok(false);
             }
-            done.push(Done::Trashed { on: Side::Remote, id: id.clone() });
+            done.push(Done::Trashed { on: Side::Remote, id: id.clone(), with: planned.to_vec() });
             Ok(true)
         }
         LookUp::Found(_) => Ok(false),
         // Deleted for good, as permanent mode does it, or by a person.
         LookUp::Gone => {
-            done.push(Done::Trashed { on: Side::Remote, id: id.clone() });
+            done.push(Done::Trashed { on: Side::Remote, id: id.clone(), with: planned.to_vec() });
             Ok(true)
         }
     }
@@ -417,7 +417,7 @@ fn settle_trashed(
             LookUp::Gone => matches!(verified_calls::look_surely(ports, id, false)?, LookUp::Found(_)),
         };
         if !is_there {
-            done.push(Done::Trashed { on: Side::Remote, id: id.clone() });
+            done.push(Done::Trashed { on: Side::Remote, id: id.clone(), with: Vec::new() });
             finished = true;
         }
     }
@@ -437,7 +437,7 @@ fn settle_trashed_here(
             continue;
         }
         if moment.base.entry(id).is_some() {
-            done.push(Done::Trashed { on: Side::Local, id: id.clone() });
+            done.push(Done::Trashed { on: Side::Local, id: id.clone(), with: Vec::new() });
             finished = true;
         }
     }

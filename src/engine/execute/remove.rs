@@ -152,7 +152,7 @@ impl<'a> Stage<'a> for TrashFiles<'a> {
                     if goes_for_good(known, file.index) && item.parent == RemoteParent::Trash {
                         verified_calls::delete_for_good(ports, &item, false);
                     }
-                    deleted(file.index, &file.id, acted);
+                    deleted(file.index, &file.id, Vec::new(), acted);
                     acted.finished(file.index);
                 }
                 Err(failure) => acted.failed(file.index, failure),
@@ -172,9 +172,9 @@ fn goes_for_good(known: &Known<'_>, index: usize) -> bool {
     known.options.remote_delete_permanent && known.operation(index).reason == Reason::Deleted(Side::Local)
 }
 
-/// An item is in iCloud's trash.
-fn deleted(index: usize, id: &ItemId, acted: &mut Acted) {
-    acted.did(index, Done::Trashed { on: Side::Remote, id: id.clone() });
+/// An item is in iCloud's trash, with what was planned to go with it.
+fn deleted(index: usize, id: &ItemId, with: Vec<ItemId>, acted: &mut Acted) {
+    acted.did(index, Done::Trashed { on: Side::Remote, id: id.clone(), with });
     acted.did(index, Done::DeletedRemote);
 }
 
@@ -289,7 +289,7 @@ impl<'a> Stage<'a> for TrashFolder<'a> {
             let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
             acted.did(index, Done::Doomed(Doomed { index, version, planned, since }));
         }
-        deleted(index, &seen.id, acted);
+        deleted(index, &seen.id, subtree.iter().map(|(id, _)| id.clone()).collect(), acted);
         acted.end_note(index);
         Ok(Next::Finished)
     }

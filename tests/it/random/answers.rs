@@ -179,7 +179,7 @@ fn what_came_unnoticed_and_was_renamed_there_gets_its_new_name_here() {
                 if breaks_off {
                     fuse.script(looked_at, 0, Fault::Unreachable);
                 }
-                let renames = move || drop(drive.person_rename(name, "renamed"));
+                let renames = move || assert!(drive.person_rename(name, "renamed"));
                 fuse.interject_at(looked_at, 0, renames);
             });
             assert!(passes(&mut run));

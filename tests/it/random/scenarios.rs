@@ -419,3 +419,21 @@ fn without_inode_numbers_a_file_of_equal_size_and_time_is_known_by_its_content()
     assert_eq!(now, ids);
     is_at_peace(&mut run);
 }
+
+/// What another device moved into a folder that is deleted here went with it, and counts: one more deletion is one too many.
+#[test]
+fn what_was_deleted_with_a_folder_it_was_moved_into_counts_for_the_guard() {
+    let mut run = world(1, &[Twist::SmallGuard]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("b") && disk.mkdir("g") && disk.mkdir("g/f"));
+    pass(&mut run);
+    run.world.clock.advance(Duration::from_secs(2 * 86_400));
+    pass(&mut run);
+    assert!(drive.move_to("b", "g/f") && disk.delete("b") && disk.delete("g/f"));
+    pass(&mut run);
+    assert!(drive.find("g").is_some() && drive.find("g/f").is_none(), "two are not too many");
+    assert!(disk.delete("g"));
+    pass(&mut run);
+    assert!(drive.find("g").is_some(), "the third is");
+    assert_eq!(run.world.store.durable().guard.held.len(), 1);
+}

@@ -275,8 +275,9 @@ fn what_came_back_keeps_its_agreement_under_its_new_id() {
 
 #[test]
 fn deletions_are_counted_before_they_are_forgotten() {
-    let counted = |on| vec![Lesson::Deleted(on, id("item")), Lesson::Forget(id("item"))];
-    let learned = after(&Done::Trashed { on: Side::Remote, id: id("item") }, &State::empty());
+    let counted = |on| vec![Lesson::Deleted(on, vec![id("item")]), Lesson::Forget(id("item"))];
+    let learned =
+        after(&Done::Trashed { on: Side::Remote, id: id("item"), with: Vec::new() }, &State::empty());
     assert_eq!(learned.lessons, counted(Side::Remote));
     let learned = after(&Done::TrashedLocal { id: Some(id("item")), path: path("d/a") }, &State::empty());
     let mut expected = vec![Lesson::RemovedFolder(path("d/a")), touched("d")];

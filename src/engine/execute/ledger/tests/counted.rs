@@ -13,7 +13,7 @@ fn remembered(lessons: Vec<Lesson>, state: &mut State) -> GuardState {
 }
 
 fn deleted(of: &str) -> Lesson {
-    Lesson::Deleted(Side::Local, id(of))
+    Lesson::Deleted(Side::Local, vec![id(of)])
 }
 
 /// The time of the clock that stands still.
@@ -28,6 +28,28 @@ fn the_deletion_of_a_folder_counts_all_that_went_with_it() {
     let guard = remembered(vec![deleted("folder")], &mut base());
     assert_eq!(guard.recent, [CarriedOut { on: Side::Local, at: NOW, count: 3 }]);
     assert_eq!(remembered(vec![deleted("nobody")], &mut base()).recent, []);
+}
+
+/// On iCloud it was moved into the folder, which the base does not know yet.
+#[test]
+fn what_went_with_a_folder_counts_wherever_the_base_has_it() {
+    let with = |ids: &[&str]| vec![Lesson::Deleted(Side::Local, ids.iter().map(|of| id(of)).collect())];
+    let beside = || {
+        let mut state = base();
+        let entry = entry("beside", "b", stamp(2, 1), "1::1");
+        state.apply(&Change::Put { parent: ItemId::drive_root(), entry: Box::new(entry) });
+        state
+    };
+    assert_eq!(count(&remembered(with(&["folder"]), &mut beside())), 3);
+    assert_eq!(count(&remembered(with(&["folder", "beside"]), &mut beside())), 4);
+    assert_eq!(
+        count(&remembered(with(&["folder", "beside", "item", "nobody"]), &mut beside())),
+        4,
+        "each once"
+    );
+    let alone =
+        [deleted("beside"), Lesson::Forget(id("beside"))].into_iter().chain(with(&["folder", "beside"]));
+    assert_eq!(count(&remembered(alone.collect(), &mut beside())), 4, "what was counted alone, too");
 }
 
 #[test]

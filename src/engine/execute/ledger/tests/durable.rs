@@ -183,7 +183,7 @@ fn what_cannot_be_made_durable_is_not_stored() {
         desk.over(&mut state, |ledger, _| {
             let lessons = vec![
                 Lesson::Touched(RelPath::parse(at).unwrap()),
-                Lesson::Deleted(Side::Local, id("item")),
+                Lesson::Deleted(Side::Local, vec![id("item")]),
                 Lesson::Overwrote,
                 Lesson::Change(Change::Synced(3)),
             ];
