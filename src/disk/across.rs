@@ -102,12 +102,13 @@ impl LocalDisk {
             return undo(error);
         }
         self.step();
-        let made = match see(&area.tmp, &*part) {
-            Ok(made) => made.stamp(self.root.fs, made.fs, self.root.traits_of(made.fs, &area.tmp)),
+        let copy = match see(&area.tmp, &*part) {
+            Ok(copy) => copy,
             Err(errno) => return undo(fail(errno)),
         };
-        if let Step::Across { copy, .. } = &mut step {
-            *copy = made.identity.inode;
+        let made = copy.stamp(self.root.fs, copy.fs, self.root.traits_of(copy.fs, &area.tmp));
+        if let Step::Across { copy: noted, .. } = &mut step {
+            *noted = made.identity.inode;
         }
         if let Err(error) = note(&step) {
             return undo(error);
@@ -139,7 +140,9 @@ impl LocalDisk {
         // The effect before the record's end, also after a power cut.
         self.make_durable(&[], &[from.parent().unwrap_or_default()])?;
         remove_small(&area.tmp, &record).map_err(fail)?;
-        self.entry_at(target, to)
+        // Whoever wrote to it since it stood there has edited what was moved: that is not what both sides agree on.
+        let still = self.seen_at(target, to).ok().filter(|seen| seen.is_still(&made));
+        Ok(self.root.entry(&still.unwrap_or(copy), target.fs, target.traits))
     }
 
     fn has_room(&self, area: &Area, source: &Place, from: &RelPath) -> Result<(), DiskError> {

@@ -49,6 +49,28 @@ fn a_file_keeps_all_but_its_identity() {
     assert_eq!(drive.disk.list_trash().unwrap().len(), 2);
 }
 
+/// Whoever writes to it once its original is gone has edited it: what was moved is what is agreed on, not what they wrote.
+#[test]
+fn what_is_written_to_it_at_its_new_place_is_no_part_of_the_move() {
+    for (written, is_deleted) in [("edited, and longer", false), ("edited", false), ("", true)] {
+        let Some((drive, _mounted)) = drive_with_volume() else { return };
+        let before = drive.stamp("file");
+        let (at, original, mut is_done) = (drive.full("volume/file"), drive.full("file"), false);
+        *drive.disk.at_each_step.lock().unwrap() = Some(Box::new(move || {
+            if !is_done && at.exists() && !original.exists() {
+                is_done = true;
+                if is_deleted { fs::remove_file(&at).unwrap() } else { fs::write(&at, written).unwrap() }
+            }
+        }));
+        let moved = drive.disk.move_across(&path("file"), &path("volume/file"), &before);
+        *drive.disk.at_each_step.lock().unwrap() = None;
+        let after = moved.unwrap();
+        assert_eq!((after.stamp.size, after.stamp.mtime), (before.size, before.mtime), "{written:?}");
+        assert!(!drive.is_there("file") && drive.is_there("volume/file") != is_deleted, "{written:?}");
+        assert!(is_deleted || drive.text("volume/file") == written);
+    }
+}
+
 #[test]
 fn a_folder_goes_with_all_that_is_in_it() {
     let Some((drive, _mounted)) = drive_with_volume() else { return };
