@@ -7,7 +7,9 @@ mod arrivals;
 
 use std::time::Duration;
 
-use crate::engine::ports::{DiskError, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError};
+use crate::engine::ports::{
+    DiskError, Listing, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError,
+};
 use crate::model::name::Name;
 use crate::model::{
     BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Maybe, Presence, RelPath, ServerTime, Side,
@@ -304,6 +306,15 @@ fn settle_place(
     if stands(from) || !is_our_doing(&item, from, to, temporary) {
         return Ok(None);
     }
+    // The service numbers a name that is taken; where it is not, a person gave it that number.
+    for place in [to, from] {
+        if verified_calls::hangs_in(&item, &place.0) && is_numbered(&item.entry.name, &place.1) {
+            let listing = verified_calls::list_if_there(remote, &place.0)?;
+            if listing.is_some_and(|listing| !takes_name(&listing, &place.1, id)) {
+                return Ok(None);
+            }
+        }
+    }
     let mut refused = None;
     for place in [to, from] {
         if !is_free(remote, (&place.0, &place.1), id)? {
@@ -324,6 +335,12 @@ fn settle_place(
     }
     // No place is free: it lives on under the name it has, and both sides learn that.
     Ok(None)
+}
+
+/// Whether another item than `id` may be why the service numbers that name: it may hold apart no names that differ only in case.
+fn takes_name(listing: &Listing, wanted: &str, id: &ItemId) -> bool {
+    let key = name::key(wanted, true);
+    listing.items.iter().any(|item| item.entry.id != *id && name::key(&item.entry.name, true) == key)
 }
 
 /// Whether our own calls of a move can have brought the item where it is. What a person made of it meanwhile is not ours to

@@ -9,13 +9,16 @@ use crate::engine::execute::{give_up, recover};
 use crate::engine::operation::Plan;
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
-use crate::model::{Change, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
+use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
 
 /// So many complete looks may leave open what became of an item before it is taken for lasting.
 const MOST_OPEN_LOOKS: u32 = 4;
+
+/// A time that lies before all others, in lived seconds.
+const LONG_AGO: i64 = i64::MIN;
 
 /// So often it is tried to settle an operation that was cut short before it is given up; a refusal counts as several.
 const MOST_LOOKS: u32 = 20;
@@ -38,6 +41,12 @@ impl Engine {
         }
         // Some of them may be settled where another one ends it.
         self.outlived = true;
+        // A temporary name that is left over is known to be our own: nobody else is about to change it.
+        let lent = self.state.intents.values().filter_map(|intent| match intent {
+            Intent::Place { id, temporary: Some(name), .. } => Some((id.clone(), (name.clone(), LONG_AGO))),
+            _ => None,
+        });
+        self.lent.extend(lent);
         let recovered = recover(ports, &mut self.state, &mut *self.store)?;
         for (number, is_refused) in recovered.unsettled {
             let looks = self.refused.entry(number).or_insert(0);

@@ -189,3 +189,72 @@ fn what_a_person_moves_into_a_folder_that_is_being_deleted_comes_back_where_look
         }
     }
 }
+
+/// What came right before a kill, and what a person made of it on iCloud before the restart: a number in its name is that person's, where
+/// nobody else has the name, and the trash numbers names of its own accord.
+#[test]
+fn what_a_person_numbers_or_deletes_right_after_it_came_stays_so() {
+    for (twists, moved, numbered) in
+        [(&[][..], false, true), (&[], false, false), (&[], true, true), (&[Twist::TakenError], true, true)]
+    {
+        for step in 1.. {
+            let mut run = world(step, twists);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.mkdir("d") && disk.write("a", b"content of a"));
+            pass(&mut run);
+            assert!(drive.create("d/n.txt", b"another one").is_some() && drive.person_trash("d/n.txt"));
+            pass(&mut run);
+            assert!(if moved { disk.mv("a", "d/n.txt") } else { disk.write("d/n.txt", b"made here") });
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            run.world.restart(Crash::Kill);
+            let came = drive.find("d/n.txt");
+            match numbered {
+                true => assert_eq!(drive.person_rename("d/n.txt", "n 2.txt"), came.is_some()),
+                false => assert_eq!(drive.person_trash("d/n.txt"), came.is_some()),
+            }
+            is_at_peace(&mut run);
+            let shown = drive.find("d/n 2.txt");
+            assert!(
+                came.is_none() || shown == came.filter(|_| numbered),
+                "{moved} step {step}: {:?}",
+                drive.tree()
+            );
+            assert!(
+                shown.is_none() || drive.find("d/n.txt").is_none(),
+                "{moved} step {step}: {:?}",
+                drive.tree()
+            );
+            if done {
+                break;
+            }
+        }
+    }
+}
+
+/// A ring of three, cut short anywhere: a temporary name that is left over is known to be our own, and no pass waits for somebody else to
+/// give it back.
+#[test]
+fn a_ring_that_was_cut_short_is_finished_by_the_next_passes() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("e") && disk.write("x", b"content of x") && disk.write("y", b"content of y"));
+        assert!(disk.write("e/z", b"content of z"));
+        pass(&mut run);
+        let ids = ids(&drive, &["y", "e/z", "x"]);
+        assert!(disk.mv("x", "t") && disk.mv("y", "x") && disk.mv("e/z", "y") && disk.mv("t", "e/z"));
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        for _ in 0..3 {
+            assert!(passes(&mut run));
+            run.world.clock.advance(Duration::from_secs(12));
+        }
+        assert_eq!(ids, self::ids(&drive, &["x", "y", "e/z"]), "step {step}: {:?}", drive.tree());
+        is_at_peace(&mut run);
+        if done {
+            break;
+        }
+    }
+}

@@ -13,7 +13,7 @@ use super::super::pending::Moment;
 use super::super::relocate::is_numbered;
 use super::super::report::StepFailure;
 use super::super::verified_calls;
-use super::{Replacement, settle_replacement};
+use super::{Replacement, settle_replacement, takes_name};
 
 /// Files that were about to be committed: `true` when one of them came.
 ///
@@ -38,7 +38,14 @@ pub(super) fn settle_uploads(
             _ => listed(ports, &mut listings, file, &id)?,
         };
         finished |= match (new, &file.over) {
-            (Some(new), None) => came(ports, moment, file, &new, done)?,
+            (Some(new), None) => {
+                // The service numbers what comes beside an item of its name, and what goes to the trash; a person may have, too.
+                let is_double = is_numbered(&new.entry.name, &file.name)
+                    && new.parent != RemoteParent::Trash
+                    && listing(ports, &mut listings, file)?
+                        .is_none_or(|listing| takes_name(listing, &file.name, &id));
+                came(ports, moment, file, (&new, is_double), done)?
+            }
             (Some(new), Some((old, etag))) if new.parent != RemoteParent::Trash => {
                 // The service made another item of a replacement in place.
                 let replacement = Replacement {
@@ -121,13 +128,13 @@ fn came(
     ports: &Ports<'_>,
     moment: &Moment<'_>,
     file: &Upload,
-    item: &RemoteItem,
+    (item, is_double): (&RemoteItem, bool),
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let is_ours = shows(ports, file, item);
-    if is_numbered(&item.entry.name, &file.name) {
+    if is_double {
         // It came beside an item that has the name, and goes again, as it would have without the crash.
-        if is_ours && item.parent != RemoteParent::Trash {
+        if is_ours {
             verified_calls::patiently(ports, item, false, |now| {
                 verified_calls::trash(ports.remote, now, false)
             })?;
