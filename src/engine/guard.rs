@@ -291,9 +291,7 @@ fn soften_overwrites(
 fn without(plan: Plan, mut removed: Vec<bool>, restored: &[bool], notes: &mut Vec<Note>) -> Plan {
     let operations = plan.operations.len();
     for (index, operation) in plan.operations.iter().enumerate() {
-        let built_on = |earlier: &usize| {
-            *earlier < operations && (removed[*earlier] || (restored[*earlier] && !restored[index]))
-        };
+        let built_on = |earlier: &usize| *earlier < operations && (removed[*earlier] || restored[*earlier]);
         // What is restored is forgotten, which waits for nothing.
         if !removed[index]
             && !restored[index]
