@@ -206,3 +206,118 @@ fn what_is_taken_back_waits_for_nothing() {
     let waits: Vec<_> = left.operations.iter().map(|left| (left.path.as_str(), left.after.len())).collect();
     assert_eq!(waits, [("first", 0), ("rejected", 0)]);
 }
+
+fn on(side: Side, name: &str) -> Deletion {
+    Deletion { on: side, ..deletion(name) }
+}
+
+fn said(verdict: Verdict, deletion: Deletion) -> Decided {
+    Decided { verdict, deletion }
+}
+
+fn names<'a>(deletions: impl Iterator<Item = &'a Deletion>) -> Vec<(Side, &'a str)> {
+    deletions.map(|deletion| (deletion.on, &*deletion.path)).collect()
+}
+
+#[test]
+fn what_waits_on_a_side_that_nobody_can_judge_is_what_waited_there_before() {
+    let both = |name: &str| [on(Side::Local, name), on(Side::Remote, name)];
+    let all = |name: &str| GuardState {
+        held: both(name).into(),
+        decided: both(name).map(|deletion| said(Verdict::Rejected, deletion)).into(),
+        ..GuardState::default()
+    };
+    let mut guard = all("now");
+    goes_on_waiting(&mut guard, &all("before"), Side::Remote);
+    let expected = [(Side::Local, "now"), (Side::Remote, "before")];
+    assert_eq!(names(guard.held.iter()), expected);
+    assert_eq!(names(guard.decided.iter().map(|known| &known.deletion)), expected);
+}
+
+/// What is left of the deletions of `said` and `new` on iCloud, one more of which was carried out at 99, after that decision.
+fn left_after(known: Decided) -> (Vec<String>, GuardState) {
+    let recent = vec![CarriedOut { on: Side::Remote, at: 99, count: 1 }];
+    let guard = GuardState { decided: vec![known], recent, ..GuardState::default() };
+    let operations = vec![trash("said", vec![]), trash("new", vec![])];
+    let (left, guard, _) = apply(plan(operations), &guard, &LIMITS, &base(&["said", "new"]), 200);
+    (paths(&left).into_iter().map(str::to_owned).collect(), guard)
+}
+
+#[test]
+fn an_approval_alone_and_only_of_its_own_side_begins_the_window_anew() {
+    let at = |side| Deletion { at: 100, ..on(side, "said") };
+    let (left, guard) = left_after(said(Verdict::Approved, at(Side::Remote)));
+    assert_eq!((left, guard.recent.len()), (vec!["said".into(), "new".into()], 0));
+    let (left, guard) = left_after(said(Verdict::Rejected, at(Side::Remote)));
+    assert_eq!((left, guard.recent.len()), (vec!["said".to_owned()], 1), "that one is restored");
+    // What was said of an item here says nothing of it on iCloud.
+    for verdict in [Verdict::Approved, Verdict::Rejected] {
+        let (left, guard) = left_after(said(verdict, at(Side::Local)));
+        assert_eq!((left.len(), guard.recent.len(), guard.held.len()), (0, 1, 2), "{verdict:?}");
+    }
+    // Nor does what begins on one side end on the other.
+    let recent = [Side::Local, Side::Remote].map(|on| CarriedOut { on, at: 99, count: 1 });
+    let decided = vec![said(Verdict::Approved, at(Side::Remote))];
+    let guard = GuardState { decided, recent: recent.into(), ..GuardState::default() };
+    let (_, guard, _) = apply(plan(vec![trash("said", vec![])]), &guard, &LIMITS, &base(&["said"]), 200);
+    assert_eq!(guard.recent.iter().map(|done| done.on).collect::<Vec<_>>(), [Side::Local]);
+}
+
+#[test]
+fn what_waits_here_does_not_make_the_same_item_wait_on_icloud() {
+    for (side, goes) in [(Side::Local, 1), (Side::Remote, 0)] {
+        let guard = GuardState { held: vec![on(side, "a")], ..GuardState::default() };
+        let (left, ..) = apply(plan(vec![trash("a", vec![])]), &guard, &LIMITS, &base(&["a"]), 1);
+        assert_eq!(left.operations.len(), goes, "{side:?}");
+    }
+}
+
+#[test]
+fn a_folder_is_shown_in_no_version_and_a_file_in_that_of_its_content() {
+    let mut known = base(&["file", "folder"]);
+    for (name, folder) in [("file", false), ("folder", true)] {
+        let node = known.by_id(&id(name)).unwrap();
+        known.update(node, |entry| (entry.folder, entry.etag) = (folder, Etag::new("1::2")));
+    }
+    let operations = ["file", "folder"].map(|name| trash(name, vec![])).into();
+    let (_, guard, _) = apply(plan(operations), &GuardState::default(), &LIMITS, &known, 1);
+    let versions: Vec<_> = guard.held.iter().map(|held| (&*held.path, &*held.version)).collect();
+    assert_eq!(versions, [("file", Etag::new("1::2").content()), ("folder", "")]);
+}
+
+#[test]
+fn a_folder_that_waits_for_what_is_restored_first_is_told() {
+    let mut operation = trash("folder", vec![]);
+    let Action::TrashRemote { subtree, .. } = &mut operation.action else { unreachable!() };
+    subtree.push((id("rejected"), Etag::new("1")));
+    let decided = vec![said(Verdict::Rejected, deletion("rejected"))];
+    let guard = GuardState { decided, ..GuardState::default() };
+    let (left, _, notes) = apply(plan(vec![operation]), &guard, &LIMITS, &base(&["folder", "rejected"]), 1);
+    assert!(
+        matches!(&left.operations[..], [Operation { action: Action::Forget { id: of }, .. }] if *of == id("rejected"))
+    );
+    let [Note { path, kind: NoteKind::Unsettled(_) }] = &notes[..] else { panic!("{notes:?}") };
+    assert_eq!(path.as_str(), "folder");
+}
+
+#[test]
+fn a_deletion_that_waits_is_told_once_whatever_it_would_have_come_after() {
+    let operations = vec![trash("a", vec![]), trash("b", vec![0])];
+    let (left, _, notes) = apply(plan(operations), &GuardState::default(), &LIMITS, &base(&["a", "b"]), 1);
+    let expected = ["a", "b"]
+        .map(|name| Note { path: RelPath::parse(name).unwrap(), kind: NoteKind::Held(Side::Remote) });
+    assert_eq!((left.operations.len(), notes), (0, expected.into()));
+}
+
+#[test]
+fn what_is_new_overwrites_nothing() {
+    let new = UploadTarget::New { parent: Parent::Known(ItemId::drive_root()), name: "new".into() };
+    let operations = vec![over("a", Replacement::InPlace), upload("new", new, vec![])];
+    let (left, _, notes) = apply(plan(operations), &GuardState::default(), &LIMITS, &base(&["a"]), 1);
+    assert_eq!(notes, []);
+    let in_place = |way: &Replacement| *way == Replacement::InPlace;
+    assert!(matches!(
+        &left.operations[0].action,
+        Action::Upload { target: UploadTarget::Over { way, .. }, .. } if in_place(way)
+    ));
+}

@@ -55,6 +55,8 @@ fn what_the_crate_lacks_or_reads_differently_is_named_with_its_replacement() {
         (r"(?x) a b", "flag `x`", "without it"),
         (r"(?x: a b )", "flag `x`", "without it"),
         (r"*.txt", "nothing for `*` to repeat", ""),
+        (r"a\y", r"the escape `\y` is not known", "without the backslash"),
+        (r"(?:a{1000}){1000}", "size limit", ""),
         (r"a)|(b", "unopened group", ""),
         (r"\", "incomplete escape", ""),
     ] {
@@ -86,6 +88,7 @@ fn what_both_read_alike_is_accepted() {
         r"[]a]",
         r"[^]a]",
         r"[a\-\-b]",
+        r"[\--a]",
         r"[&~-]",
         r"\{",
         r"\.",
@@ -212,6 +215,13 @@ fn a_folder_is_skipped_unread_only_when_nothing_below_can_take_part() {
             skipped,
             "ignore {ignore:?} include {include:?} at {folder:?}"
         );
+    }
+}
+
+#[test]
+fn an_expression_that_is_too_large_to_be_followed_is_taken_to_reach_everywhere() {
+    for (expression, is_followed) in [("docsa{3}", true), ("docsa{100000}", false)] {
+        assert_eq!(filter(&[], &[expression]).may_skip_subtree("pics"), is_followed, "{expression}");
     }
 }
 

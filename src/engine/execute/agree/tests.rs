@@ -79,6 +79,16 @@ fn what_both_sides_hold_is_agreed_with_the_best_signature_that_is_known() {
 }
 
 #[test]
+fn a_folder_has_no_signature_and_what_we_made_is_no_package() {
+    let remote = RemoteSeen { folder: true, ..remote("1::1") };
+    let done = Done::Agreed { remote, local: local("d", stamp(1, 1)), read: Some(signature(1)) };
+    assert_eq!(taught(&after(&done, &State::empty())).signature, None);
+    let answer = item("1::1", "a", RemoteParent::Untold);
+    let seen = as_seen(&answer, true, &id("planned folder"));
+    assert_eq!((seen.package, seen.folder, seen.parent), (false, true, id("planned folder")));
+}
+
+#[test]
 fn a_signature_of_another_version_is_not_carried_over() {
     for (etag, stamp_now) in [("1::2", stamp(1, 1)), ("1::1", stamp(1, 5))] {
         let with = BaseEntry { signature: Some(signature(4)), ..entry("item", "a", stamp(1, 1), "1::1") };
@@ -103,6 +113,8 @@ fn what_stands_here_is_made_durable_unless_the_base_knows_it_so() {
         let done = Done::Agreed { remote: remote("1::1"), local: local("d/a", stamp_now), read: None };
         let learned = after(&done, &known_as("1::1", stamp(1, 1)));
         assert_eq!(learned.lessons.contains(&touched("d")), expected);
+        // The file itself too: nobody but its owner has written it.
+        assert!(matches!(learned.lessons.last(), Some(Lesson::Put { written: false, .. })), "{learned:?}");
     }
 }
 
@@ -320,6 +332,7 @@ fn a_folder_that_does_not_stand_here_gets_a_name_that_nobody_has_here() {
     let named = |presence, name| taught(&after(&set(presence, name), &base));
     let there = named(Presence::RemoteOnly, "b");
     assert_eq!((&*there.remote_name, &*there.local_name != "b"), ("b", true), "{there:?}");
+    assert_eq!(there.presence, Presence::RemoteOnly);
     assert_eq!(&*named(Presence::RemoteOnly, "c").local_name, "c");
     let here = named(Presence::LocalOnly, "c");
     assert_eq!((&*here.local_name, &*here.remote_name), ("c", "x"));
@@ -333,6 +346,9 @@ fn what_is_over_for_the_base_is_forgotten() {
     for done in [Done::Forgotten(id("item")), Done::Lost(id("item"))] {
         assert_eq!(after(&done, &State::empty()).lessons, [Lesson::Forget(id("item"))], "{done:?}");
     }
+    let copy = Done::NotLocalOnly(path("copy"));
+    let expected = Lesson::Change(Change::LocalOnly(path("copy"), false));
+    assert_eq!(after(&copy, &State::empty()).lessons, [expected]);
     let took_over = Done::TookOver { old: id("item"), heir: id("heir") };
     let inherit = Change::Inherit { heir: id("heir"), of: id("item") };
     let learned = after(&took_over, &known_as("1::1", stamp(1, 1)));

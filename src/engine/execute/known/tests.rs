@@ -66,6 +66,18 @@ fn a_version_of_ours_stands_for_the_planned_one() {
 }
 
 #[test]
+fn a_version_of_ours_is_one_only_of_what_it_was_made_from() {
+    let own = after([changed("1::1", "2::1", "new", "f")]);
+    for (planned, etag, expected) in
+        [("1::1", "2::1", true), ("9::9", "9::9", true), ("9::9", "2::1", false), ("1::1", "9::9", false)]
+    {
+        let of = |item: &str| own.is_version(&id(item), &Etag::new(planned), &Etag::new(etag));
+        assert_eq!(of("item"), expected, "{planned} {etag}");
+        assert_eq!(of("other"), planned == etag, "{planned} {etag}");
+    }
+}
+
+#[test]
 fn an_answer_that_tells_no_folder_leaves_the_place_as_it_was() {
     let untold = |parent| Done::ChangedRemote { before: Etag::new("2::1"), after: item("3::1", "y", parent) };
     for parent in [RemoteParent::Untold, RemoteParent::Trash] {
@@ -125,6 +137,11 @@ fn what_was_moved_twice_is_known_by_its_first_stamp() {
     ]);
     assert_eq!(own.local(&local("b", stamp(1, 1))).stamp, stamp(1, 3));
     assert_eq!(own.local(&local("t", stamp(1, 1))).stamp, stamp(1, 1), "the temporary name is forgotten");
+    let moved = |from: &str, to: &str, then| {
+        moved_to(from, to, (stamp(2, then), stamp(2, then + 1)), LocalKind::Folder)
+    };
+    let own = after([moved("d", "t", 1), moved("t", "e", 2)]);
+    assert_eq!(own.local(&local("e", stamp(2, 1))).stamp, stamp(2, 3), "a folder likewise");
 }
 
 #[test]
@@ -215,6 +232,25 @@ fn announced_deletions_are_remembered_with_all_their_intents() {
 fn what_is_left_unfinished_is_remembered_by_its_operation() {
     let own = after([Done::LeftUnfinished { operation: 2 }]);
     assert!(own.is_unfinished(2) && !own.is_unfinished(1) && own.has_unfinished());
+}
+
+#[test]
+fn what_one_answer_to_a_commit_told_stays_known_where_a_later_one_tells_nothing() {
+    let told = |etag: Option<&str>| Done::LeftOpen { operation: 1, etag: etag.map(Etag::new) };
+    assert_eq!(after([told(None)]).confirmed(1), None);
+    assert_eq!(after([told(Some("2::2")), told(None)]).confirmed(1), Some(&Etag::new("2::2")));
+    assert_eq!(after([told(Some("2::2")), told(Some("3::3"))]).confirmed(1), Some(&Etag::new("3::3")));
+}
+
+#[test]
+fn an_intent_of_which_nobody_knows_what_came_of_it_is_not_without_effect() {
+    let documents = vec![(1, "A".into()), (2, "B".into())];
+    let announced = || Done::AnnouncedUploads { documents: documents.clone(), intent: 7 };
+    let over = || Done::UploadOver { operation: 1, is_known: false };
+    let own = after([announced(), Done::LeftOpen { operation: 1, etag: None }, over()]);
+    assert_eq!(own.uploads_without_effect(), BTreeSet::new(), "the other one is of the same intent");
+    let own = after([announced(), over()]);
+    assert_eq!(own.uploads_without_effect(), BTreeSet::from([7]), "the one that is over was never left open");
 }
 
 #[test]

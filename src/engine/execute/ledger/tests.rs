@@ -206,8 +206,9 @@ fn a_group_is_stored_once_it_is_old_or_large_and_then_applied() {
 
 #[test]
 fn any_lesson_begins_the_age_of_a_group() {
-    let lessons = [Lesson::Touched(path("d")), Lesson::InPlaceRefused, Lesson::Change(Change::End(1))];
-    for lesson in lessons {
+    let beside = Lesson::KeptBeside(path("d/copy"), stamp(3, 1));
+    let touched = Lesson::Touched(path("d"));
+    for lesson in [touched, beside, Lesson::InPlaceRefused, Lesson::Change(Change::End(1))] {
         let (mut desk, mut state) = (Desk::default(), base());
         desk.over(&mut state, |ledger, clock| {
             ledger.learn(vec![lesson.clone()]).unwrap();
@@ -287,6 +288,16 @@ fn a_local_path_belongs_to_one_item_of_the_base() {
     let aside = crate::model::name::aside_name("a", 0);
     let named = |of: &str, name: &str| (id("folder"), id(of), name.to_owned());
     assert_eq!(ids_put(&desk.groups()[0]), [named("item", &aside), named("new", "a")]);
+    // Under a name that nobody has there.
+    let (mut desk, mut state) = (Desk::default(), base());
+    state.apply(&Change::Put {
+        parent: id("folder"),
+        entry: Box::new(entry("third", &aside, stamp(8, 1), "1::1")),
+    });
+    desk.over(&mut state, |ledger, _| ledger.learn(vec![put("new", "a", stamp(3, 1)), Lesson::Flush]))
+        .unwrap();
+    let next = crate::model::name::aside_name("a", 1);
+    assert_eq!(ids_put(&desk.groups()[0]), [named("item", &next), named("new", "a")]);
     // Its file is the same one: the item is another one now.
     let (mut desk, mut state) = (Desk::default(), base());
     desk.over(&mut state, |ledger, _| ledger.learn(vec![put("new", "a", stamp(1, 1)), Lesson::Flush]))
@@ -321,11 +332,12 @@ fn what_could_not_be_stored_is_lost_and_applied_to_nothing() {
     let (mut desk, mut state) = (Desk::default(), base());
     desk.store.refuses = true;
     desk.over(&mut state, |ledger, _| {
-        ledger.learn(vec![Lesson::Change(Change::Synced(3))]).unwrap();
-        assert!(!ledger.has_lost());
+        ledger.learn(vec![Lesson::Change(Change::Synced(3)), put("new", "n", stamp(3, 1))]).unwrap();
+        assert!(!ledger.has_lost() && ledger.moment().base.entry(&id("new")).is_some());
         assert!(matches!(ledger.close(), Err(StepFailure::End(End::Store(_)))));
         assert!(ledger.has_lost());
         assert_eq!(ledger.take_stored(), []);
+        assert!(ledger.moment().base.entry(&id("new")).is_none());
         assert!(ledger.close().is_ok(), "nothing of it is left");
     });
     assert_eq!(state.last_sync, None);

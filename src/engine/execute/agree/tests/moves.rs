@@ -122,3 +122,47 @@ fn what_has_no_identity_is_known_by_the_name_that_it_was_lent() {
     // Where it is agreed at its new place that is said already.
     assert_eq!(moved("d/a", &lent, blind(), file, Some(remote("1::1"))).len(), 1);
 }
+
+#[test]
+fn what_left_a_folder_by_way_of_a_name_is_known_elsewhere_before_the_folder_is_forgotten() {
+    // The folders `d`, `d/sub` and `e`; in `d/sub` the file `a`, of which only an intent says that it has left.
+    let known = |moved: &str, target: ItemId, temporary: Option<&str>, seen: LocalStamp| {
+        let mut known = state([
+            ("top", folder("planned folder", "d", 9)),
+            ("planned folder", folder("sub", "sub", 10)),
+            ("top", folder("other", "e", 11)),
+            ("sub", entry("item", "a", seen, "1::1")),
+        ]);
+        let from = (id("sub"), "a".into());
+        let (to, temporary) = ((target, "b".into()), temporary.map(Into::into));
+        let intent = Intent::Place { id: id(moved), folder: false, from, to, temporary, here: None };
+        known.apply(&Change::Begin(1, intent));
+        known
+    };
+    let lessons =
+        |on, trashed: &str, known: &State| after(&Done::Trashed { on, id: id(trashed) }, known).lessons;
+    let forgotten = |on, trashed: &str| vec![Lesson::Deleted(on, id(trashed)), Lesson::Forget(id(trashed))];
+    let (there, seen) = (Side::Remote, stamp(1, 1));
+    for target in [id("other"), ItemId::drive_root()] {
+        let learned = lessons(there, "planned folder", &known("item", target.clone(), Some("t"), seen));
+        assert_eq!(learned[0], put(&target, entry("item", "t", seen, "1::1")));
+        assert_eq!(learned[1..], forgotten(there, "planned folder"));
+    }
+    let blind = LocalStamp { identity: Identity::default(), ..seen };
+    for (why, on, trashed, known) in [
+        ("here", Side::Local, "planned folder", known("item", id("other"), Some("t"), seen)),
+        ("it was in another folder", there, "other", known("item", id("planned folder"), Some("t"), seen)),
+        ("it stays in the folder", there, "planned folder", known("item", id("sub"), Some("t"), seen)),
+        ("it is the folder", there, "sub", known("sub", id("other"), Some("t"), seen)),
+        ("it has no identity", there, "planned folder", known("item", id("other"), Some("t"), blind)),
+        ("under its own name", there, "planned folder", known("item", id("other"), None, seen)),
+        (
+            "nobody knows where it goes",
+            there,
+            "planned folder",
+            known("item", id("nowhere"), Some("t"), seen),
+        ),
+    ] {
+        assert_eq!(lessons(on, trashed, &known), forgotten(on, trashed), "{why}");
+    }
+}

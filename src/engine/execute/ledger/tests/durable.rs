@@ -62,9 +62,10 @@ fn what_was_written_is_forgotten_with_its_group() {
 
 #[test]
 fn a_version_that_stands_beside_an_item_is_made_durable_once() {
-    let beside = || Lesson::KeptBeside(path("d/copy"), stamp(3, 1));
-    let lessons = vec![beside(), beside(), Lesson::Flush, Lesson::Change(Change::Synced(1))];
-    assert_eq!(synced_for(lessons, &mut base()), [(paths(&["d/copy"]), paths(&["d"]))]);
+    let beside = |at: &str| Lesson::KeptBeside(path(at), stamp(3, 1));
+    let told = ["d/copy", "d/another", "d/copy"].map(beside);
+    let lessons = told.into_iter().chain([Lesson::Flush, Lesson::Change(Change::Synced(1))]).collect();
+    assert_eq!(synced_for(lessons, &mut base()), [(paths(&["d/another", "d/copy"]), paths(&["d"]))]);
 }
 
 #[test]
