@@ -191,11 +191,11 @@ impl Finder<'_> {
             }
             let entry = self.base.get(item);
             let candidates = by_inode.get(&entry.stamp.identity.inode);
-            let found = candidates.into_iter().flatten().copied().find(|&node| {
-                self.of_local[node].is_none()
-                    && self.is_same_item(item, node)
-                    && !self.would_hold_itself(item, node)
-            });
+            let found = candidates
+                .into_iter()
+                .flatten()
+                .copied()
+                .find(|&node| self.of_local[node].is_none() && self.is_same_item(item, node));
             if let Some(node) = found {
                 self.claim(item, node);
                 if entry.folder {
@@ -230,18 +230,6 @@ impl Finder<'_> {
             }
         }
         open
-    }
-
-    /// A folder of the base that is found inside a folder found for something below it: the inode lies.
-    fn would_hold_itself(&self, item: Node, node: Node) -> bool {
-        let mut at = self.local.parent(node);
-        while let Some(folder) = at {
-            if self.of_local[folder].is_some_and(|above| above == item) {
-                return true;
-            }
-            at = self.local.parent(folder);
-        }
-        false
     }
 
     /// Rule 3: its path holds something unknown of the same kind.
