@@ -3,6 +3,8 @@
 mod absent;
 mod again;
 mod blind;
+mod found;
+mod histories;
 
 use super::*;
 use crate::model::{DiskTime, Etag, ItemId, Signature, Zone};

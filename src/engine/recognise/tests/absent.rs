@@ -48,7 +48,7 @@ fn while_a_folder_cannot_be_read_an_item_may_be_there_whose_place_another_one_to
 fn what_is_missing_with_its_volume_was_not_deleted() {
     // Whether the folder was, and is, on the drive's file system; its identity then and now; whether the item was, and was a mount.
     type Row = ((bool, bool), (u64, u64), (bool, bool), &'static str);
-    let rows: [Row; 8] = [
+    let rows: [Row; 10] = [
         ((true, true), (2, 2), (true, false), "Deleted"),
         ((true, true), (2, 2), (false, false), "Missing"),
         ((true, true), (2, 2), (true, true), "Missing"),
@@ -57,6 +57,9 @@ fn what_is_missing_with_its_volume_was_not_deleted() {
         ((false, false), (2, 2), (false, true), "Missing"),
         // Another volume is there than the one that it was on: nobody can say.
         ((false, false), (2, 5), (false, false), "Unknown"),
+        ((false, false), (2, 5), (false, true), "Unknown"),
+        // On the drive's file system, in a folder that is not.
+        ((false, false), (2, 2), (true, false), "Unknown"),
         ((true, false), (2, 2), (true, false), "Unknown"),
         ((true, false), (2, 2), (false, false), "Unknown"),
     ];
@@ -85,6 +88,17 @@ fn what_is_missing_with_its_volume_was_not_deleted() {
         (found.on_root_fs, found.identity.inode) = (on_root.1, inodes.1);
         assert_eq!(both.fate("d/f"), expected, "{on_root:?} {inodes:?} {item_on_root} {item_is_mount}");
     }
+}
+
+#[test]
+fn nobody_can_say_what_became_of_a_volume_in_whose_place_something_else_stands() {
+    let mut both = Both::new(Some(DiskTime(1)));
+    let g = item(&both, "g");
+    both.base.update(g, |entry| entry.stamp.on_root_fs = false);
+    both.local.remove(both.node("g"));
+    assert_eq!(both.fate("g"), "Missing");
+    both.put("g", true, stamp(0, 1, 1, 9));
+    assert_eq!(both.fate("g"), "Unknown");
 }
 
 #[test]

@@ -56,7 +56,7 @@ const STEPS: [(&str, Step); 14] = [
     }),
 ];
 
-fn assert_same(again: &Recognition, both: &Both, case: &str) {
+pub(super) fn assert_same(again: &Recognition, both: &Both, case: &str) {
     let whole = recognise(&both.base, &both.local);
     for node in both.base.walk(Node::ROOT) {
         assert_eq!(again.of_base[node], whole.of_base[node], "{case}: {}", both.base.path(node));
@@ -65,6 +65,10 @@ fn assert_same(again: &Recognition, both: &Both, case: &str) {
         assert_eq!(again.of_local[node], whole.of_local[node], "{case}: {}", both.local.path(node));
     }
     assert_eq!(again.unsigned, whole.unsigned, "{case}");
+    if let (Some(again), Some(whole)) = (&again.rest, &whole.rest) {
+        let of = |rest: &Rest| (rest.loose().base.clone(), rest.loose().local.clone());
+        assert_eq!(of(again), of(whole), "{case}");
+    }
 }
 
 #[test]
@@ -157,6 +161,48 @@ fn nothing_is_known_by_its_changes_where_a_rule_looks_further() {
 }
 
 #[test]
+fn without_birth_times_what_a_folder_holds_may_tell_whether_it_is_the_known_one() {
+    let born = Some(DiskTime(1));
+    for (then, now) in [(None, None), (born, None), (None, born)] {
+        let with_folder = || {
+            let mut both = Both::new(None);
+            let with = |birth: Option<DiskTime>| {
+                let mut stamp = stamp(0, 1000, 1000, 50);
+                stamp.identity.birth = birth.into();
+                stamp
+            };
+            both.put("e", true, with(now));
+            let id = ItemId::new(Zone::CloudDocs, "e");
+            let entry = BaseEntry { id, folder: true, local_name: "e".into(), ..agreed(with(then)) };
+            both.base.insert(Node::ROOT, "e", entry);
+            both
+        };
+        let comes_here: Step = |both| both.put("e/x", false, stamp(10, 1000, 1000, 51));
+        let is_learnt: Step = |both| new_item(both, "e/x", 52);
+        let goes_here: Step = |both| drop(both.local.remove(both.node("e/x")));
+        let is_forgotten: Step = |both| {
+            let x = item(both, "e/x");
+            both.base.remove(x);
+        };
+        let rows: [(&str, &[Step], Step); 4] = [
+            ("the base learns of it", &[comes_here], is_learnt),
+            ("it comes here", &[is_learnt], comes_here),
+            ("it goes here", &[comes_here, is_learnt], goes_here),
+            ("the base forgets it", &[comes_here, is_learnt], is_forgotten),
+        ];
+        for (name, first, then) in rows {
+            let mut both = with_folder();
+            first.iter().for_each(|step| step(&mut both));
+            let recognised = Recognised::first(&Arc::new(both.base.clone()), &both.local).planned();
+            then(&mut both);
+            let recognised = recognised.again(&Arc::new(both.base.clone()), &both.local);
+            assert!(recognised.changes().is_some(), "{name}");
+            assert_same(recognised.recognition(), &both, name);
+        }
+    }
+}
+
+#[test]
 fn the_nodes_of_an_inode_number_are_among_those_that_are_looked_up() {
     let both = Both::new(Some(DiskTime(1)));
     let recognition = recognise(&both.base, &both.local);
@@ -165,5 +211,18 @@ fn the_nodes_of_an_inode_number_are_among_those_that_are_looked_up() {
     assert_eq!(with(4), [both.node("g")]);
     assert_eq!(with(3), [both.node("d/f")]);
     assert_eq!(with(77), []);
+    // One that is gone is not looked up any more, and one that came is.
+    let mut later = Both { base: both.base.clone(), local: both.local.clone() };
+    let recognised = Recognised::first(&Arc::new(later.base.clone()), &later.local);
+    later.local.remove(later.node("g"));
+    let recognised = recognised.again(&Arc::new(later.base.clone()), &later.local);
+    let with = |of: &Recognised, both: &Both, inode| {
+        let rest = of.recognition().rest.as_ref().unwrap();
+        rest.with_inodes(&both.local, std::iter::once(inode)).collect::<Vec<_>>()
+    };
+    assert_eq!(with(&recognised, &later, 4), []);
+    later.put("n", false, stamp(1, 1, 1, 77));
+    let recognised = recognised.again(&Arc::new(later.base.clone()), &later.local);
+    assert_eq!(with(&recognised, &later, 77), [later.node("n")]);
     assert!(rest.loose().base.is_empty() && rest.loose().local.is_empty(), "everything is at its place");
 }
