@@ -187,3 +187,6 @@ fn folder(item: &Item, mode: Mode) -> (Fate, Reason) {
         _ => (Fate::Open, Reason::Same),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,6 @@
 //! The planner against small worlds: tables of cases, and random trees changed twice.
 
+mod edited;
 mod property;
 mod table;
 mod table_bullets;

@@ -3,7 +3,7 @@
 
 use super::table::{Case, check_all, happen, ignoring, told};
 use super::world::{Kind, LIBRARY, MARK, Thing, World, size};
-use crate::engine::plan::ConflictPolicy;
+use crate::engine::plan::{ConflictPolicy, Mode};
 use crate::model::Side;
 
 const KEPT: &[Case<'static>] = &[
@@ -238,4 +238,34 @@ fn a_library_that_is_not_opted_in_holds_its_name_and_one_that_is_closed_is_forgo
     let before = (world.local.listing(), world.remote.listing());
     world.settle();
     assert_eq!(before, (world.local.listing(), world.remote.listing()));
+}
+
+#[test]
+fn a_library_that_moved_or_went_here_is_left_alone_where_nothing_may_change_here() {
+    for (change, expected) in [
+        ("new Lib/n", vec!["here -> iCloud upload Lib/n (new here)"]),
+        ("move Lib Renamed", vec![]),
+        // Its content goes as any other; it stays itself, and is not made anew here.
+        ("delete Lib", vec!["here -> iCloud trash Lib/f (deleted here)"]),
+    ] {
+        let mut world = with_library(true);
+        world.mode = Mode::UploadOnly;
+        happen(&mut world, Side::Local, change);
+        assert_eq!(told(&world), expected, "{change}");
+    }
+}
+
+#[test]
+fn a_known_file_that_grows_too_large_is_told_unless_it_takes_no_part_any_more() {
+    for (side, where_it_is) in [(Side::Local, "here"), (Side::Remote, "on iCloud")] {
+        let mut world = World::synced(&["f"]);
+        while size(world.thing(side, "f").content) != 4 {
+            world.edit(side, "f");
+        }
+        world.max_size = Some(3);
+        let told_so = format!("skipped f (larger than limits.max_file_size: 4 bytes {where_it_is})");
+        assert_eq!(told(&world), [told_so]);
+        world.ignore = vec!["f".to_owned()];
+        assert_eq!(told(&world), ["state only forget f (no longer takes part)"]);
+    }
 }
