@@ -184,7 +184,25 @@ fn without_birth_times_what_a_folder_holds_may_tell_whether_it_is_the_known_one(
             let x = item(both, "e/x");
             both.base.remove(x);
         };
-        let rows: [(&str, &[Step], Step); 4] = [
+        let renamed_here: Step = |both| {
+            let (x, e) = (both.node("e/x"), both.node("e"));
+            both.local.relink(x, e, "y");
+        };
+        let back_here: Step = |both| {
+            let (y, e) = (both.node("e/y"), both.node("e"));
+            both.local.relink(y, e, "x");
+        };
+        let renamed_there: Step = |both| {
+            let x = item(both, "e/x");
+            let entry = BaseEntry { local_name: "y".into(), ..both.base.get(x).clone() };
+            both.base.replace(x, entry);
+        };
+        let rows: [(&str, &[Step], Step); 8] = [
+            // The folder itself is as before then.
+            ("it takes the known name here", &[comes_here, is_learnt, renamed_here], back_here),
+            ("it takes another name here", &[comes_here, is_learnt], renamed_here),
+            ("the base learns its name", &[comes_here, is_learnt, renamed_here], renamed_there),
+            ("the base learns another name", &[comes_here, is_learnt], renamed_there),
             ("the base learns of it", &[comes_here], is_learnt),
             ("it comes here", &[is_learnt], comes_here),
             ("it goes here", &[comes_here, is_learnt], goes_here),
