@@ -4,7 +4,7 @@
 //! folder of any size is one change, and a million items stay small.
 //!
 //! Copying a tree shares what it holds: the nodes lie in chunks, and the first change of one copies that chunk alone. So who
-//! reads a tree beside its owner costs the owner next to nothing, and what was changed since is found without a look at the rest (`ARCHITECTURE.md`, What an item weighs).
+//! reads a tree beside its owner costs the owner next to nothing, and what was changed since is found without a look at the rest (`docs/size.md`, What an item weighs).
 
 mod differences;
 mod renewed;

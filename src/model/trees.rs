@@ -209,7 +209,7 @@ mod tests {
     use super::*;
     use crate::model::tree::Slot;
 
-    /// The budget of `ARCHITECTURE.md`, What an item weighs: bytes of a place in each tree.
+    /// The budget of `docs/size.md`, What an item weighs: bytes of a place in each tree.
     #[test]
     fn an_item_weighs_no_more_than_its_budget() {
         assert_eq!(size_of::<Option<Slot<BaseEntry>>>(), 200);
