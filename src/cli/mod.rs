@@ -14,6 +14,8 @@ mod words;
 use std::ffi::OsString;
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
+
 pub use args::{
     Approve, CodeRequest, Command, Invocation, LoginHow, SendWay, Shell, StatusHow, TrashCommand, UsageError,
     parse,
@@ -26,7 +28,7 @@ use crate::app::purpose::Purpose;
 use crate::app::{AppError, commands};
 use crate::chance::{NoRandomness, SystemChance};
 use crate::clock::Stop;
-use crate::config::{self, ConfigError, Sources};
+use crate::config::{self, Config, ConfigError, Loaded, Log, Sources};
 use crate::control::ControlRequest;
 use crate::diagnose;
 use crate::disk::LockError;
@@ -58,16 +60,13 @@ pub enum CliError {
     /// The daemon could not be asked, or said no.
     #[error(transparent)]
     Daemon(#[from] daemon::DaemonError),
-    /// The command is part of the contract but not of this version.
-    #[error("the command {0} is not built in this version")]
-    NotBuilt(&'static str),
 }
 
 impl CliError {
     /// With which code the program ends.
     pub fn exit_code(&self) -> ExitCode {
         match self {
-            Self::Usage(_) | Self::NotBuilt(_) => ExitCode::Configuration,
+            Self::Usage(_) => ExitCode::Configuration,
             Self::Config(error) => error.exit_code(),
             Self::Log(error) => error.exit_code(),
             Self::Daemon(error) => error.exit_code(),
@@ -157,20 +156,66 @@ fn carry_out(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<Exi
             let config = config::load(sources)?.config;
             daemon::why(&config, &path, |path| Ok(commands::why(&config, path)?))
         }
-        other => start(sources, other, stop),
+        // All others open the log.
+        Command::Run => {
+            let (loaded, zone) = begin(sources)?;
+            tell_start(&loaded);
+            Ok(crate::daemon::run(sources.clone(), loaded, zone)?)
+        }
+        Command::Once => {
+            let (loaded, zone) = begin(sources)?;
+            tell_start(&loaded);
+            let config = loaded.config.clone();
+            let mut opened = Opened::open(loaded.config, zone.clone(), stop, Purpose::Sync)
+                .inspect_err(|error| leave_failure(&config, &zone, error))?;
+            let result = once(&mut opened);
+            opened.service.account().flush().map_err(AppError::from)?;
+            Ok(result?)
+        }
+        Command::Plan { json } => {
+            let (loaded, zone) = begin(sources)?;
+            match daemon::plan(&loaded.config, json)? {
+                Some(exit) => Ok(exit),
+                None => printed(commands::plan(loaded.config, zone, stop, json)?),
+            }
+        }
+        Command::Diagnose { json, probe_writes } => {
+            let loaded = config::load(sources)?;
+            // It may run beside a daemon, whose file it is.
+            open_log(&loaded, &Log { file: None, ..loaded.config.log.clone() })?;
+            let report = diagnose::run(&loaded.config, stop, probe_writes)?;
+            printed((report.exit(), if json { report.json() } else { report.text() }))
+        }
+        Command::Login(how) => login(&begin(sources)?.0.config, how, stop),
+        Command::Logout => {
+            let (loaded, _) = begin(sources)?;
+            let outcome = commands::logout(&loaded.config)?;
+            tell_daemon(&loaded.config);
+            printed(outcome)
+        }
+        Command::ResetState => printed(commands::reset_state(&begin(sources)?.0.config)?),
+        Command::Approve(how) => approve::run(&begin(sources)?.0.config, how),
+        Command::Trash(TrashCommand::List) => {
+            let (loaded, zone) = begin(sources)?;
+            printed(commands::trash_list(&loaded.config, &zone)?)
+        }
+        Command::Trash(TrashCommand::Restore { path }) => {
+            printed(commands::trash_restore(&begin(sources)?.0.config, &path)?)
+        }
     }
 }
 
-/// Commands that need the configuration and a log.
-fn start(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCode, CliError> {
+/// The configuration, with a log that is open.
+fn begin(sources: &Sources) -> Result<(Loaded, TimeZone), CliError> {
     let loaded = config::load(sources)?;
+    let zone = open_log(&loaded, &loaded.config.log)?;
+    Ok((loaded, zone))
+}
+
+/// Opens the log and tells in it what the configuration left to say; the zone in which its times are.
+fn open_log(loaded: &Loaded, log: &Log) -> Result<TimeZone, CliError> {
     let (zone, zone_note) = logging::zone::of_process();
-    let mut log = loaded.config.log.clone();
-    if let Command::Diagnose { .. } = command {
-        // It may run beside a daemon, whose file it is.
-        log.file = None;
-    }
-    logging::init(&log, zone.clone())?;
+    logging::init(log, zone.clone())?;
     SystemChance::check()?;
     for note in &loaded.notes {
         log::debug!("{note}");
@@ -178,62 +223,34 @@ fn start(sources: &Sources, command: Command, stop: Arc<Stop>) -> Result<ExitCod
     for warning in loaded.warnings.iter().chain(&zone_note) {
         log::warn!("{warning}");
     }
-    let (exit, text) = match command {
-        Command::Run => {
-            tell_start(&loaded);
-            (crate::daemon::run(sources.clone(), loaded, zone)?, String::new())
-        }
-        Command::Once => {
-            tell_start(&loaded);
-            let config = loaded.config.clone();
-            let mut opened = Opened::open(loaded.config, zone.clone(), Arc::clone(&stop), Purpose::Sync)
-                .inspect_err(|error| leave_failure(&config, &zone, error))?;
-            let result = once(&mut opened);
-            opened.service.account().flush().map_err(AppError::from)?;
-            (result?, String::new())
-        }
-        Command::Plan { json } => match daemon::plan(&loaded.config, json)? {
-            Some(exit) => return Ok(exit),
-            None => commands::plan(loaded.config, zone, stop, json)?,
-        },
-        Command::Diagnose { json, probe_writes } => {
-            let report = diagnose::run(&loaded.config, stop, probe_writes)?;
-            (report.exit(), if json { report.json() } else { report.text() })
-        }
-        Command::Login(how) => {
-            let exit = match how {
-                LoginHow::Ask { now } => commands::login(&loaded.config, now, stop)?,
-                LoginHow::Import(file) => crate::app::session::take(&loaded.config, &file)?,
-                LoginHow::Export(file) => return Ok(crate::app::session::give(&loaded.config, &file)?),
-            };
-            tell_daemon(&loaded.config);
-            (exit, String::new())
-        }
-        Command::Logout => {
-            let outcome = commands::logout(&loaded.config)?;
-            tell_daemon(&loaded.config);
-            outcome
-        }
-        Command::ResetState => commands::reset_state(&loaded.config)?,
-        Command::Approve(how) => return approve::run(&loaded.config, how),
-        Command::Trash(TrashCommand::List) => commands::trash_list(&loaded.config, &zone)?,
-        Command::Trash(TrashCommand::Restore { path }) => commands::trash_restore(&loaded.config, &path)?,
-        // What only asks never comes here.
-        other => return Err(CliError::NotBuilt(other.name())),
-    };
+    Ok(zone)
+}
+
+/// Prints what a command says at its end.
+fn printed((exit, text): (ExitCode, String)) -> Result<ExitCode, CliError> {
     print(text)?;
+    Ok(exit)
+}
+
+fn login(config: &Config, how: LoginHow, stop: Arc<Stop>) -> Result<ExitCode, CliError> {
+    let exit = match how {
+        LoginHow::Ask { now } => commands::login(config, now, stop)?,
+        LoginHow::Import(file) => crate::app::session::take(config, &file)?,
+        LoginHow::Export(file) => return Ok(crate::app::session::give(config, &file)?),
+    };
+    tell_daemon(config);
     Ok(exit)
 }
 
 /// Lets a daemon that waits for a session look at the stored one. The command has done its work whether or not it
 /// hears, and it looks by itself too.
-fn tell_daemon(config: &config::Config) {
+fn tell_daemon(config: &Config) {
     if let Err(error) = daemon::tell(config, &ControlRequest::SessionChanged) {
         log::debug!("the daemon could not be told of the session: {error}");
     }
 }
 
-fn tell_start(loaded: &config::Loaded) {
+fn tell_start(loaded: &Loaded) {
     log::info!("icloudds {}", env!("CARGO_PKG_VERSION"));
     for line in config::start_lines(loaded) {
         log::info!("{line}");
