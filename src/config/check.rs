@@ -14,8 +14,8 @@ use super::raw::{RawConfig, RawSize};
 use super::schema::{self, Kind};
 use super::types::*;
 use super::{Sources, places, values};
-use crate::logging::part;
 use crate::model::filter::Filter;
+use crate::model::log_part;
 use crate::secret::{Secret, register_lasting};
 
 /// Checks everything; what is merely missing comes last.
@@ -248,8 +248,8 @@ impl Checker<'_> {
                 origin: self.effective.origin(&key),
                 problem,
             };
-            if !part::is_known(name) {
-                let parts = part::names().collect::<Vec<_>>().join(", ");
+            if !log_part::is_known(name) {
+                let parts = log_part::names().collect::<Vec<_>>().join(", ");
                 return Err(refused(format!("no part of the program has this name, there are {parts}")));
             }
             let choices = || format!("must be {}", schema::one_of(schema::LEVELS));

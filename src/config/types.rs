@@ -167,7 +167,7 @@ pub struct Limits {
 pub struct Log {
     /// What goes to stderr.
     pub level: LevelFilter,
-    /// Levels of single parts, by the short names of `logging::part`.
+    /// Levels of single parts, by the short names of `model::log_part`.
     pub levels: BTreeMap<String, LevelFilter>,
     /// How lines on stderr look.
     pub format: LogFormat,

@@ -8,8 +8,7 @@ use log::Record;
 use log::kv::{self, Key, Value, VisitSource, VisitValue};
 use serde_json::{Map, Value as Json};
 
-use super::part;
-use crate::model::plain;
+use crate::model::{log_part, plain};
 use crate::secret::mask;
 
 /// How much a text line tells beside time, level and message.
@@ -36,7 +35,7 @@ pub(super) fn text(
     // Writing into a String cannot fail.
     let _ = write!(line, " {}", record.level());
     if detail == Detail::Full {
-        let _ = write!(line, " {} {}", thread_name(), part::of_target(record.target()));
+        let _ = write!(line, " {} {}", thread_name(), log_part::of_target(record.target()));
     }
     let _ = write!(line, " {}", plain(&message.to_string()));
     for (key, value) in pairs(record) {

@@ -5,7 +5,6 @@
 
 mod format;
 mod output;
-pub mod part;
 mod rolling;
 pub mod zone;
 
@@ -17,6 +16,7 @@ use log::{LevelFilter, SetLoggerError};
 
 use crate::config::{Log, LogFormat};
 use crate::exit::ExitCode;
+use crate::model::log_part;
 
 pub use output::is_writing;
 
@@ -90,11 +90,11 @@ fn branch(
     zone: TimeZone,
     detail: format::Detail,
 ) -> Dispatch {
-    let mut branch = Dispatch::new().level(level.min(FOREIGN_LEVEL)).level_for(part::ROOT, level);
+    let mut branch = Dispatch::new().level(level.min(FOREIGN_LEVEL)).level_for(log_part::ROOT, level);
     // It warns of each folder that goes away while it is watched, which is no fault and nobody's concern.
     branch = branch.level_for("notify", level.min(LevelFilter::Error));
     for (name, level) in &options.levels {
-        for module in part::modules(name) {
+        for module in log_part::modules(name) {
             branch = branch.level_for(module, *level);
         }
     }

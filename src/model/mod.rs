@@ -13,6 +13,7 @@ pub mod id;
 mod ids;
 mod intent;
 pub mod lived;
+pub mod log_part;
 pub mod maybe;
 pub mod name;
 mod node;
