@@ -17,7 +17,7 @@ use crate::disk::{self, LocalDisk};
 use crate::engine::pass::{Look, PassOptions};
 use crate::exit::ExitCode;
 use crate::icloud::signin::interactive::login_here;
-use crate::model::filter::Verdict as FilterVerdict;
+use crate::model::filter::FilterMatch;
 use crate::model::plain::{plain, plain_json};
 use crate::model::state::Verdict;
 use crate::model::{Change, Presence, RelPath, State};
@@ -161,13 +161,13 @@ pub fn why(config: &Config, path: &RelPath) -> Result<String, AppError> {
 pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
     let mut text = format!("{}\n", plain(&path.to_string()));
     let filter = match config.sync.filter.verdict(path.as_str()) {
-        FilterVerdict::TakesPart { include: None } => "takes part: no ignore expression matches".to_owned(),
-        FilterVerdict::TakesPart { include: Some(expression) } => {
+        FilterMatch::TakesPart { include: None } => "takes part: no ignore expression matches".to_owned(),
+        FilterMatch::TakesPart { include: Some(expression) } => {
             format!("takes part: include {expression:?} matches")
         }
-        FilterVerdict::BuiltIn { expression } => format!("ignored by the built-in {expression:?}"),
-        FilterVerdict::Ignored { expression } => format!("ignored by {expression:?}"),
-        FilterVerdict::NotIncluded => "does not take part: no include expression matches".to_owned(),
+        FilterMatch::BuiltIn { expression } => format!("ignored by the built-in {expression:?}"),
+        FilterMatch::Ignored { expression } => format!("ignored by {expression:?}"),
+        FilterMatch::NotIncluded => "does not take part: no include expression matches".to_owned(),
     };
     let _ = writeln!(text, "  filter     {filter}");
     match state.base.find(path) {

@@ -39,7 +39,7 @@ use super::ports::{Ports, Store, StoreError};
 use super::recognise::{Recognised, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
-use crate::model::filter::{Filter, Verdict};
+use crate::model::filter::{Filter, FilterMatch};
 use crate::model::name::Name;
 use crate::model::{
     BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState,
@@ -461,7 +461,7 @@ impl Engine {
 
 /// Whether a path is built-in junk, which keeps no folder alive.
 fn is_junk(filter: &Filter, path: &str) -> bool {
-    matches!(filter.verdict(path), Verdict::BuiltIn { .. })
+    matches!(filter.verdict(path), FilterMatch::BuiltIn { .. })
 }
 
 /// The path of the `nth` (from 0) conflict copy beside `path`.

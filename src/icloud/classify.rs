@@ -47,7 +47,7 @@ pub(super) enum Class {
 
 /// A class with the service's own words for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct Classified {
     /// What it means.
     pub class: Class,
     /// Codes and texts of the answer, for people.
@@ -75,7 +75,7 @@ const MEMBERS: [&str; 9] = [
 ];
 
 /// What a whole answer means; `body` is absent where it is no JSON.
-pub(super) fn classify(status: u16, body: Option<&Value>) -> Verdict {
+pub(super) fn classify(status: u16, body: Option<&Value>) -> Classified {
     let found = body.map(words).unwrap_or_default();
     let told = found.iter().find_map(|word| by_word(word));
     let class = match (status, told) {
@@ -112,11 +112,11 @@ pub(super) fn classify(status: u16, body: Option<&Value>) -> Verdict {
     } else if !(200..=299).contains(&status) {
         words = format!("HTTP {status}: {words}");
     }
-    Verdict { class, words: shortened(words) }
+    Classified { class, words: shortened(words) }
 }
 
 /// What one result inside an answer means.
-pub(super) fn classify_result(result: &Value) -> Verdict {
+pub(super) fn classify_result(result: &Value) -> Classified {
     classify(200, Some(result))
 }
 
@@ -204,7 +204,7 @@ fn shortened(mut words: String) -> String {
     words
 }
 
-impl Verdict {
+impl Classified {
     /// The port's error, once short retries are used up. `changes` says that the call may change the drive.
     pub fn into_error(self, changes: bool, retry_after: Option<Duration>) -> RemoteError {
         let retry_after = retry_after.map(|wait| wait.min(LONGEST_WAIT));
@@ -327,7 +327,7 @@ mod tests {
     #[test]
     fn each_class_has_its_error() {
         let error = |class, changes, wait: Option<u64>| {
-            Verdict { class, words: "w".to_owned() }.into_error(changes, wait.map(Duration::from_secs))
+            Classified { class, words: "w".to_owned() }.into_error(changes, wait.map(Duration::from_secs))
         };
         assert_eq!(error(Class::Conflict, true, None), RemoteError::Stale);
         assert_eq!(error(Class::Failing, true, None), RemoteError::Uncertain("w".to_owned()));
@@ -347,7 +347,7 @@ mod tests {
 
     #[test]
     fn words_are_told_but_not_at_any_length() {
-        let verdict = classify(400, Some(&json!({"reason": "ü".repeat(1000)})));
-        assert!(verdict.words.len() < 320 && verdict.words.starts_with("HTTP 400: ü"));
+        let classified = classify(400, Some(&json!({"reason": "ü".repeat(1000)})));
+        assert!(classified.words.len() < 320 && classified.words.starts_with("HTTP 400: ü"));
     }
 }

@@ -139,9 +139,9 @@ fn refusals() {
     fuzz("refusals", seeds, |bytes| {
         let answer = answer(bytes);
         let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-        let verdict = classify(answer.head.status, body.as_ref());
-        let class = verdict.class;
-        let error = verdict.into_error(bytes.len() % 2 == 0, wait_asked(&answer));
+        let classified = classify(answer.head.status, body.as_ref());
+        let class = classified.class;
+        let error = classified.into_error(bytes.len() % 2 == 0, wait_asked(&answer));
         assert!(error.to_string().len() < 1000);
         let inner = body.as_ref().map(|body| classify_result(body).class);
         let throttled = throttle::read(&answer);

@@ -62,7 +62,7 @@ fn beginning(expression: &str) -> String {
 
 /// What the filter says of one path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict<'a> {
+pub enum FilterMatch<'a> {
     /// It takes part; with include expressions, this one let it in.
     TakesPart {
         /// The include expression that matched, `None` where there are no include expressions.
@@ -82,14 +82,14 @@ pub enum Verdict<'a> {
     NotIncluded,
 }
 
-impl Verdict<'_> {
+impl FilterMatch<'_> {
     /// Whether the path takes part.
     pub fn takes_part(&self) -> bool {
         matches!(self, Self::TakesPart { .. })
     }
 }
 
-impl fmt::Display for Verdict<'_> {
+impl fmt::Display for FilterMatch<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TakesPart { include: None } => f.write_str("takes part"),
@@ -194,21 +194,21 @@ impl Filter {
     /// What holds for `path`, relative to the synced folder, `/`-separated, in any normalisation.
     ///
     /// Each path is decided by itself: that a folder above it is ignored says nothing about it.
-    pub fn verdict(&self, path: &str) -> Verdict<'_> {
+    pub fn verdict(&self, path: &str) -> FilterMatch<'_> {
         let path = nfc(path);
         let first = |list: &'_ [Expression]| list.iter().position(|one| one.regex.is_match(&path));
         if let Some(at) = first(&self.built_in) {
-            return Verdict::BuiltIn { expression: &self.built_in[at].written };
+            return FilterMatch::BuiltIn { expression: &self.built_in[at].written };
         }
         if let Some(at) = first(&self.ignore) {
-            return Verdict::Ignored { expression: &self.ignore[at].written };
+            return FilterMatch::Ignored { expression: &self.ignore[at].written };
         }
         if self.include.is_empty() {
-            return Verdict::TakesPart { include: None };
+            return FilterMatch::TakesPart { include: None };
         }
         match first(&self.include) {
-            Some(at) => Verdict::TakesPart { include: Some(&self.include[at].written) },
-            None => Verdict::NotIncluded,
+            Some(at) => FilterMatch::TakesPart { include: Some(&self.include[at].written) },
+            None => FilterMatch::NotIncluded,
         }
     }
 
@@ -232,9 +232,9 @@ impl Filter {
         }
         let below = format!("{}/", nfc(folder));
         match self.verdict(folder) {
-            Verdict::TakesPart { .. } => false,
-            Verdict::BuiltIn { .. } | Verdict::Ignored { .. } => self.ignores_all(&below),
-            Verdict::NotIncluded => {
+            FilterMatch::TakesPart { .. } => false,
+            FilterMatch::BuiltIn { .. } | FilterMatch::Ignored { .. } => self.ignores_all(&below),
+            FilterMatch::NotIncluded => {
                 self.ignores_all(&below) || !self.include_reach.iter().any(|reach| reach.reaches(&below))
             }
         }

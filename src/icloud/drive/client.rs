@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::engine::ports::{Clock, RemoteError};
 use crate::engine::threads;
 use crate::icloud::away::Reach;
-use crate::icloud::classify::{Class, Verdict, classify};
+use crate::icloud::classify::{Class, Classified, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
 use crate::icloud::request::Request;
 use crate::icloud::retry::{BUDGET, Budget, Pace};
@@ -117,7 +117,7 @@ pub(super) enum Failure {
     /// The service answered, and it was no success.
     Refused {
         /// What it means.
-        verdict: Verdict,
+        classified: Classified,
         /// What it asks to wait.
         retry_after: Option<Duration>,
         /// Whether the call may change the drive.
@@ -131,7 +131,7 @@ impl Failure {
     /// The class of the refusal, if it is one.
     pub fn class(&self) -> Option<Class> {
         match self {
-            Self::Refused { verdict, .. } => Some(verdict.class),
+            Self::Refused { classified, .. } => Some(classified.class),
             Self::Error(_) => None,
         }
     }
@@ -139,8 +139,8 @@ impl Failure {
     /// Whether the refusal may be due to one item of several, or to their number.
     pub fn may_blame_batch(&self) -> bool {
         match self {
-            Self::Refused { verdict, .. } => matches!(
-                verdict.class,
+            Self::Refused { classified, .. } => matches!(
+                classified.class,
                 Class::Spurious
                     | Class::Refused
                     | Class::Gone
@@ -165,7 +165,9 @@ impl From<RemoteError> for Failure {
 impl From<Failure> for RemoteError {
     fn from(failure: Failure) -> Self {
         match failure {
-            Failure::Refused { verdict, retry_after, changes } => verdict.into_error(changes, retry_after),
+            Failure::Refused { classified, retry_after, changes } => {
+                classified.into_error(changes, retry_after)
+            }
             Failure::Error(error) => error,
         }
     }
@@ -332,7 +334,7 @@ impl Client {
                     return Err(http_error(&error).into());
                 }
             };
-            let Some(verdict) = judge(&answer) else {
+            let Some(classified) = judge(&answer) else {
                 match value {
                     Some(value) => {
                         self.answered();
@@ -355,24 +357,24 @@ impl Client {
                     }
                 }
             };
-            log::debug!("{}: {:?}, {}", request.kind, verdict.class, verdict.words);
-            if matches!(answer.head.status, 429 | 503) || verdict.class == Class::Denied {
+            log::debug!("{}: {:?}, {}", request.kind, classified.class, classified.words);
+            if matches!(answer.head.status, 429 | 503) || classified.class == Class::Denied {
                 self.pace.throttled();
             } else {
                 self.pace.answered();
             }
             let retry_after = self.api.rest().or(wait_asked(&answer));
             // A plain 500 is often about one item; the others mean the service.
-            if matches!(verdict.class, Class::Throttled | Class::Failing) && answer.head.status != 500 {
-                let said = self.reach.failed(clock.uptime(), &verdict.words, retry_after);
+            if matches!(classified.class, Class::Throttled | Class::Failing) && answer.head.status != 500 {
+                let said = self.reach.failed(clock.uptime(), &classified.words, retry_after);
                 // A change that may have been carried out must say so.
-                if !(changes && verdict.class == Class::Failing) {
+                if !(changes && classified.class == Class::Failing) {
                     said?;
                 }
             } else {
                 self.reach.answered();
             }
-            let again = match verdict.class {
+            let again = match classified.class {
                 _ if changes => false,
                 Class::ZoneBusy | Class::Throttled => true,
                 Class::Failing if answer.head.status == 500 => backoff.attempts() < SPURIOUS_ATTEMPTS,
@@ -381,7 +383,7 @@ impl Client {
                 Class::Refused => treat == Treat::Read && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS,
                 _ => false,
             };
-            let waited = match verdict.class {
+            let waited = match classified.class {
                 _ if !again => false,
                 Class::Spurious | Class::Refused => doubt.wait(clock, retry_after)?,
                 _ => budget.wait(&mut backoff, clock, retry_after)?,
@@ -389,10 +391,10 @@ impl Client {
             if waited {
                 continue;
             }
-            if verdict.class == Class::Denied {
+            if classified.class == Class::Denied {
                 self.check_denied()?;
             }
-            return Err(Failure::Refused { verdict, retry_after, changes });
+            return Err(Failure::Refused { classified, retry_after, changes });
         }
     }
 
@@ -424,14 +426,14 @@ impl Client {
 }
 
 /// What speaks against an answer; `None` when nothing does.
-fn judge(answer: &Answer) -> Option<Verdict> {
+fn judge(answer: &Answer) -> Option<Classified> {
     let is_object = answer.body.trim_ascii_start().starts_with(b"{");
     if answer.is_success() && !is_object {
         return None;
     }
     let body: Option<Value> = serde_json::from_slice(&answer.body).ok();
-    let verdict = classify(answer.head.status, body.as_ref());
-    (verdict.class != Class::Ok).then_some(verdict)
+    let classified = classify(answer.head.status, body.as_ref());
+    (classified.class != Class::Ok).then_some(classified)
 }
 
 /// The port's word for a failure below the protocol of a call that changed nothing. Only where not

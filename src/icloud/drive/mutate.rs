@@ -216,8 +216,12 @@ impl ICloudDrive {
         };
         let result = |position| {
             let result = result_of(&answer, change, part, position).ok_or_else(unanswered)?;
-            let verdict = classify_result(result);
-            if verdict.class == Class::Ok { Ok(result.clone()) } else { Err(verdict.into_error(true, None)) }
+            let classified = classify_result(result);
+            if classified.class == Class::Ok {
+                Ok(result.clone())
+            } else {
+                Err(classified.into_error(true, None))
+            }
         };
         (0..part.len()).map(result).collect()
     }

@@ -9,7 +9,7 @@ use super::client::{Failure, Treat, http_error};
 use super::rate::Rate;
 use super::{ICloudDrive, zone_in_path};
 use crate::engine::ports::{Clock, Commit, LookUp, RemoteError, RemoteItem, Staged};
-use crate::icloud::classify::{Class, Verdict, classify, classify_result};
+use crate::icloud::classify::{Class, Classified, classify, classify_result};
 use crate::icloud::http::{Call, Limits, Method, Payload};
 use crate::icloud::request::{Request, Root};
 use crate::icloud::service::UPLOAD_TOKEN;
@@ -41,9 +41,9 @@ impl ICloudDrive {
             return match self.send(&url, name, size, &mut source)? {
                 Ok(stored) => self.staged(zone, &slot, size, &stored),
                 // The content was read and cannot be read again: the caller brings it anew.
-                Err((verdict, wait)) => Err(match verdict.class {
-                    Class::Quota => RemoteError::Quota(verdict.words),
-                    _ => RemoteError::Busy { message: verdict.words, retry_after: wait },
+                Err((classified, wait)) => Err(match classified.class {
+                    Class::Quota => RemoteError::Quota(classified.words),
+                    _ => RemoteError::Busy { message: classified.words, retry_after: wait },
                 }),
             };
         }
@@ -53,7 +53,7 @@ impl ICloudDrive {
         let mut backoff = budget.backoff(&*self.client.clock);
         loop {
             let (slot, url) = self.slot(zone, name, size)?;
-            let (verdict, wait) = match self.send(&url, name, size, &mut content.as_slice())? {
+            let (classified, wait) = match self.send(&url, name, size, &mut content.as_slice())? {
                 Ok(stored) => {
                     self.client.reach.answered();
                     budget.renew();
@@ -61,16 +61,16 @@ impl ICloudDrive {
                 }
                 Err(refusal) => refusal,
             };
-            if matches!(verdict.class, Class::Failing | Class::Throttled) {
-                self.client.reach.failed(self.client.clock.uptime(), &verdict.words, wait)?;
+            if matches!(classified.class, Class::Failing | Class::Throttled) {
+                self.client.reach.failed(self.client.clock.uptime(), &classified.words, wait)?;
             }
-            let lasting = matches!(verdict.class, Class::Quota);
-            let again = match verdict.class {
+            let lasting = matches!(classified.class, Class::Quota);
+            let again = match classified.class {
                 Class::Failing | Class::Throttled => true,
                 _ => backoff.attempts() + 1 < SLOT_ATTEMPTS,
             };
             if lasting || !again || !budget.wait(&mut backoff, &*self.client.clock, wait)? {
-                return Err(verdict.into_error(false, wait));
+                return Err(classified.into_error(false, wait));
             }
         }
     }
@@ -117,7 +117,7 @@ impl ICloudDrive {
         name: &str,
         size: u64,
         body: &mut (dyn Read + Send),
-    ) -> Result<Result<Stored, (Verdict, Option<Duration>)>, RemoteError> {
+    ) -> Result<Result<Stored, (Classified, Option<Duration>)>, RemoteError> {
         let clock = &*self.client.clock;
         let limited = Limited { inner: body, rate: &self.upload, clock };
         let nothing;
@@ -142,28 +142,28 @@ impl ICloudDrive {
             Err(error) if error.is_before_sending() => return Err(http_error(&error)),
             // Nothing became visible, so this is no uncertainty.
             Err(error) => {
-                return Ok(Err((Verdict { class: Class::Failing, words: error.to_string() }, None)));
+                return Ok(Err((Classified { class: Class::Failing, words: error.to_string() }, None)));
             }
         };
         let mut bytes = Vec::new();
         if let Err(error) = answer.take(Limits::TRANSFER.max_body).read_to_end(&mut bytes) {
-            return Ok(Err((Verdict { class: Class::Failing, words: error.to_string() }, None)));
+            return Ok(Err((Classified { class: Class::Failing, words: error.to_string() }, None)));
         }
         let body: Option<Value> = serde_json::from_slice(&bytes).ok();
-        let verdict = classify(head.status, body.as_ref());
-        if verdict.class != Class::Ok {
-            return Ok(Err((verdict, head.retry_after())));
+        let classified = classify(head.status, body.as_ref());
+        if classified.class != Class::Ok {
+            return Ok(Err((classified, head.retry_after())));
         }
         let stored = body.as_ref().and_then(wire_send::stored);
         match stored {
             Some(stored) if stored.size.is_none_or(|told| told == size) => Ok(Ok(stored)),
             Some(_) => {
                 let words = "the content server stored another number of bytes".to_owned();
-                Ok(Err((Verdict { class: Class::Failing, words }, None)))
+                Ok(Err((Classified { class: Class::Failing, words }, None)))
             }
             None => {
                 let words = "the answer of the content server cannot be read".to_owned();
-                Ok(Err((Verdict { class: Class::Failing, words }, None)))
+                Ok(Err((Classified { class: Class::Failing, words }, None)))
             }
         }
     }
@@ -230,12 +230,12 @@ impl ICloudDrive {
             let words = "the answer to the commit does not show one document".to_owned();
             return Err(RemoteError::Uncertain(words).into());
         };
-        let verdict = Some(classify_result(result))
+        let classified = Some(classify_result(result))
             .into_iter()
             .chain(document.map(classify_result))
-            .find(|verdict| verdict.class != Class::Ok);
-        if let Some(verdict) = verdict {
-            return Err(Failure::Refused { verdict, retry_after: None, changes: true });
+            .find(|classified| classified.class != Class::Ok);
+        if let Some(classified) = classified {
+            return Err(Failure::Refused { classified, retry_after: None, changes: true });
         }
         let item = document.and_then(part::<Document>).and_then(|document| document.to_remote(zone));
         item.ok_or_else(|| {

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::wire::{
-    InitAnswer, Verdict, auth_state, code_valid, has_error, is_service_root, problem, step_devices, verdict,
+    InitAnswer, LoginAnswer, auth_state, code_valid, has_error, is_service_root, login_answer, problem,
+    step_devices,
 };
 use crate::clock::SystemClock;
 use crate::fuzz_tests::fuzz;
@@ -29,9 +30,9 @@ fn sign_in_answers() {
         assert!(!found.message.chars().any(char::is_control) && found.message.chars().count() < 300);
         let state = auth_state(bytes);
         let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
-        let judged = verdict(&value, 1_795_000_000, false, SETUP);
+        let judged = login_answer(&value, 1_795_000_000, false, SETUP);
         let told = match &judged {
-            Verdict::Ready(info) => {
+            LoginAnswer::Ready(info) => {
                 // The cookies go there.
                 assert!(
                     is_service_root(&info.drivews, false, SETUP)
@@ -39,10 +40,10 @@ fn sign_in_answers() {
                 );
                 "ready".to_owned()
             }
-            Verdict::WrongRegion { region, .. } => format!("{region:?}"),
-            Verdict::Unreadable(why) => (*why).to_owned(),
-            Verdict::Failed(_) => "failed".to_owned(),
-            Verdict::Unavailable(_) => "unavailable".to_owned(),
+            LoginAnswer::WrongRegion { region, .. } => format!("{region:?}"),
+            LoginAnswer::Unreadable(why) => (*why).to_owned(),
+            LoginAnswer::Failed(_) => "failed".to_owned(),
+            LoginAnswer::Unavailable(_) => "unavailable".to_owned(),
             other => format!("{other:?}"),
         };
         let (valid, devices) = (code_valid(&value), step_devices(&value).len().min(2));

@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::SignInError;
-use super::wire::{LoginBody, Verdict, verdict};
+use super::wire::{LoginAnswer, LoginBody, login_answer};
 use super::{Account, Login, json, parsed, service_error, status_of};
 use crate::icloud::http::{Answer, Head, HttpError, Method};
 use crate::icloud::options::Region;
@@ -79,19 +79,21 @@ impl Account {
 
     /// Reads account information in the documented order, and keeps it when all is well.
     fn judge(&self, step: &'static str, value: &Value) -> Result<Login, SignInError> {
-        match verdict(value, self.now(), self.is_loopback(), &self.roots.setup) {
-            Verdict::Ready(info) => self.signed_in(info).map(|()| Login::Ready),
-            Verdict::Factor(kind) => Ok(Login::Factor(kind)),
-            Verdict::WrongRegion { domain, region } => Err(self.wrong_region(domain, region)),
-            Verdict::Failed(problem) => {
+        match login_answer(value, self.now(), self.is_loopback(), &self.roots.setup) {
+            LoginAnswer::Ready(info) => self.signed_in(info).map(|()| Login::Ready),
+            LoginAnswer::Factor(kind) => Ok(Login::Factor(kind)),
+            LoginAnswer::WrongRegion { domain, region } => Err(self.wrong_region(domain, region)),
+            LoginAnswer::Failed(problem) => {
                 Err(SignInError::Service { step, status: 200, message: problem.message })
             }
-            Verdict::Terms => Err(SignInError::Terms),
-            Verdict::Repair => Err(SignInError::Repair),
-            Verdict::WebOff => Err(SignInError::WebAccessOff),
-            Verdict::NoDrive => Err(SignInError::NoDrive),
-            Verdict::Unreadable(reason) => Err(SignInError::Unreadable { step, reason: reason.to_owned() }),
-            Verdict::Unavailable(message) => Err(SignInError::Service { step, status: 200, message }),
+            LoginAnswer::Terms => Err(SignInError::Terms),
+            LoginAnswer::Repair => Err(SignInError::Repair),
+            LoginAnswer::WebOff => Err(SignInError::WebAccessOff),
+            LoginAnswer::NoDrive => Err(SignInError::NoDrive),
+            LoginAnswer::Unreadable(reason) => {
+                Err(SignInError::Unreadable { step, reason: reason.to_owned() })
+            }
+            LoginAnswer::Unavailable(message) => Err(SignInError::Service { step, status: 200, message }),
         }
     }
 

@@ -190,7 +190,7 @@ fn shown(words: &str) -> String {
 
 /// What accountLogin or validate says, in the order of §3.6.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum LoginAnswer {
     Ready(AccountInfo),
     WrongRegion {
         domain: String,
@@ -209,52 +209,52 @@ pub(super) enum Verdict {
 }
 
 /// Judges account information; `loopback` allows plain and local service roots in tests.
-pub(super) fn verdict(value: &Value, now: i64, loopback: bool, configured_setup: &str) -> Verdict {
+pub(super) fn login_answer(value: &Value, now: i64, loopback: bool, configured_setup: &str) -> LoginAnswer {
     if let Some(domain) = value.get("domainToUse").and_then(text) {
         let region = match domain.to_lowercase().as_str() {
             "icloud.com.cn" => Some(Region::China),
             "icloud.com" => Some(Region::Global),
             _ => None,
         };
-        return Verdict::WrongRegion { domain: shown(&domain), region };
+        return LoginAnswer::WrongRegion { domain: shown(&domain), region };
     }
     if has_error(value) {
-        return Verdict::Failed(problem(value.to_string().as_bytes()));
+        return LoginAnswer::Failed(problem(value.to_string().as_bytes()));
     }
     let flag = |name: &str| value.get(name).and_then(Value::as_bool);
     if flag("termsUpdateNeeded") == Some(true) {
-        return Verdict::Terms;
+        return LoginAnswer::Terms;
     }
     let ds_info = value.get("dsInfo").unwrap_or(&Value::Null);
     let either = |name: &str| flag(name).or_else(|| ds_info.get(name).and_then(Value::as_bool));
     if either("isRepairNeeded") == Some(true) {
-        return Verdict::Repair;
+        return LoginAnswer::Repair;
     }
     let version = ds_info.get("hsaVersion").and_then(Value::as_i64).unwrap_or(0);
     if flag("hsaChallengeRequired") == Some(true)
         || (version >= 1 && flag("hsaTrustedBrowser") == Some(false))
     {
-        return Verdict::Factor(if version == 1 { FactorKind::TwoStep } else { FactorKind::TwoFactor });
+        return LoginAnswer::Factor(if version == 1 { FactorKind::TwoStep } else { FactorKind::TwoFactor });
     }
     if either("isWebAccessAllowed") == Some(false) {
-        return Verdict::WebOff;
+        return LoginAnswer::WebOff;
     }
     let Some(dsid) = ds_info.get("dsid").and_then(text) else {
-        return Verdict::Unreadable("it names no account (dsInfo.dsid)");
+        return LoginAnswer::Unreadable("it names no account (dsInfo.dsid)");
     };
     let service = |name: &str| value.get("webservices").and_then(|all| all.get(name));
     let (Some(drivews), Some(docws)) = (service("drivews"), service("docws")) else {
-        return Verdict::NoDrive;
+        return LoginAnswer::NoDrive;
     };
     let mut roots = [String::new(), String::new()];
     for (slot, (name, service)) in roots.iter_mut().zip([("drivews", drivews), ("docws", docws)]) {
         let status = service.get("status").and_then(text).unwrap_or_else(|| "active".to_owned());
         if status != "active" {
-            return Verdict::Unavailable(format!("{name} is \"{}\"", shown(&status)));
+            return LoginAnswer::Unavailable(format!("{name} is \"{}\"", shown(&status)));
         }
-        let Some(url) = service.get("url").and_then(text) else { return Verdict::NoDrive };
+        let Some(url) = service.get("url").and_then(text) else { return LoginAnswer::NoDrive };
         if !is_service_root(&url, loopback, configured_setup) {
-            return Verdict::Unavailable(format!("{name} points to a host that is not Apple's"));
+            return LoginAnswer::Unavailable(format!("{name} points to a host that is not Apple's"));
         }
         *slot = url.trim_end_matches('/').to_owned();
     }
@@ -267,7 +267,7 @@ pub(super) fn verdict(value: &Value, now: i64, loopback: bool, configured_setup:
         (active && is_service_root(&url, loopback, configured_setup))
             .then(|| url.trim_end_matches('/').to_owned())
     };
-    Verdict::Ready(AccountInfo {
+    LoginAnswer::Ready(AccountInfo {
         dsid,
         drivews,
         docws,

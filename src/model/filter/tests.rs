@@ -139,20 +139,20 @@ fn expressions_that_cannot_be_asked_in_one_go_are_asked_one_by_one() {
 fn ignore_comes_before_include_and_built_in_before_both() {
     let filter = filter(&[r".*\.tmp$"], &["docs", "pics/.*"]);
     for (path, verdict) in [
-        ("docs/a.txt", Verdict::TakesPart { include: Some("docs") }),
-        ("docs/a.tmp", Verdict::Ignored { expression: r".*\.tmp$" }),
-        ("docs/.DS_Store", Verdict::BuiltIn { expression: BUILT_IN[1] }),
-        ("a.com-apple-bird1", Verdict::BuiltIn { expression: BUILT_IN[0] }),
-        (".icloudds", Verdict::BuiltIn { expression: BUILT_IN[2] }),
-        ("a/.icloudds/tmp/x", Verdict::BuiltIn { expression: BUILT_IN[2] }),
-        ("a\nb/.icloudds", Verdict::BuiltIn { expression: BUILT_IN[2] }),
-        ("pics", Verdict::NotIncluded),
-        ("pics/a.jpg", Verdict::TakesPart { include: Some("pics/.*") }),
-        (".icloudds.txt", Verdict::NotIncluded),
+        ("docs/a.txt", FilterMatch::TakesPart { include: Some("docs") }),
+        ("docs/a.tmp", FilterMatch::Ignored { expression: r".*\.tmp$" }),
+        ("docs/.DS_Store", FilterMatch::BuiltIn { expression: BUILT_IN[1] }),
+        ("a.com-apple-bird1", FilterMatch::BuiltIn { expression: BUILT_IN[0] }),
+        (".icloudds", FilterMatch::BuiltIn { expression: BUILT_IN[2] }),
+        ("a/.icloudds/tmp/x", FilterMatch::BuiltIn { expression: BUILT_IN[2] }),
+        ("a\nb/.icloudds", FilterMatch::BuiltIn { expression: BUILT_IN[2] }),
+        ("pics", FilterMatch::NotIncluded),
+        ("pics/a.jpg", FilterMatch::TakesPart { include: Some("pics/.*") }),
+        (".icloudds.txt", FilterMatch::NotIncluded),
     ] {
         assert_eq!(filter.verdict(path), verdict, "{path:?}");
     }
-    assert_eq!(Filter::built_in().verdict(".icloudds.txt"), Verdict::TakesPart { include: None });
+    assert_eq!(Filter::built_in().verdict(".icloudds.txt"), FilterMatch::TakesPart { include: None });
 }
 
 #[test]
