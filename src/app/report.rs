@@ -135,7 +135,7 @@ fn tell_effect(effect: &Effect) {
     match effect.kind {
         EffectKind::Download | EffectKind::Upload => log::info!(bytes = effect.bytes; "{text}"),
         EffectKind::Conflict => log::warn!("{text}"),
-        EffectKind::Adopt | EffectKind::Forget => log::debug!("{text}"),
+        EffectKind::Adopt | EffectKind::Forget | EffectKind::Keep => log::debug!("{text}"),
         _ => log::info!("{text}"),
     }
     log::debug!("why {}: {}", effect.path, effect.reason);

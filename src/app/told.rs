@@ -28,7 +28,7 @@ pub fn follow(tracker: &mut Tracker, event: &Event, now: i64, progress_at: Optio
                 EffectKind::Delete => Some(&mut pending.deletes),
                 EffectKind::MakeFolder => Some(&mut pending.folders),
                 EffectKind::Conflict => Some(&mut pending.other),
-                EffectKind::Adopt | EffectKind::Forget => None,
+                EffectKind::Adopt | EffectKind::Forget | EffectKind::Keep => None,
             };
             if let Some(left) = left {
                 *left = left.saturating_sub(1);
@@ -49,12 +49,12 @@ pub fn follow(tracker: &mut Tracker, event: &Event, now: i64, progress_at: Optio
                 (EffectKind::Delete, _) => totals.deleted_remote += 1,
                 (EffectKind::MakeFolder, Some(Side::Local)) => totals.folders_local += 1,
                 (EffectKind::MakeFolder, _) => totals.folders_remote += 1,
-                (EffectKind::Conflict | EffectKind::Adopt | EffectKind::Forget, _) => {}
+                (EffectKind::Conflict | EffectKind::Adopt | EffectKind::Forget | EffectKind::Keep, _) => {}
             }
             if effect.kind == EffectKind::Conflict {
                 tracker.conflict(&effect.path, effect.other.as_ref(), now);
             }
-            if !matches!(effect.kind, EffectKind::Adopt | EffectKind::Forget) {
+            if !matches!(effect.kind, EffectKind::Adopt | EffectKind::Forget | EffectKind::Keep) {
                 tracker.activity(effect_text(effect), now);
             }
         }

@@ -38,6 +38,8 @@ pub fn effect_text(effect: &Effect) -> String {
         (EffectKind::Conflict, None) => format!("conflict settled {path}"),
         (EffectKind::Adopt, _) => format!("the same on both sides {path}"),
         (EffectKind::Forget, _) => format!("forgotten {path}"),
+        (EffectKind::Keep, _) if side.is_none() => format!("kept {path} on both sides"),
+        (EffectKind::Keep, _) => format!("kept {path} {on} only"),
     }
 }
 
@@ -66,6 +68,21 @@ pub fn note_line(note: &Note) -> String {
 mod tests {
     use super::*;
     use crate::model::RelPath;
+
+    #[test]
+    fn what_only_the_base_learns_is_no_loss_unless_it_is_forgotten() {
+        let path = RelPath::parse("a/b").expect("a path");
+        for (kind, side, text) in [
+            (EffectKind::Adopt, None, "the same on both sides a/b"),
+            (EffectKind::Forget, None, "forgotten a/b"),
+            (EffectKind::Keep, Some(Side::Local), "kept a/b here only"),
+            (EffectKind::Keep, Some(Side::Remote), "kept a/b on iCloud only"),
+            (EffectKind::Keep, None, "kept a/b on both sides"),
+        ] {
+            let (path, reason) = (path.clone(), Reason::HoldsForeign);
+            assert_eq!(effect_text(&Effect { kind, side, path, other: None, bytes: 0, reason }), text);
+        }
+    }
 
     #[test]
     fn a_note_says_the_same_of_an_item_wherever_it_is_told() {

@@ -90,7 +90,12 @@ pub(super) fn agree(
         Done::Lost(id) => teach(Lesson::Forget(id.clone())),
         Done::PresenceSet { id, presence, place } => {
             teach(present(base, id, *presence, place.as_ref()));
-            learned.told = tell(EffectKind::Forget, None, 0);
+            let side = match presence {
+                Presence::Both => None,
+                Presence::LocalOnly => Some(Side::Local),
+                Presence::RemoteOnly => Some(Side::Remote),
+            };
+            learned.told = tell(EffectKind::Keep, None, 0).map(|told| Effect { side, ..told });
         }
         Done::MadeLocalFolder { remote, entry } => {
             teach(touched(&path));
@@ -410,7 +415,7 @@ fn free_local_name(base: PendingBase<'_>, parent: &ItemId, remote_name: &str, id
 /// An effect of an operation.
 fn effect(operation: &Operation, kind: EffectKind, other: Option<RelPath>, bytes: u64) -> Effect {
     let side = match kind {
-        EffectKind::Adopt | EffectKind::Forget => None,
+        EffectKind::Adopt | EffectKind::Forget | EffectKind::Keep => None,
         _ => operation.side(),
     };
     Effect { kind, side, path: operation.path.clone(), other, bytes, reason: operation.reason }

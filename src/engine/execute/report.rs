@@ -13,8 +13,10 @@ use crate::model::{Change, Etag, ItemId, RelPath, Side};
 pub enum EffectKind {
     /// Both sides held the same: the base learnt it.
     Adopt,
-    /// The base forgot it, or learnt on which side it stands.
+    /// The base forgot it.
     Forget,
+    /// A folder is kept on one side only: the base learnt it.
+    Keep,
     /// A folder was made.
     MakeFolder,
     /// Content came here.
@@ -36,7 +38,7 @@ pub enum EffectKind {
 pub struct Effect {
     /// What was done.
     pub kind: EffectKind,
-    /// On which side; `None` when only the base learnt.
+    /// On which side; `None` when only the base learnt, of a folder that is kept when it stands on both.
     pub side: Option<Side>,
     /// The item.
     pub path: RelPath,
@@ -167,7 +169,7 @@ impl Counts {
         let is_local = effect.side == Some(Side::Local);
         let count = match effect.kind {
             EffectKind::Adopt => Some(&mut self.adopted),
-            EffectKind::Forget => None,
+            EffectKind::Forget | EffectKind::Keep => None,
             EffectKind::MakeFolder if is_local => Some(&mut self.folders_local),
             EffectKind::MakeFolder => Some(&mut self.folders_remote),
             EffectKind::Download => Some(&mut self.downloads),

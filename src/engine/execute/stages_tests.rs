@@ -275,6 +275,7 @@ fn each_effect_counts_as_one_thing() {
     for (kind, side, expected) in [
         (EffectKind::Adopt, None, Counts { adopted: 1, ..none }),
         (EffectKind::Forget, None, none),
+        (EffectKind::Keep, here, none),
         (EffectKind::MakeFolder, here, Counts { folders_local: 1, ..none }),
         (EffectKind::MakeFolder, there, Counts { folders_remote: 1, ..none }),
         (EffectKind::Download, here, Counts { downloads: 1, ..none }),

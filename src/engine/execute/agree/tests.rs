@@ -361,12 +361,14 @@ fn what_is_over_for_the_base_is_forgotten() {
 fn what_one_operation_did_is_told_once_with_its_side() {
     let made = |entry| Done::MadeLocalFolder { remote: remote("1::1"), entry };
     let made_there = |local| Done::MadeRemoteFolder { operation: 0, remote: remote("1::1"), local, at: 5 };
-    let presence = Done::PresenceSet { id: id("item"), presence: Presence::LocalOnly, place: None };
+    let kept = |presence| Done::PresenceSet { id: id("item"), presence, place: None };
     let trashed = Done::TrashedLocal { id: None, path: path("d/a") };
     let rows = [
         (made(local_entry(LocalKind::Folder, stamp(1, 2))), EffectKind::MakeFolder, Some(Side::Local)),
         (made_there(local("d/a", stamp(1, 2))), EffectKind::MakeFolder, Some(Side::Local)),
-        (presence, EffectKind::Forget, None),
+        (kept(Presence::LocalOnly), EffectKind::Keep, Some(Side::Local)),
+        (kept(Presence::RemoteOnly), EffectKind::Keep, Some(Side::Remote)),
+        (kept(Presence::Both), EffectKind::Keep, None),
         (trashed, EffectKind::Delete, Some(Side::Local)),
     ];
     for (done, kind, side) in rows {
