@@ -9,6 +9,7 @@ use rustix::fs::{AtFlags, Dir, Mode, OFlags, fstatvfs, fsync, mkdirat, openat, u
 use rustix::io::Errno;
 
 use crate::engine::ports::DiskError;
+use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
 use super::area::Area;
@@ -19,7 +20,7 @@ use super::moves::{At, STEP, Step};
 use super::root::{Place, now};
 use super::seen::{Seen, open_folder, see, see_if_there, see_open};
 use super::small_files::{remove_small, unique, write_small};
-use super::{AREA, Hasher, LocalDisk};
+use super::{Hasher, LocalDisk};
 
 /// The end of the name of a copy in `tmp` that is on its way to another file system.
 pub(super) const ACROSS: &str = ".across";
@@ -175,7 +176,7 @@ impl LocalDisk {
                 let made = open_folder(to.0, to.1).map_err(fail)?;
                 for name in names_in(&folder, path)? {
                     let inner = path.join(&name).map_err(|_| stays(path))?;
-                    if see(&folder, &*name).map_err(fail)?.fs != seen.fs || name == AREA {
+                    if see(&folder, &*name).map_err(fail)?.fs != seen.fs || name == PRIVATE_FOLDER {
                         return Err(stays(path));
                     }
                     self.copy_item((&folder, &name), (&made, &name), &inner)?;

@@ -6,8 +6,8 @@ use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
 use crate::model::RelPath;
+use crate::model::name::PRIVATE_FOLDER;
 
-use super::AREA;
 use super::seen::{Seen, open_folder, see, see_open};
 
 /// The open `.icloudds` of one file system. Its copies share the handles.
@@ -26,7 +26,7 @@ pub(super) struct Area {
 impl Area {
     /// Opens what is there; `NOENT` when something is missing.
     pub fn open(root: &OwnedFd, top: RelPath) -> Result<Self, Errno> {
-        let folder = open_folder(root, AREA)?;
+        let folder = open_folder(root, PRIVATE_FOLDER)?;
         let (tmp, trash) = (open_folder(&folder, "tmp")?, open_folder(&folder, "trash")?);
         let seen = [see_open(&folder)?, see_open(&tmp)?, see_open(&trash)?];
         Ok(Self { top, folder: Arc::new(folder), tmp: Arc::new(tmp), trash: Arc::new(trash), seen })
@@ -34,7 +34,11 @@ impl Area {
 
     /// The same, as it looks now; `None` when something else stands in the place of one of the three.
     pub fn still_at(&self, root: &OwnedFd) -> Option<Self> {
-        let seen = [see(root, AREA).ok()?, see(&self.folder, "tmp").ok()?, see(&self.folder, "trash").ok()?];
+        let seen = [
+            see(root, PRIVATE_FOLDER).ok()?,
+            see(&self.folder, "tmp").ok()?,
+            see(&self.folder, "trash").ok()?,
+        ];
         let is_same = seen.iter().zip(&self.seen).all(|(now, then)| now.fs == then.fs && now.is(then));
         is_same.then(|| Self { seen, ..self.clone() })
     }
@@ -48,5 +52,5 @@ pub(super) struct Opened {
 
 /// The path of an area, for messages.
 pub(super) fn own(top: &RelPath) -> RelPath {
-    top.join(AREA).expect("the area's name is a good name")
+    top.join(PRIVATE_FOLDER).expect("the area's name is a good name")
 }

@@ -6,12 +6,13 @@ use rustix::io::Errno;
 
 use crate::engine::ports::DiskError;
 use crate::model::RelPath;
+use crate::model::name::PRIVATE_FOLDER;
 
 use super::area::{Area, Opened, own};
 use super::errors::disk_error;
 use super::seen::{Seen, see_open};
 use super::small_files::{ensure_folder, read_small, write_small};
-use super::{AREA, LocalDisk, fs_trial};
+use super::{LocalDisk, fs_trial};
 
 /// In the root's `tmp`: the mount points inside the drive that have an area of their own, a JSON list.
 const MOUNTS: &str = "mounts";
@@ -61,7 +62,7 @@ impl LocalDisk {
                 Err(Errno::NOENT) => {}
                 other => return other,
             }
-            let area = ensure_folder(self.root.folder(&top)?, AREA)?;
+            let area = ensure_folder(self.root.folder(&top)?, PRIVATE_FOLDER)?;
             ensure_folder(&area, "tmp")?;
             ensure_folder(&area, "trash")?;
             let area = self.area_at(&top)?;

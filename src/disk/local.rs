@@ -12,15 +12,16 @@ use rustix::path::Arg;
 use rustix::process::geteuid;
 
 use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
+use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{LocalEntry, LocalStamp, RelPath};
 
+use super::Marker;
 use super::area::Area;
 use super::errors::{OpenError, disk_error};
 use super::light::Light;
 use super::root::{Place, Root};
 use super::seen::{FsId, Seen};
 use super::space::Space;
-use super::{AREA, Marker};
 
 /// How [`LocalDisk::open`] opens the drive.
 #[derive(Clone, Debug, Default)]
@@ -148,7 +149,9 @@ impl LocalDisk {
 
     /// Whether the path leads into an area of ours, at any level.
     pub(super) fn is_ours(&self, path: &RelPath) -> bool {
-        path.parts().any(|part| part == AREA || part.eq_ignore_ascii_case(AREA) && self.names_fold())
+        path.parts().any(|part| {
+            part == PRIVATE_FOLDER || part.eq_ignore_ascii_case(PRIVATE_FOLDER) && self.names_fold()
+        })
     }
 
     /// The open folder of an item, and its name there.

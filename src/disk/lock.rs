@@ -15,8 +15,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::ExitCode;
 use crate::model::LocalKind;
+use crate::model::name::PRIVATE_FOLDER;
 
-use super::AREA;
 use super::seen::open_folder;
 use super::small_files::ensure_folder;
 
@@ -106,8 +106,9 @@ pub fn lock_state(directory: &Path) -> Result<Lock, LockError> {
 ///
 /// [`LockError::Held`] when another instance works with it.
 pub fn lock_drive(directory: &Path) -> Result<Lock, LockError> {
-    let path = directory.join(AREA).join(NAME);
-    let open = || ensure_folder(open_folder_of_owner(directory)?, AREA).and_then(|area| create(&area));
+    let path = directory.join(PRIVATE_FOLDER).join(NAME);
+    let open =
+        || ensure_folder(open_folder_of_owner(directory)?, PRIVATE_FOLDER).and_then(|area| create(&area));
     take(open().map_err(|errno| io_failure(&path, errno.into()))?, path)
 }
 
@@ -126,7 +127,7 @@ pub fn inspect_state(directory: &Path) -> Result<Option<Holder>, LockError> {
 ///
 /// When the lock file is there and cannot be opened.
 pub fn inspect_drive(directory: &Path) -> Result<Option<Holder>, LockError> {
-    inspect(directory.join(AREA).join(NAME))
+    inspect(directory.join(PRIVATE_FOLDER).join(NAME))
 }
 
 fn open_folder_of_owner(directory: &Path) -> Result<rustix::fd::OwnedFd, Errno> {

@@ -51,7 +51,3 @@ pub use recover::{LeftAlone, Recovered, Stray};
 pub use shelf::{Pruned, TrashItem};
 pub use signature::Hasher;
 pub use watchability::{Watch, watchability};
-
-/// The folder of ours in the root of the drive, and of each file system mounted inside it. It never takes
-/// part in the sync (`docs/contract.md`, Filter).
-pub const AREA: &str = ".icloudds";

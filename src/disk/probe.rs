@@ -12,12 +12,14 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use crate::model::name::PRIVATE_FOLDER;
+
 use super::fs_traits::FsTraits;
 use super::fs_trial::attempt;
 use super::seen::{open_folder, see, see_open};
 use super::small_files::{ensure_folder, unique};
 use super::watchability::magic;
-use super::{AREA, Watch, watchability};
+use super::{Watch, watchability};
 
 /// So many syncs of a small file are timed.
 const SYNCS: usize = 7;
@@ -132,8 +134,8 @@ fn kind(magic: u32) -> String {
 }
 
 fn in_our_folder(root: &OwnedFd) -> Result<Tried, Errno> {
-    let is_new = see(root, AREA).is_err();
-    let area = ensure_folder(root, AREA)?;
+    let is_new = see(root, PRIVATE_FOLDER).is_err();
+    let area = ensure_folder(root, PRIVATE_FOLDER)?;
     let name = format!("{}.diagnose", unique());
     let result = mkdirat(&area, &*name, Mode::RWXU).and_then(|()| {
         let folder = open_folder(&area, &*name)?;
@@ -146,7 +148,7 @@ fn in_our_folder(root: &OwnedFd) -> Result<Tried, Errno> {
     let _ = unlinkat(&area, &*name, AtFlags::REMOVEDIR);
     if is_new {
         // Somebody may have begun to use it meanwhile; then it is not empty and stays.
-        let _ = unlinkat(root, AREA, AtFlags::REMOVEDIR);
+        let _ = unlinkat(root, PRIVATE_FOLDER, AtFlags::REMOVEDIR);
     }
     result
 }

@@ -11,6 +11,7 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::engine::ports::{DiskError, FolderReading, Source};
+use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
 use super::errors::naming_error;
@@ -18,7 +19,7 @@ use super::fs_traits::FsTraits;
 use super::root::{Place, now};
 use super::seen::{FsId, Seen, open_folder, see_if_there, see_open};
 use super::small_files::unique;
-use super::{AREA, Hasher, LocalDisk};
+use super::{Hasher, LocalDisk};
 
 /// Longer than anything that was written waits for being written back.
 const LATELY_SECONDS: i64 = 3600;
@@ -52,7 +53,7 @@ impl LocalDisk {
         for entry in Dir::read_from(&handle).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             let name = entry.file_name();
-            if matches!(name.to_bytes(), b"." | b"..") || name.to_bytes() == AREA.as_bytes() {
+            if matches!(name.to_bytes(), b"." | b"..") || name.to_bytes() == PRIVATE_FOLDER.as_bytes() {
                 continue;
             }
             let Ok(text) = name.to_str() else {

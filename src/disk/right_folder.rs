@@ -5,13 +5,14 @@ use rustix::io::Errno;
 use rustix::process::geteuid;
 
 use crate::engine::ports::DiskError;
+use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{LocalKind, RelPath};
 
 use super::area::own;
 use super::errors::disk_error;
 use super::seen::{open_folder, see_open};
 use super::small_files::{open_small, read_small, write_small};
-use super::{AREA, LocalDisk, Marker};
+use super::{LocalDisk, Marker};
 
 /// The marker's name.
 const ID: &str = "id";
@@ -25,7 +26,7 @@ impl LocalDisk {
     pub fn read_marker(&self) -> Result<Option<Marker>, DiskError> {
         let wrong = |reason: String| {
             DiskError::WrongRoot(format!(
-                "cannot read {}/{AREA}/{ID}: {reason}",
+                "cannot read {}/{PRIVATE_FOLDER}/{ID}: {reason}",
                 self.root.directory.display()
             ))
         };
@@ -33,7 +34,7 @@ impl LocalDisk {
             Errno::MFILE | Errno::NFILE | Errno::NOMEM => disk_error("read", &own(&RelPath::root()), errno),
             errno => wrong(std::io::Error::from(errno).to_string()),
         };
-        let area = match open_folder(&self.root.handle, AREA) {
+        let area = match open_folder(&self.root.handle, PRIVATE_FOLDER) {
             Err(Errno::NOENT) => return Ok(None),
             other => other.map_err(system)?,
         };
@@ -59,7 +60,7 @@ impl LocalDisk {
     pub fn write_marker(&mut self, marker: &Marker) -> Result<(), DiskError> {
         self.prepare()?;
         let text = serde_json::to_vec(marker).expect("three texts have a JSON form");
-        open_folder(&self.root.handle, AREA)
+        open_folder(&self.root.handle, PRIVATE_FOLDER)
             .and_then(|area| write_small(area, ID, &text))
             .map_err(|errno| disk_error("write to", &own(&RelPath::root()), errno))?;
         self.expect_marker(marker.clone());
@@ -99,10 +100,10 @@ impl LocalDisk {
         match self.read_marker()? {
             Some(marker) if marker == *expected => Ok(()),
             Some(_) => Err(DiskError::WrongRoot(format!(
-                "the directory {directory} belongs to another state: its {AREA}/{ID} differs (is the right volume mounted?)"
+                "the directory {directory} belongs to another state: its {PRIVATE_FOLDER}/{ID} differs (is the right volume mounted?)"
             ))),
             None => Err(DiskError::WrongRoot(format!(
-                "the directory {directory} has no {AREA}/{ID} though this state has synced it before (is its volume mounted?)"
+                "the directory {directory} has no {PRIVATE_FOLDER}/{ID} though this state has synced it before (is its volume mounted?)"
             ))),
         }
     }

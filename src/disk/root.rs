@@ -163,7 +163,7 @@ impl Root {
         LocalEntry {
             kind: seen.kind,
             stamp,
-            racy: is_racy(&stamp, now()),
+            racy: stamp.is_racy(now()),
             signature: None.into(),
             state: FolderState::Unread,
             holds_unnameable: false,
@@ -175,9 +175,4 @@ impl Root {
 pub(super) fn now() -> DiskTime {
     let now = jiff::Timestamp::now();
     DiskTime(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
-}
-
-/// Whether a change right after `now` could leave the stamp as it is (`docs/sync.md` §3, racy).
-fn is_racy(stamp: &LocalStamp, now: DiskTime) -> bool {
-    stamp.mtime.is_within(2, now) || stamp.ctime.is_within(2, now)
 }

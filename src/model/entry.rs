@@ -36,6 +36,16 @@ pub struct LocalStamp {
     pub is_mount: bool,
 }
 
+/// A change this close to a look could leave the stamp as the look saw it, in seconds.
+const RACY_SECONDS: i64 = 2;
+
+impl LocalStamp {
+    /// Whether it proves nothing by itself, as it was seen at `at`: a change right after could have left it so (`docs/sync.md` §3).
+    pub fn is_racy(&self, at: DiskTime) -> bool {
+        self.mtime.is_within(RACY_SECONDS, at) || self.ctime.is_within(RACY_SECONDS, at)
+    }
+}
+
 /// How far the children of a folder are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum FolderState {
@@ -164,5 +174,27 @@ impl RemoteEntry {
     /// Whether its children are listed: an ordinary folder or an app library.
     pub fn is_folder(&self) -> bool {
         matches!(self.kind, RemoteKind::Folder | RemoteKind::AppLibrary)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_within_two_seconds_of_the_look_cannot_be_trusted_alone() {
+        let at = |seconds, nanos| DiskTime::new(seconds, nanos);
+        let stamp = |mtime, ctime| LocalStamp { mtime, ctime, ..LocalStamp::default() };
+        for (mtime, ctime, expected) in [
+            (at(100, 0), at(100, 0), true),
+            (at(98, 0), at(50, 0), true),
+            (at(50, 0), at(98, 0), true),
+            (at(102, 0), at(50, 0), true),
+            (at(50, 0), at(50, 0), false),
+            (at(97, 0), at(97, 0), false),
+            (at(1000, 0), at(50, 0), false),
+        ] {
+            assert_eq!(stamp(mtime, ctime).is_racy(at(100, 0)), expected, "{mtime:?} {ctime:?}");
+        }
     }
 }

@@ -49,6 +49,10 @@ pub fn split_extension(name: &str) -> (&str, Option<&str>) {
     }
 }
 
+/// The folder of ours in a local root, and in each file system mounted inside it. At no level does it take part in the sync
+/// (`docs/contract.md`, Filter).
+pub const PRIVATE_FOLDER: &str = ".icloudds";
+
 const ASIDE: &str = ".icloudds-moving-";
 
 /// A name for `name` while a move waits for its place; `number` tells those of one plan apart.

@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 use notify::event::{AccessKind, AccessMode, CreateKind, ModifyKind, RenameMode};
 use notify::{Event, EventKind};
 
-/// Our own folder on the disk, at any level: neither watched nor told of.
-pub(super) const OURS: &str = ".icloudds";
+use crate::model::name::PRIVATE_FOLDER;
 
 /// One event that matters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,7 +51,7 @@ pub(super) fn sort(root: &Path, event: notify::Result<Event>) -> Option<Raw> {
         return Some(if leaves { Raw::RootGone } else { Raw::Attributes(path) });
     }
     // Ours is worth a look only when it comes or goes by another hand: the marker in it proves the right folder.
-    if path.file_name().is_some_and(|name| name == OURS) {
+    if path.file_name().is_some_and(|name| name == PRIVATE_FOLDER) {
         return leaves.then_some(Raw::Touched(path));
     }
     Some(match event.kind {

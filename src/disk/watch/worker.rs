@@ -8,8 +8,9 @@ use crossbeam::channel::{Receiver, Select, Sender, TryRecvError};
 
 use super::message::WatchMessage;
 use super::pending::Pending;
-use super::sort::{OURS, Raw};
+use super::sort::Raw;
 use crate::model::RelPath;
+use crate::model::name::PRIVATE_FOLDER;
 
 const EVENTS_ENDED: &str = "the kernel's events ended";
 
@@ -174,7 +175,7 @@ impl Worker {
                 return Err(End::Stopped);
             }
             let Some(relative) = self.relative(&folder) else { continue };
-            if relative.name() == OURS {
+            if relative.name() == PRIVATE_FOLDER {
                 continue;
             }
             if !self.watch(&folder)? {

@@ -14,14 +14,6 @@ use super::lesson::Lesson;
 use super::pending::{Moment, PendingBase};
 use super::report::{Effect, EffectKind};
 
-/// A change this close to the look that recorded it could have left the stamp as it is (`docs/sync.md` §3).
-const RACY_SECONDS: i64 = 2;
-
-/// Whether a stamp that was taken at `at` cannot be trusted alone.
-pub(super) fn is_racy(stamp: &LocalStamp, at: DiskTime) -> bool {
-    stamp.mtime.is_within(RACY_SECONDS, at) || stamp.ctime.is_within(RACY_SECONDS, at)
-}
-
 /// A remote item as an answer of ours showed it, in the terms of a plan.
 pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> RemoteSeen {
     RemoteSeen {
@@ -76,7 +68,7 @@ pub(super) fn agree(
             });
             let signature = read.or(local.signature).or(remote.signature).or(known);
             // It was read just now, so what the scan could not tell is settled unless it changed just now.
-            let racy = if read.is_some() { is_racy(&local.stamp, at) } else { local.racy };
+            let racy = if read.is_some() { local.stamp.is_racy(at) } else { local.racy };
             let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature };
             let entry = agreed(moment, operation, remote, &here);
             ensure_durable(base, &remote.id, local).into_iter().for_each(&mut teach);
@@ -132,7 +124,7 @@ pub(super) fn agree(
             learned.is_part = temporary.is_some();
         }
         Done::MadeRemoteFolder { remote, local, .. } => {
-            let racy = local.racy || is_racy(&local.stamp, at);
+            let racy = local.racy || local.stamp.is_racy(at);
             let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature: None };
             let entry =
                 BaseEntry { written_at: Some(moment.now).into(), ..agreed(moment, operation, remote, &here) };
@@ -141,7 +133,7 @@ pub(super) fn agree(
             learned.told = tell(EffectKind::MakeFolder, None, 0);
         }
         Done::Uploaded { remote, local, signature, read_at, instead_of } => {
-            let racy = is_racy(&local.stamp, *read_at);
+            let racy = local.stamp.is_racy(*read_at);
             let signature = Some(*signature);
             let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature };
             let mut entry =
@@ -298,7 +290,7 @@ fn agreed(
 
 /// What a look at a local item that we just changed says of it.
 fn here<'n>(path: &'n RelPath, entry: &LocalEntry, at: DiskTime) -> Here<'n> {
-    let racy = entry.racy || is_racy(&entry.stamp, at);
+    let racy = entry.racy || entry.stamp.is_racy(at);
     Here { name: path.name(), stamp: entry.stamp, racy, signature: None }
 }
 
@@ -332,7 +324,7 @@ fn moved(
     }
     let read_same = entry.signature.is_some() && entry.signature == local.signature;
     if entry.folder || entry.stamp == local.stamp || read_same {
-        let racy = is_racy(after, at);
+        let racy = after.is_racy(at);
         entry.racy = racy || (entry.racy && !read_same) || (read_same && local.racy);
         entry.stamp = *after;
     }

@@ -6,15 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::engine::ports::{Clock, Disk, DiskError, FolderReading};
 use crate::engine::view::LocalView;
+use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{
     DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, Rare, RelPath, Signature, Tree,
 };
-
-/// Our own folder on the disk, at any level: never part of what is seen.
-const OURS: &str = ".icloudds";
-
-/// A stamp this close to the scan that saw it proves nothing by itself, in seconds.
-const RACY_SECONDS: i64 = 2;
 
 /// Scans the whole drive. `may_skip` tells folders that are ignored with all they can hold: those stay unread.
 ///
@@ -109,13 +104,12 @@ pub(super) struct Scan<'a> {
 }
 
 pub(super) fn is_racy(stamp: &LocalStamp, (before, after): Times) -> bool {
-    let close = |time: DiskTime| {
-        time.is_within(RACY_SECONDS, before)
-            || time.is_within(RACY_SECONDS, after)
-            // The clock may have been set meanwhile.
-            || (before.min(after)..=before.max(after)).contains(&time)
-    };
-    close(stamp.mtime) || close(stamp.ctime)
+    let meanwhile = before.min(after)..=before.max(after);
+    stamp.is_racy(before)
+        || stamp.is_racy(after)
+        // The clock may have been set meanwhile.
+        || meanwhile.contains(&stamp.mtime)
+        || meanwhile.contains(&stamp.ctime)
 }
 
 impl Scan<'_> {
@@ -193,7 +187,7 @@ impl Scan<'_> {
         for (name, entry) in reading.entries {
             // A name that no path can hold never comes from a disk; ours is never shown.
             let Ok(inner) = path.join(&name) else { continue };
-            if &*name == OURS {
+            if &*name == PRIVATE_FOLDER {
                 continue;
             }
             if let Some(node) = self.take(folder, &name, entry, times)

@@ -42,23 +42,6 @@ fn known_as(etag: &str, stamp: LocalStamp) -> State {
 }
 
 #[test]
-fn a_stamp_within_two_seconds_of_the_look_cannot_be_trusted_alone() {
-    let at = |seconds, nanos| DiskTime::new(seconds, nanos);
-    let stamp = |mtime, ctime| LocalStamp { mtime, ctime, ..LocalStamp::default() };
-    for (mtime, ctime, expected) in [
-        (at(100, 0), at(100, 0), true),
-        (at(98, 0), at(50, 0), true),
-        (at(50, 0), at(98, 0), true),
-        (at(102, 0), at(50, 0), true),
-        (at(50, 0), at(50, 0), false),
-        (at(97, 0), at(97, 0), false),
-        (at(1000, 0), at(50, 0), false),
-    ] {
-        assert_eq!(is_racy(&stamp(mtime, ctime), at(100, 0)), expected, "{mtime:?} {ctime:?}");
-    }
-}
-
-#[test]
 fn what_both_sides_hold_is_agreed_with_the_best_signature_that_is_known() {
     let (read, here, there, before) = (signature(1), signature(2), signature(3), signature(4));
     for (read_now, shown_here, shown_there, expected) in [
