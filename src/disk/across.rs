@@ -12,14 +12,14 @@ use crate::engine::ports::DiskError;
 use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
-use super::area::Area;
 use super::attributes::{carry, inherit};
 use super::errors::{disk_error, io_error, naming_error};
 use super::fs_traits::FsTraits;
 use super::moves::{At, STEP, Step};
+use super::private::area::Area;
+use super::private::small_files::{remove_small, unique, write_small};
 use super::root::{Place, now};
 use super::seen::{Seen, open_folder, see, see_if_there, see_open};
-use super::small_files::{remove_small, unique, write_small};
 use super::{Hasher, LocalDisk};
 
 /// The end of the name of a copy in `tmp` that is on its way to another file system.

@@ -11,10 +11,10 @@ use rustix::fs::{
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use super::area::Area;
 use super::fs_traits::FsTraits;
+use super::private::area::Area;
+use super::private::small_files::{read_small, unique, write_small};
 use super::seen::{Seen, open_folder, see, see_open};
-use super::small_files::{read_small, unique, write_small};
 
 /// In `.icloudds`: what was found out.
 const NOTE: &str = "file-system";

@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 
-use super::download_record::Record;
-use super::marker::Marker;
-use super::shelf::{beside, slot_time};
+use super::install::download_record::Record;
+use super::private::marker::Marker;
+use super::trash::list::{beside, slot_time};
 use crate::fuzz_tests::fuzz;
 use crate::model::RelPath;
 use crate::model::path::check_name;

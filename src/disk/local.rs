@@ -16,9 +16,9 @@ use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{LocalEntry, LocalStamp, RelPath};
 
 use super::Marker;
-use super::area::Area;
 use super::errors::{OpenError, disk_error};
-use super::light::Light;
+use super::install::light::Light;
+use super::private::area::Area;
 use super::root::{Place, Root};
 use super::seen::{FsId, Seen};
 use super::space::Space;

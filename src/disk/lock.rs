@@ -17,8 +17,8 @@ use crate::exit::ExitCode;
 use crate::model::LocalKind;
 use crate::model::name::PRIVATE_FOLDER;
 
+use super::private::small_files::ensure_folder;
 use super::seen::open_folder;
-use super::small_files::ensure_folder;
 
 const NAME: &str = "lock";
 

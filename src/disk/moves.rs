@@ -9,11 +9,11 @@ use crate::engine::ports::DiskError;
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath, name};
 
 use super::LocalDisk;
-use super::area::Area;
 use super::errors::naming_error;
+use super::private::area::Area;
+use super::private::small_files::{remove_small, unique, write_small};
 use super::root::Place;
 use super::seen::{Seen, see, see_if_there, see_open};
-use super::small_files::{remove_small, unique, write_small};
 
 /// A move of several steps, recorded before the first and cleared after the last.
 #[derive(Clone, Debug, Serialize, Deserialize)]

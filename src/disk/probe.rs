@@ -16,8 +16,8 @@ use crate::model::name::PRIVATE_FOLDER;
 
 use super::fs_traits::FsTraits;
 use super::fs_trial::attempt;
+use super::private::small_files::{ensure_folder, unique};
 use super::seen::{open_folder, see, see_open};
-use super::small_files::{ensure_folder, unique};
 use super::watchability::magic;
 use super::{Watch, watchability};
 

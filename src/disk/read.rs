@@ -16,9 +16,9 @@ use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, Rel
 
 use super::errors::naming_error;
 use super::fs_traits::FsTraits;
+use super::private::small_files::unique;
 use super::root::{Place, now};
 use super::seen::{FsId, Seen, open_folder, see_if_there, see_open};
-use super::small_files::unique;
 use super::{Hasher, LocalDisk};
 
 /// Longer than anything that was written waits for being written back.

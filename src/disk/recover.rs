@@ -10,14 +10,14 @@ use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;
 use super::across::{ACROSS, NEAR};
-use super::area::{Area, own};
-use super::displaced::{self, DISPLACED, Note};
-use super::download_record::{Record, Swap, is_download_name, part_name, record_name};
 use super::fs_traits::FsTraits;
+use super::install::download_record::{Record, Swap, is_download_name, part_name, record_name};
 use super::moves::{PARKED, STEP, Step};
+use super::private::area::{Area, own};
+use super::private::small_files::remove_small;
+use super::private::trust::{Ours, Reading};
 use super::seen::{see_if_there, see_open};
-use super::small_files::remove_small;
-use super::trust::{Ours, Reading};
+use super::trash::displaced::{self, DISPLACED, Note};
 
 /// A version that a crash left in the trash though nobody planned to delete it.
 #[derive(Clone, Debug, PartialEq, Eq)]

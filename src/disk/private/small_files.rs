@@ -8,20 +8,20 @@ use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode, OFlags, fremovexattr, fsync, mkdirat, openat, renameat, unlinkat};
 use rustix::io::Errno;
 
-use super::seen::{Seen, open_folder, see_open};
+use crate::disk::seen::{Seen, open_folder, see_open};
 
 /// Small files of ours are never larger.
-pub(super) const SMALL: u64 = 1 << 20;
+pub(in crate::disk) const SMALL: u64 = 1 << 20;
 
 /// A name for something of ours that nothing else has.
-pub(super) fn unique() -> String {
+pub(in crate::disk) fn unique() -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
     let time = jiff::Timestamp::now().as_nanosecond();
     format!("{time:x}-{:x}-{:x}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Makes a folder of ours if it is missing, for us alone, and opens it.
-pub(super) fn ensure_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
+pub(in crate::disk) fn ensure_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, Errno> {
     match mkdirat(&parent, name, Mode::RWXU) {
         Ok(()) => {
             let folder = open_folder(&parent, name)?;
@@ -37,7 +37,7 @@ pub(super) fn ensure_folder(parent: impl AsFd, name: &str) -> Result<OwnedFd, Er
 }
 
 /// Replaces a small file of ours whole, durably.
-pub(super) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Result<(), Errno> {
+pub(in crate::disk) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Result<(), Errno> {
     let new = format!("{name}.new");
     // What a crash left behind, or a second name that somebody gave to another file, must not be written to.
     remove_small(&folder, &new)?;
@@ -54,7 +54,7 @@ pub(super) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Resu
 }
 
 /// Reads a small file of ours; `None` when it is not there.
-pub(super) fn read_small(folder: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
+pub(in crate::disk) fn read_small(folder: impl AsFd, name: &str) -> Result<Option<Vec<u8>>, Errno> {
     let Some((file, _)) = open_small(folder, name)? else { return Ok(None) };
     let mut content = Vec::new();
     let read = file.take(SMALL).read_to_end(&mut content);
@@ -63,7 +63,7 @@ pub(super) fn read_small(folder: impl AsFd, name: &str) -> Result<Option<Vec<u8>
 }
 
 /// Removes a file of ours; it may be gone already.
-pub(super) fn remove_small(folder: impl AsFd, name: &str) -> Result<(), Errno> {
+pub(in crate::disk) fn remove_small(folder: impl AsFd, name: &str) -> Result<(), Errno> {
     match unlinkat(folder, name, AtFlags::empty()) {
         Err(Errno::NOENT) => Ok(()),
         other => other,
@@ -71,7 +71,7 @@ pub(super) fn remove_small(folder: impl AsFd, name: &str) -> Result<(), Errno> {
 }
 
 /// Opens a small file and says what it looks like; `None` when nothing has the name. A link is not followed, a pipe not waited for.
-pub(super) fn open_small(folder: impl AsFd, name: &str) -> Result<Option<(File, Seen)>, Errno> {
+pub(in crate::disk) fn open_small(folder: impl AsFd, name: &str) -> Result<Option<(File, Seen)>, Errno> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match openat(folder, name, flags, Mode::empty()) {
         Err(Errno::NOENT) => return Ok(None),

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
+use crate::disk::seen::{Seen, open_folder, see, see_open};
 use crate::model::RelPath;
 use crate::model::name::PRIVATE_FOLDER;
 
-use super::seen::{Seen, open_folder, see, see_open};
-
 /// The open `.icloudds` of one file system. Its copies share the handles.
 #[derive(Clone)]
-pub(super) struct Area {
+pub(in crate::disk) struct Area {
     /// The mount point inside the drive; the root for the drive's own file system.
     pub top: RelPath,
     /// `.icloudds` itself.
@@ -45,12 +44,12 @@ impl Area {
 }
 
 /// An open folder of the drive, and how it looked then.
-pub(super) struct Opened {
+pub(in crate::disk) struct Opened {
     pub handle: OwnedFd,
     pub seen: Seen,
 }
 
 /// The path of an area, for messages.
-pub(super) fn own(top: &RelPath) -> RelPath {
+pub(in crate::disk) fn own(top: &RelPath) -> RelPath {
     top.join(PRIVATE_FOLDER).expect("the area's name is a good name")
 }

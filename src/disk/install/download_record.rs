@@ -5,16 +5,15 @@ use std::sync::OnceLock;
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::disk::Hasher;
+use crate::disk::private::area::Area;
+use crate::disk::private::small_files::{read_small, write_small};
 use crate::engine::ports::DownloadKey;
 use crate::model::{Etag, ItemId, RelPath, Signature, Zone};
 
-use super::Hasher;
-use super::area::Area;
-use super::small_files::{read_small, write_small};
-
 /// What stands beside a partly downloaded file.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Record {
+pub(in crate::disk) struct Record {
     zone: String,
     doc: String,
     etag: String,
@@ -31,7 +30,7 @@ pub(super) struct Record {
 
 /// A replacement under way, so that start-up can undo or finish it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct Swap {
+pub(in crate::disk) struct Swap {
     /// The slot in the trash.
     pub slot: String,
     /// The path of the file that is replaced.
@@ -101,12 +100,12 @@ fn boot() -> String {
 }
 
 /// The name of the download, from id and etag.
-pub(super) fn name_of(key: &DownloadKey) -> String {
+pub(in crate::disk) fn name_of(key: &DownloadKey) -> String {
     digest(&[&key.id.to_string(), key.etag.as_str()])
 }
 
 /// A name for what these texts say, in hexadecimal digits.
-pub(super) fn digest(texts: &[&str]) -> String {
+pub(in crate::disk) fn digest(texts: &[&str]) -> String {
     let mut hasher = Hasher::default();
     for (nth, text) in texts.iter().enumerate() {
         if nth > 0 {
@@ -119,21 +118,21 @@ pub(super) fn digest(texts: &[&str]) -> String {
 }
 
 /// Whether that is the name of a download: a digest in hexadecimal digits.
-pub(super) fn is_download_name(name: &str) -> bool {
+pub(in crate::disk) fn is_download_name(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// Whether it is one that [`name_of`] gives: all its digits.
-pub(super) fn is_whole_name(name: &str) -> bool {
+pub(in crate::disk) fn is_whole_name(name: &str) -> bool {
     is_download_name(name) && name.len() == 2 * size_of::<Signature>()
 }
 
 /// The file's name.
-pub(super) fn part_name(name: &str) -> String {
+pub(in crate::disk) fn part_name(name: &str) -> String {
     format!("{name}.part")
 }
 
 /// The record's name.
-pub(super) fn record_name(name: &str) -> String {
+pub(in crate::disk) fn record_name(name: &str) -> String {
     format!("{name}.json")
 }

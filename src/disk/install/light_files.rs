@@ -3,23 +3,23 @@
 use rustix::fs::{Mode, OFlags, fsync, openat, syncfs};
 use rustix::io::Errno;
 
+use crate::disk::LocalDisk;
+use crate::disk::durable::is_synced_whole;
+use crate::disk::private::area::Area;
+use crate::disk::private::small_files::remove_small;
+use crate::disk::private::trust::Ours;
+use crate::disk::recover::names_ending;
+use crate::disk::seen::see_if_there;
 use crate::engine::ports::DownloadKey;
 use crate::model::LocalKind;
 
-use super::LocalDisk;
-use super::area::Area;
 use super::download_record::{is_whole_name, part_name, record_name};
-use super::durable::is_synced_whole;
-use super::recover::names_ending;
-use super::seen::see_if_there;
-use super::small_files::remove_small;
-use super::trust::Ours;
 
 impl LocalDisk {
     /// Makes a small download, which one its number says, durable before it gets its name, with all that are finished by now.
     /// `changed` says that its attributes were changed since. `BUSY` when it was fetched once more under our hands: that one is
     /// not durable, nor what is to be put in place.
-    pub(super) fn settle_light(
+    pub(in crate::disk) fn settle_light(
         &self,
         area: &Area,
         (name, number): (&str, u64),
@@ -48,7 +48,7 @@ impl LocalDisk {
     }
 
     /// Drops small downloads in an area that are finished and no longer wanted; says how many.
-    pub(super) fn forget_light(
+    pub(in crate::disk) fn forget_light(
         &self,
         area: &Area,
         is_wanted: &dyn Fn(&DownloadKey) -> bool,
@@ -64,7 +64,7 @@ impl LocalDisk {
 
     /// Removes what a crash left of small downloads: files of ours in `tmp` with the name of a download and no record. One
     /// that has a second name was put in place, and this is the old one.
-    pub(super) fn clear_light(area: &Area, ours: Ours) -> Result<(), Errno> {
+    pub(in crate::disk) fn clear_light(area: &Area, ours: Ours) -> Result<(), Errno> {
         for name in names_ending(&area.tmp, ".part") {
             if !is_whole_name(&name) || see_if_there(&area.tmp, &*record_name(&name))?.is_some() {
                 continue;
@@ -79,7 +79,7 @@ impl LocalDisk {
     }
 
     /// A new file for a small download; what an earlier try left goes.
-    pub(super) fn open_light(area: &Area, name: &str) -> Result<std::fs::File, Errno> {
+    pub(in crate::disk) fn open_light(area: &Area, name: &str) -> Result<std::fs::File, Errno> {
         let part = part_name(name);
         let flags = OFlags::RDWR
             | OFlags::CREATE

@@ -4,15 +4,15 @@ use rustix::fs::stat;
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::disk::errors::disk_error;
+use crate::disk::seen::{open_folder, see_open};
+use crate::disk::{LocalDisk, Marker};
 use crate::engine::ports::DiskError;
 use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{LocalKind, RelPath};
 
 use super::area::own;
-use super::errors::disk_error;
-use super::seen::{open_folder, see_open};
 use super::small_files::{open_small, read_small, write_small};
-use super::{LocalDisk, Marker};
 
 /// The marker's name.
 const ID: &str = "id";
@@ -73,7 +73,7 @@ impl LocalDisk {
     }
 
     /// [`crate::engine::ports::Disk::check_root`].
-    pub(super) fn root_is_right(&self) -> Result<(), DiskError> {
+    pub(in crate::disk) fn root_is_right(&self) -> Result<(), DiskError> {
         let directory = self.root.directory.display();
         let gone = |errno: Errno| match errno {
             // That this machine, or this program, is out of something says nothing of the folder.

@@ -5,26 +5,26 @@ use rustix::fd::OwnedFd;
 use rustix::fs::{AtFlags, Dir, fsync, unlinkat};
 use rustix::io::Errno;
 
+use crate::disk::LocalDisk;
+use crate::disk::across::NEAR;
+use crate::disk::errors::naming_error;
+use crate::disk::private::area::Area;
+use crate::disk::private::small_files::{ensure_folder, unique};
+use crate::disk::root::Place;
+use crate::disk::seen::{open_folder, see};
 use crate::engine::ports::DiskError;
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 
-use super::LocalDisk;
-use super::across::NEAR;
-use super::area::Area;
 use super::displaced;
-use super::errors::naming_error;
-use super::root::Place;
-use super::seen::{open_folder, see};
-use super::small_files::{ensure_folder, unique};
 
 /// The form of the time in a slot's name: local time and its offset, without characters that a disk may forbid.
-pub(super) const SLOT_TIME: &str = "%Y-%m-%d %H-%M-%S%z";
+pub(in crate::disk) const SLOT_TIME: &str = "%Y-%m-%d %H-%M-%S%z";
 
 /// More slots of one second than this mean that something else is wrong.
 const MOST_SLOTS: u32 = 10_000;
 
 /// A place in the trash.
-pub(super) struct Slot {
+pub(in crate::disk) struct Slot {
     pub folder: OwnedFd,
     pub name: Box<str>,
     /// As the engine holds it: the area's mount point, `//`, and the path inside its trash.
@@ -32,18 +32,18 @@ pub(super) struct Slot {
 }
 
 /// Opens a folder inside the trash.
-pub(super) fn inside_trash(area: &Area, path: &RelPath) -> Result<OwnedFd, Errno> {
+pub(in crate::disk) fn inside_trash(area: &Area, path: &RelPath) -> Result<OwnedFd, Errno> {
     path.parts().try_fold(open_folder(&area.trash, ".")?, |folder, part| open_folder(&folder, part))
 }
 
 /// Whether an empty folder may be removed together with this (`docs/contract.md`, Filter: built in).
-pub(super) fn is_junk(name: &str) -> bool {
+pub(in crate::disk) fn is_junk(name: &str) -> bool {
     name.contains(".DS_Store") || name.contains(".com-apple-bird")
 }
 
 impl LocalDisk {
     /// Finds a slot for the item of that path and has `put` move it there. `put` answers `EXIST` when the slot is taken.
-    pub(super) fn shelve(
+    pub(in crate::disk) fn shelve(
         &self,
         area: &Area,
         path: &RelPath,
@@ -101,7 +101,7 @@ impl LocalDisk {
     }
 
     /// Opens the folder of a slot that was given out before.
-    pub(super) fn find_slot(&self, text: &str) -> Result<(Area, Slot), Errno> {
+    pub(in crate::disk) fn find_slot(&self, text: &str) -> Result<(Area, Slot), Errno> {
         let (top, inside) = text.split_once("//").ok_or(Errno::NOENT)?;
         let area = self.area_at(&RelPath::parse(top).map_err(|_| Errno::NOENT)?)?;
         let inside = RelPath::parse(inside).map_err(|_| Errno::NOENT)?;
@@ -109,7 +109,7 @@ impl LocalDisk {
         Ok((area, Slot { folder, name: inside.name().into(), text: text.to_owned() }))
     }
 
-    pub(super) fn throw_away(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
+    pub(in crate::disk) fn throw_away(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         let place = self.place_of(path)?;
         let seen = self.seen_at(&place, path)?;
         match seen.kind {
@@ -145,7 +145,7 @@ impl LocalDisk {
         let fail = |errno| self.fail("remove", path, errno);
         let full = || DiskError::Folder { path: path.clone() };
         let folder = open_folder(&place.folder, &*place.name).map_err(fail)?;
-        let opened = super::seen::see_open(&folder).map_err(fail)?;
+        let opened = crate::disk::seen::see_open(&folder).map_err(fail)?;
         if !opened.is_still(stamp) {
             return Err(DiskError::Changed { path: path.clone() });
         }
@@ -176,7 +176,7 @@ impl LocalDisk {
         Ok(())
     }
 
-    pub(super) fn bring_back(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
+    pub(in crate::disk) fn bring_back(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
         let fail = |errno| naming_error("bring back", to, errno);
         let place = self.place_of(to)?;
         let (area, slot) = self.find_slot(slot).map_err(fail)?;
@@ -203,7 +203,7 @@ impl LocalDisk {
     }
 
     /// Removes the folders of a slot that are empty now, from the inside out.
-    pub(super) fn tidy_slot(&self, area: &Area, text: &str) {
+    pub(in crate::disk) fn tidy_slot(&self, area: &Area, text: &str) {
         let Some((_, inside)) = text.split_once("//") else { return };
         let mut at = RelPath::parse(inside).ok().and_then(|path| path.parent());
         while let Some(folder) = at.filter(|folder| !folder.is_root()) {

@@ -4,15 +4,15 @@ use std::sync::PoisonError;
 
 use rustix::io::Errno;
 
+use crate::disk::errors::disk_error;
+use crate::disk::seen::{Seen, see_open};
+use crate::disk::{LocalDisk, fs_trial};
 use crate::engine::ports::DiskError;
 use crate::model::RelPath;
 use crate::model::name::PRIVATE_FOLDER;
 
 use super::area::{Area, Opened, own};
-use super::errors::disk_error;
-use super::seen::{Seen, see_open};
 use super::small_files::{ensure_folder, read_small, write_small};
-use super::{LocalDisk, fs_trial};
 
 /// In the root's `tmp`: the mount points inside the drive that have an area of their own, a JSON list.
 const MOUNTS: &str = "mounts";
@@ -44,7 +44,7 @@ impl LocalDisk {
     }
 
     /// What was found out of an area's file system before, where anything was.
-    pub(super) fn remember_traits(&self, area: &Area) {
+    pub(in crate::disk) fn remember_traits(&self, area: &Area) {
         if let Some(traits) = fs_trial::remembered(area) {
             let [_, tmp, _] = area.seen;
             self.root.learn_traits(tmp.fs, traits);
@@ -88,12 +88,12 @@ impl LocalDisk {
     }
 
     /// The area of the file system that `folder` lies on.
-    pub(super) fn area_of(&self, folder: &RelPath) -> Result<Area, DiskError> {
+    pub(in crate::disk) fn area_of(&self, folder: &RelPath) -> Result<Area, DiskError> {
         Ok(self.area_and_folder(folder)?.0)
     }
 
     /// As [`LocalDisk::area_of`], with the folder itself.
-    pub(super) fn area_and_folder(&self, folder: &RelPath) -> Result<(Area, Opened), DiskError> {
+    pub(in crate::disk) fn area_and_folder(&self, folder: &RelPath) -> Result<(Area, Opened), DiskError> {
         let open = || {
             let handle = self.root.folder(folder)?;
             Ok(Opened { seen: see_open(&handle)?, handle })
@@ -133,7 +133,7 @@ impl LocalDisk {
     }
 
     /// An area in `folder` itself: for what cannot be renamed to and from the one of its file system, as with project quotas.
-    pub(super) fn own_area(&self, folder: &RelPath) -> Result<Area, DiskError> {
+    pub(in crate::disk) fn own_area(&self, folder: &RelPath) -> Result<Area, DiskError> {
         if !folder.is_root() {
             self.remember_mount(folder)?;
         }
@@ -144,7 +144,7 @@ impl LocalDisk {
 
     /// The area of that mount point, which exists. That of the root stays open, and is opened anew only where something else
     /// stands in its place; one that stayed open on another volume would keep that from being unmounted.
-    pub(super) fn area_at(&self, top: &RelPath) -> Result<Area, Errno> {
+    pub(in crate::disk) fn area_at(&self, top: &RelPath) -> Result<Area, Errno> {
         if !top.is_root() {
             return Area::open(&self.root.folder(top)?, top.clone());
         }
@@ -158,7 +158,7 @@ impl LocalDisk {
     }
 
     /// All areas that exist now, the drive's own first.
-    pub(super) fn areas(&self) -> Vec<Area> {
+    pub(in crate::disk) fn areas(&self) -> Vec<Area> {
         let Ok(first) = self.area_at(&RelPath::root()) else { return Vec::new() };
         let mounts = mounts(&first);
         let others = mounts.iter().filter_map(|top| self.area_at(top).ok());

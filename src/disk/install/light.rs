@@ -8,18 +8,18 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::disk::private::area::Area;
 use crate::engine::ports::DownloadKey;
 use crate::model::RelPath;
 
-use super::area::Area;
 use super::download_record::Record;
 
 /// Files of up to so many bytes are small.
-pub(super) const SMALL_FILE: u64 = 4 << 20;
+pub(in crate::disk) const SMALL_FILE: u64 = 4 << 20;
 
 /// Finished small downloads that wait to be put in place, by name.
 #[derive(Default)]
-pub(super) struct Light {
+pub(in crate::disk) struct Light {
     waiting: Mutex<HashMap<String, Waiting>>,
     /// How many were finished so far.
     finished: AtomicU64,
@@ -36,7 +36,7 @@ struct Waiting {
 }
 
 /// A finished download: its name, and which one of that name it is.
-pub(super) type Finished = (String, u64);
+pub(in crate::disk) type Finished = (String, u64);
 
 impl Light {
     fn lock(&self) -> MutexGuard<'_, HashMap<String, Waiting>> {

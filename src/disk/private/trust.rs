@@ -8,20 +8,20 @@ use rustix::fs::{AtFlags, Mode, OFlags, fchmod, openat, unlinkat};
 use rustix::io::Errno;
 use rustix::process::geteuid;
 
+use crate::disk::LocalDisk;
+use crate::disk::seen::{Seen, see_open};
 use crate::engine::ports::DiskError;
 use crate::model::LocalKind;
 
-use super::LocalDisk;
 use super::area::{Area, own};
-use super::seen::{Seen, see_open};
 use super::small_files::{SMALL, open_small, unique};
 
 /// The permission bits that let others than the owner write.
-pub(super) const OTHERS_WRITE: u32 = 0o022;
+pub(in crate::disk) const OTHERS_WRITE: u32 = 0o022;
 
 /// What files that this program makes in one area look like.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ours {
+pub(in crate::disk) struct Ours {
     /// Their owner: this process's user, or the one whom the file system gives to everything.
     uid: u32,
     /// Bits of [`OTHERS_WRITE`] that the file system shows whatever is asked for, so that they say nothing.
@@ -32,13 +32,13 @@ pub(super) struct Ours {
 
 impl Ours {
     /// Whether a file has the owner of ours.
-    pub(super) fn owns(self, seen: &Seen) -> bool {
+    pub(in crate::disk) fn owns(self, seen: &Seen) -> bool {
         seen.uid == self.uid
     }
 }
 
 /// A record, read or not.
-pub(super) enum Reading {
+pub(in crate::disk) enum Reading {
     /// There is none of that name.
     Absent,
     /// What it says.
@@ -76,7 +76,7 @@ fn owner_of_new(folder: &OwnedFd) -> Result<u32, Errno> {
 
 impl LocalDisk {
     /// Refuses an area that belongs to somebody else: what waits there, and what was displaced, is for its owner alone.
-    pub(super) fn check_area(&self, area: &Area) -> Result<Ours, DiskError> {
+    pub(in crate::disk) fn check_area(&self, area: &Area) -> Result<Ours, DiskError> {
         let fail = |errno| self.fail("look at", &own(&area.top), errno);
         let us = geteuid().as_raw();
         let mut uid = us;
@@ -116,7 +116,7 @@ impl LocalDisk {
     }
 
     /// As [`LocalDisk::check_area`]; takes from others the permission to write there, and tells what records of ours look like.
-    pub(super) fn close_area(&self, area: &Area) -> Result<Ours, DiskError> {
+    pub(in crate::disk) fn close_area(&self, area: &Area) -> Result<Ours, DiskError> {
         let ours = self.check_area(area)?;
         let fail = |errno| self.fail("look at", &own(&area.top), errno);
         let mut shown = 0;
@@ -135,7 +135,7 @@ impl LocalDisk {
     }
 
     /// Reads a record of an area, if it is ours.
-    pub(super) fn read_record(area: &Area, name: &str, ours: Ours) -> Result<Reading, Errno> {
+    pub(in crate::disk) fn read_record(area: &Area, name: &str, ours: Ours) -> Result<Reading, Errno> {
         let Some((file, seen)) = (match open_small(&area.tmp, name) {
             // A link, or something that cannot be opened at all.
             Err(Errno::LOOP | Errno::NXIO | Errno::ACCESS) => {

@@ -5,15 +5,15 @@ use jiff::{Timestamp, Zoned};
 use rustix::fs::{AtFlags, Dir, unlinkat};
 use rustix::io::Errno;
 
+use crate::disk::LocalDisk;
+use crate::disk::errors::disk_error;
+use crate::disk::private::area::Area;
+use crate::disk::seen::see_if_there;
 use crate::engine::ports::{Disk, DiskError};
 use crate::model::name::MAX_NAME_BYTES;
 use crate::model::{LocalKind, RelPath, name};
 
-use super::LocalDisk;
-use super::area::Area;
-use super::errors::disk_error;
-use super::seen::see_if_there;
-use super::trash::{SLOT_TIME, inside_trash};
+use super::put::{SLOT_TIME, inside_trash};
 
 /// The length of [`SLOT_TIME`] as text.
 const TIME_LENGTH: usize = "2026-11-22 10-00-00+0000".len();
@@ -48,7 +48,7 @@ pub struct Pruned {
 }
 
 /// The time in a slot's name.
-pub(super) fn slot_time(name: &str) -> Option<Timestamp> {
+pub(in crate::disk) fn slot_time(name: &str) -> Option<Timestamp> {
     Timestamp::strptime(SLOT_TIME, name.get(..TIME_LENGTH)?).ok()
 }
 
@@ -200,7 +200,7 @@ fn names(area: &Area, inside: &RelPath) -> Result<Vec<String>, Errno> {
 }
 
 /// `NAME (from trash 2026-11-22 10-00-00).EXT`, with a number from the second on, within 255 bytes.
-pub(super) fn beside(path: &RelPath, when: Timestamp, count: u32) -> RelPath {
+pub(in crate::disk) fn beside(path: &RelPath, when: Timestamp, count: u32) -> RelPath {
     let (stem, extension) = name::split_extension(path.name());
     let time = Zoned::new(when, TimeZone::system()).strftime("%Y-%m-%d %H-%M-%S").to_string();
     let number = if count == 1 { String::new() } else { format!(" {count}") };

@@ -5,19 +5,19 @@ use std::fs::File;
 use rustix::fs::{Mode, OFlags, fsync, openat};
 use rustix::io::Errno;
 
+use crate::disk::LocalDisk;
+use crate::disk::attributes::{carry, inherit};
+use crate::disk::errors::naming_error;
+use crate::disk::private::area::Area;
+use crate::disk::private::small_files::remove_small;
+use crate::disk::root::Place;
+use crate::disk::seen::{Seen, see, see_open};
+use crate::disk::trash::displaced;
+use crate::disk::trash::put::Slot;
 use crate::engine::ports::{DiskError, Displaced, Ready};
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
 
-use super::LocalDisk;
-use super::area::Area;
-use super::attributes::{carry, inherit};
-use super::displaced;
 use super::download_record::{Record, Swap, part_name, record_name};
-use super::errors::naming_error;
-use super::root::Place;
-use super::seen::{Seen, see, see_open};
-use super::small_files::remove_small;
-use super::trash::Slot;
 
 /// A finished download in our hands.
 struct Part {
@@ -71,7 +71,7 @@ impl LocalDisk {
         Ok(Part { area, file, seen, ..part })
     }
 
-    pub(super) fn put_new(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
+    pub(in crate::disk) fn put_new(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
         let fail = |errno| naming_error("place", to, errno);
         let place = self.place_of(to)?;
         let mut part = self.part(ready, to)?;
@@ -123,7 +123,7 @@ impl LocalDisk {
         Ok(entry)
     }
 
-    pub(super) fn put_over(
+    pub(in crate::disk) fn put_over(
         &self,
         ready: &Ready,
         at: &RelPath,

@@ -8,19 +8,19 @@ use filetime::FileTime;
 use rustix::fs::{AtFlags, Mode, OFlags, openat, unlinkat};
 use rustix::io::Errno;
 
+use crate::disk::attributes::{Dispensable, inherit, is_refusal, refused};
+use crate::disk::errors::io_error;
+use crate::disk::private::area::{Area, Opened};
+use crate::disk::private::small_files::remove_small;
+use crate::disk::private::trust::{Ours, Reading};
+use crate::disk::seen::{see_if_there, see_open};
+use crate::disk::space::{Share, Space};
+use crate::disk::{Hasher, LocalDisk};
 use crate::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink};
 use crate::model::{RelPath, ServerTime};
 
-use super::area::{Area, Opened};
-use super::attributes::{Dispensable, inherit, is_refusal, refused};
 use super::download_record::{Record, is_download_name, name_of, part_name, record_name};
-use super::errors::io_error;
 use super::light::{Light, SMALL_FILE};
-use super::seen::{see_if_there, see_open};
-use super::small_files::remove_small;
-use super::space::{Share, Space};
-use super::trust::{Ours, Reading};
-use super::{Hasher, LocalDisk};
 
 /// So often what was written is made durable, that a power cut costs no more than this.
 const CHECKPOINT: u64 = 64 << 20;
@@ -62,7 +62,7 @@ struct LocalDownload {
 }
 
 impl LocalDisk {
-    pub(super) fn begin_download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
+    pub(in crate::disk) fn begin_download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
         let folder = key.path.parent().unwrap_or_default();
         let (area, folder) = self.area_and_folder(&folder)?;
         let ours = self.close_area(&area)?;
@@ -169,7 +169,7 @@ impl LocalDisk {
         if let Some(share) = self.space.share(&area.tmp, fs, bytes)? {
             return Ok(Some(share));
         }
-        for other in super::recover::names_ending(&area.tmp, ".json") {
+        for other in crate::disk::recover::names_ending(&area.tmp, ".json") {
             let is_idle = other != name && is_download_name(&other) && self.space.is_idle(&other);
             if is_idle && Record::read(area, &other).is_some_and(|record| record.swap.is_none()) {
                 give_up(area, &other);
@@ -185,7 +185,7 @@ impl LocalDisk {
     }
 
     /// The area and the name that a finished download's slot speaks of.
-    pub(super) fn slot_of(&self, ready: &Ready) -> Result<(Area, String), DiskError> {
+    pub(in crate::disk) fn slot_of(&self, ready: &Ready) -> Result<(Area, String), DiskError> {
         let changed = || DiskError::Changed { path: ready.path.clone() };
         let (top, name) = ready.slot.split_once("//").ok_or_else(changed)?;
         let top = RelPath::parse(top).map_err(|_| changed())?;
@@ -193,7 +193,7 @@ impl LocalDisk {
         Ok((area, name.to_owned()))
     }
 
-    pub(super) fn drop_download(&self, ready: &Ready) {
+    pub(in crate::disk) fn drop_download(&self, ready: &Ready) {
         let Ok((area, name)) = self.slot_of(ready) else { return };
         self.space.is_done_with(&name);
         self.light.forget(&name);
@@ -210,7 +210,7 @@ impl LocalDisk {
         let mut count = 0;
         for area in self.areas() {
             let ours = self.close_area(&area)?;
-            for name in super::recover::names_ending(&area.tmp, ".json") {
+            for name in crate::disk::recover::names_ending(&area.tmp, ".json") {
                 let Some(record) = found_record(&area, &name, ours) else { continue };
                 if record.swap.is_some() || record.key().is_some_and(|key| keep(&key)) {
                     continue;
