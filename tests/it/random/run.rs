@@ -400,7 +400,9 @@ impl Run {
                     Err(error) => format!("   ended: {error}"),
                 });
             }
-            self.engine = Some(engine);
+            // Who lost the folder opens it anew, and brings back first what was displaced, as a new process does.
+            let is_lost = matches!(result, Err(PassError::WrongFolder(_)));
+            self.engine = Some(engine).filter(|_| !is_lost);
         }
         self.told.extend(told);
         let refused = self.world.store.refused();

@@ -139,9 +139,11 @@ fn what_left_a_folder_by_way_of_a_name_is_known_elsewhere_before_the_folder_is_f
         known.apply(&Change::Begin(1, intent));
         known
     };
-    let lessons =
-        |on, trashed: &str, known: &State| after(&Done::Trashed { on, id: id(trashed) }, known).lessons;
-    let forgotten = |on, trashed: &str| vec![Lesson::Deleted(on, id(trashed)), Lesson::Forget(id(trashed))];
+    let lessons = |on, trashed: &str, known: &State| {
+        after(&Done::Trashed { on, id: id(trashed), with: Vec::new() }, known).lessons
+    };
+    let forgotten =
+        |on, trashed: &str| vec![Lesson::Deleted(on, vec![id(trashed)]), Lesson::Forget(id(trashed))];
     let (there, seen) = (Side::Remote, stamp(1, 1));
     for target in [id("other"), ItemId::drive_root()] {
         let learned = lessons(there, "planned folder", &known("item", target.clone(), Some("t"), seen));
