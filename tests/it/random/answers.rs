@@ -163,7 +163,8 @@ fn what_is_found_done_after_a_pass_that_broke_off_is_not_undone_by_what_was_seen
 /// The base learns it as it was sent, and what was last seen of iCloud shows it so only until the next look.
 #[test]
 fn what_came_unnoticed_and_was_renamed_there_gets_its_new_name_here() {
-    let made: [(fn(&SimDisk) -> bool, Call, &str); 3] = [
+    type Making = (fn(&SimDisk) -> bool, Call, &'static str);
+    let made: [Making; 3] = [
         (|disk| disk.write("d/new", b"made here"), Call::Commit, "d/new"),
         (|disk| disk.write("d/x", b"edited, and longer"), Call::Commit, "d/x"),
         (|disk| disk.mkdir("d/new") && disk.mkdir("d/new/in"), Call::CreateFolders, "d/new"),

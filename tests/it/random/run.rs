@@ -330,6 +330,7 @@ impl Run {
         by_person: bool,
         enough: Option<u64>,
     ) -> Result<Outcome<Result<Report, PassError>>, Broken> {
+        self.start();
         let mut engine = match self.engine.take() {
             Some(engine) => engine,
             None => Engine::new(self.world.store.durable(), Box::new(self.world.store.clone())),
