@@ -202,13 +202,17 @@ impl Engine {
     /// Takes out of a plan what was set aside and is not due: it is nothing to do, and no reason to plan again. The planner knows an
     /// item by the place that it has, an operation by the one that it is to get.
     pub fn leave_for_later(&self, planned: &mut Planned, ports: &Ports<'_>, options: &PassOptions<'_>) {
+        let plan = std::mem::take(&mut planned.plan);
+        planned.plan = self.what_is_due(plan, ports, options.ignore_next_try);
+    }
+
+    /// A plan without what was set aside and is not due, and without what builds on that: the executor tries all that it is given.
+    fn what_is_due(&self, plan: Plan, ports: &Ports<'_>, ignore_next_try: bool) -> Plan {
         let now = self.state.seconds(ports.clock.reading());
         let set_aside = &self.state.set_aside;
-        let is_later = |operation: &Operation| {
-            let aside = set_aside.get(&operation.path);
-            !options.ignore_next_try && aside.is_some_and(|aside| aside.waits(now))
-        };
-        planned.plan = std::mem::take(&mut planned.plan).without(&is_later);
+        let waits =
+            |operation: &Operation| set_aside.get(&operation.path).is_some_and(|aside| aside.waits(now));
+        plan.without(&|operation| !ignore_next_try && waits(operation))
     }
 
     /// Looks at both sides, in parallel where more than one worker is allowed. After an operation that was cut short was settled iCloud is
@@ -419,7 +423,6 @@ impl Engine {
                 && !self.state.calibration.in_place_refused,
             packages: settings.packages,
             max_file_size: settings.max_file_size,
-            ignore_next_try: options.ignore_next_try,
             window: self.window.up_to(settings.parallel_writes),
             retry_budget: options.retry_budget,
             should_yield: &|| options.observer.should_yield(),

@@ -38,11 +38,9 @@ mod upload;
 mod verified_calls;
 mod window;
 
-use std::borrow::Cow;
-
 use crate::model::State;
 
-use super::operation::{Operation, Plan};
+use super::operation::Plan;
 use super::ports::{Ports, Store};
 
 pub use options::{ExecuteOptions, Packages};
@@ -50,7 +48,7 @@ pub use recover::{Recovered, give_up, recover};
 pub use report::{Counts, Effect, EffectKind, End, Event, Outcome, Progress, Skipped};
 pub use window::Window;
 
-/// Carries out `plan`. Call [`recover`] first while intents are stored.
+/// Carries out `plan`, all of it. Call [`recover`] first while intents are stored.
 ///
 /// One bad item never stops the others; only what [`End`] names ends the pass. What was done is
 /// stored and applied to `state` before this returns, also then.
@@ -63,28 +61,8 @@ pub fn execute(
     events: &mut dyn FnMut(&Event),
 ) -> Outcome {
     let shared = lane::Shared::default();
-    let due = what_is_due(plan, ports, options, state);
-    let left_out = plan.operations.len() - due.operations.len();
-    let task = lane::Task { plan: &due, ports: *ports, options, shared: &shared };
-    let mut outcome = lane::Lane::new(task, state, store, events).run();
-    outcome.waiting += left_out as u64;
-    outcome
-}
-
-/// Items that were set aside wait until their next try, and what builds on them with them.
-fn what_is_due<'p>(
-    plan: &'p Plan,
-    ports: &Ports<'_>,
-    options: &ExecuteOptions<'_>,
-    state: &State,
-) -> Cow<'p, Plan> {
-    let now = state.seconds(ports.clock.reading());
-    let is_later =
-        |operation: &Operation| state.set_aside.get(&operation.path).is_some_and(|aside| aside.waits(now));
-    if options.ignore_next_try || !plan.operations.iter().any(is_later) {
-        return Cow::Borrowed(plan);
-    }
-    Cow::Owned(plan.clone().without(&is_later))
+    let task = lane::Task { plan, ports: *ports, options, shared: &shared };
+    lane::Lane::new(task, state, store, events).run()
 }
 
 #[cfg(test)]

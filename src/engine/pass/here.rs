@@ -97,12 +97,14 @@ impl Engine {
         let conflict = |path: &RelPath, nth: u32| super::beside(path, options.conflict_mark, nth);
         let junk = |name: &str| super::is_junk(&settings.filter, name);
         let execution = ExecuteOptions { workers: settings.workers, ..ExecuteOptions::new(&conflict, &junk) };
+        let due = self.what_is_due(plan.clone(), ports, false);
         let mut own = OwnWrites::new(self.remote.as_mut());
         let mut on_event = |event: &Event| match event {
             Event::Stored(change) => own.stored(change),
             other => events(other),
         };
-        let mut outcome = execute(plan, ports, &execution, &mut self.state, &mut *self.store, &mut on_event);
+        let mut outcome = execute(&due, ports, &execution, &mut self.state, &mut *self.store, &mut on_event);
+        outcome.waiting += (plan.operations.len() - due.operations.len()) as u64;
         let forgotten = own.forgotten();
         self.learn(&forgotten);
         self.look_again(ports, settings, plan);

@@ -176,14 +176,17 @@ fn a_move_that_was_set_aside_is_no_reason_to_plan_again() {
     engine.commit(&[Change::SetAside(path("new"), Some(aside))]).unwrap();
     bench.later();
     let ports = Bench::ports(&bench.world);
-    let mut pass = |options: &PassOptions<'_>| {
+    let pass = |engine: &mut Engine, options: &PassOptions<'_>| {
         engine.pass(&ports, &settings(), &Look::whole(), options, &mut |_| {}).unwrap()
     };
-    let report = pass(&PassOptions::new("mark"));
+    let report = pass(&mut engine, &PassOptions::new("mark"));
     assert!(report.quiet && report.planned == 0, "{:?}", report.outcome);
     assert_eq!(bench.read("old"), "content");
+    // Nor does a pass without iCloud try it.
+    assert!(pass_here(&bench, &mut engine).is_empty());
+    assert_eq!(bench.read("old"), "content");
     // A person who asks does not wait.
-    let report = pass(&PassOptions { ignore_next_try: true, ..PassOptions::new("mark") });
+    let report = pass(&mut engine, &PassOptions { ignore_next_try: true, ..PassOptions::new("mark") });
     assert_eq!(report.outcome.counts.moved_local, 1, "{:?}", report.outcome);
     assert!(engine.state().set_aside.is_empty());
 }
