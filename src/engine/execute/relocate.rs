@@ -92,7 +92,7 @@ fn rename_once(
 
 /// Whether the service can have made `shown` of `asked`: the name itself, a numbered one, or one whose extension was doubled or lost
 /// (`docs/protocol.md` §10.2). Another name is a person's.
-fn comes_of(shown: &str, asked: &str) -> bool {
+pub(super) fn comes_of(shown: &str, asked: &str) -> bool {
     let (stem, extension) = name::split_extension(asked);
     let is_doubled = || extension.is_some_and(|extension| name::same(shown, &format!("{asked}.{extension}")));
     name::same(shown, asked) || is_numbered(shown, asked) || name::same(shown, stem) || is_doubled()
@@ -120,7 +120,12 @@ pub(super) fn move_into(
             Ok(moved)
         }
         Ok(_) | Err(RemoteError::Uncertain(_)) => match look(remote, id, folder)? {
-            LookUp::Found(now) if now.parent == RemoteParent::Folder(target.clone()) => Ok(now),
+            LookUp::Found(now) if now.parent == RemoteParent::Folder(target.clone()) => {
+                match comes_of(&now.entry.name, &item.entry.name) {
+                    true => Ok(now),
+                    false => Err(StepFailure::replan("it was renamed on iCloud meanwhile")),
+                }
+            }
             LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
             LookUp::Found(_) | LookUp::Unknown => Err(StepFailure::again("iCloud did not confirm a move")),
         },

@@ -4,7 +4,7 @@ use crate::engine::ports::{LookUp, Ports, RemoteError, RemoteItem, RemoteParent}
 use crate::model::{ItemId, name};
 
 use super::sent::Sent;
-use crate::engine::execute::relocate::{is_numbered, not_to_be_had, rename};
+use crate::engine::execute::relocate::{comes_of, is_numbered, not_to_be_had, rename};
 use crate::engine::execute::report::StepFailure;
 use crate::engine::execute::verified_calls;
 
@@ -58,12 +58,9 @@ pub(super) fn judged(
         Ok(item) => item,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
             match verified_calls::look(remote, &document, false).map_err(Unfinished::open)? {
-                LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
-                    shown(ports, item, sent)?
-                }
-                LookUp::Found(_) => {
-                    return Err(StepFailure::replan("it was moved on iCloud right after it came").into());
-                }
+                LookUp::Found(item) if is_where_it_came(&item, parent, wanted) => shown(ports, item, sent)?,
+                // What a person did with it is judged against what was sent, which only its note knows.
+                LookUp::Found(_) => return Err(Unfinished::open(moved_since())),
                 LookUp::Gone | LookUp::Unknown => {
                     // Also an id that is not the announced one: whoever has the name now is met by the next plan.
                     let holder = verified_calls::holder(remote, parent, wanted, None);
@@ -97,10 +94,10 @@ pub(super) fn come_already(
     (parent, wanted): (&ItemId, &str),
 ) -> Result<Option<RemoteItem>, StepFailure> {
     match verified_calls::look(ports.remote, &sent.document(), false)? {
-        LookUp::Found(item) if item.parent == RemoteParent::Folder(parent.clone()) => {
+        LookUp::Found(item) if is_where_it_came(&item, parent, wanted) => {
             verified(ports, shown(ports, item, sent)?, sent, parent, wanted).map(Some)
         }
-        LookUp::Found(_) => Err(StepFailure::replan("it was moved on iCloud right after it came")),
+        LookUp::Found(_) => Err(moved_since()),
         LookUp::Gone | LookUp::Unknown => Ok(None),
     }
 }
@@ -139,6 +136,15 @@ fn verified(
         };
     }
     Ok(item)
+}
+
+/// Whether it hangs where it was sent to, under the name that was asked for or one that the service can have made of it.
+fn is_where_it_came(item: &RemoteItem, parent: &ItemId, wanted: &str) -> bool {
+    item.parent == RemoteParent::Folder(parent.clone()) && comes_of(&item.entry.name, wanted)
+}
+
+fn moved_since() -> StepFailure {
+    StepFailure::replan("it was moved, renamed or deleted on iCloud right after it came")
 }
 
 /// What a look shows instead of an answer must be the version that was sent.
