@@ -21,7 +21,7 @@ use super::done::Done;
 use super::ledger::Ledger;
 use super::pending::Moment;
 use super::put_back::put_back;
-use super::relocate::{is_numbered, relocate, rename};
+use super::relocate::{comes_of, is_numbered, relocate, rename};
 use super::report::{End, StepFailure};
 use super::stage::Acted;
 use super::unplanned::{Unplanned, holds_unplanned};
@@ -243,7 +243,8 @@ fn finish_replacement(
     done: &mut Vec<Done>,
 ) -> Result<(), StepFailure> {
     let in_place = verified_calls::hangs_in(&new, intent.parent);
-    let new = if in_place && !name::same(&new.entry.name, intent.name) {
+    let is_ours = in_place && comes_of(&new.entry.name, intent.name);
+    let new = if is_ours && !name::same(&new.entry.name, intent.name) {
         match rename(ports, &new, false, intent.name) {
             // Somebody has the name by now, and what has come stays under its own.
             Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => new,
@@ -254,10 +255,6 @@ fn finish_replacement(
     };
     let before = moment.base.entry(intent.old).map(|(_, entry)| entry);
     let created_on = before.as_ref().map_or(Maybe::NONE, |entry| entry.created_on);
-    if !in_place {
-        done.push(Done::Lost(intent.old.clone()));
-        return Ok(());
-    }
     done.push(Done::TookOver { old: intent.old.clone(), heir: new.entry.id.clone() });
     // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
     let times = (ServerTime(intent.stamp.mtime.whole_seconds()), intent.stamp.ctime);
@@ -268,8 +265,14 @@ fn finish_replacement(
         package: false,
         presence: Presence::Both,
         local_name: intent.path.name().into(),
-        remote_name: new.entry.name.clone(),
-        etag: if as_sent { new.entry.etag.clone() } else { Etag::default() },
+        // Where it went, and what it is called since, are a person's changes: the base learns it as it was sent.
+        remote_name: if is_ours { new.entry.name.clone() } else { intent.name.into() },
+        // No version is agreed on where it stands elsewhere, or what was last seen of iCloud would show it here for good.
+        etag: match as_sent {
+            true if is_ours => new.entry.etag.clone(),
+            true => new.entry.etag.of_no_version(),
+            false => Etag::default(),
+        },
         remote_size: new.entry.size.get().or(Some(intent.stamp.size)).into(),
         remote_mtime: new.entry.mtime,
         stamp: *intent.stamp,

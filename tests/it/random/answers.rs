@@ -47,7 +47,11 @@ const CASES: [Case; 5] = [
 ];
 
 fn prepared(seed: u64, did: fn(&SimDisk) -> bool) -> Run {
-    let mut run = world(seed, &[]);
+    prepared_with(&[], seed, did)
+}
+
+fn prepared_with(twists: &[Twist], seed: u64, did: fn(&SimDisk) -> bool) -> Run {
+    let mut run = world(seed, twists);
     let disk = run.world.disk.clone();
     assert!(disk.write("a", b"content of a") && disk.mkdir("d") && disk.write("d/x", b"content of x"));
     wait(&run);
@@ -166,13 +170,14 @@ fn what_is_found_done_after_a_pass_that_broke_off_is_not_undone_by_what_was_seen
 /// broke off. The base learns it as it was sent, and that is a change like any other.
 #[test]
 fn what_a_person_does_there_with_what_came_unnoticed_stays_done() {
-    type Making = (fn(&SimDisk) -> bool, Call, &'static str);
-    let made: [Making; 5] = [
-        (|disk| disk.write("d/new", b"made here"), Call::Commit, "d/new"),
-        (|disk| disk.write("d/x", b"edited, and longer"), Call::Commit, "d/x"),
-        (|disk| disk.mv("a", "d/a"), Call::MoveRemote, "d/a"),
-        (|disk| disk.mkdir("e") && disk.mv("e", "d/e"), Call::CreateFolders, "d/e"),
-        (|disk| disk.mkdir("d/new") && disk.mkdir("d/new/in"), Call::CreateFolders, "d/new"),
+    type Making = (&'static [Twist], fn(&SimDisk) -> bool, Call, &'static str);
+    let made: [Making; 6] = [
+        (&[], |disk| disk.write("d/new", b"made here"), Call::Commit, "d/new"),
+        (&[], |disk| disk.write("d/x", b"edited, and longer"), Call::Commit, "d/x"),
+        (&[Twist::TrashWay], |disk| disk.write("d/x", b"edited, and longer"), Call::Commit, "d/x"),
+        (&[], |disk| disk.mv("a", "d/a"), Call::MoveRemote, "d/a"),
+        (&[], |disk| disk.mkdir("e") && disk.mv("e", "d/e"), Call::CreateFolders, "d/e"),
+        (&[], |disk| disk.mkdir("d/new") && disk.mkdir("d/new/in"), Call::CreateFolders, "d/new"),
     ];
     // And where it is then.
     type Act = (fn(&SimDrive, &str) -> bool, &'static str);
@@ -181,7 +186,9 @@ fn what_a_person_does_there_with_what_came_unnoticed_stays_done() {
         (|drive, path| drive.mkdir("f").is_some() && drive.move_to(path, "f"), "f"),
         (|drive, path| drive.person_trash(path), ""),
     ];
-    for ((did, call, name), (act, place)) in made.into_iter().flat_map(|made| acts.map(|act| (made, act))) {
+    for ((twists, did, call, name), (act, place)) in
+        made.into_iter().flat_map(|made| acts.map(|act| (made, act)))
+    {
         // An edit outweighs a deletion where the two may have met.
         if call == Call::Commit && name == "d/x" && place.is_empty() {
             continue;
@@ -189,7 +196,7 @@ fn what_a_person_does_there_with_what_came_unnoticed_stays_done() {
         for (looked_at, breaks_off) in
             [(Call::LookUp, false), (Call::List, false), (Call::LookUp, true), (Call::List, true)]
         {
-            let mut run = prepared(1, did);
+            let mut run = prepared_with(twists, 1, did);
             let (fuse, drive) = (run.world.fuse.clone(), run.world.drive.clone());
             let acted = Arc::new(AtomicBool::new(false));
             let has_acted = Arc::clone(&acted);
@@ -207,7 +214,10 @@ fn what_a_person_does_there_with_what_came_unnoticed_stays_done() {
             is_at_peace(&mut run);
             let drive = &run.world.drive;
             let acted = acted.load(Ordering::Relaxed);
-            let at = format!("{call:?} {name} {place:?} {looked_at:?} {breaks_off}: {:?}", drive.tree());
+            let at = format!(
+                "{twists:?} {call:?} {name} {place:?} {looked_at:?} {breaks_off}: {:?}",
+                drive.tree()
+            );
             let place = if place == "f" { name.replacen('d', "f", 1) } else { place.to_owned() };
             assert!(place.is_empty() || drive.find(&place).is_some() == acted, "{at}");
             // A folder whose id nobody learnt may be made once more.

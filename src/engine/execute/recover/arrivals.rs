@@ -152,8 +152,13 @@ fn came(
         presence: Presence::Both,
         local_name: file.path.name().into(),
         remote_name: if is_named { item.entry.name.clone() } else { file.name.clone() },
-        // Of one that was edited since only the content that was sent is agreed, and no version.
-        etag: if is_ours { item.entry.etag.clone() } else { Etag::default() },
+        // Of one that was edited since only the content that was sent is agreed, and no version; of one that was moved none either, or
+        // what was last seen of iCloud would show it where it came for good.
+        etag: match is_ours {
+            true if is_named && verified_calls::hangs_in(item, &file.parent) => item.entry.etag.clone(),
+            true => item.entry.etag.of_no_version(),
+            false => Etag::default(),
+        },
         remote_size: item.entry.size.get().filter(|_| is_ours).or(Some(file.stamp.size)).into(),
         remote_mtime: if is_ours { item.entry.mtime } else { Some(mtime(&file.stamp)).into() },
         stamp: file.stamp,
@@ -180,8 +185,9 @@ fn replaced_in_place(
         return false;
     }
     done.push(Done::Overwrote);
+    let has_stayed = now.entry.name == before.remote_name && verified_calls::hangs_in(now, &parent);
     let entry = BaseEntry {
-        etag: now.entry.etag.clone(),
+        etag: if has_stayed { now.entry.etag.clone() } else { now.entry.etag.of_no_version() },
         remote_size: now.entry.size.get().or(Some(file.stamp.size)).into(),
         remote_mtime: now.entry.mtime,
         stamp: file.stamp,
@@ -250,7 +256,8 @@ pub(super) fn settle_folders(
             presence: Presence::Both,
             local_name: path.name().into(),
             remote_name: if is_named { item.entry.name.clone() } else { wanted.clone() },
-            etag: item.entry.etag.clone(),
+            // That of another name is no version of what is agreed.
+            etag: if is_named { item.entry.etag.clone() } else { Etag::default() },
             remote_size: None.into(),
             remote_mtime: None.into(),
             stamp: *stamp,

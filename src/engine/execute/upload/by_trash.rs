@@ -88,13 +88,19 @@ impl<'a> Stage<'a> for TrashThenCommit {
             // The intent stays: the next start finishes or undoes it.
             Err(failure @ StepFailure::End(_)) => Err(failure),
             Err(failure @ StepFailure::Replan(_)) => {
+                let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
+                if !matches!(verified_calls::look(ports.remote, &document, false), Ok(LookUp::Gone)) {
+                    // It came, and what a person did with it since is judged against what was sent. Where that cannot be settled
+                    // now the intent stays.
+                    let settled = settle_noted(ports, &known.moment, note, (index, acted));
+                    return Err(settled
+                        .err()
+                        .filter(|end| matches!(end, StepFailure::End(_)))
+                        .unwrap_or(failure));
+                }
                 // Somebody else made an item of that name in this moment, and nobody deleted the old version: it comes back
                 // under a name that the service gives it. Where it does not it is in the trash, and what is here is new.
-                let document = ItemId::new(sent.staged.zone.clone(), &sent.staged.document);
-                let has_come =
-                    !matches!(verified_calls::look(ports.remote, &document, false), Ok(LookUp::Gone));
-                let back = if has_come { None } else { put_back(ports, &trashed, false, place).ok() };
-                match back {
+                match put_back(ports, &trashed, false, place).ok() {
                     Some(back) => came_back(&replacing, back, acted),
                     None => acted.did(index, Done::Lost(old.id.clone())),
                 }
