@@ -191,35 +191,24 @@ fn what_a_person_moves_into_a_folder_that_is_being_deleted_comes_back_where_look
 }
 
 /// What came right before a kill, and what a person made of it on iCloud before the restart: a number in its name is that person's, where
-/// nobody else has the name, and the trash numbers names of its own accord.
+/// nobody else has the name.
 #[test]
-fn what_a_person_numbers_or_deletes_right_after_it_came_stays_so() {
-    for (twists, moved, numbered) in
-        [(&[][..], false, true), (&[], false, false), (&[], true, true), (&[Twist::TakenError], true, true)]
-    {
+fn what_a_person_numbers_right_after_it_came_keeps_its_number() {
+    for (twists, moved) in [(&[][..], false), (&[], true), (&[Twist::TakenError], true)] {
         for step in 1.. {
             let mut run = world(step, twists);
             let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
             assert!(disk.mkdir("d") && disk.write("a", b"content of a"));
-            pass(&mut run);
-            assert!(drive.create("d/n.txt", b"another one").is_some() && drive.person_trash("d/n.txt"));
             pass(&mut run);
             assert!(if moved { disk.mv("a", "d/n.txt") } else { disk.write("d/n.txt", b"made here") });
             run.world.fuse.crash_after(step);
             let done = passes(&mut run);
             run.world.restart(Crash::Kill);
             let came = drive.find("d/n.txt");
-            match numbered {
-                true => assert_eq!(drive.person_rename("d/n.txt", "n 2.txt"), came.is_some()),
-                false => assert_eq!(drive.person_trash("d/n.txt"), came.is_some()),
-            }
+            assert_eq!(drive.person_rename("d/n.txt", "n 2.txt"), came.is_some());
             is_at_peace(&mut run);
             let shown = drive.find("d/n 2.txt");
-            assert!(
-                came.is_none() || shown == came.filter(|_| numbered),
-                "{moved} step {step}: {:?}",
-                drive.tree()
-            );
+            assert!(came.is_none() || shown == came, "{moved} step {step}: {:?}", drive.tree());
             assert!(
                 shown.is_none() || drive.find("d/n.txt").is_none(),
                 "{moved} step {step}: {:?}",

@@ -39,11 +39,12 @@ pub(super) fn settle_uploads(
         };
         finished |= match (new, &file.over) {
             (Some(new), None) => {
-                // The service numbers what comes beside an item of its name, and what goes to the trash; a person may have, too.
+                // The service numbers what comes beside an item of its name; a person may have numbered it, too. In the trash it may be a
+                // double that we put there, which is no deletion of what is here.
                 let is_double = is_numbered(&new.entry.name, &file.name)
-                    && new.parent != RemoteParent::Trash
-                    && listing(ports, &mut listings, file)?
-                        .is_none_or(|listing| takes_name(listing, &file.name, &id));
+                    && (new.parent == RemoteParent::Trash
+                        || listing(ports, &mut listings, file)?
+                            .is_none_or(|listing| takes_name(listing, &file.name, &id)));
                 came(ports, moment, file, (&new, is_double), done)?
             }
             (Some(new), Some((old, etag))) if new.parent != RemoteParent::Trash => {
@@ -134,7 +135,7 @@ fn came(
     let is_ours = shows(ports, file, item);
     if is_double {
         // It came beside an item that has the name, and goes again, as it would have without the crash.
-        if is_ours {
+        if is_ours && item.parent != RemoteParent::Trash {
             verified_calls::patiently(ports, item, false, |now| {
                 verified_calls::trash(ports.remote, now, false)
             })?;
