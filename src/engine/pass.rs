@@ -183,9 +183,8 @@ impl Engine {
     ) -> Result<Report, PassError> {
         self.keep_time(ports.clock)?;
         self.recover(ports)?;
-        options
-            .observer
-            .on_phase(Phase::Looking(look.remote != RemoteLook::Nothing || self.remote.is_none()));
+        let looks_there = look.remote != RemoteLook::Nothing || self.remote.is_none() || self.outlived;
+        options.observer.on_phase(Phase::Looking(looks_there));
         self.look(ports, settings, look)?;
         let mut planned = self.plan(ports, settings, options);
         let left_out = planned.left_out;
