@@ -21,7 +21,7 @@ pub fn words(error: &RemoteError) -> &'static str {
         RemoteError::Unreachable(_) => "the service cannot be reached",
         RemoteError::Account { .. } => "the session is not accepted",
         RemoteError::Damaged(_) => "the answer cannot be read",
-        RemoteError::Stopped => "not asked",
+        RemoteError::LookedLongAgo | RemoteError::Stopped => "not asked",
     }
 }
 

@@ -81,14 +81,14 @@ pub(super) enum Done {
         remote: RemoteSeen,
         /// The folder here that it mirrors.
         local: LocalSeen,
-        /// When that was seen, in Unix seconds.
+        /// When that was seen, in seconds that the state has lived through.
         at: i64,
     },
     /// Folders on iCloud were seen outside the trash.
     SeenAlive {
         /// The folders.
         folders: Vec<ItemId>,
-        /// When, in Unix seconds.
+        /// When, in seconds that the state has lived through.
         at: i64,
     },
     /// An item of ours went into a folder on iCloud.

@@ -23,7 +23,7 @@ pub(super) struct OwnChanges {
     stamps: HashMap<RelPath, (LocalStamp, LocalStamp)>,
     /// Folders that operations of this plan made on iCloud.
     made: HashMap<usize, ItemId>,
-    /// Folders on iCloud that were seen outside the trash, and when, in Unix seconds.
+    /// Folders on iCloud that were seen outside the trash, and when, in seconds that the state has lived through.
     seen_alive: HashMap<ItemId, i64>,
     /// What went into folders on iCloud since they were last seen outside the trash.
     added_to: BTreeMap<ItemId, Vec<ItemId>>,
@@ -121,7 +121,7 @@ impl OwnChanges {
         self.made.values().any(|made| made == folder)
     }
 
-    /// Whether a folder on iCloud was seen outside the trash a moment before `now`, in Unix seconds.
+    /// Whether a folder on iCloud was seen outside the trash a moment before `now`, in seconds that the state has lived through.
     pub(super) fn is_alive(&self, folder: &ItemId, now: i64) -> bool {
         self.seen_alive.get(folder).is_some_and(|seen| now.saturating_sub(*seen) < FRESH_SECONDS)
     }

@@ -10,6 +10,7 @@ mod announce;
 mod dispatch;
 mod done;
 mod folders;
+mod fresh;
 mod install;
 mod known;
 mod lane;
@@ -61,7 +62,9 @@ pub fn execute(
     events: &mut dyn FnMut(&Event),
 ) -> Outcome {
     let shared = lane::Shared::default();
-    let task = lane::Task { plan, ports: *ports, options, shared: &shared };
+    let remote = fresh::FreshRemote::new(ports.remote, ports.clock);
+    let ports = Ports { remote: &remote, ..*ports };
+    let task = lane::Task { plan, ports, options, shared: &shared };
     lane::Lane::new(task, state, store, events).run()
 }
 

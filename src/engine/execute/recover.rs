@@ -18,6 +18,7 @@ use crate::model::{
 
 use super::agree::agree;
 use super::done::Done;
+use super::fresh::FreshRemote;
 use super::ledger::Ledger;
 use super::pending::Moment;
 use super::put_back::put_back;
@@ -48,6 +49,8 @@ pub struct Recovered {
 ///
 /// [`End`] when nothing more can be done now; what was settled is stored.
 pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> Result<Recovered, End> {
+    let remote = FreshRemote::new(ports.remote, ports.clock);
+    let ports = &Ports { remote: &remote, ..*ports };
     let numbers: Vec<_> = state.intents.keys().copied().collect();
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
     let mut recovered = Recovered::default();

@@ -1,6 +1,6 @@
 //! Bringing an item on iCloud to a folder and a name, whatever is answered (`docs/sync.md` §6).
 
-use crate::engine::ports::{LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{ItemVersion, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{ItemId, name};
 
 use super::report::StepFailure;
@@ -65,6 +65,27 @@ pub(super) fn not_to_be_had(
     }
 }
 
+/// Makes a call for an item that was looked at. Where that is too long ago by now, it is looked at once more, and must still stand there.
+fn right_after_a_look<T>(
+    remote: &dyn Remote,
+    item: &RemoteItem,
+    folder: bool,
+    call: impl Fn(&ItemVersion) -> Result<T, RemoteError>,
+) -> Result<Result<T, RemoteError>, StepFailure> {
+    match call(&version(item, folder)) {
+        Err(RemoteError::LookedLongAgo) => {}
+        answer => return Ok(answer),
+    }
+    match look(remote, &item.entry.id, folder)? {
+        LookUp::Found(now) if stays_in(&now, item) && name::same(&now.entry.name, &item.entry.name) => {
+            Ok(call(&version(&now, folder)))
+        }
+        LookUp::Found(_) => Err(StepFailure::replan("it was moved on iCloud meanwhile")),
+        LookUp::Gone => Err(StepFailure::replan("it is gone from iCloud")),
+        LookUp::Unknown => Err(StepFailure::again("iCloud does not say where it is")),
+    }
+}
+
 fn rename_once(
     remote: &dyn Remote,
     item: &RemoteItem,
@@ -72,7 +93,7 @@ fn rename_once(
     wanted: &str,
 ) -> Result<RemoteItem, StepFailure> {
     let id = &item.entry.id;
-    match remote.rename(&version(item, folder), wanted) {
+    match right_after_a_look(remote, item, folder, |now| remote.rename(now, wanted))? {
         Ok(renamed) if renamed.entry.id == *id => Ok(told_parent(renamed, item)),
         Ok(_) => Err(StepFailure::again("iCloud answered a rename with another item")),
         Err(RemoteError::Uncertain(why)) => match look(remote, id, folder)? {
@@ -114,8 +135,8 @@ pub(super) fn move_into(
     target: &ItemId,
 ) -> Result<RemoteItem, StepFailure> {
     let id = &item.entry.id;
-    let answer = only(remote.move_into(target, &[version(item, folder)]));
-    match answer {
+    let call = |now: &ItemVersion| only(remote.move_into(target, std::slice::from_ref(now)));
+    match right_after_a_look(remote, item, folder, call)? {
         Ok(moved) if moved.entry.id == *id && moved.parent == RemoteParent::Folder(target.clone()) => {
             Ok(moved)
         }

@@ -285,7 +285,9 @@ impl From<RemoteError> for StepFailure {
             RemoteError::Stale | RemoteError::NameTaken | RemoteError::Gone => Self::Replan(why),
             RemoteError::Refused(_) | RemoteError::Quota(_) => Self::Aside(why),
             RemoteError::Busy { retry_after, .. } => Self::Again { why, after: retry_after },
-            RemoteError::Uncertain(_) | RemoteError::Damaged(_) => Self::again(why),
+            RemoteError::Uncertain(_) | RemoteError::Damaged(_) | RemoteError::LookedLongAgo => {
+                Self::again(why)
+            }
         }
     }
 }

@@ -153,8 +153,16 @@ fn in_place<'a>(
         }
         other => other?,
     };
-    let answer = ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)));
+    let commit = |before: &RemoteItem| {
+        ports.remote.commit(&sent.commit(&old.parent, &before.entry.name, Some(&old.id)))
+    };
+    let answer = match commit(&before) {
+        Err(RemoteError::LookedLongAgo) => commit(&read_again(ports, old)?),
+        other => other,
+    };
     let item = match answer {
+        // Answers always come late: the call that brings the old version to the trash is refused where another device edited it.
+        Err(RemoteError::LookedLongAgo) => return by_trash(ports, known, replacing),
         Ok(item) => item,
         Err(RemoteError::Uncertain(why)) => {
             let shown = verified_calls::look(ports.remote, &old.id, false);

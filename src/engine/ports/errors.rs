@@ -51,6 +51,9 @@ pub enum RemoteError {
     /// What came is not what was announced: wrong length, wrong signature, not the protocol. Worth another try.
     #[error("what iCloud sent is damaged: {0}")]
     Damaged(String),
+    /// The last look at the item is too old for a call that the service carries out whatever the item is by then: nothing was asked.
+    #[error("iCloud answered too late to tell what it still is")]
+    LookedLongAgo,
     /// The program is asked to stop.
     #[error("stopped")]
     Stopped,

@@ -16,6 +16,7 @@ mod crashes;
 mod found;
 mod gaps;
 mod history;
+mod late;
 mod looks;
 mod machines;
 mod meanwhile;

@@ -81,6 +81,11 @@ impl History {
         if mix(seed ^ 0x51de).is_multiple_of(4) {
             history.overlap();
         }
+        // Likewise.
+        if mix(seed ^ 0x1a7e).is_multiple_of(4) {
+            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x1a7f)), history.odd);
+            history.late_looks(&mut draw);
+        }
         // Likewise; without a signature as well nobody could tell whether anything came whole.
         let unsigned = [Twist::OtherFormula, Twist::OtherForm, Twist::NoSignatures];
         if mix(seed ^ 0x512e).is_multiple_of(12)
@@ -193,6 +198,14 @@ impl History {
         // The first answer of a pass is the root's, later ones the trash's and those of further looks.
         self.surprise(draw, 0.8, |draw| {
             (When::Call(Call::SlowAnswer, [0, 0, 1, 2][draw.rng.below(4)]), What::Deed(draw.any_deed()))
+        });
+    }
+
+    /// Answers to look-ups come late, and others act meanwhile.
+    fn late_looks(&mut self, draw: &mut Draw) {
+        self.faults(Fault::LateAnswer, draw);
+        self.surprise(draw, 0.8, |draw| {
+            (When::Call(Call::SlowAnswer, [0, 1, 2, 4][draw.rng.below(4)]), What::Deed(draw.any_deed()))
         });
     }
 

@@ -228,13 +228,10 @@ impl Run {
             Arc::new(Mutex::new(pass.meddle.iter().map(|(_, deed)| Some(deed.clone())).collect()));
         for (number, (steps, _)) in pass.meddle.iter().enumerate() {
             let (waiting, person) = (waiting.clone(), self.person.clone());
-            let (drive, clock) = (self.world.drive.clone(), self.world.clock.clone());
             self.world.fuse.interject(*steps, move || {
                 let deed = lock(&waiting)[number].take();
                 if let Some(deed) = deed {
-                    let before = clock.truth();
                     person.act(&deed);
-                    drive.was_held_up(clock.truth().0 - before.0);
                 }
             });
         }
@@ -287,11 +284,7 @@ impl Run {
             let (what, clock, disk) = (what.clone(), self.world.clock.clone(), self.world.disk.clone());
             let (drive, person, second) =
                 (self.world.drive.clone(), self.person.clone(), self.second.clone());
-            let act = move || {
-                let before = clock.truth();
-                drive.as_another(|| happen(&what, &clock, &disk, &person, second.as_ref()));
-                drive.was_held_up(clock.truth().0 - before.0);
-            };
+            let act = move || drive.as_another(|| happen(&what, &clock, &disk, &person, second.as_ref()));
             match when {
                 When::Step(steps) => self.world.fuse.interject(*steps, act),
                 When::Call(call, skip) => self.world.fuse.interject_at(*call, *skip, act),

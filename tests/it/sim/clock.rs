@@ -25,6 +25,8 @@ pub struct SimClock {
     /// When the machine booted, as `truth`, and how often it did.
     booted: AtomicI64,
     boots: AtomicU64,
+    /// How often the program waited.
+    pauses: AtomicU64,
     stop: AtomicBool,
     chance: Mutex<Rng>,
     fuse: Arc<Fuse>,
@@ -40,6 +42,7 @@ impl SimClock {
             // It has been up for an hour.
             booted: AtomicI64::new(begin - 3600 * SECOND),
             boots: AtomicU64::new(1),
+            pauses: AtomicU64::new(0),
             stop: AtomicBool::new(false),
             chance: Mutex::new(Rng::new(seed)),
             fuse,
@@ -76,6 +79,16 @@ impl SimClock {
         DiskTime(self.truth.load(Ordering::SeqCst))
     }
 
+    /// How often the program has waited so far.
+    pub fn pauses(&self) -> u64 {
+        self.pauses.load(Ordering::SeqCst)
+    }
+
+    /// What another program waited meanwhile does not count: it has waited so often.
+    pub fn waited_so_often(&self, pauses: u64) {
+        self.pauses.store(pauses, Ordering::SeqCst);
+    }
+
     /// Whether pauses end at once because the program is to stop.
     pub fn stop(&self, stop: bool) {
         self.stop.store(stop, Ordering::SeqCst);
@@ -106,6 +119,7 @@ impl Clock for SimClock {
         if self.stop.load(Ordering::SeqCst) {
             return Err(Stopped);
         }
+        self.pauses.fetch_add(1, Ordering::SeqCst);
         self.advance(time);
         self.fuse.step()?;
         Ok(())

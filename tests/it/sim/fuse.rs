@@ -125,6 +125,8 @@ pub enum Fault {
     Flap,
     /// A look-up gives no usable answer for an item.
     NoAnswer,
+    /// The answer to a look-up is under way for many seconds, and shows the drive as it was when it was asked for.
+    LateAnswer,
     /// The session is over and needs its owner.
     Account,
     /// The disk's or the store's error.

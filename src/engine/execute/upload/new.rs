@@ -160,6 +160,7 @@ fn may_be_for_overlapping(wanted: &str, answer: &Result<RemoteItem, RemoteError>
             | RemoteError::Quota(_)
             | RemoteError::Account { .. }
             | RemoteError::Damaged(_)
+            | RemoteError::LookedLongAgo
             | RemoteError::Stopped,
         ) => false,
     }

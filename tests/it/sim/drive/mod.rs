@@ -44,8 +44,8 @@ struct Drive {
     caller: usize,
     /// Calls of each machine that change the drive so far.
     mutations: HashMap<usize, u64>,
-    /// The number of mutations, the content half and the time when a machine last looked an item up.
-    looked: HashMap<(usize, ItemId), (u64, u64, i64)>,
+    /// What each machine saw when it last looked an item up.
+    looked: HashMap<(usize, ItemId), Looked>,
 }
 
 /// Content that was sent ahead.
@@ -57,6 +57,18 @@ struct Parcel {
 }
 
 /// How much an answer shows of an item.
+/// A look-up of one item.
+#[derive(Clone, Copy)]
+struct Looked {
+    /// How many mutations the machine had made, and how often it had waited.
+    mutations: u64,
+    pauses: u64,
+    /// The half of the etag that names the content.
+    content: u64,
+    /// When it was answered, in nanoseconds since 1970.
+    at: i64,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Detail {
     /// Id and etag.
@@ -91,17 +103,10 @@ impl SimDrive {
         }
     }
 
-    /// Somebody took so many nanoseconds between two calls of the program, which waited for nothing meanwhile: its looks are no
-    /// older for that.
-    pub fn was_held_up(&self, nanos: i64) {
-        for (_, _, looked_at) in lock(&self.inner).looked.values_mut() {
-            *looked_at += nanos;
-        }
-    }
-
     /// Another machine of this account does something: it has its own lane, and knows nothing of what this one looked at.
     pub fn as_another<R>(&self, act: impl FnOnce() -> R) -> R {
         let busy = self.lane.swap(false, Ordering::SeqCst);
+        let pauses = self.clock.pauses();
         let (shown, looked) = {
             let mut drive = lock(&self.inner);
             (std::mem::take(&mut drive.shown), std::mem::take(&mut drive.looked))
@@ -111,6 +116,7 @@ impl SimDrive {
         (drive.shown, drive.looked) = (shown, looked);
         drop(drive);
         self.lane.store(busy, Ordering::SeqCst);
+        self.clock.waited_so_often(pauses);
         done
     }
 

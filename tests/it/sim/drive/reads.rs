@@ -1,11 +1,13 @@
 //! What the drive shows: listings, look-ups and contents.
 
+use std::time::Duration;
+
 use icloudds::engine::ports::{Fetched, Listing, LookUp, Offer, RemoteError, RemoteItem, RemoteParent, Sink};
 use icloudds::model::path::check_name;
 use icloudds::model::{AccountProblem, Etag, FolderState, ItemId, RemoteEntry, RemoteKind, Zone};
 
 use super::items::{Map, children};
-use super::{Detail, Drive, Kind, Place, SimDrive};
+use super::{Detail, Drive, Kind, Looked, Place, SimDrive};
 use crate::sim::fuse::{Call, Fault, lock};
 use crate::sim::journal::Bytes;
 use crate::sim::rng::Rng;
@@ -15,10 +17,9 @@ pub(super) fn failed(fault: Option<Fault>) -> Result<(), RemoteError> {
     match fault {
         Some(Fault::Unreachable) => Err(RemoteError::Unreachable("connection refused".into())),
         Some(Fault::Busy) => Err(RemoteError::Busy { message: "ZONE_BUSY".into(), retry_after: None }),
-        Some(Fault::Rest) => Err(RemoteError::Busy {
-            message: "HTTP 503".into(),
-            retry_after: Some(std::time::Duration::from_secs(20)),
-        }),
+        Some(Fault::Rest) => {
+            Err(RemoteError::Busy { message: "HTTP 503".into(), retry_after: Some(Duration::from_secs(20)) })
+        }
         Some(Fault::LostRequest) => Err(RemoteError::Uncertain("connection reset".into())),
         Some(Fault::Quota) => Err(RemoteError::Quota("Quota exceeded".into())),
         Some(Fault::Refused) => Err(RemoteError::Refused("HTTP 400".into())),
@@ -43,6 +44,8 @@ const LIST: [Fault; 8] = [
     Fault::ShuffledListing,
     Fault::Rest,
 ];
+/// The faults of one item of a look-up.
+const LOOK: [Fault; 3] = [Fault::Flap, Fault::NoAnswer, Fault::LateAnswer];
 /// The faults of a fetch.
 const FETCH: [Fault; 6] =
     [Fault::Unreachable, Fault::Busy, Fault::Short, Fault::Corrupt, Fault::StartOver, Fault::Rest];
@@ -63,16 +66,21 @@ impl SimDrive {
         let seconds = lock(&self.inner).switches.slow_lists;
         let asked = self.now();
         if seconds > 0 {
-            let half = std::time::Duration::from_millis(seconds.unsigned_abs() * 500);
-            self.clock.advance(half);
-            self.fuse.enter(Call::SlowAnswer, about, &[])?;
-            self.clock.advance(half);
+            self.is_under_way(Duration::from_secs(seconds.unsigned_abs()), about)?;
             let mut rng = Rng::new(crate::sim::rng::keyed(self.fuse.steps(), "slow answer", 0));
             if rng.chance(0.5) {
                 return Ok(asked);
             }
         }
         Ok(self.now())
+    }
+
+    /// An answer is under way for so long, and others act meanwhile.
+    fn is_under_way(&self, time: Duration, about: &str) -> Result<(), RemoteError> {
+        self.clock.advance(time / 2);
+        self.fuse.enter(Call::SlowAnswer, about, &[])?;
+        self.clock.advance(time / 2);
+        Ok(())
     }
 
     pub(super) fn list_one(&self, id: &ItemId, brief: bool) -> Result<Listing, RemoteError> {
@@ -129,8 +137,10 @@ impl SimDrive {
         let about = items.first().map(|(id, _)| id.to_string()).unwrap_or_default();
         failed(self.fuse.enter(Call::LookUp, &about, &READ)?)?;
         let mut answers = Vec::new();
+        let (pauses, mut is_late) = (self.clock.pauses(), false);
         for (id, _) in items {
-            let fault = self.fuse.enter(Call::LookUp, &id.to_string(), &[Fault::Flap, Fault::NoAnswer])?;
+            let fault = self.fuse.enter(Call::LookUp, &id.to_string(), &LOOK)?;
+            is_late |= fault == Some(Fault::LateAnswer);
             let mut drive = lock(&self.inner);
             drive.items.settle(self.now());
             let caller = drive.caller;
@@ -146,13 +156,17 @@ impl SimDrive {
                             found.parent = Drive::parent(former);
                         }
                         let content = drive.items.get(id).map_or(0, |item| item.content);
-                        drive.looked.insert((caller, id.clone()), (mutations, content, self.now()));
+                        let looked = Looked { mutations, pauses, content, at: self.now() };
+                        drive.looked.insert((caller, id.clone()), looked);
                         LookUp::Found(found)
                     }
                     Err(_) if drive.switches.gone => LookUp::Gone,
                     Err(_) => LookUp::Unknown,
                 },
             });
+        }
+        if is_late {
+            self.is_under_way(Duration::from_secs(12), &about)?;
         }
         Ok(answers)
     }

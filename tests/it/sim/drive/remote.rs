@@ -12,6 +12,7 @@ use icloudds::engine::ports::{
 use icloudds::model::{ItemId, Zone, name};
 
 use super::reads::failed;
+use super::writes::Called;
 use super::{Drive, Parcel, SimDrive};
 use crate::sim::fuse::{Call, Fault, lock};
 use crate::sim::rng;
@@ -223,8 +224,9 @@ impl Remote for SimDrive {
 
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
         let about = commit.replaces.unwrap_or(commit.parent);
+        let called = Called { at: self.now(), pauses: self.clock.pauses() };
         let seconds = lock(&self.inner).switches.slow_commits;
         self.clock.advance(Duration::from_secs(seconds.unsigned_abs()));
-        self.change(Call::Commit, about, &WRITE, |drive, at| drive.commit(at, commit, &self.journal))
+        self.change(Call::Commit, about, &WRITE, |drive, at| drive.commit(at, called, commit, &self.journal))
     }
 }

@@ -5,11 +5,19 @@ use icloudds::model::{ItemId, Side};
 
 use super::items::{bad_name, children, stored, subtree};
 use super::switches::{CommitTwice, PutBack, QuotaAt, Taken, Times};
-use super::{Detail, Drive, Item, Kind, Place};
+use super::{Detail, Drive, Item, Kind, Looked, Place};
 use crate::sim::journal::{Bytes, Journal};
 
-/// A replacement in place comes so soon after the look before it, in nanoseconds; who waits in between looks again.
-const LONGEST_WINDOW: i64 = 500_000_000;
+/// A replacement in place comes so soon after the look before it, in nanoseconds, also where the answer to that was long under way or
+/// the process stood still; who waits of its own accord in between looks again.
+const LONGEST_WINDOW: i64 = 5_000_000_000;
+
+/// When a call was made, in nanoseconds since 1970, and how often the program had waited before.
+#[derive(Clone, Copy)]
+pub(super) struct Called {
+    pub(super) at: i64,
+    pub(super) pauses: u64,
+}
 
 type Answer = Result<RemoteItem, RemoteError>;
 
@@ -240,7 +248,13 @@ impl Drive {
         new
     }
 
-    pub(super) fn commit(&mut self, at: i64, commit: &Commit<'_>, journal: &Journal) -> Answer {
+    pub(super) fn commit(
+        &mut self,
+        at: i64,
+        called: Called,
+        commit: &Commit<'_>,
+        journal: &Journal,
+    ) -> Answer {
         let parcel = self.staged.get(&commit.staged.document);
         let Some(parcel) = parcel.filter(|p| at < p.at + self.switches.slot_life * 1_000_000_000) else {
             return Err(RemoteError::Damaged("the staged content has expired".into()));
@@ -267,9 +281,11 @@ impl Drive {
                 // The one documented exception to P1: edited between the last look and this call, which follows at once.
                 let calls = self.mutations.get(&self.caller).copied().unwrap_or(0);
                 let seen = self.looked.get(&(self.caller, old.clone()));
-                let seen = seen
-                    .filter(|(before, _, looked_at)| before + 1 == calls && at - looked_at < LONGEST_WINDOW);
-                if seen.is_some_and(|(_, looked, _)| *looked != content) {
+                let is_right_before = |look: &&Looked| {
+                    let is_soon = called.at - look.at < LONGEST_WINDOW;
+                    look.mutations + 1 == calls && look.pauses == called.pauses && is_soon
+                };
+                if seen.filter(is_right_before).is_some_and(|look| look.content != content) {
                     journal.excuse(&overwritten, "overwritten within the window of an in-place replacement");
                 }
                 self.put_content(at, old, body, mtime);
