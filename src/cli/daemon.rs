@@ -41,7 +41,7 @@ pub enum DaemonError {
     )]
     Answer,
     /// Its last known state cannot be read.
-    #[error("cannot read {path}")]
+    #[error("cannot read {path}: {source}")]
     Stored {
         /// The file.
         path: String,
@@ -171,8 +171,11 @@ pub fn health(config: &Config, ready: bool) -> Result<ExitCode, CliError> {
 
 fn with_cause(error: &dyn std::error::Error) -> String {
     match error.source() {
-        Some(source) => format!("{error}: {}", with_cause(source)),
-        None => error.to_string(),
+        // Most messages name their cause themselves.
+        Some(source) if !error.to_string().contains(&source.to_string()) => {
+            format!("{error}: {}", with_cause(source))
+        }
+        _ => error.to_string(),
     }
 }
 

@@ -53,7 +53,7 @@ pub enum ControlError {
         path: PathBuf,
     },
     /// The system refused.
-    #[error("cannot {what} {path}")]
+    #[error("cannot {what} {path}: {source}")]
     Io {
         /// The verb, as in "cannot reach".
         what: &'static str,

@@ -57,7 +57,7 @@ pub enum WatchError {
     #[error("the limit of inotify instances (fs.inotify.max_user_instances) is reached")]
     Instances,
     /// The drive's folder cannot be watched.
-    #[error("cannot watch {root}")]
+    #[error("cannot watch {root}: {source}")]
     Root {
         /// The folder.
         root: PathBuf,
@@ -65,7 +65,7 @@ pub enum WatchError {
         source: io::Error,
     },
     /// Threads or events could not be set up.
-    #[error("cannot start watching")]
+    #[error("cannot start watching: {0}")]
     Start(#[source] io::Error),
 }
 

@@ -27,7 +27,7 @@ const FOREIGN_LEVEL: LevelFilter = LevelFilter::Warn;
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
     /// The log file's folder could not be created.
-    #[error("log.file: cannot create the folder {folder}")]
+    #[error("log.file: cannot create the folder {folder}: {source}")]
     Folder {
         /// The folder.
         folder: PathBuf,
@@ -35,7 +35,7 @@ pub enum LogError {
         source: std::io::Error,
     },
     /// The log file could not be opened.
-    #[error("log.file: cannot open {file} for writing")]
+    #[error("log.file: cannot open {file} for writing: {source}")]
     Open {
         /// The file.
         file: PathBuf,

@@ -11,7 +11,8 @@ use super::intent::Intent;
 use super::name::{aside_name, share};
 use super::path::DEEPEST;
 use super::{
-    Backoff, BaseEntry, BaseTree, Etag, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath, Signature,
+    Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath,
+    Signature,
 };
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
@@ -349,11 +350,13 @@ pub fn succeed(
     children: impl Iterator<Item = BaseEntry>,
     is_free: &dyn Fn(&str) -> bool,
 ) -> Vec<Change> {
-    let (id, identity) = (entry.id.clone(), entry.stamp.identity);
+    let (id, identity, is_folder) = (entry.id.clone(), entry.stamp.identity, entry.folder);
     let are_files = !entry.folder && !elder.folder;
     let inherit = are_files.then(|| Change::Inherit { heir: id.clone(), of: elder.id.clone() });
     let put = Change::Put { parent: parent.clone(), entry: Box::new(entry) };
-    if elder.stamp.identity != identity {
+    // A file is never a folder, and one of two files without identities has left the path like any other.
+    let is_known = elder.folder || identity != Identity::default();
+    if elder.stamp.identity != identity || elder.folder != is_folder || !is_known {
         return [put_aside(parent, elder, is_free), put].into_iter().chain(inherit).collect();
     }
     let handed_over = children
@@ -408,6 +411,30 @@ mod tests {
 
     fn folder(name: &str) -> BaseEntry {
         BaseEntry { local_name: name.into(), remote_name: name.into(), ..BaseEntry::root(id(name)) }
+    }
+
+    #[test]
+    fn what_has_no_identity_gives_way_to_another_item_and_takes_what_it_holds_along() {
+        let file = |name: &str| BaseEntry { folder: false, ..folder(name) };
+        let at = |name: &str, place: &str| BaseEntry { local_name: place.into(), ..file(name) };
+        for (elder, takes_along) in [(folder("elder"), true), (file("elder"), false)] {
+            let mut state = State::empty();
+            let root = state.base.get(crate::model::Node::ROOT).id.clone();
+            let mut put = |parent: &ItemId, entry| {
+                assert!(state.put_changes(parent, entry).iter().all(|change| state.apply(change)));
+            };
+            put(&root, elder);
+            if takes_along {
+                put(&id("elder"), file("within"));
+            }
+            put(&root, at("heir", "elder"));
+            let node = |name| state.base.by_id(&id(name)).unwrap_or_else(|| panic!("{name} is forgotten"));
+            assert_ne!(state.base.name(node("elder")), "elder");
+            assert_eq!(state.base.name(node("heir")), "elder");
+            if takes_along {
+                assert_eq!(state.base.parent(node("within")), Some(node("elder")));
+            }
+        }
     }
 
     #[test]

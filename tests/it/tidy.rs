@@ -1,5 +1,6 @@
 //! What every file must keep to: the direction of dependencies, sizes, honest tests, documents that are true.
 
+mod errors;
 mod modules;
 mod owners;
 

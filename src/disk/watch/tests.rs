@@ -180,7 +180,7 @@ fn dropping_the_watcher_ends_its_thread_even_while_nobody_listens() {
 #[test]
 fn a_missing_root_is_named() {
     let error = Watcher::start(Path::new("/nonexistent-drive")).expect_err("no such folder");
-    assert_eq!(error.to_string(), "cannot watch /nonexistent-drive");
+    assert_eq!(error.to_string(), "cannot watch /nonexistent-drive: entity not found");
 }
 
 /// A worker over `root` whose watches are added by `add`.

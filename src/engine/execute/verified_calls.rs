@@ -94,7 +94,7 @@ pub(super) fn look_everywhere(
 
 /// Devices' clocks lie no further apart, in seconds: who edits a file so long after it was modified here gives it another
 /// modification time.
-const CLOCKS_APART: i64 = 60;
+const CLOCKS_APART: u64 = 60;
 
 /// Whether a look at an item shows that it still is the version that we made of it, not before `at`. Size and modification
 /// time alone do not tell it from an edit in the same second, and services round a time as they like; then the signature of what would
@@ -112,13 +112,18 @@ pub(super) fn shows_content(
     if let Some(told) = item.entry.signature.get() {
         return told == *signature;
     }
-    let age = at.whole_seconds().saturating_sub(mtime.0);
     let is_as_sent = item.entry.mtime == Some(mtime);
-    if is_as_sent && age > CLOCKS_APART || size == 0 && item.entry.size == Some(0) {
+    if is_as_sent && is_of_another_time(mtime, at) || size == 0 && item.entry.size == Some(0) {
         return true;
     }
     let offer = only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));
     offer.is_ok_and(|offer| offer.etag == item.entry.etag && offer.signature == Some(*signature))
+}
+
+/// Whether nobody gives what they edit from `at` on that modification time. It may lie ahead as well: a clock that was set back since, or one
+/// that is behind, shows no other device's either.
+fn is_of_another_time(mtime: ServerTime, at: DiskTime) -> bool {
+    at.whole_seconds().abs_diff(mtime.0) > CLOCKS_APART
 }
 
 /// As [`look_surely`] of many items in two calls at most.
