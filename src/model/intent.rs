@@ -86,6 +86,27 @@ pub enum Intent {
         /// Its file.
         stamp: LocalStamp,
     },
+    /// An item here is copied to another file system, where it has other identities. Once that has happened the base learns them.
+    MoveAcross(Crossing),
+}
+
+/// A move here to another file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Crossing {
+    /// The item that it mirrors, in the version that was seen right before.
+    pub id: ItemId,
+    /// That version.
+    pub etag: Etag,
+    /// Its folder on iCloud, and its name there.
+    pub parent: ItemId,
+    /// Its name there.
+    pub name: Name,
+    /// Where it stands.
+    pub from: RelPath,
+    /// Where it goes.
+    pub to: RelPath,
+    /// What it is known by where it stands.
+    pub stamp: LocalStamp,
 }
 
 /// Content that is about to become a file on iCloud.

@@ -34,7 +34,7 @@ pub use entry::{
     Signature,
 };
 pub use id::{Etag, ItemId, Zone};
-pub use intent::{Intent, Upload};
+pub use intent::{Crossing, Intent, Upload};
 pub use lived::{LivedTime, Reading};
 pub use maybe::{Maybe, Rare};
 pub use node::Node;

@@ -12,7 +12,7 @@ use super::record::{
 use crate::fuzz_tests::fuzz;
 use crate::model::state::{Calibration, GuardState, Owner, SetAside};
 use crate::model::{
-    BaseEntry, DiskTime, Etag, Identity, Intent, ItemId, LivedTime, LocalStamp, Presence, RelPath,
+    BaseEntry, Crossing, DiskTime, Etag, Identity, Intent, ItemId, LivedTime, LocalStamp, Presence, RelPath,
     ServerTime, Side, Signature, Upload, Zone,
 };
 
@@ -135,6 +135,15 @@ fn intent_record() {
             folders: vec![("folder".into(), RelPath::parse("folder").expect("a path"), stamp)],
         },
         Intent::TakeOver { old: uuid.clone(), path: path(), stamp },
+        Intent::MoveAcross(Crossing {
+            id: uuid.clone(),
+            etag: Etag::new("a::b"),
+            parent: uuid.clone(),
+            name: "x".into(),
+            from: path(),
+            to: path(),
+            stamp,
+        }),
     ];
     fuzz("intent_record", intents.iter().map(write_intent), |bytes| {
         let Ok(intent) = read_intent(bytes) else { return "damaged".to_owned() };

@@ -1,7 +1,7 @@
 //! The records of unfinished operations.
 
 use crate::model::name::Name;
-use crate::model::{Etag, Intent, ItemId, RelPath, Upload};
+use crate::model::{Crossing, Etag, Intent, ItemId, RelPath, Upload};
 
 use super::bytes::{Reader, Writer, malformed};
 use super::error::Trouble;
@@ -14,6 +14,7 @@ const TRASH: u8 = 5;
 const TRASH_HERE: u8 = 6;
 const UPLOAD: u8 = 7;
 const MAKE_FOLDERS: u8 = 8;
+const MOVE_ACROSS: u8 = 9;
 
 /// An intent as it is stored.
 pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
@@ -86,6 +87,16 @@ pub(super) fn write_intent(intent: &Intent) -> Vec<u8> {
             writer.text(path.as_str());
             writer.stamp(stamp);
         }
+        Intent::MoveAcross(Crossing { id, etag, parent, name, from, to, stamp }) => {
+            writer.byte(MOVE_ACROSS);
+            writer.id(id);
+            writer.text(etag.as_str());
+            writer.id(parent);
+            writer.text(name);
+            writer.text(from.as_str());
+            writer.text(to.as_str());
+            writer.stamp(stamp);
+        }
     }
     writer.0
 }
@@ -150,6 +161,15 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
             Intent::MakeFolders { parent, strangers, folders }
         }
         TAKE_OVER => Intent::TakeOver { old: reader.id()?, path: path(&mut reader)?, stamp: reader.stamp()? },
+        MOVE_ACROSS => Intent::MoveAcross(Crossing {
+            id: reader.id()?,
+            etag: Etag::new(reader.text()?),
+            parent: reader.id()?,
+            name: reader.text()?.into(),
+            from: path(&mut reader)?,
+            to: path(&mut reader)?,
+            stamp: reader.stamp()?,
+        }),
         _ => return Err(malformed()),
     };
     reader.end()?;

@@ -1,6 +1,8 @@
 //! What the base learns from what was done, and what people are told of it. Pure: the only place where entries of the base are
 //! made out of our own work.
 
+use std::collections::HashMap;
+
 use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::name::Name;
@@ -9,7 +11,7 @@ use crate::model::{
     Presence, RelPath, Side, Signature, name,
 };
 
-use super::done::Done;
+use super::done::{Crossed, Done};
 use super::lesson::Lesson;
 use super::pending::{Moment, PendingBase};
 use super::report::{Effect, EffectKind};
@@ -111,6 +113,7 @@ pub(super) fn agree(
             }
             learned.told = tell(move_kind(from.parent() == to.parent()), Some(from.clone()), 0);
         }
+        Done::CrossedWithin(items) => crossed_within(base, items, at).into_iter().for_each(&mut teach),
         Done::MovedRemote { remote, local, after, target, temporary } => {
             if let (None, Some(local)) = (temporary, local)
                 && let Some((_, before)) = base.entry(&remote.id)
@@ -331,6 +334,24 @@ fn moved(
     entry.local_name = local_name.into();
     entry.remote_name = remote.name.clone();
     entry
+}
+
+/// What came along to another file system is found by its new identity from now on. One that was edited since it was agreed on stays so.
+fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: DiskTime) -> Vec<Lesson> {
+    let identities = items.iter().map(|item| (item.before.identity, item));
+    let crossed: HashMap<_, _> = identities.filter(|(known, _)| *known != Identity::default()).collect();
+    let known = base.all(&|entry| crossed.contains_key(&entry.stamp.identity));
+    let learnt = known.into_iter().map(|(parent, mut entry)| {
+        let Crossed { before, after, .. } = crossed[&entry.stamp.identity];
+        let was = std::mem::replace(&mut entry.stamp, *after);
+        if entry.folder || was == *before && (after.size, after.mtime) == (before.size, before.mtime) {
+            entry.racy |= after.is_racy(at);
+        } else {
+            (entry.stamp.size, entry.stamp.mtime, entry.stamp.ctime) = (was.size, was.mtime, was.ctime);
+        }
+        put(&parent, entry)
+    });
+    learnt.collect()
 }
 
 /// What is known by its place alone, where the file system tells nobody's identity, is known by the temporary name that it has until its own

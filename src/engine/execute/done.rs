@@ -53,6 +53,8 @@ pub(super) enum Done {
         /// The item on iCloud that it mirrors, where there is one.
         remote: Option<RemoteSeen>,
     },
+    /// What is in a folder that was moved to another file system here is known by other identities.
+    CrossedWithin(Vec<Crossed>),
     /// An item on iCloud has another version, place or name by a call of ours.
     ChangedRemote {
         /// The version right before.
@@ -261,4 +263,15 @@ pub(super) struct Doomed {
     pub(super) planned: Vec<ItemId>,
     /// When it went to the trash, by the time since the boot.
     pub(super) since: Duration,
+}
+
+/// What came along when the folder that holds it was copied to another file system.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Crossed {
+    /// Where it stands now.
+    pub(super) to: RelPath,
+    /// What it was known by.
+    pub(super) before: LocalStamp,
+    /// What it is known by now.
+    pub(super) after: LocalStamp,
 }

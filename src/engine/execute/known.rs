@@ -7,7 +7,7 @@ use crate::engine::ports::{RemoteItem, RemoteParent};
 use crate::model::name::Name;
 use crate::model::{Etag, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
-use super::done::{Done, Doomed};
+use super::done::{Crossed, Done, Doomed};
 use super::report::StepFailure;
 use super::window::Window;
 
@@ -194,6 +194,14 @@ impl OwnChanges {
     pub(super) fn learn(&mut self, done: &Done) {
         match done {
             Done::MovedLocal { local, to, after, .. } => self.moved_local(local, to, after),
+            Done::CrossedWithin(items) => {
+                for Crossed { to, before, after } in items {
+                    // What comes after it in the plan names the stamp that it had before all of its moves.
+                    let earlier = self.stamps.get(to).filter(|(_, now)| now == before);
+                    let planned = earlier.map_or(*before, |(planned, _)| *planned);
+                    self.stamps.insert(to.clone(), (planned, *after));
+                }
+            }
             Done::ChangedRemote { before, after } => self.changed_remote(before.clone(), after),
             Done::MovedRemote { remote, temporary, .. } => match temporary {
                 Some(intent) => drop(self.temporary.insert(remote.id.clone(), *intent)),

@@ -4,6 +4,7 @@
 //! The calling thread is the one lane: it alone changes the drive and owns the state. Contents move on worker threads, which change
 //! nothing that anybody sees. Commits of new files may overlap; they begin and end within one stage of the lane.
 
+mod across;
 mod agree;
 mod agreements;
 mod announce;
@@ -29,6 +30,7 @@ mod reporter;
 mod schedule;
 mod side_by_side;
 mod stage;
+mod standing;
 mod steps;
 #[cfg(test)]
 mod testing;

@@ -3,8 +3,9 @@
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, RemoteSeen};
 use crate::engine::ports::{Disk, Ports};
 use crate::model::name::Name;
-use crate::model::{Intent, ItemId, LocalEntry, RelPath};
+use crate::model::{Crossing, Intent, ItemId, LocalEntry, LocalKind, RelPath};
 
+use super::across::{all_below, crossed};
 use super::done::Done;
 use super::parent_check::added_into;
 use super::recover::settle_noted;
@@ -66,20 +67,26 @@ impl<'a> Stage<'a> for MoveLocal<'a> {
     }
 }
 
-/// A move to another file system gives the item another identity, so an intent is stored first: after a crash in between it must
-/// not look like one that a person deleted, beside a new one. Both sides meet as new then, and compare.
+/// Moves to another file system. What was copied is known by other identities after it, so an intent is stored first: after a crash in
+/// between it must not look like something that a person deleted, beside something new.
 struct MoveAcross<'a>(MoveLocal<'a>);
 
 impl<'a> Stage<'a> for MoveAcross<'a> {
     fn before(&self, known: &Known<'_>) -> Before {
-        let local = known.own.local(self.0.local);
-        match self.0.remote.filter(|remote| known.base().entry(&remote.id).is_some()) {
-            Some(remote) => {
-                let old = remote.id.clone();
-                Before::note(Intent::TakeOver { old, path: local.path, stamp: local.stamp })
-            }
-            None => Before::Nothing,
-        }
+        let MoveLocal { local, remote, operation, .. } = self.0;
+        let Some(remote) = remote.filter(|remote| known.base().entry(&remote.id).is_some()) else {
+            return Before::Nothing;
+        };
+        let (local, remote) = (known.own.local(local), known.own.remote(remote));
+        Before::note(Intent::MoveAcross(Crossing {
+            id: remote.id,
+            etag: remote.etag,
+            parent: remote.parent,
+            name: remote.name,
+            from: local.path,
+            to: operation.path.clone(),
+            stamp: local.stamp,
+        }))
     }
 
     fn act(
@@ -90,9 +97,14 @@ impl<'a> Stage<'a> for MoveAcross<'a> {
     ) -> Result<Next<'a>, StepFailure> {
         let MoveLocal { index, operation, .. } = self.0;
         let local = known.own.local(self.0.local);
+        let before = all_below(ports.disk, &local.path);
         let result = ports.disk.move_across(&local.path, &operation.path, &local.stamp);
         if let Ok(after) = &result {
             acted.did(index, self.0.moved(known, after.clone()));
+            if after.kind == LocalKind::Folder {
+                let now = all_below(ports.disk, &operation.path);
+                acted.did(index, Done::CrossedWithin(crossed(&before, &now, (&local.path, &operation.path))));
+            }
         }
         // Where it failed the original is where it was.
         acted.end_note(index);

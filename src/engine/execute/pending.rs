@@ -92,6 +92,18 @@ impl<'a> PendingBase<'a> {
             .collect()
     }
 
+    /// All items of a kind, each with the folder that it is in.
+    pub(super) fn all(&self, is_it: &dyn Fn(&BaseEntry) -> bool) -> Vec<(ItemId, BaseEntry)> {
+        let base = &self.state.base;
+        let stored =
+            base.walk(Node::ROOT).skip(1).filter_map(|node| Some((base.parent(node)?, base.get(node))));
+        let stored = stored.filter(|(_, entry)| is_it(entry) && !self.overlay.contains_key(&entry.id));
+        let stored = stored.map(|(folder, entry)| (base.get(folder).id.clone(), entry.clone()));
+        let pending = self.overlay.values().flatten().filter(|(_, entry)| is_it(entry)).cloned();
+        // What goes with its folder is forgotten as well.
+        stored.chain(pending).filter(|(folder, _)| !self.is_forgotten(folder)).collect()
+    }
+
     /// Whether `id` is that folder or lies within it.
     pub(super) fn is_within(&self, id: &ItemId, folder: &ItemId) -> bool {
         let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);

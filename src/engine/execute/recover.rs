@@ -4,12 +4,11 @@
 //! became of an item is as good as a refusal.
 
 mod arrivals;
+mod crossing;
 
 use std::time::Duration;
 
-use crate::engine::ports::{
-    DiskError, Listing, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError,
-};
+use crate::engine::ports::{Listing, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
 use crate::model::{
     BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Maybe, Presence, RelPath, ServerTime, Side,
@@ -25,6 +24,7 @@ use super::put_back::put_back;
 use super::relocate::{comes_of, is_numbered, relocate, rename};
 use super::report::{End, StepFailure};
 use super::stage::Acted;
+use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 
@@ -102,6 +102,7 @@ pub fn give_up(number: u64, state: &mut State, store: &mut dyn Store) -> Result<
         Some(Intent::Upload { files }) => {
             files.iter().filter_map(|file| file.over.as_ref()).map(|(old, _)| old).collect()
         }
+        Some(Intent::MoveAcross(crossing)) => vec![&crossing.id],
         // What was to be made is in no base.
         Some(Intent::MakeFolders { .. }) => Vec::new(),
         None => return Ok(()),
@@ -162,6 +163,7 @@ fn settle(
         Intent::Trash { ids } => settle_trashed(ports, moment, ids, done),
         Intent::TrashHere { items } => settle_trashed_here(ports, moment, items, done),
         Intent::TakeOver { old, path, stamp } => settle_take_over(ports, old, (path, stamp), done),
+        Intent::MoveAcross(crossing) => crossing::settle_across(ports, moment, crossing, done),
     }
 }
 
@@ -480,18 +482,6 @@ fn settle_take_over(
     }
     done.push(Done::Lost(old.clone()));
     Ok(true)
-}
-
-/// Whether what is known by that stamp still has its place here. What cannot be looked at counts as a refusal: one folder
-/// that nobody can read must not keep everything else waiting.
-fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool, StepFailure> {
-    match ports.disk.look(path) {
-        Ok(there) => Ok(there.is_some_and(|entry| entry.stamp.identity == stamp.identity)),
-        // Its folder went too.
-        Err(DiskError::Folder { .. }) => Ok(false),
-        Err(error @ DiskError::WrongRoot(_)) => Err(error.into()),
-        Err(error) => Err(StepFailure::replan(error.to_string())),
-    }
 }
 
 #[cfg(test)]

@@ -107,6 +107,11 @@ fn named(intent: &Intent) -> Named<'_> {
             named.items.push(old.clone());
             named.places.push(path);
         }
+        Intent::MoveAcross(crossing) => {
+            named.items.push(crossing.id.clone());
+            named.folders.push(crossing.parent.clone());
+            named.places.extend([&crossing.from, &crossing.to]);
+        }
     }
     named
 }

@@ -13,8 +13,10 @@
 mod answers;
 mod broken;
 mod crashes;
+mod crossing;
 mod found;
 mod gaps;
+mod guarded;
 mod history;
 mod late;
 mod looks;

@@ -17,6 +17,7 @@ use icloudds::model::{
     BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side,
 };
 
+use super::guarded;
 use super::history::{Deed, History, Op, Pass, Twist, What, When};
 use super::looks::{Hints, beside, rigged_look, trust};
 use super::oracle::{self, Broken};
@@ -166,7 +167,7 @@ impl Run {
             Op::Wait(seconds) => {
                 self.world.clock.advance(Duration::from_secs(*seconds));
                 if *seconds > 90_000 {
-                    oracle::count_from_now(self);
+                    guarded::count_from_now(self);
                 }
             }
             Op::Pass(pass) => self.pass(pass)?,
@@ -175,7 +176,7 @@ impl Run {
                 self.engine = None;
                 self.world.disk.remount();
                 self.world.store.wipe();
-                oracle::count_no_more(self);
+                guarded::count_no_more(self);
             }
             Op::PowerCut => {
                 self.engine = None;
@@ -205,7 +206,7 @@ impl Run {
         }
         guard.verdict = Some(if approve { Verdict::Approved } else { Verdict::Rejected });
         if approve {
-            oracle::count_no_more(self);
+            guarded::count_no_more(self);
         }
         let changes = [Change::Guard(guard)];
         match self.engine.as_mut() {

@@ -3,8 +3,8 @@
 use icloudds::model::name::Name;
 use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
-    BaseEntry, Change, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence, RelPath,
-    ServerTime, SetAside, Side, Signature, Upload, Zone,
+    BaseEntry, Change, Crossing, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence,
+    RelPath, ServerTime, SetAside, Side, Signature, Upload, Zone,
 };
 
 use crate::sim::rng::Rng;
@@ -81,7 +81,7 @@ pub fn entry(rng: &mut Rng, number: usize) -> BaseEntry {
 
 fn intent(rng: &mut Rng) -> Intent {
     let place = |rng: &mut Rng| (id(rng.below(9)), "name".into());
-    match rng.below(8) {
+    match rng.below(9) {
         0 => Intent::ReplaceByTrash {
             old: id(rng.below(9)),
             old_etag: Etag::new("a::b"),
@@ -115,6 +115,15 @@ fn intent(rng: &mut Rng) -> Intent {
             strangers: (0..rng.below(5)).map(id).collect(),
             folders: (0..rng.below(5)).map(|_| ("name".into(), path(rng), stamp(rng))).collect(),
         },
+        7 => Intent::MoveAcross(Crossing {
+            id: id(rng.below(9)),
+            etag: Etag::new("a::b"),
+            parent: id(rng.below(9)),
+            name: "x.txt".into(),
+            from: path(rng),
+            to: path(rng),
+            stamp: stamp(rng),
+        }),
         _ => Intent::TakeOver { old: id(rng.below(9)), path: path(rng), stamp: stamp(rng) },
     }
 }

@@ -168,3 +168,24 @@ fn what_left_a_folder_by_way_of_a_name_is_known_elsewhere_before_the_folder_is_f
         assert_eq!(lessons(on, trashed, &known), forgotten(on, trashed), "{why}");
     }
 }
+
+#[test]
+fn what_came_along_to_another_file_system_is_known_by_its_new_identity_and_an_edit_stays_one() {
+    let crossed = |before, after| Done::CrossedWithin(vec![Crossed { to: path("v/a"), before, after }]);
+    let agreed = stamp(1, 1);
+    let copy = LocalStamp { ctime: DiskTime::new(9, 0), ..stamp(2, 1) };
+    let base = known_as("1::1", agreed);
+    assert_eq!(taught(&after(&crossed(agreed, copy), &base)).stamp, copy);
+    // Edited here before it was copied: it is found by the copy's identity, and has another time than what was agreed on.
+    let edited = LocalStamp { mtime: DiskTime::new(5, 0), ..agreed };
+    let copied = LocalStamp { mtime: DiskTime::new(5, 0), ..copy };
+    let learnt = taught(&after(&crossed(edited, copied), &base)).stamp;
+    assert_eq!((learnt.identity, learnt.mtime, learnt.ctime), (copy.identity, agreed.mtime, agreed.ctime));
+    // Edited right after it was copied.
+    let learnt = taught(&after(&crossed(agreed, copied), &base)).stamp;
+    assert_eq!((learnt.identity, learnt.mtime, learnt.ctime), (copy.identity, agreed.mtime, agreed.ctime));
+    assert_eq!(after(&crossed(stamp(7, 1), copy), &base).lessons, [], "it is no item of the base");
+    let nobody = LocalStamp { identity: Identity::default(), ..agreed };
+    let base = known_as("1::1", nobody);
+    assert_eq!(after(&crossed(nobody, copy), &base).lessons, [], "nobody has an identity there");
+}

@@ -1,0 +1,29 @@
+//! What stands here, for whoever settles what was cut short.
+
+use crate::engine::ports::{DiskError, Ports};
+use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
+
+use super::report::StepFailure;
+
+/// What stands at a path. What cannot be looked at counts as a refusal: one folder that nobody can read must not keep everything else
+/// waiting.
+pub(super) fn look_here(ports: &Ports<'_>, path: &RelPath) -> Result<Option<LocalEntry>, StepFailure> {
+    match ports.disk.look(path) {
+        Ok(there) => Ok(there),
+        // Its folder went too.
+        Err(DiskError::Folder { .. }) => Ok(None),
+        Err(error @ DiskError::WrongRoot(_)) => Err(error.into()),
+        Err(error) => Err(StepFailure::replan(error.to_string())),
+    }
+}
+
+/// Whether what is known by that stamp still has its place here.
+pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool, StepFailure> {
+    Ok(look_here(ports, path)?.is_some_and(|entry| entry.stamp.identity == stamp.identity))
+}
+
+/// Whether what stands somewhere can be a copy of what was known by that stamp: its times are copied with it.
+pub(super) fn is_copy(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -> bool {
+    let is_as_it_was = || (stamp.size, stamp.mtime) == (there.stamp.size, there.stamp.mtime);
+    there.kind == kind && (kind == LocalKind::Folder || is_as_it_was())
+}
