@@ -108,6 +108,8 @@ pub struct State {
     pub last_sync: Option<i64>,
     /// Contents that items had before, the oldest first: one that comes back was hardly made from the present one.
     pub former: BTreeMap<ItemId, Vec<Signature>>,
+    /// Items that bear a temporary name on iCloud, by the text of their ids: the name, and since when it was seen, in lived seconds.
+    pub lent: BTreeMap<String, (String, i64)>,
     /// Until when, in lived seconds, a look at iCloud has shown what became of our own writes; `None` before the first such look.
     pub confirmed: Option<i64>,
     /// The time that this state has lived through; `None` until it was first looked at the clock.
@@ -149,6 +151,8 @@ pub enum Change {
     Guard(GuardState),
     /// What is known of signatures, whole.
     Calibration(Calibration),
+    /// Which items bear a temporary name on iCloud, whole.
+    Lent(BTreeMap<String, (String, i64)>),
     /// Both sides were equal at that time (Unix seconds).
     Synced(i64),
     /// What we wrote to iCloud before that time (lived seconds) was looked at since.
@@ -170,6 +174,7 @@ impl State {
             calibration: Calibration::default(),
             last_sync: None,
             former: BTreeMap::new(),
+            lent: BTreeMap::new(),
             confirmed: None,
             time: None,
         }
@@ -235,6 +240,7 @@ impl State {
             Change::LocalOnly(path, false) => drop(self.local_only.remove(path)),
             Change::Guard(guard) => self.guard = guard.clone(),
             Change::Calibration(calibration) => self.calibration = *calibration,
+            Change::Lent(lent) => self.lent = lent.clone(),
             Change::Synced(at) => self.last_sync = Some(*at),
             Change::Confirmed(at) => self.confirmed = Some(*at),
             Change::Time(time) => self.time = Some(time.clone()),

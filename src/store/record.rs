@@ -34,6 +34,7 @@ pub(super) mod meta {
     pub const OWNER: &str = "owner";
     pub const GUARD: &str = "guard";
     pub const CALIBRATION: &str = "calibration";
+    pub const LENT: &str = "lent";
     pub const SYNCED: &str = "last_sync";
     pub const CONFIRMED: &str = "confirmed";
     pub const TIME: &str = "time";

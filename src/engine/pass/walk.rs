@@ -1,5 +1,6 @@
 //! Looking at iCloud beside the engine: a walk may take long, and nothing here has to wait for it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Engine, LocalLook, PassError, Settings};
@@ -9,7 +10,7 @@ use crate::engine::observe::remote::{
 use crate::engine::ports::{Clock, Remote, RemoteError};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::name::aside_origin;
-use crate::model::{BaseTree, LivedTime, Node, RelPath, RemoteEntry};
+use crate::model::{BaseTree, Change, LivedTime, Node, RelPath, RemoteEntry};
 
 /// What a walk through iCloud starts from. It may run beside a pass that leaves iCloud alone, but never beside one that
 /// changes it: such a look would be older than the base.
@@ -196,7 +197,8 @@ impl Engine {
         self.note_lent_names(now);
     }
 
-    /// Remembers since when which items bear a temporary name on iCloud. One that got another meanwhile begins anew.
+    /// Remembers since when which items bear a temporary name on iCloud, also where another process saw them first. One that got another
+    /// meanwhile begins anew.
     fn note_lent_names(&mut self, now: i64) {
         let Some(view) = &self.remote else { return };
         let tree = &view.tree;
@@ -206,8 +208,20 @@ impl Engine {
             .filter(|entry| aside_origin(&entry.name).is_some());
         let since = |entry: &RemoteEntry| {
             let known = self.lent.get(&entry.id).filter(|(name, _)| *name == entry.name);
-            known.map_or(now, |(_, since)| (*since).min(now))
+            let stored =
+                || self.state.lent.get(&entry.id.to_string()).filter(|(name, _)| **name == *entry.name);
+            known
+                .map(|(_, since)| *since)
+                .or_else(|| stored().map(|(_, since)| *since))
+                .map_or(now, |at| at.min(now))
         };
         self.lent = lent.map(|entry| (entry.id.clone(), (entry.name.clone(), since(entry)))).collect();
+        let told = self.lent.iter().map(|(id, (name, since))| (id.to_string(), (name.to_string(), *since)));
+        let told: BTreeMap<_, _> = told.collect();
+        if told != self.state.lent
+            && let Err(error) = self.commit(&[Change::Lent(told)])
+        {
+            log::debug!("since when temporary names are seen cannot be noted: {error}");
+        }
     }
 }

@@ -102,3 +102,40 @@ fn another_machine_leaves_the_temporary_names_of_a_swap_alone() {
 fn temporary_names_that_stay_are_put_right_by_another_machine() {
     swaps(1200);
 }
+
+/// The machine that gave them never starts again, and the other one runs every few minutes, as `once` does, each time in a new process.
+#[test]
+fn temporary_names_that_stay_are_put_right_by_processes_that_live_for_one_pass() {
+    let mut met = 0;
+    for step in (1..).step_by(2) {
+        let mut first = world(step, &[]);
+        let clock = first.world.clock.clone();
+        let later = |seconds| clock.advance(Duration::from_secs(seconds));
+        let mut second = beside(&first);
+        assert!(first.world.disk.write("a", b"a") && first.world.disk.write("b", b"b"));
+        later(100);
+        for run in [&mut first, &mut second] {
+            pass(run);
+            later(100);
+        }
+        let disk = &first.world.disk;
+        assert!(disk.mv("a", "t") && disk.mv("b", "a") && disk.mv("t", "b"));
+        later(10);
+        first.world.fuse.crash_after(step);
+        if passes(&mut first) {
+            break;
+        }
+        first.world.restart(Crash::Kill);
+        first.world.fuse.calm();
+        let bears_one = |run: &Run| run.world.drive.tree().keys().any(|name| name.contains("icloudds"));
+        met += usize::from(bears_one(&first));
+        for _ in 0..4 {
+            second.engine = None;
+            pass(&mut second);
+            later(200);
+        }
+        assert!(!bears_one(&second), "step {step}: {:?}", second.world.drive.tree());
+        second.world.assert_equal_sides();
+    }
+    assert!(met > 0, "no temporary name was left over");
+}

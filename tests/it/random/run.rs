@@ -56,7 +56,8 @@ pub struct Run {
     /// What its own conflict copies are told by.
     pub host: &'static str,
     person: Person,
-    engine: Option<Engine>,
+    /// The process, where one runs; the next pass starts another otherwise.
+    pub engine: Option<Engine>,
     sabotage: Option<Sabotage>,
     /// What the change feed tells.
     hints: Hints,

@@ -36,6 +36,7 @@ fn assert_same(a: &State, b: &State) {
     assert_eq!(a.guard, b.guard);
     assert_eq!(a.calibration, b.calibration);
     assert_eq!(a.last_sync, b.last_sync);
+    assert_eq!(a.lent, b.lent);
 }
 
 /// A state after some groups of changes, and the file that holds it.

@@ -183,6 +183,11 @@ pub fn change(rng: &mut Rng) -> Change {
             mismatches: 0,
             in_place_refused: rng.chance(0.5),
         }),
+        6 if rng.chance(0.3) => Change::Lent(
+            (0..rng.below(3))
+                .map(|number| (id(number).to_string(), ("name".to_owned(), time(rng))))
+                .collect(),
+        ),
         6 => Change::Synced(time(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),
         9 => Change::Presence(id(rng.below(24)), Presence::RemoteOnly),
