@@ -4,6 +4,7 @@
 //! the ports only, so that the simulation drives the same code as the program.
 
 mod evidence;
+mod gone_back;
 mod here;
 mod learn;
 mod look;
@@ -45,6 +46,7 @@ use crate::model::{
     BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState,
 };
 use evidence::{recognised, twins};
+use gone_back::went_back;
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
 
@@ -355,6 +357,7 @@ impl Engine {
             is_junk: &is_junk,
             is_waiting: &is_waiting,
             is_lent: &is_lent,
+            has_gone_back: &|entry| self.state.has_gone_back(entry),
             local_only: &self.state.local_only,
             conflict_mark: options.conflict_mark,
             local_folds_case: ports.disk.folds_case(),
@@ -407,8 +410,16 @@ impl Engine {
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
         let Planned { plan, guard, extent, .. } = planned;
-        if guard != self.state.guard {
-            self.commit(&[Change::Guard(guard)])?;
+        let went_back = went_back(&self.state, &plan);
+        let is_new = |change: &Change| match change {
+            Change::Guard(guard) => *guard != self.state.guard,
+            Change::WentBack(items) => *items != self.state.went_back,
+            _ => true,
+        };
+        let told: Vec<_> =
+            [Change::Guard(guard), Change::WentBack(went_back)].into_iter().filter(is_new).collect();
+        if !told.is_empty() {
+            self.commit(&told)?;
         }
         let conflict = |path: &RelPath, nth: u32| beside(path, options.conflict_mark, nth);
         let junk = |name: &str| is_junk(&settings.filter, name);

@@ -110,6 +110,9 @@ pub struct State {
     pub former: BTreeMap<ItemId, Vec<Signature>>,
     /// Items that bear a temporary name on iCloud, by the text of their ids: the name, and since when it was seen, in lived seconds.
     pub lent: BTreeMap<String, (String, i64)>,
+    /// Items whose edits here had gone back in time when they were planned, by the text of their ids: the content half of the etag that was
+    /// agreed on. As long as that is the agreed version, whatever is here by now did not start from it either.
+    pub went_back: BTreeMap<String, String>,
     /// Until when, in lived seconds, a look at iCloud has shown what became of our own writes; `None` before the first such look.
     pub confirmed: Option<i64>,
     /// The time that this state has lived through; `None` until it was first looked at the clock.
@@ -153,6 +156,8 @@ pub enum Change {
     Calibration(Calibration),
     /// Which items bear a temporary name on iCloud, whole.
     Lent(BTreeMap<String, (String, i64)>),
+    /// Whose edits here had gone back in time, whole.
+    WentBack(BTreeMap<String, String>),
     /// Both sides were equal at that time (Unix seconds).
     Synced(i64),
     /// What we wrote to iCloud before that time (lived seconds) was looked at since.
@@ -175,9 +180,16 @@ impl State {
             last_sync: None,
             former: BTreeMap::new(),
             lent: BTreeMap::new(),
+            went_back: BTreeMap::new(),
             confirmed: None,
             time: None,
         }
+    }
+
+    /// Whether an edit of that item here had gone back in time, and is not sent yet.
+    pub fn has_gone_back(&self, entry: &BaseEntry) -> bool {
+        !self.went_back.is_empty()
+            && self.went_back.get(&entry.id.to_string()).is_some_and(|agreed| *agreed == entry.etag.content())
     }
 
     /// The seconds that this state has lived through: every time that it stores, but for that of the last sync, is one of
@@ -240,6 +252,7 @@ impl State {
             Change::LocalOnly(path, false) => drop(self.local_only.remove(path)),
             Change::Guard(guard) => self.guard = guard.clone(),
             Change::Calibration(calibration) => self.calibration = *calibration,
+            Change::WentBack(items) => self.went_back = items.clone(),
             Change::Lent(lent) => self.lent = lent.clone(),
             Change::Synced(at) => self.last_sync = Some(*at),
             Change::Confirmed(at) => self.confirmed = Some(*at),

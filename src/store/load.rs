@@ -126,6 +126,7 @@ fn single(state: &mut State, name: &[u8], payload: &[u8]) -> Result<(), Trouble>
         meta::OWNER => state.owner = Some(json(payload)?),
         meta::GUARD => state.guard = json(payload)?,
         meta::CALIBRATION => state.calibration = json(payload)?,
+        meta::WENT_BACK => state.went_back = json(payload)?,
         meta::LENT => state.lent = json(payload)?,
         meta::SYNCED => state.last_sync = Some(json(payload)?),
         meta::CONFIRMED => state.confirmed = Some(json(payload)?),

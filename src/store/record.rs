@@ -35,6 +35,7 @@ pub(super) mod meta {
     pub const GUARD: &str = "guard";
     pub const CALIBRATION: &str = "calibration";
     pub const LENT: &str = "lent";
+    pub const WENT_BACK: &str = "went_back";
     pub const SYNCED: &str = "last_sync";
     pub const CONFIRMED: &str = "confirmed";
     pub const TIME: &str = "time";

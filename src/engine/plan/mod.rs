@@ -49,7 +49,7 @@ use super::recognise::Recognition;
 use super::view::{LocalView, RemoteView};
 use crate::model::policy::Replacement;
 pub use crate::model::policy::{ConflictPolicy, Mode};
-use crate::model::{BaseTree, ItemId, Node, RelPath};
+use crate::model::{BaseEntry, BaseTree, ItemId, Node, RelPath};
 
 /// What the owner configured, as far as planning needs it.
 pub struct Policy<'a> {
@@ -70,6 +70,8 @@ pub struct Policy<'a> {
     /// Whether an item on iCloud bears a temporary name of ours that was first seen a moment ago: whoever gave it, on another
     /// machine of this account perhaps, is about to take it back.
     pub is_lent: &'a dyn Fn(&ItemId) -> bool,
+    /// Whether an edit of an item here had gone back in time when it was planned before, and is not sent yet.
+    pub has_gone_back: &'a dyn Fn(&BaseEntry) -> bool,
     /// Files here that never go up.
     pub local_only: &'a BTreeSet<RelPath>,
     /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.

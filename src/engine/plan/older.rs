@@ -45,7 +45,8 @@ fn find(world: &World<'_>, items: &mut Items) {
         if is_older(world, item) {
             *in_folder.entry(folder(item)).or_default() += 1;
             back.insert(*key);
-        } else if lies_in(world, item, &replaced) || gone_back.contains(key) {
+        } else if lies_in(world, item, &replaced) || gone_back.contains(key) || went_back_before(world, item)
+        {
             back.insert(*key);
         }
     }
@@ -73,6 +74,11 @@ fn is_older(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
         world.local.tree.get(local).stamp.mtime <= world.base.get(base).stamp.mtime
     })
+}
+
+/// Whether an earlier edit of it had gone back in time and was not sent: this one started from that.
+fn went_back_before(world: &World<'_>, item: &Item) -> bool {
+    item.base.is_some_and(|node| (world.policy.has_gone_back)(world.base.get(node)))
 }
 
 /// Edited files whose former file was moved over another one, and had gone back in time before that: what stands in its place was made

@@ -2,6 +2,7 @@
 
 use super::history::Twist;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
+use crate::sim::Call;
 
 /// `mv d/b a` here, over `a`, where `d/b` had gone back to an older version: nobody deleted the newer one, which is on iCloud alone.
 #[test]
@@ -114,5 +115,40 @@ fn what_a_new_file_stands_in_the_place_of_is_kept_where_files_have_no_identity()
         let contents = drive.contents();
         let is_there = contents.iter().any(|content| **content == *b"the newer one, and longer");
         assert!(is_there, "{is_new} {edited} {back}: {contents:?}");
+    }
+}
+
+/// A version from a backup comes back, and while it is on its way somebody edits it: that edit has a time of now, and started from the backup
+/// all the same.
+#[test]
+fn an_edit_of_what_came_back_from_a_backup_replaces_no_version_that_it_has_not_seen() {
+    let moments = [(Call::Stage, 0), (Call::Look, 1), (Call::Look, 2), (Call::LookUp, 0), (Call::LookUp, 1)];
+    for is_new_process in [false, true] {
+        for (call, skip) in moments.into_iter().chain([(Call::TrashRemote, 0), (Call::Commit, 0)]) {
+            let mut run = world(1, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.write("c", b"the older one"));
+            wait(&run);
+            pass(&mut run);
+            let stamps = disk.stamps();
+            let (_, older) = stamps.iter().find(|(at, _)| at == "c").expect("it is there").clone();
+            assert!(disk.write("c", b"the newer one"));
+            wait(&run);
+            pass(&mut run);
+            // Not the very content that it had: that would be known.
+            assert!(disk.write_at("c", b"an older one!", Some(older.mtime)));
+            let person = disk.clone();
+            run.world.fuse.interject_at(call, skip, move || assert!(person.write("c", b"edited")));
+            passes(&mut run);
+            run.world.fuse.await_no_more();
+            assert_eq!(disk.read("c").as_deref(), Some(&b"edited"[..]), "{call:?} {skip} never came");
+            if is_new_process {
+                run.engine = None;
+            }
+            is_at_peace(&mut run);
+            let contents = drive.contents();
+            let is_kept = contents.iter().any(|content| **content == *b"the newer one");
+            assert!(is_kept, "{is_new_process}, {call:?} {skip}: {contents:?}");
+        }
     }
 }

@@ -37,6 +37,7 @@ fn assert_same(a: &State, b: &State) {
     assert_eq!(a.calibration, b.calibration);
     assert_eq!(a.last_sync, b.last_sync);
     assert_eq!(a.lent, b.lent);
+    assert_eq!(a.went_back, b.went_back);
 }
 
 /// A state after some groups of changes, and the file that holds it.

@@ -188,6 +188,9 @@ pub fn change(rng: &mut Rng) -> Change {
                 .map(|number| (id(number).to_string(), ("name".to_owned(), time(rng))))
                 .collect(),
         ),
+        6 if rng.chance(0.3) => Change::WentBack(
+            (0..rng.below(3)).map(|number| (id(number).to_string(), "9".to_owned())).collect(),
+        ),
         6 => Change::Synced(time(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),
         9 => Change::Presence(id(rng.below(24)), Presence::RemoteOnly),

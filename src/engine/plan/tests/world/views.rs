@@ -149,6 +149,7 @@ impl World {
             is_junk: &|path| path.name() == ".DS_Store",
             is_waiting: &|path| self.waiting.contains(path.as_str()),
             is_lent: &|_| false,
+            has_gone_back: &|_| false,
             local_only: &self.state.local_only,
             conflict_mark: MARK,
             local_folds_case: self.folds,
