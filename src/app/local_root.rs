@@ -204,7 +204,7 @@ impl LocalRoot {
         }
         if purpose == Purpose::Look {
             if engine.state().owner.is_none()
-                && let Some(root) = crate::engine::pass::root_of(&whose.root_id)
+                && let Some(root) = crate::model::ItemId::from_text(&whose.root_id)
             {
                 engine.adopt_root(root);
             }

@@ -43,7 +43,7 @@ use super::view::{LocalView, RemoteView};
 use crate::model::filter::{Filter, FilterMatch};
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, Zone, state::GuardState,
+    BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, state::GuardState,
 };
 use evidence::{recognised, twins};
 use gone_back::went_back;
@@ -481,10 +481,4 @@ fn is_junk(filter: &Filter, path: &str) -> bool {
 fn beside(path: &RelPath, mark: &str, nth: u32) -> RelPath {
     let name = conflict_name(path.name(), mark, nth + 1);
     path.parent().and_then(|folder| folder.join(&name).ok()).unwrap_or_else(|| path.clone())
-}
-
-/// The id that `Owner::root_id` names; `None` when it is not of that form.
-pub fn root_of(text: &str) -> Option<ItemId> {
-    let (zone, doc) = text.split_once("::")?;
-    Some(ItemId::new(Zone::new(zone), doc))
 }

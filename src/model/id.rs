@@ -105,6 +105,12 @@ impl ItemId {
         (!zone.is_empty() && !doc.is_empty()).then(|| Self::new(Zone::new(zone), doc))
     }
 
+    /// Reads what its `Display` writes: `zone::docwsid`; `None` when it is not of that form.
+    pub fn from_text(text: &str) -> Option<Self> {
+        let (zone, doc) = text.split_once("::")?;
+        Some(Self::new(Zone::new(zone), doc))
+    }
+
     /// The zone it lives in.
     pub fn zone(&self) -> &Zone {
         match &self.0 {

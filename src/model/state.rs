@@ -209,8 +209,7 @@ impl State {
     pub fn apply(&mut self, change: &Change) -> bool {
         match change {
             Change::Owner(owner) => {
-                let Some((zone, doc)) = owner.root_id.split_once("::") else { return false };
-                let root = ItemId::new(super::Zone::new(zone), doc);
+                let Some(root) = ItemId::from_text(&owner.root_id) else { return false };
                 *self = Self {
                     owner: Some(owner.clone()),
                     base: Arc::new(BaseTree::new(BaseEntry::root(root))),

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::model::state::{inherited, with_former};
-use crate::model::{BaseEntry, Change, ItemId, Owner, Signature, Zone};
+use crate::model::{BaseEntry, Change, ItemId, Owner, Signature};
 
 use super::error::Trouble;
 use super::intent::write_intent;
@@ -23,8 +23,7 @@ pub(super) fn owner_of(change: &Change) -> Option<&Owner> {
 
 /// The item that the base's root stands for under that owner.
 pub(super) fn root_of_owner(owner: &Owner) -> ItemId {
-    let parts = owner.root_id.split_once("::");
-    parts.map_or_else(ItemId::drive_root, |(zone, doc)| ItemId::new(Zone::new(zone), doc))
+    ItemId::from_text(&owner.root_id).unwrap_or_else(ItemId::drive_root)
 }
 
 /// The item that the base's root stands for.

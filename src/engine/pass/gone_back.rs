@@ -3,7 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use super::root_of;
 use crate::engine::operation::{Action, Plan, Reason, UploadTarget};
 use crate::model::{BaseEntry, ItemId, State};
 
@@ -12,7 +11,10 @@ use crate::model::{BaseEntry, ItemId, State};
 pub(super) fn went_back(state: &State, plan: &Plan) -> BTreeMap<String, String> {
     let agreed = |id: &ItemId| state.base.by_id(id).map(|node| state.base.get(node));
     let is_still = |(text, version): &(&String, &String)| {
-        root_of(text).as_ref().and_then(agreed).is_some_and(|entry| entry.etag.content() == *version)
+        ItemId::from_text(text)
+            .as_ref()
+            .and_then(agreed)
+            .is_some_and(|entry| entry.etag.content() == *version)
     };
     let before =
         state.went_back.iter().filter(is_still).map(|(text, version)| (text.clone(), version.clone()));
