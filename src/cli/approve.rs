@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, IsTerminal as _};
 
-use super::{Approve, CliError, daemon, print};
+use super::error::CliError;
+use super::{Approve, daemon, print};
 use crate::app::commands;
 use crate::config::Config;
 use crate::control::Held;

@@ -1,6 +1,7 @@
 //! `check-config`: validates, and prints the effective configuration.
 
-use super::{CliError, print};
+use super::error::CliError;
+use super::print;
 use crate::config::{self, Sources};
 use crate::exit::ExitCode;
 

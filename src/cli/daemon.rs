@@ -1,77 +1,22 @@
 //! Commands that ask the running daemon, through its control socket.
 
 use std::ffi::OsStr;
-use std::io;
 
 use jiff::Timestamp;
 
+use super::error::{CliError, DaemonError};
 use super::print::print_drawn;
 use super::screen::Screen;
-use super::{CliError, CodeRequest, SendWay, StatusHow, UsageError, print};
-use crate::app::typed_path::{NotInRoot, typed_path};
+use super::{CodeRequest, SendWay, StatusHow, UsageError, print};
+use crate::app::typed_path::typed_path;
 use crate::config::Config;
-use crate::control::{
-    CodeWays, ControlClient, ControlError, ControlReply, ControlRequest, Held, Refusal, SendHow,
-};
+use crate::control::{CodeWays, ControlClient, ControlReply, ControlRequest, Held, SendHow};
 use crate::exit::ExitCode;
 use crate::model::RelPath;
 use crate::model::plain::{plain, plain_json};
 use crate::status::draw::draw;
 use crate::status::text::{Source, render};
 use crate::status::{StatusDocument, file};
-
-/// Why a command that asks the daemon did not get what it wanted.
-#[derive(Debug, thiserror::Error)]
-pub enum DaemonError {
-    /// No daemon is running.
-    #[error("no daemon is running for {state_directory}; start it with `icloudds run`")]
-    None {
-        /// `sync.state_directory`.
-        state_directory: String,
-    },
-    /// The daemon said no.
-    #[error("{}", said(.0))]
-    Refused(Refusal),
-    /// It cannot be talked to.
-    #[error(transparent)]
-    Control(#[from] ControlError),
-    /// It answered another question.
-    #[error(
-        "the daemon's answer fits another question; use the `icloudds` of the same version as the daemon"
-    )]
-    Answer,
-    /// Its last known state cannot be read.
-    #[error("cannot read {path}: {source}")]
-    Stored {
-        /// The file.
-        path: String,
-        /// Why.
-        source: io::Error,
-    },
-    /// The path is not one of the synced folder.
-    #[error(transparent)]
-    Path(#[from] NotInRoot),
-}
-
-impl DaemonError {
-    /// With which code the program ends.
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::None { .. } => ExitCode::NoDaemon,
-            Self::Refused(refusal) => ExitCode::from_code(refusal.exit).unwrap_or(ExitCode::Unexpected),
-            Self::Control(error) => error.exit_code(),
-            Self::Answer | Self::Stored { .. } => ExitCode::Unexpected,
-            Self::Path(_) => ExitCode::Configuration,
-        }
-    }
-}
-
-fn said(refusal: &Refusal) -> String {
-    match refusal.advice.as_str() {
-        "" => plain(&refusal.message),
-        advice => format!("{}; {}", plain(&refusal.message), plain(advice)),
-    }
-}
 
 /// Asks the daemon; `None` when there is none.
 fn try_ask(config: &Config, request: &ControlRequest) -> Result<Option<ControlReply>, DaemonError> {

@@ -4,6 +4,7 @@ mod approve;
 mod args;
 mod check_config;
 pub mod daemon;
+mod error;
 mod generate;
 mod help;
 mod print;
@@ -20,72 +21,21 @@ pub use args::{
     Approve, CodeRequest, Command, Invocation, LoginHow, SendWay, Shell, StatusHow, TrashCommand, UsageError,
     parse,
 };
+pub use error::{CliError, DaemonError};
 pub use print::{PrintError, print};
 
 use crate::app::once::{leave_failure, once};
 use crate::app::open::Opened;
 use crate::app::purpose::Purpose;
 use crate::app::{AppError, commands};
-use crate::chance::{NoRandomness, SystemChance};
+use crate::chance::SystemChance;
 use crate::clock::Stop;
-use crate::config::{self, Config, ConfigError, Loaded, Log, Sources};
+use crate::config::{self, Config, Loaded, Log, Sources};
 use crate::control::ControlRequest;
 use crate::diagnose;
-use crate::disk::LockError;
 use crate::exit::ExitCode;
-use crate::logging::{self, LogError};
+use crate::logging;
 use crate::signals::Ending;
-
-/// Why a command ended without doing what it should. `main` prints it and its sources.
-#[derive(Debug, thiserror::Error)]
-pub enum CliError {
-    /// The command line is wrong.
-    #[error(transparent)]
-    Usage(#[from] UsageError),
-    /// The configuration is wrong.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Logging could not start.
-    #[error(transparent)]
-    Log(#[from] LogError),
-    /// Standard output could not be written to.
-    #[error(transparent)]
-    Print(#[from] PrintError),
-    /// The command could not do its work.
-    #[error(transparent)]
-    App(#[from] AppError),
-    /// No key can be made.
-    #[error(transparent)]
-    Chance(#[from] NoRandomness),
-    /// The daemon could not be asked, or said no.
-    #[error(transparent)]
-    Daemon(#[from] daemon::DaemonError),
-}
-
-impl CliError {
-    /// With which code the program ends.
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Usage(_) => ExitCode::Configuration,
-            Self::Config(error) => error.exit_code(),
-            Self::Log(error) => error.exit_code(),
-            Self::Daemon(error) => error.exit_code(),
-            Self::Print(_) | Self::Chance(_) => ExitCode::Unexpected,
-            Self::App(error) => error.exit_code(),
-        }
-    }
-
-    /// What the owner should do, one sentence; empty when the message says it.
-    pub fn advice(&self) -> String {
-        match self {
-            Self::App(AppError::Locked(LockError::Held { .. })) => {
-                "to have it sync now use `icloudds sync-now`; `icloudds status` tells what it does".to_owned()
-            }
-            Self::App(error) => error.advice(),
-            _ => String::new(),
-        }
-    }
-}
 
 /// Runs the program with `arguments`, its own name left out.
 ///

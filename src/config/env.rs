@@ -6,12 +6,12 @@ use std::os::unix::ffi::OsStrExt;
 use figment::value::{Dict, Tag, Value};
 use toml::de::DeValue;
 
-use super::Sources;
 use super::error::{self, ConfigError, Origin};
 use super::file::typed;
 use super::layer::Layer;
 use super::nesting::too_deep;
 use super::schema::{self, Key, Kind, VARIABLE_PREFIX};
+use super::sources::Sources;
 
 /// Names the file, and is no key.
 const CONFIG_VARIABLE: &str = "ICLOUDDS_CONFIG";

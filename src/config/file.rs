@@ -11,7 +11,7 @@ use super::error::{self, ConfigError, Origin, one_line};
 use super::layer::Layer;
 use super::nesting::too_deep;
 use super::schema::{self, Key, Kind};
-use super::{DEFAULT_FILE, Sources};
+use super::sources::{DEFAULT_FILE, Sources};
 
 /// A configuration is a page of text; whatever is larger is something else.
 const LARGEST_BYTES: u64 = 1 << 20;

@@ -9,7 +9,8 @@ use figment::value::Value;
 use super::error::Origin;
 use super::layer::Effective;
 use super::schema::{self, Kind};
-use super::{Sources, check, places};
+use super::sources::Sources;
+use super::{check, places};
 use crate::private_file::is_our_group;
 
 /// A sentence for each file that holds a secret and that others can read, by name.

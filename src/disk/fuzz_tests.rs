@@ -7,7 +7,7 @@ use super::private::marker::Marker;
 use super::trash::list::{beside, slot_time};
 use crate::fuzz_tests::fuzz;
 use crate::model::RelPath;
-use crate::model::path::check_name;
+use crate::model::name::check_name;
 
 #[test]
 fn marker() {

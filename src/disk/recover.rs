@@ -5,7 +5,7 @@ use rustix::fs::Dir;
 use rustix::io::Errno;
 
 use crate::engine::ports::DiskError;
-use crate::model::path::check_name;
+use crate::model::name::check_name;
 use crate::model::{LocalKind, RelPath, name};
 
 use super::LocalDisk;

@@ -12,6 +12,7 @@ mod noted;
 mod options;
 mod remembered;
 mod report;
+mod seen;
 mod settle;
 mod time;
 mod unmade;

@@ -2,8 +2,8 @@
 
 use super::fuzz;
 use crate::model::filter::{ExpressionError, Filter};
+use crate::model::name::check_name;
 use crate::model::name::{aside_name, aside_origin, cut, held_here, key, same, split_extension, unparked};
-use crate::model::path::check_name;
 use crate::model::plain::{plain, plain_json, plain_lines};
 use crate::model::{Etag, ItemId, RelPath};
 

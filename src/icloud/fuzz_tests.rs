@@ -19,7 +19,7 @@ use super::wire_docs::{Document, Download, Slot, Stored};
 use crate::engine::ports::RemoteParent;
 use crate::fuzz_tests::fuzz;
 use crate::model::Reading;
-use crate::model::path::check_name;
+use crate::model::name::check_name;
 use crate::model::{ItemId, Zone};
 
 const NOW: i64 = 1_795_000_000;

@@ -1,5 +1,6 @@
 use std::fs;
 
+use ureq::http::HeaderMap;
 use ureq::tls::RootCerts;
 
 use super::*;

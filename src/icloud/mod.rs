@@ -3,6 +3,7 @@
 //! [`service::Service`] makes authenticated calls; [`signin::Account`] owns the session that
 //! they need. Protocol: `docs/protocol.md`.
 
+mod answer;
 mod away;
 pub mod bounded;
 mod classify;

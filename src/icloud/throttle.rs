@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::http::Answer;
+use super::answer::Answer;
 use crate::clock::boot_number;
 use crate::model::{Backoff, Reading};
 
@@ -194,7 +194,7 @@ pub fn told(left: Duration) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::http::Head;
+    use super::super::answer::Head;
     use super::*;
 
     fn answer(status: u16, body: &Value) -> Answer {

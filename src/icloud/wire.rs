@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::bounded::too_much;
 use crate::engine::ports::{Listing, RemoteItem, RemoteParent};
-use crate::model::path::check_name;
+use crate::model::name::check_name;
 use crate::model::{Etag, FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Zone};
 
 /// The id of the trash (`docs/protocol.md` §7.1).

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::wire::{is_trash, number, signed, text};
 use crate::engine::ports::{Offer, RemoteItem, RemoteParent};
-use crate::model::path::check_name;
+use crate::model::name::check_name;
 use crate::model::{Etag, FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone};
 
 /// Reads a signature; `None` when it is of another form than `docs/protocol.md` §13 knows.

@@ -3,59 +3,24 @@
 //! What a line looks like is fixed by `docs/contract.md`, "Logging". Secrets are masked and control characters escaped
 //! in both outputs, so that one event is always one line and never tells more than it should.
 
+mod error;
 mod format;
 mod output;
 mod rolling;
 pub mod zone;
 
-use std::path::PathBuf;
-
 use fern::Dispatch;
 use jiff::tz::TimeZone;
-use log::{LevelFilter, SetLoggerError};
+use log::LevelFilter;
 
 use crate::config::{Log, LogFormat};
-use crate::exit::ExitCode;
 use crate::model::log_part;
 
+pub use error::LogError;
 pub use output::is_writing;
 
 /// What other crates may say: they know nothing of our secrets and log whole requests below this level.
 const FOREIGN_LEVEL: LevelFilter = LevelFilter::Warn;
-
-/// Why logging could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum LogError {
-    /// The log file's folder could not be created.
-    #[error("log.file: cannot create the folder {folder}: {source}")]
-    Folder {
-        /// The folder.
-        folder: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// The log file could not be opened.
-    #[error("log.file: cannot open {file} for writing: {source}")]
-    Open {
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A logger is there already.
-    #[error("logging was started twice")]
-    Twice(#[from] SetLoggerError),
-}
-
-impl LogError {
-    /// With which code the program ends.
-    pub fn exit_code(&self) -> ExitCode {
-        match self {
-            Self::Folder { .. } | Self::Open { .. } => ExitCode::Configuration,
-            Self::Twice(_) => ExitCode::Unexpected,
-        }
-    }
-}
 
 /// Starts logging for the whole process. Times are shown in `zone`.
 ///

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use fern::Output;
 
-use super::LogError;
+use super::error::LogError;
 use super::rolling::RollingFile;
 use crate::model::plain::plain;
 

@@ -9,7 +9,7 @@ use file_rotate::compression::Compression;
 use file_rotate::suffix::AppendCount;
 use file_rotate::{ContentLimit, FileRotate};
 
-use super::LogError;
+use super::error::LogError;
 
 /// Readable by the owner only: paths and file names are nobody else's business.
 const MODE: u32 = 0o600;

@@ -6,6 +6,7 @@ use std::path::Path;
 use log::{Level, Log as _, Record};
 
 use super::*;
+use crate::exit::ExitCode;
 use crate::secret;
 
 fn options(file: &Path) -> Log {

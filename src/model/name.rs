@@ -1,8 +1,6 @@
-//! When two names are the same name.
+//! What can be a name, and when two names are the same name.
 
 use unicode_normalization::{UnicodeNormalization, is_nfc};
-
-use super::path::check_name;
 
 /// A name, or another short text that many items have: short ones take their place alone, longer ones are shared by all copies.
 pub type Name = ecow::EcoString;
@@ -11,6 +9,34 @@ pub type Name = ecow::EcoString;
 pub fn share(name: &mut Name, known: &Name) {
     if name == known {
         *name = known.clone();
+    }
+}
+
+/// Why a text is no [`RelPath`](super::RelPath), or a name no part of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PathError {
+    /// The path starts or ends with `/`, or has two in a row.
+    #[error("{0:?} has an empty part")]
+    EmptyPart(String),
+    /// A part is `.` or `..`.
+    #[error("{0:?} has a part that is \".\" or \"..\"")]
+    Dots(String),
+    /// A name holds `/` or NUL.
+    #[error("{0:?} holds a character that no name can hold")]
+    Forbidden(String),
+}
+
+/// Tells whether `name` can be one part of a path: not empty, `.` or `..`, without `/` and NUL.
+///
+/// # Errors
+///
+/// [`PathError`] says what is wrong with it.
+pub fn check_name(name: &str) -> Result<(), PathError> {
+    match name {
+        "" => Err(PathError::EmptyPart(name.to_owned())),
+        "." | ".." => Err(PathError::Dots(name.to_owned())),
+        _ if name.bytes().any(|byte| matches!(byte, b'/' | 0)) => Err(PathError::Forbidden(name.to_owned())),
+        _ => Ok(()),
     }
 }
 

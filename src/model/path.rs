@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use super::name::{PathError, check_name};
+
 /// The deepest folder that is looked into, in folders below the root. A disk can hold more, and a chain without an end is possible
 /// on either side: what lies deeper is told by name and left alone.
 pub const DEEPEST: usize = 4096;
@@ -16,34 +18,6 @@ pub const LONGEST_PATH_BYTES: usize = 64 << 10;
 /// Ordered part by part, so that a folder always comes right before what it holds.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RelPath(Box<str>);
-
-/// Why a text is no [`RelPath`], or a name no part of one.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PathError {
-    /// The path starts or ends with `/`, or has two in a row.
-    #[error("{0:?} has an empty part")]
-    EmptyPart(String),
-    /// A part is `.` or `..`.
-    #[error("{0:?} has a part that is \".\" or \"..\"")]
-    Dots(String),
-    /// A name holds `/` or NUL.
-    #[error("{0:?} holds a character that no name can hold")]
-    Forbidden(String),
-}
-
-/// Tells whether `name` can be one part of a path: not empty, `.` or `..`, without `/` and NUL.
-///
-/// # Errors
-///
-/// [`PathError`] says what is wrong with it.
-pub fn check_name(name: &str) -> Result<(), PathError> {
-    match name {
-        "" => Err(PathError::EmptyPart(name.to_owned())),
-        "." | ".." => Err(PathError::Dots(name.to_owned())),
-        _ if name.bytes().any(|byte| matches!(byte, b'/' | 0)) => Err(PathError::Forbidden(name.to_owned())),
-        _ => Ok(()),
-    }
-}
 
 impl RelPath {
     /// The sync root itself.

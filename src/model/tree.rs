@@ -199,13 +199,13 @@ impl<T: Entry> Tree<T> {
         RelPath::of_checked(&names)
     }
 
-    /// Adds an item. The caller has checked `name` ([`super::path::check_name`]).
+    /// Adds an item. The caller has checked `name` ([`super::name::check_name`]).
     ///
     /// # Panics
     ///
     /// When `name` cannot be part of a path: that is a bug of the caller.
     pub fn insert(&mut self, folder: Node, name: &str, mut value: T) -> Node {
-        super::path::check_name(name).expect("edges check names before they enter a tree");
+        super::name::check_name(name).expect("edges check names before they enter a tree");
         let label = value.label(name);
         let node = self.add(Slot { parent: folder, label, children: None, value });
         self.attach(folder, node);
@@ -234,7 +234,7 @@ impl<T: Entry> Tree<T> {
     ///
     /// When `folder` lies within `node`, or `name` cannot be part of a path: bugs of the caller.
     pub fn relink(&mut self, node: Node, folder: Node, name: &str) {
-        super::path::check_name(name).expect("edges check names before they enter a tree");
+        super::name::check_name(name).expect("edges check names before they enter a tree");
         assert!(!self.is_within(folder, node), "a folder cannot move into itself");
         if self.slot(node).parent == folder && self.name(node) == name {
             return;

@@ -1,7 +1,7 @@
 //! Keys, and the records of the base.
 
 use crate::model::name::Name;
-use crate::model::path::check_name;
+use crate::model::name::check_name;
 use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side, Signature};
 
 use super::bytes::{Reader, Writer, malformed};

@@ -5,15 +5,14 @@
 
 mod arrivals;
 mod crossing;
+mod free_names;
+mod replacement;
 
 use std::time::Duration;
 
-use crate::engine::ports::{Listing, LookUp, Ports, Remote, RemoteItem, RemoteParent, Store, StoreError};
+use crate::engine::ports::{LookUp, Ports, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
-use crate::model::{
-    BaseEntry, Change, Etag, Intent, ItemId, LocalStamp, Maybe, Presence, RelPath, ServerTime, Side,
-    Signature, State, name,
-};
+use crate::model::{Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
 
 use super::agree::agree;
 use super::done::Done;
@@ -21,12 +20,14 @@ use super::fresh::FreshRemote;
 use super::ledger::Ledger;
 use super::pending::Moment;
 use super::put_back::put_back;
-use super::relocate::{comes_of, is_numbered, relocate, rename};
+use super::relocate::{is_numbered, relocate};
 use super::report::{End, StepFailure};
 use super::stage::Acted;
 use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
+use free_names::{is_free, takes_name};
+use replacement::{Replacement, settle_replacement};
 
 /// What a recovery did.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -167,130 +168,6 @@ fn settle(
     }
 }
 
-struct Replacement<'a> {
-    old: &'a ItemId,
-    old_etag: &'a Etag,
-    parent: &'a ItemId,
-    name: &'a str,
-    document: &'a str,
-    path: &'a RelPath,
-    stamp: &'a LocalStamp,
-    signature: Signature,
-}
-
-fn settle_replacement(
-    ports: &Ports<'_>,
-    moment: &Moment<'_>,
-    intent: &Replacement<'_>,
-    done: &mut Vec<Done>,
-) -> Result<bool, StepFailure> {
-    let document = ItemId::new(intent.parent.zone().clone(), intent.document);
-    let remote = ports.remote;
-    let old = verified_calls::look_everywhere(ports, intent.old, false, &[intent.parent])?;
-    let new = match verified_calls::look_everywhere(ports, &document, false, &[intent.parent])? {
-        LookUp::Found(item) => Some(item),
-        // A look-up may be late for what was committed a moment ago; its folder's listing says it too.
-        LookUp::Gone => {
-            let listing = verified_calls::list_if_there(remote, intent.parent)?;
-            listing.and_then(|listing| listing.items.into_iter().find(|item| item.entry.id == document))
-        }
-        LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say whether a replacement came")),
-    };
-    match (old, new) {
-        (LookUp::Unknown, _) => {
-            Err(StepFailure::replan("iCloud does not say what became of a replaced file"))
-        }
-        (old, Some(new)) if new.parent != RemoteParent::Trash => {
-            if let LookUp::Found(old) = &old
-                && old.parent != RemoteParent::Trash
-            {
-                if old.entry.etag != *intent.old_etag {
-                    // Somebody edited the old one meanwhile: both live on, and the next plan sees both.
-                    return Ok(false);
-                }
-                verified_calls::trash(remote, old, false)?;
-            }
-            finish_replacement(ports, moment, intent, new, done)?;
-            Ok(true)
-        }
-        (LookUp::Found(old), _) if old.parent == RemoteParent::Trash => {
-            if !is_free(remote, (intent.parent, intent.name), intent.old)? {
-                // The name went to somebody else's item, or the folder is gone: the old version stays in the trash, and
-                // what is here is new.
-                done.push(Done::Lost(intent.old.clone()));
-                return Ok(false);
-            }
-            match put_back(ports, &old, false, (intent.parent, intent.name)) {
-                Ok(back) => done.push(Done::CameBack { id: intent.old.clone(), back }),
-                // Its folder may lie in the trash too. It is recoverable there, and what is here is new.
-                Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => {
-                    done.push(Done::Lost(intent.old.clone()))
-                }
-                Err(failure) => return Err(failure),
-            }
-            Ok(false)
-        }
-        (LookUp::Gone, _) => {
-            // It may have been put back under another id before a crash; then the listing shows it as new.
-            // Neither is a person's deletion of what is here.
-            done.push(Done::Lost(intent.old.clone()));
-            Ok(false)
-        }
-        (LookUp::Found(_), _) => Ok(false),
-    }
-}
-
-fn finish_replacement(
-    ports: &Ports<'_>,
-    moment: &Moment<'_>,
-    intent: &Replacement<'_>,
-    new: RemoteItem,
-    done: &mut Vec<Done>,
-) -> Result<(), StepFailure> {
-    let in_place = verified_calls::hangs_in(&new, intent.parent);
-    let is_ours = in_place && comes_of(&new.entry.name, intent.name);
-    let new = if is_ours && !name::same(&new.entry.name, intent.name) {
-        match rename(ports, &new, false, intent.name) {
-            // Somebody has the name by now, and what has come stays under its own.
-            Err(StepFailure::Replan(_) | StepFailure::Aside(_)) => new,
-            renamed => renamed?,
-        }
-    } else {
-        new
-    };
-    let before = moment.base.entry(intent.old).map(|(_, entry)| entry);
-    let created_on = before.as_ref().map_or(Maybe::NONE, |entry| entry.created_on);
-    done.push(Done::TookOver { old: intent.old.clone(), heir: new.entry.id.clone() });
-    // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
-    let times = (ServerTime(intent.stamp.mtime.whole_seconds()), intent.stamp.ctime);
-    let as_sent = verified_calls::shows_content(ports, &new, intent.stamp.size, times, &intent.signature);
-    let entry = BaseEntry {
-        id: new.entry.id.clone(),
-        folder: false,
-        package: false,
-        presence: Presence::Both,
-        local_name: intent.path.name().into(),
-        // Where it went, and what it is called since, are a person's changes: the base learns it as it was sent.
-        remote_name: if is_ours { new.entry.name.clone() } else { intent.name.into() },
-        // No version is agreed on where it stands elsewhere, or what was last seen of iCloud would show it here for good.
-        etag: match as_sent {
-            true if is_ours => new.entry.etag.clone(),
-            true => new.entry.etag.of_no_version(),
-            false => Etag::default(),
-        },
-        remote_size: new.entry.size.get().or(Some(intent.stamp.size)).into(),
-        remote_mtime: new.entry.mtime,
-        stamp: *intent.stamp,
-        racy: true,
-        signature: Some(intent.signature),
-        created_on,
-        written_at: Some(moment.now).into(),
-    };
-    // A base that lacks the folder meets the file as new on both sides and compares.
-    done.push(Done::Found { parent: intent.parent.clone(), entry: Box::new(entry) });
-    Ok(())
-}
-
 /// Where a move ends; the item, if it stands where it was to go.
 fn settle_place(
     ports: &Ports<'_>,
@@ -345,12 +222,6 @@ fn settle_place(
     Ok(None)
 }
 
-/// Whether another item than `id` may be why the service numbers that name: it may hold apart no names that differ only in case.
-fn takes_name(listing: &Listing, wanted: &str, id: &ItemId) -> bool {
-    let key = name::key(wanted, true);
-    listing.items.iter().any(|item| item.entry.id != *id && name::key(&item.entry.name, true) == key)
-}
-
 /// Whether our own calls of a move can have brought the item where it is. What a person made of it meanwhile is not ours to
 /// put right.
 pub(super) fn is_our_doing(
@@ -364,18 +235,6 @@ pub(super) fn is_our_doing(
     let mut names = [Some(&*from.1), Some(&*to.1), temporary].into_iter().flatten();
     let is_known = |known: &str| name::same(&item.entry.name, known) || is_numbered(&item.entry.name, known);
     near && (is_aside || names.any(is_known))
-}
-
-/// Whether an item can be brought to that place: its folder is there and nobody else has the name in it.
-fn is_free(remote: &dyn Remote, (folder, name): (&ItemId, &str), id: &ItemId) -> Result<bool, StepFailure> {
-    match verified_calls::holder(remote, folder, name, Some(id)) {
-        // What went back into a folder that was deleted meanwhile would be deleted with it, though nobody saw it there; and somebody
-        // may have moved that folder into the one that is to go there.
-        Ok(holder) => Ok(holder.is_none() && verified_calls::can_take(remote, folder, id)?),
-        // The folder is gone, or what cannot be synced has the name.
-        Err(StepFailure::Replan(_)) => Ok(false),
-        Err(failure) => Err(failure),
-    }
 }
 
 fn settle_trash(

@@ -7,9 +7,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::Extent;
 use super::collect::Paths;
-use super::collected::{Above, Collected};
+use super::collected::{Above, Collected, Extent};
 use super::items::{Items, World};
 use crate::engine::recognise::{Changes, most_loose};
 use crate::engine::view::RemoteView;

@@ -2,8 +2,17 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Extent;
 use crate::model::Node;
+
+/// How much of the trees a plan has looked at.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Extent {
+    /// Everything.
+    #[default]
+    Whole,
+    /// What was touched since the plan before alone: so many items of the base.
+    Touched(usize),
+}
 
 /// What a plan has collected, as far as the next one goes by it.
 #[derive(Clone, Debug, Default)]

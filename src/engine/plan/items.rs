@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::Policy;
 use super::collected::Collected;
+use super::policy::Policy;
 use crate::engine::operation::{LocalSeen, Note, NoteKind, Reason, RemoteSeen};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};

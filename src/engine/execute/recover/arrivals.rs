@@ -13,7 +13,8 @@ use super::super::pending::Moment;
 use super::super::relocate::is_numbered;
 use super::super::report::StepFailure;
 use super::super::verified_calls;
-use super::{Replacement, settle_replacement, takes_name};
+use super::free_names::takes_name;
+use super::replacement::{Replacement, settle_replacement};
 
 /// Files that were about to be committed: `true` when one of them came.
 ///

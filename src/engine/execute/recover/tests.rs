@@ -1,7 +1,7 @@
 //! Whose doing a place is.
 
 use super::*;
-use crate::model::{Etag, FolderState, RemoteEntry, RemoteKind};
+use crate::model::{BaseEntry, Etag, FolderState, RemoteEntry, RemoteKind, ServerTime, Signature};
 
 fn id(text: &str) -> ItemId {
     ItemId::new(ItemId::drive_root().zone().clone(), text)

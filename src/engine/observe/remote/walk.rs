@@ -10,8 +10,9 @@ use super::scope::Scope;
 use crate::engine::plan::too_deep;
 use crate::engine::ports::{Listing, Remote, RemoteError};
 use crate::engine::view::{FolderMarks, RemoteView};
+use crate::model::name::check_name;
 use crate::model::name::{same, share};
-use crate::model::path::{DEEPEST, check_name};
+use crate::model::path::DEEPEST;
 use crate::model::{BaseTree, Etag, FolderState, ItemId, Node, RelPath, RemoteEntry, RemoteKind, RemoteTree};
 
 /// So many folders are asked for at once: a hundred requests.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use icloudds::engine::ports::{Fetched, Listing, LookUp, Offer, RemoteError, RemoteItem, RemoteParent, Sink};
-use icloudds::model::path::check_name;
+use icloudds::model::name::check_name;
 use icloudds::model::{AccountProblem, Etag, FolderState, ItemId, RemoteEntry, RemoteKind, Zone};
 
 use super::items::{Map, children};
