@@ -3,6 +3,7 @@
 mod errors;
 mod modules;
 mod owners;
+mod paths;
 
 use std::collections::BTreeMap;
 use std::fs;

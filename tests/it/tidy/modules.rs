@@ -1,8 +1,9 @@
-//! Who uses whom: a walk over the `use` lines of all modules, and the measures that follow from it.
+//! Who uses whom: a walk over all that the modules name, and the measures that follow from it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::paths::{Names, Written, written};
 use super::{named, root, sources};
 
 /// The parts of the crate, each above those that it may use.
@@ -36,12 +37,17 @@ const LAYERS: &[&str] = &[
     "cli",
 ];
 
-/// A path of names below the crate.
-type Names = Vec<String>;
+/// The crates of the workspace.
+const CRATES: &[&str] = &["src"];
 
 /// The module that a file is, without the crate's name; `None` for tests and for what helps them.
 fn module(path: &Path) -> Option<Names> {
-    let path = path.strip_prefix("src").ok()?.with_extension("");
+    module_in("src", path)
+}
+
+/// The same of a crate whose sources are in this folder.
+fn module_in(folder: &str, path: &Path) -> Option<Names> {
+    let path = path.strip_prefix(folder).ok()?.with_extension("");
     let mut names: Names = path.iter().map(|part| part.to_string_lossy().into_owned()).collect();
     if matches!(names.last().map(String::as_str), Some("mod" | "lib")) {
         names.pop();
@@ -51,96 +57,82 @@ fn module(path: &Path) -> Option<Names> {
     (!is_program && !names.iter().any(is_test)).then_some(names)
 }
 
-/// `a::{b, c::{d, e}}` as `a::b`, `a::c::d` and `a::c::e`.
-fn expanded(tree: &str) -> Vec<String> {
-    let tree = tree.trim();
-    let Some((before, rest)) = tree.split_once('{') else {
-        return vec![tree.split(" as ").next().unwrap_or(tree).trim().to_owned()];
-    };
-    let inside = rest.strip_suffix('}').unwrap_or(rest);
-    let (mut depth, mut part, mut parts) = (0, String::new(), Vec::new());
-    for c in inside.chars().chain([',']) {
-        match c {
-            '{' => depth += 1,
-            '}' => depth -= 1,
-            ',' if depth == 0 => {
-                parts.push(std::mem::take(&mut part));
-                continue;
+/// A path as it is written in a module, from the crate's root; `None` if it leads elsewhere or is its own.
+fn absolute(at: &[String], path: &[String], is_known: &dyn Fn(&Names) -> bool) -> Option<Names> {
+    let mut base = at.to_vec();
+    let mut rest = path;
+    match path.first()?.as_str() {
+        "crate" => base.clear(),
+        "self" => {}
+        "super" => {
+            while rest.get(1).is_some_and(|name| name == "super") {
+                rest = &rest[1..];
+                base.pop();
             }
-            _ => {}
+            base.pop();
         }
-        part.push(c);
+        name => {
+            let child = [at, &[name.to_owned()]].concat();
+            return is_known(&child).then(|| [at, path].concat());
+        }
     }
-    let parts = parts.iter().filter(|part| !part.trim().is_empty());
-    parts.flat_map(|part| expanded(part)).map(|part| format!("{before}{part}")).collect()
+    Some([&base[..], &rest[1..]].concat())
 }
 
-/// What a file names in its `use` lines, before its tests: whether it hands it on, and the path.
-fn used(text: &str) -> Vec<(bool, String)> {
-    let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+/// What a module names, in its `use` lines and in its bodies.
+fn named_in(at: &Names, written: &Written, modules: &BTreeMap<Names, Written>) -> Vec<Named> {
+    let is_known = |names: &Names| modules.contains_key(names);
     let mut found = Vec::new();
-    let mut open: Option<(bool, String)> = None;
-    for line in code.lines() {
-        let statement = match &mut open {
-            Some((_, statement)) => statement,
-            None => {
-                let (is_public, rest) = match line.strip_prefix("pub") {
-                    Some(rest) => (true, rest.split_once(' ').map_or("", |(_, rest)| rest)),
-                    None => (false, line),
-                };
-                let Some(rest) = rest.strip_prefix("use ") else { continue };
-                &mut open.insert((is_public, rest.to_owned())).1
-            }
+    for line in &written.uses {
+        if let Some(path) = absolute(&[&at[..], &line.within].concat(), &line.path, &is_known) {
+            found.push(Named { is_public: line.is_public, path, bound: line.bound.clone() });
+        }
+    }
+    for (within, path) in &written.paths {
+        // A name that a `use` line brought in stands before a module of that name.
+        let brought = found.iter().find(|named: &&Named| named.bound == path[0]);
+        let path = match brought {
+            Some(named) => Some([&named.path[..], &path[1..]].concat()),
+            None => absolute(&[&at[..], within].concat(), path, &is_known),
         };
-        if !line.contains("use ") {
-            statement.push_str(line.trim());
-        }
-        if line.trim_end().ends_with(';')
-            && let Some((is_public, statement)) = open.take()
-        {
-            let paths = expanded(statement.trim_end_matches(';'));
-            found.extend(paths.into_iter().map(|path| (is_public, path)));
-        }
+        found.extend(path.map(|path| Named { is_public: false, path, bound: String::new() }));
     }
     found
 }
 
-/// The modules of the crate and whom each one uses.
+/// A path that a module names, from the crate's root.
+struct Named {
+    /// Whether it only hands it on.
+    is_public: bool,
+    path: Names,
+    /// The name that it has here.
+    bound: String,
+}
+
+/// The modules of a crate and whom each one uses.
 pub struct Modules {
-    files: BTreeMap<Names, Vec<(bool, Names)>>,
+    files: BTreeMap<Names, Vec<Named>>,
 }
 
 impl Modules {
-    /// As the sources are.
-    pub fn read() -> Self {
-        let sources = sources(&["src"]);
-        let modules: Vec<_> = sources.iter().filter_map(|(path, text)| Some((module(path)?, text))).collect();
-        let known: BTreeSet<_> = modules.iter().map(|(names, _)| names.clone()).collect();
-        let absolute = |at: &Names, path: &str| -> Option<Names> {
-            let mut names: Names = path.split("::").map(|name| name.trim().to_owned()).collect();
-            let mut base = at.clone();
-            match names[0].as_str() {
-                "crate" => base.clear(),
-                "self" => {}
-                "super" => {
-                    while names.get(1).is_some_and(|name| name == "super") {
-                        names.remove(0);
-                        base.pop();
-                    }
-                    base.pop();
-                }
-                name => {
-                    let child: Names = at.iter().cloned().chain([name.to_owned()]).collect();
-                    return known.contains(&child).then(|| [&at[..], &names[..]].concat());
-                }
-            }
-            Some([&base[..], &names[1..]].concat())
-        };
-        let named = |(names, text): &(Names, &String)| {
-            let paths = used(text).into_iter();
-            paths.filter_map(|(is_public, path)| Some((is_public, absolute(names, &path)?))).collect()
-        };
-        Self { files: modules.iter().map(|module| (module.0.clone(), named(module))).collect() }
+    /// As the sources of a crate are.
+    pub fn read(folder: &str) -> Self {
+        let sources = sources(&[folder]).into_iter();
+        let modules = sources.filter_map(|(path, text)| Some((module_in(folder, &path)?, written(&text))));
+        Self::of(modules.collect())
+    }
+
+    /// Of what the files name. Those that nobody declares outside tests are left out.
+    fn of(mut modules: BTreeMap<Names, Written>) -> Self {
+        let declared: BTreeSet<Names> = modules
+            .iter()
+            .flat_map(|(at, written)| {
+                written.modules.iter().map(|name| [&at[..], std::slice::from_ref(name)].concat())
+            })
+            .collect();
+        modules.retain(|names, _| (1..=names.len()).all(|length| declared.contains(&names[..length])));
+        let named = |(at, written): (&Names, &Written)| (at.clone(), named_in(at, written, &modules));
+        Self { files: modules.iter().map(named).collect() }
     }
 
     /// The module in which that is defined: what a module only hands on is another one's.
@@ -149,30 +141,34 @@ impl Modules {
         let length = (0..=path.len()).rev().find(is_known).unwrap_or_default();
         let (module, rest) = path.split_at(length);
         if let (Some(wanted), true) = (rest.first(), depth < 8) {
-            let handed_on = self.files.get(module).into_iter().flatten().filter(|(is_public, _)| *is_public);
-            for (_, from) in handed_on {
-                if from.last() == Some(wanted) {
-                    return self.home(&[&from[..], &rest[1..]].concat(), depth + 1);
+            let handed_on = self.files.get(module).into_iter().flatten().filter(|named| named.is_public);
+            for from in handed_on {
+                if from.bound == *wanted {
+                    return self.home(&[&from.path[..], &rest[1..]].concat(), depth + 1);
                 }
             }
         }
         module.to_vec()
     }
 
-    /// Whom a module uses; the crate's root is nobody.
-    fn uses(&self, module: &Names) -> BTreeSet<Names> {
-        let named = self.files[module].iter().filter(|(is_public, _)| !is_public);
-        named.map(|(_, path)| self.home(path, 0)).filter(|home| home != module && !home.is_empty()).collect()
+    /// Whom a module uses, and a path by which it does; the crate's root is nobody.
+    fn uses(&self, module: &Names) -> BTreeMap<Names, String> {
+        let named = self.files[module].iter().filter(|named| !named.is_public);
+        named
+            .map(|named| (self.home(&named.path, 0), named.path.join("::")))
+            .filter(|(home, _)| home != module && !home.is_empty())
+            .collect()
     }
 
-    /// All modules that use each other in the end, each group in order.
-    pub fn circles(&self) -> Vec<Vec<String>> {
+    /// All modules that use each other in the end, each group in order. Methods are not followed: a name alone does not tell whose
+    /// they are.
+    pub fn circles(&self) -> Vec<Vec<Names>> {
         let uses: BTreeMap<_, _> = self.files.keys().map(|module| (module, self.uses(module))).collect();
         let reached = |from: &Names| {
             let (mut seen, mut left) = (BTreeSet::new(), vec![from.clone()]);
             while let Some(at) = left.pop() {
                 let next = uses.get(&at).into_iter().flatten();
-                left.extend(next.filter(|next| seen.insert((*next).clone())).cloned());
+                left.extend(next.map(|(next, _)| next).filter(|next| seen.insert((*next).clone())).cloned());
             }
             seen
         };
@@ -180,34 +176,66 @@ impl Modules {
         let mut circles = BTreeSet::new();
         for (module, all) in &reached {
             let is_with = |other: &&Names| reached.get(other).is_some_and(|back| back.contains(*module));
-            let circle: Vec<_> = all.iter().filter(is_with).map(|names| names.join("::")).collect();
+            let circle: Vec<_> = all.iter().filter(is_with).cloned().collect();
             if circle.len() > 1 {
                 circles.insert(circle);
             }
         }
         circles.into_iter().collect()
     }
+
+    /// Who in a circle uses whom, and by which path.
+    fn shown(&self, circle: &[Names]) -> String {
+        let mut lines = String::new();
+        for from in circle {
+            for (to, path) in self.uses(from).into_iter().filter(|(to, _)| circle.contains(to)) {
+                lines += &format!("  {} -> {} by {path}\n", from.join("::"), to.join("::"));
+            }
+        }
+        lines
+    }
 }
 
 #[test]
 fn no_modules_go_round() {
-    let circles = Modules::read().circles();
-    assert!(circles.is_empty(), "these use each other in a circle:\n{circles:#?}");
+    for folder in CRATES {
+        let modules = Modules::read(folder);
+        assert!(modules.files.len() > 20, "only {} modules were found in {folder}", modules.files.len());
+        let circles: Vec<_> = modules.circles().iter().map(|circle| modules.shown(circle)).collect();
+        assert!(circles.is_empty(), "in {folder}, these use each other in a circle:\n{}", circles.join("\n"));
+    }
+}
+
+/// The circles among files of these texts, by name.
+fn circles_of(files: &[(&str, &str)]) -> Vec<Vec<String>> {
+    let names = |path: &str| path.split("::").filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let modules = Modules::of(files.iter().map(|(path, text)| (names(path), written(text))).collect());
+    let joined = |circle: &Vec<Names>| circle.iter().map(|names| names.join("::")).collect();
+    modules.circles().iter().map(joined).collect()
 }
 
 #[test]
-fn what_a_use_line_names_is_seen_however_it_is_written() {
-    let text = "use super::a;\npub(super) use b::{c, d::{e, f as g}};\nuse crate::{\n    h,\n    i::j,\n};\nfn x() {}\n";
-    let paths: Vec<_> = used(text).into_iter().collect();
-    let expected = [
-        (false, "super::a"),
-        (true, "b::c"),
-        (true, "b::d::e"),
-        (true, "b::d::f"),
-        (false, "crate::h"),
-        (false, "crate::i::j"),
-    ];
-    assert_eq!(paths, expected.map(|(is_public, path)| (is_public, path.to_owned())));
+fn a_circle_is_found_by_what_bodies_name() {
+    let root = ("", "pub mod a; mod b;");
+    let a = |text| ("a", text);
+    // A folder's module and a part of it, which it calls by its name or by one that a line brought in.
+    for call in ["mod c; fn x() { c::f() }", "mod c; use c::f;", "mod c; fn x() { crate::a::c::f::<u8>() }"] {
+        let helped = ("a::c", "fn f() { super::g() }");
+        assert_eq!(circles_of(&[root, a(call), helped, ("b", "")]), [["a", "a::c"]], "{call}");
+        assert!(circles_of(&[root, a(call), ("a::c", "fn f() {}"), ("b", "")]).is_empty());
+    }
+    // What is only handed on is another one's.
+    let b = ("b", "use crate::a::T; fn f() { T::new() }");
+    let c = ("a::c", "use crate::b::f;");
+    assert_eq!(circles_of(&[root, a("mod c; pub use c::T;"), b, c]), [["a::c", "b"]]);
+    // A method, a field and a variable may be called as a module is.
+    let b = ("b", "fn f(a: u8) { let x = a.b; Self::a(x, a) }");
+    assert!(circles_of(&[root, a("fn f() { crate::b::f() }"), b]).is_empty());
+    // Who is declared for tests alone does not count.
+    assert!(
+        circles_of(&[("", "mod b; #[cfg(test)] mod a;"), a("use crate::b::f;"), ("b", "use crate::a::x;")])
+            .is_empty()
+    );
 }
 
 /// The part of the crate that a file belongs to, and its code before its tests.
@@ -281,7 +309,8 @@ fn the_measures_of_the_house_are_kept() {
     let is_lane = |path: &Path| path.ends_with("lane.rs") || path.ends_with("dispatch.rs");
     let elsewhere = executor.iter().filter(|(path, _)| !is_lane(path));
     let ledger: usize = elsewhere.map(|(_, text)| text.matches("self.ledger").count()).sum();
-    let go_round: usize = Modules::read().circles().iter().map(Vec::len).sum();
+    let go_round: usize =
+        CRATES.iter().flat_map(|folder| Modules::read(folder).circles()).map(|circle| circle.len()).sum();
     let measures = [
         ("fields of Lane", fields("src/engine/execute/lane.rs", "Lane<'a>"), 9),
         ("fields of Ledger", fields("src/engine/execute/ledger.rs", "Ledger<'a>"), 15),
