@@ -3,28 +3,28 @@
 //! [`Engine`] is the sole owner of the three trees and of the store. It reaches the world through
 //! the ports only, so that the simulation drives the same code as the program.
 
+mod background_walk;
 mod evidence;
 mod gone_back;
 mod here;
 mod learn;
 mod look;
 mod noted;
-mod options;
 mod remembered;
-mod report;
+mod result;
 mod seen;
-mod settle;
+mod settings;
 mod time;
 mod unmade;
-mod walk;
+mod unsettled;
 
+pub use background_walk::{Sight, Walk};
 pub use here::HereReport;
-pub use options::{
+pub use result::Report;
+pub use settings::{
     LocalLook, Look, PassError, PassObserver, PassOptions, Phase, RETRY_BUDGET, RemoteLook, Settings,
     Unwatched,
 };
-pub use report::Report;
-pub use walk::{Sight, Walk};
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -6,14 +6,14 @@
 //! Copying a tree shares what it holds: the nodes lie in chunks, and the first change of one copies that chunk alone. So who
 //! reads a tree beside its owner costs the owner next to nothing, and what was changed since is found without a look at the rest (`docs/size.md`, What an item weighs).
 
+mod changed_copy;
 mod differences;
-mod renewed;
 
 use std::sync::Arc;
 
 use super::{Node, RelPath};
+pub(super) use changed_copy::Renewed;
 pub use differences::Difference;
-pub(super) use renewed::Renewed;
 
 /// What a tree says of an item, and where the item's name stands: each name is kept once.
 pub trait Entry: Clone {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::options::Settings;
+use super::settings::Settings;
 use crate::engine::observe::local::signatures;
 use crate::engine::observe::recheck::{MOST_LOOKS, may_have_missed_a_move, recheck};
 use crate::engine::operation::{Action, Plan, UploadTarget};

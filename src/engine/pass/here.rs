@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::look::look_here;
 use super::noted::Noted;
-use super::options::{LocalLook, PassError, PassOptions, Phase, Settings};
+use super::settings::{LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, execute};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::own_writes::OwnWrites;

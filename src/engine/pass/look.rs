@@ -1,6 +1,6 @@
 //! The look at this side.
 
-use super::options::{LocalLook, PassError, Settings};
+use super::settings::{LocalLook, PassError, Settings};
 use crate::engine::observe::local::{observe_local, rescan};
 use crate::engine::ports::Ports;
 use crate::engine::view::LocalView;

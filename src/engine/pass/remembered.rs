@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::options::Settings;
+use super::settings::Settings;
 use crate::engine::observe::local::may_be_doubted;
 use crate::engine::plan::{Collected, Mode};
 use crate::engine::recognise::{Recognised, most_loose};

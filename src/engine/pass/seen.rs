@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::walk::{Sight, Walk};
+use super::background_walk::{Sight, Walk};
 use super::{Engine, LocalLook};
 use crate::engine::view::LocalView;
 use crate::model::name::aside_origin;

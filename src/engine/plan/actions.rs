@@ -2,8 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Key};
+use super::kept_folders::kept_place;
 use super::order::Emitter;
 use super::paths::{MOST_STEPS, shown_path};
 use super::tasks::Kind;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::Mode;
 use super::items::{Change, Doubt, Fate, Item, Items, Key, Place, World};
+use super::left_alone::note;
 use super::names::Nameable;
 use super::paths::{MOST_STEPS, can_host, end_of, shown_path};
-use super::skipped::note;
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name;

@@ -7,9 +7,9 @@
 
 use std::collections::HashMap;
 
+use super::base_item::{goes_to_a_volume_that_is_away, is_covered_by_a_volume, is_untouched, known};
 use super::collected::{Above, Collected};
 use super::items::{Change, Doubt, Item, Items, Key, World};
-use super::known::{goes_to_a_volume_that_is_away, is_covered_by_a_volume, is_untouched, known};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::most_loose;
 use crate::model::name::Name;

@@ -2,8 +2,8 @@
 
 use super::Mode;
 use super::items::{Change, Fate, Item, Items, Step, World};
+use super::left_alone::note;
 use super::paths::shown_path;
-use super::skipped::note;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::{RelPath, Side};
 

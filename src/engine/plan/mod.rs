@@ -6,25 +6,26 @@
 //! 1. `collect` → `Items`: what happened to each item that something happened to.
 //! 2. `decide` → `Decided`: what follows from it, by the table of `docs/sync.md` §4.
 //! 3. `place` → `Placed`: where each item ends.
-//! 4. `folders` → `Kept`: which folders stay for what they hold; `zones` makes two items of one that cannot be moved to its place.
+//! 4. `kept_folders` → `Kept`: which folders stay for what they hold; `zones` makes two items of one that cannot be moved to its place.
 //! 5. `names` → `Nameable`: which names cannot be held.
 //! 6. `claims` → `Claimed`: who gets a name that two items claim.
 //! 7. `older` → `Explained`: which edits went back in time.
 //! 8. `order`, with `tasks` and `actions`: what is to be done, what waits for what, and the operations.
 //!
-//! `collect` walks the whole trees, as `skipped` does for what is never synced. Items that nothing happened to are never touched,
-//! so after a few changes all but these two are small. `again` gives these two what was touched since the plan before, instead
+//! `collect` walks the whole trees, as `left_alone` does for what is never synced. Items that nothing happened to are never touched,
+//! so after a few changes all but these two are small. `collect_touched` gives these two what was touched since the plan before, instead
 //! of the walk: the plan is the same, and costs what was touched.
 
 mod actions;
-mod again;
+mod base_item;
 mod claims;
 mod collect;
+mod collect_touched;
 mod collected;
 mod decide;
-mod folders;
 mod items;
-mod known;
+mod kept_folders;
+mod left_alone;
 mod names;
 mod older;
 mod order;
@@ -32,17 +33,16 @@ mod paths;
 mod place;
 mod policy;
 pub mod print;
-mod skipped;
 mod target;
 mod tasks;
 #[cfg(test)]
 mod tests;
 mod zones;
 
-pub use again::Earlier;
+pub use collect_touched::Earlier;
 pub use collected::{Collected, Extent};
+pub use left_alone::too_deep;
 pub use policy::Policy;
-pub use skipped::too_deep;
 
 use super::operation::{NoteKind, Plan};
 use super::recognise::Recognition;
@@ -85,7 +85,7 @@ pub fn plan_again(
     earlier: Earlier<'_>,
 ) -> Option<(Plan, Collected)> {
     let world = items::World { base, local, remote, recognition, policy };
-    let (items, odd) = again::collect(&world, earlier)?;
+    let (items, odd) = collect_touched::collect(&world, earlier)?;
     let (plan, collected) = follow(&world, items, odd.here.into_iter(), odd.there.into_iter());
     Some((plan, collected?))
 }
@@ -100,12 +100,12 @@ fn follow(
     let collected = items.collected.take();
     let decided = decide::run(world, items);
     let placed = place::run(world, decided);
-    let kept = folders::run(world, placed);
+    let kept = kept_folders::run(world, placed);
     let nameable = names::run(world, kept);
     let claimed = claims::run(world, nameable);
     let explained = older::run(world, claimed);
     let mut plan = order::run(world, explained);
-    plan.notes.extend(skipped::skipped(world, here, there));
+    plan.notes.extend(left_alone::skipped(world, here, there));
     plan.notes.sort_by(|a, b| a.path.cmp(&b.path));
     (plan, collected)
 }

@@ -1,9 +1,9 @@
 //! Names that a side cannot hold (`docs/sync.md` §4, Names).
 
-use super::folders::Kept;
 use super::items::{Fate, Item, Items, Place, World};
+use super::kept_folders::Kept;
+use super::left_alone::note;
 use super::paths::shown_path;
-use super::skipped::note;
 use crate::engine::operation::NoteKind;
 use crate::model::name::MAX_NAME_BYTES;
 

@@ -4,8 +4,8 @@ use std::collections::HashSet;
 
 use super::decide::Decided;
 use super::items::{Fate, Items, Key, World};
+use super::left_alone::note;
 use super::paths::shown_path;
-use super::skipped::note;
 use super::target::choose;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::Side;

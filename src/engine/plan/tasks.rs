@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::folders::kept_place;
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
+use super::kept_folders::kept_place;
 use super::paths::{can_host, end_of};
 use crate::engine::recognise::LocalFate;
 use crate::model::name::key as name_key;

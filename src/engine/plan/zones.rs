@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use super::Mode;
+use super::base_item::known_alone;
 use super::items::{Change, Fate, Item, Items, Key, Place, Step, World};
-use super::known::known_alone;
+use super::left_alone::note;
 use super::paths::{MOST_STEPS, end_of, shown_path};
 use super::place::Placed;
-use super::skipped::note;
 use super::target::choose;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name::held_here;

@@ -7,7 +7,9 @@ use url::Url;
 use super::error::{FactorKind, SignInError};
 use super::escrow::{self, Escrow};
 use super::hashcash::Hashcash;
-use super::wire::{AuthState, CompleteBody, InitAnswer, InitBody, Problem, auth_state, has_error, problem};
+use super::sign_in_wire::{
+    AuthState, CompleteBody, InitAnswer, InitBody, Problem, auth_state, has_error, problem,
+};
 use super::{Account, json, service_error, status_of};
 use crate::icloud::http::{Answer, HttpError, Method, USER_AGENT};
 use crate::icloud::session::HalfOpen;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
 
 use super::error::SignInError;
-use super::wire::{EscrowBody, InitAnswer, InitBody, has_error, problem};
+use super::sign_in_wire::{EscrowBody, InitAnswer, InitBody, has_error, problem};
 use super::{Account, json, service_error, status_of};
 use crate::icloud::http::{Head, Method};
 use crate::icloud::srp::{Exchange, MOST_EXCHANGES, Proof, SrpError};

@@ -7,7 +7,7 @@ use unicode_normalization::UnicodeNormalization;
 use super::error::{FactorKind, SignInError};
 use super::escrow::{self, Escrow};
 use super::receivers::{Phone, SentBy, StepDevice};
-use super::wire::{
+use super::sign_in_wire::{
     Code, DeviceCodeBody, PhoneBody, PhoneCodeBody, SendSmsBody, auth_state, code_valid, has_error, problem,
     step_devices,
 };

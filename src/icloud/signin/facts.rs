@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::error::SignInError;
-use super::wire::is_service_root;
+use super::sign_in_wire::is_service_root;
 use super::{Account, parsed, service_error, status_of};
 use crate::icloud::http::Method;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::wire::{
+use super::sign_in_wire::{
     InitAnswer, LoginAnswer, auth_state, code_valid, has_error, is_service_root, login_answer, problem,
     step_devices,
 };

@@ -17,8 +17,8 @@ pub mod receivers;
 mod renew;
 mod rest;
 mod setup;
+mod sign_in_wire;
 mod state;
-mod wire;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -312,7 +312,7 @@ impl Account {
         match self.account_login()? {
             Login::Ready => Ok(()),
             Login::Factor(kind) => {
-                let half_open = self.half_open(kind, wire::AuthState::default());
+                let half_open = self.half_open(kind, sign_in_wire::AuthState::default());
                 self.change(|session| session.half_open = Some(half_open))?;
                 Err(code_needed(kind))
             }
@@ -464,7 +464,11 @@ fn status_of(answer: &Answer) -> u16 {
 }
 
 fn service_error(step: &'static str, answer: &Answer) -> SignInError {
-    SignInError::Service { step, status: status_of(answer), message: wire::problem(&answer.body).message }
+    SignInError::Service {
+        step,
+        status: status_of(answer),
+        message: sign_in_wire::problem(&answer.body).message,
+    }
 }
 
 fn json(body: &impl Serialize) -> Vec<u8> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::error::SignInError;
-use super::wire::problem;
+use super::sign_in_wire::problem;
 use super::{Account, Login, parsed, service_error, status_of};
 use crate::icloud::http::Method;
 

@@ -4,7 +4,7 @@ use serde_json::Value;
 use url::Url;
 
 use super::error::SignInError;
-use super::wire::{LoginAnswer, LoginBody, login_answer};
+use super::sign_in_wire::{LoginAnswer, LoginBody, login_answer};
 use super::{Account, Login, json, parsed, service_error, status_of};
 use crate::icloud::http::{Answer, Head, HttpError, Method};
 use crate::icloud::options::Region;

@@ -280,6 +280,25 @@ fn no_two_public_types_of_a_part_have_one_name() {
     assert!(twice.is_empty(), "one word for one thing: {twice:#?}");
 }
 
+/// The files of one part that have the name of another file in it, `mod.rs` left out.
+fn file_names_twice() -> Vec<String> {
+    let mut seen = BTreeMap::<_, Vec<String>>::new();
+    for (path, _) in sources(&["src"]) {
+        let in_part = module(&path).filter(|names| names.len() > 1 && !path.ends_with("mod.rs"));
+        if let Some(names) = in_part {
+            let part_and_name = (names[0].clone(), names[names.len() - 1].clone());
+            seen.entry(part_and_name).or_default().push(path.display().to_string());
+        }
+    }
+    seen.into_values().filter(|paths| paths.len() > 1).map(|paths| paths.join(", ")).collect()
+}
+
+#[test]
+fn no_two_files_of_a_part_have_one_name() {
+    let twice = file_names_twice();
+    assert!(twice.is_empty(), "who says one of these names means which file? {twice:#?}");
+}
+
 #[test]
 fn the_parts_of_the_log_name_modules_that_exist() {
     let text = std::fs::read_to_string(root().join("src/model/log_part.rs")).expect("the parts");
@@ -316,6 +335,7 @@ fn the_measures_of_the_house_are_kept() {
         ("fields of Ledger", fields("src/engine/execute/ledger.rs", "Ledger<'a>"), 15),
         ("uses of the ledger beside the lane", ledger, 8),
         ("modules that go round", go_round, 0),
+        ("file names twice in one part", file_names_twice().len(), 0),
         ("fields of the largest owner of the daemon", super::owners::largest().0, 15),
     ];
     println!("{:4}  (at least 40) unit tests of the executor", tests);

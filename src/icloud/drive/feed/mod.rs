@@ -2,10 +2,10 @@
 //!
 //! What it refuses says nothing of the drive: neither is the session renewed for it, nor does the account rest.
 
+mod feed_wire;
 #[cfg(test)]
 mod fuzz_tests;
 mod lean;
-mod wire;
 mod zone;
 
 use std::time::Duration;
@@ -15,8 +15,8 @@ use crate::icloud::http::{Answer, HttpError, Limits, Method};
 use crate::icloud::request::{Request, Root};
 use crate::icloud::service::{Service, ServiceError};
 use crate::icloud::throttle::wait_asked;
-pub use wire::FeedZone;
-use wire::Word;
+pub use feed_wire::FeedZone;
+use feed_wire::Word;
 pub(super) use zone::ask_zone;
 pub use zone::{ZoneLook, ZoneQuestion};
 
@@ -167,9 +167,9 @@ fn refused(why: impl Into<String>) -> FeedFault {
 }
 
 /// One page of `changes/database`.
-fn page(api: &dyn Api, token: Option<&str>) -> Result<wire::Page, FeedFault> {
-    let body = wire::database(token);
-    asked(api, "changes/database", body.as_bytes(), wire::read_page, wire::error_word)
+fn page(api: &dyn Api, token: Option<&str>) -> Result<feed_wire::Page, FeedFault> {
+    let body = feed_wire::database(token);
+    asked(api, "changes/database", body.as_bytes(), feed_wire::read_page, feed_wire::error_word)
 }
 
 /// Asks one question, whose answer `read` understands; `word_of` finds the word for what is wrong in another one.

@@ -1,6 +1,6 @@
 //! Which records of a zone changed (`docs/protocol.md` §17.1): where to look, and nothing more.
 
-use super::wire::{self, Records};
+use super::feed_wire::{self, Records};
 use super::{FeedFault, FeedZone, asked, refused};
 use crate::engine::observe::remote::Record;
 use crate::icloud::drive::client::Api;
@@ -62,7 +62,7 @@ pub(in super::super) fn ask_zone(api: &dyn Api, question: &ZoneQuestion) -> Resu
 }
 
 /// One page of `changes/zone`.
-fn page(api: &dyn Api, zone: &FeedZone, token: Option<&str>) -> Result<wire::ZonePage, FeedFault> {
-    let body = wire::zone(zone, token, PAGE);
-    asked(api, "changes/zone", body.as_bytes(), |body| wire::read_zone(body, zone), wire::zone_word)
+fn page(api: &dyn Api, zone: &FeedZone, token: Option<&str>) -> Result<feed_wire::ZonePage, FeedFault> {
+    let body = feed_wire::zone(zone, token, PAGE);
+    asked(api, "changes/zone", body.as_bytes(), |body| feed_wire::read_zone(body, zone), feed_wire::zone_word)
 }

@@ -1,7 +1,7 @@
 //! Planning again: only what was touched since the plan before is collected anew.
 //!
 //! What happened to an item that was not touched is what had happened to it before: nothing, or it was collected then, and
-//! what was collected then is looked at again each time. Touched is whatever [`known`](super::known::known) reads
+//! what was collected then is looked at again each time. Touched is whatever [`known`](super::base_item::known) reads
 //! of an item: its entry in the base, where it is found here, what iCloud shows of its id, the folder that holds it on each
 //! side; with all below a folder whose path, id or kind has changed, or that means something else for what it holds.
 

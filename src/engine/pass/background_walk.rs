@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::options::{PassError, Settings};
+use super::settings::{PassError, Settings};
 use crate::engine::observe::remote::{
     Glance, Scope, Touched, observe_by_etag, observe_remote, observe_touched,
 };
