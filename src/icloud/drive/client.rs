@@ -1,14 +1,13 @@
 //! One call of the drive services with its retries, and what all calls share.
 
 use std::io::{self, Read};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::engine::ports::{Clock, RemoteError};
-use crate::engine::threads;
 use crate::icloud::away::Reach;
 use crate::icloud::classify::{Class, Classified, classify};
 use crate::icloud::http::{Answer, Call, Head, HttpError, Reading};
@@ -325,7 +324,18 @@ impl Client {
                     // An attempt that timed out has taken its time already; a walk would end with it.
                     let most = match error {
                         HttpError::Timeout { .. } => 1 + u32::from(request.limits.may_be_slow),
-                        _ => CONNECT_ATTEMPTS,
+                        HttpError::Unreachable { .. }
+                        | HttpError::Tls { .. }
+                        | HttpError::CertificateTime { .. }
+                        | HttpError::Proxy { .. }
+                        | HttpError::Resting { .. }
+                        | HttpError::Lost { .. }
+                        | HttpError::Malformed { .. } => CONNECT_ATTEMPTS,
+                        // The same request would fare the same.
+                        HttpError::TooLarge { .. }
+                        | HttpError::CaFile { .. }
+                        | HttpError::Unsendable { .. }
+                        | HttpError::Payload(_) => 1,
                     };
                     let again = !changes && error.is_transient() && backoff.attempts() + 1 < most;
                     if again && budget.wait(&mut backoff, clock, None)? {
@@ -374,20 +384,30 @@ impl Client {
             } else {
                 self.reach.answered();
             }
-            let again = match classified.class {
-                _ if changes => false,
-                Class::ZoneBusy | Class::Throttled => true,
-                Class::Failing if answer.head.status == 500 => backoff.attempts() < SPURIOUS_ATTEMPTS,
-                Class::Failing => true,
-                Class::Spurious => treat != Treat::ReadOnce && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS,
-                Class::Refused => treat == Treat::Read && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS,
-                _ => false,
-            };
-            let waited = match classified.class {
-                _ if !again => false,
-                Class::Spurious | Class::Refused => doubt.wait(clock, retry_after)?,
-                _ => budget.wait(&mut backoff, clock, retry_after)?,
-            };
+            let waited = !changes
+                && match classified.class {
+                    Class::ZoneBusy | Class::Throttled => budget.wait(&mut backoff, clock, retry_after)?,
+                    Class::Failing => {
+                        let is_left = answer.head.status != 500 || backoff.attempts() < SPURIOUS_ATTEMPTS;
+                        is_left && budget.wait(&mut backoff, clock, retry_after)?
+                    }
+                    Class::Spurious | Class::Refused => {
+                        let is_left = treat == Treat::Read && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS;
+                        is_left && doubt.wait(clock, retry_after)?
+                    }
+                    // The same call would be answered the same.
+                    Class::Ok
+                    | Class::Denied
+                    | Class::Session
+                    | Class::Keys
+                    | Class::NeverSetUp
+                    | Class::Conflict
+                    | Class::NameTaken
+                    | Class::Gone
+                    | Class::Undecided
+                    | Class::Parent
+                    | Class::Quota => false,
+                };
             if waited {
                 continue;
             }
@@ -441,42 +461,20 @@ fn judge(answer: &Answer) -> Option<Classified> {
 pub(super) fn http_error(error: &HttpError) -> RemoteError {
     match error {
         HttpError::TooLarge { .. } | HttpError::Unsendable { .. } => RemoteError::Refused(error.to_string()),
-        _ if error.is_before_sending() => RemoteError::Unreachable(error.to_string()),
-        _ => RemoteError::Busy { message: error.to_string(), retry_after: None },
+        HttpError::Unreachable { .. }
+        | HttpError::Timeout { .. }
+        | HttpError::Tls { .. }
+        | HttpError::CertificateTime { .. }
+        | HttpError::Lost { .. }
+        | HttpError::Malformed { .. }
+        | HttpError::Proxy { .. }
+        | HttpError::CaFile { .. }
+        | HttpError::Resting { .. }
+        | HttpError::Payload(_) => match error.is_before_sending() {
+            true => RemoteError::Unreachable(error.to_string()),
+            false => RemoteError::Busy { message: error.to_string(), retry_after: None },
+        },
     }
-}
-
-/// Runs `work` on each of `jobs`, up to `workers` at a time, and gives the results in their order.
-pub(super) fn in_parallel<T: Sync, R: Send>(
-    workers: usize,
-    jobs: &[T],
-    work: impl Fn(&T) -> R + Sync,
-) -> Vec<R> {
-    let workers = workers.clamp(1, jobs.len().max(1));
-    if workers == 1 {
-        return jobs.iter().map(work).collect();
-    }
-    let next = AtomicUsize::new(0);
-    let run = || {
-        let mut done = Vec::new();
-        while let Some((at, job)) = {
-            let at = next.fetch_add(1, Ordering::Relaxed);
-            jobs.get(at).map(|job| (at, job))
-        } {
-            done.push((at, work(job)));
-        }
-        done
-    };
-    let mut done: Vec<(usize, R)> = std::thread::scope(|scope| {
-        let others = threads::helpers(scope, workers - 1, run);
-        let mut done = run();
-        for other in others {
-            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
-        }
-        done
-    });
-    done.sort_by_key(|(at, _)| *at);
-    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// The port's word for a session that could not be renewed; the call had no effect then.

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::client::{Failure, LISTING_KIND, Treat, in_parallel};
+use super::client::{Failure, LISTING_KIND, Treat};
 use super::feed::{self, FeedFault, FeedLook, ZoneLook, ZoneQuestion};
+use super::parallel::in_parallel;
 use super::slow::SlowListing;
 use super::{ICloudDrive, LISTING, drivews, learn};
 use crate::engine::ports::{Listing, RemoteError, RemoteItem, RemoteParent};

@@ -6,7 +6,8 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use super::client::{Failure, Treat, in_parallel};
+use super::client::{Failure, Treat};
+use super::parallel::in_parallel;
 use super::{ICloudDrive, drivews, zone_in_path};
 use crate::engine::ports::{LookUp, RemoteError};
 use crate::icloud::classify::{Class, classify_result};

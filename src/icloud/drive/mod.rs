@@ -10,6 +10,7 @@ mod listing;
 mod look_up;
 mod mutate;
 mod offers;
+mod parallel;
 mod rate;
 mod slow;
 mod stage;
@@ -32,7 +33,8 @@ pub use client::Api;
 pub use feed::{FeedFault, FeedLook, FeedZone, ZoneLook, ZoneQuestion};
 pub use listing::{Pulse, TrashPulse};
 
-use client::{Client, in_parallel};
+use client::Client;
+use parallel::in_parallel;
 use rate::Rate;
 use slow::SlowListing;
 

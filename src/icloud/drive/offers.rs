@@ -5,7 +5,8 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use super::client::{Treat, in_parallel};
+use super::client::Treat;
+use super::parallel::in_parallel;
 use super::{ICloudDrive, learn, zone_in_path};
 use crate::engine::ports::{Offer, RemoteError};
 use crate::icloud::classify::Class;
