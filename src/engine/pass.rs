@@ -34,7 +34,7 @@ use super::execute::{Event, ExecuteOptions, Window, execute};
 use super::guard;
 use super::observe::doubted::Doubted;
 use super::observe::local::{doubt, signatures};
-use super::operation::{Action, Note, NoteKind, Operation, Plan, Replacement};
+use super::operation::{Action, Note, NoteKind, Operation, Plan};
 use super::own_writes::OwnWrites;
 use super::plan::{Collected, Earlier, Extent, Policy, plan, plan_again, plan_all};
 use super::ports::{Ports, Store, StoreError};
@@ -349,10 +349,7 @@ impl Engine {
         let policy = Policy {
             mode: settings.mode,
             conflict: settings.conflict,
-            replacement: match self.state.calibration.in_place_refused {
-                true => Replacement::Trash,
-                false => settings.replacement,
-            },
+            replacement: settings.replacement_now(&self.state),
             max_file_size: settings.max_file_size,
             takes_part: &takes_part,
             is_junk: &is_junk,
@@ -427,17 +424,11 @@ impl Engine {
         let twins = self.remote.as_ref().map(|view| twins(&plan, view)).unwrap_or_default();
         let has_twin = |id: &ItemId| twins.contains(id);
         let execution = ExecuteOptions {
-            workers: settings.workers,
             has_twin: &has_twin,
-            remote_delete_permanent: settings.remote_delete_permanent,
-            in_place: settings.replacement == Replacement::InPlace
-                && !self.state.calibration.in_place_refused,
-            packages: settings.packages,
-            max_file_size: settings.max_file_size,
             window: self.window.up_to(settings.parallel_writes),
             retry_budget: options.retry_budget,
             should_yield: &|| options.observer.should_yield(),
-            ..ExecuteOptions::new(&conflict, &junk)
+            ..settings.execution(&self.state, &conflict, &junk)
         };
         self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;
         let mut own = OwnWrites::new(self.remote.as_mut());

@@ -2,15 +2,15 @@
 
 use std::time::Duration;
 
-use crate::engine::execute::{End, Packages};
+use crate::engine::execute::{End, ExecuteOptions, Packages};
 use crate::engine::guard::GuardLimits;
 use crate::engine::observe::remote::Touched;
 use crate::engine::operation::{Plan, Replacement};
 use crate::engine::plan::{ConflictPolicy, Mode};
 use crate::engine::ports::{DiskError, RemoteError, StoreError};
 use crate::engine::view::LocalView;
-use crate::model::RelPath;
 use crate::model::filter::Filter;
+use crate::model::{RelPath, State};
 
 /// How long what fails is tried again, while nothing succeeds (`docs/sync.md` §6, Retries): less than the minute after which a run has to
 /// end, since the client has waited a little before it says that something failed.
@@ -43,6 +43,33 @@ pub struct Settings {
     pub parallel_writes: usize,
     /// When deletions wait for a person.
     pub guard: GuardLimits,
+}
+
+impl Settings {
+    /// How an edit replaces the version on iCloud, which may have refused to take it in place.
+    pub(super) fn replacement_now(&self, state: &State) -> Replacement {
+        match state.calibration.in_place_refused {
+            true => Replacement::Trash,
+            false => self.replacement,
+        }
+    }
+
+    /// How a plan is carried out, as far as these settings say it.
+    pub(super) fn execution<'a>(
+        &self,
+        state: &State,
+        conflict_name: &'a dyn Fn(&RelPath, u32) -> RelPath,
+        is_junk: &'a dyn Fn(&str) -> bool,
+    ) -> ExecuteOptions<'a> {
+        ExecuteOptions {
+            workers: self.workers,
+            remote_delete_permanent: self.remote_delete_permanent,
+            in_place: self.replacement_now(state) == Replacement::InPlace,
+            packages: self.packages,
+            max_file_size: self.max_file_size,
+            ..ExecuteOptions::new(conflict_name, is_junk)
+        }
+    }
 }
 
 /// Where to look before planning.
