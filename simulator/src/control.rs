@@ -1,14 +1,18 @@
 //! The control endpoint `/_sim`: lets tests in other processes see and steer the simulator. [`CALLS`] and
 //! [`crate::drive::control::CALLS`] name every call; `GET /_sim/help` prints both.
 
+pub(crate) mod answers;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use answers::no_such_call;
+
 use crate::http::{Request, Response};
 use crate::route::Route;
-use crate::sim::{Core, State};
+use crate::state::{Core, State};
 
 /// Every call but those of the drive: method, path below `/_sim`, what it takes and does.
 pub const CALLS: &[(&str, &str, &str)] = &[
@@ -114,12 +118,6 @@ pub fn handle(core: &Core, route: &Route, mut request: Request) -> Response {
         }
         (method, call) => no_such_call(method, call),
     }
-}
-
-/// The refusal of a call that there is not.
-pub(crate) fn no_such_call(method: &str, call: &str) -> Response {
-    let text = format!("there is no control call {method} /_sim{call}; GET /_sim/help lists them");
-    Response::json(404, &json!({"success": false, "error": text}))
 }
 
 /// The list of all calls, as `GET /_sim/help` answers it.

@@ -56,6 +56,12 @@ pub fn http_date(time: SystemTime) -> String {
         .unwrap_or_else(|_| "Thu, 01 Jan 1970 00:00:00 GMT".to_owned())
 }
 
+/// A cookie's value without the quotes around it: clients may send either.
+#[must_use]
+pub fn unquoted(value: &str) -> &str {
+    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -14,7 +14,7 @@ use crate::drive::with_drive;
 use crate::http::{Body, Request, Response};
 use crate::route::Route;
 use crate::service::service_error;
-use crate::sim::Core;
+use crate::state::Core;
 use crate::switches::{Feed, FeedNames};
 
 /// The database of the account's own zones.

@@ -6,8 +6,10 @@
 
 pub mod body;
 mod connection;
+mod handler;
 mod meter;
 pub mod server;
+mod stop;
 pub mod tls;
 pub mod transport;
 

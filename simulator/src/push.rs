@@ -1,17 +1,21 @@
 //! The push channel (docs/protocol.md §17.1): tokens, their registration for the Drive, and the courier, which holds a request until there is
 //! something to tell.
 
-use std::collections::BTreeMap;
+mod channels;
+
 use std::io::{self, Read};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
+
+use channels::Channel;
+pub use channels::PushState;
 
 use crate::drive::with_drive;
 use crate::http::{Held, Request, Response};
 use crate::route::{COURIER, Route, is_public_name};
 use crate::service::service_error;
-use crate::sim::Core;
+use crate::state::Core;
 use crate::switches::Aps;
 
 /// Whose changes a token can be registered for.
@@ -21,25 +25,6 @@ const CONTAINER: &str = "com.apple.clouddocs";
 const TRICKLED: u64 = 16_000;
 /// The time between two of its bytes.
 const BETWEEN_BYTES: Duration = Duration::from_millis(200);
-
-/// What the courier knows.
-#[derive(Debug, Default)]
-pub struct PushState {
-    channels: BTreeMap<String, Channel>,
-}
-
-/// What is told to one token.
-#[derive(Debug)]
-struct Channel {
-    /// When the token was given.
-    born: SystemTime,
-    /// It is registered for the Drive.
-    registered: bool,
-    /// The drive's changes that it was told of.
-    told: u64,
-    /// Its last notification is told once more.
-    again: bool,
-}
 
 /// A body of blanks, one now and then.
 struct Trickle;

@@ -1,14 +1,19 @@
 //! What stands before every drivews and docws call: cookies, PCS cookies, session trouble and throttling.
 
-use std::time::{Duration, SystemTime};
+mod trouble;
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
+pub use trouble::ServiceState;
+
 use crate::account::{Readiness, WebAccess};
+use crate::cookies::unquoted;
 use crate::http::{Request, Response};
 use crate::route::{self, FIRST_PARTITION, Service};
 use crate::setup::{self, missing_cookie};
-use crate::sim::{Core, State};
+use crate::state::{Core, State};
 use crate::switches::{SessionTrouble, Throttle};
 
 /// The upload token of calls that need no session ([`crate::SimConfig::sessionless`]).
@@ -21,60 +26,6 @@ pub struct Session {
     pub dsid: String,
     /// The value of `t=` in `X-APPLE-WEBAUTH-VALIDATE` (docs/protocol.md §12.1). A `token` in `upload/web` must be this.
     pub upload_token: String,
-}
-
-/// What befalls service calls.
-#[derive(Debug)]
-pub struct ServiceState {
-    /// `S-session` was set and has not struck yet.
-    armed: bool,
-    /// Calls so far, for `S-throttle`.
-    calls: u64,
-    /// The partition that is announced.
-    pub partition: u32,
-    /// Connections up to this number are misrouted.
-    misrouted_up_to: u64,
-    /// The newest connection that a request came on.
-    pub last_connection: u64,
-    /// A client was told to ask for nothing between these times.
-    rest: Option<(SystemTime, SystemTime)>,
-}
-
-impl Default for ServiceState {
-    fn default() -> Self {
-        Self {
-            armed: false,
-            calls: 0,
-            partition: FIRST_PARTITION,
-            misrouted_up_to: 0,
-            last_connection: 0,
-            rest: None,
-        }
-    }
-}
-
-impl ServiceState {
-    /// Makes this trouble strike once from here on.
-    pub fn arm(&mut self, trouble: SessionTrouble) {
-        self.armed = trouble != SessionTrouble::Stable;
-        if trouble == SessionTrouble::Misrouted421 {
-            self.misrouted_up_to = self.last_connection;
-            self.armed = false;
-        }
-    }
-
-    /// Moves the account to another partition when the switch says so; called at each accountLogin and validate.
-    pub fn rotate(&mut self, trouble: SessionTrouble) {
-        if trouble == SessionTrouble::Rotating {
-            self.partition += 1;
-        }
-    }
-
-    /// The answer to a request on a connection that leads to the wrong partition.
-    #[must_use]
-    pub fn misrouted(&self, request: &Request) -> Option<Response> {
-        (request.connection <= self.misrouted_up_to).then(|| Response::text(421, "Misdirected Request"))
-    }
 }
 
 impl Core {
@@ -231,10 +182,4 @@ fn service_error_body(code: &str, reason: &str) -> Value {
         "serverErrorCode": code,
         "reason": reason,
     })
-}
-
-/// A cookie's value without the quotes around it: clients may send either.
-#[must_use]
-pub fn unquoted(value: &str) -> &str {
-    value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value)
 }

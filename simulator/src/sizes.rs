@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 
 use crate::http::Request;
-use crate::sim::Simulator;
 
 /// Of the largest request of a kind, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,17 +28,14 @@ impl Sizes {
         let known = self.0.entry(kind.to_owned()).or_default();
         *known = size.max(*known);
     }
-}
 
-impl Simulator {
-    /// How large the largest request of one kind was since the start, or since [`Simulator::forget_sizes`].
-    #[must_use]
-    pub fn largest(&self, kind: &str) -> Option<Size> {
-        self.core().state().sizes.0.get(kind).copied()
+    /// The largest request of one kind.
+    pub(crate) fn largest(&self, kind: &str) -> Option<Size> {
+        self.0.get(kind).copied()
     }
 
-    /// Sizes are noted anew.
-    pub fn forget_sizes(&self) {
-        self.core().state().sizes.0.clear();
+    /// What was noted so far counts no more.
+    pub(crate) fn forget(&mut self) {
+        self.0.clear();
     }
 }

@@ -2,10 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{Channel, Message, SignIn, WRONG_CODE, error, escrow, key};
+use super::answers::{WRONG_CODE, error, half_open};
+use super::signins::{Channel, Message, SignIn};
+use super::{escrow, key};
 use crate::account::{Account, Phone, Repair, StateForm};
 use crate::http::{Request, Response};
-use crate::sim::State;
+use crate::state::State;
 use crate::switches::{Fteu, Push, Retrust, TwoFactor};
 
 /// Wrong codes that lock code entry.
@@ -73,18 +75,6 @@ fn phone_json(phone: &Phone) -> Value {
         json["nonFTEU"] = json!(non_fteu);
     }
     json
-}
-
-/// The half-open sign-in of a request for which the password was right.
-///
-/// # Errors
-/// The answer to give instead.
-pub(super) fn half_open(state: &mut State, request: &Request) -> Result<usize, Response> {
-    let at = state.signin(request)?;
-    if !state.auth.signins[at].password_right {
-        return Err(error(401, "-20528", "sign in first"));
-    }
-    Ok(at)
 }
 
 fn locked(state: &State, at: usize) -> Option<Response> {

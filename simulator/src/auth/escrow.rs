@@ -4,34 +4,18 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{error, password};
+use super::answers::error;
+use super::rejection::reject;
+use super::signins::SecondProof;
 use crate::http::{Request, Response};
-use crate::sim::State;
 use crate::srp::{self, Exchange};
+use crate::state::State;
 use crate::switches::EscrowToken;
-
-/// How far a sign-in is with its second proof.
-#[derive(Debug, Default)]
-pub(super) struct Step {
-    due: bool,
-    /// The sign-in is trusted as soon as the proof has come: its trust token was accepted.
-    then_trusted: bool,
-    /// `c` with the exchange it stands for.
-    exchange: Option<(String, Exchange)>,
-    proofs: u32,
-}
-
-impl Step {
-    /// Whether the proof is asked for and has not come.
-    pub(super) fn is_due(&self) -> bool {
-        self.due
-    }
-}
 
 /// Asks for the proof in this answer. Until it comes, trust and accountLogin are refused.
 pub(super) fn ask(state: &mut State, at: usize, then_trusted: bool, response: Response) -> Response {
     let signin = &mut state.auth.signins[at];
-    signin.escrow = Step { due: true, then_trusted, exchange: None, proofs: signin.escrow.proofs };
+    signin.escrow = SecondProof { due: true, then_trusted, exchange: None, proofs: signin.escrow.proofs };
     if let Some(token) = signin.session_token.clone()
         && let Some(known) = state.auth.session_tokens.get_mut(&token)
     {
@@ -110,7 +94,7 @@ pub fn complete(state: &mut State, request: &Request, body: &Value) -> Response 
     let right =
         exchange.accepts("", &m1, &m2, state.switches.srp) && exchange.is_key(&key, state.switches.srp);
     if !right {
-        return password::reject(state, at, "escrow.complete");
+        return reject(state, at, "escrow.complete");
     }
     state.auth.wrong_proofs = 0;
     state.auth.rejected = false;

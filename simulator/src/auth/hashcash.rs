@@ -3,7 +3,7 @@
 use sha1::{Digest, Sha1};
 
 use crate::http::{Request, Response};
-use crate::sim::State;
+use crate::state::State;
 use crate::switches::Hashcash;
 
 /// Bits of work that are asked for.

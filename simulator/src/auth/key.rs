@@ -6,10 +6,10 @@ use ring::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::error;
+use super::answers::{error, half_open};
 use crate::account::KeyCredential;
 use crate::http::{Request, Response};
-use crate::sim::State;
+use crate::state::State;
 
 /// Whose keys are asked for.
 const RELYING_PARTY: &str = "apple.com";
@@ -30,7 +30,7 @@ pub(super) fn challenge(state: &mut State, at: usize) -> Value {
 
 /// `POST verify/security/key`.
 pub fn submit(state: &mut State, request: &Request, body: &Value) -> Response {
-    let at = match super::code::half_open(state, request) {
+    let at = match half_open(state, request) {
         Ok(at) => at,
         Err(refusal) => return refusal,
     };

@@ -4,15 +4,14 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::{LOCKED, WRONG_PASSWORD, code, error, escrow, hashcash, key, sign_in_cookies};
-use crate::account::{Repair, WrongProof};
+use super::answers::{WRONG_PASSWORD, error, sign_in_cookies};
+use super::rejection::{locked, reject};
+use super::{code, escrow, hashcash, key};
+use crate::account::Repair;
 use crate::http::{Request, Response};
-use crate::sim::State;
 use crate::srp::{self, Exchange};
+use crate::state::State;
 use crate::switches::{Push, SrpName};
-
-/// Wrong proofs that lock the account.
-const PROOFS_TO_LOCK: u32 = 3;
 
 /// `GET authorize/signin`.
 pub fn start(state: &mut State, request: &Request) -> Response {
@@ -168,30 +167,6 @@ fn unknown(state: &mut State, at: usize) -> Response {
     }
     state.auth.rejected = true;
     let response = error(403, WRONG_PASSWORD, "Check the account information you entered and try again.");
-    state.carry(at, response)
-}
-
-fn locked() -> Response {
-    error(403, LOCKED, "This Apple Account has been locked for security reasons.")
-}
-
-/// Counts a wrong proof and answers it.
-pub(super) fn reject(state: &mut State, at: usize, call: &str) -> Response {
-    if state.auth.rejected {
-        state.violation(format!("{call}: a password proof was repeated after a rejection"));
-    }
-    state.auth.rejected = true;
-    state.auth.wrong_proofs += 1;
-    if state.auth.wrong_proofs >= PROOFS_TO_LOCK {
-        state.account.locked = true;
-        return locked();
-    }
-    let text = "Check the account information you entered and try again.";
-    let response = match state.account.wrong_proof {
-        WrongProof::Status401 => error(401, WRONG_PASSWORD, text),
-        WrongProof::Status403 => error(403, WRONG_PASSWORD, text),
-        WrongProof::Hidden200 => error(200, WRONG_PASSWORD, text).header("X-Apple-I-Rscd", "401"),
-    };
     state.carry(at, response)
 }
 

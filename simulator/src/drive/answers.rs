@@ -42,3 +42,8 @@ pub(crate) fn wrong_reference() -> Response {
         "Request has out of order children to be chained but the parents were missing",
     )
 }
+
+/// There is no call of that path.
+pub(crate) fn no_such_call(rest: &str) -> Response {
+    Response::text(404, &format!("no such call: {rest}"))
+}

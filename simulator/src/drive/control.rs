@@ -12,7 +12,7 @@ use super::generate::Scale;
 use super::model::content::{Content, ContentWriter};
 use super::package::Member;
 use super::person::{Person, PersonError, TreeEntry};
-use crate::control::no_such_call;
+use crate::control::answers::no_such_call;
 use crate::http::{Request, Response};
 
 /// Every call: method, path below `/_sim`, what it takes and does. Paths are relative to the Drive's root.

@@ -2,13 +2,13 @@
 
 use serde_json::{Value, json};
 
-use super::answers::{bad_request, error, not_found};
+use super::answers::{bad_request, error, no_such_call, not_found};
 use super::model::content::{Content, Hashes};
 use super::model::id::CLOUD_DOCS;
 use super::model::view::View;
 use super::model::{Ix, ROOT};
 use super::staging::{Download, Slot};
-use super::{Call, commit, listing, no_such_call, wire, with_drive, with_hashes};
+use super::{Call, commit, listing, wire, with_drive, with_hashes};
 use crate::http::Response;
 use crate::route::Service;
 use crate::switches::{BodyLag, Gone, Quota, Sig, Switches, UrlHost, Zero};

@@ -1,17 +1,12 @@
-//! Generated drives: a small life-like one for the demo, and any number of items for scale tests.
+//! Generated drives: any number of items for scale tests.
 
 use super::model::content::Content;
 use super::model::replace::NewFile;
 use super::model::{Actor, Ix, Model, ROOT};
-use super::package::Member;
-use super::person::{Person, PersonError};
 use crate::fault::mix;
 
-/// Size of the one large file of the life-like drive, in bytes.
-const LARGE_FILE_BYTES: u64 = 50 * 1024 * 1024;
-
 /// 1 March 2026, the content time of generated files, in milliseconds since 1970.
-const SPRING_MS: i64 = 1_772_323_200_000;
+pub(super) const SPRING_MS: i64 = 1_772_323_200_000;
 
 /// How a large generated drive looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,43 +28,6 @@ impl Scale {
     pub fn of(items: usize, seed: u64) -> Self {
         Self { items, seed, files_per_folder: 20, folders_per_folder: 5, max_file_bytes: 16 * 1024 }
     }
-}
-
-/// Fills a drive with nested folders, names of several scripts, empty things, a large file and a package.
-///
-/// # Errors
-///
-/// When a rule of the moment refuses one of the names.
-pub fn lifelike(person: &Person) -> Result<(), PersonError> {
-    for folder in
-        ["Empty folder", "Photos/2025/Summer", "Projects/icloudds/notes", "Desktop", "Documents/Tax"]
-    {
-        person.folder(folder)?;
-    }
-    let texts: [(&str, &str); 8] = [
-        ("Welcome.txt", "This drive is simulated.\n"),
-        ("Empty.txt", ""),
-        ("Documents/Übersicht – Größe.md", "# Übersicht\n"),
-        ("Documents/Tax/2025.csv", "month,amount\n1,100\n2,90\n"),
-        ("Projects/icloudds/README", "no extension\n"),
-        ("Projects/icloudds/notes/todo 🎉.txt", "celebrate\n"),
-        ("Projects/icloudds/archive.tar.gz", "not really an archive"),
-        ("Projects/ключ.txt", "ключ\n"),
-    ];
-    for (at, (path, text)) in texts.into_iter().enumerate() {
-        person.write_at(path, text, SPRING_MS + 60_000 * at as i64)?;
-    }
-    for number in 1..=12_u64 {
-        let content = Content::Generated { seed: number, len: 20_000 + number * 7_919 };
-        person.write_at(&format!("Photos/2025/Summer/IMG_{number:04}.jpg"), content, SPRING_MS)?;
-    }
-    let large = Content::Generated { seed: 50, len: LARGE_FILE_BYTES };
-    person.write_at("Photos/holiday film.mov", large, SPRING_MS)?;
-    let members = vec![
-        Member { path: "Index.xml".to_owned(), content: Content::from("<document/>") },
-        Member { path: "Data/picture.png".to_owned(), content: Content::Generated { seed: 9, len: 4_000 } },
-    ];
-    person.package("Documents/Letter.pages", members)
 }
 
 /// Fills a drive with `scale.items` files and folders below its root. The journal leaves them out.

@@ -16,7 +16,7 @@ use super::model::replace::NewFile;
 use super::model::{Actor, Ix, Model, ROOT, Refusal};
 use super::package::Member;
 use super::{Asked, Drive, with_drive};
-use crate::sim::Core;
+use crate::state::Core;
 use crate::switches::{Flip, Names};
 
 /// What Apple's editors on the web open.
@@ -312,15 +312,6 @@ impl<'a> Person<'a> {
     /// Lets the next `times` calls of createFolders answer `UNKNOWN` though they work (`docs/protocol.md §10.1`).
     pub fn answer_creates_unknown(&self, times: u32) {
         with_drive(self.core, |drive, _| drive.unknown_creates = times);
-    }
-
-    /// Fills the Drive with the small life-like tree of the demo.
-    ///
-    /// # Errors
-    ///
-    /// As [`Person::folder`].
-    pub fn fill_lifelike(&self) -> Result<(), PersonError> {
-        generate::lifelike(self)
     }
 
     /// Fills the Drive with many generated items.

@@ -7,8 +7,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::body::{Framing, Wire, WireBody};
+use super::handler::{Handler, Pace};
 use super::meter::{Meter, PacedBody};
-use super::server::{Handler, Pace, Stop};
+use super::stop::Stop;
 use super::tls::Tls;
 use super::transport::Transport;
 use super::{Body, Request, Response, WireFault, no_body, parse_query, percent_decode};

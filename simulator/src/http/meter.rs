@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::body::WireBody;
-use super::server::{Handler, Stop};
+use super::handler::Handler;
+use super::stop::Stop;
 
 /// Spreads bytes over time.
 pub(super) struct Meter {

@@ -1,78 +1,21 @@
 //! The listener: takes connections, each on a thread of its own, and ends them.
 
-use std::any::Any;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::connection::Connection;
+pub use super::handler::{Handler, Pace};
+use super::stop::Stop;
 use super::tls::Tls;
-use super::{Held, Request, Response};
 
 /// So many connections are open at most, two descriptors each; of more, the one that idles longest is closed.
 const MOST_CONNECTIONS: usize = 400;
-
-/// How fast the server is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Pace {
-    /// Delay before each answer.
-    pub latency: Duration,
-    /// Bytes per second of each body; `None` is unlimited.
-    pub bandwidth: Option<u64>,
-}
-
-/// Answers requests.
-pub trait Handler: Send + Sync + 'static {
-    /// Notes that a request has arrived. What it returns is dropped when the answer is about to leave, after all latency.
-    fn enter(&self, request: &Request) -> Box<dyn Any + Send>;
-    /// Answers one request.
-    fn handle(&self, request: Request) -> Response;
-    /// The present speed.
-    fn pace(&self) -> Pace;
-    /// What there is to tell by now to whoever an answer is held for.
-    fn news(&self, _held: &Held) -> Option<Response> {
-        None
-    }
-}
-
-/// Lets every waiting thread end at once.
-#[derive(Debug, Default)]
-pub(super) struct Stop {
-    stopped: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Stop {
-    fn raise(&self) {
-        *lock(&self.stopped) = true;
-        self.changed.notify_all();
-    }
-
-    pub(super) fn is_raised(&self) -> bool {
-        *lock(&self.stopped)
-    }
-
-    /// Waits so long, or until the server stops; then it is an error.
-    pub(super) fn pause(&self, duration: Duration) -> io::Result<()> {
-        let (stopped, _) = self
-            .changed
-            .wait_timeout_while(lock(&self.stopped), duration, |stopped| !*stopped)
-            .unwrap_or_else(PoisonError::into_inner);
-        if *stopped {
-            return Err(io::ErrorKind::ConnectionAborted.into());
-        }
-        Ok(())
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
 
 /// A running server. Dropping it closes every connection and joins every thread.
 #[derive(Debug)]

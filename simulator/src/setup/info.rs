@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::account::WebAccess;
 use crate::http::Request;
 use crate::route::{self, Service};
-use crate::sim::State;
+use crate::state::State;
 use crate::switches::Partial;
 
 /// What accountLogin and validate answer. `trusted` says whether the second factor stands behind the session.

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::answers::user_value;
 use super::info::account_info;
 use super::{
     DS_COOKIE, Login, PCS_COOKIE, REPAIR_COOKIE, TOKEN_COOKIE, TRUST_COOKIE, USER_COOKIE, VALIDATE_COOKIE,
-    failure, find_login, missing_cookie, user_value,
+    failure, find_login, missing_cookie,
 };
 use crate::account::{Home, WebAccess};
 use crate::cookies::{self, Realm};
 use crate::http::{Request, Response};
 use crate::route::{is_china, is_public_name};
-use crate::sim::State;
+use crate::state::State;
 use crate::switches::{Region, Renew};
 
 /// As long may a sign-in take.

@@ -7,33 +7,10 @@ use serde_json::{Value, json};
 use super::{PCS_COOKIE, TOKEN_COOKIE, failure, find_login, missing_cookie};
 use crate::cookies::{self, Realm};
 use crate::http::{Request, Response};
-use crate::sim::State;
+use crate::state::State;
 
 /// How long a consent holds.
 const CONSENT_LIFE: Duration = Duration::from_secs(3600);
-
-/// How far the way has been gone.
-#[derive(Debug, Default)]
-pub struct PcsState {
-    /// The device was asked.
-    pub asked: bool,
-    /// The device consented.
-    pub consented: bool,
-    /// Looks at the state since the device was asked.
-    polls: u32,
-    /// `requestPCS` calls since the consent.
-    requests: u32,
-}
-
-impl PcsState {
-    /// Somebody looks whether the device consented, which it does after so many looks.
-    fn poll(&mut self, consent_after: Option<u32>) {
-        if self.asked && !self.consented {
-            self.polls += 1;
-            self.consented = consent_after.is_some_and(|n| self.polls >= n);
-        }
-    }
-}
 
 /// `POST requestWebAccessState`.
 pub fn web_access_state(state: &mut State, request: &Request) -> Response {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{REPAIR_COOKIE, failure, missing_cookie};
 use crate::http::{Request, Response};
-use crate::sim::State;
+use crate::state::State;
 
 fn is_under_repair(state: &State, request: &Request) -> bool {
     let sent = request.cookie(REPAIR_COOKIE);

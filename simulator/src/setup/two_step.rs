@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{failure, find_login, missing_cookie};
 use crate::auth::{Message, WRONG_CODE};
 use crate::http::{Request, Response};
-use crate::sim::State;
+use crate::state::State;
 
 /// The session of a request, when the account has two-step verification.
 fn session(state: &mut State, request: &Request) -> Result<usize, Response> {

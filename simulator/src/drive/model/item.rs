@@ -2,9 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::Ix;
 use super::content::Content;
 use super::id::ItemId;
+
+/// An item's place in the model's memory; never reused.
+pub type Ix = u32;
+
+/// The Drive's root, always the first item.
+pub const ROOT: Ix = 0;
 
 /// What an item is (`docs/protocol.md §7.1`, `§7.3`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,13 @@
 pub mod change;
 pub mod content;
 pub mod counts;
+mod endings;
 pub mod id;
 pub mod item;
 pub mod journal;
 pub mod names;
 pub mod replace;
+mod shown;
 pub mod view;
 
 #[cfg(test)]
@@ -23,18 +25,14 @@ use std::sync::Arc;
 
 use id::{CLOUD_DOCS, Doc, ItemId, ZoneNo, token};
 use item::{Folder, Item, Kind, Place, Trashed};
+pub use item::{Ix, ROOT};
+pub use journal::Actor;
 use journal::Journal;
 use view::Snapshots;
 
 use super::package::Member;
 use crate::fault::mix;
 use crate::switches::{Names, Switches};
-
-/// An item's place in the model's memory; never reused.
-pub type Ix = u32;
-
-/// The Drive's root, always the first item.
-pub const ROOT: Ix = 0;
 
 /// Days after which the trash gives up an item (`docs/protocol.md §9`), in milliseconds.
 const TRASH_LIFE_MS: i64 = 30 * 24 * 3600 * 1000;
@@ -61,15 +59,6 @@ pub enum Refusal {
     NameRefused,
     /// Items do not move between zones, and folders not into themselves.
     WrongPlace,
-}
-
-/// Who makes a change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Actor {
-    /// Another device, through the Rust API.
-    Person,
-    /// The client under test, over HTTP.
-    Client,
 }
 
 /// The whole drive of one account.
