@@ -38,7 +38,7 @@ const LAYERS: &[&str] = &[
 ];
 
 /// The crates of the workspace.
-const CRATES: &[&str] = &["src"];
+const CRATES: &[&str] = &["src", "simulator/src"];
 
 /// The module that a file is, without the crate's name; `None` for tests and for what helps them.
 fn module(path: &Path) -> Option<Names> {
@@ -283,11 +283,13 @@ fn no_two_public_types_of_a_part_have_one_name() {
 /// The files of one part that have the name of another file in it, `mod.rs` left out.
 fn file_names_twice() -> Vec<String> {
     let mut seen = BTreeMap::<_, Vec<String>>::new();
-    for (path, _) in sources(&["src"]) {
-        let in_part = module(&path).filter(|names| names.len() > 1 && !path.ends_with("mod.rs"));
-        if let Some(names) = in_part {
-            let part_and_name = (names[0].clone(), names[names.len() - 1].clone());
-            seen.entry(part_and_name).or_default().push(path.display().to_string());
+    for folder in CRATES {
+        for (path, _) in sources(&[folder]) {
+            let in_part = module_in(folder, &path).filter(|names| names.len() > 1);
+            if let Some(names) = in_part.filter(|_| !path.ends_with("mod.rs")) {
+                let part_and_name = (*folder, names[0].clone(), names[names.len() - 1].clone());
+                seen.entry(part_and_name).or_default().push(path.display().to_string());
+            }
         }
     }
     seen.into_values().filter(|paths| paths.len() > 1).map(|paths| paths.join(", ")).collect()
