@@ -1,8 +1,10 @@
 //! What stands here, for whoever settles what was cut short.
 
 use crate::engine::ports::{DiskError, Ports};
-use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath};
+use crate::model::{ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
+use super::done::Done;
+use super::pending::PendingBase;
 use super::report::StepFailure;
 
 /// What stands at a path. What cannot be looked at counts as a refusal: one folder that nobody can read must not keep everything else
@@ -26,4 +28,15 @@ pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> R
 pub(super) fn is_copy(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -> bool {
     let is_as_it_was = || (stamp.size, stamp.mtime) == (there.stamp.size, there.stamp.mtime);
     there.kind == kind && (kind == LocalKind::Folder || is_as_it_was())
+}
+
+/// What the base learns of an item whose version was replaced by the content of that file, and was edited on iCloud since: the file is the
+/// item's, in whatever version. What had been its file, and stands elsewhere here, is another one by now, and must not be found again as it.
+pub(super) fn has_its_place(base: PendingBase<'_>, id: &ItemId, file: &LocalStamp) -> Option<Done> {
+    let (parent, mut entry) = base.entry(id)?;
+    if entry.stamp.identity == file.identity {
+        return None;
+    }
+    entry.stamp.identity = file.identity;
+    Some(Done::Found { parent, entry: Box::new(entry) })
 }

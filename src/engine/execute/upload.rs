@@ -17,6 +17,7 @@ use super::parent_check::require_alive;
 use super::recover::settle_noted;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
+use super::standing::has_its_place;
 use super::transfer::StagedContent;
 use super::verified_calls;
 use by_trash::{by_trash, replacement_intent};
@@ -173,6 +174,7 @@ fn in_place<'a>(
                 }
                 LookUp::Found(now) if sent.is_shown_by(ports, &now) => now,
                 LookUp::Found(_) | LookUp::Gone => {
+                    stays_its_file(known, &replacing, acted);
                     return Err(StepFailure::replan("it changed on iCloud meanwhile"));
                 }
                 LookUp::Unknown => return Err(StepFailure::replan(why)),
@@ -192,7 +194,13 @@ fn in_place<'a>(
     }
     let shown = verified_calls::look(ports.remote, &item.entry.id, false);
     leave_open(aim.index, &shown, Some(&item.entry.etag), acted);
-    let item = settled(ports, item, shown?, &before, sent)?;
+    let item = match settled(ports, item, shown?, &before, sent) {
+        Err(failure @ StepFailure::Replan(_)) => {
+            stays_its_file(known, &replacing, acted);
+            return Err(failure);
+        }
+        settled => settled?,
+    };
     if !name::same(&item.entry.name, &old.name)
         || !sent.is_held_by(&item)
         || !verified_calls::hangs_in(&item, &old.parent)
@@ -206,6 +214,14 @@ fn in_place<'a>(
 fn leave_open(operation: usize, shown: &Result<LookUp, StepFailure>, told: Option<&Etag>, acted: &mut Acted) {
     if matches!(shown, Err(_) | Ok(LookUp::Unknown)) {
         acted.did(operation, Done::LeftOpen { operation, etag: told.cloned() });
+    }
+}
+
+/// The file that went up is the item's, also where somebody edited that right after it came.
+fn stays_its_file(known: &Known<'_>, replacing: &Replacing, acted: &mut Acted) {
+    let Replacing { aim, old, sent } = replacing;
+    if let Some(learnt) = has_its_place(known.base(), &old.id, &sent.local.stamp) {
+        acted.did(aim.index, learnt);
     }
 }
 

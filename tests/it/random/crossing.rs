@@ -12,6 +12,9 @@ use crate::sim::{Crash, Outcome, SimDisk, SimDrive, Thing};
 
 type Deed = fn(&SimDisk, &SimDrive) -> bool;
 
+/// What is done here, and to what: the folder that `f` is in, or `f`.
+type Here = (&'static str, fn(&SimDisk, &str) -> bool);
+
 /// The drive and a volume in it, on each of them a folder `f` with `one` and `deeper/two`, and a file beside it, all agreed on.
 fn with_folders(seed: u64, twists: &[Twist]) -> Run {
     let mut run = world(seed, twists);
@@ -44,7 +47,7 @@ fn contents(drive: &SimDrive) -> Vec<(String, String)> {
 const WAYS: [(&str, &str); 2] = [("near", "volume/deep"), ("volume", "")];
 
 /// What is done to `f`, or in it, where `at` is the folder that it was in.
-const HERE: [(&str, fn(&SimDisk, &str) -> bool); 6] = [
+const HERE: [Here; 6] = [
     ("a file renamed", |disk, at| disk.mv(&format!("{at}/f/one"), &format!("{at}/f/uno"))),
     ("a folder renamed", |disk, at| disk.mv(&format!("{at}/f/deeper"), &format!("{at}/f/lower"))),
     ("a file moved within", |disk, at| disk.mv(&format!("{at}/f/one"), &format!("{at}/f/deeper/one"))),
@@ -115,7 +118,7 @@ fn what_happens_on_icloud_to_a_folder_whose_crossing_was_cut_short_doubles_nothi
 }
 
 /// What a person does here at any moment of the crossing, wherever `f` is by then; the content that comes of it.
-const AMID: [(&str, fn(&SimDisk, &str) -> bool); 4] = [
+const AMID: [Here; 4] = [
     ("renamed", |disk, f| disk.mv(&format!("{f}/one"), &format!("{f}/uno"))),
     ("moved out", |disk, f| disk.mv(&format!("{f}/deeper/two"), "two")),
     ("moved in", |disk, f| disk.mv("near/beside", &format!("{f}/beside"))),

@@ -1,11 +1,11 @@
 //! The process is killed between a commit on iCloud and the base, and a person does something before it starts again.
 
-use icloudds::engine::pass::Look;
+use icloudds::engine::pass::{LocalLook, Look, RemoteLook};
 
 use super::history::Twist;
 use super::oracle;
 use super::scenarios::{passes, wait, world};
-use crate::sim::{Crash, Outcome, SimDisk, SimDrive, Thing};
+use crate::sim::{Call, Crash, Fault, Outcome, SimDisk, SimDrive, Thing};
 
 type Deed = fn(&SimDisk, &SimDrive) -> bool;
 
@@ -218,4 +218,45 @@ fn names_that_were_changed_are_ours_after_a_kill() {
             ("renamed there", |_, drive| drive.person_rename("c", "z"), &["a=c", "d/", "z=a"]),
         ],
     );
+}
+
+/// Two files change names here, and one of them is written anew at its new place, as editors save. What a person then edits on iCloud, where
+/// that came, is an edit of this one, and the file that had been there stands at the other place: also where that was none on iCloud,
+/// which had confirmed it and not made it.
+#[test]
+fn what_changed_names_is_not_found_again_as_what_was_saved_in_its_place() {
+    for is_made in [true, false] {
+        for step in 1.. {
+            let mut run = world(step, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.write("a", b"content of a") && disk.write("c", b"content of c"));
+            wait(&run);
+            if !is_made {
+                run.world.fuse.script(Call::Commit, 1, Fault::NothingMade);
+            }
+            assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+            assert!(disk.mv("a", "t") && disk.mv("c", "a") && disk.mv("t", "c"));
+            assert!(disk.write("new", b"saved anew") && disk.mv("new", "a"));
+            wait(&run);
+            run.world.fuse.crash_after(step);
+            let look = Look { local: LocalLook::Whole, remote: RemoteLook::Nothing };
+            let done = matches!(run.run(&look, true), Ok(Outcome::Done(_)));
+            run.world.restart(Crash::Kill);
+            run.world.fuse.calm();
+            // Before it came the edit is one of what had been there, wherever that was moved here.
+            let came = has(&drive, "a", b"saved anew");
+            let is_edited = drive.edit("a", b"edited there");
+            wait(&run);
+            if let Err(broken) = oracle::at_any_time(&run).and_then(|()| oracle::after_quiet(&mut run)) {
+                panic!("{is_made}, step {step}: {broken}");
+            }
+            let live = drive.live_contents();
+            let lives = |content: &[u8]| live.iter().any(|at| **at == *content);
+            let is_kept = (lives(b"content of a") || !came) && (lives(b"edited there") || !is_edited);
+            assert!(is_kept, "{is_made}, step {step}: {:?}", drive.tree());
+            if done {
+                break;
+            }
+        }
+    }
 }

@@ -12,6 +12,7 @@ use super::super::done::Done;
 use super::super::pending::Moment;
 use super::super::relocate::is_numbered;
 use super::super::report::StepFailure;
+use super::super::standing::has_its_place;
 use super::super::verified_calls;
 use super::free_names::takes_name;
 use super::replacement::{Replacement, settle_replacement};
@@ -183,7 +184,11 @@ fn replaced_in_place(
 ) -> bool {
     let Some((parent, before)) = moment.base.entry(old) else { return false };
     let is_untouched = etag.same_content(&now.entry.etag) || before.etag.same_content(&now.entry.etag);
-    if is_untouched || !shows(ports, file, now) {
+    if is_untouched {
+        return false;
+    }
+    if !shows(ports, file, now) {
+        done.extend(has_its_place(moment.base, old, &file.stamp));
         return false;
     }
     done.push(Done::Overwrote);
