@@ -17,6 +17,8 @@ use crate::model::{ItemId, Zone};
 
 /// A look counts for so long from when it was asked for (`docs/sync.md` §6).
 const FRESH: Duration = Duration::from_secs(5);
+/// Where so many looks at an item in a row were answered later than that, no look is any fresher: what moves it goes by the answer then.
+const LATE_IN_A_ROW: u32 = 2;
 /// So many looks are remembered before those that do not count any more are dropped.
 const MOST_LOOKS: usize = 1000;
 
@@ -24,37 +26,61 @@ const MOST_LOOKS: usize = 1000;
 pub(super) struct FreshRemote<'a> {
     remote: &'a dyn Remote,
     clock: &'a dyn Clock,
-    /// When the last look that showed an item was asked for, as a time since the boot. Calls come from several threads.
-    asked: Mutex<HashMap<ItemId, Duration>>,
+    /// The last look that showed an item. Calls come from several threads.
+    looks: Mutex<HashMap<ItemId, Look>>,
+}
+
+/// A look that showed an item; times since the boot.
+struct Look {
+    asked: Duration,
+    answered: Duration,
+    /// How many in a row, with this one, were answered too late to count.
+    late: u32,
 }
 
 impl<'a> FreshRemote<'a> {
     pub(super) fn new(remote: &'a dyn Remote, clock: &'a dyn Clock) -> Self {
-        Self { remote, clock, asked: Mutex::default() }
+        Self { remote, clock, looks: Mutex::default() }
     }
 
     /// Remembers that an answer to what was asked at `asked` showed these items.
     fn saw<'i>(&self, asked: Duration, items: impl Iterator<Item = &'i ItemId>) {
-        let mut looks = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let answered = self.clock.uptime();
+        let is_late = answered.saturating_sub(asked) >= FRESH;
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
         if looks.len() >= MOST_LOOKS {
-            looks.retain(|_, at| asked.saturating_sub(*at) < FRESH);
+            looks.retain(|_, look| answered.saturating_sub(look.answered) < FRESH);
         }
-        looks.extend(items.map(|id| (id.clone(), asked)));
+        for id in items {
+            let before = looks.get(id).map_or(0, |look| look.late);
+            let late = if is_late { before.saturating_add(1) } else { 0 };
+            looks.insert(id.clone(), Look { asked, answered, late });
+        }
     }
 
-    /// Whether the last look at an item still counts.
+    /// Whether the last look at an item still counts for a call that replaces what it holds.
     fn is_fresh(&self, id: &ItemId) -> bool {
-        let looks = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.get(id).is_some_and(|at| self.clock.uptime().saturating_sub(*at) < FRESH)
+        self.counts(id, |look| look.asked)
+    }
+
+    /// Whether the last look at an item still counts for a call that gives it another place, which overrides nothing but another such call.
+    fn is_fresh_enough(&self, id: &ItemId) -> bool {
+        self.counts(id, |look| if look.late >= LATE_IN_A_ROW { look.answered } else { look.asked })
+    }
+
+    fn counts(&self, id: &ItemId, since: impl Fn(&Look) -> Duration) -> bool {
+        let looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.get(id).is_some_and(|look| self.clock.uptime().saturating_sub(since(look)) < FRESH)
     }
 
     /// Calls for those items whose last look still counts; the answers come in the order of the items.
     fn call_fresh<T>(
         &self,
         items: &[ItemVersion],
+        is_fresh: impl Fn(&ItemId) -> bool,
         call: impl FnOnce(&[ItemVersion]) -> Vec<Result<T, RemoteError>>,
     ) -> Vec<Result<T, RemoteError>> {
-        let is_fresh: Vec<_> = items.iter().map(|item| self.is_fresh(&item.id)).collect();
+        let is_fresh: Vec<_> = items.iter().map(|item| is_fresh(&item.id)).collect();
         if is_fresh.iter().all(|is_fresh| *is_fresh) {
             return call(items);
         }
@@ -103,7 +129,7 @@ impl Remote for FreshRemote<'_> {
     }
 
     fn rename(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
-        if !self.is_fresh(&item.id) {
+        if !self.is_fresh_enough(&item.id) {
             return Err(RemoteError::LookedLongAgo);
         }
         let asked = self.clock.uptime();
@@ -114,7 +140,11 @@ impl Remote for FreshRemote<'_> {
 
     fn move_into(&self, folder: &ItemId, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
         let asked = self.clock.uptime();
-        let answers = self.call_fresh(items, |items| self.remote.move_into(folder, items));
+        let answers = self.call_fresh(
+            items,
+            |id| self.is_fresh_enough(id),
+            |items| self.remote.move_into(folder, items),
+        );
         self.changed(asked, &answers);
         answers
     }
@@ -128,7 +158,7 @@ impl Remote for FreshRemote<'_> {
     }
 
     fn delete_trashed(&self, items: &[ItemVersion]) -> Vec<Result<(), RemoteError>> {
-        self.call_fresh(items, |items| self.remote.delete_trashed(items))
+        self.call_fresh(items, |id| self.is_fresh(id), |items| self.remote.delete_trashed(items))
     }
 
     /// What came out of the trash meanwhile stays where it is, so an old look does no harm.

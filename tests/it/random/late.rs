@@ -102,3 +102,28 @@ fn a_name_or_place_that_a_person_gives_while_a_look_is_under_way_stays() {
         );
     }
 }
+
+/// A link so slow that each answer is late: what was changed here comes to iCloud all the same, the edit by the way that keeps the old version.
+#[test]
+fn where_each_answer_is_late_all_work_is_done() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.write("a", b"content of a") && disk.write("c", b"content of c") && disk.mkdir("d"));
+    assert!(disk.write("e", b"content of e"));
+    assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
+    wait(&run);
+    assert!(disk.write("a", b"edited here") && disk.mv("c", "d/b") && disk.delete("e"));
+    wait(&run);
+    run.world.fuse.rate(Fault::LateAnswer, 1.0);
+    for _ in 0..3 {
+        passes(&mut run);
+        wait(&run);
+    }
+    run.world.fuse.calm();
+    let paths: Vec<_> = drive.tree().into_keys().collect();
+    assert_eq!(paths, ["a", "d", "d/b"]);
+    let live = drive.live_contents();
+    assert!(live.iter().any(|content| **content == *b"edited here"));
+    assert!(drive.contents().iter().any(|content| **content == *b"content of a"), "the old version is kept");
+    is_at_peace(&mut run);
+}
