@@ -178,8 +178,9 @@ fn folder(item: &Item, mode: Mode) -> (Fate, Reason) {
         _ if gone_there && mode == Mode::UploadOnly && item.accepted => {
             (Fate::Keep, Reason::Deleted(Side::Remote))
         }
-        _ if gone_here => (Fate::Open, Reason::Deleted(Side::Local)),
-        _ if gone_there => (Fate::Open, Reason::Deleted(Side::Remote)),
+        // What was moved away was deleted by nobody, and is never deleted for good.
+        _ if gone_here => (Fate::Open, why_gone(item.here, Side::Local)),
+        _ if gone_there => (Fate::Open, why_gone(item.there, Side::Remote)),
         (Change::Absent, _) if mode == Mode::UploadOnly => (Fate::Pin, Reason::LocalChangeNotAllowed),
         (_, Change::Absent) if mode == Mode::DownloadOnly => (Fate::Pin, Reason::LocalChangeNotAllowed),
         (Change::Absent, _) => (Fate::Open, Reason::New(Side::Remote)),

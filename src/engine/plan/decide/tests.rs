@@ -36,6 +36,9 @@ fn a_folder_that_is_gone_on_one_side_comes_back_where_that_side_may_not_change_t
         (Same, Deleted, DownloadOnly, true, (Open, gone_there)),
         (Same, Deleted, UploadOnly, true, (Keep, gone_there)),
         (Same, Deleted, UploadOnly, false, (Open, gone_there)),
+        // What was moved to where nothing is synced was deleted by nobody.
+        (Left, Same, TwoWay, true, (Open, Reason::LeftScope(Local))),
+        (Same, Left, TwoWay, true, (Open, Reason::LeftScope(Remote))),
     ] {
         let row = (here, there, mode, accepted);
         assert_eq!(folder(&item(here, there, accepted), mode), expected, "{row:?}");

@@ -1,10 +1,12 @@
 //! The planner against small worlds: tables of cases, and random trees changed twice.
 
 mod edited;
+mod fully;
 mod property;
 mod table;
 mod table_bullets;
 mod table_found;
+mod table_left;
 mod table_odd;
 mod table_rare;
 mod table_rest;

@@ -3,7 +3,9 @@
 //! A case reads: both sides hold TREE; then this happened HERE and that THERE; so this is planned. Each plan is
 //! then carried out until nothing is left to do.
 
-use super::world::World;
+use super::world::{Kind, LIBRARY, Thing, World};
+use crate::engine::plan::{ConflictPolicy, Mode};
+use crate::engine::view::Absence;
 use crate::model::Side;
 
 /// What a case is called, the synced tree, what happened here and there, and the lines of the plan.
@@ -35,11 +37,60 @@ pub fn happen(world: &mut World, side: Side, script: &str) {
                 world.thing(side, path).content = content;
             }
             ["sign", path] => world.thing(side, path).signed = true,
-            ["kind", kind, path] => world.thing(side, path).kind = super::world::Kind::of(kind),
+            ["kind", kind, path] => world.thing(side, path).kind = Kind::of(kind),
             ["sync"] => drop(world.settle()),
             ["nosize", path] => world.thing(side, path).unsized_there = true,
-            _ => panic!("no such step: {step}"),
+            ["back", path] => {
+                world.edit(side, path);
+                let thing = world.thing(side, path);
+                thing.earlier = i64::try_from(thing.content).unwrap();
+            }
+            ["library", name] => {
+                let id = LIBRARY + world.fresh();
+                world.remote.things.insert(id, Thing { kind: Kind::Library, ..Thing::new(0, name, 0, id) });
+            }
+            _ => see(world, side, &words, step),
         }
+    }
+}
+
+/// What is seen of both sides, and how they are synced.
+fn see(world: &mut World, side: Side, words: &[&str], step: &str) {
+    let at = |world: &World, path| match side {
+        Side::Local => world.local.find(path).expect("it is here"),
+        Side::Remote => world.remote.find(path).expect("it is on iCloud"),
+    };
+    match (side, words) {
+        (Side::Local, ["hide", path]) => drop(world.unread.insert(at(world, path))),
+        (Side::Remote, ["hide", path]) => drop(world.unlisted.insert(at(world, path))),
+        (Side::Local, ["close", path]) => drop(world.unread_here.insert(at(world, path))),
+        (Side::Remote, ["close", path]) => drop(world.unread_there.insert(at(world, path))),
+        (_, ["odd", path]) => drop(world.odd_names.insert(at(world, path))),
+        (Side::Remote, ["lend", path]) => drop(world.lent.insert(at(world, path))),
+        (Side::Remote, ["hollow", path]) => drop(world.hollow.insert(at(world, path))),
+        (Side::Remote, ["vanish", path]) => world.vanish(path, Absence::Unknown),
+        (Side::Remote, ["outside", path]) => world.vanish(path, Absence::OutOfScope),
+        (Side::Remote, ["untold", path]) => world.vanish(path, Absence::Untold),
+        (Side::Local, ["mount", path]) => world.mount = Some(at(world, path)),
+        (Side::Local, ["under", path]) => {
+            let id = world.create(side, path);
+            world.under.insert(id);
+        }
+        (Side::Local, ["unmount"]) => world.unmounted = true,
+        (Side::Local, ["remount"]) => world.unmounted = false,
+        (_, ["wait", path]) => drop(world.waiting.insert((*path).to_owned())),
+        (_, ["ignore", name]) => world.ignore.push((*name).to_owned()),
+        (_, ["most", bytes]) => world.max_size = Some(bytes.parse().unwrap()),
+        (_, ["download-only"]) => world.mode = Mode::DownloadOnly,
+        (_, ["upload-only"]) => world.mode = Mode::UploadOnly,
+        (_, ["newest"]) => world.conflict = ConflictPolicy::Newest,
+        (_, ["folds"]) => world.folds = true,
+        (_, ["births-unknown"]) => world.no_birth = true,
+        (_, ["no-identity"]) => world.no_identity = true,
+        (_, ["restart"]) => world.started_at = i64::MAX,
+        (_, ["no-libraries"]) => world.libraries = false,
+        (_, ["recent"]) => world.recent_since = i64::try_from(world.next).unwrap(),
+        _ => panic!("no such step: {step}"),
     }
 }
 

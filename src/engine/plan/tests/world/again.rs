@@ -57,12 +57,13 @@ impl World {
         if let (Some(memory), Some(changes)) = (before, found.changes())
             && let Some(known) = memory.collected
         {
+            let lent: Vec<_> = self.lent.iter().map(|number| id(*number)).collect();
             let earlier = Earlier {
                 collected: known,
                 base: &memory.base,
                 remote: &memory.remote,
                 changes,
-                doubtful: &[],
+                doubtful: &lent,
             };
             let (by_changes, again) = plan_again(base, &local, &remote, found.recognition(), policy, earlier)
                 .expect("a small world changes little");

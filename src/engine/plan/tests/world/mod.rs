@@ -34,6 +34,8 @@ pub struct Thing {
     pub unsized_there: bool,
     /// iCloud tells its signature.
     pub signed: bool,
+    /// Seconds by which its time is earlier than that of its content, as a backup sets it.
+    pub earlier: i64,
 }
 
 /// What else a thing can be than an ordinary file or folder.
@@ -80,6 +82,7 @@ impl Thing {
             cut: false,
             unsized_there: false,
             signed: false,
+            earlier: 0,
         }
     }
 
@@ -170,6 +173,8 @@ pub struct World {
     pub recent_since: i64,
     pub started_at: i64,
     pub no_birth: bool,
+    /// Whether inode numbers do not last here.
+    pub no_identity: bool,
     pub waiting: BTreeSet<String>,
     /// Folders here that cannot be read.
     pub unread: BTreeSet<u64>,
@@ -177,9 +182,20 @@ pub struct World {
     pub unlisted: BTreeSet<u64>,
     /// Folders on iCloud that nobody reads: what they hold is not synced.
     pub unread_there: BTreeSet<u64>,
+    /// Folders here that nobody reads, likewise.
+    pub unread_here: BTreeSet<u64>,
+    /// Folders here and on iCloud with a name in them that no path can hold.
+    pub odd_names: BTreeSet<u64>,
+    /// What bears a temporary name of ours on iCloud, and what iCloud shows without content all at once.
+    pub lent: BTreeSet<u64>,
+    pub hollow: BTreeSet<u64>,
+    /// What iCloud says of what it does not show any more, where that is not that it is in the trash.
+    pub said: BTreeMap<u64, Absence>,
     /// A folder here that is a mount point, and whether its volume is missing.
     pub mount: Option<u64>,
     pub unmounted: bool,
+    /// What was put into the mount point while nothing was mounted there.
+    pub under: BTreeSet<u64>,
     /// Tells on stderr what is done.
     pub trace: bool,
     /// What the last plan left to the next one.
@@ -226,12 +242,19 @@ impl World {
             recent_since: i64::MAX,
             started_at: i64::MIN,
             no_birth: false,
+            no_identity: false,
             waiting: BTreeSet::new(),
             unread: BTreeSet::new(),
             unlisted: BTreeSet::new(),
             unread_there: BTreeSet::new(),
+            unread_here: BTreeSet::new(),
+            odd_names: BTreeSet::new(),
+            lent: BTreeSet::new(),
+            hollow: BTreeSet::new(),
+            said: BTreeMap::new(),
             mount: None,
             unmounted: false,
+            under: BTreeSet::new(),
             trace: false,
             memory: RefCell::new(None),
         }
@@ -278,6 +301,7 @@ impl World {
         let inode = half.things[&id].inode;
         for thing in half.things.values_mut().filter(|thing| thing.inode == inode && !thing.is_folder()) {
             (thing.content, thing.version, thing.cut, thing.touched) = (content, content, false, 0);
+            thing.earlier = 0;
         }
     }
 
@@ -285,6 +309,15 @@ impl World {
     pub fn empty(&mut self, side: Side, path: &str) {
         self.edit(side, path);
         self.thing(side, path).content += EMPTY;
+    }
+
+    /// An item, with all that it holds, is shown on iCloud no more, and nobody put it into the trash.
+    pub fn vanish(&mut self, path: &str, said: Absence) {
+        let id = self.remote.find(path).expect("the item exists");
+        for gone in self.remote.below(id).into_iter().chain([id]) {
+            self.remote.things.remove(&gone);
+            self.said.insert(gone, said);
+        }
     }
 
     /// The thing at `path`.

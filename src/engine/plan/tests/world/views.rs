@@ -5,7 +5,8 @@ use super::*;
 impl World {
     /// Whether a local item lies on the volume that may be missing.
     pub fn is_mounted_below(&self, number: u64) -> bool {
-        self.mount.is_some_and(|mount| self.local.is_within(number, mount))
+        let is_under = self.under.iter().any(|under| self.local.is_within(number, *under));
+        !is_under && self.mount.is_some_and(|mount| self.local.is_within(number, mount))
     }
 
     /// Whether a local item is out of sight because its volume is missing; the mount point itself is not empty then.
@@ -22,21 +23,29 @@ impl World {
         let mut tree = LocalTree::new(root);
         let mut failed = Vec::new();
         self.fill(&self.local, &mut |number, thing, folder| {
+            let is_covered =
+                self.mount == Some(thing.parent) && self.under.contains(&number) != self.unmounted;
+            if is_covered && number != 0 {
+                return None;
+            }
             let entry = self.local_entry(number, thing);
             let node = tree.insert(folder, &thing.name, entry);
             if self.unread.contains(&number) && thing.is_folder() {
                 failed.push((tree.path(node), "no".to_owned()));
             }
-            let hides = self.unread.contains(&number) || self.unmounted && self.mount == Some(number);
+            let hides = self.unread.contains(&number) || self.unread_here.contains(&number);
             (!hides).then_some(node)
         });
         LocalView { tree, unnameable: Vec::new(), failed, too_deep: Vec::new() }
     }
 
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
-        let time = DiskTime::new(i64::try_from(thing.content).unwrap(), thing.touched);
+        let time = DiskTime::new(i64::try_from(thing.content).unwrap() - thing.earlier, thing.touched);
         let missing = self.unmounted && self.mount == Some(number);
-        let birth = (!self.no_birth).then(|| DiskTime(i64::try_from(thing.inode).unwrap())).into();
+        let birth = (!self.no_birth && !self.no_identity)
+            .then(|| DiskTime(i64::try_from(thing.inode).unwrap()))
+            .into();
+        let inode = thing.inode + if missing { MISSING } else { 0 };
         LocalEntry {
             kind: match thing.kind {
                 Kind::Special => LocalKind::Special,
@@ -47,7 +56,7 @@ impl World {
                 size: if thing.is_folder() || thing.cut { 0 } else { size(thing.content) },
                 mtime: time,
                 ctime: DiskTime(time.0 + i64::from(thing.cut)),
-                identity: Identity { inode: thing.inode + if missing { MISSING } else { 0 }, birth },
+                identity: Identity { inode: if self.no_identity { 0 } else { inode }, birth },
                 on_root_fs: missing || !self.is_mounted_below(number),
                 is_mount: !missing && self.mount == Some(number),
             },
@@ -56,16 +65,21 @@ impl World {
             state: match () {
                 () if !thing.is_folder() => FolderState::Unread,
                 () if self.unread.contains(&number) => FolderState::Incomplete,
+                () if self.unread_here.contains(&number) => FolderState::Unread,
                 () => FolderState::Complete,
             },
-            holds_unnameable: false,
+            holds_unnameable: thing.is_folder() && self.odd_names.contains(&number),
         }
     }
 
     pub fn remote_view(&self) -> RemoteView {
         let mut tree = RemoteTree::new(self.remote_entry(0, &Thing::new(0, "", 0, 0)));
+        let mut unusable = Vec::new();
         self.fill(&self.remote, &mut |number, thing, folder| {
             let node = tree.insert(folder, &thing.name, self.remote_entry(number, thing));
+            if self.odd_names.contains(&number) {
+                unusable.push((tree.path(node), "odd".to_owned(), "why".to_owned()));
+            }
             let hides = self.unlisted.contains(&number)
                 || self.unread_there.contains(&number)
                 || thing.kind == Kind::Foreign
@@ -75,15 +89,15 @@ impl World {
         let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node).id.clone());
         let absent = known
             .filter(|id| tree.by_id(id).is_none() && !self.remote.things.contains_key(&number(id)))
-            .map(|id| (id, Absence::Trashed))
+            .map(|id| (id.clone(), self.said.get(&number(&id)).copied().unwrap_or(Absence::Trashed)))
             .collect();
         RemoteView {
             marks: crate::engine::view::FolderMarks::default(),
             tree,
             absent,
-            unusable: Vec::new(),
+            unusable,
             complete: self.unlisted.is_empty(),
-            hollow: Default::default(),
+            hollow: self.hollow.iter().map(|number| id(*number)).collect(),
         }
     }
 
@@ -148,7 +162,7 @@ impl World {
             takes_part: &|path| self.takes_part(path.as_str()),
             is_junk: &|path| path.name() == ".DS_Store",
             is_waiting: &|path| self.waiting.contains(path.as_str()),
-            is_lent: &|_| false,
+            is_lent: &|id| self.lent.contains(&number(id)),
             has_gone_back: &|_| false,
             local_only: &self.state.local_only,
             conflict_mark: MARK,
