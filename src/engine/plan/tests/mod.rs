@@ -4,12 +4,18 @@ mod edited;
 mod fully;
 mod property;
 mod table;
+mod table_back;
 mod table_bullets;
+mod table_claims;
 mod table_found;
+mod table_kept;
 mod table_left;
 mod table_odd;
+mod table_order;
 mod table_rare;
 mod table_rest;
+mod table_scope;
+mod table_seen;
 mod world;
 
 use super::items::Item;

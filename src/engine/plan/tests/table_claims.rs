@@ -1,0 +1,116 @@
+//! Who has a name, and who waits for one (`docs/sync.md` §4).
+
+use super::fully::{Story, tell_all};
+use crate::model::Side::{Local, Remote};
+
+const STORIES: &[Story<'static>] = &[
+    (
+        "nothing comes into a folder that could not be read",
+        "fff/ a",
+        &[(Remote, "move a fff/fff"), (Local, "hide fff")],
+        &[
+            "unsettled a (the folder it comes into could not be listed in full)",
+            "unsettled fff (cannot read this folder: no)",
+        ],
+    ),
+    (
+        "a new one here beside a successor there, with one name in two forms",
+        "d/ d/\u{fc}",
+        &[(Remote, "delete d/\u{fc}; new d/\u{fc}"), (Local, "new d/u\u{308}")],
+        &[
+            "iCloud -> here download over d/\u{fc} (edited on iCloud) [here d/\u{fc}, there \u{fc} unread]",
+            "state only forget d/\u{fc} (edited on iCloud) [after 0]",
+            "set-aside d/u\u{308} (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "without times of birth a folder that has no children is recognised by nothing",
+        "e/",
+        &[(Local, "births-unknown; move e d"), (Remote, "move e d")],
+        &[
+            "here -> iCloud trash e (deleted here) [there d/, nothing at e]",
+            "here -> iCloud make folder d (new here) [here d, into root, after 0]",
+        ],
+    ),
+    (
+        "nothing comes into a folder that nobody reads",
+        "d fff/",
+        &[(Remote, "move d t; move t fff/d"), (Local, "close fff")],
+        &["set-aside d (its folder was moved to where nothing is synced, and nothing is read)"],
+    ),
+    (
+        "a folder there and a file here come to one name",
+        "g/ g/g/ g/g/e/ b/",
+        &[(Remote, "move g/g/e u\u{308}"), (Local, "move b \u{fc}")],
+        &[
+            "iCloud -> here move \u{fc} (conflict 2026-11-22 10-00-00 nas) from \u{fc} (another item has this name) [here \u{fc}]",
+            "iCloud -> here move \u{fc} from g/g/e (moved on iCloud) [here g/g/e, there u\u{308}/, after 0]",
+            "here -> iCloud move \u{fc} (conflict 2026-11-22 10-00-00 nas) from b (another item has this name) [here \u{fc} (conflict 2026-11-22 10-00-00 nas), there b/, into root, after 0]",
+        ],
+    ),
+    (
+        "without identity a folder that was moved is deleted and new, and comes back where nothing goes up",
+        "a/",
+        &[(Local, "no-identity"), (Remote, "download-only"), (Local, "move a fff")],
+        &["iCloud -> here make folder a (deleted here) [there a/]"],
+    ),
+    (
+        "nothing comes back into a folder that waits",
+        "g/ g/d/",
+        &[(Local, "wait g"), (Remote, "download-only"), (Local, "delete g")],
+        &[],
+    ),
+    (
+        "of two that change places there one waits, and holds its name",
+        "g/ c g/c/",
+        &[(Local, "upload-only"), (Remote, "move c t; move g/c c; move t g/c; wait c")],
+        &["set-aside g/c (something on iCloud that does not take part has the name \"c\")"],
+    ),
+    (
+        "what would take the place of a folder that is moved waits where that one's name is held",
+        "a/ a/a/ a/e/ b/ a/a/a",
+        &[(Remote, "move a/a a/d; move b t; move t a/d/a; most 1")],
+        &[
+            "iCloud -> here move a/d from a/a (moved on iCloud) [here a/a, there d/]",
+            "state only forget a/a/a (no longer takes part)",
+            "set-aside b (something here that does not take part has the name \"a\")",
+        ],
+    ),
+    (
+        "of two names that differ in case only, new here, one waits",
+        "A e/",
+        &[(Local, "move e A")],
+        &[
+            "set-aside A (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "a folder that was moved twice on each side",
+        "b/",
+        &[
+            (Remote, "delete b; new b/"),
+            (Local, "move b private"),
+            (Remote, "move b fff"),
+            (Local, "move private fff"),
+        ],
+        &[
+            "iCloud -> here trash fff (deleted on iCloud) [here fff]",
+            "iCloud -> here make folder fff (new on iCloud) [there fff/, after 0]",
+        ],
+    ),
+    (
+        "of what changes places in a ring with a new folder each waits that has no place",
+        "g b d/ d/d/",
+        &[(Remote, "move g d/d; move b t; move d/d b; move t d/d")],
+        &[
+            "set-aside b (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+            "set-aside d/d (something here that does not take part has the name \"b\")",
+            "set-aside g (something here that does not take part has the name \"d\")",
+        ],
+    ),
+];
+
+#[test]
+fn who_cannot_have_its_place_waits_where_it_is() {
+    tell_all(STORIES);
+}

@@ -1,0 +1,115 @@
+//! What leaves the scope, and what stays of it (`docs/sync.md` §4, Crossing the edge of the scope).
+
+use super::fully::{Story, tell_all};
+use crate::model::Side::{Local, Remote};
+
+const STORIES: &[Story<'static>] = &[
+    (
+        "a folder leaves the scope here, and one in it was moved on there",
+        "a/ a/g/ a/fff/",
+        &[(Local, "move a private"), (Remote, "move a/g a/fff/fff")],
+        &[
+            "here -> iCloud trash a (moved out of what is synced here) [there a/, with 2 below]",
+            "state only forget private/g (moved out of what is synced here) [after 0]",
+        ],
+    ),
+    (
+        "a folder goes to where nothing is read, with all that it holds",
+        "d/ d/e/ d/e/f",
+        &[(Local, "move d private; close private")],
+        &["here -> iCloud trash d (moved out of what is synced here) [there d/, with 2 below]"],
+    ),
+    (
+        "the side that only follows cannot say of what nobody reads",
+        "d/ d/e/ d/e/f",
+        &[(Local, "download-only; move d private; close private")],
+        &[
+            "iCloud -> here move d from private (moved here) [here private, there d/]",
+            "set-aside d/e (its folder was moved to where nothing is synced, and nothing is read)",
+            "set-aside d/e/f (its folder was moved to where nothing is synced, and nothing is read)",
+        ],
+    ),
+    (
+        "a folder that could not be read holds the one above it, which left the scope there",
+        "b/ b/b/",
+        &[(Local, "hide b/b"), (Remote, "move b private")],
+        &["unsettled b/b (cannot read this folder: no)"],
+    ),
+    (
+        "a folder left the scope here, and one in it was made anew there",
+        "b/ b/d/",
+        &[(Local, "move b private"), (Remote, "delete b/d; new b/d/")],
+        &[
+            "iCloud -> here make folder b (holds items that take part) [there b/]",
+            "iCloud -> here make folder b/d (new on iCloud) [there d/, after 0]",
+            "state only forget private/d (gone on both sides)",
+        ],
+    ),
+    (
+        "a folder goes to where nothing could be read, which says nothing of what it holds",
+        "d/ d/e/ d/e/f",
+        &[(Local, "move d private; hide private")],
+        &[
+            "unsettled d/e (its folder here could not be read, or is on another volume)",
+            "unsettled d/e/f (its folder here could not be read, or is on another volume)",
+            "unsettled private (cannot read this folder: no)",
+        ],
+    ),
+    (
+        "a library that was moved out of scope here comes back",
+        "",
+        &[(Remote, "library Lib"), (Local, "sync; move Lib private")],
+        &["iCloud -> here move Lib from private (moved here) [here private, there Lib/]"],
+    ),
+    (
+        "a file goes out of scope into a folder that lives on outside of it there",
+        "b g/ g/fff/",
+        &[(Remote, "outside g"), (Local, "move b g/fff/private")],
+        &[
+            "here -> iCloud trash b (moved out of what is synced here) [there b]",
+            "state only remember g (still holds items that do not take part) [here only]",
+            "state only remember g/fff (still holds items that do not take part) [here only]",
+        ],
+    ),
+    (
+        "in a mode in which nothing comes from there a folder is moved back into scope",
+        "e/",
+        &[(Local, "upload-only"), (Remote, "move e private")],
+        &["here -> iCloud move e from private (moved on iCloud) [here e, there private/, into root]"],
+    ),
+    (
+        "a folder is moved here as its old name takes no part any more",
+        "b/",
+        &[(Local, "move b d"), (Remote, "ignore =b")],
+        &["state only forget d (no longer takes part)"],
+    ),
+    (
+        "the side that only follows takes back what left the scope here",
+        "b",
+        &[(Remote, "download-only"), (Local, "move b private")],
+        &["iCloud -> here move b from private (moved here) [here private, there b]"],
+    ),
+    (
+        "a folder goes to where nothing is synced in a library",
+        "c/",
+        &[(Remote, "library Lib"), (Local, "sync; move c Lib/private2")],
+        &["here -> iCloud trash c (moved out of what is synced here) [there c/]"],
+    ),
+    (
+        "a folder left the scope here, and what is in it there could not be listed",
+        "d/ d/g/",
+        &[(Remote, "hide d/g"), (Local, "move d private")],
+        &[],
+    ),
+    (
+        "the side that only follows forgets what is gone there and out of scope here",
+        "c/ c/g",
+        &[(Local, "download-only"), (Remote, "delete c/g"), (Local, "move c/g private")],
+        &["state only forget private (gone on both sides)"],
+    ),
+];
+
+#[test]
+fn what_leaves_the_scope_stays_where_it_went() {
+    tell_all(STORIES);
+}
