@@ -25,9 +25,6 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
         None if item.here == Change::PowerCut && there.is_some() => Some(Side::Remote),
         None if aside(local_name) && there.is_some() => Some(Side::Remote),
         None if aside(remote_name) && here.is_some() => Some(Side::Local),
-        None if item.moved_there && item.moved_here => {
-            Some(if follows_local { Side::Local } else { Side::Remote })
-        }
         None if item.moved_there => Some(if follows_local { Side::Local } else { Side::Remote }),
         None if item.moved_here => Some(if follows_remote { Side::Remote } else { Side::Local }),
         None if follows_local => Some(Side::Local),
