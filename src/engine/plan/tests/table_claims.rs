@@ -108,6 +108,78 @@ const STORIES: &[Story<'static>] = &[
             "set-aside g (something here that does not take part has the name \"d\")",
         ],
     ),
+    (
+        "of three of one name only who stands there keeps it",
+        "",
+        &[(Local, "folds; new x/"), (Remote, "new x; new X")],
+        &[
+            "set-aside X (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+            "set-aside x (another item has its name on the other side)",
+            "set-aside x (something here that does not take part has the name \"x\")",
+        ],
+    ),
+    (
+        "a folder that is gone there stays for what cannot leave it",
+        "d/ d/f",
+        &[(Local, "new x; kind special x"), (Remote, "move d/f x; delete d")],
+        &[
+            "set-aside d/f (something here that does not take part has the name \"x\")",
+            "skipped x (a link, socket, device or FIFO is never synced)",
+        ],
+    ),
+    (
+        "a mount point is not renamed for a folder there",
+        "",
+        &[(Local, "new a/; mount a; sync; move a b"), (Remote, "new b/")],
+        &[
+            "set-aside b (another item on iCloud has its name, and a folder on which a volume is mounted cannot be renamed here)",
+            "set-aside b (something here that does not take part has the name \"b\")",
+        ],
+    ),
+    (
+        "in a mode in which nothing comes from there a temporary name beside its own waits",
+        "f",
+        &[(Local, "upload-only; new .icloudds-moving-0-f")],
+        &[
+            "set-aside .icloudds-moving-0-f (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "a folder that is gone here stays for what cannot leave it there",
+        "d/ d/f",
+        &[(Local, "move d/f x; delete d"), (Remote, "new x; kind foreign x")],
+        &[
+            "set-aside x (something on iCloud that does not take part has the name \"x\")",
+            "skipped x (shared to this account, or of a kind that is not synced)",
+        ],
+    ),
+    (
+        "a link holds its name in any case on a disk that folds it",
+        "d/ a",
+        &[(Local, "folds; sync; new d/A; kind special d/A"), (Remote, "move a d/a")],
+        &[
+            "set-aside a (something here that does not take part has the name \"a\")",
+            "skipped d/A (a link, socket, device or FIFO is never synced)",
+        ],
+    ),
+    (
+        "a link holds its name for what is new there in another case",
+        "",
+        &[(Local, "folds; new x; kind special x"), (Remote, "new X")],
+        &[
+            "set-aside X (something here that does not take part has the name \"X\")",
+            "skipped x (a link, socket, device or FIFO is never synced)",
+        ],
+    ),
+    (
+        "a link was moved over a file",
+        "f",
+        &[(Local, "new s; kind special s; over s f")],
+        &[
+            "set-aside f (a link, socket, device or FIFO has its name here, or that of its folder)",
+            "skipped f (a link, socket, device or FIFO is never synced)",
+        ],
+    ),
 ];
 
 #[test]

@@ -209,6 +209,40 @@ const STORIES: &[Story<'static>] = &[
             "set-aside a/fff (holds \"odd\" on iCloud, which cannot be synced: why)",
         ],
     ),
+    (
+        "a file that is new on both sides of a folder that goes into a library here is two",
+        "a/",
+        &[(Remote, "library Lib; sync; new a/n"), (Local, "new a/n; move a Lib/a")],
+        &[
+            "iCloud -> here make folder a (holds items that take part) [there a/]",
+            "here -> iCloud make folder Lib/a (moved here) [here Lib/a, into d1000000004]",
+            "iCloud -> here download a/n (new on iCloud) [there n unread, after 0]",
+            "here -> iCloud upload Lib/a/n (moved here) [here Lib/a/n unread, into what 1 makes, after 1]",
+        ],
+    ),
+    (
+        "in a mode in which nothing comes from there an edit on iCloud stays where its file was, which went into a library",
+        "a",
+        &[(Remote, "library Lib; sync"), (Local, "upload-only"), (Remote, "edit a"), (Local, "move a Lib/a")],
+        &[
+            "here -> iCloud upload Lib/a (moved here) [here Lib/a unread, into d1000000004]",
+            "state only forget a (changed here, which is never uploaded)",
+        ],
+    ),
+    (
+        "a folder that goes into a library here stays for what is new in it there",
+        "a/ a/b/ a/b/f",
+        &[(Remote, "library Lib; sync"), (Local, "move a Lib/a"), (Remote, "new a/b/n")],
+        &[
+            "iCloud -> here make folder a (holds items that take part) [there a/]",
+            "iCloud -> here make folder a/b (holds items that take part) [there b/, after 0]",
+            "here -> iCloud make folder Lib/a (moved here) [here Lib/a, into d1000000010]",
+            "here -> iCloud make folder Lib/a/b (moved here) [here Lib/a/b, into what 2 makes, after 2]",
+            "iCloud -> here download a/b/n (new on iCloud) [there n unread, after 0 and 1]",
+            "here -> iCloud upload Lib/a/b/f (moved here) [here Lib/a/b/f unread, into what 3 makes, after 3]",
+            "here -> iCloud trash a/b/f (moved out of what is synced here) [there f, after 5]",
+        ],
+    ),
 ];
 
 #[test]

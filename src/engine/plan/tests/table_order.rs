@@ -200,6 +200,16 @@ const STORIES: &[Story<'static>] = &[
             "here -> iCloud upload over fff (older than the version that it replaces) [here fff unread, there fff, by way of the trash]",
         ],
     ),
+    (
+        "in a mode in which nothing comes from there what was moved in the way there goes back first",
+        "a/ b",
+        &[(Local, "upload-only; move a c"), (Remote, "move b c")],
+        &[
+            "here -> iCloud move b from c (moved on iCloud) [here b, there c, into root]",
+            "here -> iCloud move c from a (moved here) [here c, there a/, into root, after 0]",
+            "state only agree b (same content, other times) [here b, there c, after 0]",
+        ],
+    ),
 ];
 
 #[test]
