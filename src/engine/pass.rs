@@ -37,7 +37,7 @@ use super::observe::local::{doubt, signatures};
 use super::operation::{Action, Note, NoteKind, Operation, Plan};
 use super::own_writes::OwnWrites;
 use super::plan::{Collected, Earlier, Extent, Policy, plan, plan_again, plan_all};
-use super::ports::{Ports, Store, StoreError};
+use super::ports::{Ports, ReadOnly, Store, StoreError};
 use super::recognise::{Recognised, recognise};
 use super::skipped::SkippedItems;
 use super::view::{LocalView, RemoteView};
@@ -184,6 +184,8 @@ impl Engine {
         options: &PassOptions<'_>,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
+        let read_only = ReadOnly(ports.remote);
+        let ports = &read_only.unless_changed_in(settings.mode, *ports);
         self.keep_time(ports.clock)?;
         self.recover(ports)?;
         let looks_there = look.remote != RemoteLook::Nothing || self.remote.is_none() || self.outlived;

@@ -104,6 +104,7 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             let at = tree.parent(found).and_then(|at| world.recognition.of_local[at]);
             item.moved_here = at != Some(folder) || tree.name(found) != &*entry.local_name;
             match content {
+                _ if world.doubts_name_here(found).is_some() => Change::Unknown(Doubt::NotToBeRenamed),
                 // The folder that stands there now is another one: its identity is what later moves are known by.
                 Content::Same if entry.folder && tree.get(found).stamp.identity != entry.stamp.identity => {
                     Change::Touched
@@ -135,8 +136,11 @@ fn is_in_unread_folder(world: &World<'_>, node: Node) -> bool {
 
 fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
     let (entry, tree) = (world.base.get(node), &world.remote.tree);
+    if let Some(doubt) = tree.by_id(&entry.id).and_then(|found| world.doubts_name_there(tree.get(found))) {
+        item.there = Change::Unknown(doubt);
+        return;
+    }
     item.there = match tree.by_id(&entry.id) {
-        Some(_) if (world.policy.is_lent)(&entry.id) => Change::Unknown(Doubt::Lent),
         Some(found) if world.is_ours(found) => {
             item.remote = Some(found);
             let now = tree.get(found);

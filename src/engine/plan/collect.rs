@@ -113,10 +113,10 @@ impl Items {
             let item = Item {
                 remote: Some(node),
                 folder: entry.is_folder(),
-                there: match (world.policy.is_lent)(&entry.id) {
-                    true => Change::Unknown(Doubt::Lent),
-                    false if goes_to_a_volume_that_is_away(world, node) => Change::Unknown(Doubt::Unmounted),
-                    false => Change::Edited,
+                there: match world.doubts_name_there(entry) {
+                    Some(doubt) => Change::Unknown(doubt),
+                    None if goes_to_a_volume_that_is_away(world, node) => Change::Unknown(Doubt::Unmounted),
+                    None => Change::Edited,
                 },
                 accepted,
                 accepted_there: accepted,
@@ -200,9 +200,10 @@ impl Items {
             let item = Item {
                 local: Some(node),
                 folder,
-                here: match is_covered_by_a_volume(world, node) {
-                    true => Change::Unknown(Doubt::Unmounted),
-                    false => Change::Edited,
+                here: match world.doubts_name_here(node) {
+                    Some(doubt) => Change::Unknown(doubt),
+                    None if is_covered_by_a_volume(world, node) => Change::Unknown(Doubt::Unmounted),
+                    None => Change::Edited,
                 },
                 accepted,
                 accepted_here: accepted,

@@ -7,7 +7,8 @@ use super::policy::Policy;
 use crate::engine::operation::{LocalSeen, Note, NoteKind, Reason, RemoteSeen};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};
-use crate::model::name::Name;
+use crate::model::name::{Name, aside_origin};
+use crate::model::policy::Mode;
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
 };
@@ -70,6 +71,8 @@ pub(super) enum Doubt {
     Unmounted,
     /// It bears a temporary name on iCloud.
     Lent,
+    /// It bears a temporary name on the side whose names this mode leaves alone.
+    NotToBeRenamed,
     /// iCloud shows it without content for the first time (`docs/sync.md` §3).
     Hollow,
     /// iCloud did not list it and does not say what became of it.
@@ -98,6 +101,9 @@ impl Doubt {
             Self::Lent => {
                 unsettled("it bears a temporary name on iCloud, which another machine may be about to change")
             }
+            Self::NotToBeRenamed => set_aside(
+                "it bears a temporary name, and sync.mode lets nothing on that side be renamed: rename it there",
+            ),
             Self::Hollow => {
                 unsettled("iCloud shows it without content all at once: a second look has to confirm that")
             }
@@ -214,6 +220,21 @@ pub(super) struct Items {
 }
 
 impl World<'_> {
+    /// Why the name of an item on iCloud says nothing yet of what it is, if it does not.
+    pub fn doubts_name_there(&self, entry: &RemoteEntry) -> Option<Doubt> {
+        let is_left_alone = || self.policy.mode == Mode::DownloadOnly && aside_origin(&entry.name).is_some();
+        match (self.policy.is_lent)(&entry.id) {
+            true => Some(Doubt::Lent),
+            false => is_left_alone().then_some(Doubt::NotToBeRenamed),
+        }
+    }
+
+    /// The same of an item here.
+    pub fn doubts_name_here(&self, node: Node) -> Option<Doubt> {
+        let is_left_alone = || aside_origin(self.local.tree.name(node)).is_some();
+        (self.policy.mode == Mode::UploadOnly && is_left_alone()).then_some(Doubt::NotToBeRenamed)
+    }
+
     /// The item that a local node is, before aliases.
     fn raw_local(&self, node: Node) -> Key {
         match self.recognition.of_local[node] {

@@ -6,11 +6,13 @@
 mod away;
 mod disk;
 mod errors;
+mod read_only;
 mod remote;
 
 pub use away::Away;
 pub use disk::{Disk, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
 pub use errors::{DiskError, NO_SPACE, RemoteError};
+pub use read_only::ReadOnly;
 pub use remote::{
     Commit, Fetched, ItemVersion, Listing, LookUp, Offer, Remote, RemoteItem, RemoteParent, Sink, Staged,
 };

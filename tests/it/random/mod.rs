@@ -22,6 +22,7 @@ mod late;
 mod looks;
 mod machines;
 mod meanwhile;
+mod modes;
 mod month;
 mod older;
 mod oracle;

@@ -11,7 +11,7 @@ use icloudds::engine::operation::{Action, Plan};
 use icloudds::engine::pass::{
     Engine, LocalLook, Look, PassError, PassObserver, PassOptions, Report, Settings,
 };
-use icloudds::engine::ports::Ports;
+use icloudds::engine::ports::{Ports, ReadOnly};
 use icloudds::model::state::Verdict;
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side,
@@ -346,7 +346,9 @@ impl Run {
         {
             *lock(&self.seen.known) = known(&engine);
         }
+        let read_only = ReadOnly(&drive);
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
+        let ports = read_only.unless_changed_in(self.settings.mode, ports);
         let mark = format!("{} {}", self.world.clock.seconds(), self.host);
         let observer = Yielding { asked: Cell::new(0), after: enough };
         let options =

@@ -1,6 +1,9 @@
 //! Who has a name, and who waits for one (`docs/sync.md` §4).
 
 use super::fully::{Story, tell_all};
+use super::table::{happen, told};
+use super::world::World;
+use crate::engine::plan::Mode;
 use crate::model::Side::{Local, Remote};
 
 const STORIES: &[Story<'static>] = &[
@@ -141,7 +144,7 @@ const STORIES: &[Story<'static>] = &[
         "f",
         &[(Local, "upload-only; new .icloudds-moving-0-f")],
         &[
-            "set-aside .icloudds-moving-0-f (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+            "set-aside .icloudds-moving-0-f (it bears a temporary name, and sync.mode lets nothing on that side be renamed: rename it there)",
         ],
     ),
     (
@@ -185,4 +188,27 @@ const STORIES: &[Story<'static>] = &[
 #[test]
 fn who_cannot_have_its_place_waits_where_it_is() {
     tell_all(STORIES);
+}
+
+/// What another machine, or an earlier mode, left under a temporary name keeps it where this mode may not give it another: that is told, and
+/// nothing is done.
+#[test]
+fn a_temporary_name_is_left_alone_where_the_mode_allows_no_other() {
+    let note =
+        "(it bears a temporary name, and sync.mode lets nothing on that side be renamed: rename it there)";
+    for (mode, side) in [(Mode::DownloadOnly, Remote), (Mode::UploadOnly, Local)] {
+        for kind in ["", "/"] {
+            let aside = ".icloudds-moving-0-f";
+            for deed in [format!("new {aside}{kind}"), format!("move f {aside}")] {
+                let mut world = World::synced(&[&format!("f{kind}")]);
+                world.mode = mode;
+                happen(&mut world, side, &deed);
+                let plan = told(&world);
+                let acts =
+                    plan.iter().filter(|line| line.contains("moving") && !line.starts_with("set-aside"));
+                assert_eq!(acts.count(), 0, "{mode:?}, {deed}: {plan:?}");
+                assert!(plan.iter().any(|line| line.contains(note)), "{mode:?}, {deed}: {plan:?}");
+            }
+        }
+    }
 }
