@@ -27,6 +27,9 @@ impl Limits {
         max_body: 2 << 20,
         may_be_slow: false,
     };
+    /// Limits of a call that changes the drive: as [`Limits::JSON`], but for a connection that it may need first. The call rests on a look a
+    /// moment ago, and what another device does meanwhile is overridden (`docs/sync.md` §6).
+    pub const CHANGE: Limits = Limits { connect: Duration::from_secs(3), ..Self::JSON };
     /// Limits of a sign-in call: 1 minute, 2 MiB.
     pub const SIGN_IN: Limits = Limits {
         connect: Duration::from_secs(20),

@@ -308,9 +308,10 @@ impl Download for LocalDownload {
         let path = self.key.path.clone();
         let fail = |error| io_error("finish", &path, error);
         if let Some(ServerTime(seconds)) = mtime {
-            // The time first: it is made durable together with the content.
+            // The time first: it is made durable together with the content. Both of a file's times are set: some file systems in user space
+            // do nothing where one is left as it is, and say that they did.
             let time = FileTime::from_unix_time(seconds, 0);
-            if let Err(error) = filetime::set_file_handle_times(&self.file, None, Some(time)) {
+            if let Err(error) = filetime::set_file_handle_times(&self.file, Some(time), Some(time)) {
                 match Errno::from_io_error(&error).filter(|errno| is_refusal(*errno)) {
                     Some(errno) => refused(Dispensable::Time, errno),
                     None => return Err(fail(error)),

@@ -24,10 +24,10 @@ pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> R
     Ok(look_here(ports, path)?.is_some_and(|entry| entry.stamp.identity == stamp.identity))
 }
 
-/// Whether what stands somewhere can be a copy of what was known by that stamp: its times are copied with it.
+/// Whether what stands somewhere can be a copy of what was known by that stamp. Its times are copied with it, but the other file system may
+/// keep them in a coarser form, or not at all.
 pub(super) fn is_copy(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -> bool {
-    let is_as_it_was = || (stamp.size, stamp.mtime) == (there.stamp.size, there.stamp.mtime);
-    there.kind == kind && (kind == LocalKind::Folder || is_as_it_was())
+    there.kind == kind && (kind == LocalKind::Folder || stamp.size == there.stamp.size)
 }
 
 /// What the base learns of an item whose version was replaced by the content of that file, and was edited on iCloud since: the file is the

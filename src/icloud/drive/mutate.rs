@@ -10,11 +10,14 @@ use super::client::Treat;
 use super::{ICloudDrive, Request, drivews};
 use crate::engine::ports::{ItemVersion, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
+use crate::icloud::http::Limits;
 use crate::icloud::wire::{Item, drivewsid};
 use crate::icloud::wire_send;
 use crate::model::name::{same, split_extension};
 use crate::model::{Etag, ItemId, RemoteKind};
 
+/// A second call for one item follows an answer to the first that was under way no longer than this.
+const LONGEST_UNSEEN: Duration = Duration::from_secs(2);
 /// How long a folder may take to appear that the service was undecided about (§10.1).
 const UNDECIDED_WAIT: Duration = Duration::from_secs(1);
 
@@ -76,8 +79,11 @@ impl ICloudDrive {
 
     /// Renames; a name that the service split wrongly is put right once (§10.2).
     pub(super) fn rename_item(&self, item: &ItemVersion, name: &str) -> Result<RemoteItem, RemoteError> {
+        let began = self.client.clock.uptime();
         let renamed = self.rename_as(item, &item.etag, name, None)?;
-        if same(&renamed.entry.name, name) {
+        // Whoever asked puts a wrong name right as well, with a look before: an answer that was long under way is none.
+        let is_late = self.client.clock.uptime().saturating_sub(began) >= LONGEST_UNSEEN;
+        if is_late || same(&renamed.entry.name, name) {
             return Ok(renamed);
         }
         let (stem, Some(extension)) = split_extension(name) else { return Ok(renamed) };
@@ -234,7 +240,11 @@ impl ICloudDrive {
     ) -> Result<Vec<Value>, super::client::Failure> {
         let entries: Vec<_> = wanted.iter().map(|at| change.entries[*at].clone()).collect();
         let body = wire_send::change(change.member, &entries, change.destination.as_deref());
-        let ask = Request { changes: true, ..drivews(change.path, body.as_bytes(), change.kind) };
+        let ask = Request {
+            changes: true,
+            limits: Limits::CHANGE,
+            ..drivews(change.path, body.as_bytes(), change.kind)
+        };
         let answer = self.client.json(&ask, Treat::Change)?;
         Ok(wire_send::change_results(answer, change.member))
     }

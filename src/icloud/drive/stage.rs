@@ -221,7 +221,7 @@ impl ICloudDrive {
             path: &path,
             query: &[("errorBreakdown", "true")],
             body: body.as_bytes(),
-            limits: Limits::JSON,
+            limits: Limits::CHANGE,
             kind: "update/documents",
             changes: true,
         };

@@ -6,7 +6,7 @@ use crate::engine::execute::report::StepFailure;
 use crate::engine::execute::standing::{is_copy, look_here, stands};
 use crate::engine::operation::{LocalSeen, RemoteSeen};
 use crate::engine::ports::Ports;
-use crate::model::{Crossing, Identity, ItemId, LocalKind, Presence, RelPath};
+use crate::model::{Crossing, Identity, ItemId, LocalEntry, LocalKind, Presence, RelPath};
 
 /// After a crash the disk has finished or undone the move. Where the item stands at its new place the base learns of all that is known to
 /// have come along; what is not found there is met as new, and nobody deleted it.
@@ -17,19 +17,29 @@ pub(super) fn settle_across(
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let Crossing { id, etag, parent, name, from, to, stamp } = crossing;
-    if stands(ports, from, stamp)? {
-        return Ok(false);
-    }
+    let has_stayed = stands(ports, from, stamp)?;
     let known = moment.base.entry(id).filter(|_| moment.base.has_folder(parent));
-    let (Some((_, known)), Some(after)) = (known, look_here(ports, to)?) else {
-        done.push(Done::Lost(id.clone()));
-        return Ok(true);
+    let Some((_, known)) = known else {
+        done.extend((!has_stayed).then(|| Done::Lost(id.clone())));
+        return Ok(!has_stayed);
     };
     let kind = if known.folder { LocalKind::Folder } else { LocalKind::File };
-    if !is_copy(kind, stamp, &after) {
-        done.push(Done::Lost(id.clone()));
-        return Ok(true);
-    }
+    // A folder stays where it was with what changed in it while it was copied; what was copied is at the new place all the same.
+    let is_it = |after: &LocalEntry| {
+        is_copy(kind, stamp, after) && (known.folder || after.stamp.mtime == stamp.mtime)
+    };
+    let after = look_here(ports, to)?.filter(is_it);
+    let mut lost = Vec::new();
+    let Some(after) = after else {
+        if !has_stayed {
+            done.push(Done::Lost(id.clone()));
+        } else if !shows_new_place(ports, moment, (parent, to))? {
+            // What has gone there was deleted by nobody.
+            came_along(ports, moment, (id, from, from), &mut lost)?;
+            done.extend(lost.into_iter().map(Done::Lost));
+        }
+        return Ok(!has_stayed);
+    };
     let remote = RemoteSeen {
         id: id.clone(),
         folder: known.folder,
@@ -42,38 +52,53 @@ pub(super) fn settle_across(
         signature: None,
     };
     let local = LocalSeen { path: from.clone(), stamp: *stamp, racy: true, signature: None };
-    let mut lost = Vec::new();
-    let within = came_along(ports, moment, (id, to), &mut lost)?;
+    let within = came_along(ports, moment, (id, from, to), &mut lost)?;
     done.push(Done::MovedLocal { local, to: to.clone(), after, remote: Some(remote) });
     done.push(Done::CrossedWithin(within));
     done.extend(lost.into_iter().map(Done::Lost));
     Ok(true)
 }
 
-/// What the base knows below a folder, and stands below `to` as it was; the others are `lost`.
+/// Whether the folder that it was to go to is the one that the base knows, and no bare mount point whose volume is away.
+fn shows_new_place(
+    ports: &Ports<'_>,
+    moment: &Moment<'_>,
+    (parent, to): (&ItemId, &RelPath),
+) -> Result<bool, StepFailure> {
+    let known = moment.base.entry(parent).map(|(_, entry)| entry.stamp.identity);
+    let Some(known) = known.filter(|known| *known != Identity::default()) else { return Ok(true) };
+    let folder = look_here(ports, &to.parent().unwrap_or_default())?;
+    Ok(folder.is_some_and(|folder| folder.stamp.identity == known))
+}
+
+/// What the base knows below a folder, and stands below `to` as it was. What still is where it was below `from` has stayed there; the others
+/// are `lost`.
 fn came_along(
     ports: &Ports<'_>,
     moment: &Moment<'_>,
-    (folder, to): (&ItemId, &RelPath),
+    (folder, from, to): (&ItemId, &RelPath, &RelPath),
     lost: &mut Vec<ItemId>,
 ) -> Result<Vec<Crossed>, StepFailure> {
     let mut found = Vec::new();
-    let mut open = vec![(folder.clone(), to.clone())];
-    while let Some((folder, to)) = open.pop() {
+    let mut open = vec![(folder.clone(), from.clone(), to.clone())];
+    while let Some((folder, from, to)) = open.pop() {
         for child in moment.base.held_by(&folder) {
             // One that does not stand here, or is known by its place alone, has no identity to learn.
             if child.presence == Presence::RemoteOnly || child.stamp.identity == Identity::default() {
                 continue;
             }
-            let Ok(path) = to.join(&child.local_name) else { continue };
+            let (Ok(was), Ok(path)) = (from.join(&child.local_name), to.join(&child.local_name)) else {
+                continue;
+            };
             let kind = if child.folder { LocalKind::Folder } else { LocalKind::File };
             match look_here(ports, &path)?.filter(|there| is_copy(kind, &child.stamp, there)) {
                 Some(there) => {
                     found.push(Crossed { to: path.clone(), before: child.stamp, after: there.stamp });
                     if child.folder {
-                        open.push((child.id, path));
+                        open.push((child.id, was, path));
                     }
                 }
+                None if stands(ports, &was, &child.stamp)? => {}
                 None => lost.push(child.id),
             }
         }
