@@ -14,7 +14,7 @@ use super::fs_traits::FsTraits;
 use super::install::download_record::{Record, Swap, is_download_name, part_name, record_name};
 use super::moves::{PARKED, STEP, Step};
 use super::private::area::{Area, own};
-use super::private::small_files::remove_small;
+use super::private::small_files::{NEW, remove_small};
 use super::private::trust::{Ours, Reading};
 use super::seen::{see_if_there, see_open};
 use super::trash::displaced::{self, DISPLACED, Note};
@@ -95,6 +95,11 @@ impl LocalDisk {
             let ours = self.close_area(&area)?;
             for name in names_ending(&area.tmp, STEP) {
                 self.recover_step(&area, &format!("{name}{STEP}"), ours, &mut recovered)?;
+            }
+            for name in names_ending(&area.tmp, &format!("{STEP}{NEW}")) {
+                // A record that was not written whole: the one before it counts.
+                remove_small(&area.tmp, &format!("{name}{STEP}{NEW}"))
+                    .map_err(|errno| self.fail("repair", &own(&area.top), errno))?;
             }
             for name in names_ending(&area.tmp, DISPLACED) {
                 self.recover_displaced(&area, &format!("{name}{DISPLACED}"), ours, &mut recovered)?;

@@ -36,9 +36,12 @@ pub(in crate::disk) fn ensure_folder(parent: impl AsFd, name: &str) -> Result<Ow
     }
 }
 
+/// The end of the name under which a small file is written before it gets its own.
+pub(in crate::disk) const NEW: &str = ".new";
+
 /// Replaces a small file of ours whole, durably.
 pub(in crate::disk) fn write_small(folder: impl AsFd, name: &str, content: &[u8]) -> Result<(), Errno> {
-    let new = format!("{name}.new");
+    let new = format!("{name}{NEW}");
     // What a crash left behind, or a second name that somebody gave to another file, must not be written to.
     remove_small(&folder, &new)?;
     let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;

@@ -29,14 +29,10 @@ pub(super) fn settle_across(
         is_copy(kind, stamp, after) && (known.folder || after.stamp.mtime == stamp.mtime)
     };
     let after = look_here(ports, to)?.filter(is_it);
-    let mut lost = Vec::new();
     let Some(after) = after else {
-        if !has_stayed {
+        // Where the volume is away what has gone there was deleted by nobody, and what is left goes once the disk finishes the move.
+        if !has_stayed || !shows_new_place(ports, moment, (parent, to))? {
             done.push(Done::Lost(id.clone()));
-        } else if !shows_new_place(ports, moment, (parent, to))? {
-            // What has gone there was deleted by nobody.
-            came_along(ports, moment, (id, from, from), &mut lost)?;
-            done.extend(lost.into_iter().map(Done::Lost));
         }
         return Ok(!has_stayed);
     };
@@ -52,6 +48,7 @@ pub(super) fn settle_across(
         signature: None,
     };
     let local = LocalSeen { path: from.clone(), stamp: *stamp, racy: true, signature: None };
+    let mut lost = Vec::new();
     let within = came_along(ports, moment, (id, from, to), &mut lost)?;
     done.push(Done::MovedLocal { local, to: to.clone(), after, remote: Some(remote) });
     done.push(Done::CrossedWithin(within));
