@@ -281,7 +281,7 @@ fn certificate_time(error: &rustls::Error) -> Option<CertificateTime> {
     }
 }
 
-const CONNECTING: &str = "while connecting";
+pub(super) const CONNECTING: &str = "while connecting";
 
 fn limit_name(limit: ureq::Timeout) -> &'static str {
     match limit {

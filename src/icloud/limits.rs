@@ -27,9 +27,9 @@ impl Limits {
         max_body: 2 << 20,
         may_be_slow: false,
     };
-    /// Limits of a call that changes the drive: as [`Limits::JSON`], but for a connection that it may need first. The call rests on a look a
-    /// moment ago, and what another device does meanwhile is overridden (`docs/sync.md` §6).
-    pub const CHANGE: Limits = Limits { connect: Duration::from_secs(3), ..Self::JSON };
+    /// Limits of a change that no etag guards, and that rests on a look a moment ago: as [`Limits::JSON`], but for a connection that it may
+    /// need first. What another device does meanwhile is overridden (`docs/sync.md` §6).
+    pub const AFTER_LOOK: Limits = Limits { connect: Duration::from_secs(3), ..Self::JSON };
     /// Limits of a sign-in call: 1 minute, 2 MiB.
     pub const SIGN_IN: Limits = Limits {
         connect: Duration::from_secs(20),
@@ -46,6 +46,11 @@ impl Limits {
         max_body: 1 << 20,
         may_be_slow: false,
     };
+
+    /// Whether they are those of a change that rests on a look a moment ago.
+    pub(super) fn follow_a_look(&self) -> bool {
+        self.connect == Self::AFTER_LOOK.connect
+    }
 
     /// These limits where nobody waits longer than `silence` for a byte, but for what may be slow.
     pub(super) fn within(self, silence: Option<Duration>) -> Self {

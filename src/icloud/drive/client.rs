@@ -317,7 +317,9 @@ impl Client {
                     drop(self.reach.failed(clock.uptime(), &error.to_string(), None));
                     return Err(RemoteError::Uncertain(error.to_string()).into());
                 }
-                Err(ServiceError::Http(error @ HttpError::Timeout { .. })) if changes => {
+                Err(ServiceError::Http(error @ HttpError::Timeout { .. }))
+                    if request.limits.follow_a_look() =>
+                {
                     // The connection was given no longer than a look counts: worth another one, and no sign that nobody can be reached.
                     return Err(RemoteError::Busy { message: error.to_string(), retry_after: None }.into());
                 }

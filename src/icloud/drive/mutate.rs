@@ -32,6 +32,7 @@ struct Change<'a> {
     /// What each item is known by in the answer: `drivewsid` or `clientId`.
     keys: Vec<String>,
     entries: Vec<Value>,
+    limits: Limits,
 }
 
 impl ICloudDrive {
@@ -66,6 +67,7 @@ impl ICloudDrive {
             destination: Some(drivewsid(parent, true)),
             keys,
             entries,
+            limits: Limits::JSON,
         };
         let made = self.change(&change).into_iter().map(|result| {
             let mut item = shown(&result?)?;
@@ -113,6 +115,7 @@ impl ICloudDrive {
             destination: None,
             keys: vec![id],
             entries: vec![entry],
+            limits: Limits::AFTER_LOOK,
         };
         shown(&self.change(&change).pop().unwrap_or_else(|| Err(unanswered()))?)
     }
@@ -125,7 +128,8 @@ impl ICloudDrive {
         // The service cannot move between zones (§10.3), so nobody asks it to.
         let fits = |item: &ItemVersion| item.id.zone() == folder.zone();
         let movable: Vec<_> = items.iter().filter(|item| fits(item)).cloned().collect();
-        let change = self.on_items("/moveItems", "moveItems", Some(drivewsid(folder, true)), &movable);
+        let destination = Some(drivewsid(folder, true));
+        let change = on_items("/moveItems", "moveItems", destination, &movable, Limits::AFTER_LOOK);
         let mut moved = self.change(&change).into_iter();
         let results = items.iter().map(|item| {
             if !fits(item) {
@@ -145,7 +149,7 @@ impl ICloudDrive {
 
     /// To the trash: success is OK *and* a parent that is the trash (§10.4).
     pub(super) fn trash_items(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
-        let change = self.on_items("/moveItemsToTrash", "moveItemsToTrash", None, items);
+        let change = on_items("/moveItemsToTrash", "moveItemsToTrash", None, items, Limits::JSON);
         let trashed = self.change(&change).into_iter().map(|result| {
             let item = shown(&result?)?;
             if item.parent != RemoteParent::Trash {
@@ -157,12 +161,12 @@ impl ICloudDrive {
     }
 
     pub(super) fn delete_items(&self, items: &[ItemVersion]) -> Vec<Result<(), RemoteError>> {
-        let change = self.on_items("/deleteItems", "deleteItems", None, items);
+        let change = on_items("/deleteItems", "deleteItems", None, items, Limits::AFTER_LOOK);
         self.change(&change).into_iter().map(|result| result.map(drop)).collect()
     }
 
     pub(super) fn put_back_items(&self, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
-        let change = self.on_items("/putBackItemsFromTrash", "putBackItemsFromTrash", None, items);
+        let change = on_items("/putBackItemsFromTrash", "putBackItemsFromTrash", None, items, Limits::JSON);
         let back = self.change(&change).into_iter().map(|result| {
             let item = shown(&result?)?;
             if item.parent == RemoteParent::Trash {
@@ -171,18 +175,6 @@ impl ICloudDrive {
             Ok(item)
         });
         back.collect()
-    }
-
-    fn on_items<'a>(
-        &self,
-        path: &'a str,
-        kind: &'static str,
-        destination: Option<String>,
-        items: &[ItemVersion],
-    ) -> Change<'a> {
-        let keys: Vec<_> = items.iter().map(|item| drivewsid(&item.id, item.folder)).collect();
-        let entries = items.iter().map(wire_send::changed).collect();
-        Change { path, kind, member: "items", destination, keys, entries }
     }
 
     /// Carries a change out, in calls of a bearable size. What the answer says of each item comes back
@@ -242,7 +234,7 @@ impl ICloudDrive {
         let body = wire_send::change(change.member, &entries, change.destination.as_deref());
         let ask = Request {
             changes: true,
-            limits: Limits::CHANGE,
+            limits: change.limits,
             ..drivews(change.path, body.as_bytes(), change.kind)
         };
         let answer = self.client.json(&ask, Treat::Change)?;
@@ -255,6 +247,19 @@ impl ICloudDrive {
         let (a, b) = (draw(f64::from(u32::MAX)), draw(f64::from(u16::MAX)));
         format!("FOLDER::UNKNOWN_ZONE::TempId-{a:08x}-{b:04x}-4000-8000-{at:012x}")
     }
+}
+
+/// A change of items that exist.
+fn on_items<'a>(
+    path: &'a str,
+    kind: &'static str,
+    destination: Option<String>,
+    items: &[ItemVersion],
+    limits: Limits,
+) -> Change<'a> {
+    let keys: Vec<_> = items.iter().map(|item| drivewsid(&item.id, item.folder)).collect();
+    let entries = items.iter().map(wire_send::changed).collect();
+    Change { path, kind, member: "items", destination, keys, entries, limits }
 }
 
 /// The result for the item at `position` of a call: by its key, else by position where the answer has as

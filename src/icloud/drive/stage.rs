@@ -197,7 +197,7 @@ impl ICloudDrive {
         }
         let data = commit.staged.receipt.get("data").cloned().unwrap_or(Value::Null);
         let body = wire_send::commit(commit, &data);
-        let failure = match self.commit_once(zone, &body) {
+        let failure = match self.commit_once(zone, &body, limits_of(commit)) {
             Ok(item) => return Ok(item),
             Err(failure) => failure,
         };
@@ -213,7 +213,7 @@ impl ICloudDrive {
         Err(RemoteError::Busy { message, retry_after: Some(PARENT_WAIT) })
     }
 
-    fn commit_once(&self, zone: &Zone, body: &str) -> Result<RemoteItem, Failure> {
+    fn commit_once(&self, zone: &Zone, body: &str, limits: Limits) -> Result<RemoteItem, Failure> {
         let path = format!("/ws/{}/update/documents", zone_in_path(zone));
         let ask = Request {
             root: Root::Docws,
@@ -221,7 +221,7 @@ impl ICloudDrive {
             path: &path,
             query: &[("errorBreakdown", "true")],
             body: body.as_bytes(),
-            limits: Limits::CHANGE,
+            limits,
             kind: "update/documents",
             changes: true,
         };
@@ -242,6 +242,11 @@ impl ICloudDrive {
             RemoteError::Uncertain("the answer to the commit does not show the file".to_owned()).into()
         })
     }
+}
+
+/// Only a commit in place of another version overrides what happened since that was looked at.
+fn limits_of(commit: &Commit<'_>) -> Limits {
+    if commit.replaces.is_some() { Limits::AFTER_LOOK } else { Limits::JSON }
 }
 
 /// A multipart body whose one part holds no byte: the form in which every client's empty file was taken.

@@ -9,22 +9,32 @@ use serde_json::{Value, json};
 use super::*;
 use crate::engine::ports::RemoteParent;
 use crate::icloud::http::{Answer, Call, Head, HttpError};
+use crate::icloud::http_error::CONNECTING;
 use crate::icloud::service::ServiceError;
 use crate::icloud::test_clock::TestClock;
 use crate::model::{Etag, ServerTime};
 
-/// Gives its answers in order and keeps what was asked.
-#[derive(Default)]
+/// The status of an answer that never comes: no connection is made in time.
+const NO_CONNECTION: u16 = 0;
+
+/// Gives its answers in order, each after so long, and keeps what was asked.
 struct Script {
     answers: Mutex<VecDeque<(u16, Value)>>,
     asked: Mutex<Vec<(String, Value)>>,
+    takes: Duration,
+    clock: Arc<TestClock>,
 }
 
 impl Api for Script {
     fn call(&self, ask: &Request<'_>) -> Result<Answer, ServiceError> {
         let body = serde_json::from_slice(ask.body).unwrap_or(Value::Null);
         self.asked.lock().unwrap().push((ask.kind.to_owned(), body));
+        self.clock.pause(self.takes).expect("it goes on");
         let (status, body) = self.answers.lock().unwrap().pop_front().expect("an answer is scripted");
+        if status == NO_CONNECTION {
+            let host = "icloud.example".to_owned();
+            return Err(ServiceError::Http(HttpError::Timeout { host, what: CONNECTING }));
+        }
         let head = Head { status, headers: Default::default() };
         Ok(Answer { head, body: body.to_string().into_bytes() })
     }
@@ -47,9 +57,13 @@ impl Api for Script {
 }
 
 fn drive(answers: &[(u16, Value)]) -> (ICloudDrive, Arc<Script>) {
-    let script =
-        Arc::new(Script { answers: Mutex::new(answers.iter().cloned().collect()), ..Script::default() });
+    slow_drive(answers, Duration::ZERO)
+}
+
+fn slow_drive(answers: &[(u16, Value)], takes: Duration) -> (ICloudDrive, Arc<Script>) {
     let clock = Arc::new(TestClock::with_random(0.5));
+    let answers = Mutex::new(answers.iter().cloned().collect());
+    let script = Arc::new(Script { answers, asked: Mutex::default(), takes, clock: Arc::clone(&clock) });
     let drive = ICloudDrive::new(Arc::clone(&script) as Arc<dyn Api>, DriveOptions::default(), clock);
     (drive, script)
 }
@@ -90,6 +104,14 @@ fn a_doubled_or_lost_extension_is_put_right_once() {
     }
     let (drive, script) = drive(&[(200, json!({"items": [file("A", "b 2", "pdf")]}))]);
     assert_eq!(&*drive.rename(&version("A"), "b.pdf").unwrap().entry.name, "b 2.pdf");
+    assert_eq!(script.asked.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_name_that_came_out_wrong_is_left_to_whoever_looks_anew_where_the_answer_was_long_under_way() {
+    let wrong = (200, json!({"items": [file("A", "b.pdf", "pdf")]}));
+    let (drive, script) = slow_drive(&[wrong], Duration::from_secs(3));
+    assert_eq!(&*drive.rename(&version("A"), "b.pdf").unwrap().entry.name, "b.pdf.pdf");
     assert_eq!(script.asked.lock().unwrap().len(), 1);
 }
 
@@ -170,10 +192,7 @@ fn items_that_are_refused_together_are_to_be_asked_for_alone() {
     assert_eq!(script.asked.lock().unwrap().len(), 2);
 }
 
-#[test]
-fn a_commit_answer_must_show_exactly_one_document() {
-    let document = json!({"document_id": "N", "name": "a", "etag": "1::1", "parent_id": "root", "size": 1});
-    let good = json!({"status": {"status_code": 0}, "document": document});
+fn commit(drive: &ICloudDrive, replaces: Option<&ItemId>) -> Result<RemoteItem, RemoteError> {
     let staged = Staged {
         document: "N".to_owned(),
         zone: Zone::CloudDocs,
@@ -181,18 +200,45 @@ fn a_commit_answer_must_show_exactly_one_document() {
         signature: None,
         receipt: json!({"data": {"size": 1}, "staged_at": 1_700_000_000}),
     };
-    let commit = |drive: &ICloudDrive| {
-        let time = ServerTime(1);
-        drive.commit(&Commit {
-            staged: &staged,
-            parent: &ItemId::drive_root(),
-            name: "a",
-            replaces: None,
-            mtime: time,
-            btime: time,
-            executable: false,
-        })
-    };
+    let (mtime, btime) = (ServerTime(1), ServerTime(1));
+    drive.commit(&Commit {
+        staged: &staged,
+        parent: &ItemId::drive_root(),
+        name: "a",
+        replaces,
+        mtime,
+        btime,
+        executable: false,
+    })
+}
+
+#[test]
+fn a_change_that_rests_on_a_look_is_looked_at_anew_where_the_connection_comes_late() {
+    type Call = fn(&ICloudDrive) -> Result<(), RemoteError>;
+    let calls: [(&str, bool, Call); 7] = [
+        ("a commit in place", true, |drive| commit(drive, Some(&id("A"))).map(drop)),
+        ("a rename", true, |drive| drive.rename(&version("A"), "b").map(drop)),
+        ("a move", true, |drive| drive.move_into(&id("F"), &[version("A")]).remove(0).map(drop)),
+        ("for good", true, |drive| drive.delete_trashed(&[version("A")]).remove(0)),
+        // Nothing is overridden by these: an etag guards them, or nothing was there before.
+        ("a new file", false, |drive| commit(drive, None).map(drop)),
+        ("to the trash", false, |drive| drive.trash(&[version("A")]).remove(0).map(drop)),
+        ("a new folder", false, |drive| drive.create_folders(&id("F"), &["n"]).remove(0).map(drop)),
+    ];
+    for (what, rests_on_a_look, call) in calls {
+        let (drive, script) = drive(&[(NO_CONNECTION, Value::Null)]);
+        let error = call(&drive).unwrap_err();
+        assert_eq!(matches!(error, RemoteError::Busy { .. }), rests_on_a_look, "{what}: {error:?}");
+        assert_eq!(matches!(error, RemoteError::Unreachable(_)), !rests_on_a_look, "{what}: {error:?}");
+        assert_eq!(script.asked.lock().unwrap().len(), 1, "{what}");
+    }
+}
+
+#[test]
+fn a_commit_answer_must_show_exactly_one_document() {
+    let document = json!({"document_id": "N", "name": "a", "etag": "1::1", "parent_id": "root", "size": 1});
+    let good = json!({"status": {"status_code": 0}, "document": document});
+    let commit = |drive: &ICloudDrive| commit(drive, None);
     for (answer, expected) in [
         (json!({"results": [good]}), "ok"),
         (json!({"results": [good, good]}), "uncertain"),
