@@ -13,7 +13,7 @@ use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
 use super::attributes::{carry, inherit};
-use super::errors::{disk_error, io_error, naming_error};
+use super::errors::{disk_error, io_error};
 use super::fs_traits::FsTraits;
 use super::moves::{At, STEP, Step};
 use super::private::area::Area;
@@ -51,7 +51,7 @@ impl LocalDisk {
         if !seen.is_still(stamp) || seen.kind == LocalKind::File && !seen.is_exactly(stamp) {
             return Err(DiskError::Changed { path: from.clone() });
         }
-        if target.see().map_err(|errno| naming_error("move", to, errno))?.is_some() {
+        if target.see().map_err(|errno| self.fail_naming("move", to, errno))?.is_some() {
             return Err(DiskError::Taken { path: to.clone() });
         }
         let folder = to.parent().unwrap_or_default();
@@ -117,7 +117,7 @@ impl LocalDisk {
         self.step();
         let placed = self.move_free((&area.tmp, &part), (&target.folder, &target.name));
         if let Err(errno) = placed {
-            return undo(naming_error("move", to, errno));
+            return undo(self.fail_naming("move", to, errno));
         }
         self.step();
         fsync(&target.folder).map_err(fail)?;

@@ -76,11 +76,6 @@ pub(super) fn disk_error(what: &'static str, path: &RelPath, errno: Errno) -> Di
     }
 }
 
-/// As [`disk_error`], where a new name is given to something: the system's "invalid argument" is about the name then.
-pub(super) fn naming_error(what: &'static str, path: &RelPath, errno: Errno) -> DiskError {
-    if errno == Errno::INVAL { DiskError::Name { path: path.clone() } } else { disk_error(what, path, errno) }
-}
-
 /// As [`disk_error`], for an error of the standard library.
 pub(super) fn io_error(what: &'static str, path: &RelPath, error: io::Error) -> DiskError {
     match Errno::from_io_error(&error) {

@@ -131,12 +131,26 @@ impl LocalDisk {
 
     /// The port's error for what the system said of an item.
     pub(super) fn fail(&self, what: &'static str, path: &RelPath, errno: Errno) -> DiskError {
-        if matches!(errno, Errno::STALE | Errno::NODEV)
+        if matches!(errno, Errno::STALE | Errno::NODEV | Errno::ROFS)
             && let Err(wrong) = self.root_is_right()
         {
             return wrong;
         }
         disk_error(what, path, errno)
+    }
+
+    /// As [`LocalDisk::fail`], where a new name is given to something: the system's "invalid argument" is about the name then.
+    pub(super) fn fail_naming(&self, what: &'static str, path: &RelPath, errno: Errno) -> DiskError {
+        if errno == Errno::INVAL {
+            DiskError::Name { path: path.clone() }
+        } else {
+            self.fail(what, path, errno)
+        }
+    }
+
+    /// Whether the folder's file system is mounted read-only, where that matters.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.options.writes && may_access(&self.root.handle, ".", Access::WRITE_OK) == Err(Errno::ROFS)
     }
 
     /// Refuses the root and what is ours: they are never an item.

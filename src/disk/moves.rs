@@ -9,7 +9,6 @@ use crate::engine::ports::DiskError;
 use crate::model::{LocalEntry, LocalKind, LocalStamp, RelPath, name};
 
 use super::LocalDisk;
-use super::errors::naming_error;
 use super::private::area::Area;
 use super::private::small_files::{remove_small, unique, write_small};
 use super::root::Place;
@@ -151,7 +150,7 @@ impl LocalDisk {
         if to != from && to.is_within(from) {
             return Err(DiskError::Folder { path: to.clone() });
         }
-        let fail = |errno| naming_error("move", to, errno);
+        let fail = |errno| self.fail_naming("move", to, errno);
         let (source, target) = (self.place_of(from)?, self.place_of(to)?);
         let seen = self.planned_at(&source, from, stamp)?;
         // The rename sets a file's change time, the only trace of an edit that put size and modification time back.
@@ -192,7 +191,7 @@ impl LocalDisk {
 
     /// Changes only the spelling of a name.
     fn respell(&self, source: &Place, target: &Place, from: &RelPath, to: &RelPath) -> Result<(), DiskError> {
-        let fail = |errno| naming_error("move", to, errno);
+        let fail = |errno| self.fail_naming("move", to, errno);
         renameat(&source.folder, &*source.name, &target.folder, &*target.name).map_err(fail)?;
         if is_listed(&target.folder, &target.name).map_err(fail)? {
             return Ok(());

@@ -14,7 +14,6 @@ use crate::engine::ports::{DiskError, FolderReading, Source};
 use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
-use super::errors::naming_error;
 use super::fs_traits::FsTraits;
 use super::private::small_files::unique;
 use super::root::{Place, now};
@@ -152,7 +151,7 @@ impl LocalDisk {
         let place = self.place_of(path)?;
         // All bits: umask, set-group-id bit and default ACL make of it what they make of every new folder there.
         mkdirat(&place.folder, &*place.name, Mode::RWXU | Mode::RWXG | Mode::RWXO)
-            .map_err(|errno| naming_error("create", path, errno))?;
+            .map_err(|errno| self.fail_naming("create", path, errno))?;
         self.step();
         self.entry_at(&place, path)
     }

@@ -7,7 +7,6 @@ use rustix::io::Errno;
 
 use crate::disk::LocalDisk;
 use crate::disk::attributes::{carry, inherit};
-use crate::disk::errors::naming_error;
 use crate::disk::private::area::Area;
 use crate::disk::private::small_files::remove_small;
 use crate::disk::root::Place;
@@ -72,7 +71,7 @@ impl LocalDisk {
     }
 
     pub(in crate::disk) fn put_new(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
-        let fail = |errno| naming_error("place", to, errno);
+        let fail = |errno| self.fail_naming("place", to, errno);
         let place = self.place_of(to)?;
         let mut part = self.part(ready, to)?;
         let mut near = false;

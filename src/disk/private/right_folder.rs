@@ -6,7 +6,7 @@ use rustix::process::geteuid;
 
 use crate::disk::errors::disk_error;
 use crate::disk::seen::{open_folder, see_open};
-use crate::disk::{LocalDisk, Marker};
+use crate::disk::{LocalDisk, Marker, OpenError};
 use crate::engine::ports::DiskError;
 use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{LocalKind, RelPath};
@@ -95,6 +95,10 @@ impl LocalDisk {
         // Removed, though something with the same inode number may stand at the path.
         if see_open(&self.root.handle).map_err(gone)?.links == 0 {
             return Err(gone(Errno::NOENT));
+        }
+        // As after an error of the disk, when the kernel lets nobody write any more. A volume inside is told item by item.
+        if self.is_read_only() {
+            return Err(DiskError::WrongRoot(OpenError::ReadOnly(self.root.directory.clone()).to_string()));
         }
         let Some(expected) = &self.expected else { return Ok(()) };
         match self.read_marker()? {

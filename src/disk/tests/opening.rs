@@ -58,6 +58,24 @@ fn a_read_only_file_system_is_told_apart() {
 }
 
 #[test]
+fn a_folder_that_can_only_be_read_from_now_on_is_no_right_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let Some(_mounted) = Mounted::tmpfs(folder.path(), "1m") else { return };
+    let mut disk = LocalDisk::open(folder.path(), Options { writes: true, ..Options::default() }).unwrap();
+    disk.write_marker(&marker("a")).unwrap();
+    let remount = |how: &str| {
+        let mount = std::process::Command::new("mount").args(["-o", how]).arg(folder.path()).status();
+        assert!(mount.unwrap().success());
+    };
+    remount("remount,ro");
+    for told in [disk.check_root().unwrap_err(), disk.make_folder(&path("a")).unwrap_err()] {
+        assert!(matches!(&told, DiskError::WrongRoot(why) if why.contains("read-only")), "{told:?}");
+    }
+    remount("remount,rw");
+    disk.check_root().unwrap();
+}
+
+#[test]
 fn the_marker_comes_back_and_is_checked() {
     let mut drive = Drive::new();
     drive.disk.write_marker(&marker("a")).unwrap();

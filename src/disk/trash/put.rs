@@ -7,7 +7,6 @@ use rustix::io::Errno;
 
 use crate::disk::LocalDisk;
 use crate::disk::across::NEAR;
-use crate::disk::errors::naming_error;
 use crate::disk::private::area::Area;
 use crate::disk::private::small_files::{ensure_folder, unique};
 use crate::disk::root::Place;
@@ -177,7 +176,7 @@ impl LocalDisk {
     }
 
     pub(in crate::disk) fn bring_back(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
-        let fail = |errno| naming_error("bring back", to, errno);
+        let fail = |errno| self.fail_naming("bring back", to, errno);
         let place = self.place_of(to)?;
         let (area, slot) = self.find_slot(slot).map_err(fail)?;
         match self.move_free((&slot.folder, &slot.name), (&place.folder, &place.name)) {
