@@ -75,10 +75,13 @@ impl Store for RedbStore {
                 self.root = changes.iter().rev().find_map(owner_of).map_or(self.root.clone(), root_of_owner);
                 Ok(())
             }
-            _ => Err(match trouble {
-                Trouble::Full(why) => StoreError::Full(why),
-                other => StoreError::Failed(other.to_string()),
-            }),
+            _ => {
+                let at = self.path.display();
+                Err(match trouble {
+                    Trouble::Full(why) => StoreError::Full(format!("{at}: {why}; make room there")),
+                    other => StoreError::Failed(format!("{at}: {other}")),
+                })
+            }
         }
     }
 }
