@@ -1,6 +1,6 @@
 //! Names for the version that does not keep the name (`docs/sync.md` §4, Conflict).
 
-use crate::model::name::{MAX_NAME_BYTES, cut, split_extension};
+use crate::model::name::{MAX_NAME_BYTES, cut, same, split_extension};
 
 /// The name of a conflict copy of `name`: `NAME (conflict MARK).EXT`, where `mark` is
 /// `YYYY-MM-DD HH-MM-SS HOST`. The `nth` one of the same second (2, 3, …) says so. A conflict
@@ -20,6 +20,14 @@ pub fn conflict_name(name: &str, mark: &str, nth: u32) -> String {
 pub fn is_conflict_name(name: &str) -> bool {
     let (stem, _) = split_extension(name);
     strip_suffix(stem).len() != stem.len()
+}
+
+/// Whether `name` is one that [`conflict_name`] made of `of`, if that was short enough to be kept whole.
+pub fn is_conflict_name_of(name: &str, of: &str) -> bool {
+    let (stem, extension) = split_extension(name);
+    let original = strip_suffix(stem);
+    let (own_stem, own_extension) = split_extension(of);
+    original.len() != stem.len() && same(original, strip_suffix(own_stem)) && extension == own_extension
 }
 
 /// A host name as it may stand in a file name: letters, digits, `-`, `_`, `.`, at most 40 bytes.
@@ -56,6 +64,15 @@ mod tests {
     use super::*;
 
     const MARK: &str = "2026-11-22 10-00-00 nas";
+
+    #[test]
+    fn a_conflict_name_tells_of_which_name_it_was_made() {
+        assert!(!is_conflict_name_of("a.txt", "a.txt"));
+        for name in ["a", "a.txt", "v1.2", &conflict_name("a.txt", MARK, 1)] {
+            assert!(is_conflict_name_of(&conflict_name(name, MARK, 2), name), "{name}");
+            assert!(!is_conflict_name_of(&conflict_name("b.txt", MARK, 1), name), "{name}");
+        }
+    }
 
     #[test]
     fn the_name_tells_when_and_where() {

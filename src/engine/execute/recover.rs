@@ -10,6 +10,7 @@ mod replacement;
 
 use std::time::Duration;
 
+use crate::engine::conflict::is_conflict_name_of;
 use crate::engine::ports::{LookUp, Ports, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
 use crate::model::{Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
@@ -233,7 +234,12 @@ pub(super) fn is_our_doing(
     let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
     let is_aside = name::aside_origin(&item.entry.name).is_some();
     let mut names = [Some(&*from.1), Some(&*to.1), temporary].into_iter().flatten();
-    let is_known = |known: &str| name::same(&item.entry.name, known) || is_numbered(&item.entry.name, known);
+    // Another machine that put our temporary name right may have found the name itself taken.
+    let is_put_right = |known: &str| temporary.is_some() && is_conflict_name_of(&item.entry.name, known);
+    let is_known = |known: &str| {
+        let found = &item.entry.name;
+        name::same(found, known) || is_numbered(found, known) || is_put_right(known)
+    };
     near && (is_aside || names.any(is_known))
 }
 

@@ -262,6 +262,9 @@ impl Run {
             let Some((_, how)) = crash.filter(|_| again) else { break };
             self.tell(|| format!("   crash: {how:?}"));
             self.world.restart(*how);
+            if self.history.has(Twist::StartsWithoutVolumes) {
+                self.person.take_volumes_off();
+            }
             oracle::at_any_time(self)?;
         }
         // No step is left in which a crash could come: the fuse of one that was not reached is taken out.
@@ -349,7 +352,8 @@ impl Run {
         let read_only = ReadOnly(&drive);
         let ports = Ports { remote: &drive, disk: &disk, clock: &*self.world.clock };
         let ports = read_only.unless_changed_in(self.settings.mode, ports);
-        let mark = format!("{} {}", self.world.clock.seconds(), self.host);
+        let now = jiff::Timestamp::from_second(self.world.clock.seconds()).expect("a time of this era");
+        let mark = format!("{} {}", now.strftime("%Y-%m-%d %H-%M-%S"), self.host);
         let observer = Yielding { asked: Cell::new(0), after: enough };
         let options =
             PassOptions { ignore_next_try: by_person, observer: &observer, ..PassOptions::new(&mark) };

@@ -24,7 +24,8 @@ impl SimDisk {
             if inner.layers.seen.at(&from) != Some(ino) {
                 continue;
             }
-            let beside = |nth| path.parent()?.join(&conflict_name(path.name(), "start sim", nth)).ok();
+            let beside =
+                |nth| path.parent()?.join(&conflict_name(path.name(), "2027-01-15 08-00-00 sim", nth)).ok();
             let free = (1..20).filter_map(beside).find_map(|path| inner.free_spot(&path).ok());
             if let Some(spot) = free {
                 inner.layers.push(Op::Move(from, spot), now);
