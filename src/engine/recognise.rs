@@ -293,7 +293,7 @@ impl Finder<'_> {
                     .child(node, &known.local_name)
                     .is_some_and(|node| is_kind(known, self.local.get(node)))
             }),
-            _ => (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime),
+            _ => is_alike_file(entry, found),
         }
     }
 
@@ -313,21 +313,19 @@ impl Finder<'_> {
     /// The same where neither has an identity: a file by size, time and content, a folder by what it holds.
     fn is_alike(&self, item: Node, node: Node) -> bool {
         let (entry, found) = (self.base.get(item), self.local.get(node));
-        let equal_stamps = |entry: &BaseEntry, found: &LocalEntry| {
-            (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime)
-        };
         if !entry.folder {
-            // Once it was read its content decides.
-            let differs = entry.signature.is_some()
-                && found.signature.get().is_some_and(|found| entry.signature != Some(found));
-            return equal_stamps(entry, found) && !differs;
+            return is_alike_file(entry, found);
+        }
+        // Nothing can be moved to where a volume is mounted.
+        if found.stamp.is_mount && !entry.stamp.is_mount {
+            return false;
         }
         let children = self.base.children(item);
         let alike = children.iter().filter(|child| {
             let known = self.base.get(**child);
             self.local.child(node, &known.local_name).is_some_and(|there| {
                 let there = self.local.get(there);
-                is_kind(known, there) && (known.folder || equal_stamps(known, there))
+                is_kind(known, there) && (known.folder || has_equal_stamp(known, there))
             })
         });
         // One file of a common name proves nothing.
@@ -355,8 +353,10 @@ impl Finder<'_> {
             return LocalFate::Unmounted(node);
         }
         let found = self.local.get(node);
-        // Without an identity only its content tells that it is what was moved.
-        let is_blind = entry.stamp.identity == Identity::default()
+        // Without a time of birth an inode number tells little, since it is given away again with the next file: restored files get those of
+        // one another. Only its content tells that it is what was moved.
+        let is_blind = (entry.stamp.identity.birth.get().is_none()
+            || found.stamp.identity.birth.get().is_none())
             && self.is_elsewhere(item, node)
             && entry.signature.is_some()
             && found.signature.get().is_none();
@@ -442,6 +442,17 @@ impl Finder<'_> {
             }
         }
     }
+}
+
+fn has_equal_stamp(entry: &BaseEntry, found: &LocalEntry) -> bool {
+    (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime)
+}
+
+/// Whether a file can be the item for all that is known of it. Once it was read its content decides.
+fn is_alike_file(entry: &BaseEntry, found: &LocalEntry) -> bool {
+    let differs = entry.signature.is_some()
+        && found.signature.get().is_some_and(|found| entry.signature != Some(found));
+    has_equal_stamp(entry, found) && !differs
 }
 
 fn is_kind(entry: &BaseEntry, found: &LocalEntry) -> bool {

@@ -330,6 +330,12 @@ fn moved(
         let racy = after.is_racy(at);
         entry.racy = racy || (entry.racy && !read_same) || (read_same && local.racy);
         entry.stamp = *after;
+    } else if entry.stamp.identity == local.stamp.identity {
+        // It is edited still; what it is known by is another one where it was copied to another file system.
+        let LocalStamp { size, mtime, ctime, .. } = entry.stamp;
+        entry.stamp = LocalStamp { size, mtime, ctime, ..*after };
+    } else {
+        entry.stamp.on_root_fs = after.on_root_fs;
     }
     entry.local_name = local_name.into();
     entry.remote_name = remote.name.clone();

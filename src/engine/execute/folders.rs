@@ -12,6 +12,7 @@ use super::parent_check::{added_into, require_alive};
 use super::relocate::rename;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
+use super::standing::has_its_volume;
 use super::verified_calls;
 
 /// Makes a folder here, at the operation's path.
@@ -29,6 +30,7 @@ impl<'a> Stage<'a> for MakeLocalFolder<'a> {
         acted: &mut Acted,
     ) -> Result<Next<'a>, StepFailure> {
         let remote = known.own.remote(self.remote);
+        has_its_volume(ports, known.base(), &self.operation.path)?;
         let entry = ports.disk.make_folder(&self.operation.path)?;
         acted.did(self.index, Done::MadeLocalFolder { remote, entry });
         Ok(Next::Finished)

@@ -7,6 +7,7 @@ use crate::model::{BaseEntry, Change, Intent, RelPath};
 use super::done::Done;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
+use super::standing::has_its_volume;
 use super::transfer::Content;
 
 /// So many names are tried for a version that was changed at the last moment.
@@ -86,7 +87,10 @@ impl Install<'_> {
     ) -> Result<(), StepFailure> {
         let (index, path, ready) = (self.index, &self.operation.path, &self.content.ready);
         let entry = match self.over {
-            None => ports.disk.place(ready, path)?,
+            None => {
+                has_its_volume(ports, known.base(), path)?;
+                ports.disk.place(ready, path)?
+            }
             Some(over) => {
                 // Where this fails the next recovery finds out who has the place.
                 let (entry, displaced) = ports.disk.replace(ready, path, &known.own.local(over).stamp)?;

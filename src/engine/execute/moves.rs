@@ -12,6 +12,7 @@ use super::recover::settle_noted;
 use super::relocate::relocate;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
+use super::standing::has_its_volume;
 use super::verified_calls;
 
 /// A folder on iCloud, and a name in it.
@@ -56,6 +57,7 @@ impl<'a> Stage<'a> for MoveLocal<'a> {
         acted: &mut Acted,
     ) -> Result<Next<'a>, StepFailure> {
         let local = known.own.local(self.local);
+        has_its_volume(ports, known.base(), &self.operation.path)?;
         match ports.disk.rename(&local.path, &self.operation.path, &local.stamp) {
             Ok(after) => {
                 acted.did(self.index, self.moved(known, after));

@@ -1,7 +1,7 @@
 //! What stands here, for whoever settles what was cut short.
 
 use crate::engine::ports::{DiskError, Ports};
-use crate::model::{ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
+use crate::model::{Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::done::Done;
 use super::pending::PendingBase;
@@ -22,6 +22,28 @@ pub(super) fn look_here(ports: &Ports<'_>, path: &RelPath) -> Result<Option<Loca
 /// Whether what is known by that stamp still has its place here.
 pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> Result<bool, StepFailure> {
     Ok(look_here(ports, path)?.is_some_and(|entry| entry.stamp.identity == stamp.identity))
+}
+
+/// That the folder that something is about to come into here is on the volume on which the base knows it: what goes into the bare mount point of
+/// one that was taken off meanwhile is covered, and out of everybody's sight, once that is back.
+///
+/// # Errors
+///
+/// [`StepFailure::Replan`] where the volume is away.
+pub(super) fn has_its_volume(
+    ports: &Ports<'_>,
+    base: PendingBase<'_>,
+    path: &RelPath,
+) -> Result<(), StepFailure> {
+    let folder = path.parent().unwrap_or_default();
+    let known = base.at_local_path(&folder).map(|(_, entry)| entry.stamp);
+    let is_on_a_volume = |stamp: &LocalStamp| !stamp.on_root_fs && stamp.identity != Identity::default();
+    if known.is_some_and(|stamp| is_on_a_volume(&stamp))
+        && look_here(ports, &folder)?.is_some_and(|now| now.stamp.on_root_fs)
+    {
+        return Err(StepFailure::replan(format!("the volume of {folder} is not mounted any more")));
+    }
+    Ok(())
 }
 
 /// Whether what stands somewhere can be a copy of what was known by that stamp. Its times are copied with it, but the other file system may

@@ -6,7 +6,9 @@ use super::items::{Change, Doubt, Item, World, is_edited};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
 use crate::engine::view::Absence;
-use crate::model::{BaseEntry, FolderState, ItemId, LocalEntry, Node, Presence, RelPath, RemoteKind, name};
+use crate::model::{
+    BaseEntry, FolderState, ItemId, LocalEntry, LocalStamp, Node, Presence, RelPath, RemoteKind, name,
+};
 
 /// Whether nothing happened to an item of the base.
 pub(super) fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) -> bool {
@@ -105,8 +107,9 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             item.moved_here = at != Some(folder) || tree.name(found) != &*entry.local_name;
             match content {
                 _ if world.doubts_name_here(found).is_some() => Change::Unknown(Doubt::NotToBeRenamed),
-                // The folder that stands there now is another one: its identity is what later moves are known by.
-                Content::Same if entry.folder && tree.get(found).stamp.identity != entry.stamp.identity => {
+                // The folder that stands there now is another one, or a volume is mounted on it: what later moves are known by, and where
+                // what comes into it is.
+                Content::Same if entry.folder && is_another_folder(&tree.get(found).stamp, &entry.stamp) => {
                     Change::Touched
                 }
                 Content::Same => Change::Same,
@@ -214,8 +217,13 @@ pub(super) fn is_covered_by_a_volume(world: &World<'_>, node: Node) -> bool {
     known.any(|item| matches!(world.recognition.of_base[item], LocalFate::Unmounted(_)))
 }
 
+fn is_another_folder(now: &LocalStamp, then: &LocalStamp) -> bool {
+    (now.identity, now.on_root_fs, now.is_mount) != (then.identity, then.on_root_fs, then.is_mount)
+}
+
 /// Whether an item came into its folder beside the volume that the folder is on, or did not come along to it, and nothing is seen of it:
-/// it was put there while nothing was mounted, say. No look can find it again, so it is forgotten, and what iCloud has of it comes anew.
+/// it was put there while nothing was mounted, say. No look can find it again, so it is forgotten, and what iCloud has of it comes anew. So is
+/// what a volume covers that is mounted on its folder only since, once iCloud has lost it too.
 fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     let (base, tree) = (world.base, &world.local.tree);
     let is_missing = matches!(world.recognition.of_base[node], LocalFate::Missing | LocalFate::Unknown);
@@ -225,7 +233,8 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     };
     let LocalFate::There { node: found, .. } = world.recognition.of_base[folder] else { return false };
     let is_read = |entry: &LocalEntry| entry.state == FolderState::Complete && !entry.stamp.on_root_fs;
-    base.get(node).stamp.on_root_fs && !base.get(folder).stamp.on_root_fs && is_read(tree.get(found))
+    let came_beside = !base.get(folder).stamp.on_root_fs || item.there.is_gone();
+    base.get(node).stamp.on_root_fs && came_beside && is_read(tree.get(found))
 }
 
 /// Whether an item on iCloud stands in a folder whose volume is not mounted here: what would be put there would be covered by it.

@@ -234,14 +234,22 @@ fn a_recycled_inode_is_told_by_the_birth_time_and_without_one_by_more() {
     recycled.identity.birth = Some(DiskTime(2)).into();
     both.put("h", false, recycled);
     assert_eq!(both.fate("g"), "Deleted");
-    // Without: a file needs equal size and mtime too, a folder a known child inside.
-    for (size, mtime, expected) in [(10, 1000, "h Same"), (11, 1000, "Deleted"), (10, 999, "Deleted")] {
+    // Without: a file needs equal size and mtime too, and elsewhere equal content; a folder a known child inside.
+    for (size, mtime, read, expected) in [
+        (10, 1000, None, "h Unread"),
+        (10, 1000, Some(1), "h Same"),
+        (10, 1000, Some(2), "Deleted"),
+        (11, 1000, None, "Deleted"),
+        (10, 999, None, "Deleted"),
+    ] {
         let mut both = Both::new(None);
         both.local.remove(both.node("g"));
         let mut found = stamp(size, mtime, 1000, 4);
         found.identity.birth = None.into();
         both.put("h", false, found);
-        assert_eq!(both.fate("g"), expected, "{size} {mtime}");
+        let h = both.node("h");
+        both.local.get_mut(h).signature = read.map(|byte| Signature([byte; 20])).into();
+        assert_eq!(both.fate("g"), expected, "{size} {mtime} {read:?}");
     }
     let mut both = Both::new(None);
     both.rename("d", "e");

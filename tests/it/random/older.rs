@@ -56,6 +56,36 @@ fn what_is_made_anew_where_an_older_version_was_moved_away_replaces_no_newer_one
     }
 }
 
+/// Files of one size and time are deleted and restored in another order, and each gets the inode number that another one had: where the file
+/// system keeps no time of birth either, only their contents tell that nobody moved them.
+#[test]
+fn what_is_restored_with_the_inode_numbers_of_one_another_was_not_moved() {
+    let mut run = world(1, &[Twist::NoBirths, Twist::ReuseInodes]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    let names = ["a", "b", "c", "d"];
+    let content = |name: &str| format!("content of {name}").into_bytes();
+    assert!(disk.write("first", b"of all"));
+    let (_, then) = disk.stamps().pop().expect("it is there");
+    assert!(names.iter().all(|name| disk.write_at(name, &content(name), Some(then.mtime))));
+    pass(&mut run);
+    let inodes = || {
+        let number =
+            |name: &str| disk.stamps().into_iter().find(|(at, _)| at == name).map(|(_, s)| s.identity);
+        names.map(number)
+    };
+    let (ids, before) = (names.map(|name| drive.find(name)), inodes());
+    assert!(names.iter().all(|name| disk.delete(name)));
+    assert!(names.iter().rev().all(|name| disk.write_at(name, &content(name), Some(then.mtime))));
+    assert_ne!(inodes(), before);
+    wait(&run);
+    run.world.fuse.forget_calls();
+    is_at_peace(&mut run);
+    assert_eq!(names.map(|name| drive.find(name)), ids);
+    let calls = run.world.fuse.calls();
+    assert!(!calls.contains_key(&Call::RenameRemote) && !calls.contains_key(&Call::Commit), "{calls:?}");
+    assert_eq!(names.map(|name| disk.read(name)), names.map(|name| Some(content(name).into())));
+}
+
 /// Where files have no identity: one goes back to an older version and changes names with another one of its size. The content in its
 /// place is another file's then, with a newer time, and no edit of the version that iCloud alone has.
 #[test]

@@ -111,11 +111,19 @@ impl Person {
     /// program can tell.
     pub fn take_volumes_off(&self) {
         let base = self.store.durable().base;
-        let is_known = |volume: &LocalStamp| {
-            let entries = base.walk(Node::ROOT).map(|node| base.get(node).stamp);
-            entries.into_iter().any(|stamp| !stamp.on_root_fs && stamp.identity == volume.identity)
+        let is_known = |(at, volume): &(String, LocalStamp)| {
+            let is_it = |node: Node| {
+                let known = &base.get(node).stamp;
+                // Without identities the place is all that tells.
+                let is_same = match volume.identity == Identity::default() {
+                    true => base.path(node).as_str() == at,
+                    false => known.identity == volume.identity,
+                };
+                !known.on_root_fs && is_same
+            };
+            base.walk(Node::ROOT).any(is_it)
         };
-        if self.disk.volumes().iter().all(is_known) {
+        if self.disk.stamps().iter().filter(|(_, stamp)| stamp.is_mount).all(is_known) {
             self.disk.unmount();
         }
     }

@@ -29,7 +29,6 @@ enum Power {
     Backups,
     Clocks,
     Refusals,
-    Volumes,
     SecondMachine,
     NoIdentities,
     BodyLags,
@@ -38,7 +37,7 @@ enum Power {
     SlowLists,
 }
 
-const POWERS: [Power; 10] = [
+const POWERS: [Power; 9] = [
     Power::Backups,
     Power::Clocks,
     Power::Refusals,
@@ -48,7 +47,6 @@ const POWERS: [Power; 10] = [
     Power::NothingMade,
     Power::TrashLate,
     Power::SlowLists,
-    Power::Volumes,
 ];
 
 impl History {
@@ -56,26 +54,20 @@ impl History {
     pub fn with_powers(seed: u64, steps: usize) -> Self {
         let mut history = Self::new(seed, steps);
         let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x90e5)), history.odd);
-        // Volumes are drawn on request: what the engine makes of a mount point that is moved or deleted on iCloud while others act
-        // is not proven for every history.
-        let with_volumes = super::number("SIM_VOLUMES").is_some();
-        let all = &POWERS[..POWERS.len() - usize::from(!with_volumes)];
-        let first = (seed % all.len() as u64) as usize;
-        let mut powers = vec![all[first]];
+        let first = (seed % POWERS.len() as u64) as usize;
+        let mut powers = vec![POWERS[first]];
         for _ in 0..[0, 0, 1, 2][draw.rng.below(4)] {
-            powers.push(all[draw.rng.below(all.len())]);
+            powers.push(POWERS[draw.rng.below(POWERS.len())]);
         }
         powers.dedup();
-        // What another machine moves may be what a volume is mounted on here, which nobody can move.
-        if powers.contains(&Power::SecondMachine) {
-            powers.retain(|power| *power != Power::Volumes);
-        }
         for power in powers {
             history.give(power, &mut draw);
         }
         // Beside all draws, so that the steps of a seed stay what they were.
         if mix(seed ^ 0xf17e).is_multiple_of(2) {
             history.twists.push(Twist::FineTimes);
+        } else if mix(seed ^ 0xc0a5).is_multiple_of(8) && !history.has(Twist::NoIdentities) {
+            history.twists.push(Twist::CoarseTimes);
         }
         // Likewise.
         if mix(seed ^ 0x51de).is_multiple_of(4) {
@@ -85,6 +77,11 @@ impl History {
         if mix(seed ^ 0x1a7e).is_multiple_of(4) {
             let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x1a7f)), history.odd);
             history.late_looks(&mut draw);
+        }
+        // Likewise. What another machine moves may be what a volume is mounted on here, which nobody can move.
+        let every = super::number("SIM_VOLUMES").unwrap_or(8).max(1);
+        if mix(seed ^ 0x701d).is_multiple_of(every) && !history.has(Twist::SecondMachine) {
+            history.volumes(&mut Draw::beside(Rng::new(mix(seed ^ 0x701e)), history.odd));
         }
         // Likewise; without a signature as well nobody could tell whether anything came whole.
         let unsigned = [Twist::OtherFormula, Twist::OtherForm, Twist::NoSignatures];
@@ -127,7 +124,6 @@ impl History {
             Power::Backups => self.backups(draw),
             Power::Clocks => self.clocks(draw),
             Power::Refusals => self.refusals(draw),
-            Power::Volumes => self.volumes(draw),
             Power::SecondMachine => self.second_machine(draw),
             Power::NoIdentities => self.twists.push(Twist::NoIdentities),
             Power::BodyLags => self.twists.push(Twist::BodyLags([5, 40][draw.rng.below(2)])),
@@ -225,6 +221,12 @@ impl History {
         let count = 2 + draw.rng.below(3);
         self.scatter(draw, count, |draw| Op::Between(come_and_go(draw)));
         self.surprise(draw, 0.2, |draw| (step(draw), come_and_go(draw)));
+        if draw.rng.chance(0.5) {
+            self.twists.push(Twist::StartsWithoutVolumes);
+        }
+        if draw.rng.chance(0.3) && !self.has(Twist::FineTimes) && !self.has(Twist::NoIdentities) {
+            self.twists.push(Twist::CoarseVolumes);
+        }
     }
 
     fn second_machine(&mut self, draw: &mut Draw) {

@@ -9,6 +9,7 @@ use icloudds::model::filter::Filter;
 
 use super::history::{History, Twist};
 use crate::sim::World;
+use crate::sim::disk::Coarse;
 use crate::sim::drive::switches::{CommitTwice, EtagUp, NameStorage, PutBack, Signatures, Taken, Times};
 
 /// The settings of a history.
@@ -103,6 +104,8 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::LocalFoldsCase => disk.folds_case = true,
         Twist::LazyPersons => disk.persons_sync = false,
         Twist::LosesContents => (disk.persons_sync, disk.loses_contents) = (false, true),
+        Twist::CoarseTimes => disk.coarse = Coarse { root: true, volumes: true },
+        Twist::CoarseVolumes => disk.coarse.volumes = true,
         Twist::FineTimes => disk.fine_times = true,
         Twist::SmallDisk => disk.capacity = Some(400),
         _ => {}

@@ -60,6 +60,9 @@ pub enum Twist {
     EtagParent,
     TakesOverlaps,
     SizesUntold,
+    StartsWithoutVolumes,
+    CoarseTimes,
+    CoarseVolumes,
 }
 
 /// Those that [`History::new`](super::history::History::new) draws from.

@@ -112,6 +112,61 @@ fn a_volume_that_was_retired_is_forgotten_once_icloud_has_lost_it_too() {
 }
 
 #[test]
+fn what_comes_from_icloud_while_its_volume_is_taken_off_is_here_once_that_is_back() {
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
+    let arrivals: [fn(&SimDrive) -> bool; 3] = [
+        |drive| drive.create("volume/new", b"new there").is_some(),
+        |drive| {
+            drive.mkdir("volume/made").is_some() && drive.create("volume/made/new", b"new there").is_some()
+        },
+        |drive| drive.move_to("file", "volume"),
+    ];
+    for (come, is_lost) in arrivals.into_iter().flat_map(|come| [(come, false), (come, true)]) {
+        for step in 1.. {
+            let mut run = world(step, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            // Nothing is on it: what came into its bare mount point would be all that its folder ever held.
+            assert!(disk.mkdir("volume") && disk.mount("volume") && disk.write("file", b"a file"));
+            pass(&mut run);
+            assert!(come(&drive));
+            wait(&run);
+            let person = disk.clone();
+            run.world.fuse.interject(step, move || person.unmount());
+            let begin = run.world.fuse.steps();
+            assert!(matches!(run.run(&whole, true), Ok(Outcome::Done(_))));
+            let over = begin + step > run.world.fuse.steps();
+            wait(&run);
+            assert!(matches!(run.run(&whole, true), Ok(Outcome::Done(_))));
+            assert!(!is_lost || drive.person_trash("volume"));
+            disk.remount();
+            is_at_peace(&mut run);
+            if over {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn what_a_volume_covers_that_is_mounted_on_a_synced_folder_comes_once_more_onto_it() {
+    for twists in [&[][..], &[Twist::NoIdentities], &[Twist::NoBirths]] {
+        let mut run = world(1, twists);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("folder") && disk.write("folder/below", b"below") && disk.mkdir("folder/deep"));
+        assert!(disk.write("folder/deep/er", b"deeper"));
+        pass(&mut run);
+        assert!(disk.mount("folder") && disk.write("folder/on it", b"on the volume"));
+        is_at_peace(&mut run);
+        for (path, content) in
+            [("folder/below", "below"), ("folder/deep/er", "deeper"), ("folder/on it", "on the volume")]
+        {
+            assert_eq!(disk.read(path).as_deref(), Some(content.as_bytes()), "{twists:?} {path}");
+            assert!(drive.find(path).is_some(), "{twists:?} {path}");
+        }
+    }
+}
+
+#[test]
 fn what_comes_on_icloud_into_a_folder_whose_volume_is_away_waits_for_it() {
     let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
     let arrivals: [fn(&SimDrive) -> bool; 3] = [

@@ -16,10 +16,11 @@ const STORIES: &[Story<'static>] = &[
         ],
     ),
     (
-        "a volume is mounted over what had come into its folder: nothing is deleted for it",
+        "a volume is mounted over what had come into its folder: it comes once more, and nothing is deleted for it",
         "",
         &[(Local, "new v/; under v/f; under v/d/; new v/d/e; sync; mount v")],
         &[
+            "state only agree v (the same on both sides) [here v, there v/]",
             "unsettled v/d (its folder here could not be read, or is on another volume)",
             "unsettled v/d/e (its folder here could not be read, or is on another volume)",
             "unsettled v/f (its folder here could not be read, or is on another volume)",

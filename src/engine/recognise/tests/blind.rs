@@ -104,3 +104,20 @@ fn a_folder_is_found_elsewhere_by_half_of_what_it_held() {
     assert_eq!(fate(&[], &[], Some(true)), found);
     assert_eq!(fate(&[], &[], Some(false)), gone);
 }
+
+#[test]
+fn no_folder_was_moved_to_where_a_volume_is_mounted() {
+    let fate = |was_mounted, is_mounted| {
+        let mut both = blinded(Both::new(None));
+        let d = both.base.find(&crate::model::RelPath::parse("d").unwrap()).unwrap();
+        both.base.update(d, |entry| entry.stamp.is_mount = was_mounted);
+        both.local.remove(both.node("d"));
+        let held = LocalStamp { is_mount: is_mounted, ..blind_stamp(0, 7) };
+        both.put("e", true, held);
+        both.put("e/f", false, both.base.get(both.base.children(d)[0]).stamp);
+        both.fate("d")
+    };
+    assert_eq!(fate(false, false), "e Same");
+    assert_eq!(fate(true, true), "e Same", "the volume is mounted elsewhere");
+    assert_eq!(fate(false, true), "Deleted");
+}

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use icloudds::model::{Identity, LocalStamp, Node, RelPath, Side, name};
 
-use super::{Person, pick};
+use super::{Person, parent, pick};
 use crate::random::history::Pick;
 use crate::sim::Bytes;
 use crate::sim::fuse::lock;
@@ -74,8 +74,18 @@ impl Person {
             let is_it = |node: Node| {
                 let known = &base.get(node).stamp.identity;
                 let is_known = *known == stamp.identity || stood.get(at) == Some(known);
+                // Or its folder may, and it was deleted before.
+                let folder = base.parent(node).map(|folder| base.get(folder).stamp.identity);
+                let in_its_folder = folder.is_some_and(|folder| {
+                    folder != Identity::default()
+                        && stood.get(parent(at)) == Some(&folder)
+                        && base.get(node).local_name.as_str() == super::name(at)
+                });
                 // It may have been moved there on iCloud already, while the state learns of that by a note of it.
-                is_known || base.path(node).as_str() == at || there.as_ref() == Some(&base.get(node).id)
+                is_known
+                    || in_its_folder
+                    || base.path(node).as_str() == at
+                    || there.as_ref() == Some(&base.get(node).id)
             };
             let has = |node: Node| base.get(node).signature == Some(signature(content));
             base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))

@@ -102,13 +102,39 @@ pub enum Op {
 pub struct Fs {
     /// By number.
     pub inodes: BTreeMap<Ino, Inode>,
+    /// Which file systems keep times in steps of two seconds, as FAT does.
+    pub coarse: Coarse,
+}
+
+/// Which file systems keep times in steps of two seconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Coarse {
+    /// That of the root.
+    pub root: bool,
+    /// Those of all volumes.
+    pub volumes: bool,
+}
+
+impl Coarse {
+    /// A time as the file system of `inode` keeps it.
+    fn keeps(self, inode: &Inode, time: DiskTime) -> DiskTime {
+        const STEP: i64 = 2_000_000_000;
+        let is_coarse = if inode.dev == 0 { self.root } else { self.volumes };
+        if is_coarse { DiskTime(time.0.div_euclid(STEP) * STEP) } else { time }
+    }
+
+    fn round(self, inode: &mut Inode) {
+        inode.birth = self.keeps(inode, inode.birth);
+        inode.mtime = self.keeps(inode, inode.mtime);
+        inode.ctime = self.keeps(inode, inode.ctime);
+    }
 }
 
 impl Fs {
     /// An empty drive.
     pub fn new(at: DiskTime) -> Self {
         let dir = |number| Inode::new(Body::Dir(BTreeMap::new()), number, 0, at);
-        Self { inodes: [ROOT, TMP, TRASH].map(|ino| (ino, dir(ino))).into() }
+        Self { inodes: [ROOT, TMP, TRASH].map(|ino| (ino, dir(ino))).into(), coarse: Coarse::default() }
     }
 
     /// What stands under a name.
@@ -126,6 +152,7 @@ impl Fs {
             }
             dir.mtime = at;
             dir.ctime = at;
+            self.coarse.round(dir);
         }
     }
 
@@ -133,6 +160,7 @@ impl Fs {
         if let Some(inode) = self.inodes.get_mut(&ino) {
             change(inode);
             inode.ctime = at;
+            self.coarse.round(inode);
         }
     }
 
@@ -152,7 +180,9 @@ impl Fs {
     pub fn apply(&mut self, op: &Op, at: DiskTime) {
         match op {
             Op::Make(spot, ino, inode) => {
-                self.inodes.insert(*ino, inode.clone());
+                let mut inode = inode.clone();
+                self.coarse.round(&mut inode);
+                self.inodes.insert(*ino, inode);
                 self.set(spot, Some(*ino), at);
             }
             Op::Move(from, to) => {
@@ -237,6 +267,11 @@ impl Layers {
             fine_times: false,
             last: i64::MIN,
         }
+    }
+
+    /// Which file systems keep times in steps of two seconds from now on.
+    pub fn keep_times_coarsely(&mut self, coarse: Coarse) {
+        (self.seen.coarse, self.durable.coarse) = (coarse, coarse);
     }
 
     /// Carries out a change, visibly and not durably.

@@ -22,6 +22,8 @@ use super::fuse::{Fault, Fuse, lock};
 use super::journal::{Bytes, Journal, Thing, Things};
 use fs::{Body, Ino, Inode, Layers, Op, ROOT, Spot, TMP, TRASH};
 
+pub use fs::Coarse;
+
 /// How the drive is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Vanished {
@@ -53,6 +55,8 @@ pub struct Switches {
     pub loses_contents: bool,
     /// Whether every change shows in the times, however soon it follows a look, as newer kernels have it.
     pub fine_times: bool,
+    /// Which file systems keep times in steps of two seconds only.
+    pub coarse: Coarse,
     /// The drive is gone.
     pub vanished: Option<Vanished>,
 }
@@ -69,6 +73,7 @@ impl Default for Switches {
             persons_sync: true,
             loses_contents: false,
             fine_times: false,
+            coarse: Coarse::default(),
             vanished: None,
         }
     }
@@ -153,6 +158,8 @@ impl SimDisk {
         turn(&mut inner.switches);
         inner.layers.contents_apart = inner.switches.loses_contents;
         inner.layers.fine_times = inner.switches.fine_times;
+        let coarse = inner.switches.coarse;
+        inner.layers.keep_times_coarsely(coarse);
     }
 
     /// The switches as they are.

@@ -367,12 +367,6 @@ impl SimDisk {
         !inner.mounts.is_empty() || !inner.unmounted.is_empty()
     }
 
-    /// What stands where volumes are mounted now.
-    pub fn volumes(&self) -> Vec<LocalStamp> {
-        let inner = lock(&self.inner);
-        inner.mounts.values().filter_map(|root| Some(inner.stamp(inner.inode(*root)?))).collect()
-    }
-
     /// Takes all mounts off: their empty mount points show.
     pub fn unmount(&self) {
         let mut inner = lock(&self.inner);
@@ -418,11 +412,14 @@ impl SimDisk {
 }
 
 impl Inner {
-    /// As [`Inner::spot`]: persons put nothing into the empty folder that a volume leaves behind, unless
+    /// As [`Inner::spot`]: persons put nothing into the empty folder that a volume leaves behind, nor below it, unless
     /// [`SimDisk::use_bare_mount_points`] says so.
     fn spot_for_persons(&self, path: &RelPath) -> Option<(Ino, String)> {
-        let is_used = |dir: &Ino| self.bare_mount_points_are_used || !self.unmounted.contains_key(dir);
-        self.spot(path).ok().filter(|(dir, _)| is_used(dir))
+        let above = std::iter::successors(path.parent(), RelPath::parent);
+        let mut folders = above.filter_map(|folder| self.resolve(&folder).ok());
+        let is_used =
+            self.bare_mount_points_are_used || !folders.any(|dir| self.unmounted.contains_key(&dir));
+        self.spot(path).ok().filter(|_| is_used)
     }
 
     fn is_mount_point(&self, ino: Ino) -> bool {

@@ -20,6 +20,24 @@ fn a_version_of_another_size_or_time_stays_an_edit_though_its_etag_has_the_agree
 }
 
 #[test]
+fn an_edited_file_is_known_by_what_it_became_on_another_file_system_and_stays_edited() {
+    let edited = LocalStamp { mtime: DiskTime::new(5, 0), ..stamp(1, 1) };
+    let copy = LocalStamp { on_root_fs: false, mtime: DiskTime::new(5, 0), ..stamp(2, 1) };
+    let moved = |known: LocalStamp| {
+        let local = LocalSeen { stamp: edited, ..local("d/a", edited) };
+        let after = local_entry(LocalKind::File, copy);
+        let done = Done::MovedLocal { local, to: path("v/a"), after, remote: Some(remote("2::1")) };
+        taught(&self::after(&done, &known_as("1::1", known))).stamp
+    };
+    let agreed = stamp(1, 1);
+    let learnt = moved(agreed);
+    assert_eq!((learnt.identity, learnt.on_root_fs, learnt.mtime), (copy.identity, false, agreed.mtime));
+    // Where another file has the item's place that one is not what was agreed on, but it is where it is.
+    let learnt = moved(stamp(7, 1));
+    assert_eq!((learnt.identity, learnt.on_root_fs), (stamp(7, 1).identity, false));
+}
+
+#[test]
 fn a_moved_folder_is_the_agreed_one_whatever_its_stamp_and_etag_say() {
     let known = BaseEntry { folder: true, ..entry("item", "a", stamp(1, 1), "1::9") };
     let base = state([("top", folder("planned folder", "d", 9)), ("planned folder", known)]);

@@ -357,8 +357,16 @@ impl World {
         let (things, wanted) = (&self.local.things, key(name));
         things
             .iter()
-            .find(|(_, thing)| thing.parent == parent && key(&thing.name) == wanted)
+            .find(|(id, thing)| {
+                thing.parent == parent && key(&thing.name) == wanted && !self.is_covered(**id, thing)
+            })
             .map(|(id, _)| *id)
+    }
+
+    /// What can be seen under a local path.
+    pub fn find_here(&self, path: &str) -> Option<u64> {
+        let mut parts = path.split('/').filter(|part| !part.is_empty());
+        parts.try_fold(0, |at, name| self.child_here(at, name))
     }
 
     /// Plans and applies until nothing is left to do.

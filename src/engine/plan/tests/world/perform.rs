@@ -101,7 +101,7 @@ impl World {
             }
             Action::MoveLocal { remote, local } => {
                 let here = self.check_local(local);
-                let parent = self.local.find(folder).unwrap_or_else(|| panic!("no folder {folder:?} here"));
+                let parent = self.find_here(folder).unwrap_or_else(|| panic!("no folder {folder:?} here"));
                 let other = self.child_here(parent, name).filter(|other| *other != here);
                 assert_eq!(other, None, "{path} is taken here");
                 assert!(!self.local.is_within(parent, here), "a folder cannot move into itself");
@@ -143,7 +143,7 @@ impl World {
                 let there = self.check_remote(remote);
                 let planned: BTreeSet<u64> = subtree.iter().map(|(id, _)| number(id)).collect();
                 assert_eq!(self.remote.below(there).into_iter().collect::<BTreeSet<_>>(), planned, "{path}");
-                assert!(absent.as_ref().is_none_or(|path| self.local.find(path.as_str()).is_none()));
+                assert!(absent.as_ref().is_none_or(|path| self.find_here(path.as_str()).is_none()));
                 self.keep_what_left(there);
                 self.remote.remove(there);
                 self.state.apply(&Change::Remove(remote.id.clone()));
@@ -167,7 +167,7 @@ impl World {
         match conflict {
             Conflict::KeepBoth { copy, local_only } => {
                 let (at, name) = copy.as_str().rsplit_once('/').unwrap_or(("", copy.as_str()));
-                let parent = self.local.find(at).unwrap();
+                let parent = self.find_here(at).unwrap();
                 assert_eq!(self.child_here(parent, name), None);
                 let thing = self.local.things.get_mut(&here).unwrap();
                 let place = (thing.parent, thing.name.clone());
@@ -214,7 +214,7 @@ impl World {
     }
 
     fn check_local(&self, seen: &LocalSeen) -> u64 {
-        let here = self.local.find(seen.path.as_str()).unwrap_or_else(|| panic!("{} is not here", seen.path));
+        let here = self.find_here(seen.path.as_str()).unwrap_or_else(|| panic!("{} is not here", seen.path));
         assert_eq!(
             self.local_entry(here, &self.local.things[&here]).stamp.identity,
             seen.stamp.identity,
@@ -237,7 +237,7 @@ impl World {
     }
 
     fn place_local(&mut self, folder: &str, name: &str, content: u64) -> u64 {
-        let parent = self.local.find(folder).unwrap_or_else(|| panic!("no folder {folder:?} here"));
+        let parent = self.find_here(folder).unwrap_or_else(|| panic!("no folder {folder:?} here"));
         assert_eq!(self.child_here(parent, name), None, "{folder}/{name} is taken here");
         assert!(!self.is_unmounted(parent), "{folder} is not mounted");
         let fresh = self.fresh();

@@ -14,6 +14,11 @@ impl World {
         self.unmounted && self.is_mounted_below(number)
     }
 
+    /// Whether an item stands in a mount point beside what can be seen of it now: below the volume, or on one that is away.
+    pub fn is_covered(&self, number: u64, thing: &Thing) -> bool {
+        self.mount == Some(thing.parent) && self.under.contains(&number) != self.unmounted
+    }
+
     pub fn local_view(&self) -> LocalView {
         let root = LocalEntry {
             kind: LocalKind::Folder,
@@ -23,9 +28,7 @@ impl World {
         let mut tree = LocalTree::new(root);
         let mut failed = Vec::new();
         self.fill(&self.local, &mut |number, thing, folder| {
-            let is_covered =
-                self.mount == Some(thing.parent) && self.under.contains(&number) != self.unmounted;
-            if is_covered && number != 0 {
+            if number != 0 && self.is_covered(number, thing) {
                 return None;
             }
             let entry = self.local_entry(number, thing);
