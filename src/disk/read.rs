@@ -39,6 +39,22 @@ const OF_THE_VOLUME: [&str; 12] = [
     ".zfs",
 ];
 
+/// Whether what the system said of one child of a folder that was read is about that child alone, as where it is a mount point whose server is
+/// gone. Who may not look at one may look at none, and who is out of something should look again.
+fn is_of_the_child(errno: Errno) -> bool {
+    !matches!(
+        errno,
+        Errno::ACCESS
+            | Errno::PERM
+            | Errno::MFILE
+            | Errno::NFILE
+            | Errno::NOMEM
+            | Errno::INTR
+            | Errno::AGAIN
+            | Errno::NOTDIR
+    )
+}
+
 impl LocalDisk {
     pub(super) fn list(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
         if self.is_ours(folder) {
@@ -60,7 +76,18 @@ impl LocalDisk {
                 continue;
             };
             // One that went away since it was listed is not there.
-            if let Some(seen) = see_if_there(&handle, name).map_err(fail)? {
+            let seen = match see_if_there(&handle, name) {
+                Err(errno) if is_of_the_child(errno) => {
+                    let path = folder.join(text).unwrap_or_else(|_| folder.clone());
+                    match self.fail("look at", &path, errno) {
+                        wrong @ DiskError::WrongRoot(_) => return Err(wrong),
+                        error => reading.unseen.push((text.into(), error.to_string())),
+                    }
+                    continue;
+                }
+                other => other.map_err(fail)?,
+            };
+            if let Some(seen) = seen {
                 let mut entry = self.root.entry(&seen, fs, traits);
                 if seen.kind == LocalKind::Folder && self.is_of_the_volume(&handle, text, &seen) {
                     (entry.kind, entry.state) = (LocalKind::Special, FolderState::Incomplete);
@@ -70,6 +97,7 @@ impl LocalDisk {
         }
         reading.entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         reading.unnameable.sort_unstable();
+        reading.unseen.sort_unstable();
         Ok(reading)
     }
 

@@ -164,12 +164,15 @@ impl Scan<'_> {
         reading: FolderReading,
         times: Times,
     ) -> Vec<(Node, RelPath)> {
-        self.view.failed.retain(|(at, _)| at != path);
+        // A child that could not be looked at, or read, is looked at again now.
+        self.view.failed.retain(|(at, _)| at != path && at.parent().as_ref() != Some(path));
         self.view.unnameable.retain(|(at, _)| at != path);
         let own = self.view.tree.get_mut(folder);
-        own.state = FolderState::Complete;
+        own.state = if reading.unseen.is_empty() { FolderState::Complete } else { FolderState::Incomplete };
         own.holds_unnameable = !reading.unnameable.is_empty();
         self.view.unnameable.extend(reading.unnameable.into_iter().map(|name| (path.clone(), name)));
+        let unseen = reading.unseen.into_iter();
+        self.view.failed.extend(unseen.filter_map(|(name, why)| Some((path.join(&name).ok()?, why))));
 
         let tree = &self.view.tree;
         let gone: Vec<Node> = tree

@@ -6,13 +6,16 @@ use super::{DiskError, Sink};
 use crate::model::name::Name;
 use crate::model::{Etag, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature};
 
-/// What one folder holds, read without error, on the file system the entries say.
+/// What one folder holds, on the file system the entries say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderReading {
     /// Children whose names are UTF-8, sorted by the bytes of the name. Folders have state `Unread`.
     pub entries: Vec<(Name, LocalEntry)>,
     /// Children whose names no path can hold (not UTF-8), shown as well as can be.
     pub unnameable: Vec<String>,
+    /// Children that nobody can look at now, with the reason: a mount point whose server is gone, say. What the folder lacks may be one
+    /// of them, so nothing counts as missing.
+    pub unseen: Vec<(Name, String)>,
 }
 
 /// What a download is known by while it waits in the drive's `.icloudds/tmp`.

@@ -230,26 +230,32 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
             }
         }
     }
-    // An item that is set aside where it went, or with the folder it went to, still has its old place on the other side.
+    // An item that is set aside where it went, or with the folder it went to, still has its old place on the other side. So has what went into
+    // such a one.
     let here = run.world.disk.stamps();
-    for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
-        let entry = state.base.get(node);
-        let agreed = name::nfc(state.base.path(node).as_str()).to_string();
-        let there = run.world.drive.path_of(&entry.id);
-        let is_here = here.iter().any(|(path, _)| name::nfc(path) == agreed);
-        let is_known = |path: &str| {
-            is_here || RelPath::parse(path).is_ok_and(|path| state.base.find_alike(&path).is_some())
-        };
-        let places = standing(&here, entry, &is_known).chain(there).chain([agreed]).collect::<Vec<_>>();
-        let one_side = entry.presence != Presence::Both;
-        if one_side || places.iter().any(|place| is_within(&apart, place)) {
-            let why = if one_side { "on one side only" } else { "is elsewhere, which is set aside" };
-            for place in places {
-                apart.entry(place).or_insert_with(|| why.to_owned());
+    loop {
+        let before = apart.len();
+        for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
+            let entry = state.base.get(node);
+            let agreed = name::nfc(state.base.path(node).as_str()).to_string();
+            let there = run.world.drive.path_of(&entry.id);
+            let is_here = here.iter().any(|(path, _)| name::nfc(path) == agreed);
+            let is_known = |path: &str| {
+                is_here || RelPath::parse(path).is_ok_and(|path| state.base.find_alike(&path).is_some())
+            };
+            let places = standing(&here, entry, &is_known).chain(there).chain([agreed]).collect::<Vec<_>>();
+            let one_side = entry.presence != Presence::Both;
+            if one_side || places.iter().any(|place| is_within(&apart, place)) {
+                let why = if one_side { "on one side only" } else { "is elsewhere, which is set aside" };
+                for place in places {
+                    apart.entry(place).or_insert_with(|| why.to_owned());
+                }
             }
         }
+        if apart.len() == before {
+            return apart;
+        }
     }
-    apart
 }
 
 /// Where an item of the base stands here, under whatever name. Without an identity a file is known by its size and time, and a folder that

@@ -148,6 +148,35 @@ fn what_comes_from_icloud_while_its_volume_is_taken_off_is_here_once_that_is_bac
 }
 
 #[test]
+fn a_volume_that_answers_nothing_keeps_nothing_else_waiting_and_loses_nothing() {
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    let on_it = ["volume", "volume/kept", "volume/in"].map(|path| drive.find(path));
+    disk.switch(|disk| disk.volumes_are_dead = true);
+    assert!(drive.edit("file", b"edited there") && drive.edit("volume/kept", b"edited there as well"));
+    assert!(
+        disk.write("new", b"new here")
+            && disk.delete("folder/one")
+            && drive.create("volume/new", b"n").is_some()
+    );
+    for _ in 0..3 {
+        wait(&run);
+        let Ok(Outcome::Done(Ok(report))) = run.run(&whole, true) else {
+            panic!("a pass that comes to its end")
+        };
+        let told = report.notes.iter().any(|note| note.path.as_str() == "volume");
+        assert!(told && report.pending, "{:?}", report.notes);
+    }
+    assert_eq!(disk.read("file").as_deref(), Some(&b"edited there"[..]));
+    assert!(drive.find("new").is_some() && drive.find("folder/one").is_none());
+    assert_eq!(["volume", "volume/kept", "volume/in"].map(|path| drive.find(path)), on_it);
+    disk.switch(|disk| disk.volumes_are_dead = false);
+    is_at_peace(&mut run);
+    assert_eq!(disk.read("volume/kept").as_deref(), Some(&b"edited there as well"[..]));
+}
+
+#[test]
 fn what_a_volume_covers_that_is_mounted_on_a_synced_folder_comes_once_more_onto_it() {
     for twists in [&[][..], &[Twist::NoIdentities], &[Twist::NoBirths]] {
         let mut run = world(1, twists);

@@ -57,6 +57,8 @@ pub struct Switches {
     pub fine_times: bool,
     /// Which file systems keep times in steps of two seconds only.
     pub coarse: Coarse,
+    /// Whether the volumes that are mounted answer nothing, as where whoever serves them is gone.
+    pub volumes_are_dead: bool,
     /// The drive is gone.
     pub vanished: Option<Vanished>,
 }
@@ -74,6 +76,7 @@ impl Default for Switches {
             loses_contents: false,
             fine_times: false,
             coarse: Coarse::default(),
+            volumes_are_dead: false,
             vanished: None,
         }
     }
@@ -131,6 +134,8 @@ enum Lost {
     Missing,
     /// A folder on the way may not be read.
     Denied,
+    /// It is on a volume that answers nothing.
+    Dead,
 }
 
 impl SimDisk {
@@ -286,6 +291,11 @@ impl Inner {
         self.mounts.get(&ino).copied().unwrap_or(ino)
     }
 
+    /// Whether a volume is mounted there that answers nothing.
+    fn is_dead(&self, ino: Ino) -> bool {
+        self.switches.volumes_are_dead && self.mounts.contains_key(&ino)
+    }
+
     /// The name in `dir` that `name` means there.
     fn spelled(&self, dir: Ino, wanted: &str) -> String {
         let names = self.inode(dir).and_then(Inode::names);
@@ -313,7 +323,8 @@ impl Inner {
                 return Err(Lost::Denied);
             }
             let names = folder.names().ok_or(Lost::Missing)?;
-            names.get(&self.spelled(dir, part)).map(|ino| self.covered(*ino)).ok_or(Lost::Missing)
+            let ino = names.get(&self.spelled(dir, part)).ok_or(Lost::Missing)?;
+            if self.is_dead(*ino) { Err(Lost::Dead) } else { Ok(self.covered(*ino)) }
         })
     }
 

@@ -61,6 +61,7 @@ impl Inner {
         let spot = self.spot(path).map_err(|lost| match lost {
             Lost::Missing => DiskError::Folder { path: path.clone() },
             Lost::Denied => io("write", path, ErrorKind::PermissionDenied),
+            Lost::Dead => io("write", path, ErrorKind::NotConnected),
         })?;
         if self.layers.seen.at(&spot).is_some() {
             return Err(DiskError::Taken { path: path.clone() });
@@ -74,6 +75,7 @@ impl Inner {
         let ino = self.resolve(path).map_err(|lost| match lost {
             Lost::Missing => changed(),
             Lost::Denied => io("reach", path, ErrorKind::PermissionDenied),
+            Lost::Dead => io("reach", path, ErrorKind::NotConnected),
         })?;
         let spot = self.spot(path).map_err(|_| changed())?;
         if self.fits(ino, stamp) { Ok((spot, ino)) } else { Err(changed()) }
@@ -135,17 +137,21 @@ impl Disk for SimDisk {
         let ino = inner.resolve(folder).map_err(|lost| match lost {
             Lost::Missing => DiskError::Folder { path: folder.clone() },
             Lost::Denied => io("read", folder, ErrorKind::PermissionDenied),
+            Lost::Dead => io("read", folder, ErrorKind::NotConnected),
         })?;
         let inode = inner.inode(ino).ok_or_else(|| DiskError::Folder { path: folder.clone() })?;
         if !inode.readable {
             return Err(io("read", folder, ErrorKind::PermissionDenied));
         }
         let Some(names) = inode.names() else { return Err(DiskError::Folder { path: folder.clone() }) };
-        let entries = names
-            .iter()
+        let (dead, seen): (Vec<_>, Vec<_>) = names.iter().partition(|(_, ino)| inner.is_dead(**ino));
+        let entries = seen
+            .into_iter()
             .map(|(name, ino)| (name.as_str().into(), inner.entry(inner.covered(*ino), now)))
             .collect();
-        Ok(FolderReading { entries, unnameable: inode.odd.clone() })
+        let unseen =
+            dead.into_iter().map(|(name, _)| (name.as_str().into(), "it answers nothing".to_owned()));
+        Ok(FolderReading { entries, unnameable: inode.odd.clone(), unseen: unseen.collect() })
     }
 
     fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {
@@ -158,6 +164,7 @@ impl Disk for SimDisk {
             Err(Lost::Missing) if path.parent().is_none_or(|folder| inner.is_folder(&folder)) => Ok(None),
             Err(Lost::Missing) => Err(DiskError::Folder { path: path.clone() }),
             Err(Lost::Denied) => Err(io("look at", path, ErrorKind::PermissionDenied)),
+            Err(Lost::Dead) => Err(io("look at", path, ErrorKind::NotConnected)),
         }
     }
 
@@ -402,6 +409,7 @@ impl Disk for SimDisk {
                 // A folder that has moved on or is gone is synced with its whole file system.
                 Err((_, Lost::Missing)) => whole = true,
                 Err((path, Lost::Denied)) => return Err(io("sync", &path, ErrorKind::PermissionDenied)),
+                Err((path, Lost::Dead)) => return Err(io("sync", &path, ErrorKind::NotConnected)),
             }
             if whole {
                 inner.layers.sync_all();
