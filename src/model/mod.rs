@@ -4,6 +4,7 @@
 //! these types nobody checks again.
 
 pub mod account;
+mod arriving;
 pub mod backoff;
 mod clock;
 pub mod entry;
@@ -27,6 +28,7 @@ pub mod tree;
 pub mod trees;
 
 pub use account::AccountProblem;
+pub use arriving::Arriving;
 pub use backoff::Backoff;
 pub use clock::{Clock, Stopped};
 pub use entry::{

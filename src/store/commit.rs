@@ -1,13 +1,15 @@
 //! Storing changes, a group at a time.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use redb::{Database, ReadableDatabase};
 
 use crate::engine::ports::{Store, StoreError};
-use crate::model::{Change, ItemId};
+use crate::model::{Arriving, Change, ItemId};
 
 use super::apply::{apply, owner_of, root_of, root_of_owner};
+use super::arrivals::Arrivals;
 use super::error::Trouble;
 use super::file::open_database;
 use super::load::Loaded;
@@ -22,11 +24,13 @@ pub struct RedbStore {
     /// The item that the base's root stands for.
     root: ItemId,
     commits: u64,
+    arrivals: Arrivals,
 }
 
 impl RedbStore {
     pub(super) fn new(path: PathBuf, database: Database, loaded: &Loaded) -> Self {
         Self {
+            arrivals: Arrivals::open(&path),
             path,
             database: Some(database),
             root: root_of(loaded.state.owner.as_ref()),
@@ -83,5 +87,23 @@ impl Store for RedbStore {
                 })
             }
         }
+    }
+
+    fn note_arriving(&mut self, arriving: &Arriving) -> Result<(), StoreError> {
+        self.arrivals.note(arriving).map_err(|error| {
+            let why = format!("{}: {error}", self.path.display());
+            match error.kind() {
+                ErrorKind::StorageFull | ErrorKind::QuotaExceeded => StoreError::Full(why),
+                _ => StoreError::Failed(why),
+            }
+        })
+    }
+
+    fn arriving(&self) -> Vec<Arriving> {
+        self.arrivals.noted().to_vec()
+    }
+
+    fn forget_arriving(&mut self) {
+        self.arrivals.forget();
     }
 }

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use super::arrivals::{lines_of, read as read_arriving};
 use super::bytes::Reader;
 use super::intent::{read_intent, write_intent};
 use super::record::{
@@ -149,6 +150,17 @@ fn intent_record() {
         let Ok(intent) = read_intent(bytes) else { return "damaged".to_owned() };
         assert_eq!(read_intent(&write_intent(&intent)).expect("what was written can be read"), intent);
         format!("{:?}", std::mem::discriminant(&intent))
+    });
+}
+
+#[test]
+fn lines_of_what_is_arriving_are_read_as_they_were_written_or_not_at_all() {
+    let line = br#"{"path":"d/a","id":"com.apple.CloudDocs::x","parent":"com.apple.CloudDocs::root","etag":"1::2","name":"a","folder":false,"package":false,"size":1,"mtime":2,"content":null}
+"#;
+    fuzz("arriving_lines", [line.to_vec(), [&line[..], line].concat()], |bytes| {
+        let read = read_arriving(bytes);
+        assert_eq!(read_arriving(&*lines_of(&read)), read);
+        format!("{}", read.len().min(3))
     });
 }
 

@@ -5,6 +5,7 @@
 //! in `docs/state-format.md`.
 
 mod apply;
+mod arrivals;
 mod bytes;
 mod commit;
 mod error;
@@ -96,6 +97,8 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
 ///
 /// [`OpenError::Io`]; the file stays where it is then.
 pub fn set_aside(path: &Path, why: &str) -> Result<Damage, OpenError> {
+    // What it says belongs to the state that is damaged.
+    let _ = arrivals::remove(path);
     let moved_to = move_aside(path).map_err(|error| Trouble::Failed(error.to_string()).at(path))?;
     Ok(Damage { moved_to, why: why.to_owned() })
 }
@@ -117,6 +120,7 @@ pub fn reset(path: &Path) -> Result<(), OpenError> {
         Err(TryLockError::WouldBlock) => return Err(Trouble::InUse.at(path)),
         Err(TryLockError::Error(error)) => return Err(failed(error)),
     }
+    arrivals::remove(path).map_err(failed)?;
     std::fs::remove_file(path).map_err(failed)?;
     sync_folder(path).map_err(failed)
 }

@@ -23,6 +23,10 @@ pub(super) struct MakeLocalFolder<'a> {
 }
 
 impl<'a> Stage<'a> for MakeLocalFolder<'a> {
+    fn before(&self, known: &Known<'_>) -> Before {
+        Before::arrives(&self.operation.path, known.own.remote(self.remote), None)
+    }
+
     fn act(
         self: Box<Self>,
         ports: &Ports<'_>,

@@ -33,6 +33,11 @@ pub(super) enum Purpose {
 }
 
 impl Install<'_> {
+    /// What was fetched says what it is now: a package may have become a plain file, whose edits are sent.
+    fn now_on_icloud(&self, known: &Known<'_>) -> RemoteSeen {
+        RemoteSeen { package: self.content.package, ..known.own.remote(self.remote) }
+    }
+
     /// Another item on iCloud whose file is about to be replaced.
     fn predecessor(&self, known: &Known<'_>) -> Option<BaseEntry> {
         let over = self.over?;
@@ -48,9 +53,10 @@ impl<'a> Stage<'a> for Install<'a> {
     /// person deleted here. So the intent says which, and who had the place.
     fn before(&self, known: &Known<'_>) -> Before {
         let path = self.operation.path.clone();
-        self.predecessor(known).map_or(Before::Nothing, |BaseEntry { id: old, stamp, .. }| {
-            Before::note(Intent::TakeOver { old, path, stamp })
-        })
+        match self.predecessor(known) {
+            Some(BaseEntry { id: old, stamp, .. }) => Before::note(Intent::TakeOver { old, path, stamp }),
+            None => Before::arrives(&path, self.now_on_icloud(known), Some(self.content.ready.signature)),
+        }
     }
 
     fn act(
@@ -106,8 +112,7 @@ impl Install<'_> {
                 entry
             }
         };
-        // What was fetched says what it is now: a package may have become a plain file, whose edits are sent.
-        let remote = RemoteSeen { package: self.content.package, ..known.own.remote(self.remote) };
+        let remote = self.now_on_icloud(known);
         let (signature, matched) = (ready.signature, self.content.matched);
         acted.did(index, Done::Installed { remote, entry, signature, matched });
         Ok(())

@@ -112,6 +112,10 @@ impl<'a> Ledger<'a> {
                 Ok(None)
             }
             Before::Noted(intent) => self.begin(*intent).map(Some),
+            Before::Arriving(arriving) => {
+                self.store.note_arriving(&arriving).map_err(|error| StepFailure::End(End::Store(error)))?;
+                Ok(None)
+            }
         }
     }
 
@@ -339,6 +343,7 @@ impl<'a> Ledger<'a> {
             changes.push(Change::Guard(remembered));
         }
         if changes.is_empty() {
+            self.store.forget_arriving();
             return Ok(());
         }
         changes.extend(self.state.time.as_ref().map(|time| Change::Time(time.at(self.clock.reading()))));
@@ -346,6 +351,8 @@ impl<'a> Ledger<'a> {
             self.lost = true;
             StepFailure::End(End::Store(error))
         })?;
+        // One operation is carried out at a time here, and what it did is learnt before anything is stored.
+        self.store.forget_arriving();
         self.remember_durable(&files, &changed, &changes);
         for change in &changes {
             self.state.apply(change);

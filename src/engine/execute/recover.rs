@@ -6,6 +6,7 @@
 mod arrivals;
 mod crossing;
 mod free_names;
+mod put_here;
 mod replacement;
 
 use std::time::Duration;
@@ -28,6 +29,7 @@ use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 use free_names::{is_free, takes_name};
+use put_here::settle_arriving;
 use replacement::{Replacement, settle_replacement};
 
 /// What a recovery did.
@@ -54,8 +56,24 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     let remote = FreshRemote::new(ports.remote, ports.clock);
     let ports = &Ports { remote: &remote, ..*ports };
     let numbers: Vec<_> = state.intents.keys().copied().collect();
+    let arriving = store.arriving();
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
     let mut recovered = Recovered::default();
+    // First of all: whatever is stored ends what was noted.
+    for arriving in &arriving {
+        let at = ports.clock.now();
+        let Some(done) = settle_arriving(ports, &ledger.moment(), arriving, at) else { continue };
+        match ledger.learn(agree(&done, None, &ledger.moment(), at).lessons) {
+            Err(StepFailure::End(end)) => return Err(end),
+            Ok(()) => recovered.finished += 1,
+            Err(_) => {}
+        }
+    }
+    if !arriving.is_empty()
+        && let Err(StepFailure::End(end)) = ledger.flush()
+    {
+        return Err(end);
+    }
     for number in numbers {
         let mut acted = Acted::default();
         let settled = settle_noted(ports, &ledger.moment(), number, (0, &mut acted));

@@ -3,9 +3,9 @@
 //! A stage reads what is known and tells what it did. It changes no memory of ours and stores nothing: that is the lane's, in one
 //! place for every kind of operation.
 
-use crate::engine::operation::{Operation, Parent, Plan, Replacement};
+use crate::engine::operation::{Operation, Parent, Plan, RemoteSeen, Replacement};
 use crate::engine::ports::Ports;
-use crate::model::{Change, Intent, ItemId};
+use crate::model::{Arriving, Change, Intent, ItemId, RelPath, Signature};
 
 use super::done::Done;
 use super::known::OwnChanges;
@@ -53,11 +53,32 @@ pub(super) enum Before {
     Stored(Vec<Change>),
     /// This intent, and all that is pending.
     Noted(Box<Intent>),
+    /// A line that says what is about to get its name here, which outlives the process and not the machine.
+    Arriving(Box<Arriving>),
 }
 
 impl Before {
     pub(super) fn note(intent: Intent) -> Self {
         Self::Noted(Box::new(intent))
+    }
+
+    /// `remote` is about to get its name here, with content of that signature if it is a file.
+    pub(super) fn arrives(path: &RelPath, remote: RemoteSeen, content: Option<Signature>) -> Self {
+        let RemoteSeen { id, folder, package, etag, parent, name, size, mtime, signature: _ } = remote;
+        let name = name.to_string();
+        let path = path.clone();
+        Self::Arriving(Box::new(Arriving {
+            path,
+            id,
+            parent,
+            etag,
+            name,
+            folder,
+            package,
+            size,
+            mtime,
+            content,
+        }))
     }
 }
 

@@ -36,7 +36,7 @@ impl Engine {
     ///
     /// [`PassError`]; also while one of them cannot be settled yet: nothing may be planned before it is.
     pub fn recover(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
-        if self.state.intents.is_empty() {
+        if self.state.intents.is_empty() && self.store.arriving().is_empty() {
             return Ok(());
         }
         // Some of them may be settled where another one ends it.

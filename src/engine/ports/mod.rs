@@ -19,7 +19,7 @@ pub use remote::{
 
 pub use crate::model::{Clock, Stopped};
 
-use crate::model::Change;
+use crate::model::{Arriving, Change};
 
 /// Why the state could not be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,6 +40,24 @@ pub trait Store {
     ///
     /// When it cannot; nothing of the group is stored then.
     fn commit(&mut self, changes: &[Change]) -> Result<(), StoreError>;
+
+    /// Notes what is about to get its name here, so that it outlives the process until the base learns of it. It is not durable: after a
+    /// power cut what came may be met as new.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    fn note_arriving(&mut self, _: &Arriving) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    /// What was noted, by an earlier process too, and not forgotten.
+    fn arriving(&self) -> Vec<Arriving> {
+        Vec::new()
+    }
+
+    /// Forgets all that was noted: the base knows of it, or it never came.
+    fn forget_arriving(&mut self) {}
 }
 
 /// The world, as whoever carries something out reaches it.

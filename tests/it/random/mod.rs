@@ -11,6 +11,7 @@
 //! - `random::powers` has further powers of the world in them, drawn beside all that `random::histories` draws from the seed.
 
 mod answers;
+mod arrivals;
 mod broken;
 mod crashes;
 mod crossing;

@@ -94,6 +94,7 @@ impl World {
         if crash == Crash::PowerCut {
             self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()), &self.drive);
             self.clock.reboot(POWER_AWAY);
+            self.store.lose((rng::mix(self.seed ^ self.fuse.steps() ^ 0xa1) % 4) as usize);
         }
         self.fuse.renew();
         self.disk.rescue_strays();

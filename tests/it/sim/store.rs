@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use icloudds::engine::ports::{Store, StoreError};
-use icloudds::model::{Change, State};
+use icloudds::model::{Arriving, Change, State};
 
 use super::fuse::{Call, Fault, Fuse, lock};
 
@@ -11,6 +11,7 @@ struct Inner {
     state: State,
     groups: u64,
     refused: Vec<Change>,
+    arriving: Vec<Arriving>,
 }
 
 /// A handle on the store; clones share it, as a restarted process opens the same file.
@@ -23,7 +24,7 @@ pub struct SimStore {
 impl SimStore {
     /// A store that knows nothing yet.
     pub fn new(fuse: Arc<Fuse>) -> Self {
-        let inner = Inner { state: State::empty(), groups: 0, refused: Vec::new() };
+        let inner = Inner { state: State::empty(), groups: 0, refused: Vec::new(), arriving: Vec::new() };
         Self { inner: Arc::new(Mutex::new(inner)), fuse }
     }
 
@@ -34,7 +35,13 @@ impl SimStore {
 
     /// Loses everything, as a damaged file or `reset-state` does.
     pub fn wipe(&self) {
-        lock(&self.inner).state = State::empty();
+        let mut inner = lock(&self.inner);
+        (inner.state, inner.arriving) = (State::empty(), Vec::new());
+    }
+
+    /// A power cut: what is not durable is gone, but for as many of the lines as had reached the disk.
+    pub fn lose(&self, lines: usize) {
+        lock(&self.inner).arriving.truncate(lines);
     }
 
     /// Groups committed so far.
@@ -72,5 +79,18 @@ impl Store for SimStore {
         }
         self.fuse.step()?;
         Ok(())
+    }
+
+    fn note_arriving(&mut self, arriving: &Arriving) -> Result<(), StoreError> {
+        lock(&self.inner).arriving.push(arriving.clone());
+        Ok(())
+    }
+
+    fn arriving(&self) -> Vec<Arriving> {
+        lock(&self.inner).arriving.clone()
+    }
+
+    fn forget_arriving(&mut self) {
+        lock(&self.inner).arriving.clear();
     }
 }
