@@ -151,7 +151,13 @@ fn measure(what: &str, trees: Trees) {
         recent_since: i64::MAX,
         started_at: i64::MIN,
     };
-    let local = LocalView { tree: local, unnameable: Vec::new(), failed: Vec::new(), too_deep: Vec::new() };
+    let local = LocalView {
+        tree: local,
+        unnameable: Vec::new(),
+        failed: Vec::new(),
+        unread: Vec::new(),
+        too_deep: Vec::new(),
+    };
     let (absent, hollow) = Default::default();
     let marks = Default::default();
     let remote = RemoteView { tree: remote, absent, unusable: Vec::new(), complete: true, hollow, marks };

@@ -242,7 +242,7 @@ impl Disk for Folder {
             entries.extend((0..self.new).map(fresh));
         }
         entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Ok(FolderReading { entries, unnameable: Vec::new() })
+        Ok(FolderReading { entries, unnameable: Vec::new(), unseen: Vec::new() })
     }
 
     fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {

@@ -146,7 +146,8 @@ const UNSETTLED_NAMED: usize = 10;
 
 /// Says what is left for now and why: a pass or two later most of it is settled, so this is for what is not.
 pub fn tell_unsettled(report: &Report) {
-    let mut notes = report.notes.iter().filter_map(|note| Some((&note.path, note.kind.unsettled()?)));
+    let notes = report.notes.iter().filter_map(|note| Some((&note.path, note.kind.unsettled()?)));
+    let mut notes = notes.chain(report.planned_again());
     for (path, why) in notes.by_ref().take(UNSETTLED_NAMED) {
         log::warn!("left for now {path}: {why}");
     }

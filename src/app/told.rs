@@ -82,7 +82,7 @@ pub fn left_alone(tracker: &mut Tracker, report: &Report) {
     };
     tracker.set_skipped(told(NoteKind::skipped));
     tracker.set_unfit(told(NoteKind::set_aside));
-    tracker.set_unsettled(told(NoteKind::unsettled));
+    tracker.set_unsettled(told(NoteKind::unsettled).chain(report.planned_again()));
 }
 
 /// What a failure of the folder, its disk or the store is: full; a scan that waits, where this machine or program is out of

@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 
 use rustix::fd::AsFd;
-use rustix::fs::{Access, AtFlags, accessat};
+use rustix::fs::{Access, AtFlags, Mode, OFlags, accessat, openat};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use rustix::process::geteuid;
@@ -19,6 +19,7 @@ use super::Marker;
 use super::errors::{OpenError, disk_error};
 use super::install::light::Light;
 use super::private::area::Area;
+use super::private::small_files::remove_small;
 use super::root::{Place, Root};
 use super::seen::{FsId, Seen};
 use super::space::Space;
@@ -139,12 +140,26 @@ impl LocalDisk {
         disk_error(what, path, errno)
     }
 
-    /// As [`LocalDisk::fail`], where a new name is given to something: the system's "invalid argument" is about the name then.
+    /// As [`LocalDisk::fail`], where a new name is given to something: the system's "invalid argument" is about the name then, and so is, on some
+    /// file systems, that nothing is there.
     pub(super) fn fail_naming(&self, what: &'static str, path: &RelPath, errno: Errno) -> DiskError {
-        if errno == Errno::INVAL {
-            DiskError::Name { path: path.clone() }
-        } else {
-            self.fail(what, path, errno)
+        match errno {
+            Errno::INVAL => DiskError::Name { path: path.clone() },
+            Errno::NOENT if self.refuses_name(path) => DiskError::Name { path: path.clone() },
+            _ => self.fail(what, path, errno),
+        }
+    }
+
+    /// Whether the file system cannot hold the last name of a path, tried out in our own area there.
+    fn refuses_name(&self, path: &RelPath) -> bool {
+        let Ok(area) = self.area_of(&path.parent().unwrap_or_default()) else { return false };
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+        match openat(&area.tmp, path.name(), flags, Mode::RUSR | Mode::WUSR) {
+            Ok(_) => {
+                let _ = remove_small(&area.tmp, path.name());
+                false
+            }
+            Err(errno) => matches!(errno, Errno::NOENT | Errno::INVAL | Errno::ILSEQ | Errno::NAMETOOLONG),
         }
     }
 

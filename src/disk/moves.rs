@@ -185,8 +185,12 @@ impl LocalDisk {
             return Ok(false);
         }
         let one_folder = see_open(&from.folder)?.is(&see_open(&to.folder)?);
-        let there = to.see()?;
-        Ok(one_folder && there.is_some_and(|there| there.is(seen)) && !is_listed(&to.folder, &to.name)?)
+        // Some file systems give an item another inode number with each look, so the number does not tell.
+        let is_there = to.see()?.is_some_and(|there| there.looks_like(seen));
+        Ok(one_folder
+            && is_there
+            && !is_listed(&to.folder, &to.name)?
+            && is_listed(&from.folder, &from.name)?)
     }
 
     /// Changes only the spelling of a name.

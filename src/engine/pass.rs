@@ -14,6 +14,7 @@ mod remembered;
 mod result;
 mod seen;
 mod settings;
+mod stuck;
 mod time;
 mod unmade;
 mod unsettled;
@@ -46,10 +47,11 @@ use crate::model::name::Name;
 use crate::model::{
     BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, state::GuardState,
 };
-use evidence::{recognised, twins};
+use evidence::{recognised, tell_why_unread, twins};
 use gone_back::went_back;
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
+use stuck::Stuck;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
@@ -98,6 +100,8 @@ pub struct Engine {
     doubted: Doubted,
     /// How many commits of new files iCloud takes side by side, as far as it was found out.
     window: Window,
+    /// What had to be planned again for one and the same reason.
+    stuck: Stuck,
     /// What the last plan left to the next one.
     remembered: Option<Remembered>,
 }
@@ -119,6 +123,7 @@ impl Engine {
             clocks: None,
             doubted: Doubted::default(),
             window: Window::default(),
+            stuck: Stuck::default(),
             remembered: None,
         }
     }
@@ -385,6 +390,7 @@ impl Engine {
             None => plan_all(base, local, remote, recognised.recognition(), &policy),
         };
         plan.notes.extend(self.skipped.notes(base, local, remote));
+        tell_why_unread(&mut plan.notes, local);
         (plan, collected)
     }
 
@@ -425,14 +431,16 @@ impl Engine {
         let junk = |name: &str| is_junk(&settings.filter, name);
         let twins = self.remote.as_ref().map(|view| twins(&plan, view)).unwrap_or_default();
         let has_twin = |id: &ItemId| twins.contains(id);
+        self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;
+        let mut stuck = std::mem::take(&mut self.stuck);
         let execution = ExecuteOptions {
             has_twin: &has_twin,
             window: self.window.up_to(settings.parallel_writes),
             retry_budget: options.retry_budget,
             should_yield: &|| options.observer.should_yield(),
+            is_stuck: &|path, why| stuck.is_stuck(path, why),
             ..settings.execution(&self.state, &conflict, &junk)
         };
-        self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;
         let mut own = OwnWrites::new(self.remote.as_mut());
         let mut on_event = |event: &Event| match event {
             Event::Stored(change) => own.stored(change),
@@ -440,6 +448,8 @@ impl Engine {
         };
         let mut outcome = execute(&plan, ports, &execution, &mut self.state, &mut *self.store, &mut on_event);
         self.window = outcome.window;
+        stuck.learn(&outcome.plan_again, |path| self.state.set_aside.contains_key(path));
+        self.stuck = stuck;
         let forgotten = own.forgotten();
         self.learn(&forgotten);
         self.mix_marks(&plan);

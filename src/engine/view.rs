@@ -95,8 +95,10 @@ pub struct LocalView {
     pub tree: LocalTree,
     /// Items that no path can hold: the folder they are in and the name as shown.
     pub unnameable: Vec<(RelPath, String)>,
-    /// Folders that could not be read, with the system's words; their state is `Incomplete`.
+    /// Folders that could not be read, whose state is `Incomplete`, and what could not be looked at; with the reason.
     pub failed: Vec<(RelPath, String)>,
+    /// Files whose content had to be read and could not be, with the system's words.
+    pub unread: Vec<(RelPath, String)>,
     /// Folders that lie too deep to be looked into; their state is `Incomplete`.
     pub too_deep: Vec<RelPath>,
 }

@@ -300,6 +300,11 @@ impl<'a> Lane<'a> {
                 self.arrived.remove(&index);
                 return self.again(index, path, why, None);
             }
+            Err(StepFailure::Replan(why))
+                if is_put_here(&operation.action) && (self.task.options.is_stuck)(&path, &why) =>
+            {
+                self.set_aside(index, path, why, None);
+            }
             Err(StepFailure::Replan(why)) => {
                 self.reporter.emit(&Event::PlanAgain { path: path.clone(), why: why.clone() });
                 self.reporter.outcome.plan_again.push((path, why));
@@ -451,4 +456,12 @@ fn weight(operation: &Operation) -> u64 {
         Action::Upload { local, .. } => local.stamp.size,
         _ => 0,
     }
+}
+/// Whether it puts something under a name here, which the disk may refuse for a reason that no plan knows of: a name that it takes for another
+/// one's, say.
+fn is_put_here(action: &Action) -> bool {
+    matches!(
+        action,
+        Action::MakeLocalFolder { .. } | Action::MoveLocal { .. } | Action::Download { over: None, .. }
+    )
 }

@@ -31,6 +31,8 @@ pub struct ExecuteOptions<'a> {
     pub has_twin: &'a dyn Fn(&ItemId) -> bool,
     /// The path of a conflict copy of a file, the n-th (from 0) when earlier ones are taken.
     pub conflict_name: &'a dyn Fn(&RelPath, u32) -> RelPath,
+    /// Whether an item had to be planned again for that reason in pass after pass.
+    pub is_stuck: &'a dyn Fn(&RelPath, &str) -> bool,
     /// Whether a name is built-in junk that keeps no folder alive.
     pub is_junk: &'a dyn Fn(&str) -> bool,
     /// Asked before each step: whether something else waits, so that nothing new is begun. What is under way is finished, the
@@ -56,6 +58,7 @@ impl<'a> ExecuteOptions<'a> {
             retry_budget: Duration::from_secs(60),
             has_twin: &|_| false,
             conflict_name,
+            is_stuck: &|_, _| false,
             is_junk,
             should_yield: &|| false,
         }

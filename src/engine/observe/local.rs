@@ -30,6 +30,7 @@ pub fn observe_local(
         tree: Tree::new(entry),
         unnameable: Vec::new(),
         failed: Vec::new(),
+        unread: Vec::new(),
         too_deep: Vec::new(),
     };
     let mut scan = Scan { disk, clock, may_skip, view: &mut view };
@@ -263,7 +264,7 @@ impl Scan<'_> {
         }
         self.view.tree.get_mut(node).state = FolderState::Incomplete;
         self.view.failed.retain(|(at, _)| *at != path);
-        self.view.failed.push((path, error.to_string()));
+        self.view.failed.push((path, format!("cannot read this folder: {error}")));
     }
 
     /// Takes an item with all below it out of the view.

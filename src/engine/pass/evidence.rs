@@ -1,16 +1,16 @@
 //! What a plan is made from beyond the two looks: the base found on the disk, and names that two items share on iCloud.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::settings::Settings;
 use crate::engine::observe::local::signatures;
 use crate::engine::observe::recheck::{MOST_LOOKS, may_have_missed_a_move, recheck};
-use crate::engine::operation::{Action, Plan, UploadTarget};
+use crate::engine::operation::{Action, Note, NoteKind, Plan, UploadTarget};
 use crate::engine::ports::{DiskError, Ports};
 use crate::engine::recognise::Recognised;
 use crate::engine::view::{LocalView, RemoteView};
-use crate::model::{BaseTree, ItemId, RelPath, name};
+use crate::model::{BaseTree, ItemId, Node, RelPath, name};
 
 /// So often contents are read before what is still in doubt is left to the next pass.
 const MOST_READINGS: u32 = 8;
@@ -60,13 +60,30 @@ pub(super) fn recognised(
         }
     }
     // What was read may show that a file is not the one that was looked for, and another one is read instead.
+    local.unread.clear();
     for _ in 0..MOST_READINGS {
         if found.recognition().unsigned.is_empty() {
             break;
         }
         let unsigned = &found.recognition().unsigned;
-        signatures(ports.disk, ports.clock, &mut local.tree, unsigned, settings.workers);
+        let failed = signatures(ports.disk, ports.clock, &mut local.tree, unsigned, settings.workers);
+        let told = |(node, error): (Node, DiskError)| (local.tree.path(node), error.to_string());
+        local.unread = failed.into_iter().map(told).collect();
         found = found.again(base, &local.tree);
     }
     Ok(found)
+}
+
+/// Of what could not be read the planner knows only that; the disk says why.
+pub(super) fn tell_why_unread(notes: &mut Vec<Note>, local: &LocalView) {
+    let all = local.unread.iter().chain(&local.failed);
+    let unread: HashMap<_, _> = all.map(|(path, why)| (path, why)).collect();
+    let mut told = HashSet::new();
+    notes.retain_mut(|note| match unread.get(&note.path) {
+        Some(why) if note.kind.unsettled().is_some() => {
+            note.kind = NoteKind::Unsettled((*why).clone());
+            told.insert(note.path.clone())
+        }
+        _ => true,
+    });
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::engine::execute::Outcome;
 use crate::engine::operation::{Note, NoteKind};
 use crate::engine::plan::Extent;
+use crate::model::RelPath;
 
 /// What came of a pass.
 #[derive(Clone, Debug, Default)]
@@ -30,6 +31,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// What had to be left because the world moved on before its turn, and what was different.
+    pub fn planned_again(&self) -> impl Iterator<Item = (&RelPath, &str)> {
+        self.outcome.plan_again.iter().map(|(path, why)| (path, why.as_str()))
+    }
+
     /// Whether nothing was done, and nothing is left to do.
     pub fn rests(&self) -> bool {
         self.quiet && !self.pending && self.outcome.waiting == 0

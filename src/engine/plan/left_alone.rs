@@ -46,7 +46,7 @@ pub(super) fn skipped(
         notes.push(note(folder.clone(), NoteKind::SetAside(too_deep())));
     }
     for (folder, why) in &local.failed {
-        notes.push(note(folder.clone(), NoteKind::Unsettled(format!("cannot read this folder: {why}"))));
+        notes.push(note(folder.clone(), NoteKind::Unsettled(why.clone())));
     }
     notes
 }

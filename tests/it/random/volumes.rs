@@ -7,7 +7,7 @@ use icloudds::engine::pass::{LocalLook, Look, RemoteLook};
 use super::history::Twist;
 use super::run::Run;
 use super::scenarios::{is_at_peace, passes, wait, world};
-use crate::sim::{Crash, Outcome, SimDrive};
+use crate::sim::{Call, Crash, Outcome, SimDrive};
 
 fn pass(run: &mut Run) {
     wait(run);
@@ -174,6 +174,36 @@ fn a_volume_that_answers_nothing_keeps_nothing_else_waiting_and_loses_nothing() 
     disk.switch(|disk| disk.volumes_are_dead = false);
     is_at_peace(&mut run);
     assert_eq!(disk.read("volume/kept").as_deref(), Some(&b"edited there as well"[..]));
+}
+
+/// Whether names that differ in case are one is known of the folder that is synced, and not of a volume in it.
+#[test]
+fn a_name_that_a_volume_takes_for_another_ones_is_set_aside_and_not_fetched_again_and_again() {
+    let whole = Look { local: LocalLook::Whole, remote: RemoteLook::Whole };
+    let mut run = with_volume(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    disk.switch(|disk| disk.volumes_fold_case = true);
+    assert!(
+        drive.create("volume/Kept", b"another one").is_some() && drive.create("beside", b"beside").is_some()
+    );
+    assert!(drive.person_rename("volume/in", "IN"));
+    let mut set_aside = 0;
+    for _ in 0..6 {
+        run.world.clock.advance(Duration::from_secs(5));
+        let Ok(Outcome::Done(Ok(report))) = run.run(&whole, false) else {
+            panic!("a pass that comes to its end")
+        };
+        set_aside += report.outcome.counts.set_aside;
+    }
+    assert_eq!(set_aside, 1);
+    let reasons = run.world.store.durable().set_aside;
+    let reason =
+        reasons.iter().find(|(path, _)| path.as_str() == "volume/Kept").map(|(_, aside)| &aside.reason);
+    assert!(reason.is_some_and(|reason| reason.contains("name")), "{reasons:?}");
+    let fetched = run.world.fuse.calls().get(&Call::Fetch).copied().unwrap_or_default();
+    assert!(fetched <= 5, "it was fetched again and again: {fetched}");
+    assert_eq!(disk.read("volume/kept").as_deref(), Some(&b"on the volume"[..]));
+    assert!(disk.tree().contains_key("volume/IN") && disk.read("beside").is_some());
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub struct Switches {
     pub reuse_inodes: bool,
     /// Whether names that differ only in case are one.
     pub folds_case: bool,
+    /// Whether that is so on the volumes in the drive, beside those where it is not.
+    pub volumes_fold_case: bool,
     /// Longest name in bytes.
     pub name_limit: usize,
     /// Bytes that fit, trash and downloads included.
@@ -70,6 +72,7 @@ impl Default for Switches {
             identities: true,
             reuse_inodes: false,
             folds_case: false,
+            volumes_fold_case: false,
             name_limit: 255,
             capacity: None,
             persons_sync: true,
@@ -300,7 +303,9 @@ impl Inner {
     fn spelled(&self, dir: Ino, wanted: &str) -> String {
         let names = self.inode(dir).and_then(Inode::names);
         let held = names.is_some_and(|names| names.contains_key(wanted));
-        if held || !self.switches.folds_case {
+        let on_a_volume = self.inode(dir).is_some_and(|inode| inode.dev != 0);
+        let folds = self.switches.folds_case || on_a_volume && self.switches.volumes_fold_case;
+        if held || !folds {
             return wanted.to_owned();
         }
         let key = name::key(wanted, true);

@@ -34,12 +34,12 @@ impl World {
             let entry = self.local_entry(number, thing);
             let node = tree.insert(folder, &thing.name, entry);
             if self.unread.contains(&number) && thing.is_folder() {
-                failed.push((tree.path(node), "no".to_owned()));
+                failed.push((tree.path(node), "cannot read this folder: no".to_owned()));
             }
             let hides = self.unread.contains(&number) || self.unread_here.contains(&number);
             (!hides).then_some(node)
         });
-        LocalView { tree, unnameable: Vec::new(), failed, too_deep: Vec::new() }
+        LocalView { tree, unnameable: Vec::new(), failed, unread: Vec::new(), too_deep: Vec::new() }
     }
 
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
