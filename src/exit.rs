@@ -30,7 +30,7 @@ pub enum ExitCode {
     TwoStepCode = 10,
     /// The two-factor code was wrong.
     TwoFactorCode = 11,
-    /// `once` finished, but items are set aside or deletions are held.
+    /// `once` finished, but items are set aside or left for now, or deletions are held.
     Unfinished = 12,
     /// The command needs a running daemon and there is none.
     NoDaemon = 13,

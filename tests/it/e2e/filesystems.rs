@@ -175,7 +175,59 @@ fn disks_of_other_systems() {
         let command: Vec<&str> = mount.iter().copied().chain([image.as_str(), drive.as_str()]).collect();
         let Some(mounted) = Mounted::by(&rig.drive(), &command) else { continue };
         story(&mount.join(" "), &rig, &mounted);
+        if mount.contains(&"exfat-fuse") {
+            names_of_other_systems("exfat", &rig, "");
+        }
     }
+}
+
+/// What such a disk cannot hold is set aside, fetched no more, and keeps nothing else waiting; a change of case alone is carried out.
+fn names_of_other_systems(kind: &str, rig: &Rig, folder: &str) {
+    let there = rig.there();
+    for name in ["Notes: 2026.txt", "plain.txt", "case/in.txt"] {
+        there.write(&format!("{folder}{name}"), name).expect("a file");
+    }
+    rig.once_unfinished();
+    let run = rig.once_unfinished();
+    assert!(run.stderr.contains("set_aside=1"), "{kind}: {}", run.stderr);
+    assert_eq!(rig.read(&format!("{folder}plain.txt")), "plain.txt", "{kind}");
+    assert_eq!(set_aside(rig).len(), 1, "{kind}");
+    there.trash(&format!("{folder}Notes: 2026.txt")).expect("a deletion");
+    there.rename(&format!("{folder}plain.txt"), "Plain.txt").expect("a rename");
+    there.rename(&format!("{folder}case"), "CASE").expect("a rename");
+    rig.write(&format!("{folder}case/new.txt"), "new here");
+    rig.once();
+    let names: Vec<_> = rig.here().into_keys().filter(|path| path.starts_with(folder)).collect();
+    let has = |name: &str| names.contains(&format!("{folder}{name}"));
+    assert!(has("Plain.txt") && has("CASE/in.txt") && has("CASE/new.txt"), "{kind}: {names:?}");
+    rig.assert_settled();
+}
+
+/// Why each item is set aside that is, as `status` says.
+fn set_aside(rig: &Rig) -> Vec<String> {
+    let shown = rig.run(&["status", "--json"]).expect(0).stdout;
+    let status: icloudds::status::StatusDocument = serde_json::from_str(&shown).expect("a document");
+    status.set_aside.into_iter().map(|item| item.reason).collect()
+}
+
+/// Whether names that differ in case are one is tried out for the folder that is synced; a volume in it may be another kind.
+#[test]
+fn a_disk_of_another_system_within_the_folder() {
+    let rig = Rig::signed_in();
+    let Some(image) = image(&rig, &["mkfs.exfat"]) else { return };
+    fs::create_dir(rig.at("usb")).expect("a mount point");
+    let (image, usb) = (shown(&image), shown(&rig.at("usb")));
+    let command = ["mount", "-t", "exfat-fuse", "-o", "loop", image.as_str(), usb.as_str()];
+    let Some(_mounted) = Mounted::by(&rig.at("usb"), &command) else { return };
+    rig.write("usb/Report.txt", "one");
+    rig.once();
+    names_of_other_systems("exfat within ext4", &rig, "usb/");
+    // Two names that only the volume cannot hold apart.
+    rig.there().write("usb/report.txt", "another").expect("a file");
+    rig.once_unfinished();
+    let reasons = set_aside(&rig);
+    assert!(reasons.len() == 1 && reasons[0].contains("name"), "{reasons:?}");
+    assert_eq!(rig.read("usb/Report.txt"), "one");
 }
 
 #[test]
