@@ -18,7 +18,10 @@ pub(super) fn settle_arriving(
     let Arriving { path, id, parent, etag, folder, content, .. } = arriving;
     let known = moment.base.entry(id);
     let is_agreed = known.is_some_and(|(_, known)| *folder || known.etag.same_content(etag));
-    if is_agreed || !moment.base.has_folder(parent) {
+    // Where its folder has another name by now, whatever stands at that path is something else.
+    let stored = moment.base.stored_path(parent);
+    let is_elsewhere = stored.is_some_and(|folder| path.parent() != Some(folder));
+    if is_agreed || is_elsewhere || !moment.base.has_folder(parent) {
         return None;
     }
     let kind = if *folder { LocalKind::Folder } else { LocalKind::File };
