@@ -27,10 +27,11 @@ pub trait Entry: Clone {
     fn name<'a>(&'a self, label: &'a Self::Label) -> &'a str;
 }
 
-/// So many nodes are copied at once when one of them changes while somebody else reads.
-const CHUNK: usize = 32;
+/// So many bytes of nodes are copied at once when one of them changes while somebody else reads: as many as the allocators keep
+/// together without a gap, those that two counts of who shares them and the allocator's own note take left out.
+const CHUNK_BYTES: usize = 4080 - 20;
 
-type Chunk<T> = [Option<Slot<T>>; CHUNK];
+type Chunk<T> = [Option<Slot<T>>];
 
 /// So many chunks are shared as one, so that a copy of a large tree costs little too.
 const BLOCK: usize = 64;
@@ -69,6 +70,12 @@ impl<T: Entry> Slot<T> {
 }
 
 impl<T: Entry> Tree<T> {
+    /// So many nodes lie in a chunk.
+    const CHUNK: usize = CHUNK_BYTES / size_of::<Option<Slot<T>>>();
+
+    /// What a number is multiplied by to divide it by [`Self::CHUNK`]: code for size divides, and takes ten times as long for that.
+    const PER_CHUNK: u128 = u64::MAX as u128 / Self::CHUNK as u128 + 1;
+
     /// A tree that holds only its root.
     pub fn new(mut root: T) -> Self {
         let label = root.label("");
@@ -101,8 +108,15 @@ impl<T: Entry> Tree<T> {
         block[number % BLOCK].as_mut().map(Arc::make_mut)
     }
 
+    /// The chunk of that place, and where in it the place is. Right for as many places as there can be nodes.
+    fn chunk_of(index: usize) -> (usize, usize) {
+        let number = ((index as u128 * Self::PER_CHUNK) >> 64) as usize;
+        (number, index - number * Self::CHUNK)
+    }
+
     fn place(&self, index: usize) -> Option<&Slot<T>> {
-        self.chunk(index / CHUNK)?[index % CHUNK].as_ref()
+        let (number, place) = Self::chunk_of(index);
+        self.chunk(number)?[place].as_ref()
     }
 
     pub(super) fn slot(&self, node: Node) -> &Slot<T> {
@@ -110,9 +124,9 @@ impl<T: Entry> Tree<T> {
     }
 
     pub(super) fn slot_mut(&mut self, node: Node) -> &mut Slot<T> {
-        let index = node.index();
-        self.chunk_mut(index / CHUNK)
-            .and_then(|chunk| chunk[index % CHUNK].as_mut())
+        let (number, place) = Self::chunk_of(node.index());
+        self.chunk_mut(number)
+            .and_then(|chunk| chunk[place].as_mut())
             .expect("a node is used only with its own tree and until it is removed")
     }
 
@@ -121,20 +135,20 @@ impl<T: Entry> Tree<T> {
             self.used += 1;
             Node::at(self.used - 1)
         });
-        let (number, place) = (node.index() / CHUNK, node.index() % CHUNK);
+        let (number, place) = Self::chunk_of(node.index());
         if number / BLOCK == self.blocks.len() {
             self.blocks.push(Arc::new(std::array::from_fn(|_| None)));
         }
         let block = Arc::make_mut(&mut self.blocks[number / BLOCK]);
-        let chunk = block[number % BLOCK].get_or_insert_with(|| Arc::new(std::array::from_fn(|_| None)));
+        let chunk = block[number % BLOCK].get_or_insert_with(|| (0..Self::CHUNK).map(|_| None).collect());
         Arc::make_mut(chunk)[place] = Some(slot);
         self.len += 1;
         node
     }
 
     fn take(&mut self, node: Node) -> Option<Slot<T>> {
-        let index = node.index();
-        let slot = self.chunk_mut(index / CHUNK)?[index % CHUNK].take()?;
+        let (number, place) = Self::chunk_of(node.index());
+        let slot = self.chunk_mut(number)?[place].take()?;
         self.free.push(node);
         self.len -= 1;
         Some(slot)
@@ -407,9 +421,10 @@ mod tests {
 
     #[test]
     fn a_copy_stays_as_it_was_and_shares_what_nobody_changes() {
-        let mut tree = Tree::new(0);
-        let nodes: Vec<_> =
-            (0..100_u8).map(|number| tree.insert(Node::ROOT, &format!("{number:03}"), number)).collect();
+        let mut tree = Tree::new(0_u8);
+        let last = 3 * Tree::<u8>::CHUNK - 1;
+        let names = (0..=last).map(|number| format!("{number:03}"));
+        let nodes: Vec<_> = names.map(|name| tree.insert(Node::ROOT, &name, 1)).collect();
         let copy = tree.clone();
         let shared = |tree: &Tree<u8>| {
             let both = (0..).map_while(|number| Some((tree.chunk(number)?, copy.chunk(number)?)));
@@ -417,12 +432,22 @@ mod tests {
         };
         let chunks = shared(&copy);
         assert_eq!(shared(&tree), chunks);
-        tree.relink(nodes[99], nodes[98], "moved");
-        tree.remove(nodes[97]);
-        assert_eq!(shared(&tree), chunks - 2, "the root's chunk and the last one were copied");
-        assert_eq!(copy.name(nodes[99]), "099");
-        assert_eq!((copy.len(), copy.children(Node::ROOT).len()), (101, 100));
-        assert_eq!((tree.len(), tree.children(Node::ROOT).len()), (100, 98));
+        assert_eq!(chunks, 4);
+        tree.relink(nodes[last - 1], nodes[last - 2], "moved");
+        tree.remove(nodes[last - 3]);
+        assert_eq!(shared(&tree), chunks - 2, "the root's chunk and the third one were copied");
+        assert_eq!(copy.name(nodes[last - 1]), format!("{:03}", last - 1));
+        assert_eq!((copy.len(), copy.children(Node::ROOT).len()), (last + 2, last + 1));
+        assert_eq!((tree.len(), tree.children(Node::ROOT).len()), (last + 1, last - 1));
+    }
+
+    #[test]
+    fn each_place_is_in_the_chunk_that_a_division_says() {
+        let size = Tree::<u8>::CHUNK;
+        let last = u32::MAX as usize;
+        for index in (0..5 * size).chain((1..1 << 16).map(|far| far * 65_521)).chain(last - size..=last) {
+            assert_eq!(Tree::<u8>::chunk_of(index), (index / size, index % size), "{index}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BLOCK, CHUNK, Entry, Slot, Tree};
+use super::{BLOCK, Entry, Slot, Tree};
 use crate::model::Node;
 
 /// A place at which a tree differs from an earlier copy of it.
@@ -33,7 +33,7 @@ where
                 if both.is_some_and(|(now, then)| Arc::ptr_eq(now, then)) {
                     continue;
                 }
-                for index in number * CHUNK..(number + 1) * CHUNK {
+                for index in number * Self::CHUNK..(number + 1) * Self::CHUNK {
                     let Some(moved) = difference(self.place(index), before.place(index)) else { continue };
                     if found.len() == most {
                         return None;
