@@ -227,7 +227,6 @@ mod tests {
             mtime: file.map(|(_, time)| ServerTime(time)).into(),
             signature: None.into(),
             state: FolderState::Complete,
-            file_count: None.into(),
         }
     }
 

@@ -55,7 +55,6 @@ fn there(number: usize, folder: bool, name: &str) -> RemoteEntry {
         mtime: (!folder).then_some(ServerTime(1)).into(),
         signature: None.into(),
         state: if folder { FolderState::Complete } else { FolderState::Unread },
-        file_count: None.into(),
     }
 }
 

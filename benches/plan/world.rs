@@ -91,7 +91,6 @@ pub fn there(number: usize) -> RemoteEntry {
         mtime: (!folder).then(|| ServerTime(NOW / 1_000_000_000 - (lot(number) % 100_000_000) as i64)).into(),
         signature: None.into(),
         state: if folder { FolderState::Complete } else { FolderState::Unread },
-        file_count: None.into(),
     }
 }
 
@@ -143,7 +142,7 @@ impl Remote for Cloud {
             let item =
                 |number| RemoteItem { entry: there(number), parent: RemoteParent::Folder(folder.clone()) };
             let items = self.numbers.held_by(number as usize).into_iter().map(item).collect();
-            Ok(Listing { folder: there(number as usize), items, unusable: Vec::new() })
+            Ok(Listing { folder: there(number as usize), items, unusable: Vec::new(), file_count: None })
         };
         folders.iter().map(listing).collect()
     }

@@ -55,7 +55,6 @@ fn see(view: &mut RemoteView, parent: &ItemId, entry: &BaseEntry) {
         signature: None.into(),
         // A folder that we have just made holds what we put there.
         state: state.unwrap_or(FolderState::Complete),
-        file_count: None.into(),
     };
     match known {
         Some(node) => {

@@ -112,7 +112,6 @@ mod tests {
             mtime: None.into(),
             signature: None.into(),
             state: FolderState::Complete,
-            file_count: None.into(),
         }
     }
 

@@ -149,7 +149,6 @@ impl Item {
             mtime: self.modified.as_deref().filter(|_| !folder).and_then(server_time).into(),
             signature: None.into(),
             state: FolderState::Unread,
-            file_count: self.file_count.into(),
             kind,
         })
     }
@@ -168,9 +167,9 @@ impl Item {
     /// A listed folder as the port wants it. `parent` is where its children hang: the folder that
     /// was asked for, whatever a lagging child says. `None` when it has no id.
     pub fn listing(self, parent: &RemoteParent, brief: bool) -> Option<Listing> {
-        let mut folder = match parent {
-            RemoteParent::Trash => trash_entry(),
-            _ => self.entry()?,
+        let (mut folder, file_count) = match parent {
+            RemoteParent::Trash => (trash_entry(), None),
+            _ => (self.entry()?, self.file_count),
         };
         let announced = self.number_of_items;
         let mut adds_up = self.refusal().is_none() && self.items.is_some();
@@ -200,7 +199,7 @@ impl Item {
         });
         unusable.extend(without_id.into_iter().map(|name| (name, "iCloud gave it no id".to_owned())));
         folder.state = if adds_up { FolderState::Complete } else { FolderState::Incomplete };
-        Some(Listing { folder, items, unusable })
+        Some(Listing { folder, items, unusable, file_count })
     }
 }
 
@@ -367,7 +366,6 @@ fn trash_entry() -> RemoteEntry {
         mtime: None.into(),
         signature: None.into(),
         state: FolderState::Unread,
-        file_count: None.into(),
     }
 }
 

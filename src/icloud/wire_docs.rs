@@ -163,7 +163,6 @@ impl Document {
             mtime: self.mtime.filter(|_| is_file).map(|ms| ServerTime(ms.div_euclid(1000))).into(),
             signature: data.and_then(|data| data.signature.as_deref()).and_then(signature).into(),
             state: FolderState::Unread,
-            file_count: None.into(),
         };
         Some(RemoteItem { entry, parent })
     }

@@ -119,8 +119,6 @@ pub struct RemoteEntry {
     pub signature: Rare<Signature>,
     /// Folders: how far the children are known.
     pub state: FolderState,
-    /// Folders: what `fileCount` announces for the subtree; a hint for ordering work (§8.5).
-    pub file_count: Maybe<u64>,
 }
 
 /// On which sides an item of the base stands.

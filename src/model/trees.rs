@@ -214,7 +214,7 @@ mod tests {
     fn an_item_weighs_no_more_than_its_budget() {
         assert_eq!(size_of::<Option<Slot<BaseEntry>>>(), 200);
         assert_eq!(size_of::<Option<Slot<LocalEntry>>>(), 96);
-        assert_eq!(size_of::<Option<Slot<RemoteEntry>>>(), 112);
+        assert_eq!(size_of::<Option<Slot<RemoteEntry>>>(), 104);
         assert_eq!(size_of::<ItemId>(), 24);
         assert_eq!(size_of::<Name>(), 16);
     }

@@ -56,7 +56,6 @@ pub(super) fn item(etag: &str, name: &str, parent: RemoteParent) -> RemoteItem {
         mtime: None.into(),
         signature: None.into(),
         state: FolderState::Unread,
-        file_count: None.into(),
     };
     RemoteItem { entry, parent }
 }

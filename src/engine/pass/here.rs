@@ -131,7 +131,6 @@ fn as_agreed(base: &BaseTree) -> RemoteView {
         mtime: known.remote_mtime,
         signature: None.into(),
         state: FolderState::Complete,
-        file_count: None.into(),
     };
     let mut tree = RemoteTree::new(entry(base.get(Node::ROOT)));
     let mut open = vec![(Node::ROOT, Node::ROOT)];

@@ -120,7 +120,6 @@ mod tests {
             mtime: None.into(),
             signature: None.into(),
             state: FolderState::Complete,
-            file_count: None.into(),
         };
         RemoteView {
             tree: RemoteTree::new(root),

@@ -35,6 +35,8 @@ pub struct Listing {
     pub items: Vec<RemoteItem>,
     /// Children that cannot be synced at all, with the reason: they hold the folder alive.
     pub unusable: Vec<(String, String)>,
+    /// Files below the folder, as the service counts them: a hint (`docs/protocol.md` §8.5).
+    pub file_count: Option<u64>,
 }
 
 /// What a look-up says of one id (`docs/protocol.md` §8.3).

@@ -52,7 +52,7 @@ impl ICloudDrive {
         let root = self.list_alone(&ItemId::drive_root(), true)?;
         Ok(Pulse {
             root_etag: root.folder.etag.clone(),
-            file_count: root.folder.file_count.get(),
+            file_count: root.file_count,
             root_items: marks(root),
         })
     }

@@ -17,7 +17,6 @@ fn item(name: &str, parent: RemoteParent) -> RemoteItem {
         mtime: Some(ServerTime(7)).into(),
         signature: None.into(),
         state: FolderState::Unread,
-        file_count: None.into(),
     };
     RemoteItem { entry, parent }
 }

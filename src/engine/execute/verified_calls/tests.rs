@@ -17,7 +17,6 @@ fn item(name: &str, etag: &str, parent: RemoteParent) -> RemoteItem {
         mtime: None.into(),
         signature: None.into(),
         state: FolderState::Unread,
-        file_count: None.into(),
     };
     RemoteItem { entry, parent }
 }

@@ -73,6 +73,7 @@ impl<'a> Before<'a> {
             folder: self.tree.get(node).clone(),
             items: as_listed(id, &before),
             unusable: spared.unusable.get(id).cloned().unwrap_or_default(),
+            file_count: None,
         })
     }
 }

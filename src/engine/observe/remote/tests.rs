@@ -49,7 +49,6 @@ fn entry(name: &str, kind: RemoteKind, etag: &str) -> RemoteEntry {
         mtime: None.into(),
         signature: None.into(),
         state: FolderState::Unread,
-        file_count: None.into(),
     }
 }
 
@@ -103,7 +102,12 @@ impl Fake {
                 entry: entry(&format!("c{next}"), RemoteKind::Folder, "1::1"),
                 parent: Self::parent(folder),
             });
-            return Ok(Listing { folder: own, items: child.into_iter().collect(), unusable: Vec::new() });
+            return Ok(Listing {
+                folder: own,
+                items: child.into_iter().collect(),
+                unusable: Vec::new(),
+                file_count: None,
+            });
         }
         let mut own = if folder == "TRASH" {
             entry("TRASH", RemoteKind::Folder, "")
@@ -129,7 +133,7 @@ impl Fake {
                 items.push(RemoteItem { entry, parent: Self::parent(&parent) });
             }
         }
-        Ok(Listing { folder: own, items, unusable: Vec::new() })
+        Ok(Listing { folder: own, items, unusable: Vec::new(), file_count: None })
     }
 }
 

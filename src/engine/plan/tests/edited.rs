@@ -38,7 +38,6 @@ fn an_edit_on_icloud_is_another_size_time_or_content_half_of_the_etag() {
             mtime: time.map(ServerTime).into(),
             signature: None.into(),
             state: FolderState::Unread,
-            file_count: None.into(),
         };
         assert_eq!(is_edited(&known, &entry), expected, "{why}");
         // A file without a size is empty.

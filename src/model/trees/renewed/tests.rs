@@ -128,7 +128,6 @@ fn shown(number: usize, name: &str) -> RemoteEntry {
         mtime: None.into(),
         signature: None.into(),
         state: FolderState::Complete,
-        file_count: None.into(),
     }
 }
 

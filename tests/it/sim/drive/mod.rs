@@ -268,8 +268,8 @@ fn collect(map: &Map, folder: &ItemId, prefix: &str, things: &mut Things) {
 }
 
 impl Drive {
-    /// What an answer shows of `id`, which stands in `map`.
-    fn entry(&self, map: &Map, id: &ItemId, item: &Item, detail: Detail) -> RemoteEntry {
+    /// What an answer shows of an item.
+    fn entry(&self, id: &ItemId, item: &Item, detail: Detail) -> RemoteEntry {
         let brief = detail == Detail::Brief;
         let size = match item.kind {
             Kind::File if self.switches.sizes_untold => None,
@@ -279,7 +279,6 @@ impl Drive {
             Kind::Package => Some(item.body.len() as u64 + 41),
             _ => None,
         };
-        let counted = self.switches.counts && item.is_folder() && !brief;
         RemoteEntry {
             id: id.clone(),
             kind: match item.kind {
@@ -297,9 +296,6 @@ impl Drive {
                 .flatten()
                 .into(),
             state: FolderState::Unread,
-            file_count: counted
-                .then(|| subtree(map, id).iter().filter(|id| map[*id].is_file()).count() as u64)
-                .into(),
         }
     }
 
@@ -315,7 +311,7 @@ impl Drive {
     /// An item as an answer to a call about it shows it now.
     fn shown(&mut self, id: &ItemId, detail: Detail) -> Result<RemoteItem, RemoteError> {
         let Some(item) = self.items.get(id) else { return Err(RemoteError::Gone) };
-        let entry = self.entry(self.items.now(), id, item, detail);
+        let entry = self.entry(id, item, detail);
         let (parent, deep) = (Self::parent(item), item.deep);
         self.shown.insert(id.clone(), deep);
         Ok(RemoteItem { entry, parent })

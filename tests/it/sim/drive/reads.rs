@@ -6,7 +6,7 @@ use icloudds::engine::ports::{Fetched, Listing, LookUp, Offer, RemoteError, Remo
 use icloudds::model::name::check_name;
 use icloudds::model::{AccountProblem, Etag, FolderState, ItemId, RemoteEntry, RemoteKind, Zone};
 
-use super::items::{Map, children};
+use super::items::{Map, children, subtree};
 use super::{Detail, Drive, Kind, Looked, Place, SimDrive};
 use crate::sim::fuse::{Call, Fault, lock};
 use crate::sim::journal::Bytes;
@@ -103,7 +103,7 @@ impl SimDrive {
         }
         let ids = children(&map, id);
         let parent = RemoteParent::Folder(id.clone());
-        let entry = drive.entry(&map, id, folder, Detail::Listed);
+        let entry = drive.entry(id, folder, Detail::Listed);
         Ok(drive.listing(&map, entry, ids, &parent, brief, fault, &mut rng))
     }
 
@@ -128,7 +128,6 @@ impl SimDrive {
             mtime: None.into(),
             signature: None.into(),
             state: FolderState::Unread,
-            file_count: None.into(),
         };
         Ok(drive.listing(&map, entry, ids, &RemoteParent::Trash, false, fault, &mut rng))
     }
@@ -269,7 +268,10 @@ impl Drive {
             Some(Fault::ShuffledListing) => ids.reverse(),
             _ => {}
         }
-        let mut listing = Listing { folder, items: Vec::new(), unusable: Vec::new() };
+        let is_counted = self.switches.counts && map.contains_key(&folder.id) && !brief;
+        let count = || subtree(map, &folder.id).iter().filter(|id| map[*id].is_file()).count() as u64;
+        let file_count = is_counted.then(count);
+        let mut listing = Listing { folder, items: Vec::new(), unusable: Vec::new(), file_count };
         if let Some(item) = map.get(&listing.folder.id) {
             self.shown.insert(listing.folder.id.clone(), item.deep);
         }
@@ -281,7 +283,7 @@ impl Drive {
                 continue;
             }
             self.shown.insert(id.clone(), item.deep);
-            let entry = self.entry(map, &id, item, detail);
+            let entry = self.entry(&id, item, detail);
             listing.items.push(RemoteItem { entry, parent: parent.clone() });
         }
         listing

@@ -18,7 +18,6 @@ fn entry(name: &str, shown: &str, etag: &str) -> RemoteEntry {
         mtime: None.into(),
         signature: None.into(),
         state: if is_file { FolderState::Unread } else { FolderState::Complete },
-        file_count: None.into(),
     }
 }
 

@@ -15,7 +15,6 @@ fn entry(doc: &str, folder: bool, state: FolderState) -> RemoteEntry {
         mtime: None.into(),
         signature: None.into(),
         state,
-        file_count: None.into(),
     }
 }
 

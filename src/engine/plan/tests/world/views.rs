@@ -124,7 +124,6 @@ impl World {
                 () if self.unlisted.contains(&number) => FolderState::Incomplete,
                 () => FolderState::Complete,
             },
-            file_count: None.into(),
         }
     }
 
