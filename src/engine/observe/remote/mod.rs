@@ -7,6 +7,7 @@
 mod before;
 mod by_etag;
 mod part;
+mod placements;
 mod scope;
 mod settle;
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::scope::SECOND_LOOK;
-use super::walk::{Seen, Walk};
+use super::walk::{Reached, Seen, Walk};
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::view::{Absence, RemoteView};
 use crate::model::path::DEEPEST;
@@ -89,7 +89,7 @@ impl<'a> Settling<'a> {
     }
 
     /// Reads what can be reached by now and was not read yet. `seen` is what was found to be reachable before, and afterwards what is.
-    fn read_on(&mut self, seen: &mut HashSet<ItemId>) -> Result<(), RemoteError> {
+    fn read_on(&mut self, seen: &mut Reached) -> Result<(), RemoteError> {
         self.walk.descend()?;
         if self.seen_at != self.walk.changes() {
             *seen = self.walk.reachable();
@@ -100,11 +100,11 @@ impl<'a> Settling<'a> {
 
     /// Lists the trash for what look-ups did not answer. It is the last resort: on a large account each listing of it takes
     /// half a minute (`docs/protocol.md` §9), and a look-up says the same of one item.
-    fn read_trash_of_unknown(&mut self, seen: &HashSet<ItemId>) -> Result<(), RemoteError> {
+    fn read_trash_of_unknown(&mut self, seen: &Reached) -> Result<(), RemoteError> {
         let is_unknown = |node: Node| {
             let entry = self.base.get(node);
             entry.presence != Presence::LocalOnly
-                && !seen.contains(&entry.id)
+                && !self.walk.was_reached(seen, &entry.id)
                 && self.asked.contains(&entry.id)
                 && !self.found.contains_key(&entry.id)
                 && !self.gone.contains(&entry.id)
@@ -128,11 +128,11 @@ impl<'a> Settling<'a> {
     }
 
     /// Lists folders that are in the trash, and those in them, as far as the base knows something below them.
-    fn read_trashed(&mut self, mut folders: Vec<ItemId>, seen: &HashSet<ItemId>) -> Result<(), RemoteError> {
+    fn read_trashed(&mut self, mut folders: Vec<ItemId>, seen: &Reached) -> Result<(), RemoteError> {
         let base = self.base;
         let holds_more = |id: &ItemId| base.by_id(id).is_some_and(|node| !base.children(node).is_empty());
         for _ in 0..DEEPEST {
-            folders.retain(|id| !seen.contains(id) && holds_more(id));
+            folders.retain(|id| !self.walk.was_reached(seen, id) && holds_more(id));
             if folders.is_empty() {
                 break;
             }
@@ -153,53 +153,53 @@ impl<'a> Settling<'a> {
     }
 
     /// Whether the folder that held it is missing as well.
-    fn is_below_missing(&self, node: Node, seen: &HashSet<ItemId>) -> bool {
+    fn is_below_missing(&self, node: Node, seen: &Reached) -> bool {
         self.base.parent(node).filter(|parent| *parent != Node::ROOT).is_some_and(|parent| {
             let parent = self.base.get(parent);
-            parent.presence != Presence::LocalOnly && !seen.contains(&parent.id)
+            parent.presence != Presence::LocalOnly && !self.walk.was_reached(seen, &parent.id)
         })
     }
 
     /// Everything that the listings leave open and that was not asked yet, with whether it is a folder.
-    fn questions(&self, seen: &HashSet<ItemId>, missing: Missing) -> Vec<(ItemId, bool)> {
+    fn questions(&self, seen: &Reached, missing: Missing) -> Vec<(ItemId, bool)> {
         let mut questions = Vec::new();
         for node in self.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
             let entry = self.base.get(node);
-            let open = match self.walk.placed.get(&entry.id).filter(|_| seen.contains(&entry.id)) {
-                Some(placed) => {
-                    let parent = self.base.parent(node).map(|parent| &self.base.get(parent).id);
-                    // A folder's etag changes with what is in it, and tells nothing of the folder itself.
-                    let as_agreed = (entry.folder || placed.entry.etag == entry.etag)
-                        && placed.entry.name == entry.remote_name
-                        && Some(&placed.parent) == parent;
-                    let is_sizeless = placed.entry.kind == RemoteKind::File
+            let open =
+                match self.walk.placed.get(&entry.id).filter(|_| self.walk.was_reached(seen, &entry.id)) {
+                    Some(placed) => {
+                        let parent = self.base.parent(node).map(|parent| &self.base.get(parent).id);
+                        // A folder's etag changes with what is in it, and tells nothing of the folder itself.
+                        let as_agreed = (entry.folder || placed.entry.etag == entry.etag)
+                            && placed.entry.name == entry.remote_name
+                            && Some(self.walk.placed.folder(placed)) == parent;
+                        let is_sizeless = placed.entry.kind == RemoteKind::File
                         && placed.entry.size.get().is_none()
                         // The version that was agreed on is known.
                         && placed.entry.etag != entry.etag;
-                    (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
-                }
-                None => {
-                    entry.presence != Presence::LocalOnly
-                        && (self.is_recent(entry) || !self.trash.contains(&entry.id))
-                        && !self.is_below_failed(node)
-                        && (missing == Missing::All || !self.is_below_missing(node, seen))
-                }
-            };
+                        (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
+                    }
+                    None => {
+                        entry.presence != Presence::LocalOnly
+                            && (self.is_recent(entry) || !self.trash.contains(&entry.id))
+                            && !self.is_below_failed(node)
+                            && (missing == Missing::All || !self.is_below_missing(node, seen))
+                    }
+                };
             if open {
                 questions.push((entry.id.clone(), entry.folder));
             }
         }
-        for id in seen.iter().filter(|id| self.base.by_id(id).is_none()) {
-            let Some(placed) = self.walk.placed.get(id) else { continue };
+        for placed in self.walk.placed_of(seen).filter(|placed| self.base.by_id(&placed.entry.id).is_none()) {
+            let (id, folder) = (&placed.entry.id, self.walk.placed.folder(placed));
             let before = self.walk.previous.as_ref().and_then(|before| {
                 let tree = before.tree;
                 let node = tree.by_id(id)?;
                 let parent = tree.parent(node).map(|parent| &tree.get(parent).id);
-                (tree.get(node).etag == placed.entry.etag && parent == Some(&placed.parent))
-                    .then(|| tree.get(node))
+                (tree.get(node).etag == placed.entry.etag && parent == Some(folder)).then(|| tree.get(node))
             });
             // A late listing still shows what we have just trashed: an id that is new is asked for, once.
-            let is_new = before.is_none() && self.base.len() > 1 && self.base.by_id(&placed.parent).is_some();
+            let is_new = before.is_none() && self.base.len() > 1 && self.base.by_id(folder).is_some();
             let is_sizeless = placed.entry.kind == RemoteKind::File
                 && placed.entry.size.get().is_none()
                 && before.is_none();
@@ -239,7 +239,7 @@ impl<'a> Settling<'a> {
     fn ask(
         &mut self,
         mut questions: Vec<(ItemId, bool)>,
-        seen: &HashSet<ItemId>,
+        seen: &Reached,
     ) -> Result<Vec<(ItemId, bool)>, RemoteError> {
         questions.sort_unstable();
         if questions.is_empty() {
@@ -258,7 +258,7 @@ impl<'a> Settling<'a> {
         for (question, answer) in questions.into_iter().zip(answers) {
             match answer {
                 LookUp::Found(item) => self.take(item, seen),
-                LookUp::Gone if !seen.contains(&question.0) => gone.push(question),
+                LookUp::Gone if !self.walk.was_reached(seen, &question.0) => gone.push(question),
                 LookUp::Gone | LookUp::Unknown => {}
             }
         }
@@ -266,7 +266,7 @@ impl<'a> Settling<'a> {
     }
 
     /// A look-up is current where a listing may be late.
-    fn take(&mut self, item: RemoteItem, seen: &HashSet<ItemId>) {
+    fn take(&mut self, item: RemoteItem, seen: &Reached) {
         let id = item.entry.id.clone();
         match &item.parent {
             RemoteParent::Trash => {
@@ -279,7 +279,7 @@ impl<'a> Settling<'a> {
                     self.walk.settle(&id, None);
                 } else {
                     let recent = self.base.by_id(&id).is_some_and(|node| self.is_recent(self.base.get(node)));
-                    if !seen.contains(&id) && !recent {
+                    if !self.walk.was_reached(seen, &id) && !recent {
                         self.walk.distrust(parent);
                     }
                     self.walk.settle(&id, Some((parent.clone(), item.entry.clone())));
@@ -291,9 +291,9 @@ impl<'a> Settling<'a> {
     }
 
     /// Folders that nothing is known of and that something found hangs in.
-    fn open_parents(&self, seen: &HashSet<ItemId>) -> Vec<(ItemId, bool)> {
+    fn open_parents(&self, seen: &Reached) -> Vec<(ItemId, bool)> {
         let mut open = HashSet::new();
-        for id in self.found.keys().filter(|id| !seen.contains(*id)) {
+        for id in self.found.keys().filter(|id| !self.walk.was_reached(seen, id)) {
             let mut at = id;
             for _ in 0..DEEPEST {
                 match self.parent_of(at) {
@@ -350,13 +350,13 @@ impl<'a> Settling<'a> {
         Absence::Unknown
     }
 
-    fn view(self, seen: &HashSet<ItemId>) -> Result<RemoteView, RemoteError> {
+    fn view(self, seen: &Reached) -> Result<RemoteView, RemoteError> {
         let absent = self
             .base
             .walk(Node::ROOT)
             .filter(|node| *node != Node::ROOT)
             .map(|node| self.base.get(node))
-            .filter(|entry| entry.presence != Presence::LocalOnly && !seen.contains(&entry.id))
+            .filter(|entry| entry.presence != Presence::LocalOnly && !self.walk.was_reached(seen, &entry.id))
             .map(|entry| (entry.id.clone(), self.absence(&entry.id)))
             .collect();
         let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());

@@ -6,6 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::before::Before;
+use super::placements::{Numbers, Placement, Placements};
 use super::scope::Scope;
 use crate::engine::plan::too_deep;
 use crate::engine::ports::{Listing, Remote, RemoteError};
@@ -18,18 +19,15 @@ use crate::model::{BaseTree, Etag, FolderState, ItemId, Node, RelPath, RemoteEnt
 /// So many folders are asked for at once: a hundred requests.
 const PORTION: usize = 2048;
 
-/// Where an item was seen last.
-pub(super) struct Placement {
-    pub parent: ItemId,
-    pub entry: RemoteEntry,
-}
-
 /// What is known of a folder that was read, or tried.
 #[derive(Default)]
 struct Reading {
     state: FolderState,
     unusable: Vec<(String, String)>,
 }
+
+/// Items that hung together with the root at some time.
+pub(super) struct Reached(Numbers);
 
 /// What a finished walk saw, as [`RemoteView`](crate::engine::view::RemoteView) has it.
 pub(super) struct Seen {
@@ -45,7 +43,7 @@ pub(super) struct Walk<'a> {
     pub scope: &'a Scope<'a>,
     pub previous: Option<Before<'a>>,
     root: Option<RemoteEntry>,
-    pub placed: HashMap<ItemId, Placement>,
+    pub placed: Placements,
     readings: HashMap<ItemId, Reading>,
     /// Items that a look-up has placed, or taken out.
     settled: HashSet<ItemId>,
@@ -68,7 +66,7 @@ impl<'a> Walk<'a> {
             scope,
             previous,
             root: None,
-            placed: HashMap::new(),
+            placed: Placements::default(),
             readings: HashMap::new(),
             settled: HashSet::new(),
             failed: HashSet::new(),
@@ -97,7 +95,7 @@ impl<'a> Walk<'a> {
             if let Some(parent) = tree.parent(node).map(|parent| &tree.get(parent).id)
                 && !unread.contains(parent)
             {
-                walk.place(parent.clone(), entry.clone());
+                walk.place(parent, entry.clone());
             }
             if !entry.is_folder() || unread.contains(&entry.id) {
                 continue;
@@ -179,7 +177,8 @@ impl<'a> Walk<'a> {
                 let listed = self.read_level(ids)?;
                 let paths: HashMap<ItemId, RelPath> = level.into_iter().collect();
                 let below = listed.iter().filter_map(|(folder, id)| {
-                    let placement = self.placed.get(id).filter(|placement| placement.parent == *folder)?;
+                    let placement = self.placed.get(id)?;
+                    (self.placed.folder(placement) == folder).then_some(())?;
                     let path = paths.get(folder)?.join(&placement.entry.name).ok()?;
                     Some((id.clone(), path))
                 });
@@ -203,9 +202,9 @@ impl<'a> Walk<'a> {
     /// Reachable folders in scope that were not read yet, with their paths. What lies too deep is left.
     fn unread(&mut self) -> Vec<(ItemId, RelPath)> {
         let mut open = Vec::new();
-        self.visit(|id, path_of, entry| {
-            if entry.is_folder() && !self.readings.contains_key(id) {
-                open.push((id.clone(), path_of()));
+        self.visit(|_, path_of, entry| {
+            if entry.is_folder() && !self.readings.contains_key(&entry.id) {
+                open.push((entry.id.clone(), path_of()));
             }
         });
         self.still_unread(open)
@@ -316,7 +315,7 @@ impl<'a> Walk<'a> {
             match placed.and_then(|(placed, before)| before.spared(&id, &placed.entry.etag)) {
                 Some(mut listing) => {
                     // What a listing showed elsewhere just now is there.
-                    listing.items.retain(|item| !self.placed.contains_key(&item.entry.id));
+                    listing.items.retain(|item| self.placed.get(&item.entry.id).is_none());
                     listed.extend(self.take(&id, listing));
                 }
                 None => left.push(id),
@@ -337,7 +336,7 @@ impl<'a> Walk<'a> {
             }
             // Late listings must not undo what a look-up said.
             if !self.settled.contains(&item.entry.id) {
-                self.place(folder.clone(), item.entry);
+                self.place(folder, item.entry);
             }
         }
         let state = listing.folder.state;
@@ -350,16 +349,16 @@ impl<'a> Walk<'a> {
         self.changes += 1;
         self.settled.insert(id.clone());
         match place {
-            Some((parent, entry)) => self.place(parent, entry),
-            None => drop(self.placed.remove(id)),
+            Some((parent, entry)) => self.place(&parent, entry),
+            None => self.placed.take_out(id),
         }
     }
 
     /// Notes where an item hangs. What is known of the inside of a folder stays.
-    fn place(&mut self, parent: ItemId, entry: RemoteEntry) {
+    fn place(&mut self, parent: &ItemId, entry: RemoteEntry) {
         self.changes += 1;
         if entry.id != self.scope.root {
-            self.placed.insert(entry.id.clone(), Placement { parent, entry });
+            self.placed.place(parent, entry);
         }
     }
 
@@ -370,45 +369,45 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// All items that hang together with the root, with their ids.
-    pub fn reachable(&self) -> HashSet<ItemId> {
-        let mut ids = HashSet::from([self.scope.root.clone()]);
-        self.visit(|id, _, _| {
-            ids.insert(id.clone());
-        });
-        ids
+    /// All items that hang together with the root.
+    pub fn reachable(&self) -> Reached {
+        let mut items = Numbers::default();
+        self.visit(|number, _, _| items.insert(number));
+        Reached(items)
+    }
+
+    /// Whether an item was among those that hang together with the root.
+    pub fn was_reached(&self, reached: &Reached, id: &ItemId) -> bool {
+        *id == self.scope.root || self.placed.number(id).is_some_and(|number| reached.0.contains(number))
+    }
+
+    /// Of those that hung together with the root, what still is in a folder of the scope.
+    pub fn placed_of<'r>(&'r self, reached: &'r Reached) -> impl Iterator<Item = &'r Placement> {
+        reached.0.iter().filter_map(|number| self.placed.at(number))
     }
 
     /// Visits everything below the root, folders before what they hold. What hangs in a circle is not reached.
     ///
     /// A path is made only when it is asked for: in a deep chain making them all would take longer than the walk.
-    fn visit(&self, mut look: impl FnMut(&ItemId, &dyn Fn() -> RelPath, &RemoteEntry)) {
-        let children = self.children();
+    fn visit(&self, mut look: impl FnMut(u32, &dyn Fn() -> RelPath, &RemoteEntry)) {
+        let children = self.placed.children();
         // Each folder's name, and where the one is that holds it; the root is the first.
         let mut folders: Vec<(usize, &str)> = vec![(0, "")];
         let mut stack = vec![(&self.scope.root, 0)];
         while let Some((folder, above)) = stack.pop() {
-            for (id, placement) in children.get(folder).into_iter().flatten() {
-                let name = &*placement.entry.name;
+            for &number in self.placed.of(&children, folder) {
+                let Some(Placement { entry, .. }) = self.placed.at(number) else { continue };
                 // Names were checked where they came in.
-                if check_name(name).is_err() {
+                if check_name(&entry.name).is_err() {
                     continue;
                 }
-                look(id, &|| path_in(&folders, above, name), &placement.entry);
-                if placement.entry.is_folder() {
-                    stack.push((id, folders.len()));
-                    folders.push((above, name));
+                look(number, &|| path_in(&folders, above, &entry.name), entry);
+                if entry.is_folder() {
+                    stack.push((&entry.id, folders.len()));
+                    folders.push((above, &entry.name));
                 }
             }
         }
-    }
-
-    fn children(&self) -> HashMap<&ItemId, Vec<(&ItemId, &Placement)>> {
-        let mut children: HashMap<_, Vec<_>> = HashMap::new();
-        for (id, placement) in &self.placed {
-            children.entry(&placement.parent).or_default().push((id, placement));
-        }
-        children
     }
 
     /// Makes the tree; `None` when not even the root was read. Texts that `base` has too are kept once.
@@ -421,13 +420,10 @@ impl<'a> Walk<'a> {
         let mut complete = reading.state == FolderState::Complete;
         let mut tree = RemoteTree::new(RemoteEntry { state: reading.state, ..root });
         unusable.extend(reading.unusable.into_iter().map(|(name, why)| (RelPath::root(), name, why)));
-        let mut children: HashMap<ItemId, Vec<RemoteEntry>> = HashMap::new();
-        for placement in self.placed.into_values() {
-            children.entry(placement.parent).or_default().push(placement.entry);
-        }
+        let mut contents = self.placed.into_contents();
         let mut stack = vec![(self.scope.root.clone(), Node::ROOT)];
         while let Some((folder, node)) = stack.pop() {
-            let mut entries = children.remove(&folder).unwrap_or_default();
+            let mut entries = contents.take(&folder);
             // The same input gives the same tree.
             entries.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
             for mut entry in entries {
