@@ -7,7 +7,7 @@ use std::collections::{HashMap, HashSet};
 use crate::model::state::{Deletion, GuardState, Verdict};
 use crate::model::{BaseEntry, BaseTree, ItemId, RelPath, Side};
 
-use super::operation::{Action, Note, NoteKind, Operation, Parent, Plan, Replacement, UploadTarget};
+use super::operation::{Action, After, Note, NoteKind, Operation, Parent, Plan, Replacement, UploadTarget};
 
 /// The rolling window of deletions, in seconds.
 const DELETION_WINDOW: i64 = 24 * 3600;
@@ -133,7 +133,12 @@ impl Ruling {
         let forget = |(index, id, path): (usize, ItemId, String)| {
             let operation: &Operation = &plan.operations[index];
             let path = RelPath::parse(&path).unwrap_or_else(|_| operation.path.clone());
-            Operation { action: Action::Forget { id }, path, reason: operation.reason, after: Vec::new() }
+            Operation {
+                action: Action::Forget { id },
+                path,
+                reason: operation.reason,
+                after: After::default(),
+            }
         };
         let forgotten: Vec<_> = self.forgotten.into_iter().map(forget).collect();
         let mut plan = without(plan, self.removed, &self.restored, notes);

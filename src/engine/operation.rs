@@ -1,7 +1,11 @@
 //! What the planner says and the executor does: operations, each with its reason and the state
 //! that it was planned against.
 
+mod after;
+
 use std::fmt;
+
+pub use after::After;
 
 use crate::model::name::Name;
 use crate::model::name::aside_origin;
@@ -30,7 +34,7 @@ pub struct Operation {
     /// Why.
     pub reason: Reason,
     /// Indices of earlier operations that must have succeeded.
-    pub after: Vec<usize>,
+    pub after: After,
 }
 
 /// A remote item in the version that was planned against.
@@ -457,7 +461,7 @@ impl Plan {
             if dropped[index] {
                 continue;
             }
-            operation.after = operation.after.into_iter().filter_map(place).collect();
+            operation.after = operation.after.iter().copied().filter_map(place).collect();
             if let Action::MakeRemoteFolder { parent, .. }
             | Action::MoveRemote { parent, .. }
             | Action::Keep { place: Some((parent, _)), .. }

@@ -12,7 +12,7 @@ fn id(text: &str) -> ItemId {
 }
 
 fn operation(action: Action, at: &str, after: &[usize]) -> Operation {
-    Operation { action, path: path(at), reason: Reason::Moved(Side::Local), after: after.to_vec() }
+    Operation { action, path: path(at), reason: Reason::Moved(Side::Local), after: after.into() }
 }
 
 fn remote(item: &str, to: &str, temporary: bool, after: &[usize]) -> Operation {
@@ -46,7 +46,10 @@ fn forget(at: &str, after: &[usize]) -> Operation {
 fn left(operations: Vec<Operation>, drops: &str) -> Vec<(String, Vec<usize>)> {
     let plan = Plan { operations, notes: Vec::new() };
     let plan = plan.without(&|operation| operation.path.as_str() == drops);
-    plan.operations.into_iter().map(|operation| (operation.path.to_string(), operation.after)).collect()
+    plan.operations
+        .into_iter()
+        .map(|operation| (operation.path.to_string(), operation.after.to_vec()))
+        .collect()
 }
 
 #[test]

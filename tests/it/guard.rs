@@ -58,7 +58,7 @@ fn local(name: &str) -> LocalSeen {
 }
 
 fn op(action: Action, at: &str) -> Operation {
-    Operation { action, path: path(at), reason: Reason::Deleted(Side::Local), after: Vec::new() }
+    Operation { action, path: path(at), reason: Reason::Deleted(Side::Local), after: Default::default() }
 }
 
 fn trash(on: Side, name: &str) -> Operation {
@@ -163,14 +163,14 @@ fn everything_else_goes_on_but_what_builds_on_a_held_deletion() {
         |at: &str, parent| op(Action::MakeRemoteFolder { local: local(at), parent, name: at.into() }, at);
     plan.operations.push(make("free", Parent::Known(ItemId::drive_root())));
     let mut inside = make("inside", Parent::Made(101));
-    inside.after = vec![101];
+    inside.after = vec![101].into();
     plan.operations.push(inside);
     let mut waits = make("f0", Parent::Known(ItemId::drive_root()));
-    waits.after = vec![0];
+    waits.after = vec![0].into();
     plan.operations.push(waits);
     let (plan, _, notes) = apply(plan, &GuardState::default(), &LIMITS, &base(1000, None), NOW);
     assert_eq!(plan.operations.len(), 2);
-    assert_eq!(plan.operations[1].after, [0]);
+    assert_eq!(*plan.operations[1].after, [0]);
     assert!(matches!(&plan.operations[1].action, Action::MakeRemoteFolder { parent: Parent::Made(0), .. }));
     assert_eq!(notes.iter().filter(|note| matches!(note.kind, NoteKind::Unsettled(_))).count(), 1);
 }

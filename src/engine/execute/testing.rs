@@ -72,7 +72,7 @@ pub(super) fn local_entry(kind: LocalKind, stamp: LocalStamp) -> LocalEntry {
 }
 
 pub(super) fn operation(action: Action, at: &str) -> Operation {
-    Operation { action, path: path(at), reason: Reason::Same, after: Vec::new() }
+    Operation { action, path: path(at), reason: Reason::Same, after: Default::default() }
 }
 
 /// An entry of the base, of the same name on both sides.

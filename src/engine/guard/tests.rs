@@ -36,7 +36,7 @@ fn trash(name: &str, after: Vec<usize>) -> Operation {
         path: RelPath::parse(name).unwrap(),
         reason: Reason::Deleted(Side::Local),
         action: Action::TrashRemote { remote, subtree: Vec::new(), absent: None },
-        after,
+        after: after.into(),
     }
 }
 
@@ -73,7 +73,7 @@ fn local(name: &str) -> LocalSeen {
 /// What goes up, new or over another version, once `after` is done.
 fn upload(name: &str, target: UploadTarget, after: Vec<usize>) -> Operation {
     let action = Action::Upload { local: local(name), target };
-    Operation { path: RelPath::parse(name).unwrap(), reason: Reason::New(Side::Local), action, after }
+    Operation { path: RelPath::parse(name).unwrap(), reason: Reason::New(Side::Local), action, after: after.into() }
 }
 
 fn over(name: &str, way: Replacement) -> Operation {
@@ -164,13 +164,13 @@ fn overwriting_that_was_recoverable_anyway_is_not_told() {
 
 #[test]
 fn what_builds_on_a_deletion_that_waits_or_is_taken_back_waits_too() {
-    let made = |name: &str, after| {
+    let made = |name: &str, after: Vec<usize>| {
         let action = Action::MakeRemoteFolder {
             local: local(name),
             parent: Parent::Known(ItemId::drive_root()),
             name: name.into(),
         };
-        Operation { path: RelPath::parse(name).unwrap(), reason: Reason::New(Side::Local), action, after }
+        Operation { path: RelPath::parse(name).unwrap(), reason: Reason::New(Side::Local), action, after: after.into() }
     };
     let into = |index| UploadTarget::New { parent: Parent::Made(index), name: "file".into() };
     let operations = |name| {

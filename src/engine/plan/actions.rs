@@ -10,7 +10,7 @@ use super::tasks::Kind;
 use super::{ConflictPolicy, Mode};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{
-    Action, Conflict, LocalSeen, Parent, Reason, RemoteSeen, Replacement, UploadTarget,
+    Action, After, Conflict, LocalSeen, Parent, Reason, RemoteSeen, Replacement, UploadTarget,
 };
 use crate::engine::recognise::LocalFate;
 use crate::model::name::Name;
@@ -19,7 +19,7 @@ use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
 
 impl Emitter<'_, '_> {
     /// Where an item hangs here at this point of the plan; operations that brought it there go into `after`.
-    fn place_here(&self, key: Key, after: &mut Vec<usize>) -> Option<(Key, Name)> {
+    fn place_here(&self, key: Key, after: &mut After) -> Option<(Key, Name)> {
         if let Some((parent, name, operation)) = self.moved.get(&key) {
             after.push(*operation);
             return Some((*parent, name.clone()));
@@ -37,7 +37,7 @@ impl Emitter<'_, '_> {
 
     /// The path of an item here at this point of the plan. `None` only if places led round in a ring, which the steps
     /// before rule out: nothing is done then, rather than a path made without end.
-    fn path_here(&self, key: Key, after: &mut Vec<usize>) -> Option<RelPath> {
+    fn path_here(&self, key: Key, after: &mut After) -> Option<RelPath> {
         let mut names = Vec::new();
         let mut at = key;
         while at != Key::ROOT {
@@ -52,7 +52,7 @@ impl Emitter<'_, '_> {
         Some(RelPath::of_checked(&names))
     }
 
-    fn seen_here(&self, item: &Item, key: Key, after: &mut Vec<usize>) -> Option<LocalSeen> {
+    fn seen_here(&self, item: &Item, key: Key, after: &mut After) -> Option<LocalSeen> {
         let mut seen = self.world.local_seen(item.local?, self.path_here(key, after)?);
         // A file that was compared with the base and found the same has the base's signature.
         if let (Some(node), Change::Same | Change::Touched, None) = (item.base, item.here, seen.signature) {
@@ -95,7 +95,7 @@ impl Emitter<'_, '_> {
         key: Key,
         kind: Kind,
         aside: Option<Key>,
-        after: &mut Vec<usize>,
+        after: &mut After,
     ) -> Option<(Action, RelPath, Reason)> {
         let item = &self.items.all[&key];
         let place = item.place.as_ref();
@@ -200,7 +200,7 @@ impl Emitter<'_, '_> {
         &self,
         item: &Item,
         remote: RemoteSeen,
-        after: &mut Vec<usize>,
+        after: &mut After,
     ) -> Option<(Action, RelPath, Reason)> {
         let base = self.world.base;
         let node = item.base?;
@@ -236,7 +236,7 @@ impl Emitter<'_, '_> {
 
     /// Where the deleted item `node` of the base would be here, in its folder as that stands when the operation's turn
     /// comes. `None` where another item has the place, or gets it from this plan: that one is no sign of life.
-    fn place_of_absent(&self, node: Node, after: &mut Vec<usize>) -> Option<RelPath> {
+    fn place_of_absent(&self, node: Node, after: &mut After) -> Option<RelPath> {
         let base = self.world.base;
         let agreed = |node: Node| {
             let entry = base.get(node);

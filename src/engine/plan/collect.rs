@@ -35,6 +35,8 @@ impl Items {
         let (there, here) = (&world.remote.tree, &world.local.tree);
         items.collect_remote(world, there.walk(Node::ROOT).skip(1), Paths::new(there));
         items.collect_local(world, here.walk(Node::ROOT).skip(1), Paths::new(here));
+        // A map that was filled in order is half empty; one that is made of all at once is full.
+        items.all = std::mem::take(&mut items.all).into_iter().collect();
         items
     }
 

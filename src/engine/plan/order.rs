@@ -140,7 +140,7 @@ impl Emitter<'_, '_> {
             let steps_aside = !task.done
                 && !task.parked
                 && matches!(task.kind, Kind::MoveLocal | Kind::MoveRemote)
-                && task.waiters.iter().any(|(_, what)| matches!(what, For::Name | For::Leave));
+                && task.is_in_the_way();
             if steps_aside && task.waits == task.name_waits {
                 return Some(index);
             }
@@ -217,9 +217,7 @@ impl Emitter<'_, '_> {
             };
             self.promised.extend(name.map(|name| (place.parent, name_key(name, true))));
         }
-        after.sort_unstable();
-        after.dedup();
-        self.operations.push(Operation { action, path, reason, after });
+        self.operations.push(Operation { action, path, reason, after: after.sorted() });
         Some(number)
     }
 }

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
 use super::kept_folders::kept_place;
 use super::paths::{can_host, end_of};
+use crate::engine::operation::After;
 use crate::engine::recognise::LocalFate;
 use crate::model::name::key as name_key;
 use crate::model::{Node, Presence, Side};
@@ -63,10 +64,11 @@ pub(super) struct Task {
     pub courtesies: u32,
     /// How many of these only have to leave a name.
     pub name_waits: u32,
-    /// Tasks that wait for this one, and for what.
-    pub waiters: Vec<(Place, For)>,
+    /// Tasks that wait for this one, and for what; hardly any task has some.
+    #[allow(clippy::box_collection)]
+    waiters: Option<Box<Vec<(Place, For)>>>,
     /// Operations that it came after.
-    pub after: Vec<usize>,
+    pub after: After,
 }
 
 /// A task's place among all.
@@ -75,11 +77,20 @@ pub(super) type Place = u32;
 impl Task {
     /// Takes out who waits for one of these, in the order of `what`.
     pub fn take_waiters(&mut self, what: &[For]) -> Vec<(Place, For)> {
-        let of = |wanted: For| self.waiters.iter().copied().filter(move |(_, what)| *what == wanted);
+        let Some(waiters) = &mut self.waiters else { return Vec::new() };
+        let of = |wanted: For| waiters.iter().copied().filter(move |(_, what)| *what == wanted);
         let taken = what.iter().flat_map(|wanted| of(*wanted)).collect();
-        self.waiters.retain(|(_, waited)| !what.contains(waited));
-        self.waiters.shrink_to_fit();
+        waiters.retain(|(_, waited)| !what.contains(waited));
+        if waiters.is_empty() {
+            self.waiters = None;
+        }
         taken
+    }
+
+    /// Whether somebody waits for it to leave its name or its folder.
+    pub fn is_in_the_way(&self) -> bool {
+        let mut waiters = self.waiters.iter().flat_map(|waiters| waiters.iter());
+        waiters.any(|(_, what)| matches!(what, For::Name | For::Leave))
     }
 }
 
@@ -103,8 +114,8 @@ impl Tasks {
                 waits: 0,
                 courtesies: 0,
                 name_waits: 0,
-                waiters: Vec::new(),
-                after: Vec::new(),
+                waiters: None,
+                after: After::default(),
             }));
         }
         let mut tasks = Self { all };
@@ -345,7 +356,7 @@ impl Connector<'_, '_> {
             For::Name => tasks[index].name_waits += 1,
         }
         let place = Place::try_from(index).expect("fewer tasks than a tree has places for items");
-        tasks[before].waiters.push((place, what));
+        tasks[before].waiters.get_or_insert_default().push((place, what));
     }
 
     /// The nearest folder, from `folder` upwards in the end, that comes to its place by a task.

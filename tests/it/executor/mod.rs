@@ -218,11 +218,11 @@ impl Bench {
 }
 
 fn op(action: Action, at: &str) -> Operation {
-    Operation { action, path: path(at), reason: Reason::Edited(Side::Local), after: Vec::new() }
+    Operation { action, path: path(at), reason: Reason::Edited(Side::Local), after: Default::default() }
 }
 
 fn after(mut operation: Operation, earlier: &[usize]) -> Operation {
-    operation.after = earlier.to_vec();
+    operation.after = earlier.into();
     operation
 }
 

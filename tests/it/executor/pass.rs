@@ -65,8 +65,8 @@ fn a_failed_operation_takes_those_that_build_on_it_and_no_others() {
 fn dependencies_that_do_not_add_up_are_planned_again() {
     let mut bench = Bench::new(1);
     let mut operations = there(&bench, 2);
-    operations[0].after = vec![1];
-    operations[1].after = vec![7];
+    operations[0].after = vec![1].into();
+    operations[1].after = vec![7].into();
     let outcome = bench.run(&plan(operations));
     assert_eq!((outcome.plan_again.len(), outcome.counts.downloads), (2, 0));
 }

@@ -21,7 +21,7 @@ fn seen() -> RemoteSeen {
 }
 
 fn operation(action: Action, after: &[usize]) -> Operation {
-    Operation { action, path: RelPath::root(), reason: Reason::New(Side::Remote), after: after.to_vec() }
+    Operation { action, path: RelPath::root(), reason: Reason::New(Side::Remote), after: after.into() }
 }
 
 fn lane(after: &[usize]) -> Operation {
