@@ -163,7 +163,7 @@ pub enum Action {
     /// Moves or renames on iCloud.
     MoveRemote {
         /// What is moved.
-        remote: RemoteSeen,
+        remote: Box<RemoteSeen>,
         /// The item here that it mirrors; `None` when only the place on iCloud changes (a temporary or conflict name).
         local: Option<Box<LocalSeen>>,
         /// The folder it comes into.
@@ -185,7 +185,7 @@ pub enum Action {
     /// To iCloud's trash, a folder with all it holds.
     TrashRemote {
         /// What goes.
-        remote: RemoteSeen,
+        remote: Box<RemoteSeen>,
         /// A folder: every item below it, with its etag, as planned; anything else there stops it.
         subtree: Vec<(ItemId, Etag)>,
         /// The local path must still be free just before (`docs/sync.md`, P2); `None` when the item moved out of scope here.
@@ -194,7 +194,7 @@ pub enum Action {
     /// Finds out whether both hold the same content. Equal: agreed. Else the conflict is settled by `otherwise`.
     Compare {
         /// The remote file.
-        remote: RemoteSeen,
+        remote: Box<RemoteSeen>,
         /// The local file.
         local: Box<LocalSeen>,
         /// What is done when they differ.
@@ -203,7 +203,7 @@ pub enum Action {
     /// Settles a conflict of two different contents.
     Settle {
         /// The remote file.
-        remote: RemoteSeen,
+        remote: Box<RemoteSeen>,
         /// The local file.
         local: Box<LocalSeen>,
         /// How.

@@ -28,7 +28,7 @@ fn remote(item: &str, to: &str, temporary: bool, after: &[usize]) -> Operation {
         signature: None,
     };
     let parent = Parent::Known(ItemId::drive_root());
-    let action = Action::MoveRemote { remote: seen, local: None, parent, name: to.into(), temporary };
+    let action = Action::MoveRemote { remote: seen.into(), local: None, parent, name: to.into(), temporary };
     operation(action, to, after)
 }
 

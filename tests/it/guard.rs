@@ -64,9 +64,10 @@ fn op(action: Action, at: &str) -> Operation {
 fn trash(on: Side, name: &str) -> Operation {
     match on {
         Side::Local => op(Action::TrashLocal { id: Some(id(name)), local: local(name), folder: false }, name),
-        Side::Remote => {
-            op(Action::TrashRemote { remote: remote(name, false), subtree: Vec::new(), absent: None }, name)
-        }
+        Side::Remote => op(
+            Action::TrashRemote { remote: remote(name, false).into(), subtree: Vec::new(), absent: None },
+            name,
+        ),
     }
 }
 
@@ -130,7 +131,7 @@ fn each_side_counts_by_itself_and_old_deletions_no_longer() {
 #[test]
 fn a_folder_counts_with_all_in_it() {
     let subtree = (0..101).map(|number| (id(&format!("f{number}")), Etag::default())).collect();
-    let action = Action::TrashRemote { remote: remote("d", true), subtree, absent: None };
+    let action = Action::TrashRemote { remote: remote("d", true).into(), subtree, absent: None };
     let plan = Plan { operations: vec![op(action, "d")], notes: Vec::new() };
     let (plan, guard, _) = apply(plan, &GuardState::default(), &LIMITS, &base(1000, None), NOW);
     assert!(plan.operations.is_empty());
@@ -271,7 +272,7 @@ fn many_overwrites_go_by_way_of_the_trash_and_are_told() {
 /// A deletion of the folder `d` on iCloud with some of the files in it.
 fn folder(numbers: std::ops::Range<usize>) -> Plan {
     let subtree = numbers.map(|number| (id(&format!("f{number}")), Etag::default())).collect();
-    let action = Action::TrashRemote { remote: remote("d", true), subtree, absent: None };
+    let action = Action::TrashRemote { remote: remote("d", true).into(), subtree, absent: None };
     Plan { operations: vec![op(action, "d")], notes: Vec::new() }
 }
 

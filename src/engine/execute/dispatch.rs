@@ -211,7 +211,7 @@ impl<'a> Lane<'a> {
         let operation = &self.task.plan.operations[index];
         let (remote, work) = match (&operation.action, self.decided.get(&index)) {
             (Action::Compare { remote, local, .. }, None) => {
-                (Some(remote), Work::Compare { local: self.own.local(local) })
+                (Some(&**remote), Work::Compare { local: self.own.local(local) })
             }
             (Action::Download { remote, over }, _) => {
                 // That an item of the base has lost its content was settled by two looks before it was planned.
@@ -222,8 +222,8 @@ impl<'a> Lane<'a> {
             }
             (Action::Compare { remote, local, .. }, Some(conflict))
             | (Action::Settle { remote, local, conflict }, _) => match class_of(conflict) {
-                Class::Stage => (Some(remote), self.stage_work(local, remote.id.zone(), &remote.name)),
-                _ => (Some(remote), Work::Fetch { over_content: local.stamp.size > 0 }),
+                Class::Stage => (Some(&**remote), self.stage_work(local, remote.id.zone(), &remote.name)),
+                _ => (Some(&**remote), Work::Fetch { over_content: local.stamp.size > 0 }),
             },
             (Action::Upload { local, target: UploadTarget::New { parent, name } }, _) => {
                 let zone = self.own.parent(parent)?.zone().clone();

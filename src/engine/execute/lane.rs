@@ -442,9 +442,8 @@ impl<'a> Lane<'a> {
 /// The remote version that an operation's content is of.
 fn seen(action: &Action) -> Option<&RemoteSeen> {
     match action {
-        Action::Download { remote, .. } | Action::Compare { remote, .. } | Action::Settle { remote, .. } => {
-            Some(remote)
-        }
+        Action::Download { remote, .. } => Some(remote),
+        Action::Compare { remote, .. } | Action::Settle { remote, .. } => Some(remote),
         _ => None,
     }
 }
@@ -452,7 +451,8 @@ fn seen(action: &Action) -> Option<&RemoteSeen> {
 /// Bytes that an operation is expected to move.
 fn weight(operation: &Operation) -> u64 {
     match &operation.action {
-        Action::Download { remote, .. } | Action::Settle { remote, .. } => remote.size.unwrap_or(0),
+        Action::Download { remote, .. } => remote.size.unwrap_or(0),
+        Action::Settle { remote, .. } => remote.size.unwrap_or(0),
         Action::Upload { local, .. } => local.stamp.size,
         _ => 0,
     }

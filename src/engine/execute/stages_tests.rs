@@ -150,11 +150,11 @@ fn a_download_over_another_items_file_notes_whose_place_it_takes() {
 }
 
 fn compare(otherwise: Conflict) -> Action {
-    Action::Compare { remote: remote("1::1"), local: local("d/a", stamp(1, 1)).into(), otherwise }
+    Action::Compare { remote: remote("1::1").into(), local: local("d/a", stamp(1, 1)).into(), otherwise }
 }
 
 fn settle(conflict: Conflict) -> Action {
-    Action::Settle { remote: remote("1::1"), local: local("d/a", stamp(1, 1)).into(), conflict }
+    Action::Settle { remote: remote("1::1").into(), local: local("d/a", stamp(1, 1)).into(), conflict }
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn trash(name: &str, after: Vec<usize>) -> Operation {
     Operation {
         path: RelPath::parse(name).unwrap(),
         reason: Reason::Deleted(Side::Local),
-        action: Action::TrashRemote { remote, subtree: Vec::new(), absent: None },
+        action: Action::TrashRemote { remote: remote.into(), subtree: Vec::new(), absent: None },
         after: after.into(),
     }
 }
@@ -73,12 +73,17 @@ fn local(name: &str) -> LocalSeen {
 /// What goes up, new or over another version, once `after` is done.
 fn upload(name: &str, target: UploadTarget, after: Vec<usize>) -> Operation {
     let action = Action::Upload { local: local(name), target };
-    Operation { path: RelPath::parse(name).unwrap(), reason: Reason::New(Side::Local), action, after: after.into() }
+    Operation {
+        path: RelPath::parse(name).unwrap(),
+        reason: Reason::New(Side::Local),
+        action,
+        after: after.into(),
+    }
 }
 
 fn over(name: &str, way: Replacement) -> Operation {
     let Action::TrashRemote { remote, .. } = trash(name, Vec::new()).action else { unreachable!() };
-    upload(name, UploadTarget::Over { remote: remote.into(), way }, Vec::new())
+    upload(name, UploadTarget::Over { remote, way }, Vec::new())
 }
 
 fn paths(plan: &Plan) -> Vec<&str> {
@@ -170,7 +175,12 @@ fn what_builds_on_a_deletion_that_waits_or_is_taken_back_waits_too() {
             parent: Parent::Known(ItemId::drive_root()),
             name: name.into(),
         };
-        Operation { path: RelPath::parse(name).unwrap(), reason: Reason::New(Side::Local), action, after: after.into() }
+        Operation {
+            path: RelPath::parse(name).unwrap(),
+            reason: Reason::New(Side::Local),
+            action,
+            after: after.into(),
+        }
     };
     let into = |index| UploadTarget::New { parent: Parent::Made(index), name: "file".into() };
     let operations = |name| {

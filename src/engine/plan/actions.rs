@@ -165,6 +165,7 @@ impl Emitter<'_, '_> {
                 };
                 let local = here.filter(|_| aside.is_none()).map(Box::new);
                 let temporary = aside.is_some();
+                let remote = Box::new(remote);
                 (Action::MoveRemote { remote, local, parent, name, temporary }, end, move_reason(item))
             }
             Kind::Agree => (Action::Agree { remote: there?, local: here?.into() }, end, item.reason),
@@ -213,7 +214,11 @@ impl Emitter<'_, '_> {
             Reason::Deleted(Side::Local) if self.holds_moved_over(node) => Reason::MovedOver,
             other => other,
         };
-        Some((Action::TrashRemote { remote, subtree: self.subtree(item), absent }, path, reason))
+        Some((
+            Action::TrashRemote { remote: remote.into(), subtree: self.subtree(item), absent },
+            path,
+            reason,
+        ))
     }
 
     /// Whether an item, or one below it, was moved over another one here.
@@ -329,7 +334,7 @@ impl Emitter<'_, '_> {
             }
         };
         let reason = if package { item.reason } else { Reason::Conflict };
-        let local = Box::new(local);
+        let (remote, local) = (Box::new(remote), Box::new(local));
         let action = match comparable {
             true => Action::Compare { remote, local, otherwise: conflict },
             false => Action::Settle { remote, local, conflict },

@@ -70,12 +70,12 @@ fn everything(seed: u64) -> (Bench, Plan) {
     let inner = bench.remote("gone here/inner");
     let over = |file: &str, way| UploadTarget::Over { remote: bench.remote(file).into(), way };
     let settle = |file: &str, conflict| Action::Settle {
-        remote: bench.remote(file),
+        remote: bench.remote(file).into(),
         local: bench.local(file).into(),
         conflict,
     };
     let move_remote = |id, local: Option<&str>, name: &str, temporary| Action::MoveRemote {
-        remote: bench.remote_id(id),
+        remote: bench.remote_id(id).into(),
         local: local.map(|at| bench.local(at)).map(Box::new),
         parent: root.clone(),
         name: name.into(),
@@ -85,7 +85,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
     let operations = vec![
         op(
             Action::MoveRemote {
-                remote: bench.remote("moved here"),
+                remote: bench.remote("moved here").into(),
                 local: Some(bench.local("keep/new name").into()),
                 parent: known(bench.id("keep")),
                 name: "new name".into(),
@@ -121,7 +121,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         ),
         op(
             Action::TrashRemote {
-                remote: bench.remote("trash there"),
+                remote: bench.remote("trash there").into(),
                 subtree: Vec::new(),
                 absent: Some(path("trash there")),
             },
@@ -129,7 +129,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         ),
         op(
             Action::TrashRemote {
-                remote: bench.remote("gone here"),
+                remote: bench.remote("gone here").into(),
                 subtree: vec![(inner.id, inner.etag)],
                 absent: Some(path("gone here")),
             },
@@ -170,7 +170,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         ),
         op(
             Action::Compare {
-                remote: bench.remote("same"),
+                remote: bench.remote("same").into(),
                 local: bench.local("same").into(),
                 otherwise: Conflict::KeepBoth { copy: path("same copy"), local_only: false },
             },
@@ -178,7 +178,7 @@ fn everything(seed: u64) -> (Bench, Plan) {
         ),
         op(
             Action::Compare {
-                remote: bench.remote("other"),
+                remote: bench.remote("other").into(),
                 local: bench.local("other").into(),
                 otherwise: Conflict::KeepBoth { copy: path("other copy"), local_only: false },
             },
@@ -195,7 +195,7 @@ fn move_remote_from(bench: &Bench, id: &icloudds::model::ItemId, from: &str, to:
     let mut remote = bench.remote_id(id);
     remote.name = from.into();
     Action::MoveRemote {
-        remote,
+        remote: remote.into(),
         local: Some(bench.local(to).into()),
         parent: known(bench.id("")),
         name: to.into(),

@@ -11,7 +11,8 @@ use crate::sim::{Call, Fault};
 
 fn doomed(bench: &Bench, at: &str, subtree: &[(ItemId, Etag)]) -> Operation {
     let remote = bench.remote(at);
-    let action = Action::TrashRemote { remote, subtree: subtree.to_vec(), absent: Some(path(at)) };
+    let action =
+        Action::TrashRemote { remote: remote.into(), subtree: subtree.to_vec(), absent: Some(path(at)) };
     Operation { reason: Reason::Deleted(Side::Local), ..op(action, at) }
 }
 

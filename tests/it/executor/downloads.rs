@@ -284,7 +284,7 @@ fn a_folder_that_goes_before_it_is_durable_is_never_agreed_wrongly() {
 
 fn compare(bench: &Bench, at: &str) -> Action {
     let otherwise = Conflict::KeepBoth { copy: path("copy"), local_only: false };
-    Action::Compare { remote: bench.remote(at), local: bench.local(at).into(), otherwise }
+    Action::Compare { remote: bench.remote(at).into(), local: bench.local(at).into(), otherwise }
 }
 
 #[test]
@@ -340,7 +340,8 @@ fn a_comparison_that_takes_the_local_version_sends_it() {
     bench.world.drive.create("f", b"there").unwrap();
     assert!(bench.world.disk.write("f", b"hered"));
     let otherwise = Conflict::TakeLocal;
-    let action = Action::Compare { remote: bench.remote("f"), local: bench.local("f").into(), otherwise };
+    let action =
+        Action::Compare { remote: bench.remote("f").into(), local: bench.local("f").into(), otherwise };
     let outcome = bench.one(action, "f");
     assert_clean(&outcome);
     assert_eq!(bench.read_remote("f"), "hered");
@@ -355,12 +356,12 @@ fn an_undecided_conflict_is_set_aside_with_both_versions_in_place() {
     bench.world.drive.create("f", b"there").unwrap();
     assert!(bench.world.disk.write("f", b"here"));
     let settle = Action::Settle {
-        remote: bench.remote("f"),
+        remote: bench.remote("f").into(),
         local: bench.local("f").into(),
         conflict: Conflict::SetAside,
     };
     let compare = Action::Compare {
-        remote: bench.remote("f"),
+        remote: bench.remote("f").into(),
         local: bench.local("f").into(),
         otherwise: Conflict::SetAside,
     };
@@ -374,7 +375,7 @@ fn an_undecided_conflict_is_set_aside_with_both_versions_in_place() {
 
 fn keep_both(bench: &Bench, local_only: bool) -> Action {
     let conflict = Conflict::KeepBoth { copy: path("copy"), local_only };
-    Action::Settle { remote: bench.remote("f"), local: bench.local("f").into(), conflict }
+    Action::Settle { remote: bench.remote("f").into(), local: bench.local("f").into(), conflict }
 }
 
 fn conflicting() -> Bench {

@@ -10,7 +10,7 @@ fn to(bench: &Bench, from: &str, at: &str) -> Operation {
     let target = path(at);
     op(
         Action::MoveRemote {
-            remote: bench.remote(from),
+            remote: bench.remote(from).into(),
             local: Some(bench.local(at).into()),
             parent: known(bench.id(target.parent().unwrap().as_str())),
             name: target.name().into(),
@@ -107,7 +107,7 @@ fn a_temporary_name_keeps_its_intent_until_the_end() {
     let disk = &bench.world.disk;
     assert!(disk.mv("a", "t") && disk.mv("b", "a") && disk.mv("t", "b"));
     let step = |from: &str, local: Option<&str>, name: &str, temporary| Action::MoveRemote {
-        remote: bench.remote(from),
+        remote: bench.remote(from).into(),
         local: local.map(|at| bench.local(at)).map(Box::new),
         parent: known(bench.id("")),
         name: name.into(),

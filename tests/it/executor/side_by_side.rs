@@ -169,7 +169,8 @@ fn folders_are_made_before_and_nothing_else_overlaps() {
     bench.later();
     operations.push(op(Action::Upload { local: bench.local("edited"), target: over }, "edited"));
     let remote = bench.remote("gone");
-    let trash = Action::TrashRemote { remote, subtree: Vec::new(), absent: Some(super::path("gone")) };
+    let trash =
+        Action::TrashRemote { remote: remote.into(), subtree: Vec::new(), absent: Some(super::path("gone")) };
     operations.push(op(trash, "gone"));
     assert_clean(&bench.run_with(&plan(operations), &wide()));
     assert_eq!(bench.world.drive.widths(), [2, 3]);

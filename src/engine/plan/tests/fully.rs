@@ -44,12 +44,11 @@ fn more(operation: &Operation) -> Vec<String> {
         more.push(format!("there {}{kind}{unread}", seen.name));
     };
     match &operation.action {
-        Action::Agree { remote, .. } | Action::Compare { remote, .. } | Action::Settle { remote, .. } => {
-            there(remote)
-        }
+        Action::Compare { remote, .. } | Action::Settle { remote, .. } => there(remote),
+        Action::Agree { remote, .. } => there(remote),
         Action::MakeLocalFolder { remote } | Action::Download { remote, .. } => there(remote),
-        Action::MoveLocal { remote: Some(remote), .. } | Action::MoveRemote { remote, .. } => there(remote),
-        Action::TrashRemote { remote, .. } => there(remote),
+        Action::MoveLocal { remote: Some(remote), .. } => there(remote),
+        Action::MoveRemote { remote, .. } | Action::TrashRemote { remote, .. } => there(remote),
         Action::Upload { target: UploadTarget::Over { remote, .. }, .. } => there(remote),
         _ => {}
     }
