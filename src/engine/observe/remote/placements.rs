@@ -15,10 +15,15 @@ pub(super) struct Placement {
     pub entry: RemoteEntry,
 }
 
+/// So many items are kept together, and let go together once they are in the tree.
+const TOGETHER: usize = 2048;
+
 /// What was seen so far. Each item has a number, which it keeps.
 #[derive(Default)]
 pub(super) struct Placements {
-    list: Vec<Placement>,
+    /// By their numbers, [`TOGETHER`] at a time.
+    list: Vec<Vec<Placement>>,
+    len: u32,
     numbers: HashTable<u32>,
     /// Ids of folders that something hangs in.
     folders: Vec<ItemId>,
@@ -28,7 +33,8 @@ pub(super) struct Placements {
 
 /// What hangs in each folder, to be taken out.
 pub(super) struct Contents {
-    entries: Vec<Option<RemoteEntry>>,
+    /// By their numbers, [`TOGETHER`] at a time, and how many of these are still to be taken.
+    entries: Vec<(Vec<Option<RemoteEntry>>, usize)>,
     children: Children,
     folder_numbers: HashMap<ItemId, u32>,
 }
@@ -51,14 +57,13 @@ impl Placements {
     pub fn place(&mut self, folder: &ItemId, entry: RemoteEntry) {
         let placement = Placement { folder: self.folder_number(folder), is_out: false, entry };
         match self.number(&placement.entry.id) {
-            Some(number) => self.list[number as usize] = placement,
+            Some(number) => *self.known_mut(number) = placement,
             None => {
-                let number = small(self.list.len());
                 let (list, hasher) = (&self.list, &self.hasher);
                 let hash = hasher.hash_one(&placement.entry.id);
-                let hash_of = |known: &u32| hasher.hash_one(&list[*known as usize].entry.id);
-                self.numbers.insert_unique(hash, number, hash_of);
-                self.list.push(placement);
+                let hash_of = |number: &u32| hasher.hash_one(&known(list, *number).entry.id);
+                self.numbers.insert_unique(hash, self.len, hash_of);
+                self.add(placement);
             }
         }
     }
@@ -66,7 +71,7 @@ impl Placements {
     /// Notes that an item is in no folder of the scope.
     pub fn take_out(&mut self, id: &ItemId) {
         if let Some(number) = self.number(id) {
-            self.list[number as usize].is_out = true;
+            self.known_mut(number).is_out = true;
         }
     }
 
@@ -77,7 +82,7 @@ impl Placements {
 
     /// The item of that number, unless it is in no folder of the scope.
     pub fn at(&self, number: u32) -> Option<&Placement> {
-        self.list.get(number as usize).filter(|placement| !placement.is_out)
+        (number < self.len).then(|| known(&self.list, number)).filter(|placement| !placement.is_out)
     }
 
     /// The folder that an item hangs in.
@@ -87,8 +92,21 @@ impl Placements {
 
     /// The number of an item that was seen.
     pub fn number(&self, id: &ItemId) -> Option<u32> {
-        let is_it = |number: &u32| self.list[*number as usize].entry.id == *id;
+        let is_it = |number: &u32| known(&self.list, *number).entry.id == *id;
         self.numbers.find(self.hasher.hash_one(id), is_it).copied()
+    }
+
+    fn known_mut(&mut self, number: u32) -> &mut Placement {
+        let number = number as usize;
+        &mut self.list[number / TOGETHER][number % TOGETHER]
+    }
+
+    fn add(&mut self, placement: Placement) {
+        self.len = self.len.checked_add(1).expect("fewer than four billion items");
+        match self.list.last_mut().filter(|last| last.len() < TOGETHER) {
+            Some(last) => last.push(placement),
+            None => self.list.push(vec![placement]),
+        }
     }
 
     fn folder_number(&mut self, id: &ItemId) -> u32 {
@@ -103,7 +121,7 @@ impl Placements {
 
     /// What hangs in each folder now, in the order in which it was seen first.
     pub fn children(&self) -> Children {
-        let placed = || (0..).zip(&self.list).filter(|(_, placement)| !placement.is_out);
+        let placed = || (0..).zip(self.list.iter().flatten()).filter(|(_, placement)| !placement.is_out);
         let mut starts = vec![0; self.folders.len() + 1];
         placed().for_each(|(_, placement)| starts[placement.folder as usize + 1] += 1);
         let mut sum = 0;
@@ -129,8 +147,11 @@ impl Placements {
     /// The entries of what hangs in each folder, when nobody asks for an item any more.
     pub fn into_contents(self) -> Contents {
         let children = self.children();
-        let entries = self.list.into_iter().map(|placement| Some(placement.entry)).collect();
-        Contents { entries, children, folder_numbers: self.folder_numbers }
+        let entries = self.list.into_iter().map(|together| {
+            let left = together.len();
+            (together.into_iter().map(|placement| Some(placement.entry)).collect(), left)
+        });
+        Contents { entries: entries.collect(), children, folder_numbers: self.folder_numbers }
     }
 }
 
@@ -145,9 +166,24 @@ impl Contents {
     /// Takes out what hangs in a folder.
     pub fn take(&mut self, folder: &ItemId) -> Vec<RemoteEntry> {
         let Some(&folder) = self.folder_numbers.get(folder) else { return Vec::new() };
-        let numbers = self.children.of(folder).iter();
-        numbers.filter_map(|number| self.entries[*number as usize].take()).collect()
+        let mut taken = Vec::new();
+        for &number in self.children.of(folder) {
+            let number = number as usize;
+            let (together, left) = &mut self.entries[number / TOGETHER];
+            let Some(entry) = together.get_mut(number % TOGETHER).and_then(Option::take) else { continue };
+            taken.push(entry);
+            *left -= 1;
+            if *left == 0 {
+                *together = Vec::new();
+            }
+        }
+        taken
     }
+}
+
+/// The item of a number that was given out.
+fn known(list: &[Vec<Placement>], number: u32) -> &Placement {
+    &list[number as usize / TOGETHER][number as usize % TOGETHER]
 }
 
 impl Numbers {
@@ -230,6 +266,20 @@ mod tests {
             (vec!["moved".into(), "back".into()], vec![], vec![])
         );
         assert_eq!(contents.take(&id(1000)).len(), 96);
+    }
+
+    #[test]
+    fn all_of_many_items_can_be_taken_out() {
+        let mut placements = Placements::default();
+        let many = 3 * TOGETHER + 5;
+        for number in 0..many {
+            placements.place(&id(10_000_000 + number % 7), entry(number, "one"));
+        }
+        assert!((0..many).all(|number| placements.get(&id(number)).is_some()));
+        let mut contents = placements.into_contents();
+        let taken: usize = (0..7).map(|folder| contents.take(&id(10_000_000 + folder)).len()).sum();
+        assert_eq!(taken, many);
+        assert!(contents.entries.iter().all(|(together, left)| together.is_empty() && *left == 0));
     }
 
     #[test]
