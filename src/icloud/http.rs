@@ -32,7 +32,7 @@ pub const USER_AGENT: &str = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) Ap
 const IDLE_CONNECTION_AGE: Duration = Duration::from_secs(30);
 /// Bytes of each of a connection's two buffers. There are as many connections as workers, and on a small machine they are
 /// what takes the memory.
-const BUFFER: usize = 64 << 10;
+const BUFFER: usize = 32 << 10;
 /// `sync.max_workers` may be raised; connections beyond this are closed after use.
 const IDLE_CONNECTIONS: usize = 64;
 
