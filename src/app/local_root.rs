@@ -41,7 +41,7 @@ impl LocalRoot {
         disk.keep_free(config.limits.keep_free);
         let found = disk.read_marker()?;
         check_marker(config, expected.as_ref(), found.as_ref(), state)?;
-        let lock = if writes { Some(disk::lock_drive(&config.sync.directory)?) } else { None };
+        let lock = if writes { Some(disk::lock_root(&config.sync.directory)?) } else { None };
         Ok(Self { disk, found, lock })
     }
 

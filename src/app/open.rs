@@ -101,14 +101,16 @@ fn open_state(path: &Path) -> Result<store::Opened, store::OpenError> {
         return store::open(path);
     }
     let damaged = path.to_owned();
-    let start_over =
-        move |words: &str| match store::set_aside(&damaged, &format!("the database broke off: {words}")) {
-            Ok(damage) => {
-                report(&damage);
-                log::error!("cannot start over: {}", panics::start_over());
-            }
-            Err(error) => log::error!("{error}"),
-        };
+    let start_over = move |words: &str| match store::keep_broken_file(
+        &damaged,
+        &format!("the database broke off: {words}"),
+    ) {
+        Ok(damage) => {
+            report(&damage);
+            log::error!("cannot start over: {}", panics::start_over());
+        }
+        Err(error) => log::error!("{error}"),
+    };
     panics::rescued(start_over, || store::open(path))
 }
 

@@ -105,7 +105,7 @@ pub fn lock_state(directory: &Path) -> Result<Lock, LockError> {
 /// # Errors
 ///
 /// [`LockError::Held`] when another instance works with it.
-pub fn lock_drive(directory: &Path) -> Result<Lock, LockError> {
+pub fn lock_root(directory: &Path) -> Result<Lock, LockError> {
     let path = directory.join(PRIVATE_FOLDER).join(NAME);
     let open =
         || ensure_folder(open_folder_of_owner(directory)?, PRIVATE_FOLDER).and_then(|area| create(&area));
@@ -126,7 +126,7 @@ pub fn inspect_state(directory: &Path) -> Result<Option<Holder>, LockError> {
 /// # Errors
 ///
 /// When the lock file is there and cannot be opened.
-pub fn inspect_drive(directory: &Path) -> Result<Option<Holder>, LockError> {
+pub fn inspect_root(directory: &Path) -> Result<Option<Holder>, LockError> {
     inspect(directory.join(PRIVATE_FOLDER).join(NAME))
 }
 

@@ -36,7 +36,7 @@ mod tests;
 pub use errors::OpenError;
 pub use fs_traits::FsTraits;
 pub use local::{LocalDisk, Options, check_writable};
-pub use lock::{Holder, Lock, LockError, inspect_drive, inspect_state, lock_drive, lock_state};
+pub use lock::{Holder, Lock, LockError, inspect_root, inspect_state, lock_root, lock_state};
 pub use private::marker::Marker;
 pub use recover::{LeftAlone, Recovered, Stray};
 pub use signature::Hasher;

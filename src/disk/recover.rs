@@ -261,7 +261,7 @@ impl LocalDisk {
         if see_if_there(&area.tmp, park).map_err(|errno| self.fail("repair", home, errno))?.is_none() {
             return Ok(None);
         }
-        let slot = self.shelve(area, home, |slot| {
+        let slot = self.put_in_trash(area, home, |slot| {
             displaced::note(area, &slot.text, home)?;
             let moved = self.move_free((&area.tmp, park), (&slot.folder, &slot.name));
             if moved.is_err() {

@@ -8,7 +8,7 @@ use std::fmt;
 pub use after::After;
 
 use crate::model::name::Name;
-use crate::model::name::aside_origin;
+use crate::model::name::temporary_origin;
 pub use crate::model::policy::Replacement;
 use crate::model::{Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Side, Signature};
 
@@ -396,7 +396,7 @@ impl Operation {
     pub fn lends_name(&self) -> bool {
         match &self.action {
             Action::MoveRemote { temporary, .. } => *temporary,
-            Action::MoveLocal { .. } => aside_origin(self.path.name()).is_some(),
+            Action::MoveLocal { .. } => temporary_origin(self.path.name()).is_some(),
             _ => false,
         }
     }

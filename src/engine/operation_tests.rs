@@ -1,7 +1,7 @@
 //! What is left of a plan without some of its operations.
 
 use super::*;
-use crate::model::{Identity, name::aside_name};
+use crate::model::{Identity, name::temporary_name};
 
 fn path(text: &str) -> RelPath {
     RelPath::parse(text).unwrap()
@@ -63,7 +63,7 @@ fn what_builds_on_a_dropped_operation_goes_with_it_and_the_rest_is_numbered_anew
 
 #[test]
 fn a_ring_whose_last_move_is_dropped_lends_no_name() {
-    let parked = aside_name("a", 0);
+    let parked = temporary_name("a", 0);
     let ring_there = || {
         vec![
             forget("other", &[]),
@@ -90,7 +90,7 @@ fn a_ring_whose_last_move_is_dropped_lends_no_name() {
 
 #[test]
 fn a_longer_ring_falls_as_a_whole_and_another_one_stays() {
-    let (p, q) = (aside_name("a", 0), aside_name("x", 1));
+    let (p, q) = (temporary_name("a", 0), temporary_name("x", 1));
     let rings = vec![
         remote("a", &p, true, &[]),
         remote("x", &q, true, &[]),

@@ -3,7 +3,9 @@
 use super::fuzz;
 use crate::model::filter::{ExpressionError, Filter};
 use crate::model::name::check_name;
-use crate::model::name::{aside_name, aside_origin, cut, held_here, key, same, split_extension, unparked};
+use crate::model::name::{
+    cut, held_here, key, name_below_temporary, same, split_extension, temporary_name, temporary_origin,
+};
 use crate::model::plain::{plain, plain_json, plain_lines};
 use crate::model::{Etag, ItemId, RelPath};
 
@@ -51,16 +53,19 @@ fn name_and_path() {
         if check_name(&text).is_ok() {
             let (stem, extension) = split_extension(&text);
             assert_eq!(extension.map_or(stem.to_owned(), |extension| format!("{stem}.{extension}")), text);
-            let aside = aside_name(&text, 3);
+            let aside = temporary_name(&text, 3);
             assert!(aside.len() <= 255 && check_name(&aside).is_ok());
-            assert!(check_name(unparked(&text, Some("a"))).is_ok() && check_name(&held_here(&text)).is_ok());
+            assert!(
+                check_name(name_below_temporary(&text, Some("a"))).is_ok()
+                    && check_name(&held_here(&text)).is_ok()
+            );
             assert!(same(&text, &held_here(&text)) && text.starts_with(cut(&text, 5)));
             assert_eq!(key(&key(&text, true), true), key(&text, true), "folding twice changes nothing more");
             if text.len() < 200 {
-                assert_eq!(aside_origin(&aside), Some(aside_origin(&text).unwrap_or(&text)));
+                assert_eq!(temporary_origin(&aside), Some(temporary_origin(&text).unwrap_or(&text)));
             }
         }
-        format!("{} {} {}", path.is_ok(), check_name(&text).is_ok(), aside_origin(&text).is_some())
+        format!("{} {} {}", path.is_ok(), check_name(&text).is_ok(), temporary_origin(&text).is_some())
     });
 }
 

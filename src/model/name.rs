@@ -82,15 +82,15 @@ pub const PRIVATE_FOLDER: &str = ".icloudds";
 const ASIDE: &str = ".icloudds-moving-";
 
 /// A name for `name` while a move waits for its place; `number` tells those of one plan apart.
-pub fn aside_name(name: &str, number: usize) -> String {
-    let name = aside_origin(name).unwrap_or(name);
+pub fn temporary_name(name: &str, number: usize) -> String {
+    let name = temporary_origin(name).unwrap_or(name);
     cut(&format!("{ASIDE}{number}-{name}"), MAX_NAME_BYTES).to_owned()
 }
 
-/// The name that an item had before it got the temporary one of [`aside_name`]; `None` for any other name.
+/// The name that an item had before it got the temporary one of [`temporary_name`]; `None` for any other name.
 ///
 /// An interrupted move leaves such a name behind: it is no person's choice and is never carried to the other side.
-pub fn aside_origin(name: &str) -> Option<&str> {
+pub fn temporary_origin(name: &str) -> Option<&str> {
     let (number, origin) = name.strip_prefix(ASIDE)?.split_once('-')?;
     let counted = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
     // Whoever can name an item can name it so; what comes of it must be a name all the same.
@@ -99,8 +99,8 @@ pub fn aside_origin(name: &str) -> Option<&str> {
 
 /// The name to give back to an item that is called `name` now, which may be a temporary one: the one it had before. A
 /// temporary name that had to be cut does not tell it whole, but `agreed`, the one in the base, may.
-pub fn unparked<'a>(name: &'a str, agreed: Option<&'a str>) -> &'a str {
-    let Some(origin) = aside_origin(name) else { return name };
+pub fn name_below_temporary<'a>(name: &'a str, agreed: Option<&'a str>) -> &'a str {
+    let Some(origin) = temporary_origin(name) else { return name };
     let is_cut = name.len() + 3 >= MAX_NAME_BYTES;
     agreed.filter(|agreed| is_cut && agreed.starts_with(origin)).unwrap_or(origin)
 }
@@ -151,18 +151,18 @@ mod tests {
     #[test]
     fn a_temporary_name_that_was_cut_is_told_by_the_base() {
         let name = format!("{}.txt", "\u{fc}".repeat(125));
-        let aside = aside_name(&name, 7);
+        let aside = temporary_name(&name, 7);
         assert!(aside.len() <= MAX_NAME_BYTES);
-        assert_eq!(unparked(&aside, Some(&name)), name);
-        assert_ne!(unparked(&aside, None), name);
-        assert_eq!(unparked(".icloudds-moving-7-ab", Some("abc")), "ab");
-        assert_eq!(unparked("plain", Some("other")), "plain");
+        assert_eq!(name_below_temporary(&aside, Some(&name)), name);
+        assert_ne!(name_below_temporary(&aside, None), name);
+        assert_eq!(name_below_temporary(".icloudds-moving-7-ab", Some("abc")), "ab");
+        assert_eq!(name_below_temporary("plain", Some("other")), "plain");
     }
 
     #[test]
     fn a_temporary_name_tells_the_one_before() {
-        assert_eq!(aside_origin(&aside_name("a-b.txt", 12)), Some("a-b.txt"));
-        assert_eq!(aside_name(&aside_name("a", 1), 2), ".icloudds-moving-2-a");
+        assert_eq!(temporary_origin(&temporary_name("a-b.txt", 12)), Some("a-b.txt"));
+        assert_eq!(temporary_name(&temporary_name("a", 1), 2), ".icloudds-moving-2-a");
         for name in [
             "a",
             ".icloudds-moving-",
@@ -171,7 +171,7 @@ mod tests {
             ".icloudds-moving-1-.",
             ".icloudds-moving-1-..",
         ] {
-            assert_eq!(aside_origin(name), None, "{name}");
+            assert_eq!(temporary_origin(name), None, "{name}");
         }
     }
 }

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
 use super::intent::Intent;
-use super::name::{aside_name, share};
+use super::name::{share, temporary_name};
 use super::path::DEEPEST;
 use super::{
     Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath,
@@ -390,7 +390,7 @@ pub fn succeed(
 /// The change that leaves `item` in the folder `parent` under a temporary local name, until its own place is known. `is_free` tells names
 /// that nothing in that folder has.
 pub fn put_aside(parent: &ItemId, item: &BaseEntry, is_free: &dyn Fn(&str) -> bool) -> Change {
-    let mut names = (0..).map(|number| aside_name(&item.local_name, number));
+    let mut names = (0..).map(|number| temporary_name(&item.local_name, number));
     let name = names.find(|name| is_free(name)).expect("there are more numbers than items");
     let aside = BaseEntry { local_name: name.into(), ..item.clone() };
     Change::Put { parent: parent.clone(), entry: Box::new(aside) }
@@ -469,7 +469,7 @@ mod tests {
             let at = |state: &State, name: &str| {
                 state.base.by_id(&id(name)).map(|node| state.base.path(node).to_string())
             };
-            let aside = aside_name(left, 0);
+            let aside = temporary_name(left, 0);
             let above = if into == "b" { aside.clone() } else { format!("{aside}/c") };
             assert_eq!(at(&state, "a"), Some(format!("{above}/a")));
             assert_eq!(at(&state, "stays"), Some(format!("{above}/a/stays")));

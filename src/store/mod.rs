@@ -80,7 +80,7 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
     let (store, loaded, damage) = match opened {
         Ok((store, loaded)) => (store, loaded, None),
         Err(Trouble::Damaged(why)) => {
-            let damage = set_aside(path, &why)?;
+            let damage = keep_broken_file(path, &why)?;
             let (store, loaded) = attempt(path).map_err(|trouble| trouble.at(path))?;
             (store, loaded, Some(damage))
         }
@@ -96,7 +96,7 @@ pub fn open(path: &Path) -> Result<Opened, OpenError> {
 /// # Errors
 ///
 /// [`OpenError::Io`]; the file stays where it is then.
-pub fn set_aside(path: &Path, why: &str) -> Result<Damage, OpenError> {
+pub fn keep_broken_file(path: &Path, why: &str) -> Result<Damage, OpenError> {
     // What it says belongs to the state that is damaged.
     let _ = arrivals::remove(path);
     let moved_to = move_aside(path).map_err(|error| Trouble::Failed(error.to_string()).at(path))?;

@@ -237,7 +237,7 @@ impl LocalDisk {
             return Ok(None);
         }
         let fail = |errno| self.fail("replace", at, errno);
-        let slot = self.shelve(&part.area, at, |slot| {
+        let slot = self.put_in_trash(&part.area, at, |slot| {
             swap.slot.clone_from(&slot.text);
             self.record_swap(part, swap)?;
             self.move_free((&part.area.tmp, &part.file_name), (&slot.folder, &slot.name))
@@ -282,7 +282,7 @@ impl LocalDisk {
             return Err(DiskError::Changed { path: at.clone() });
         }
         let slot = self
-            .shelve(&part.area, at, |slot| {
+            .put_in_trash(&part.area, at, |slot| {
                 swap.slot.clone_from(&slot.text);
                 self.record_swap(part, swap)?;
                 self.move_out((&place.folder, &place.name), (&slot.folder, &slot.name))

@@ -294,7 +294,7 @@ fn what_is_written_beside_goes_through_no_second_name() {
     assert_eq!(drive.text("mine"), "precious");
     // The lock's file is one of ours alone, too.
     fs::hard_link(drive.full("mine"), drive.full(".icloudds/lock")).unwrap();
-    let error = crate::disk::lock_drive(drive.root()).unwrap_err();
+    let error = crate::disk::lock_root(drive.root()).unwrap_err();
     assert!(error.to_string().contains("second name"), "{error}");
     assert_eq!(drive.text("mine"), "precious");
 }

@@ -2,16 +2,16 @@ use std::fs;
 use std::time::{Duration, Instant};
 
 use super::*;
-use crate::disk::{LockError, inspect_drive, inspect_state, lock_drive, lock_state};
+use crate::disk::{LockError, inspect_root, inspect_state, lock_root, lock_state};
 
 #[test]
 fn the_second_instance_learns_who_the_first_is() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(inspect_state(folder.path()).unwrap(), None);
-    assert_eq!(inspect_drive(folder.path()).unwrap(), None);
+    assert_eq!(inspect_root(folder.path()).unwrap(), None);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "looking makes nothing");
     for (lock, inspect) in
-        [(lock_state as fn(&Path) -> _, inspect_state as fn(&Path) -> _), (lock_drive, inspect_drive)]
+        [(lock_state as fn(&Path) -> _, inspect_state as fn(&Path) -> _), (lock_root, inspect_root)]
     {
         let held = lock(folder.path()).unwrap();
         let error = lock(folder.path()).unwrap_err();

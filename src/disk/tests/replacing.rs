@@ -102,7 +102,7 @@ fn a_displaced_version_that_was_edited_is_rescued() {
     let place = drive.disk.place_of(&path("f/a")).unwrap();
     let slot = drive
         .disk
-        .shelve(&area, &path("f/a"), |slot| {
+        .put_in_trash(&area, &path("f/a"), |slot| {
             drive.disk.move_free((&place.folder, &place.name), (&slot.folder, &slot.name))
         })
         .unwrap();

@@ -42,7 +42,7 @@ pub(in crate::disk) fn is_junk(name: &str) -> bool {
 
 impl LocalDisk {
     /// Finds a slot for the item of that path and has `put` move it there. `put` answers `EXIST` when the slot is taken.
-    pub(in crate::disk) fn shelve(
+    pub(in crate::disk) fn put_in_trash(
         &self,
         area: &Area,
         path: &RelPath,
@@ -66,15 +66,15 @@ impl LocalDisk {
         Err(fail(Errno::EXIST))
     }
 
-    /// As [`LocalDisk::shelve`], in the area of the folder's file system or, where that is refused, in one of the folder's own.
-    fn shelve_near(
+    /// As [`LocalDisk::put_in_trash`], in the area of the folder's file system or, where that is refused, in one of the folder's own.
+    fn put_in_trash_near(
         &self,
         folder: &RelPath,
         path: &RelPath,
         mut put: impl FnMut(&Slot) -> Result<(), Errno>,
     ) -> Result<Slot, DiskError> {
-        match self.shelve(&self.area_of(folder)?, path, &mut put) {
-            Err(error) if error.crosses() => self.shelve(&self.own_area(folder)?, path, &mut put),
+        match self.put_in_trash(&self.area_of(folder)?, path, &mut put) {
+            Err(error) if error.crosses() => self.put_in_trash(&self.own_area(folder)?, path, &mut put),
             other => other,
         }
     }
@@ -122,7 +122,7 @@ impl LocalDisk {
         let folder = path.parent().unwrap_or_default();
         let from = (&place.folder, &*place.name);
         let slot = self
-            .shelve_near(&folder, path, |slot| self.move_out(from, (&slot.folder, &slot.name)))
+            .put_in_trash_near(&folder, path, |slot| self.move_out(from, (&slot.folder, &slot.name)))
             .map_err(|error| match error {
                 DiskError::Folder { path } => DiskError::Changed { path },
                 other => other,
@@ -166,7 +166,7 @@ impl LocalDisk {
                 let from = (&folder, item.name());
                 // Not in the folder itself, which is to go.
                 let near = path.parent().unwrap_or_default();
-                self.shelve_near(&near, item, |slot| self.move_out(from, (&slot.folder, &slot.name)))?;
+                self.put_in_trash_near(&near, item, |slot| self.move_out(from, (&slot.folder, &slot.name)))?;
                 self.step();
             }
         }

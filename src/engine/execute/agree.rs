@@ -364,7 +364,7 @@ fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: DiskTime) -> Vec
 /// turn: whoever comes to its place would be taken for it.
 fn lent_a_name(base: PendingBase<'_>, local: &LocalSeen, to: &RelPath, after: &LocalEntry) -> Option<Lesson> {
     let is_blind = |stamp: &LocalStamp| stamp.identity == Identity::default();
-    let is_lent = name::aside_origin(to.name()).is_some() && local.path.parent() == to.parent();
+    let is_lent = name::temporary_origin(to.name()).is_some() && local.path.parent() == to.parent();
     let (parent, before) = base.at_local_path(&local.path).filter(|_| is_lent && is_blind(&local.stamp))?;
     let is_it = is_blind(&before.stamp) && before.folder == (after.kind == LocalKind::Folder);
     is_it.then(|| put(&parent, BaseEntry { local_name: to.name().into(), ..before }))
@@ -425,7 +425,7 @@ fn present(base: PendingBase<'_>, id: &ItemId, presence: Presence, place: Option
 /// What a folder that does not stand here would be called here; another name where somebody has that one.
 fn free_local_name(base: PendingBase<'_>, parent: &ItemId, remote_name: &str, id: &ItemId) -> Name {
     let wanted = name::held_here(remote_name);
-    let others = (0..).map(|number| name::aside_name(&wanted, number).into());
+    let others = (0..).map(|number| name::temporary_name(&wanted, number).into());
     let mut names = std::iter::once(wanted.clone()).chain(others);
     let free = names.find(|name| base.at_path(parent, name, Some(id)).is_none());
     free.unwrap_or(wanted)

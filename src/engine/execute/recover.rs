@@ -250,7 +250,7 @@ pub(super) fn is_our_doing(
     temporary: Option<&str>,
 ) -> bool {
     let near = [&from.0, &to.0].iter().any(|parent| item.parent == RemoteParent::Folder((*parent).clone()));
-    let is_aside = name::aside_origin(&item.entry.name).is_some();
+    let is_aside = name::temporary_origin(&item.entry.name).is_some();
     let mut names = [Some(&*from.1), Some(&*to.1), temporary].into_iter().flatten();
     // Another machine that put our temporary name right may have found the name itself taken.
     let is_put_right = |known: &str| temporary.is_some() && is_conflict_name_of(&item.entry.name, known);

@@ -167,7 +167,7 @@ fn rename_aside(
         let LookUp::Found(now) = look(ports.remote, &item.entry.id, folder)? else {
             return Err(StepFailure::replan("it is gone from iCloud"));
         };
-        match rename(ports, &now, folder, &name::aside_name(wanted, nth)) {
+        match rename(ports, &now, folder, &name::temporary_name(wanted, nth)) {
             Err(StepFailure::Replan(_) | StepFailure::Aside(_)) if nth < MOST_ASIDE => nth += 1,
             renamed => return renamed,
         }

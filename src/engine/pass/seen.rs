@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::background_walk::{Sight, Walk};
 use super::{Engine, LocalLook};
 use crate::engine::view::LocalView;
-use crate::model::name::aside_origin;
+use crate::model::name::temporary_origin;
 use crate::model::{Change, Node, RemoteEntry};
 
 impl Engine {
@@ -51,7 +51,7 @@ impl Engine {
         let lent = tree
             .walk(Node::ROOT)
             .map(|node| tree.get(node))
-            .filter(|entry| aside_origin(&entry.name).is_some());
+            .filter(|entry| temporary_origin(&entry.name).is_some());
         let since = |entry: &RemoteEntry| {
             let known = self.lent.get(&entry.id).filter(|(name, _)| *name == entry.name);
             let stored =

@@ -177,8 +177,8 @@ impl Engine {
 fn is_to_be<T: tree::Entry>(tree: &Tree<T>, path: &RelPath) -> bool {
     let folder = path.parent().map_or(Some(Node::ROOT), |folder| tree.find_alike(&folder));
     let bears_it = |child: &Node| {
-        let temporary = name::aside_origin(tree.name(*child))
-            .map(|_| name::unparked(tree.name(*child), Some(path.name())));
+        let temporary = name::temporary_origin(tree.name(*child))
+            .map(|_| name::name_below_temporary(tree.name(*child), Some(path.name())));
         temporary.is_some_and(|own| name::same(own, path.name()))
     };
     folder.is_some_and(|folder| tree.children(folder).iter().any(bears_it))

@@ -14,7 +14,7 @@ use crate::engine::operation::{
 };
 use crate::engine::recognise::LocalFate;
 use crate::model::name::Name;
-use crate::model::name::{aside_name, key as name_key, unparked};
+use crate::model::name::{key as name_key, name_below_temporary, temporary_name};
 use crate::model::{Etag, ItemId, Node, Presence, RelPath, Side};
 
 impl Emitter<'_, '_> {
@@ -134,7 +134,7 @@ impl Emitter<'_, '_> {
                 let local = here?;
                 let path = match aside {
                     Some(folder) => {
-                        let name = self.aside_name(folder, local.path.name())?;
+                        let name = self.temporary_name(folder, local.path.name())?;
                         self.path_here(folder, after)?.join(&name).ok()?
                     }
                     None => end,
@@ -159,7 +159,7 @@ impl Emitter<'_, '_> {
                 let remote = there?;
                 let (parent, name) = match aside {
                     Some(folder) => {
-                        (self.parent_there(folder)?, self.aside_name(folder, &remote.name)?.into())
+                        (self.parent_there(folder)?, self.temporary_name(folder, &remote.name)?.into())
                     }
                     None => (self.parent_there(place.parent)?, place.remote_name.clone()),
                 };
@@ -347,15 +347,15 @@ impl Emitter<'_, '_> {
         let mark = self.world.policy.conflict_mark;
         // A temporary name is no person's, and is not to go on in one that stays.
         let agreed = item.base.map(|node| &*self.world.base.get(node).remote_name);
-        let name = unparked(name, agreed);
+        let name = name_below_temporary(name, agreed);
         let names = (1..).map(|nth| conflict_name(name, mark, nth));
         self.first_free(item.place.as_ref()?.parent, names)
     }
 
     /// A free temporary name, on both sides: an interrupted plan may have left some behind.
-    fn aside_name(&mut self, folder: Key, name: &str) -> Option<String> {
+    fn temporary_name(&mut self, folder: Key, name: &str) -> Option<String> {
         let name =
-            self.first_free(folder, (self.operations.len()..).map(|number| aside_name(name, number)))?;
+            self.first_free(folder, (self.operations.len()..).map(|number| temporary_name(name, number)))?;
         self.names.get_mut(&folder)?.insert(name_key(&name, true));
         Some(name)
     }

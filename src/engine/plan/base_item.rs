@@ -20,7 +20,7 @@ pub(super) fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) ->
         && (!item.folder || item.accepted_here && item.accepted_there)
         && entry.presence == Presence::Both
         // A temporary name, learnt on the way to the right one.
-        && name::aside_origin(&entry.local_name).is_none()
+        && name::temporary_origin(&entry.local_name).is_none()
         && !world.is_too_large(entry.remote_size.get())
         && !world.is_too_large((!entry.folder).then_some(entry.stamp.size))
 }

@@ -391,7 +391,7 @@ impl Folder {
 fn bears_temporary_name(world: &World<'_>, item: &Item) -> bool {
     let here = item.local.filter(|_| item.here.is_there()).map(|node| world.local.tree.name(node));
     let there = item.remote.filter(|_| item.there.is_there()).map(|node| &*world.remote.tree.get(node).name);
-    here.into_iter().chain(there).any(|text| name::aside_origin(text).is_some())
+    here.into_iter().chain(there).any(|text| name::temporary_origin(text).is_some())
 }
 
 fn set_aside(items: &mut Items, key: Key) {

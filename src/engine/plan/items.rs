@@ -7,7 +7,7 @@ use super::policy::Policy;
 use crate::engine::operation::{LocalSeen, Note, NoteKind, Reason, RemoteSeen};
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};
-use crate::model::name::{Name, aside_origin};
+use crate::model::name::{Name, temporary_origin};
 use crate::model::policy::Mode;
 use crate::model::{
     BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
@@ -222,7 +222,8 @@ pub(super) struct Items {
 impl World<'_> {
     /// Why the name of an item on iCloud says nothing yet of what it is, if it does not.
     pub fn doubts_name_there(&self, entry: &RemoteEntry) -> Option<Doubt> {
-        let is_left_alone = || self.policy.mode == Mode::DownloadOnly && aside_origin(&entry.name).is_some();
+        let is_left_alone =
+            || self.policy.mode == Mode::DownloadOnly && temporary_origin(&entry.name).is_some();
         match (self.policy.is_lent)(&entry.id) {
             true => Some(Doubt::Lent),
             false => is_left_alone().then_some(Doubt::NotToBeRenamed),
@@ -231,7 +232,7 @@ impl World<'_> {
 
     /// The same of an item here.
     pub fn doubts_name_here(&self, node: Node) -> Option<Doubt> {
-        let is_left_alone = || aside_origin(self.local.tree.name(node)).is_some();
+        let is_left_alone = || temporary_origin(self.local.tree.name(node)).is_some();
         (self.policy.mode == Mode::UploadOnly && is_left_alone()).then_some(Doubt::NotToBeRenamed)
     }
 

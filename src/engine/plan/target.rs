@@ -3,7 +3,7 @@
 use super::Mode;
 use super::items::{Change, Fate, Items, Key, Place, World};
 use crate::model::Side;
-use crate::model::name::{aside_origin, held_here, same, share, unparked};
+use crate::model::name::{held_here, name_below_temporary, same, share, temporary_origin};
 
 /// Chooses the place of one item: where it was moved to, the move on iCloud before the one here.
 pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Option<Side>) {
@@ -18,7 +18,7 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
     let local_name = here.map(|node| world.local.tree.name(node));
     let remote_name = there.map(|node| &*world.remote.tree.get(node).name);
     // A temporary name was left behind by an interrupted move; the other side knows better.
-    let aside = |name: Option<&str>| name.is_some_and(|name| aside_origin(name).is_some());
+    let aside = |name: Option<&str>| name.is_some_and(|name| temporary_origin(name).is_some());
     let moved = match forced {
         Some(side) => Some(side),
         // What is here is no content: it comes back to where its content is.
@@ -38,7 +38,8 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
     let agreed = item.base.map(|node| world.base.get(node));
     let place = match (side, here, there) {
         (Side::Local, Some(node), _) => {
-            let name = unparked(world.local.tree.name(node), agreed.map(|entry| &*entry.local_name));
+            let name =
+                name_below_temporary(world.local.tree.name(node), agreed.map(|entry| &*entry.local_name));
             let kept = remote_name.filter(|remote| same(remote, name)).unwrap_or(name);
             Place {
                 parent: items.local_parent(world, node),
@@ -48,7 +49,7 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
         }
         (_, _, Some(node)) => {
             let shown = &world.remote.tree.get(node).name;
-            let name = unparked(shown, agreed.map(|entry| &*entry.remote_name));
+            let name = name_below_temporary(shown, agreed.map(|entry| &*entry.remote_name));
             let kept =
                 local_name.filter(|local| same(local, name)).map_or_else(|| held_here(name), Into::into);
             let mut names = [kept, name.into()];

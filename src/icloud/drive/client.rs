@@ -193,7 +193,7 @@ pub(super) struct Client {
 
 /// How a call is treated. One that changes the drive is made once, however it is treated.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Treat {
+pub(super) enum CallKind {
     /// It only reads; every failure may be tried again.
     Read,
     /// It only reads, and the caller knows another way when it is refused.
@@ -247,7 +247,7 @@ impl Client {
     pub fn call<T>(
         &self,
         request: &Request<'_>,
-        treat: Treat,
+        treat: CallKind,
         parse: impl Fn(&[u8]) -> Option<T>,
     ) -> Result<T, Failure> {
         self.attempt(request, treat, || {
@@ -261,7 +261,7 @@ impl Client {
     pub fn stream<T>(
         &self,
         request: &Request<'_>,
-        treat: Treat,
+        treat: CallKind,
         parse: impl Fn(&mut dyn Read) -> io::Result<Option<T>>,
     ) -> Result<T, Failure> {
         self.attempt(request, treat, || {
@@ -280,11 +280,11 @@ impl Client {
     fn attempt<T>(
         &self,
         request: &Request<'_>,
-        treat: Treat,
+        treat: CallKind,
         exchange: impl Fn() -> Result<(Answer, Option<T>), ServiceError>,
     ) -> Result<T, Failure> {
         let clock = &*self.clock;
-        let changes = treat == Treat::Change;
+        let changes = treat == CallKind::Change;
         debug_assert_eq!(changes, request.changes, "{}", request.kind);
         let budget = self.budget_of(request);
         let mut backoff = budget.backoff(clock);
@@ -398,7 +398,7 @@ impl Client {
                         is_left && budget.wait(&mut backoff, clock, retry_after)?
                     }
                     Class::Spurious | Class::Refused => {
-                        let is_left = treat == Treat::Read && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS;
+                        let is_left = treat == CallKind::Read && doubt.attempts() + 1 < SPURIOUS_ATTEMPTS;
                         is_left && doubt.wait(clock, retry_after)?
                     }
                     // The same call would be answered the same.
@@ -425,7 +425,7 @@ impl Client {
     }
 
     /// As [`Client::call`], with the answer as plain JSON.
-    pub fn json(&self, request: &Request<'_>, treat: Treat) -> Result<Value, Failure> {
+    pub fn json(&self, request: &Request<'_>, treat: CallKind) -> Result<Value, Failure> {
         self.call(request, treat, |body| serde_json::from_slice(body).ok())
     }
 

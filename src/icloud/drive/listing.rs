@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use super::client::{Failure, LISTING_KIND, Treat};
+use super::client::{CallKind, Failure, LISTING_KIND};
 use super::feed::{self, FeedFault, FeedLook, ZoneLook, ZoneQuestion};
 use super::parallel::in_parallel;
 use super::slow::SlowListing;
@@ -82,7 +82,7 @@ impl ICloudDrive {
     ///
     /// As every read; [`RemoteError::Busy`] without asking while [`ICloudDrive::trash_rest`] lasts.
     pub fn check_trash(&self) -> Result<TrashPulse, RemoteError> {
-        Ok(TrashPulse(marks(self.list_trash_as(true, Treat::ReadOnce)?)))
+        Ok(TrashPulse(marks(self.list_trash_as(true, CallKind::ReadOnce)?)))
     }
 
     /// Finds the folder that `sync.remote_root` names, part by part; the first part may also be the
@@ -180,10 +180,10 @@ impl ICloudDrive {
     }
 
     pub(super) fn list_trash_root(&self) -> Result<Listing, RemoteError> {
-        self.list_trash_as(false, Treat::Read)
+        self.list_trash_as(false, CallKind::Read)
     }
 
-    fn list_trash_as(&self, brief: bool, treat: Treat) -> Result<Listing, RemoteError> {
+    fn list_trash_as(&self, brief: bool, treat: CallKind) -> Result<Listing, RemoteError> {
         let rest = self.trash_rest();
         if !rest.is_zero() {
             let message = "listing the trash takes it long, so it is not asked again yet".to_owned();
@@ -213,7 +213,7 @@ impl ICloudDrive {
             return folders.iter().map(|_| None).collect();
         }
         let ids: Vec<_> = folders.iter().map(|id| drivewsid(id, true)).collect();
-        let entries = match self.request(&ids, brief, Treat::ReadOnce) {
+        let entries = match self.request(&ids, brief, CallKind::ReadOnce) {
             Ok(entries) => entries,
             Err(failure) if failure.may_blame_batch() => {
                 self.learn_single(&failure);
@@ -252,9 +252,9 @@ impl ICloudDrive {
             // Mostly it waits until the drive is prepared, which says nothing of the root.
             self.first_listing(&ids, brief)?
         } else if is_root {
-            self.measured(&self.root_cost, || self.request(&ids, brief, Treat::Read))?
+            self.measured(&self.root_cost, || self.request(&ids, brief, CallKind::Read))?
         } else {
-            self.request(&ids, brief, Treat::Read)?
+            self.request(&ids, brief, CallKind::Read)?
         };
         let only = entries.len() == 1;
         let entry = entries
@@ -275,7 +275,7 @@ impl ICloudDrive {
         let (mut wait, longest) = FIRST_USE_WAITS;
         let mut waited = Duration::ZERO;
         loop {
-            match self.request(ids, brief, Treat::Read) {
+            match self.request(ids, brief, CallKind::Read) {
                 Err(failure) if failure.class() == Some(Class::Spurious) => {
                     if waited + wait > self.options.first_use_patience {
                         return Err(RemoteError::Account {
@@ -293,7 +293,7 @@ impl ICloudDrive {
         }
     }
 
-    fn request(&self, ids: &[String], brief: bool, treat: Treat) -> Result<Vec<Item>, Failure> {
+    fn request(&self, ids: &[String], brief: bool, treat: CallKind) -> Result<Vec<Item>, Failure> {
         let body = wire_send::listing(ids, brief);
         let ask = Request { limits: LISTING, ..drivews(PATH, body.as_bytes(), LISTING_KIND) };
         self.client.stream(&ask, treat, |body| read_entries(body))

@@ -6,7 +6,7 @@
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 
-use super::client::{Failure, Treat};
+use super::client::{CallKind, Failure};
 use super::parallel::in_parallel;
 use super::{ICloudDrive, drivews, zone_in_path};
 use crate::engine::ports::{LookUp, RemoteError};
@@ -91,7 +91,7 @@ impl ICloudDrive {
 
     fn details_as(&self, body: &str) -> Result<Vec<Item>, Failure> {
         let ask = drivews("/retrieveItemDetails", body.as_bytes(), "retrieveItemDetails");
-        self.client.call(&ask, Treat::ReadOnce, parse_details)
+        self.client.call(&ask, CallKind::ReadOnce, parse_details)
     }
 
     /// Asks `{docws}` for a document.
@@ -107,7 +107,8 @@ impl ICloudDrive {
             kind: "lookup_by_id",
             changes: false,
         };
-        match self.client.call(&ask, Treat::ReadOnce, |body| serde_json::from_slice::<Document>(body).ok()) {
+        match self.client.call(&ask, CallKind::ReadOnce, |body| serde_json::from_slice::<Document>(body).ok())
+        {
             // Whether "deleted" means trashed or gone is not known here, so it proves neither.
             Ok(document) if document.deleted == Some(true) => Ok(LookUp::Unknown),
             Ok(document) => Ok(document

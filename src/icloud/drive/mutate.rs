@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::client::Treat;
+use super::client::CallKind;
 use super::{ICloudDrive, Request, drivews};
 use crate::engine::ports::{ItemVersion, RemoteError, RemoteItem, RemoteParent};
 use crate::icloud::classify::{Class, classify_result};
@@ -237,7 +237,7 @@ impl ICloudDrive {
             limits: change.limits,
             ..drivews(change.path, body.as_bytes(), change.kind)
         };
-        let answer = self.client.json(&ask, Treat::Change)?;
+        let answer = self.client.json(&ask, CallKind::Change)?;
         Ok(wire_send::change_results(answer, change.member))
     }
 

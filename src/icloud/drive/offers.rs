@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 
 use serde_json::Value;
 
-use super::client::Treat;
+use super::client::CallKind;
 use super::parallel::in_parallel;
 use super::{ICloudDrive, learn, zone_in_path};
 use crate::engine::ports::{Offer, RemoteError};
@@ -61,7 +61,7 @@ impl ICloudDrive {
             changes: false,
         };
         let parse = |body: &[u8]| serde_json::from_slice::<Vec<Value>>(body).ok();
-        let answer = match self.client.call(&ask, Treat::ReadOnce, parse) {
+        let answer = match self.client.call(&ask, CallKind::ReadOnce, parse) {
             Ok(answer) => answer,
             Err(failure) if failure.may_blame_batch() => {
                 // "No such document" blames one of them, not their number.
@@ -96,7 +96,7 @@ impl ICloudDrive {
             changes: false,
         };
         let parse = |body: &[u8]| serde_json::from_slice::<Download>(body).ok();
-        self.client.call(&ask, Treat::Read, parse)?.offer(id).ok_or_else(no_address)
+        self.client.call(&ask, CallKind::Read, parse)?.offer(id).ok_or_else(no_address)
     }
 }
 

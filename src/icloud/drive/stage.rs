@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::client::{Failure, Treat, http_error};
+use super::client::{CallKind, Failure, http_error};
 use super::rate::Rate;
 use super::{ICloudDrive, zone_in_path};
 use crate::engine::ports::{Clock, Commit, LookUp, RemoteError, RemoteItem, Staged};
@@ -100,7 +100,7 @@ impl ICloudDrive {
             let filled = |text: Option<String>| text.filter(|text| !text.is_empty());
             Some((filled(slot.document_id)?, filled(slot.url)?))
         };
-        let (document, url) = self.client.call(&ask, Treat::Read, parse)?;
+        let (document, url) = self.client.call(&ask, CallKind::Read, parse)?;
         if !self.client.api.allows(&url) {
             let words = "the address for the upload is not one of Apple's servers";
             return Err(RemoteError::Refused(words.to_owned()));
@@ -225,7 +225,7 @@ impl ICloudDrive {
             kind: "update/documents",
             changes: true,
         };
-        let answer = self.client.json(&ask, Treat::Change)?;
+        let answer = self.client.json(&ask, CallKind::Change)?;
         let Some((result, document)) = wire_send::commit_result(&answer) else {
             let words = "the answer to the commit does not show one document".to_owned();
             return Err(RemoteError::Uncertain(words).into());

@@ -220,7 +220,7 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
     for path in run.world.drive.tree().into_keys() {
         let (folder, last) =
             path.rsplit_once('/').map_or(("", path.as_str()), |(folder, last)| (folder, last));
-        if let Some(own) = name::aside_origin(&unnumbered(last)) {
+        if let Some(own) = name::temporary_origin(&unnumbered(last)) {
             let own = if folder.is_empty() { own.to_owned() } else { format!("{folder}/{own}") };
             if is_within(&apart, &name::nfc(&own)) {
                 apart.insert(

@@ -285,7 +285,7 @@ fn a_local_path_belongs_to_one_item_of_the_base() {
     let (mut desk, mut state) = (Desk::default(), base());
     desk.over(&mut state, |ledger, _| ledger.learn(vec![put("new", "a", stamp(3, 1)), Lesson::Flush]))
         .unwrap();
-    let aside = crate::model::name::aside_name("a", 0);
+    let aside = crate::model::name::temporary_name("a", 0);
     let named = |of: &str, name: &str| (id("folder"), id(of), name.to_owned());
     assert_eq!(ids_put(&desk.groups()[0]), [named("item", &aside), named("new", "a")]);
     // Under a name that nobody has there.
@@ -296,7 +296,7 @@ fn a_local_path_belongs_to_one_item_of_the_base() {
     });
     desk.over(&mut state, |ledger, _| ledger.learn(vec![put("new", "a", stamp(3, 1)), Lesson::Flush]))
         .unwrap();
-    let next = crate::model::name::aside_name("a", 1);
+    let next = crate::model::name::temporary_name("a", 1);
     assert_eq!(ids_put(&desk.groups()[0]), [named("item", &next), named("new", "a")]);
     // Its file is the same one: the item is another one now.
     let (mut desk, mut state) = (Desk::default(), base());
@@ -310,7 +310,7 @@ fn a_local_path_belongs_to_one_item_of_the_base() {
     let moved = put_of("inner", folder("folder", "d", 9));
     desk.over(&mut state, |ledger, _| ledger.learn(vec![moved, Lesson::Flush])).unwrap();
     let top = ItemId::drive_root();
-    let left = (top, id("inner"), crate::model::name::aside_name("i", 0));
+    let left = (top, id("inner"), crate::model::name::temporary_name("i", 0));
     assert_eq!(ids_put(&desk.groups()[0]), [left, (id("inner"), id("folder"), "d".to_owned())]);
 }
 

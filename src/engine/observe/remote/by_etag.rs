@@ -8,11 +8,11 @@ use std::collections::HashSet;
 
 use serde::{Deserialize, Serialize};
 
+use super::absences::Absences;
 use super::before::Before;
 use super::check_root;
 use super::part::{Glance, is_open, is_settled};
 use super::scope::Scope;
-use super::settle::Settling;
 use super::walk::Walk;
 use crate::engine::ports::{Clock, Remote, RemoteError};
 use crate::engine::view::{FolderMarks, RemoteView};
@@ -46,7 +46,7 @@ pub fn observe_by_etag(
         other => other?,
     }
     walk.descend()?;
-    let view = Settling::new(remote, clock, base, walk, scope.now).settle()?;
+    let view = Absences::new(remote, clock, base, walk, scope.now).resolve()?;
     Ok(if !view.complete || is_open(&view) {
         Glance::TooLittle("something is not where it was, and nobody says where")
     } else {

@@ -4,12 +4,12 @@
 //! A listing proves what is there, never what is not: it may be short, late, or torn by a move
 //! that happened during the walk. So every item of the base that no listing showed is asked for by its id.
 
+mod absences;
 mod before;
 mod by_etag;
 mod part;
 mod placements;
 mod scope;
-mod settle;
 #[cfg(test)]
 mod tests;
 mod touched;
@@ -20,12 +20,12 @@ use crate::engine::view::RemoteView;
 use crate::model::path::DEEPEST;
 use crate::model::{BaseTree, ItemId};
 
+use absences::Absences;
 use before::Before;
 pub use by_etag::{Cases, EtagsCompared, EtagsLearnt, compare_etags, observe_by_etag};
 pub use part::{Glance, observe_touched};
 use scope::SECOND_LOOK;
 pub use scope::Scope;
-use settle::Settling;
 pub use touched::{Record, RecordKind, RecordPlace, Touched};
 use walk::Walk;
 
@@ -54,7 +54,7 @@ pub fn observe_remote(
         other => other?,
     }
     walk.descend()?;
-    Settling::new(remote, clock, base, walk, scope.now).settle()
+    Absences::new(remote, clock, base, walk, scope.now).resolve()
 }
 
 /// Makes sure that the root hangs below the drive's root: a trashed folder can still be listed by its id.

@@ -6,9 +6,9 @@
 
 use std::collections::HashMap;
 
+use super::absences::Absences;
 use super::check_root;
 use super::scope::Scope;
-use super::settle::Settling;
 use super::touched::{Concerned, Touched, concerned};
 use super::walk::Walk;
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteParent};
@@ -65,7 +65,7 @@ pub fn observe_touched(
         return Ok(Glance::TooLittle("a listing does not add up"));
     }
     walk.descend()?;
-    let view = Settling::new(remote, clock, base, walk, scope.now).settle()?;
+    let view = Absences::new(remote, clock, base, walk, scope.now).resolve()?;
     Ok(if !view.complete || is_open(&view) {
         Glance::TooLittle("something is not where it was, and nobody says where")
     } else if !is_as_said(&view, &concerned, touched) {

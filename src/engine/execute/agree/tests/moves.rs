@@ -106,7 +106,7 @@ fn an_edit_that_comes_with_a_move_on_icloud_stays_visible() {
 #[test]
 fn what_has_no_identity_is_known_by_the_name_that_it_was_lent() {
     let blind = || LocalStamp { identity: Default::default(), ..stamp(0, 1) };
-    let aside = name::aside_name("a", 3);
+    let aside = name::temporary_name("a", 3);
     let lent = format!("d/{aside}");
     let moved = |from: &str, to: &str, now, kind, remote| {
         let known = state([

@@ -280,7 +280,7 @@ impl World {
         for entry in below {
             let there = number(&entry.id);
             let Some(thing) = self.remote.things.get(&there) else { continue };
-            if name::aside_origin(&thing.name).is_none() || self.remote.is_within(there, folder) {
+            if name::temporary_origin(&thing.name).is_none() || self.remote.is_within(there, folder) {
                 continue;
             }
             let (parent, name) = (id(thing.parent), thing.name.as_str());
@@ -294,7 +294,7 @@ impl World {
     /// The base learns a place, not a content: an edit that comes with a move is still to be seen.
     fn put_place(&mut self, here: u64, there: u64) {
         let (local, remote) = (&self.local.things[&here], &self.remote.things[&there]);
-        let one_name = name::same(&local.name, &remote.name) || name::aside_origin(&local.name).is_some();
+        let one_name = name::same(&local.name, &remote.name) || name::temporary_origin(&local.name).is_some();
         assert!(one_name, "agreed under two names");
         let Some(node) = self.state.base.by_id(&id(there)) else { return };
         let (parent, old) = (id(remote.parent), self.state.base.get(node).clone());

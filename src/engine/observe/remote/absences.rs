@@ -22,7 +22,7 @@ enum Missing {
     All,
 }
 
-pub(super) struct Settling<'a> {
+pub(super) struct Absences<'a> {
     remote: &'a dyn Remote,
     clock: &'a dyn Clock,
     base: &'a BaseTree,
@@ -39,7 +39,7 @@ pub(super) struct Settling<'a> {
     seen_at: u64,
 }
 
-impl<'a> Settling<'a> {
+impl<'a> Absences<'a> {
     /// `now_secs` in lived seconds.
     pub fn new(
         remote: &'a dyn Remote,
@@ -63,7 +63,7 @@ impl<'a> Settling<'a> {
     }
 
     /// Asks what must be asked, and puts the view together.
-    pub fn settle(mut self) -> Result<RemoteView, RemoteError> {
+    pub fn resolve(mut self) -> Result<RemoteView, RemoteError> {
         let mut seen = self.walk.reachable();
         // What a folder held went its way with it, so the folder is asked for first.
         let mut gone_once = self.ask(self.questions(&seen, Missing::Tops), &seen)?;
