@@ -3,6 +3,7 @@
 mod edited;
 mod fully;
 mod property;
+mod quiet;
 mod table;
 mod table_back;
 mod table_bullets;
@@ -10,12 +11,14 @@ mod table_claims;
 mod table_found;
 mod table_kept;
 mod table_left;
+mod table_moved;
 mod table_odd;
 mod table_order;
 mod table_rare;
 mod table_rest;
 mod table_scope;
 mod table_seen;
+mod table_stays;
 mod world;
 
 use super::items::Item;

@@ -11,7 +11,7 @@ use crate::model::Side;
 /// What a case is called, the synced tree, what happened here and there, and the lines of the plan.
 pub type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
 
-/// Carries out `edit a; empty a; move a b; new a/; delete a; rewrite a; touch a; cut a; sync`.
+/// Carries out `edit a; empty a; move a b; new a/; delete a; rewrite a; touch a; cut a; sync; look; pass`.
 pub fn happen(world: &mut World, side: Side, script: &str) {
     for step in script.split(';').map(str::trim).filter(|step| !step.is_empty()) {
         let words: Vec<&str> = step.split(' ').collect();
@@ -39,6 +39,8 @@ pub fn happen(world: &mut World, side: Side, script: &str) {
             ["sign", path] => world.thing(side, path).signed = true,
             ["kind", kind, path] => world.thing(side, path).kind = Kind::of(kind),
             ["sync"] => drop(world.settle()),
+            ["look"] => drop(world.plan()),
+            ["pass"] => world.apply(&world.plan(), || false),
             ["nosize", path] => world.thing(side, path).unsized_there = true,
             ["back", path] => {
                 world.edit(side, path);

@@ -1,0 +1,159 @@
+//! Moves, names and their order where several rules meet (`docs/sync.md` §4).
+
+use super::fully::{Story, tell_all};
+use crate::model::Side::{Local, Remote};
+
+const STORIES: &[Story<'static>] = &[
+    (
+        "a name in another case is another one where the disk tells them apart",
+        "A a/",
+        &[(Local, "delete a")],
+        &["here -> iCloud trash a (deleted here) [there a/, nothing at a]"],
+    ),
+    (
+        "a file that was moved there into a library goes on there as a new one",
+        "b",
+        &[(Remote, "library Lib; move b Lib/A")],
+        &[
+            "iCloud -> here make folder Lib (new on iCloud) [there Lib/]",
+            "iCloud -> here move Lib/A from b (moved on iCloud) [here b unread, after 0]",
+            "here -> iCloud trash b (moved out of what is synced here) [there A]",
+            "here -> iCloud upload Lib/A (moved here) [here Lib/A unread, into d1000000004, after 0 and 1 and 2]",
+        ],
+    ),
+    (
+        "and so does a folder",
+        "b/",
+        &[(Remote, "library Lib; move b Lib/A")],
+        &[
+            "iCloud -> here make folder Lib (new on iCloud) [there Lib/]",
+            "iCloud -> here move Lib/A from b (moved on iCloud) [here b, after 0]",
+            "here -> iCloud trash b (moved out of what is synced here) [there A/]",
+            "here -> iCloud make folder Lib/A (moved here) [here Lib/A, into d1000000004, after 0 and 1 and 2]",
+        ],
+    ),
+    (
+        "a temporary name that was left on iCloud is taken back, to the place here",
+        "c/ b/ c/a/",
+        &[(Remote, "move c/a b/.icloudds-moving-0-b")],
+        &[
+            "here -> iCloud move c/a from .icloudds-moving-0-b (moved on iCloud) [here c/a, there .icloudds-moving-0-b/, into d7]",
+        ],
+    ),
+    (
+        "of two folders that were moved into each other the place on iCloud counts, whichever it is",
+        "A/ B/",
+        &[(Remote, "move A B/A"), (Local, "move B A/B")],
+        &[
+            "iCloud -> here move B from A/B (moved on both sides, the place on iCloud counts) [here A/B, there B/]",
+            "iCloud -> here move B/A from A (moved on iCloud) [here A, there A/, after 0]",
+        ],
+    ),
+    (
+        "where nothing comes from there a folder comes back out of one that left the scope here",
+        "b/ d/",
+        &[(Local, "upload-only; move b d/private"), (Remote, "move d b/d")],
+        &["here -> iCloud move d (moved on iCloud) [here d, there d/, into root]"],
+    ),
+    (
+        "of two there that differ in case the one that is written as here is that one",
+        "",
+        &[(Local, "folds; new f"), (Remote, "new F; new f")],
+        &[
+            "state only compare f else conflict copy f (conflict 2026-11-22 10-00-00 nas) (different on both sides) [here f unread, there f unread]",
+            "set-aside F (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "a temporary name stays where something that takes no part has the right one",
+        "private a",
+        &[(Local, "move private t; move a private; move t a; move private .icloudds-moving-2-b")],
+        &[
+            "state only forget a (no longer takes part)",
+            "set-aside .icloudds-moving-2-b (something here that does not take part has the name \"a\")",
+        ],
+    ),
+    (
+        "a folder that lost its name to what had been in it is made anew beside it",
+        "A/ A/b/",
+        &[(Remote, "move A private; move private/b A"), (Local, "new A/c")],
+        &[
+            "iCloud -> here move A (conflict 2026-11-22 10-00-00 nas) from A (another item has this name) [here A]",
+            "iCloud -> here move A from A (conflict 2026-11-22 10-00-00 nas)/b (moved on iCloud) [here A (conflict 2026-11-22 10-00-00 nas)/b, there A/, after 0]",
+            "here -> iCloud make folder A (conflict 2026-11-22 10-00-00 nas) (another item has this name) [here A (conflict 2026-11-22 10-00-00 nas), into root, after 0]",
+            "here -> iCloud upload A (conflict 2026-11-22 10-00-00 nas)/c (new here) [here A (conflict 2026-11-22 10-00-00 nas)/c unread, into what 2 makes, after 0 and 2]",
+            "state only forget A (another item has this name) [after 1 and 2]",
+        ],
+    ),
+    (
+        "where nothing comes from there a folder that both sides moved goes where it is here",
+        "b/ b/e/",
+        &[(Remote, "move b/e e"), (Local, "upload-only; move b/e s")],
+        &["here -> iCloud move s from e (moved here) [here s, there e/, into root]"],
+    ),
+    (
+        "who waits for a name does not hold the one that it cannot have",
+        "A a/ e/",
+        &[(Remote, "move e A"), (Local, "delete a")],
+        &[
+            "here -> iCloud trash a (deleted here) [there a/, nothing at a]",
+            "set-aside e (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "a new folder that was left under a temporary name gets its own",
+        "",
+        &[(Remote, "new .icloudds-moving-1-s/")],
+        &[
+            "here -> iCloud move s from .icloudds-moving-1-s (new on iCloud) [there .icloudds-moving-1-s/, into root]",
+            "iCloud -> here make folder s (new on iCloud) [there .icloudds-moving-1-s/, after 0]",
+        ],
+    ),
+    (
+        "what was moved into a library that is closed now waits",
+        "a",
+        &[(Remote, "library Lib"), (Local, "sync; move a Lib/d; no-libraries")],
+        &[
+            "state only forget Lib (no longer takes part)",
+            "set-aside Lib/d (the folder that it was moved to is not synced now)",
+        ],
+    ),
+    (
+        "what a power cut emptied and both sides moved comes back to its place there, and is told as moved twice",
+        "fff",
+        &[(Remote, "move fff b"), (Local, "cut fff; move fff g")],
+        &[
+            "iCloud -> here move b from g (moved on both sides, the place on iCloud counts) [here g, there b]",
+            "iCloud -> here download over b (empty here with its old time, the trace of a power cut) [here b, there b, after 0]",
+        ],
+    ),
+    (
+        "what stands under a temporary name here goes where it was moved to there",
+        "a g/",
+        &[(Local, "move a A; move A g/.icloudds-moving-0-c"), (Remote, "move a e")],
+        &[
+            "iCloud -> here move e from g/.icloudds-moving-0-c (moved on both sides, the place on iCloud counts) [here g/.icloudds-moving-0-c, there e]",
+            "state only agree e (same content, other times) [here e, there e, after 0]",
+        ],
+    ),
+    (
+        "a folder moves along to a name that takes part only for what it holds",
+        "c/ c/c/",
+        &[(Remote, "new c/c/c; ignore =a"), (Local, "sync"), (Remote, "move c/c a")],
+        &["iCloud -> here move a from c/c (moved on iCloud) [here c/c, there a/]"],
+    ),
+    (
+        "what is only agreed does not wait for a transfer",
+        "fff b",
+        &[(Local, "recent; no-identity"), (Remote, "edit fff")],
+        &[
+            "state only agree b (same content, other times) [here b, there b]",
+            "iCloud -> here download over fff (edited on iCloud) [here fff, there fff unread]",
+        ],
+    ),
+];
+
+#[test]
+fn what_was_moved_comes_to_its_place_or_waits() {
+    tell_all(STORIES);
+}

@@ -1,0 +1,202 @@
+//! What stays, and what is told of it, where several rules meet (`docs/sync.md` §3 and §4).
+
+use super::fully::{Story, tell_all};
+use crate::model::Side::{Local, Remote};
+
+const STORIES: &[Story<'static>] = &[
+    (
+        "a library that is gone there stays here for what was moved out of scope within it",
+        "c/",
+        &[(Remote, "library Lib"), (Local, "sync"), (Remote, "delete Lib"), (Local, "move c Lib/private2")],
+        &[
+            "here -> iCloud trash c (moved out of what is synced here) [there c/]",
+            "state only remember Lib (still holds items that do not take part) [here only]",
+        ],
+    ),
+    (
+        "a folder that nobody lists there is not given up while nobody knows where is what it held",
+        "a/ a/a/",
+        &[(Remote, "library Lib; sync; close a"), (Local, "move a Lib/a")],
+        &[
+            "here -> iCloud make folder Lib/a (moved here) [here Lib/a, into d1000000007]",
+            "unsettled Lib/a/a (iCloud did not list it and does not say what became of it)",
+        ],
+    ),
+    (
+        "a folder that nobody reads and that was moved within one kept there only is kept as it was known",
+        "c/ c/e/",
+        &[(Local, "delete c"), (Remote, "close c/e; move c/e c/a")],
+        &[
+            "state only remember c (still holds items that do not take part) [there only]",
+            "state only remember c/e (still holds items that do not take part) [there only]",
+        ],
+    ),
+    (
+        "what went there into a folder that could not be listed waits",
+        "f s/",
+        &[(Remote, "hide s"), (Local, "sync"), (Remote, "move f s/d")],
+        &["unsettled f (iCloud did not list it and does not say what became of it)"],
+    ),
+    (
+        "what was moved there to the name of junk goes with its folder",
+        "b/ c",
+        &[(Local, "delete b"), (Remote, "move c b/.DS_Store")],
+        &[
+            "iCloud -> here trash c (moved out of what is synced on iCloud) [here c]",
+            "here -> iCloud trash b (deleted here) [there b/, with 1 below, nothing at b]",
+        ],
+    ),
+    (
+        "a folder that left the scope there goes here, what in it is gone here is forgotten",
+        "b/ b/b/ private/",
+        &[(Local, "move private e; move b/b e/s; delete e"), (Remote, "move b private2")],
+        &[
+            "iCloud -> here trash b (moved out of what is synced on iCloud) [here b]",
+            "state only forget private (no longer takes part)",
+            "state only forget b/b (gone on both sides)",
+        ],
+    ),
+    (
+        "a folder is not needed for what ends in another one",
+        "d/ private/ d/f/",
+        &[
+            (Local, "move d/f .DS_Store"),
+            (Remote, "new private/g"),
+            (Local, "move d .DS_Store/private"),
+            (Remote, "move private/g t; move d/f private/g; move t d/f"),
+        ],
+        &[
+            "iCloud -> here make folder d (holds items that take part) [there d/]",
+            "iCloud -> here download d/f (new on iCloud) [there f unread, after 0]",
+            "state only forget private (no longer takes part)",
+            "state only forget .DS_Store (no longer takes part)",
+        ],
+    ),
+    (
+        "a folder that comes anew where one of its name stays there only",
+        "d/ d/f",
+        &[(Local, "delete d"), (Remote, "new d/private; new d/")],
+        &[
+            "iCloud -> here make folder d (new on iCloud) [there d/]",
+            "here -> iCloud trash d/f (deleted here) [there f]",
+            "state only remember d (still holds items that do not take part) [there only]",
+        ],
+    ),
+    (
+        "what lies in a folder that takes no part any more, and is not read, is told",
+        "e/ e/private/ e/private/f/",
+        &[(Local, "close e/private")],
+        &[
+            "state only forget e/private (no longer takes part)",
+            "set-aside e/private/f (its folder was moved to where nothing is synced, and nothing is read)",
+        ],
+    ),
+    (
+        "a temporary name of another machine is let be, though nothing has changed since the look before",
+        "e",
+        &[(Local, "sync"), (Remote, "lend e")],
+        &["unsettled e (it bears a temporary name on iCloud, which another machine may be about to change)"],
+    ),
+    (
+        "a folder that both sides moved out of scope is forgotten, and why is told",
+        "A/",
+        &[(Local, "move A private"), (Remote, "move A B; move B private")],
+        &["state only forget private (no longer takes part)"],
+    ),
+    (
+        "a folder that comes into scope there takes the place of one that leaves it",
+        "g private/",
+        &[(Remote, "move g t; move private g; move t private; new g/e")],
+        &[
+            "iCloud -> here trash g (moved out of what is synced on iCloud) [here g]",
+            "iCloud -> here move g from private (moved on iCloud) [here private, there g/, after 0]",
+            "iCloud -> here download g/e (new on iCloud) [there e unread, after 1]",
+        ],
+    ),
+    (
+        "a folder on which a volume was mounted just now is not deleted",
+        "d/",
+        &[(Local, "mount d"), (Remote, "delete d")],
+        &["state only remember d (still holds items that do not take part) [here only]"],
+    ),
+    (
+        "a link with the name of junk keeps its folder",
+        "g/ g/.DS_Store",
+        &[(Remote, "delete g"), (Local, "kind special g/.DS_Store")],
+        &[
+            "state only remember g (still holds items that do not take part) [here only]",
+            "state only forget g/.DS_Store (no longer takes part)",
+        ],
+    ),
+    (
+        "a link in the place of a file keeps the folder that left the scope with it from being given up",
+        "e/ e/b",
+        &[(Local, "move e private; kind special private/b")],
+        &["set-aside e/b (a link, socket, device or FIFO has its name here, or that of its folder)"],
+    ),
+    (
+        "without identity a file of the size of another edited one may be that one",
+        "f fff g h",
+        &[(Local, "no-identity; edit f; edit h")],
+        &[
+            "state only agree fff (same content, other times) [here fff, there fff]",
+            "state only agree g (same content, other times) [here g, there g]",
+            "here -> iCloud upload over f (edited here) [here f unread, there f, by way of the trash]",
+            "here -> iCloud upload over h (another file in its place here) [here h unread, there h, by way of the trash]",
+        ],
+    ),
+    (
+        "without identity what was edited is told so where nothing else that changed is older",
+        "g u\u{308}",
+        &[(Local, "no-identity; edit u\u{308}")],
+        &[
+            "state only agree g (same content, other times) [here g, there g]",
+            "here -> iCloud upload over u\u{308} (edited here) [here u\u{308} unread, there u\u{308}, by way of the trash]",
+        ],
+    ),
+    (
+        "what was edited here goes up again when a folder takes its other half along",
+        "b/ c",
+        &[(Local, "edit c; delete b"), (Remote, "move c b/.DS_Store")],
+        &[
+            "here -> iCloud upload c (edited here, which outweighs the deletion on the other side) [here c unread, into root]",
+            "here -> iCloud trash b (deleted here) [there b/, with 1 below, nothing at b]",
+            "state only forget c (edited here, which outweighs the deletion on the other side) [after 0]",
+        ],
+    ),
+    (
+        "what came into a mount point while its volume was away is forgotten once the folder is known as the volume",
+        "",
+        &[(Local, "new v/; mount v; unmount; under v/f; sync; remount; pass")],
+        &["state only forget v/f (no longer takes part)"],
+    ),
+    (
+        "nothing is forgotten while the volume cannot be read",
+        "",
+        &[(Local, "new v/; mount v; unmount; under v/f; sync; remount; pass; hide v")],
+        &[
+            "unsettled v (cannot read this folder: no)",
+            "unsettled v/f (its folder here could not be read, or is on another volume)",
+        ],
+    ),
+    (
+        "what is deleted on that volume was deleted, and is not forgotten only",
+        "",
+        &[(Local, "new v/; mount v; new v/g; unmount; under v/f; sync; remount; pass; delete v/g")],
+        &[
+            "here -> iCloud trash v/g (deleted here) [there g, nothing at v/g]",
+            "state only forget v/f (no longer takes part)",
+        ],
+    ),
+    (
+        "what lies under a volume is there again once that is away again",
+        "",
+        &[(Local, "new v/; mount v; unmount; under v/f; sync; remount; pass; unmount")],
+        &["state only agree v (the same on both sides) [here v, there v/]"],
+    ),
+];
+
+#[test]
+fn what_others_still_need_stays() {
+    tell_all(STORIES);
+}
