@@ -151,6 +151,79 @@ const STORIES: &[Story<'static>] = &[
             "iCloud -> here download over fff (edited on iCloud) [here fff, there fff unread]",
         ],
     ),
+    (
+        "in a ring of two folders and a file, each comes to its place through a temporary name",
+        "a/ a/a a/g",
+        &[(Local, "move a/g t; move a/a a/g; move t a/a; move a s")],
+        &[
+            "here -> iCloud move s from a (moved here) [here s, there a/, into root]",
+            "here -> iCloud move aside s/g as .icloudds-moving-1-a (moved here) [there a, into d7, after 0]",
+            "here -> iCloud move s/a from g (moved here) [here s/a, there g, into d7, after 0 and 1]",
+            "here -> iCloud move s/g from a (moved here) [here s/g, there a, into d7, after 0 and 1 and 2]",
+        ],
+    ),
+    (
+        "who waits for a name holds its own only in the folder where it stands",
+        "e/ fff/ e/a",
+        &[(Remote, "move fff e/a"), (Local, "move fff t"), (Remote, "new e/b"), (Local, "move t b")],
+        &[
+            "iCloud -> here download e/b (new on iCloud) [there b unread]",
+            "set-aside b (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "what is known of an item says nothing of the one that took its place",
+        "b",
+        &[(Remote, "delete b; new b; same b")],
+        &[
+            "iCloud -> here download over b (edited on iCloud) [here b, there b unread]",
+            "state only forget b (edited on iCloud) [after 0]",
+            "set-aside b (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "a conflict copy gets a name that nobody has or gets",
+        "",
+        &[(Local, "new A"), (Remote, "new .icloudds-moving-0-A; new A")],
+        &[
+            "here -> iCloud move A (conflict 2026-11-22 10-00-00 nas) from .icloudds-moving-0-A (another item has this name) [there .icloudds-moving-0-A unread, into root]",
+            "iCloud -> here download A (conflict 2026-11-22 10-00-00 nas) (another item has this name) [there .icloudds-moving-0-A unread, after 0]",
+            "state only compare A else conflict copy A (conflict 2026-11-22 10-00-00 nas 2) (different on both sides) [here A unread, there A unread]",
+        ],
+    ),
+    (
+        "where nothing comes from there what was moved into a library goes up, and its former copy goes",
+        "a/ a/b/ a/b/f",
+        &[(Remote, "library Lib"), (Local, "sync; move a Lib/a; upload-only")],
+        &[
+            "here -> iCloud make folder Lib/a (moved here) [here Lib/a, into d1000000010]",
+            "here -> iCloud make folder Lib/a/b (moved here) [here Lib/a/b, into what 0 makes, after 0]",
+            "here -> iCloud upload Lib/a/b/f (moved here) [here Lib/a/b/f unread, into what 1 makes, after 1]",
+            "here -> iCloud trash a (moved out of what is synced here) [there a/, with 2 below, after 0 and 1 and 2]",
+        ],
+    ),
+    (
+        "where nothing comes from there a ring is undone with one temporary name",
+        "g b d/ d/d/",
+        &[(Remote, "move g d/d; move b t; move d/d b; move t d/d"), (Local, "upload-only")],
+        &[
+            "here -> iCloud move g from d (moved on iCloud) [here g, there d, into root]",
+            "state only agree g (same content, other times) [here g, there d, after 0]",
+            "here -> iCloud move aside d/d as .icloudds-moving-2-b (moved on iCloud) [there b/, into d9, after 0]",
+            "here -> iCloud move b from d (moved on iCloud) [here b, there d, into root, after 2]",
+            "here -> iCloud move d/d from b (moved on iCloud) [here d/d, there b/, into d9, after 0 and 2 and 3]",
+            "state only agree b (same content, other times) [here b, there d, after 3]",
+        ],
+    ),
+    (
+        "a file comes to a name after who leaves it",
+        "b a/",
+        &[(Remote, "edit b"), (Local, "move b a/private"), (Remote, "move a t; move b a; move t b")],
+        &[
+            "iCloud -> here move b from a (moved on iCloud) [here a, there b/]",
+            "iCloud -> here download a (edited on iCloud, which outweighs the deletion on the other side) [there a unread, after 0]",
+        ],
+    ),
 ];
 
 #[test]

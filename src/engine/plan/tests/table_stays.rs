@@ -165,6 +165,70 @@ const STORIES: &[Story<'static>] = &[
         ],
     ),
     (
+        "a folder that is kept in scope there is needed by nothing that left the scope before it",
+        "a/ a/c/",
+        &[(Remote, "move a/c private; move a private/d")],
+        &["iCloud -> here trash a/c (moved out of what is synced on iCloud) [here a/c]"],
+    ),
+    (
+        "a folder kept here only in one that waits, and that another one took the place of, is as it was known",
+        "c/ c/c/ c/c/private2",
+        &[(Local, "wait c"), (Remote, "delete c; new c/")],
+        &[
+            "state only remember c/c (still holds items that do not take part) [here only]",
+            "state only forget c/c/private2 (no longer takes part)",
+        ],
+    ),
+    (
+        "what takes no part does not go along into a library",
+        "a/ a/private2/",
+        &[(Remote, "library Lib"), (Local, "sync; move a Lib/a")],
+        &[
+            "here -> iCloud make folder Lib/a (moved here) [here Lib/a, into d1000000007]",
+            "state only remember a (still holds items that do not take part) [there only]",
+        ],
+    ),
+    (
+        "what was deleted here would be where its folder goes",
+        "A/ A/b/ A/b/b/",
+        &[
+            (Local, "move A/b u"),
+            (Remote, "move A private; move private/b A"),
+            (Local, "delete u"),
+            (Remote, "new A/c"),
+        ],
+        &[
+            "here -> iCloud trash A/b/b (deleted here) [there b/, nothing at A/b]",
+            "iCloud -> here trash A (moved out of what is synced on iCloud) [here A, after 0]",
+            "iCloud -> here make folder A (holds items that take part) [there A/, after 1]",
+            "iCloud -> here download A/c (new on iCloud) [there c unread, after 2]",
+        ],
+    ),
+    (
+        "what was taken out of a folder that nobody reads is where it was found",
+        "d/ d/e/ d/e/f",
+        &[(Local, "move d private; move private/e/f f; close private")],
+        &[
+            "here -> iCloud move f (moved here) [here f, there f, into root]",
+            "here -> iCloud trash d (moved out of what is synced here) [there d/, with 1 below, after 0]",
+        ],
+    ),
+    (
+        "what a power cut emptied is forgotten where it left the scope here and is gone there",
+        "d",
+        &[(Remote, "rewrite d"), (Local, "cut d; move d private")],
+        &[
+            "iCloud -> here download d (new on iCloud) [there d unread]",
+            "state only forget private (gone on both sides)",
+        ],
+    ),
+    (
+        "nothing goes up into a folder that waits, though what it held left the scope",
+        "a/ a/c/",
+        &[(Local, "wait a; new a/c/u/"), (Remote, "move a/c private; move a private/d")],
+        &[],
+    ),
+    (
         "what came into a mount point while its volume was away is forgotten once the folder is known as the volume",
         "",
         &[(Local, "new v/; mount v; unmount; under v/f; sync; remount; pass")],
