@@ -224,6 +224,45 @@ const STORIES: &[Story<'static>] = &[
             "iCloud -> here download a (edited on iCloud, which outweighs the deletion on the other side) [there a unread, after 0]",
         ],
     ),
+    (
+        "only who makes room for others steps aside",
+        "e/ a/",
+        &[(Local, "move e a/c; move a e")],
+        &[
+            "here -> iCloud move aside e/c as .icloudds-moving-0-e (moved here) [there e/, into root]",
+            "here -> iCloud move e from a (moved here) [here e, there a/, into root, after 0]",
+            "here -> iCloud move e/c from e (moved here) [here e/c, there e/, into d6, after 0 and 1]",
+        ],
+    ),
+    (
+        "where nothing comes from there a new file is written as it is here",
+        "",
+        &[(Local, "upload-only; folds; new f"), (Remote, "new F")],
+        &[
+            "here -> iCloud move f from F (different on both sides) [here f unread, there F unread, into root]",
+            "here -> iCloud settle conflict f conflict copy F (conflict 2026-11-22 10-00-00 nas) (different on both sides) [here f unread, there F unread, after 0]",
+        ],
+    ),
+    (
+        "of three that come to one name a new folder there keeps it",
+        "f",
+        &[(Local, "move f g"), (Remote, "new g/; new g")],
+        &[
+            "iCloud -> here move g (conflict 2026-11-22 10-00-00 nas) from g (another item has this name) [here g]",
+            "iCloud -> here make folder g (new on iCloud) [there g/, after 0]",
+            "here -> iCloud move g (conflict 2026-11-22 10-00-00 nas) from f (another item has this name) [here g (conflict 2026-11-22 10-00-00 nas), there f, into root, after 0]",
+            "set-aside g (another item beside it has the same name but for case or Unicode form, and only one of them can be held on the other side: rename one of them)",
+        ],
+    ),
+    (
+        "a temporary name on iCloud of what left the scope here gives way to its own",
+        "f",
+        &[(Remote, "edit f"), (Local, "move f private"), (Remote, "move f .icloudds-moving-1-b")],
+        &[
+            "here -> iCloud move b from .icloudds-moving-1-b (moved on both sides, the place on iCloud counts) [there .icloudds-moving-1-b unread, into root]",
+            "iCloud -> here download b (edited on iCloud, which outweighs the deletion on the other side) [there .icloudds-moving-1-b unread, after 0]",
+        ],
+    ),
 ];
 
 #[test]

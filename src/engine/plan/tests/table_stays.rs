@@ -229,6 +229,51 @@ const STORIES: &[Story<'static>] = &[
         &[],
     ),
     (
+        "what was moved into a folder that could not be listed there waits for a later look",
+        "a/ a/b/",
+        &[(Local, "move a/b b; move a b/a"), (Remote, "close a")],
+        &[
+            "unsettled b (iCloud did not list it and does not say what became of it)",
+            "unsettled b/a (it was moved into a folder that is left alone now)",
+        ],
+    ),
+    (
+        "what is kept here only is remembered in the folder that took the place of its own",
+        "c/ c/c/ c/c/d/",
+        &[(Local, "new c/c/d/private"), (Remote, "delete c"), (Local, "sync"), (Remote, "new c/")],
+        &[
+            "state only agree c (the same on both sides) [here c, there c/]",
+            "state only remember c/c (still holds items that do not take part) [here only, into d12 as c, after 0]",
+            "state only forget c (the same on both sides) [after 0 and 1]",
+        ],
+    ),
+    (
+        "what lies in a folder that iCloud shows as empty all at once is not told of",
+        "s/ s/f/",
+        &[(Remote, "hollow s")],
+        &["unsettled s (iCloud shows it without content all at once: a second look has to confirm that)"],
+    ),
+    (
+        "what is shared now keeps no folder waiting",
+        "d/ d/f",
+        &[(Remote, "kind foreign d/f"), (Local, "move d/f x; delete d")],
+        &[
+            "state only remember d (still holds items that do not take part) [there only]",
+            "skipped d/f (shared to this account, or of a kind that is not synced)",
+        ],
+    ),
+    (
+        "what is kept here only is remembered where it went, before its folder goes",
+        "a/ a/b/ a/b/f",
+        &[(Local, "kind special a/b/f; move a/b b"), (Remote, "delete a")],
+        &[
+            "state only remember b (still holds items that do not take part) [here only, into root as b]",
+            "iCloud -> here trash a (deleted on iCloud) [here a, after 0]",
+            "set-aside a/b/f (a link, socket, device or FIFO has its name here, or that of its folder)",
+            "skipped b/f (a link, socket, device or FIFO is never synced)",
+        ],
+    ),
+    (
         "what came into a mount point while its volume was away is forgotten once the folder is known as the volume",
         "",
         &[(Local, "new v/; mount v; unmount; under v/f; sync; remount; pass")],
