@@ -34,7 +34,7 @@ pub(super) fn run(world: &World<'_>, mut items: Items) -> Decided {
         }
         if world.is_library(item)
             && world.policy.mode == Mode::UploadOnly
-            && (item.moved_here || !item.here.is_there())
+            && (item.moved_here || item.moved_there || !item.here.is_there())
         {
             // It is never renamed or trashed there, and nothing is written here.
             (item.fate, item.reason) = (Fate::Pin, Reason::LocalChangeNotAllowed);
@@ -172,10 +172,11 @@ fn folder(item: &Item, mode: Mode) -> (Fate, Reason) {
         (Change::Unknown(_), _) | (_, Change::Unknown(_)) => (Fate::Pin, Reason::Same),
         _ if gone_here && (gone_there || item.there == Change::Absent) => (Fate::Forget, Reason::GoneOnBoth),
         _ if gone_there && item.here == Change::Absent => (Fate::Forget, Reason::GoneOnBoth),
-        _ if gone_here && mode == Mode::DownloadOnly && item.accepted => {
+        // What left the scope on the side that is followed does not come back for what is gone on the other one.
+        _ if gone_here && mode == Mode::DownloadOnly && item.accepted && item.accepted_there => {
             (Fate::Keep, Reason::Deleted(Side::Local))
         }
-        _ if gone_there && mode == Mode::UploadOnly && item.accepted => {
+        _ if gone_there && mode == Mode::UploadOnly && item.accepted && item.accepted_here => {
             (Fate::Keep, Reason::Deleted(Side::Remote))
         }
         // What was moved away was deleted by nobody, and is never deleted for good.

@@ -303,6 +303,30 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "new v/; mount v; unmount; under v/f; sync; remount; pass; unmount")],
         &["state only agree v (the same on both sides) [here v, there v/]"],
     ),
+    (
+        "where nothing comes from there a library that was renamed there keeps its name here",
+        "",
+        &[(Remote, "library Lib; sync"), (Local, "upload-only"), (Remote, "move Lib c")],
+        &[],
+    ),
+    (
+        "where nothing comes from there a folder that left the scope here does not go up for what is gone there",
+        "b/ b/d/",
+        &[(Local, "upload-only; move b private"), (Remote, "delete b/d")],
+        &[
+            "here -> iCloud trash b (moved out of what is synced here) [there b/]",
+            "state only forget private/d (gone on both sides)",
+        ],
+    ),
+    (
+        "where nothing goes up a folder that left the scope there does not come for what is gone here",
+        "b/ b/d/",
+        &[(Local, "download-only; delete b/d"), (Remote, "move b private")],
+        &[
+            "iCloud -> here trash b (moved out of what is synced on iCloud) [here b]",
+            "state only forget b/d (gone on both sides)",
+        ],
+    ),
 ];
 
 #[test]
