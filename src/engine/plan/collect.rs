@@ -104,8 +104,6 @@ impl Items {
                 item.remote = Some(node);
                 item.there = if entry.is_folder() { Change::Same } else { Change::Edited };
                 item.succeeded = true;
-                item.moved_there = false;
-                item.accepted_there = item.accepted;
                 continue;
             }
             let accepted = (world.policy.takes_part)(&paths.of(tree, node));

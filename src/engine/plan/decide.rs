@@ -70,7 +70,7 @@ fn held_back(world: &World<'_>, item: &Item, path: &RelPath) -> Option<Option<No
     if item.foreign || (world.policy.is_waiting)(path) {
         return Some(None);
     }
-    if item.folder || !(item.accepted || item.base.is_none()) {
+    if item.folder || !item.accepted {
         return None;
     }
     let local = item.local.map(|node| world.local.tree.get(node).stamp.size);
@@ -92,7 +92,8 @@ fn file(world: &World<'_>, item: &Item) -> (Fate, Step, Reason) {
     use Change::{Absent, Deleted, Edited, Left, PowerCut, Same, Touched, Unknown};
     use Side::{Local, Remote};
     let entry = item.base.map(|node| world.base.get(node));
-    if item.base.is_some() && (!item.accepted || world.is_too_large(entry.map(|entry| entry.stamp.size))) {
+    // (A new file that does not take part is no item.)
+    if !item.accepted || world.is_too_large(entry.map(|entry| entry.stamp.size)) {
         return (Fate::Forget, Step::Nothing, Reason::NoLongerTakesPart);
     }
     if entry.is_some_and(|entry| entry.package) && item.here == Edited {

@@ -65,7 +65,7 @@ impl Folders<'_, '_> {
                 } else {
                     item.place = None;
                 }
-            } else if items.all[&key].fate == Fate::Open && entered.insert(key) {
+            } else if entered.insert(key) {
                 stack.push((key, true));
                 stack.extend(self.held_by(items, key).into_iter().map(|child| (child, false)));
             }

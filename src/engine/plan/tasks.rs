@@ -251,9 +251,7 @@ impl Connector<'_, '_> {
             if index > 0 && self.tasks.all[index - 1].key == key {
                 self.wait(index, index - 1, For::Done);
             }
-            if item.fate == Fate::Keep {
-                self.wait_for_place(index, item, kind, &leaving);
-            }
+            self.wait_for_place(index, item, kind, &leaving);
             match kind {
                 Kind::KeepLocalOnly | Kind::KeepRemoteOnly => {
                     let is_local = kind == Kind::KeepLocalOnly;
@@ -305,7 +303,7 @@ impl Connector<'_, '_> {
         leaving
     }
 
-    /// Waits for the folder in which the item ends, and for its name there.
+    /// Waits for the folder in which an item that stays ends, and for its name there.
     fn wait_for_place(&mut self, index: usize, item: &Item, kind: Kind, leaving: &HashMap<Name, Vec<usize>>) {
         let Some(place) = &item.place else { return };
         self.wait_for_arrival(index, place.parent);
@@ -313,8 +311,7 @@ impl Connector<'_, '_> {
             return;
         }
         let folds = self.world.policy.local_folds_case;
-        let here = item.local.is_some() && item.here.is_there();
-        let there = item.remote.is_some() && item.there.is_there();
+        let (here, there) = (item.here.is_there(), item.there.is_there());
         let side = match kind {
             Kind::MakeLocal | Kind::MoveLocal => Side::Local,
             Kind::Download if !here => Side::Local,
