@@ -48,13 +48,13 @@ fn the_oracle_catches_a_disk_that_is_not_synced() {
 
 #[test]
 fn the_oracle_catches_contents_that_are_not_synced() {
-    let caught = (0..1500).any(|seed| {
+    let caught = (0..6000).any(|seed| {
         let mut history = History::new(seed, STEPS);
         history.twists = vec![Twist::LosesContents];
         let broken = trial(&history, Some(Sabotage::NoContentSync), false).0.err();
         broken.is_some_and(|broken| broken.promise == "P1") && trial(&history, None, false).0.is_ok()
     });
-    assert!(caught, "no content is lost in 1500 seeds");
+    assert!(caught, "no content is lost in 6000 seeds");
 }
 
 #[test]
