@@ -349,6 +349,7 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
     }
     let packages = run.world.drive.live_contents();
     shown.extend(packages);
+    shown.extend(run.world.disk.on_volumes());
     // A folder goes with all that a look shows in it. Where the service shows less than there is and says that it is
     // all, what nobody could see goes too; Recently Deleted keeps it.
     let late = run.history.twists.iter().any(|twist| matches!(twist, Twist::Late(_)));

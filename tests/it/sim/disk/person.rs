@@ -367,6 +367,15 @@ impl SimDisk {
         !inner.mounts.is_empty() || !inner.unmounted.is_empty()
     }
 
+    /// What all volumes hold, also one that is away, or whose mount point is gone: whoever mounts it again has that.
+    pub fn on_volumes(&self) -> Vec<Bytes> {
+        let inner = lock(&self.inner);
+        let seen = &inner.layers.seen;
+        let roots = inner.mounts.values().chain(inner.unmounted.values());
+        let all = roots.flat_map(|root| seen.below(*root)).filter_map(|ino| seen.inodes.get(&ino));
+        all.filter_map(|inode| inode.content().cloned()).collect()
+    }
+
     /// Takes all mounts off: their empty mount points show.
     pub fn unmount(&self) {
         let mut inner = lock(&self.inner);
