@@ -90,13 +90,14 @@ impl OwnChanges {
         self.versions.get(&listed.entry.id).is_some_and(|own| own.was == *etag && own.now != *etag)
     }
 
-    /// The item here as planned, with the stamp that our own moves gave it.
+    /// The item here as planned, with the stamp that our own moves gave it. That is from a moment ago: where a file system keeps times in steps of
+    /// two seconds whoever edits it right after leaves the stamp as it is.
     pub(super) fn local(&self, planned: &LocalSeen) -> LocalSeen {
         let mut current = planned.clone();
         if let Some((before, after)) = self.stamps.get(&planned.path)
             && *before == planned.stamp
         {
-            current.stamp = *after;
+            (current.stamp, current.racy) = (*after, true);
         }
         current
     }
