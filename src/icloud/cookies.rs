@@ -33,13 +33,13 @@ pub struct Cookies(CookieStore);
 impl Cookies {
     /// Takes every `Set-Cookie` of an answer from `url`; tells whether anything changed.
     ///
-    /// An empty value deletes the cookie.
+    /// An empty value deletes the cookie, and so does an end that lies before the answer by the service's own clock.
     pub fn absorb(&mut self, url: &Url, head: &Head) -> bool {
         let mut changed = false;
         for text in head.header_all("set-cookie") {
             // An unusable cookie is passed over, as browsers do. Its text is never shown.
             let Ok(cookie) = Cookie::parse(text, url) else { continue };
-            let cookie = cookie.into_owned();
+            let mut cookie = cookie.into_owned();
             let domain = String::from(&cookie.domain);
             let path = String::from(&cookie.path);
             // One for all hosts of a top-level domain is nobody's to set.
@@ -47,14 +47,18 @@ impl Cookies {
             if is_wide && url.host_str() != Some(&*domain) {
                 continue;
             }
-            if cookie.value().trim_matches('"').is_empty() {
+            if cookie.value().trim_matches('"').is_empty() || is_taken_back(&cookie, head) {
                 changed |= self.0.remove(&domain, &path, cookie.name()).is_some();
                 continue;
             }
             keep_secret(cookie.value());
+            if cookie.is_expired() {
+                // By our clock only, which is ahead. When it ends is not worth the cookie.
+                cookie.expires = CookieExpiration::SessionEnd;
+            }
             let same = self
                 .0
-                .get(&domain, &path, cookie.name())
+                .get_any(&domain, &path, cookie.name())
                 .is_some_and(|old| old.value() == cookie.value() && old.expires == cookie.expires);
             if !same {
                 changed |= self.0.insert(cookie, url).is_ok();
@@ -91,11 +95,11 @@ impl Cookies {
         }
     }
 
-    /// Every live cookie, for another machine.
+    /// Every cookie, for another machine.
     pub fn all(&self) -> Vec<ForeignCookie> {
         let mut cookies: Vec<_> = self
             .0
-            .iter_unexpired()
+            .iter_any()
             .map(|cookie| ForeignCookie {
                 name: cookie.name().to_owned(),
                 value: cookie.value().to_owned(),
@@ -111,8 +115,11 @@ impl Cookies {
     }
 
     /// The `Cookie` header for a request to `url`, when any cookie belongs there.
+    ///
+    /// A cookie whose end has come by the clock of this machine goes along: that clock may be wrong for a while, and the service
+    /// knows by itself what it takes.
     pub fn header(&self, url: &Url) -> Option<String> {
-        let mut cookies = self.0.matches(url);
+        let mut cookies: Vec<_> = self.0.iter_any().filter(|cookie| cookie.matches(url)).collect();
         // Of one name and path the one of the nearer domain comes first, so that the same cookies always make the same header.
         cookies.sort_by_key(|cookie| {
             let (path, domain) = (String::from(&cookie.path), String::from(&cookie.domain));
@@ -123,18 +130,30 @@ impl Cookies {
         (!pairs.is_empty()).then(|| pairs.join("; "))
     }
 
-    /// The value of the first live cookie of that name, quotes kept.
+    /// The value of the first cookie of that name, quotes kept; of one that has not ended, if there is one.
     pub fn value(&self, name: &str) -> Option<&str> {
-        self.0.iter_unexpired().find(|cookie| cookie.name() == name).map(|cookie| cookie.value())
+        self.first(name).map(|cookie| cookie.value())
     }
 
     /// When the cookie of that name expires, in seconds since 1970; absent for session cookies.
     pub fn expires(&self, name: &str) -> Option<i64> {
-        let cookie = self.0.iter_unexpired().find(|cookie| cookie.name() == name)?;
-        match &cookie.expires {
+        match &self.first(name)?.expires {
             CookieExpiration::AtUtc(at) => Some(at.unix_timestamp()),
             CookieExpiration::SessionEnd => None,
         }
+    }
+
+    fn first(&self, name: &str) -> Option<&Cookie<'static>> {
+        self.0.iter_unexpired().chain(self.0.iter_any()).find(|cookie| cookie.name() == name)
+    }
+}
+
+/// Whether the service takes a cookie back with this answer: its end lies before the answer, by the clock that both are from.
+fn is_taken_back(cookie: &Cookie<'_>, head: &Head) -> bool {
+    match (cookie.max_age(), cookie.expires_datetime()) {
+        (Some(age), _) => !age.is_positive(),
+        (None, Some(end)) => head.date().map_or(cookie.is_expired(), |sent| end.unix_timestamp() <= sent),
+        (None, None) => false,
     }
 }
 
@@ -161,11 +180,11 @@ fn keep_secret(value: &str) {
 
 impl Serialize for Cookies {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut live: Vec<_> = self.0.iter_unexpired().collect();
-        live.sort_by_key(|cookie| {
+        let mut all: Vec<_> = self.0.iter_any().collect();
+        all.sort_by_key(|cookie| {
             (String::from(&cookie.domain), String::from(&cookie.path), cookie.name().to_owned())
         });
-        serializer.collect_seq(live)
+        serializer.collect_seq(all)
     }
 }
 
@@ -175,7 +194,7 @@ impl<'de> Deserialize<'de> for Cookies {
         for cookie in &stored {
             keep_secret(cookie.value());
         }
-        CookieStore::from_cookies(stored.into_iter().map(Ok::<_, D::Error>), false).map(Self)
+        CookieStore::from_cookies(stored.into_iter().map(Ok::<_, D::Error>), true).map(Self)
     }
 }
 
@@ -233,6 +252,46 @@ mod tests {
         assert!(jar.absorb(&login, &answer(&["a=; Domain=icloud.com; Path=/"])));
         assert_eq!(jar.value("a"), None);
         assert!(!jar.absorb(&login, &answer(&["b=1; Domain=example.com", "nonsense"])));
+    }
+
+    /// The clock of this machine is years ahead of the service's for a while, or was years behind when the cookie came.
+    #[test]
+    fn only_the_service_ends_a_cookie() {
+        let login = url(SETUP);
+        let mut jar = Cookies::default();
+        let dated = |cookie: &str| {
+            let mut answer = answer(&[cookie]);
+            answer.headers.insert("date", HeaderValue::from_static("Sun, 22 Nov 2015 10:00:00 GMT"));
+            answer
+        };
+        assert!(jar.absorb(
+            &login,
+            &dated("a=value; Domain=icloud.com; Path=/; Expires=Fri, 22 Jan 2016 10:00:00 GMT")
+        ));
+        let stored = r#"[{"raw_cookie":"b=value; Path=/; Domain=icloud.com; Expires=Sun, 01 Mar 1970 00:00:00 GMT","path":["/",true],"domain":{"Suffix":"icloud.com"},"expires":{"AtUtc":"1970-03-01T00:00:00Z"}}]"#;
+        let old: Cookies = serde_json::from_str(stored).expect("read back");
+        for (jar, name) in [(&jar, "a"), (&old, "b")] {
+            let stored = serde_json::to_string(jar).expect("stored");
+            let again: Cookies = serde_json::from_str(&stored).expect("read back");
+            for jar in [jar, &again] {
+                assert_eq!(jar.value(name), Some("value"));
+                assert_eq!(jar.header(&login), Some(format!("{name}=value")));
+                assert_eq!(jar.all().len(), 1);
+            }
+        }
+        assert_eq!(old.expires("b"), Some(5_097_600));
+        assert!(!jar.absorb(
+            &login,
+            &dated("a=value; Domain=icloud.com; Path=/; Expires=Fri, 22 Jan 2016 10:00:00 GMT")
+        ));
+        for end in ["Expires=Sun, 22 Nov 2015 09:59:59 GMT", "Max-Age=0", "Max-Age=-5"] {
+            let mut jar = jar.clone();
+            assert!(
+                jar.absorb(&login, &dated(&format!("a=value; Domain=icloud.com; Path=/; {end}"))),
+                "{end}"
+            );
+            assert_eq!((jar.value("a"), jar.header(&login)), (None, None), "{end}");
+        }
     }
 
     #[test]
