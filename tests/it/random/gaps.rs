@@ -10,15 +10,23 @@ use crate::sim::{Call, Crash, Fault, Outcome, SimDisk, SimDrive, Thing};
 type Deed = fn(&SimDisk, &SimDrive) -> bool;
 
 /// What a person does in the gap, and what both sides hold in the end, as `path=content` (folders: `path/`).
-type Gap = (&'static str, Deed, &'static [&'static str]);
+pub(super) type Gap = (&'static str, Deed, &'static [&'static str]);
 
-/// Both sides hold `a`, `c` and the folder `d`. `change` happens here; where the process is killed once `came` says that iCloud has it,
-/// each gap is tried, at each step of the pass.
-fn each_gap(twists: &[Twist], change: fn(&SimDisk) -> bool, came: fn(&SimDrive) -> bool, gaps: &[Gap]) {
+/// What happens before the process is killed: both sides hold the files `a` and `c` and the folder `d`, `change` is a person's, and `came`
+/// says whether the other side has it.
+pub(super) struct Change {
+    pub(super) twists: &'static [Twist],
+    pub(super) change: Deed,
+    pub(super) came: Deed,
+}
+
+/// Where the process is killed once the change came to the other side, each gap is tried, at each step of the pass. The process is killed a
+/// second time `again` steps after its next start, if that is given.
+pub(super) fn each_gap(what: &Change, gaps: &[Gap], again: Option<u64>) {
     for (name, act, expected) in gaps {
         let mut tried = 0;
         for step in 1.. {
-            let mut run = world(step, twists);
+            let mut run = world(step, what.twists);
             let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
             assert!(disk.write("a", b"a") && disk.write("c", b"c") && disk.mkdir("d"));
             wait(&run);
@@ -26,21 +34,29 @@ fn each_gap(twists: &[Twist], change: fn(&SimDisk) -> bool, came: fn(&SimDrive) 
                 assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(Ok(_)))));
                 wait(&run);
             }
-            assert!(change(&disk));
+            assert!((what.change)(&disk, &drive));
             wait(&run);
             run.world.fuse.crash_after(step);
             let done = passes(&mut run);
             run.world.restart(Crash::Kill);
             run.world.fuse.calm();
-            if !came(&drive) && !done {
+            if !(what.came)(&disk, &drive) && !done {
                 continue;
             }
             wait(&run);
-            assert!(act(&disk, &drive), "{name}, step {step}: {:?}", drive.tree());
+            assert!(act(&disk, &drive), "{name}, step {step}: {:?} {:?}", disk.tree(), drive.tree());
             wait(&run);
+            if let Some(again) = again {
+                run.world.fuse.crash_after(again);
+                passes(&mut run);
+                run.world.restart(Crash::Kill);
+                run.world.fuse.calm();
+                wait(&run);
+            }
             run.tell_all();
+            let twists = what.twists;
             if let Err(broken) = oracle::at_any_time(&run).and_then(|()| oracle::after_quiet(&mut run)) {
-                panic!("{name}, step {step}: {broken}\n{}", run.told());
+                panic!("{name}, {twists:?}, step {step}, {again:?}: {broken}\n{}", run.told());
             }
             let tree = drive.tree();
             let told = tree.iter().map(|(path, thing)| match thing {
@@ -48,7 +64,7 @@ fn each_gap(twists: &[Twist], change: fn(&SimDisk) -> bool, came: fn(&SimDrive) 
                 _ => format!("{path}/"),
             });
             let told: Vec<_> = told.collect();
-            assert_eq!(told, *expected, "{name}, step {step}");
+            assert_eq!(told, *expected, "{name}, {twists:?}, step {step}, {again:?}\n{}", run.told());
             tried += 1;
             if done {
                 break;
@@ -66,9 +82,11 @@ fn has(drive: &SimDrive, path: &str, content: &[u8]) -> bool {
 #[test]
 fn a_new_file_that_came_is_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.write("n", b"new"),
-        |drive| drive.find("n").is_some(),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.write("n", b"new"),
+            came: |_, drive| drive.find("n").is_some(),
+        },
         &[
             ("nothing", |_, _| true, &["a=a", "c=c", "d/", "n=new"]),
             ("edited here", |disk, _| disk.write("n", b"edited"), &["a=a", "c=c", "d/", "n=edited"]),
@@ -80,15 +98,34 @@ fn a_new_file_that_came_is_ours_after_a_kill() {
             ("moved there", |_, drive| drive.move_to("n", "d"), &["a=a", "c=c", "d/", "d/n=new"]),
             ("deleted there", |_, drive| drive.person_trash("n"), &["a=a", "c=c", "d/"]),
         ],
+        None,
     );
+}
+
+#[test]
+fn a_new_file_that_came_is_ours_after_two_kills() {
+    let gaps: &[Gap] = &[
+        ("renamed here", |disk, _| disk.mv("n", "m"), &["a=a", "c=c", "d/", "m=new"]),
+        ("deleted there", |_, drive| drive.person_trash("n"), &["a=a", "c=c", "d/"]),
+    ];
+    let change = Change {
+        twists: &[],
+        change: |disk, _| disk.write("n", b"new"),
+        came: |_, drive| drive.find("n").is_some(),
+    };
+    for again in [1, 2, 3, 5, 8] {
+        each_gap(&change, gaps, Some(again));
+    }
 }
 
 #[test]
 fn an_edit_that_went_up_in_place_is_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.write("a", b"once"),
-        |drive| has(drive, "a", b"once"),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.write("a", b"once"),
+            came: |_, drive| has(drive, "a", b"once"),
+        },
         &[
             ("nothing", |_, _| true, &["a=once", "c=c", "d/"]),
             ("edited here", |disk, _| disk.write("a", b"twice"), &["a=twice", "c=c", "d/"]),
@@ -98,15 +135,18 @@ fn an_edit_that_went_up_in_place_is_ours_after_a_kill() {
             ("moved there", |_, drive| drive.move_to("a", "d"), &["c=c", "d/", "d/a=once"]),
             ("deleted there", |_, drive| drive.person_trash("a"), &["c=c", "d/"]),
         ],
+        None,
     );
 }
 
 #[test]
 fn an_edit_that_went_up_by_way_of_the_trash_is_ours_after_a_kill() {
     each_gap(
-        &[Twist::TrashWay],
-        |disk| disk.write("a", b"once"),
-        |drive| has(drive, "a", b"once"),
+        &Change {
+            twists: &[Twist::TrashWay],
+            change: |disk, _| disk.write("a", b"once"),
+            came: |_, drive| has(drive, "a", b"once"),
+        },
         &[
             ("nothing", |_, _| true, &["a=once", "c=c", "d/"]),
             ("edited here", |disk, _| disk.write("a", b"twice"), &["a=twice", "c=c", "d/"]),
@@ -114,15 +154,18 @@ fn an_edit_that_went_up_by_way_of_the_trash_is_ours_after_a_kill() {
             ("deleted here", |disk, _| disk.delete("a"), &["c=c", "d/"]),
             ("edited there", |_, drive| drive.edit("a", b"there"), &["a=there", "c=c", "d/"]),
         ],
+        None,
     );
 }
 
 #[test]
 fn a_folder_that_was_made_is_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.mkdir("f"),
-        |drive| drive.find("f").is_some(),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.mkdir("f"),
+            came: |_, drive| drive.find("f").is_some(),
+        },
         &[
             ("nothing", |_, _| true, &["a=a", "c=c", "d/", "f/"]),
             ("filled here", |disk, _| disk.write("f/x", b"x"), &["a=a", "c=c", "d/", "f/", "f/x=x"]),
@@ -130,15 +173,18 @@ fn a_folder_that_was_made_is_ours_after_a_kill() {
             ("deleted here", |disk, _| disk.delete("f"), &["a=a", "c=c", "d/"]),
             ("renamed there", |_, drive| drive.person_rename("f", "g"), &["a=a", "c=c", "d/", "g/"]),
         ],
+        None,
     );
 }
 
 #[test]
 fn a_name_that_was_given_is_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.mv("a", "b"),
-        |drive| drive.find("b").is_some(),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.mv("a", "b"),
+            came: |_, drive| drive.find("b").is_some(),
+        },
         &[
             ("nothing", |_, _| true, &["b=a", "c=c", "d/"]),
             ("edited here", |disk, _| disk.write("b", b"edited"), &["b=edited", "c=c", "d/"]),
@@ -150,18 +196,17 @@ fn a_name_that_was_given_is_ours_after_a_kill() {
             ("renamed there", |_, drive| drive.person_rename("b", "z"), &["c=c", "d/", "z=a"]),
             ("deleted there", |_, drive| drive.person_trash("b"), &["c=c", "d/"]),
         ],
+        None,
     );
 }
 
 #[test]
 fn a_place_that_was_given_is_ours_after_a_kill() {
-    for change in [(|disk| disk.mv("a", "d/a")) as fn(&SimDisk) -> bool, |disk| {
-        disk.mv("a", "d/b") && disk.mv("d/b", "d/a")
-    }] {
+    for change in
+        [(|disk, _| disk.mv("a", "d/a")) as Deed, |disk, _| disk.mv("a", "d/b") && disk.mv("d/b", "d/a")]
+    {
         each_gap(
-            &[],
-            change,
-            |drive| drive.find("d/a").is_some(),
+            &Change { twists: &[], change, came: |_, drive| drive.find("d/a").is_some() },
             &[
                 ("nothing", |_, _| true, &["c=c", "d/", "d/a=a"]),
                 ("edited here", |disk, _| disk.write("d/a", b"edited"), &["c=c", "d/", "d/a=edited"]),
@@ -172,6 +217,7 @@ fn a_place_that_was_given_is_ours_after_a_kill() {
                 ("renamed there", |_, drive| drive.person_rename("d/a", "z"), &["c=c", "d/", "d/z=a"]),
                 ("deleted there", |_, drive| drive.person_trash("d/a"), &["c=c", "d/"]),
             ],
+            None,
         );
     }
 }
@@ -179,44 +225,53 @@ fn a_place_that_was_given_is_ours_after_a_kill() {
 #[test]
 fn a_folder_that_was_renamed_is_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.mv("d", "e"),
-        |drive| drive.find("e").is_some(),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.mv("d", "e"),
+            came: |_, drive| drive.find("e").is_some(),
+        },
         &[
             ("nothing", |_, _| true, &["a=a", "c=c", "e/"]),
             ("renamed here", |disk, _| disk.mv("e", "g"), &["a=a", "c=c", "g/"]),
             ("filled there", |_, drive| drive.create("e/x", b"x").is_some(), &["a=a", "c=c", "e/", "e/x=x"]),
             ("deleted here", |disk, _| disk.delete("e"), &["a=a", "c=c"]),
         ],
+        None,
     );
 }
 
 #[test]
 fn a_deletion_that_was_done_is_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.delete("a"),
-        |drive| drive.find("a").is_none(),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.delete("a"),
+            came: |_, drive| drive.find("a").is_none(),
+        },
         &[
             ("nothing", |_, _| true, &["c=c", "d/"]),
             ("new here", |disk, _| disk.write("a", b"another"), &["a=another", "c=c", "d/"]),
             ("new there", |_, drive| drive.create("a", b"another").is_some(), &["a=another", "c=c", "d/"]),
         ],
+        None,
     );
 }
 
 #[test]
 fn names_that_were_changed_are_ours_after_a_kill() {
     each_gap(
-        &[],
-        |disk| disk.mv("a", "t") && disk.mv("c", "a") && disk.mv("t", "c"),
-        |drive| has(drive, "a", b"c") && has(drive, "c", b"a"),
+        &Change {
+            twists: &[],
+            change: |disk, _| disk.mv("a", "t") && disk.mv("c", "a") && disk.mv("t", "c"),
+            came: |_, drive| has(drive, "a", b"c") && has(drive, "c", b"a"),
+        },
         &[
             ("nothing", |_, _| true, &["a=c", "c=a", "d/"]),
             ("edited here", |disk, _| disk.write("a", b"edited"), &["a=edited", "c=a", "d/"]),
             ("renamed here", |disk, _| disk.mv("a", "z"), &["c=a", "d/", "z=c"]),
             ("renamed there", |_, drive| drive.person_rename("c", "z"), &["a=c", "d/", "z=a"]),
         ],
+        None,
     );
 }
 

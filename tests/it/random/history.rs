@@ -275,6 +275,14 @@ fn cut_some_short(seed: u64, ops: &mut [Op]) {
     }
 }
 
+/// Which contents a draw beside a history writes: two persons who write the same by chance cannot be told apart.
+#[derive(Clone, Copy)]
+pub(super) enum Contents {
+    OfPowers,
+    OfLateLooks,
+    OfVolumes,
+}
+
 pub(super) struct Draw {
     pub(super) rng: Rng,
     odd: bool,
@@ -283,9 +291,9 @@ pub(super) struct Draw {
 }
 
 impl Draw {
-    /// For a history that is there: what is drawn meets nothing that it has.
-    pub(super) fn beside(rng: Rng, odd: bool) -> Self {
-        Self { rng, odd, content: 50_000, stormy: true }
+    /// For a history that is there: what is drawn meets nothing that it has. Each such draw writes `contents` of its own.
+    pub(super) fn beside(rng: Rng, odd: bool, contents: Contents) -> Self {
+        Self { rng, odd, content: 50_000 + 10_000 * contents as u32, stormy: true }
     }
 
     pub(super) fn pick(&mut self) -> Pick {
