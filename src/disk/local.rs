@@ -13,7 +13,7 @@ use rustix::process::geteuid;
 
 use crate::engine::ports::{Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
 use crate::model::name::PRIVATE_FOLDER;
-use crate::model::{LocalEntry, LocalStamp, RelPath};
+use crate::model::{LocalEntry, LocalStamp, RelPath, Skews};
 
 use super::Marker;
 use super::errors::{OpenError, disk_error};
@@ -296,6 +296,10 @@ impl Disk for LocalDisk {
 
     fn folds_case(&self) -> bool {
         self.names_fold()
+    }
+
+    fn skews(&self) -> Skews {
+        self.root.clocks.now(|| self.areas())
     }
 
     fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {

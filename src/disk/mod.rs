@@ -8,6 +8,7 @@
 
 mod across;
 mod attributes;
+mod clock_skew;
 mod durable;
 mod errors;
 mod fs_traits;

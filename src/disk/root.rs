@@ -9,8 +9,9 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use crate::model::name::cut;
-use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath};
+use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, SeenAt};
 
+use super::clock_skew::ClockSkews;
 use super::fs_traits::FsTraits;
 use super::seen::{FOLDER, FsId, Seen, open_folder, see_if_there, see_open};
 
@@ -53,6 +54,7 @@ pub(super) struct Root {
     walks: AtomicBool,
     /// What holds on the file systems that were met so far. Held for a look or an insertion only.
     traits: RwLock<Vec<(FsId, FsTraits)>>,
+    pub clocks: ClockSkews,
 }
 
 impl Root {
@@ -67,6 +69,7 @@ impl Root {
             fs,
             walks: AtomicBool::new(walks),
             traits: RwLock::default(),
+            clocks: ClockSkews::default(),
         })
     }
 
@@ -163,7 +166,7 @@ impl Root {
         LocalEntry {
             kind: seen.kind,
             stamp,
-            racy: stamp.is_racy(now()),
+            racy: stamp.is_racy(&SeenAt::new(now(), self.clocks.known())),
             signature: None.into(),
             state: FolderState::Unread,
             holds_unnameable: false,
@@ -171,7 +174,7 @@ impl Root {
     }
 }
 
-/// The wall clock, which the disk's own stamps are made by.
+/// The wall clock of this machine, which makes the stamps of its own file systems.
 pub(super) fn now() -> DiskTime {
     let now = jiff::Timestamp::now();
     DiskTime(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))

@@ -111,6 +111,11 @@ impl Seen {
         self.ctime
     }
 
+    /// When its content changed last, as the disk says.
+    pub fn mtime(&self) -> DiskTime {
+        self.mtime
+    }
+
     /// Its size in bytes; 0 for folders.
     pub fn size(&self) -> u64 {
         self.size

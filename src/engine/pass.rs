@@ -274,9 +274,9 @@ impl Engine {
         let terms = Terms::of(settings, ports.disk.folds_case());
         let remembered = self.remembered.take().filter(|remembered| remembered.holds_under(&terms));
         let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
-        doubt(&mut local.tree, ports.clock, racy.as_deref());
-        let doubted =
-            std::mem::take(&mut self.doubted).nodes(&self.state.base, &local.tree, ports.clock.now());
+        let seen_at = ports.seen_at();
+        doubt(&mut local.tree, seen_at, racy.as_deref());
+        let doubted = std::mem::take(&mut self.doubted).nodes(&self.state.base, &local.tree, &seen_at);
         if !doubted.is_empty() {
             let unread = signatures(ports.disk, ports.clock, &mut local.tree, &doubted, settings.workers);
             self.doubted.files(unread.into_iter().map(|(node, _)| local.tree.path(node)));

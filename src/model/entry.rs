@@ -1,7 +1,7 @@
 //! What is known of one item, in each of the three trees (`docs/sync.md` §2).
 
 use super::name::Name;
-use super::{DiskTime, Etag, ItemId, Maybe, Rare, ServerTime, Side};
+use super::{DiskTime, Etag, ItemId, Maybe, Rare, SeenAt, ServerTime, Side};
 
 /// SHA-1 over the service's salt and the content: 20 bytes (`docs/protocol.md` §13).
 ///
@@ -41,8 +41,8 @@ const RACY_SECONDS: i64 = 2;
 
 impl LocalStamp {
     /// Whether it proves nothing by itself, as it was seen at `at`: a change right after could have left it so (`docs/sync.md` §3).
-    pub fn is_racy(&self, at: DiskTime) -> bool {
-        self.mtime.is_within(RACY_SECONDS, at) || self.ctime.is_within(RACY_SECONDS, at)
+    pub fn is_racy(&self, at: &SeenAt) -> bool {
+        at.is_within(RACY_SECONDS, self.mtime) || at.is_within(RACY_SECONDS, self.ctime)
     }
 }
 
@@ -192,7 +192,7 @@ mod tests {
             (at(97, 0), at(97, 0), false),
             (at(1000, 0), at(50, 0), false),
         ] {
-            assert_eq!(stamp(mtime, ctime).is_racy(at(100, 0)), expected, "{mtime:?} {ctime:?}");
+            assert_eq!(stamp(mtime, ctime).is_racy(&at(100, 0).into()), expected, "{mtime:?} {ctime:?}");
         }
     }
 }

@@ -7,8 +7,8 @@ use crate::engine::operation::{LocalSeen, Operation, Reason, RemoteSeen};
 use crate::engine::ports::RemoteItem;
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Change, DiskTime, Identity, Intent, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Node,
-    Presence, RelPath, Side, Signature, name,
+    BaseEntry, Change, Identity, Intent, ItemId, LocalEntry, LocalKind, LocalStamp, Maybe, Node, Presence,
+    RelPath, SeenAt, Side, Signature, name,
 };
 
 use super::done::{Crossed, Done};
@@ -51,12 +51,7 @@ struct Here<'a> {
 }
 
 /// What follows from `done`, which was done for `operation` and is looked at at the disk's time `at`.
-pub(super) fn agree(
-    done: &Done,
-    operation: Option<&Operation>,
-    moment: &Moment<'_>,
-    at: DiskTime,
-) -> Learned {
+pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<'_>, at: &SeenAt) -> Learned {
     let base = moment.base;
     let path = operation.map(|operation| operation.path.clone()).unwrap_or_default();
     let mut learned = Learned::default();
@@ -136,7 +131,7 @@ pub(super) fn agree(
             learned.told = tell(EffectKind::MakeFolder, None, 0);
         }
         Done::Uploaded { remote, local, signature, read_at, instead_of } => {
-            let racy = local.stamp.is_racy(*read_at);
+            let racy = local.stamp.is_racy(read_at);
             let signature = Some(*signature);
             let here = Here { name: local.path.name(), stamp: local.stamp, racy, signature };
             let mut entry =
@@ -292,7 +287,7 @@ fn agreed(
 }
 
 /// What a look at a local item that we just changed says of it.
-fn here<'n>(path: &'n RelPath, entry: &LocalEntry, at: DiskTime) -> Here<'n> {
+fn here<'n>(path: &'n RelPath, entry: &LocalEntry, at: &SeenAt) -> Here<'n> {
     let racy = entry.racy || entry.stamp.is_racy(at);
     Here { name: path.name(), stamp: entry.stamp, racy, signature: None }
 }
@@ -312,7 +307,7 @@ fn moved(
     remote: &RemoteSeen,
     local: &LocalSeen,
     (after, local_name): (&LocalStamp, &str),
-    at: DiskTime,
+    at: &SeenAt,
 ) -> BaseEntry {
     let mut entry = before;
     let remote_same = entry.folder
@@ -343,7 +338,7 @@ fn moved(
 }
 
 /// What came along to another file system is found by its new identity from now on. One that was edited since it was agreed on stays so.
-fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: DiskTime) -> Vec<Lesson> {
+fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: &SeenAt) -> Vec<Lesson> {
     let identities = items.iter().map(|item| (item.before.identity, item));
     let crossed: HashMap<_, _> = identities.filter(|(known, _)| *known != Identity::default()).collect();
     let known = base.all(&|entry| crossed.contains_key(&entry.stamp.identity));
@@ -376,7 +371,7 @@ fn moved_on_icloud(
     local: &LocalSeen,
     (after, target): (&RemoteItem, &ItemId),
     moment: &Moment<'_>,
-    at: DiskTime,
+    at: &SeenAt,
 ) -> BaseEntry {
     // Whether somebody edited it is judged by the planned version: a move of ours edits nothing.
     let now = RemoteSeen { parent: target.clone(), name: after.entry.name.clone(), ..remote.clone() };

@@ -6,7 +6,7 @@ use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
 use crate::engine::ports::{ItemVersion, RemoteItem};
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, DiskTime, Etag, ItemId, LocalEntry, LocalStamp, Presence, RelPath, Side, Signature,
+    BaseEntry, Etag, ItemId, LocalEntry, LocalStamp, Presence, RelPath, SeenAt, Side, Signature,
 };
 
 /// One thing that happened because of us, as the answer or a look showed it. [`super::known::OwnChanges::learn`] is the one
@@ -109,7 +109,7 @@ pub(super) enum Done {
         /// Its signature.
         signature: Signature,
         /// When reading began.
-        read_at: DiskTime,
+        read_at: SeenAt,
         /// The item that went to iCloud's trash for it.
         instead_of: Option<ItemId>,
     },

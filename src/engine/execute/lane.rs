@@ -221,8 +221,8 @@ impl<'a> Lane<'a> {
                 continue;
             }
             let operation = index.map(|index| &self.task.plan.operations[index]);
-            let at = self.task.ports.clock.now();
-            let learned = agree(&done, operation, &self.ledger.moment(), at);
+            let at = self.task.ports.seen_at();
+            let learned = agree(&done, operation, &self.ledger.moment(), &at);
             match (self.ledger.learn(learned.lessons), index) {
                 (Ok(()), _) => {
                     if let Some(effect) = learned.told {

@@ -61,9 +61,9 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     let mut recovered = Recovered::default();
     // First of all: whatever is stored ends what was noted.
     for arriving in &arriving {
-        let at = ports.clock.now();
-        let Some(done) = settle_arriving(ports, &ledger.moment(), arriving, at) else { continue };
-        match ledger.learn(agree(&done, None, &ledger.moment(), at).lessons) {
+        let at = ports.seen_at();
+        let Some(done) = settle_arriving(ports, &ledger.moment(), arriving, &at) else { continue };
+        match ledger.learn(agree(&done, None, &ledger.moment(), &at).lessons) {
             Err(StepFailure::End(end)) => return Err(end),
             Ok(()) => recovered.finished += 1,
             Err(_) => {}
@@ -79,7 +79,7 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
         let settled = settle_noted(ports, &ledger.moment(), number, (0, &mut acted));
         let mut learnt = Ok(());
         for (_, done) in acted.done {
-            let learned = agree(&done, None, &ledger.moment(), ports.clock.now());
+            let learned = agree(&done, None, &ledger.moment(), &ports.seen_at());
             learnt = learnt.and_then(|()| ledger.learn(learned.lessons));
         }
         match settled.and_then(|finished| learnt.map(|()| finished)) {

@@ -46,7 +46,7 @@ fn staged() -> StagedContent {
     let (document, zone) = ("document".to_owned(), ItemId::drive_root().zone().clone());
     let receipt = serde_json::Value::Null;
     let staged = Staged { document, zone, size: 3, signature: None, receipt };
-    StagedContent { staged, signature: signature(1), read_at: DiskTime::default() }
+    StagedContent { staged, signature: signature(1), read_at: DiskTime::default().into() }
 }
 
 fn forget() -> Action {

@@ -11,7 +11,7 @@ use crate::engine::ports::{
     Download, DownloadKey, LookUp, NO_SPACE, Offer, Ports, Ready, RemoteError, Sink, Staged,
 };
 use crate::model::name::Name;
-use crate::model::{DiskTime, RelPath, Signature, Zone};
+use crate::model::{RelPath, SeenAt, Signature, Zone};
 
 use super::options::Packages;
 use super::report::StepFailure;
@@ -87,7 +87,7 @@ pub(super) struct StagedContent {
     pub(super) staged: Staged,
     pub(super) signature: Signature,
     /// When reading began: what the racy flag is judged by.
-    pub(super) read_at: DiskTime,
+    pub(super) read_at: SeenAt,
 }
 
 /// What a job brought.
@@ -384,7 +384,7 @@ fn key(job: &Job, remote: &RemoteSeen, signature_text: &str, size: Option<u64>) 
 }
 
 fn stage(context: &Context<'_>, local: &LocalSeen, zone: &Zone, name: &str) -> Result<Arrived, StepFailure> {
-    let read_at = context.ports.clock.now();
+    let read_at = context.ports.seen_at();
     let source = context.ports.disk.open(&local.path, &local.stamp)?;
     let size = local.stamp.size;
     let mut counted = Counted { inner: source, context, failed: None, held: 0 };

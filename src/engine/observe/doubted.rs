@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::model::{BaseTree, DiskTime, LocalKind, LocalTree, Node, RelPath};
+use crate::model::{BaseTree, LocalKind, LocalTree, Node, RelPath, SeenAt};
 
 /// The daily verification reads what was written so lately, in seconds: a day, and what two of them may lie further apart.
 const RECENT_SECONDS: i64 = 25 * 3600;
@@ -29,7 +29,7 @@ impl Doubted {
     }
 
     /// The files among them whose stamp is the agreed one: of any other the stamp tells.
-    pub(in crate::engine) fn nodes(&self, base: &BaseTree, local: &LocalTree, now: DiskTime) -> Vec<Node> {
+    pub(in crate::engine) fn nodes(&self, base: &BaseTree, local: &LocalTree, now: &SeenAt) -> Vec<Node> {
         let unchanged = |path: &RelPath| {
             let (known, node) = (base.get(base.find(path)?), local.find(path)?);
             let found = local.get(node);
@@ -40,8 +40,8 @@ impl Doubted {
             let recent = base.walk(Node::ROOT).filter(|node| {
                 let entry = base.get(*node);
                 !entry.folder
-                    && entry.stamp.mtime.is_within(RECENT_SECONDS, now)
-                    && entry.stamp.ctime.is_within(RECENT_SECONDS, now)
+                    && now.is_within(RECENT_SECONDS, entry.stamp.mtime)
+                    && now.is_within(RECENT_SECONDS, entry.stamp.ctime)
             });
             nodes.extend(recent.filter_map(|node| unchanged(&base.path(node))));
             nodes.sort_unstable();

@@ -8,7 +8,7 @@ use crate::engine::ports::{Clock, Disk, DiskError, FolderReading};
 use crate::engine::view::LocalView;
 use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{
-    DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, Rare, RelPath, Signature, Tree,
+    FolderState, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, Rare, RelPath, SeenAt, Signature, Tree,
 };
 
 /// Scans the whole drive. `may_skip` tells folders that are ignored with all they can hold: those stay unread.
@@ -94,8 +94,8 @@ pub fn rescan(
     disk.check_root()
 }
 
-/// The wall clock before and after a folder was read.
-pub(super) type Times = (DiskTime, DiskTime);
+/// Before and after a folder was read.
+pub(super) type Times = (SeenAt, SeenAt);
 
 pub(super) struct Scan<'a> {
     pub(super) disk: &'a dyn Disk,
@@ -105,19 +105,22 @@ pub(super) struct Scan<'a> {
 }
 
 pub(super) fn is_racy(stamp: &LocalStamp, (before, after): Times) -> bool {
-    let meanwhile = before.min(after)..=before.max(after);
-    stamp.is_racy(before)
-        || stamp.is_racy(after)
+    stamp.is_racy(&before)
+        || stamp.is_racy(&after)
         // The clock may have been set meanwhile.
-        || meanwhile.contains(&stamp.mtime)
-        || meanwhile.contains(&stamp.ctime)
+        || before.spans(&after, stamp.mtime)
+        || before.spans(&after, stamp.ctime)
 }
 
 impl Scan<'_> {
     pub(super) fn read(&self, folder: &RelPath) -> Result<(FolderReading, Times), DiskError> {
-        let before = self.clock.now();
+        let before = self.now();
         let reading = self.disk.read_folder(folder)?;
-        Ok((reading, (before, self.clock.now())))
+        Ok((reading, (before, self.now())))
+    }
+
+    pub(super) fn now(&self) -> SeenAt {
+        SeenAt::now(self.clock, self.disk.skews())
     }
 
     /// The folder itself when the tree has it as one, else the nearest folder above it that it has.
@@ -280,8 +283,7 @@ impl Scan<'_> {
 /// Forgets the signatures of files that were read so soon after a change that another one could have left the stamp as it
 /// is, where enough time has passed since: what is read now is right for as long as the stamp stays. Looks at these nodes, or
 /// at all.
-pub fn doubt(tree: &mut LocalTree, clock: &dyn Clock, among: Option<&[Node]>) {
-    let now = clock.now();
+pub fn doubt(tree: &mut LocalTree, now: SeenAt, among: Option<&[Node]>) {
     let is_settled = |node: &Node| {
         let entry = tree.get(*node);
         may_be_doubted(entry) && !is_racy(&entry.stamp, (now, now))
@@ -320,7 +322,7 @@ pub fn signatures(
     let work = || {
         let mut done = Vec::new();
         while let Some((node, path, stamp)) = jobs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let read_at = clock.now();
+            let read_at = SeenAt::now(clock, disk.skews());
             let result = signature(disk, path, stamp);
             done.push((*node, result.map(|signature| (signature, is_racy(stamp, (read_at, read_at))))));
         }

@@ -109,7 +109,7 @@ impl Scan<'_> {
     fn recheck_folder(&mut self, node: Node, path: &RelPath) -> Result<bool, DiskError> {
         let known = self.view.tree.get(node);
         let (stamp, doubtful) = (known.stamp, known.racy || known.state != FolderState::Complete);
-        let before = self.clock.now();
+        let before = self.now();
         let found = match self.disk.look(path) {
             Ok(Some(found)) if found.kind == LocalKind::Folder && found.stamp.identity == stamp.identity => {
                 found

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::{DiskError, Sink};
 use crate::model::name::Name;
-use crate::model::{Etag, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature};
+use crate::model::{Etag, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature, Skews};
 
 /// What one folder holds, on the file system the entries say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,11 @@ pub trait Disk: Sync {
 
     /// Whether the drive's file system cannot hold names apart that differ only in case.
     fn folds_case(&self) -> bool;
+
+    /// How far the clocks that stamps of the drive come from are ahead of this machine's, now.
+    fn skews(&self) -> Skews {
+        Skews::default()
+    }
 
     /// Reads one folder.
     ///

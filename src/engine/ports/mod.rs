@@ -19,7 +19,7 @@ pub use remote::{
 
 pub use crate::model::{Clock, Stopped};
 
-use crate::model::{Arriving, Change};
+use crate::model::{Arriving, Change, SeenAt};
 
 /// Why the state could not be stored.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -69,4 +69,11 @@ pub struct Ports<'a> {
     pub disk: &'a dyn Disk,
     /// Time and chance.
     pub clock: &'a dyn Clock,
+}
+
+impl Ports<'_> {
+    /// This moment, as stamps of the disk are compared with it.
+    pub fn seen_at(&self) -> SeenAt {
+        SeenAt::now(self.clock, self.disk.skews())
+    }
 }

@@ -31,6 +31,7 @@ mod person;
 mod powers;
 mod rigged;
 mod run;
+mod same_times;
 mod scenarios;
 mod second;
 mod setting;

@@ -70,6 +70,10 @@ impl History {
             history.twists.push(Twist::CoarseTimes);
         }
         // Likewise.
+        if mix(seed ^ 0xc10c).is_multiple_of(16) {
+            history.twists.push(Twist::ServersClock([-3600, -30, -3, 4, 30][(seed / 16 % 5) as usize]));
+        }
+        // Likewise.
         if mix(seed ^ 0x51de).is_multiple_of(4) {
             history.overlap();
         }

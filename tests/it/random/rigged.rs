@@ -9,7 +9,7 @@ use icloudds::engine::ports::{
     LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
 };
 use icloudds::model::{
-    FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Zone,
+    FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Skews, Zone,
 };
 
 use crate::sim::drive::Place;
@@ -304,6 +304,10 @@ impl Disk for RiggedDisk<'_> {
 
     fn folds_case(&self) -> bool {
         self.inner.folds_case()
+    }
+
+    fn skews(&self) -> Skews {
+        self.inner.skews()
     }
 
     fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {

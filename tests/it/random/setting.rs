@@ -106,6 +106,7 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::LosesContents => (disk.persons_sync, disk.loses_contents) = (false, true),
         Twist::CoarseTimes => disk.coarse = Coarse { root: true, volumes: true },
         Twist::CoarseVolumes => disk.coarse.volumes = true,
+        Twist::ServersClock(ahead) => disk.ahead = ahead,
         Twist::FineTimes => disk.fine_times = true,
         Twist::SmallDisk => disk.capacity = Some(400),
         _ => {}

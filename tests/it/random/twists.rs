@@ -62,6 +62,8 @@ pub enum Twist {
     SizesUntold,
     StartsWithoutVolumes,
     CoarseTimes,
+    /// The disk is a server's, whose clock is so many seconds ahead.
+    ServersClock(i64),
     CoarseVolumes,
 }
 

@@ -10,7 +10,7 @@ use super::*;
 use crate::engine::execute::pending::Overlay;
 use crate::engine::operation::Action;
 use crate::engine::ports::RemoteParent;
-use crate::model::State;
+use crate::model::{DiskTime, State};
 
 /// Long after every stamp of these tests.
 const LATER: DiskTime = DiskTime(1_000_000_000_000);
@@ -18,7 +18,7 @@ const LATER: DiskTime = DiskTime(1_000_000_000_000);
 /// What follows from `done`, done for an operation at `d/a`.
 fn after(done: &Done, state: &State) -> Learned {
     let operation = operation(Action::Forget { id: id("item") }, "d/a");
-    agree(done, Some(&operation), &moment(state, &Overlay::new()), LATER)
+    agree(done, Some(&operation), &moment(state, &Overlay::new()), &LATER.into())
 }
 
 /// The only entry that the ledger is taught.
@@ -106,7 +106,9 @@ fn who_created_an_item_is_noted_once_and_not_on_a_first_run() {
     let made = |reason, base: &State| {
         let operation = Operation { reason, ..operation(Action::Forget { id: id("item") }, "d/a") };
         let done = Done::Agreed { remote: remote("1::1"), local: local("d/a", stamp(1, 1)), read: None };
-        taught(&agree(&done, Some(&operation), &moment(base, &Overlay::new()), LATER)).created_on.get()
+        taught(&agree(&done, Some(&operation), &moment(base, &Overlay::new()), &LATER.into()))
+            .created_on
+            .get()
     };
     let synced = State { last_sync: Some(5), ..State::empty() };
     assert_eq!(made(ICLOUD, &synced), Some((Side::Remote, 1000)));
@@ -200,7 +202,7 @@ fn a_replacement_keeps_the_note_of_who_created_the_file() {
         remote: remote("5::5"),
         local: local("d/a", stamp(1, 2)),
         signature: signature(1),
-        read_at: LATER,
+        read_at: LATER.into(),
         instead_of,
     };
     let learned = after(&uploaded(Some(id("old"))), &base);
@@ -217,7 +219,7 @@ fn what_was_read_right_after_a_change_is_read_again() {
             remote: remote("5::5"),
             local: local("d/a", LocalStamp { mtime: DiskTime::new(2, 0), ..stamp(1, 2) }),
             signature: signature(1),
-            read_at,
+            read_at: read_at.into(),
             instead_of: None,
         };
         assert_eq!(taught(&after(&done, &State::empty())).racy, expected, "{read_at:?}");
@@ -301,10 +303,10 @@ fn what_is_over_is_told_with_what_it_moved() {
 #[test]
 fn a_recovery_tells_nobody_and_stores_what_it_settled_at_once() {
     let state = State::empty();
-    let learned = agree(&Done::Settled(7), None, &moment(&state, &Overlay::new()), LATER);
+    let learned = agree(&Done::Settled(7), None, &moment(&state, &Overlay::new()), &LATER.into());
     assert_eq!(learned.lessons, [Lesson::Change(Change::End(7)), Lesson::Flush]);
     let done = Done::Forgotten(id("item"));
-    assert_eq!(agree(&done, None, &moment(&state, &Overlay::new()), LATER).told, None);
+    assert_eq!(agree(&done, None, &moment(&state, &Overlay::new()), &LATER.into()).told, None);
 }
 
 #[test]
@@ -357,7 +359,8 @@ fn what_one_operation_did_is_told_once_with_its_side() {
     for (done, kind, side) in rows {
         let remote = remote("1::1");
         let operation = operation(Action::MakeLocalFolder { remote }, "d/a");
-        let learned = agree(&done, Some(&operation), &moment(&State::empty(), &Overlay::new()), LATER);
+        let learned =
+            agree(&done, Some(&operation), &moment(&State::empty(), &Overlay::new()), &LATER.into());
         let told = learned.told.unwrap();
         assert_eq!((told.kind, told.side, told.bytes), (kind, side, 0), "{done:?}");
     }
@@ -388,7 +391,7 @@ fn what_is_sent_or_moved_on_icloud_is_made_durable_here_unless_the_base_knows_it
             remote: remote("5::5"),
             local: local("d/a", now),
             signature: signature(1),
-            read_at: LATER,
+            read_at: LATER.into(),
             instead_of: None,
         };
         for done in [uploaded, moved_there(None, Some(local("d/a", now)))] {

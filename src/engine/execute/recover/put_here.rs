@@ -5,7 +5,7 @@ use crate::engine::execute::pending::Moment;
 use crate::engine::observe::local::signature;
 use crate::engine::operation::{LocalSeen, RemoteSeen};
 use crate::engine::ports::Ports;
-use crate::model::{Arriving, DiskTime, LocalKind};
+use crate::model::{Arriving, LocalKind, SeenAt};
 
 /// What the base learns of it, where it stands here as it came. Anything else is met as new: equal content is agreement whoever put it
 /// there, and what somebody edited since is told from that by what the base knew before.
@@ -13,7 +13,7 @@ pub(super) fn settle_arriving(
     ports: &Ports<'_>,
     moment: &Moment<'_>,
     arriving: &Arriving,
-    at: DiskTime,
+    at: &SeenAt,
 ) -> Option<Done> {
     let Arriving { path, id, parent, etag, folder, content, .. } = arriving;
     let known = moment.base.entry(id);

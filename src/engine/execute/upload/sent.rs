@@ -8,14 +8,14 @@ use crate::engine::execute::stage::{Acted, Known};
 use crate::engine::execute::verified_calls;
 use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
 use crate::engine::ports::{Commit, Disk, Ports, RemoteItem, Staged};
-use crate::model::{DiskTime, ItemId, ServerTime, Signature};
+use crate::model::{ItemId, SeenAt, ServerTime, Signature};
 
 /// Content that lies on iCloud's servers, and the file it was read from.
 #[derive(Clone)]
 pub(super) struct Sent {
     pub(super) staged: Staged,
     pub(super) signature: Signature,
-    pub(super) read_at: DiskTime,
+    pub(super) read_at: SeenAt,
     pub(super) local: LocalSeen,
 }
 
@@ -60,7 +60,7 @@ impl Sent {
             ports,
             item,
             self.staged.size,
-            (self.mtime(), self.read_at),
+            (self.mtime(), self.read_at.by_this_machine()),
             &self.signature,
         )
     }

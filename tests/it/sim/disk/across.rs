@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use icloudds::engine::ports::{Clock, DiskError};
+use icloudds::engine::ports::DiskError;
 use icloudds::model::{DiskTime, LocalEntry, LocalStamp, RelPath};
 
 use super::fs::{Body, Ino, Op, TMP};
@@ -15,7 +15,7 @@ impl SimDisk {
         to: &RelPath,
         stamp: &LocalStamp,
     ) -> Result<LocalEntry, DiskError> {
-        let now = self.clock.now();
+        let now = self.now();
         self.change(|inner| {
             let (_, original) = inner.exactly(from, stamp)?;
             if inner.layers.seen.below(original).iter().any(|ino| inner.mounts.contains_key(ino)) {

@@ -1,6 +1,5 @@
 //! What only a bad engine does to the disk; the oracle's own tests need it.
 
-use icloudds::engine::ports::Clock;
 use icloudds::model::RelPath;
 
 use super::fs::{Body, Op, TRASH};
@@ -13,7 +12,7 @@ const PART: &[u8] = b"half a fi";
 impl SimDisk {
     /// Part of a file shows under a real name that is free.
     pub fn show_part(&self, at: &RelPath) {
-        let now = self.clock.now();
+        let now = self.now();
         let mut inner = lock(&self.inner);
         if let Ok(spot) = inner.spot(at)
             && inner.layers.seen.at(&spot).is_none()
@@ -24,7 +23,7 @@ impl SimDisk {
 
     /// It goes again.
     pub fn hide_part(&self, at: &RelPath) {
-        let now = self.clock.now();
+        let now = self.now();
         let mut inner = lock(&self.inner);
         if let Ok(spot) = inner.spot(at)
             && let Some(ino) = inner.layers.seen.at(&spot)
@@ -36,7 +35,7 @@ impl SimDisk {
 
     /// What came to the trash last is gone for good.
     pub fn forget_newest_trash(&self) {
-        let now = self.clock.now();
+        let now = self.now();
         let mut inner = lock(&self.inner);
         let names = inner.inode(TRASH).and_then(|trash| trash.names()).cloned().unwrap_or_default();
         let number = |name: &&String| name.split(' ').next().and_then(|text| text.parse::<u64>().ok());

@@ -1,7 +1,6 @@
 //! What a crash leaves, and what a start finds.
 
 use icloudds::engine::conflict::conflict_name;
-use icloudds::engine::ports::Clock;
 
 use super::fs::{Inode, Op, TMP, TRASH};
 use super::{Inner, SimDisk, transfer};
@@ -13,7 +12,7 @@ use crate::sim::rng::Rng;
 impl SimDisk {
     /// What every start of the program does first: brings back what it displaced by mistake just before it was cut short.
     pub fn rescue_strays(&self) {
-        let now = self.clock.now();
+        let now = self.now();
         let mut inner = lock(&self.inner);
         if inner.switches.vanished.is_some() {
             return;
@@ -39,7 +38,7 @@ impl SimDisk {
         let (elsewhere, live) = (drive.contents(), drive.live_contents());
         let mut inner = lock(&self.inner);
         let lost = inner.layers.power_cut(&mut Rng::new(seed));
-        let now = self.clock.now();
+        let now = self.now();
         let waiting = inner.inode(TMP).and_then(Inode::names).cloned().unwrap_or_default();
         let Inner { layers, downloads, .. } = &mut *inner;
         downloads.retain(|_, (key, ino)| {

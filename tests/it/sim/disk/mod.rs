@@ -10,9 +10,11 @@ mod port;
 mod transfer;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 
-use icloudds::engine::ports::{Clock, DiskError, DownloadKey};
+use icloudds::engine::ports::Clock;
+use icloudds::engine::ports::{DiskError, DownloadKey};
 use icloudds::model::{
     DiskTime, FolderState, Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath, name,
 };
@@ -59,6 +61,8 @@ pub struct Switches {
     pub fine_times: bool,
     /// Which file systems keep times in steps of two seconds only.
     pub coarse: Coarse,
+    /// So many seconds the clock that stamps are made of is ahead of this machine's: it is a server's.
+    pub ahead: i64,
     /// Whether the volumes that are mounted answer nothing, as where whoever serves them is gone.
     pub volumes_are_dead: bool,
     /// The drive is gone.
@@ -79,6 +83,7 @@ impl Default for Switches {
             loses_contents: false,
             fine_times: false,
             coarse: Coarse::default(),
+            ahead: 0,
             volumes_are_dead: false,
             vanished: None,
         }
@@ -91,6 +96,8 @@ impl Default for Switches {
 pub struct SimDisk {
     inner: Arc<Mutex<Inner>>,
     clock: Arc<SimClock>,
+    /// As [`Switches::ahead`], in nanoseconds: outside of the lock, as the clock is.
+    ahead: Arc<AtomicI64>,
     fuse: Arc<Fuse>,
     journal: Arc<Journal>,
 }
@@ -157,13 +164,19 @@ impl SimDisk {
             thrown: BTreeSet::new(),
             replaced: BTreeMap::new(),
         };
-        Self { inner: Arc::new(Mutex::new(inner)), clock, fuse, journal }
+        Self { inner: Arc::new(Mutex::new(inner)), clock, ahead: Arc::default(), fuse, journal }
+    }
+
+    /// The time that stamps are made of now.
+    fn now(&self) -> DiskTime {
+        DiskTime(self.clock.now().0 + self.ahead.load(Ordering::SeqCst))
     }
 
     /// Turns switches.
     pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
         let mut inner = lock(&self.inner);
         turn(&mut inner.switches);
+        self.ahead.store(inner.switches.ahead * 1_000_000_000, Ordering::SeqCst);
         inner.layers.contents_apart = inner.switches.loses_contents;
         inner.layers.fine_times = inner.switches.fine_times;
         let coarse = inner.switches.coarse;

@@ -4,7 +4,6 @@
 
 use std::collections::BTreeMap;
 
-use icloudds::engine::ports::Clock;
 use icloudds::model::{DiskTime, LocalStamp, RelPath, Side};
 
 use super::fs::{Body, Ino, Inode, Op, ROOT};
@@ -18,7 +17,7 @@ fn path(text: &str) -> RelPath {
 impl SimDisk {
     /// Lets a person act; the drive must be there.
     fn act(&self, act: impl FnOnce(&mut Inner, DiskTime) -> Option<()>) -> bool {
-        let now = self.clock.now();
+        let now = self.now();
         let mut inner = lock(&self.inner);
         if inner.switches.vanished.is_some() {
             return false;
@@ -287,7 +286,7 @@ impl SimDisk {
 
     /// Sets the modification time to now.
     pub fn touch(&self, at: &str) -> bool {
-        self.set_mtime(at, self.clock.now())
+        self.set_mtime(at, self.now())
     }
 
     /// Whoever touches what came back from a backup has seen it, and gives up what stood there.

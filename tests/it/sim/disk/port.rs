@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
+use std::sync::atomic::Ordering;
 
 use icloudds::engine::ports::{
-    Clock, Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source,
+    Disk, DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source,
 };
-use icloudds::model::{LocalEntry, LocalStamp, RelPath};
+use icloudds::model::{LocalEntry, LocalStamp, RelPath, Skews};
 
 use super::fs::{Body, Ino, Inode, Op, Spot, TMP, TRASH};
 use super::transfer::{Incoming, Outgoing};
@@ -125,9 +126,13 @@ impl Disk for SimDisk {
         lock(&self.inner).switches.folds_case
     }
 
+    fn skews(&self) -> Skews {
+        Skews::of([self.ahead.load(Ordering::SeqCst)])
+    }
+
     fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
         self.enter(Call::ReadFolder, "read", folder)?;
-        let now = self.clock.now();
+        let now = self.now();
         let inner = lock(&self.inner);
         match inner.switches.vanished {
             Some(Vanished::Empty) if folder.is_root() => return Ok(FolderReading::default()),
@@ -156,7 +161,7 @@ impl Disk for SimDisk {
 
     fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {
         self.enter(Call::Look, "look at", path)?;
-        let now = self.clock.now();
+        let now = self.now();
         let inner = lock(&self.inner);
         inner.require_root()?;
         match inner.resolve(path) {
@@ -182,7 +187,7 @@ impl Disk for SimDisk {
 
     fn make_folder(&self, path: &RelPath) -> Result<LocalEntry, DiskError> {
         self.enter(Call::MakeFolder, "make", path)?;
-        let now = self.clock.now();
+        let now = self.now();
         self.change(|inner| {
             let spot = inner.free_spot(path)?;
             let dev = inner.inode(spot.0).map_or(0, |inode| inode.dev);
@@ -193,7 +198,7 @@ impl Disk for SimDisk {
 
     fn download(&self, key: &DownloadKey) -> Result<Box<dyn Download>, DiskError> {
         self.enter(Call::Download, "download", &key.path)?;
-        let now = self.clock.now();
+        let now = self.now();
         let ino = self.change(|inner| {
             let kept = inner.downloads.get(&key.id).cloned();
             let same = |old: &DownloadKey| {
@@ -231,7 +236,7 @@ impl Disk for SimDisk {
 
     fn place(&self, ready: &Ready, to: &RelPath) -> Result<LocalEntry, DiskError> {
         self.enter(Call::Place, "put in place", to)?;
-        let now = self.clock.now();
+        let now = self.now();
         self.change(|inner| {
             let (from, ino) = inner.waiting(ready)?;
             let spot = inner.free_spot(to)?;
@@ -249,7 +254,7 @@ impl Disk for SimDisk {
         stamp: &LocalStamp,
     ) -> Result<(LocalEntry, Displaced), DiskError> {
         self.enter(Call::Replace, "replace", at)?;
-        let now = self.clock.now();
+        let now = self.now();
         let slot = self.change(|inner| {
             let (from, ino) = inner.waiting(ready)?;
             let (spot, _) = inner.exactly(at, stamp)?;
@@ -295,7 +300,7 @@ impl Disk for SimDisk {
     }
 
     fn discard(&self, ready: &Ready) {
-        let now = self.clock.now();
+        let now = self.now();
         if self.enter(Call::Discard, "discard", &ready.path).is_ok() {
             // A failure leaves the file for the next start to clear away.
             let _ = self.change(|inner| {
@@ -308,7 +313,7 @@ impl Disk for SimDisk {
 
     fn rescue(&self, slot: &str, to: &RelPath) -> Result<LocalEntry, DiskError> {
         self.enter(Call::Rescue, "rescue", to)?;
-        let now = self.clock.now();
+        let now = self.now();
         self.change(|inner| {
             let from = (TRASH, slot.to_owned());
             let ino = inner.layers.seen.at(&from).ok_or_else(|| io("rescue", to, ErrorKind::NotFound))?;
@@ -323,7 +328,7 @@ impl Disk for SimDisk {
 
     fn rename(&self, from: &RelPath, to: &RelPath, stamp: &LocalStamp) -> Result<LocalEntry, DiskError> {
         self.enter(Call::RenameLocal, "move", from)?;
-        let now = self.clock.now();
+        let now = self.now();
         self.change(|inner| {
             let (old, ino) = inner.exactly(from, stamp)?;
             if inner.mounts.values().any(|root| *root == ino) {
@@ -351,7 +356,7 @@ impl Disk for SimDisk {
 
     fn trash(&self, path: &RelPath, stamp: &LocalStamp) -> Result<(), DiskError> {
         self.enter(Call::TrashLocal, "trash", path)?;
-        let now = self.clock.now();
+        let now = self.now();
         let junk = self.change(|inner| {
             let (spot, ino) = inner.exactly(path, stamp)?;
             let inode = &inner.layers.seen.inodes[&ino];

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::io::{ErrorKind, Read, Write};
 
-use icloudds::engine::ports::{Clock, DiskError, Download, DownloadKey, Ready, Sink, Source};
+use icloudds::engine::ports::{DiskError, Download, DownloadKey, Ready, Sink, Source};
 use icloudds::model::{DiskTime, RelPath, ServerTime, Signature};
 
 use super::fs::{Ino, Op, TMP};
@@ -39,7 +39,7 @@ impl Incoming {
     }
 
     fn set(&self, content: Vec<u8>) {
-        let now = self.disk.clock.now();
+        let now = self.disk.now();
         lock(&self.disk.inner).layers.push(Op::Write(self.ino, content.into(), now), now);
     }
 }
@@ -85,7 +85,7 @@ impl Download for Incoming {
             Some(_) => return Err(io("sync", &self.path, ErrorKind::Other)),
             None => {}
         }
-        let now = self.disk.clock.now();
+        let now = self.disk.now();
         let content = self.content();
         let slot = {
             let mut inner = lock(&self.disk.inner);
