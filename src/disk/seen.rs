@@ -138,19 +138,11 @@ impl Seen {
     ///
     /// Where its inode number says nothing, by `traits`, it has no identity.
     pub fn stamp(&self, root: FsId, parent: FsId, traits: FsTraits) -> LocalStamp {
-        let is_known = match self.kind {
-            LocalKind::Folder => traits.knows_folders(),
-            _ => traits.knows_files(),
-        };
         LocalStamp {
             size: self.size,
             mtime: self.mtime,
             ctime: self.ctime,
-            identity: match (is_known, traits.copies_up) {
-                (true, false) => self.identity,
-                (true, true) => Identity { birth: None.into(), ..self.identity },
-                (false, _) => Identity::default(),
-            },
+            identity: self.lasting(traits).unwrap_or_default(),
             on_root_fs: match self.kind {
                 LocalKind::Folder => self.fs == root,
                 _ => parent == root && !self.mount_root,
@@ -160,6 +152,16 @@ impl Seen {
                 _ => self.mount_root,
             },
         }
+    }
+
+    /// What it keeps wherever it is renamed to, on a file system where `traits` hold.
+    pub fn lasting(&self, traits: FsTraits) -> Option<Identity> {
+        let is_known = match self.kind {
+            LocalKind::Folder => traits.knows_folders(),
+            _ => traits.knows_files(),
+        };
+        let birth = if traits.copies_up { None.into() } else { self.identity.birth };
+        is_known.then_some(Identity { birth, ..self.identity })
     }
 
     /// Whether it is still what `planned` describes, but for the inode's own time, which each rename sets: kind

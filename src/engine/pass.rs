@@ -52,6 +52,7 @@ use gone_back::went_back;
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
 use stuck::Stuck;
+use unsettled::LeftOpen;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;
@@ -92,8 +93,8 @@ pub struct Engine {
     untold: HashMap<ItemId, u32>,
     /// Items that bear a temporary name on iCloud, and since when, in Unix seconds, that was seen.
     lent: HashMap<ItemId, (Name, i64)>,
-    /// How often it was tried in vain to settle an operation that was cut short.
-    refused: HashMap<u64, u32>,
+    /// What an earlier process left open.
+    left_open: LeftOpen,
     /// What the clocks showed last.
     clocks: Option<Reading>,
     /// Files whose stamp may not tell that their content changed.
@@ -119,7 +120,7 @@ impl Engine {
             sizeless: HashMap::new(),
             untold: HashMap::new(),
             lent: HashMap::new(),
-            refused: HashMap::new(),
+            left_open: LeftOpen::default(),
             clocks: None,
             doubted: Doubted::default(),
             window: Window::default(),
@@ -260,7 +261,8 @@ impl Engine {
         let here = here.map(|view| self.saw_here(view, &look.local));
         drop(walk);
         self.saw_there(there?, self.state.seconds(ports.clock.reading()));
-        here
+        here?;
+        self.settle_astray(ports)
     }
 
     /// What follows from the last look, guarded. Changes nothing on either side; contents that have to be

@@ -1,4 +1,4 @@
-use super::{Etag, ItemId, RelPath, ServerTime, Signature};
+use super::{Etag, Identity, ItemId, RelPath, ServerTime, Signature};
 
 /// What is about to get its name here, as iCloud showed it. Until the base says so, only this tells that it is no new item, or edit, of a
 /// person.
@@ -24,4 +24,6 @@ pub struct Arriving {
     pub mtime: Option<ServerTime>,
     /// The signature of the content that comes; `None` for a folder.
     pub content: Option<Signature>,
+    /// What it can be found by where somebody moves it, on file systems that keep that; of a folder once it is made.
+    pub identity: Option<Identity>,
 }

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::{Arriving, Etag, ItemId, RelPath, ServerTime, Signature};
+use crate::model::{Arriving, DiskTime, Etag, Identity, ItemId, RelPath, ServerTime, Signature};
 use crate::private_file::{Stored, open_stored};
 
 /// More than this is not read: a group of changes has no hundred items.
@@ -40,6 +40,8 @@ struct Line {
     size: Option<u64>,
     mtime: Option<i64>,
     content: Option<[u8; 20]>,
+    #[serde(default)]
+    identity: Option<(u64, Option<i64>)>,
 }
 
 impl Arrivals {
@@ -128,6 +130,7 @@ impl Line {
             size: arriving.size,
             mtime: arriving.mtime.map(|time| time.0),
             content: arriving.content.map(|content| content.0),
+            identity: arriving.identity.map(|known| (known.inode, known.birth.get().map(|birth| birth.0))),
         }
     }
 
@@ -143,6 +146,9 @@ impl Line {
             size: self.size,
             mtime: self.mtime.map(ServerTime),
             content: self.content.map(Signature),
+            identity: self
+                .identity
+                .map(|(inode, birth)| Identity { inode, birth: birth.map(DiskTime).into() }),
         })
     }
 }
@@ -164,6 +170,7 @@ mod tests {
             size: Some(7),
             mtime: Some(ServerTime(-1)),
             content: Some(Signature([9; 20])),
+            identity: Some(Identity { inode: 7, birth: Some(DiskTime(-8)).into() }),
         }
     }
 
@@ -173,8 +180,11 @@ mod tests {
         let state = folder.path().join("state.redb");
         let mut first = Arrivals::open(&state);
         assert_eq!(first.noted(), []);
-        let (a, b, c) =
-            (arriving("d/a"), Arriving { folder: true, content: None, ..arriving("b") }, arriving("c"));
+        let (a, b, c) = (
+            arriving("d/a"),
+            Arriving { folder: true, content: None, identity: None, ..arriving("b") },
+            arriving("c"),
+        );
         first.note(&a).unwrap();
         first.note(&b).unwrap();
         // The process is killed here; the next one adds to what it finds.
@@ -198,6 +208,9 @@ mod tests {
         let line = serde_json::to_string(&Line::of(&arriving("a"))).unwrap();
         let text = format!("{line}\n{}\n{line}\n", &line[..line.len() / 2]);
         assert_eq!(read(text.as_bytes()), [arriving("a")]);
+        let of_before = line.replace(",\"identity\":[7,-8]", "");
+        assert_ne!(of_before, line);
+        assert_eq!(read(of_before.as_bytes()), [Arriving { identity: None, ..arriving("a") }]);
         let outside = line.replace("\"path\":\"a\"", "\"path\":\"../a\"");
         assert_eq!(read(outside.as_bytes()), []);
     }

@@ -10,6 +10,7 @@ use rustix::io::Errno;
 
 use crate::disk::attributes::{Dispensable, inherit, is_refusal, refused};
 use crate::disk::errors::io_error;
+use crate::disk::fs_traits::FsTraits;
 use crate::disk::private::area::{Area, Opened};
 use crate::disk::private::small_files::remove_small;
 use crate::disk::private::trust::{Ours, Reading};
@@ -45,6 +46,7 @@ struct Begun {
 struct LocalDownload {
     file: File,
     area: Area,
+    traits: FsTraits,
     name: String,
     record: Record,
     key: DownloadKey,
@@ -85,7 +87,9 @@ impl LocalDisk {
         let hasher = if has_record { prepare_part(&file, length) } else { Ok(Hasher::default()) };
         let hasher = hasher.map_err(|error| io_error("resume", &key.path, error))?;
         self.space.uses(&name);
+        let traits = self.root.traits_of(area.seen[1].fs, &area.tmp);
         Ok(Box::new(LocalDownload {
+            traits,
             file,
             area,
             name,
@@ -333,6 +337,7 @@ impl Download for LocalDownload {
             path: self.key.path.clone(),
             size: self.length,
             signature: std::mem::take(&mut self.hasher).finish(),
+            identity: see_open(&self.file).ok().and_then(|seen| seen.lasting(self.traits)),
         })
     }
 }

@@ -15,6 +15,7 @@ use super::done::{Crossed, Done};
 use super::lesson::Lesson;
 use super::pending::{Moment, PendingBase};
 use super::report::{Effect, EffectKind};
+use super::stage::arriving;
 
 /// A remote item as an answer of ours showed it, in the terms of a plan.
 pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> RemoteSeen {
@@ -87,6 +88,10 @@ pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<
             learned.told = tell(EffectKind::Keep, None, 0).map(|told| Effect { side, ..told });
         }
         Done::MadeLocalFolder { remote, entry } => {
+            let identity = entry.stamp.identity;
+            if identity != Identity::default() {
+                teach(Lesson::Came(Box::new(arriving(&path, remote.clone(), None, Some(identity)))));
+            }
             teach(touched(&path));
             teach(put(&remote.parent, agreed(moment, operation, remote, &here(&path, entry, at))));
             learned.told = tell(EffectKind::MakeFolder, None, 0);

@@ -55,7 +55,7 @@ impl<'a> Stage<'a> for Install<'a> {
         let path = self.operation.path.clone();
         match self.predecessor(known) {
             Some(BaseEntry { id: old, stamp, .. }) => Before::note(Intent::TakeOver { old, path, stamp }),
-            None => Before::arrives(&path, self.now_on_icloud(known), Some(self.content.ready.signature)),
+            None => Before::arrives(&path, self.now_on_icloud(known), Some(&self.content.ready)),
         }
     }
 

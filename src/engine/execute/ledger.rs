@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, Store};
 use crate::model::state::{Calibration, CarriedOut, put_aside, succeed};
-use crate::model::{BaseEntry, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
+use crate::model::{Arriving, BaseEntry, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
 
 use super::known::moved;
 use super::lesson::Lesson;
@@ -113,10 +113,14 @@ impl<'a> Ledger<'a> {
             }
             Before::Noted(intent) => self.begin(*intent).map(Some),
             Before::Arriving(arriving) => {
-                self.store.note_arriving(&arriving).map_err(|error| StepFailure::End(End::Store(error)))?;
+                self.note_arriving(&arriving)?;
                 Ok(None)
             }
         }
+    }
+
+    fn note_arriving(&mut self, arriving: &Arriving) -> Result<(), StepFailure> {
+        self.store.note_arriving(arriving).map_err(|error| StepFailure::End(End::Store(error)))
     }
 
     /// Learns what follows from what was done, in order.
@@ -151,6 +155,7 @@ impl<'a> Ledger<'a> {
                     self.push(change);
                 }
             }
+            Lesson::Came(arriving) => self.note_arriving(&arriving)?,
             Lesson::Change(change) => self.push(change),
             Lesson::Touched(folder) => self.touched(folder),
             Lesson::RemovedFolder(folder) => self.group.folders.retain(|path| !path.is_within(&folder)),

@@ -1,6 +1,6 @@
 //! What the ledger is taught: the only words in which the base, and what must be durable before it, is spoken of.
 
-use crate::model::{BaseEntry, Change, ItemId, LocalStamp, RelPath, Side};
+use crate::model::{Arriving, BaseEntry, Change, ItemId, LocalStamp, RelPath, Side};
 
 /// One thing that follows from what was done.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,6 +46,8 @@ pub(super) enum Lesson {
     Calibrated(bool),
     /// In-place replacement is not taken for this account.
     InPlaceRefused,
+    /// What a line tells of that came here. Comes before it is agreed on.
+    Came(Box<Arriving>),
     /// All that is pending is stored now.
     Flush,
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::engine::conflict::is_conflict_name_of;
 use crate::engine::ports::{LookUp, Ports, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
-use crate::model::{Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
+use crate::model::{Arriving, Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
 
 use super::agree::agree;
 use super::done::Done;
@@ -29,7 +29,8 @@ use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 use free_names::{is_free, takes_name};
-use put_here::settle_arriving;
+pub use put_here::settle_astray;
+use put_here::{Put, settle_arriving, told_last};
 use replacement::{Replacement, settle_replacement};
 
 /// What a recovery did.
@@ -45,6 +46,8 @@ pub struct Recovered {
     pub waiting: Vec<String>,
     /// Their numbers, and whether the service refuses to settle it, rather than being busy or saying too little.
     pub unsettled: Vec<(u64, bool)>,
+    /// What came here and is not under its path any more, or never got there: where it was moved to only a look can tell.
+    pub astray: Vec<Arriving>,
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
@@ -60,9 +63,16 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
     let mut recovered = Recovered::default();
     // First of all: whatever is stored ends what was noted.
-    for arriving in &arriving {
+    for arriving in told_last(arriving.clone()) {
         let at = ports.seen_at();
-        let Some(done) = settle_arriving(ports, &ledger.moment(), arriving, &at) else { continue };
+        let done = match settle_arriving(ports, &ledger.moment(), &arriving, &at) {
+            Put::AsItCame(done) => done,
+            Put::Perhaps => {
+                recovered.astray.push(arriving);
+                continue;
+            }
+            Put::Nowhere => continue,
+        };
         match ledger.learn(agree(&done, None, &ledger.moment(), &at).lessons) {
             Err(StepFailure::End(end)) => return Err(end),
             Ok(()) => recovered.finished += 1,

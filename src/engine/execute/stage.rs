@@ -4,8 +4,8 @@
 //! place for every kind of operation.
 
 use crate::engine::operation::{Operation, Parent, Plan, RemoteSeen, Replacement};
-use crate::engine::ports::Ports;
-use crate::model::{Arriving, Change, Intent, ItemId, RelPath, Signature};
+use crate::engine::ports::{Ports, Ready};
+use crate::model::{Arriving, Change, Identity, Intent, ItemId, RelPath, Signature};
 
 use super::done::Done;
 use super::known::OwnChanges;
@@ -62,24 +62,24 @@ impl Before {
         Self::Noted(Box::new(intent))
     }
 
-    /// `remote` is about to get its name here, with content of that signature if it is a file.
-    pub(super) fn arrives(path: &RelPath, remote: RemoteSeen, content: Option<Signature>) -> Self {
-        let RemoteSeen { id, folder, package, etag, parent, name, size, mtime, signature: _ } = remote;
-        let name = name.to_string();
-        let path = path.clone();
-        Self::Arriving(Box::new(Arriving {
-            path,
-            id,
-            parent,
-            etag,
-            name,
-            folder,
-            package,
-            size,
-            mtime,
-            content,
-        }))
+    /// `remote` is about to get its name here: that content if it is a file.
+    pub(super) fn arrives(path: &RelPath, remote: RemoteSeen, content: Option<&Ready>) -> Self {
+        let identity = content.and_then(|ready| ready.identity);
+        Self::Arriving(Box::new(arriving(path, remote, content.map(|ready| ready.signature), identity)))
     }
+}
+
+/// What a line says of `remote`, which comes here.
+pub(super) fn arriving(
+    path: &RelPath,
+    remote: RemoteSeen,
+    content: Option<Signature>,
+    identity: Option<Identity>,
+) -> Arriving {
+    let RemoteSeen { id, folder, package, etag, parent, name, size, mtime, signature: _ } = remote;
+    let name = name.to_string();
+    let path = path.clone();
+    Arriving { path, id, parent, etag, name, folder, package, size, mtime, content, identity }
 }
 
 /// What a stage did, as far as it came.

@@ -38,7 +38,8 @@ fn base() -> State {
 }
 
 fn content() -> Content {
-    let ready = Ready { slot: "slot".into(), size: 3, signature: signature(1), path: path("d/a") };
+    let ready =
+        Ready { slot: "slot".into(), size: 3, signature: signature(1), path: path("d/a"), identity: None };
     Content { ready, package: false, matched: true }
 }
 

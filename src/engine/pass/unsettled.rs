@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Engine, PassError, PassOptions};
-use crate::engine::execute::{give_up, recover};
+use crate::engine::execute::{give_up, recover, settle_astray};
 use crate::engine::operation::Plan;
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
-use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
+use crate::model::{Arriving, Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
@@ -24,10 +24,19 @@ const LONG_AGO: i64 = i64::MIN;
 const MOST_LOOKS: u32 = 20;
 const REFUSAL: u32 = 4;
 
+/// What an earlier process left open.
+#[derive(Default)]
+pub(super) struct LeftOpen {
+    /// How often it was tried in vain to settle an operation that was cut short.
+    refused: HashMap<u64, u32>,
+    /// What came here right before that process ended, and was not found under its path.
+    astray: Vec<Arriving>,
+}
+
 impl Engine {
     /// Whether an operation that was cut short could not be settled yet: one that never can be is given up after some passes.
     pub fn is_settling(&self) -> bool {
-        !self.refused.is_empty()
+        !self.left_open.refused.is_empty()
     }
 
     /// Finishes or undoes operations that a crash cut short. Comes before the first look.
@@ -48,8 +57,11 @@ impl Engine {
         });
         self.lent.extend(lent);
         let recovered = recover(ports, &mut self.state, &mut *self.store)?;
+        if !recovered.astray.is_empty() {
+            self.left_open.astray = recovered.astray;
+        }
         for (number, is_refused) in recovered.unsettled {
-            let looks = self.refused.entry(number).or_insert(0);
+            let looks = self.left_open.refused.entry(number).or_insert(0);
             *looks += if is_refused { REFUSAL } else { 1 };
             if *looks >= MOST_LOOKS {
                 log::warn!(
@@ -59,7 +71,7 @@ impl Engine {
             }
         }
         if self.state.intents.is_empty() {
-            self.refused.clear();
+            self.left_open.refused.clear();
             return Ok(());
         }
         match recovered.waiting.into_iter().next() {
@@ -68,6 +80,17 @@ impl Engine {
                 retry_after: None,
             })),
             None => Ok(()),
+        }
+    }
+
+    /// What came here right before the last process ended, and was moved before this one started, counts as what came.
+    pub(super) fn settle_astray(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
+        let astray = std::mem::take(&mut self.left_open.astray);
+        match &self.local {
+            Some(local) if !astray.is_empty() => {
+                Ok(settle_astray(ports, &mut self.state, &mut *self.store, astray, &local.tree)?)
+            }
+            _ => Ok(()),
         }
     }
 

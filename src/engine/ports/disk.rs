@@ -4,7 +4,7 @@ use std::io::Read;
 
 use super::{DiskError, Sink};
 use crate::model::name::Name;
-use crate::model::{Etag, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature, Skews};
+use crate::model::{Etag, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Signature, Skews};
 
 /// What one folder holds, on the file system the entries say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Ready {
     pub size: u64,
     /// Signature of the content.
     pub signature: Signature,
+    /// What it keeps when it gets its name, where its file system keeps that.
+    pub identity: Option<Identity>,
 }
 
 /// What putting a file in place displaced.

@@ -68,6 +68,77 @@ fn a_folder_that_was_made_here_is_no_persons_after_a_kill() {
     );
 }
 
+/// What was put here is known by its identity wherever a person moves it, and whatever they make of it, before the process starts again.
+#[test]
+fn what_was_put_here_and_moved_or_edited_after_a_kill_is_that_item() {
+    let new: &[Gap] = &[
+        ("renamed here", |disk, _| disk.mv("n", "m"), &["a=a", "c=c", "d/", "m=new"]),
+        ("moved here", |disk, _| disk.mv("n", "d/n"), &["a=a", "c=c", "d/", "d/n=new"]),
+        ("edited here", |disk, _| disk.write("n", b"mine"), &["a=a", "c=c", "d/", "n=mine"]),
+        (
+            "renamed and edited here",
+            |disk, _| disk.mv("n", "m") && disk.write("m", b"mine"),
+            &["a=a", "c=c", "d/", "m=mine"],
+        ),
+        (
+            "renamed here, moved there",
+            |disk, drive| disk.mv("n", "m") && drive.move_to("n", "d"),
+            &["a=a", "c=c", "d/", "d/n=new"],
+        ),
+        (
+            "renamed here, another one in its place",
+            |disk, _| disk.mv("n", "m") && disk.write("n", b"another"),
+            &["a=a", "c=c", "d/", "m=new", "n=another"],
+        ),
+    ];
+    let edit: &[Gap] = &[
+        ("renamed here", |disk, _| disk.mv("a", "m"), &["c=c", "d/", "m=once"]),
+        ("moved here", |disk, _| disk.mv("a", "d/a"), &["c=c", "d/", "d/a=once"]),
+        ("edited here", |disk, _| disk.write("a", b"mine"), &["a=mine", "c=c", "d/"]),
+        (
+            "renamed and edited here",
+            |disk, _| disk.mv("a", "m") && disk.write("m", b"mine"),
+            &["c=c", "d/", "m=mine"],
+        ),
+    ];
+    let folder: &[Gap] = &[
+        ("renamed here", |disk, _| disk.mv("f", "g"), &["a=a", "c=c", "d/", "g/", "g/n=new"]),
+        ("moved here", |disk, _| disk.mv("f", "d/f"), &["a=a", "c=c", "d/", "d/f/", "d/f/n=new"]),
+    ];
+    for twists in [&[][..], &[Twist::NoSignatures], &[Twist::NoBirths]] {
+        let came: fn(&SimDisk, &SimDrive) -> bool = |disk, _| disk.read("n").is_some();
+        let change = Change { twists, change: |_, drive| drive.create("n", b"new").is_some(), came };
+        each_gap(&change, new, None);
+        let came: fn(&SimDisk, &SimDrive) -> bool = |disk, _| disk.read("a").as_deref() == Some(&b"once"[..]);
+        each_gap(&Change { twists, change: |_, drive| drive.edit("a", b"once"), came }, edit, None);
+        // A folder is known once it was noted, which comes after it is there: at the latest with what comes into it.
+        let came: fn(&SimDisk, &SimDrive) -> bool = |disk, _| disk.tree().contains_key("f/n");
+        let made = |_: &SimDisk, drive: &SimDrive| {
+            drive.mkdir("f").is_some() && drive.create("f/n", b"new").is_some()
+        };
+        each_gap(&Change { twists, change: made, came }, folder, None);
+    }
+}
+
+/// A folder is moved here as iCloud has it, and a new file comes into it, when the process is killed.
+#[test]
+fn what_came_to_a_folder_that_was_moved_just_before_is_that_item() {
+    let change = Change {
+        twists: &[],
+        change: |_, drive| drive.person_rename("d", "e") && drive.create("e/n", b"new").is_some(),
+        came: |disk, _| disk.read("e/n").is_some(),
+    };
+    let gaps: &[Gap] = &[
+        ("nothing", |_, _| true, &["a=a", "c=c", "e/", "e/n=new"]),
+        ("renamed here", |disk, _| disk.mv("e/n", "e/m"), &["a=a", "c=c", "e/", "e/m=new"]),
+        ("moved here", |disk, _| disk.mv("e/n", "n"), &["a=a", "c=c", "e/", "n=new"]),
+        ("moved there", |_, drive| drive.move_to("e/n", ""), &["a=a", "c=c", "e/", "n=new"]),
+        ("edited there", |_, drive| drive.edit("e/n", b"edited"), &["a=a", "c=c", "e/", "e/n=edited"]),
+        ("deleted there", |_, drive| drive.person_trash("e/n"), &["a=a", "c=c", "e/"]),
+    ];
+    each_gap(&change, gaps, None);
+}
+
 /// What a crash left half-way is being settled when the process is killed once more.
 #[test]
 fn what_was_put_here_is_no_persons_after_two_kills() {

@@ -362,18 +362,17 @@ impl Inner {
         Ok((dir, self.spelled(dir, path.name())))
     }
 
+    fn lasting(&self, inode: &Inode) -> Option<Identity> {
+        let birth = self.switches.births.then_some(inode.birth).into();
+        self.switches.identities.then_some(Identity { inode: inode.number, birth })
+    }
+
     fn stamp(&self, inode: &Inode) -> LocalStamp {
         LocalStamp {
+            identity: self.lasting(inode).unwrap_or_default(),
             size: inode.content().map_or(0, |content| content.len() as u64),
             mtime: inode.mtime,
             ctime: inode.ctime,
-            identity: match self.switches.identities {
-                true => Identity {
-                    inode: inode.number,
-                    birth: self.switches.births.then_some(inode.birth).into(),
-                },
-                false => Identity::default(),
-            },
             on_root_fs: inode.dev == 0,
             is_mount: self
                 .mounts

@@ -99,12 +99,17 @@ impl Download for Incoming {
             waiting.into_iter().find(|(_, ino)| **ino == self.ino).map(|(name, _)| name.clone())
         };
         self.disk.fuse.step()?;
+        let identity = {
+            let inner = lock(&self.disk.inner);
+            inner.inode(self.ino).and_then(|inode| inner.lasting(inode))
+        };
         let slot = slot.ok_or_else(|| io("find the download of", &self.path, ErrorKind::NotFound))?;
         Ok(Ready {
             slot,
             path: self.path.clone(),
             size: content.len() as u64,
             signature: signature(&content),
+            identity,
         })
     }
 }
