@@ -161,7 +161,8 @@ fn in_one_order(mut things: journal::Things) -> journal::Things {
     let rank = |thing: &Thing| match thing {
         Thing::File(content) => (0, content.to_vec()),
         Thing::Folder => (1, Vec::new()),
-        Thing::Package => (2, Vec::new()),
+        // Here it is a file, whose content begins so.
+        Thing::Package => (0, b"PK\x03\x04".to_vec()),
         Thing::Other => (3, Vec::new()),
     };
     let seconds: Vec<_> = things.keys().filter(|path| path.ends_with(" #2")).cloned().collect();

@@ -379,7 +379,27 @@ impl SimDisk {
     pub fn unmount(&self) {
         let mut inner = lock(&self.inner);
         let mounts = std::mem::take(&mut inner.mounts);
+        for (covered, root) in &mounts {
+            self.shows_instead(&inner, *covered, *root);
+        }
         inner.unmounted.extend(mounts);
+    }
+
+    /// What stands in the folder `now` shows from now on, where `before` showed: a file of one name may be an older version, as from a backup.
+    fn shows_instead(&self, inner: &Inner, now: Ino, before: Ino) {
+        let mut folders = vec![(now, before)];
+        while let Some((now, before)) = folders.pop() {
+            let names = |dir: Ino| inner.inode(dir).and_then(Inode::names);
+            for (name, shown) in names(now).into_iter().flatten() {
+                let Some(hidden) = names(before).and_then(|names| names.get(name)) else { continue };
+                let content = |ino: &Ino| inner.inode(*ino).and_then(Inode::content);
+                match (content(shown), content(hidden)) {
+                    (Some(shown), Some(hidden)) if shown != hidden => self.journal.is_recoverable(hidden),
+                    (None, None) => folders.push((*shown, *hidden)),
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Takes the mount at that path off.
@@ -390,6 +410,7 @@ impl SimDisk {
         else {
             return false;
         };
+        self.shows_instead(&inner, covered, root);
         inner.mounts.remove(&covered);
         inner.unmounted.insert(covered, root);
         true
@@ -404,6 +425,9 @@ impl SimDisk {
     pub fn remount(&self) {
         let mut inner = lock(&self.inner);
         let mounts = std::mem::take(&mut inner.unmounted);
+        for (covered, root) in &mounts {
+            self.shows_instead(&inner, *root, *covered);
+        }
         inner.mounts.extend(mounts);
     }
 
