@@ -187,9 +187,15 @@ impl Items {
                 item.local = Some(node);
                 item.here = match item.base {
                     _ if is_covered_by_a_volume(world, node) => Change::Unknown(Doubt::Unmounted),
-                    Some(_) => Change::Same,
-                    None => Change::Edited,
+                    Some(known) if world.base.get(known).presence == Presence::RemoteOnly => Change::Same,
+                    // By what it is known here has to be agreed on.
+                    Some(_) if folder => Change::Touched,
+                    Some(_) | None => Change::Edited,
                 };
+                if !folder && item.there.is_there() {
+                    // Whether it is that file, moved and perhaps edited by whoever, only its content tells.
+                    item.there = Change::Edited;
+                }
                 item.moved_here = item.moved_there;
                 item.accepted_here = item.accepted_there;
                 continue;
@@ -214,11 +220,16 @@ impl Items {
     }
 
     /// Of the items only on iCloud that have the name of the local `node` in some form, the one that it is: the one
-    /// written the same way, else one that is written like nothing else here.
+    /// written the same way, else one that is written like nothing else here. What was agreed on under another case was renamed by a person.
     fn twin(&self, world: &World<'_>, node: Node, twins: &[Key]) -> Option<Key> {
         let tree = &world.local.tree;
         let exact = |key: &Key| self.all[key].remote.map(|node| &*world.remote.tree.get(node).name);
-        let mut free = twins.iter().filter(|key| self.all[key].local.is_none());
+        let known_so = |key: &Key| {
+            let is_met =
+                self.all[key].base.is_none_or(|known| world.base.get(known).presence != Presence::Both);
+            is_met || exact(key).is_some_and(|name| name::same(name, tree.name(node)))
+        };
+        let mut free = twins.iter().filter(|key| self.all[key].local.is_none() && known_so(key));
         free.clone()
             .find(|key| exact(key) == Some(tree.name(node)))
             .or_else(|| {
@@ -229,15 +240,18 @@ impl Items {
             .copied()
     }
 
-    /// What stands only on iCloud, by its place there: what is new, and folders that were kept only there.
+    /// What stands only on iCloud, by its place there: what is new, folders that were kept only there, and what is gone here. Where the state
+    /// is older than both sides, that may be there as iCloud has it, and not be known by its identity.
     fn only_remote_by_place(&self, world: &World<'_>) -> HashMap<(Key, Name, bool), Vec<Key>> {
         let mut places: HashMap<_, Vec<Key>> = HashMap::new();
         for (key, item) in &self.all {
             let kept_there = item.base.is_some_and(|known| {
                 item.folder && item.local.is_none() && world.base.get(known).presence == Presence::RemoteOnly
             });
-            if let Some(node) =
-                item.remote.filter(|_| item.base.is_none() || kept_there && item.there.is_there())
+            let is_gone_here = item.base.is_some() && item.local.is_none() && item.here == Change::Deleted;
+            if let Some(node) = item
+                .remote
+                .filter(|_| item.base.is_none() || (kept_there || is_gone_here) && item.there.is_there())
             {
                 let parent = self.remote_parent(world, node);
                 let name = name::key(&world.remote.tree.get(node).name, world.policy.local_folds_case);

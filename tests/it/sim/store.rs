@@ -33,6 +33,12 @@ impl SimStore {
         lock(&self.inner).state.clone()
     }
 
+    /// Brings back the state of an earlier moment, as from a backup.
+    pub fn bring_back(&self, state: State) {
+        let mut inner = lock(&self.inner);
+        (inner.state, inner.arriving) = (state, Vec::new());
+    }
+
     /// Loses everything, as a damaged file or `reset-state` does.
     pub fn wipe(&self) {
         let mut inner = lock(&self.inner);

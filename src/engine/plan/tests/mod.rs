@@ -11,6 +11,7 @@ mod table_claims;
 mod table_found;
 mod table_kept;
 mod table_left;
+mod table_met;
 mod table_moved;
 mod table_odd;
 mod table_order;

@@ -27,12 +27,13 @@ const STORIES: &[Story<'static>] = &[
         ],
     ),
     (
-        "without times of birth a folder that has no children is recognised by nothing",
-        "e/",
-        &[(Local, "births-unknown; move e d"), (Remote, "move e d")],
+        "without times of birth a folder that has no children is recognised by its place on iCloud alone",
+        "e/ c/",
+        &[(Local, "births-unknown; move e d; move c b"), (Remote, "move e d")],
         &[
-            "here -> iCloud trash e (deleted here) [there d/, nothing at e]",
-            "here -> iCloud make folder d (new here) [here d, into root, after 0]",
+            "here -> iCloud make folder b (new here) [here b, into root]",
+            "state only agree d (the same on both sides) [here d, there d/]",
+            "here -> iCloud trash c (deleted here) [there c/, nothing at c]",
         ],
     ),
     (
