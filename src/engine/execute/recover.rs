@@ -180,10 +180,16 @@ fn settle(
         }
         Intent::Place { id, folder, from, to, temporary, here } => {
             let placed = settle_place(ports, (id, *folder), from, to, temporary.as_deref())?;
-            if let (Some(item), Some(here)) = (&placed, here) {
-                done.extend(arrivals::agree_on_place(moment, item, &to.0, here));
+            match (&placed, here) {
+                (Placed::There(item), Some(here)) => {
+                    done.extend(arrivals::agree_on_place(moment, item, &to.0, here));
+                }
+                (Placed::Before(item), Some(here)) if !folder => {
+                    done.extend(arrivals::brought_back(moment, item, from, to, here));
+                }
+                _ => {}
             }
-            Ok(placed.is_some() && from != to)
+            Ok(matches!(placed, Placed::There(_)) && from != to)
         }
         Intent::Upload { files } => arrivals::settle_uploads(ports, moment, files, done),
         Intent::MakeFolders { parent, strangers, folders } => {
@@ -197,35 +203,48 @@ fn settle(
     }
 }
 
-/// Where a move ends; the item, if it stands where it was to go.
+/// Where a move has ended.
+enum Placed {
+    /// Where it was to go.
+    There(Box<RemoteItem>),
+    /// Where it was before.
+    Before(Box<RemoteItem>),
+    /// Anywhere else.
+    Elsewhere,
+}
+
+/// Where a move ends.
 fn settle_place(
     ports: &Ports<'_>,
     (id, folder): (&ItemId, bool),
     from: &(ItemId, Name),
     to: &(ItemId, Name),
     temporary: Option<&str>,
-) -> Result<Option<RemoteItem>, StepFailure> {
+) -> Result<Placed, StepFailure> {
     let remote = ports.remote;
     let item = match verified_calls::look_everywhere(ports, id, folder, &[&from.0, &to.0])? {
         LookUp::Found(item) => item,
-        LookUp::Gone => return Ok(None),
+        LookUp::Gone => return Ok(Placed::Elsewhere),
         LookUp::Unknown => return Err(StepFailure::replan("iCloud does not say where a moved item is")),
     };
     let stands = |place: &(ItemId, Name)| {
         item.parent == RemoteParent::Folder(place.0.clone()) && name::same(&item.entry.name, &place.1)
     };
     if stands(to) {
-        return Ok(Some(item));
+        return Ok(Placed::There(Box::new(item)));
     }
-    if stands(from) || !is_our_doing(&item, from, to, temporary) {
-        return Ok(None);
+    if stands(from) {
+        return Ok(Placed::Before(Box::new(item)));
+    }
+    if !is_our_doing(&item, from, to, temporary) {
+        return Ok(Placed::Elsewhere);
     }
     // The service numbers a name that is taken; where it is not, a person gave it that number.
     for place in [to, from] {
         if verified_calls::hangs_in(&item, &place.0) && is_numbered(&item.entry.name, &place.1) {
             let listing = verified_calls::list_if_there(remote, &place.0)?;
             if listing.is_some_and(|listing| !takes_name(&listing, &place.1, id)) {
-                return Ok(None);
+                return Ok(Placed::Elsewhere);
             }
         }
     }
@@ -235,7 +254,8 @@ fn settle_place(
             continue;
         }
         match relocate(ports, item.clone(), folder, (&place.0, &place.1)) {
-            Ok(placed) => return Ok((place == to).then_some(placed)),
+            Ok(placed) if place == to => return Ok(Placed::There(Box::new(placed))),
+            Ok(_) => return Ok(Placed::Elsewhere),
             // Somebody was quicker, or the service takes the name for another one's.
             Err(failure @ (StepFailure::Replan(_) | StepFailure::Aside(_))) => refused = Some(failure),
             Err(failure) => return Err(failure),
@@ -248,7 +268,7 @@ fn settle_place(
         return Err(failure);
     }
     // No place is free: it lives on under the name it has, and both sides learn that.
-    Ok(None)
+    Ok(Placed::Elsewhere)
 }
 
 /// Whether our own calls of a move can have brought the item where it is. What a person made of it meanwhile is not ours to
@@ -331,7 +351,14 @@ fn settle_trashed(
                     }
                 }
             }
-            LookUp::Found(item) => item.parent != RemoteParent::Trash,
+            LookUp::Found(item) if item.parent != RemoteParent::Trash => {
+                if arrivals::was_acted_on(moment, &item) {
+                    // Whoever took it out of the trash again wants it: it comes here as new.
+                    done.push(Done::Lost(id.clone()));
+                }
+                true
+            }
+            LookUp::Found(_) => false,
             LookUp::Gone => matches!(verified_calls::look_surely(ports, id, false)?, LookUp::Found(_)),
         };
         if !is_there {

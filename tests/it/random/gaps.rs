@@ -194,6 +194,7 @@ fn a_name_that_was_given_is_ours_after_a_kill() {
             ("deleted here", |disk, _| disk.delete("b"), &["c=c", "d/"]),
             ("edited there", |_, drive| drive.edit("b", b"edited"), &["b=edited", "c=c", "d/"]),
             ("renamed there", |_, drive| drive.person_rename("b", "z"), &["c=c", "d/", "z=a"]),
+            ("renamed back there", |_, drive| drive.person_rename("b", "a"), &["a=a", "c=c", "d/"]),
             ("deleted there", |_, drive| drive.person_trash("b"), &["c=c", "d/"]),
         ],
         None,
@@ -215,6 +216,7 @@ fn a_place_that_was_given_is_ours_after_a_kill() {
                 ("deleted here", |disk, _| disk.delete("d/a"), &["c=c", "d/"]),
                 ("edited there", |_, drive| drive.edit("d/a", b"edited"), &["c=c", "d/", "d/a=edited"]),
                 ("renamed there", |_, drive| drive.person_rename("d/a", "z"), &["c=c", "d/", "d/z=a"]),
+                ("moved back there", |_, drive| drive.move_to("d/a", ""), &["a=a", "c=c", "d/"]),
                 ("deleted there", |_, drive| drive.person_trash("d/a"), &["c=c", "d/"]),
             ],
             None,
@@ -252,6 +254,11 @@ fn a_deletion_that_was_done_is_ours_after_a_kill() {
             ("nothing", |_, _| true, &["c=c", "d/"]),
             ("new here", |disk, _| disk.write("a", b"another"), &["a=another", "c=c", "d/"]),
             ("new there", |_, drive| drive.create("a", b"another").is_some(), &["a=another", "c=c", "d/"]),
+            (
+                "put back there",
+                |_, drive| drive.trashed().iter().all(|id| drive.person_put_back(id)),
+                &["a=a", "c=c", "d/"],
+            ),
         ],
         None,
     );

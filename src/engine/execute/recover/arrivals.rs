@@ -278,6 +278,33 @@ pub(super) fn settle_folders(
     Ok(finished)
 }
 
+/// Whether somebody did something to a file on iCloud since it was agreed on, other than to edit it. Folders get other versions by what
+/// happens in them.
+pub(super) fn was_acted_on(moment: &Moment<'_>, item: &RemoteItem) -> bool {
+    moment.base.entry(&item.entry.id).is_some_and(|(_, known)| {
+        !known.folder && known.etag != item.entry.etag && known.etag.same_content(&item.entry.etag)
+    })
+}
+
+/// A move that was cut short, of a file that stands where it was before, in another version: the move was made, and undone by a person. The
+/// base learns that it was made, so that this is that person's move. In the version from before the move nothing was done.
+pub(super) fn brought_back(
+    moment: &Moment<'_>,
+    item: &RemoteItem,
+    from: &(ItemId, Name),
+    to: &(ItemId, Name),
+    here: &str,
+) -> Option<Done> {
+    let (parent, mut entry) = moment.base.entry(&item.entry.id)?;
+    let was_agreed_there = parent == from.0 && name::same(&entry.remote_name, &from.1);
+    if from == to || !was_agreed_there || !was_acted_on(moment, item) {
+        return None;
+    }
+    entry.local_name = here.into();
+    entry.remote_name = to.1.clone();
+    Some(found(&to.0, entry))
+}
+
 /// The base learns where an item stands that a person had moved here before we moved it on iCloud: what that person, or another
 /// one, did with it since is judged by that. Who edited it is told by the version, so only a version of the same content is learnt.
 pub(super) fn agree_on_place(
