@@ -321,12 +321,14 @@ impl<'a> Ledger<'a> {
         let mut folders = std::mem::take(&mut self.group.folders);
         folders.extend(unsynced.iter().filter_map(|(path, _)| path.parent()));
         let folders: Vec<_> = folders.into_iter().collect();
+        let on_volumes = self.folders_on_volumes();
         let mut changes = std::mem::take(&mut self.group.changes);
         self.group.overlay.clear();
         self.group.written.clear();
         let calibration = self.group.calibration.take();
         if !folders.is_empty()
-            && let Err(error) = self.disk.sync(&unsynced, &folders)
+            && let Err(error) =
+                self.disk.sync(&unsynced, &folders).and_then(|()| self.have_their_volumes(&on_volumes))
         {
             // What is not agreed is done, and counted, once more.
             self.group.deletions.clear();

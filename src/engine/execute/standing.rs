@@ -1,7 +1,7 @@
 //! What stands here, for whoever settles what was cut short.
 
 use crate::engine::ports::{DiskError, Ports};
-use crate::model::{Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
+use crate::model::{ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::done::Done;
 use super::pending::PendingBase;
@@ -37,8 +37,7 @@ pub(super) fn has_its_volume(
 ) -> Result<(), StepFailure> {
     let folder = path.parent().unwrap_or_default();
     let known = base.at_local_path(&folder).map(|(_, entry)| entry.stamp);
-    let is_on_a_volume = |stamp: &LocalStamp| !stamp.on_root_fs && stamp.identity != Identity::default();
-    if known.is_some_and(|stamp| is_on_a_volume(&stamp))
+    if known.is_some_and(|stamp| !stamp.on_root_fs)
         && look_here(ports, &folder)?.is_some_and(|now| now.stamp.on_root_fs)
     {
         return Err(StepFailure::replan(format!("the volume of {folder} is not mounted any more")));

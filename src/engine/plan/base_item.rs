@@ -55,7 +55,7 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
     if above.left_here && world.recognition.of_base[node] == LocalFate::Unknown {
         item.here = Change::Left;
     }
-    item.dismissed |= is_covered_now(world, node, &item);
+    item.dismissed |= is_covered_now(world, node, &item) || was_on_a_volume_that_is_there(world, node);
     item.foreign = is_foreign(world, &item, &entry.id, above);
     let mut below = Above {
         // A library that was renamed here is renamed back, so what it holds has not moved.
@@ -235,6 +235,21 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     let is_read = |entry: &LocalEntry| entry.state == FolderState::Complete && !entry.stamp.on_root_fs;
     let came_beside = !base.get(folder).stamp.on_root_fs || item.there.is_gone();
     base.get(node).stamp.on_root_fs && came_beside && is_read(tree.get(found))
+}
+
+/// Whether an item that is nowhere was seen last on a volume that it had been moved to, while its place is none of that volume's, and none is
+/// away: nobody can say whether it was deleted there, so it is forgotten, and what iCloud has of it comes anew.
+fn was_on_a_volume_that_is_there(world: &World<'_>, node: Node) -> bool {
+    let (base, fates) = (world.base, &world.recognition.of_base);
+    let stamp = base.get(node).stamp;
+    let is_moved = fates[node] == LocalFate::Missing && !stamp.on_root_fs && !stamp.is_mount;
+    let is_away =
+        |item: Node| base.get(item).stamp.is_mount && !matches!(fates[item], LocalFate::There { .. });
+    is_moved
+        && base.parent(node).is_some_and(|folder| {
+            base.get(folder).stamp.on_root_fs && matches!(fates[folder], LocalFate::There { .. })
+        })
+        && !base.walk(Node::ROOT).any(is_away)
 }
 
 /// Whether an item on iCloud stands in a folder whose volume is not mounted here: what would be put there would be covered by it.

@@ -1,5 +1,7 @@
 //! What must be durable here before a group is stored (`docs/sync.md` §5, Durable before agreed).
 
+use std::collections::BTreeSet;
+
 use crate::engine::execute::report::{End, StepFailure};
 use crate::engine::ports::DiskError;
 use crate::model::{BaseEntry, Change, Identity, Intent, ItemId, LocalStamp, RelPath};
@@ -36,6 +38,27 @@ impl Ledger<'_> {
         files.sort_by(|a, b| a.0.cmp(&b.0));
         files.dedup();
         files
+    }
+
+    /// The folders that we put files into, on a volume.
+    pub(super) fn folders_on_volumes(&self) -> BTreeSet<RelPath> {
+        let written = self.group.written.iter().filter_map(|id| self.group.overlay.get(id)?.as_ref());
+        let on_a_volume = written.filter(|(_, entry)| !entry.stamp.on_root_fs && !entry.stamp.is_mount);
+        on_a_volume
+            .filter_map(|(parent, entry)| self.base().path_in(parent, &entry.local_name)?.parent())
+            .collect()
+    }
+
+    /// That the volumes of these folders are still there, after all was made durable: what was put on one that was taken off before is durable
+    /// nowhere, and would count as deleted once the volume is back without it.
+    pub(super) fn have_their_volumes(&self, folders: &BTreeSet<RelPath>) -> Result<(), DiskError> {
+        for folder in folders {
+            match self.disk.look(folder)? {
+                Some(found) if !found.stamp.on_root_fs => {}
+                _ => return Err(DiskError::Folder { path: folder.clone() }),
+            }
+        }
+        Ok(())
     }
 
     /// What somebody changed while it was made durable may be there in parts after a power cut, under the stamp that the group
@@ -88,6 +111,9 @@ impl Ledger<'_> {
             DiskError::WrongRoot(why) => StepFailure::End(End::WrongRoot(why.clone())),
             _ if folders.iter().any(went) => {
                 StepFailure::replan("a folder went away while changes in it were saved")
+            }
+            DiskError::Folder { path } => {
+                StepFailure::replan(format!("the volume of {path} is not mounted any more"))
             }
             DiskError::Full { .. } => StepFailure::End(End::Full(error.to_string())),
             short if short.is_shortage() => StepFailure::End(End::Short(short.to_string())),
