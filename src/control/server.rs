@@ -26,6 +26,9 @@ const MAX_REQUEST_BYTES: usize = 16 * 1024;
 /// How long a client has to say what it wants, and to take its answer.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often it is looked whether the socket is still there: whatever tidies a state directory may take it away.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
+
 /// How long accepting rests after a failure that will not go away at once, such as too many open files.
 const FAILURE_REST_MS: i64 = 200;
 
@@ -48,7 +51,7 @@ impl ControlServer {
     ///
     /// [`ControlError`] when it cannot listen; nothing runs then.
     pub fn start(state_directory: &Path, calls: Sender<ControlCall>) -> Result<Self, ControlError> {
-        Self::start_with(state_directory, calls, limit_of, CLIENT_PATIENCE)
+        Self::start_with(state_directory, calls, limit_of, (CLIENT_PATIENCE, LOOK_EVERY))
     }
 
     /// As [`ControlServer::start`], with other limits of time.
@@ -56,7 +59,7 @@ impl ControlServer {
         state_directory: &Path,
         calls: Sender<ControlCall>,
         limit: fn(&ControlRequest) -> Duration,
-        patience: Duration,
+        (patience, look_every): (Duration, Duration),
     ) -> Result<Self, ControlError> {
         let bound = Bound::new(state_directory)?;
         let threads = |source| ControlError::Io {
@@ -70,6 +73,7 @@ impl ControlServer {
             bound,
             sleeper,
             clients: Vec::new(),
+            look_every,
             service: Service { calls, stopped, limit, patience },
         };
         let thread = std::thread::Builder::new()
@@ -110,6 +114,7 @@ struct Server {
     bound: Bound,
     sleeper: UnixStream,
     clients: Vec<Client>,
+    look_every: Duration,
     service: Service,
 }
 
@@ -118,7 +123,7 @@ impl Server {
         while self.wait_for_a_client() {
             match self.bound.listener.accept() {
                 Ok((stream, _)) => self.serve(stream),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.bound.stay(),
                 Err(error) => {
                     log::debug!("a client of the control socket could not be accepted: {error}");
                     if !self.rest() {
@@ -140,7 +145,9 @@ impl Server {
     fn wait_for_a_client(&self) -> bool {
         let mut sources =
             [PollFd::new(&self.bound.listener, PollFlags::IN), PollFd::new(&self.sleeper, PollFlags::IN)];
-        match poll(&mut sources, None) {
+        // Too long a time is as good as none.
+        let time = rustix::event::Timespec::try_from(self.look_every).ok();
+        match poll(&mut sources, time.as_ref()) {
             Ok(_) => sources[1].revents().is_empty(),
             Err(rustix::io::Errno::INTR) => true,
             Err(error) => {

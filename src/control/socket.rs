@@ -64,6 +64,22 @@ impl Bound {
     }
 }
 
+impl Bound {
+    /// Listens anew where somebody took the socket away. What stands in its place instead is left alone.
+    pub(super) fn stay(&mut self) {
+        let is_gone =
+            fs::symlink_metadata(&self.path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound);
+        let Some(directory) = self.path.parent().filter(|_| is_gone) else { return };
+        match Self::new(directory) {
+            Ok(bound) => {
+                log::warn!("somebody removed {}; it is there again", bound.path.display());
+                *self = bound;
+            }
+            Err(error) => log::debug!("the control socket is gone, and cannot be made anew: {error}"),
+        }
+    }
+}
+
 impl Drop for Bound {
     fn drop(&mut self) {
         // Only our own: a successor may have put another in its place.

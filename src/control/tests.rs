@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam::channel::{Receiver, bounded};
 use tempfile::TempDir;
@@ -35,7 +35,8 @@ impl Daemon {
     fn with(limit: fn(&ControlRequest) -> Duration, patience: Duration) -> Self {
         let state = tempfile::tempdir().expect("a temporary folder");
         let (send, calls) = bounded(2);
-        let server = ControlServer::start_with(state.path(), send, limit, patience).expect("a server");
+        let server =
+            ControlServer::start_with(state.path(), send, limit, (patience, SHORT)).expect("a server");
         Self { state, calls, server }
     }
 
@@ -110,6 +111,28 @@ fn the_wire_is_one_json_object_a_line() {
         "{\"answer\":\"refused\",\"refusal\":{\"exit\":9,\"message\":\"no\",\"advice\":\"another way\"}}"
     );
     assert_eq!(next(), "{\"answer\":\"done\",\"said\":\"paused\"}");
+}
+
+#[test]
+fn a_socket_that_somebody_removed_is_there_again() {
+    let daemon = Daemon::with(long, PATIENCE);
+    let before = daemon.raw();
+    fs::remove_file(daemon.state.path().join(SOCKET_NAME)).expect("removed");
+    let limit = Instant::now() + PATIENCE;
+    let again = loop {
+        match ControlClient::connect(daemon.state.path()) {
+            Ok(Some(client)) => break client,
+            _ => assert!(Instant::now() < limit, "it is not there again"),
+        }
+        std::thread::yield_now();
+    };
+    drop(again);
+    let mode =
+        fs::symlink_metadata(daemon.state.path().join(SOCKET_NAME)).expect("there").permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    drop(before);
+    drop(daemon.server);
+    assert_eq!(fs::read_dir(daemon.state.path()).expect("read").count(), 0, "it goes with its server");
 }
 
 #[test]

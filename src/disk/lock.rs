@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
-use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::fd::OwnedFd;
+use rustix::fs::{CWD, FlockOperation, Mode, OFlags, flock, openat};
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
@@ -85,8 +86,9 @@ impl LockError {
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    /// The kernel's lock belongs to the open file.
-    _file: File,
+    /// The kernel's locks belong to what is open: the file, and the folder that is worked with, where its file system can lock one. Who
+    /// removes the file lets nobody else in.
+    _held: (File, OwnedFd),
 }
 
 /// Takes the lock of a state directory.
@@ -96,8 +98,10 @@ pub struct Lock {
 /// [`LockError::Held`] when another instance works with it.
 pub fn lock_state(directory: &Path) -> Result<Lock, LockError> {
     let path = directory.join(NAME);
-    let open = || open_folder_of_owner(directory).and_then(|folder| create(&folder));
-    take(open().map_err(|errno| io_failure(&path, errno.into()))?, path)
+    let fail = |errno: Errno| io_failure(&path, errno.into());
+    let folder = open_folder_of_owner(directory).map_err(fail)?;
+    let file = create(&folder).map_err(fail)?;
+    take(file, folder, path)
 }
 
 /// Takes the lock of a drive, in its `.icloudds`, which is made if it is missing: the marker has been looked at before.
@@ -107,9 +111,10 @@ pub fn lock_state(directory: &Path) -> Result<Lock, LockError> {
 /// [`LockError::Held`] when another instance works with it.
 pub fn lock_root(directory: &Path) -> Result<Lock, LockError> {
     let path = directory.join(PRIVATE_FOLDER).join(NAME);
-    let open =
-        || ensure_folder(open_folder_of_owner(directory)?, PRIVATE_FOLDER).and_then(|area| create(&area));
-    take(open().map_err(|errno| io_failure(&path, errno.into()))?, path)
+    let fail = |errno: Errno| io_failure(&path, errno.into());
+    let folder = open_folder_of_owner(directory).map_err(fail)?;
+    let file = ensure_folder(&folder, PRIVATE_FOLDER).and_then(|area| create(&area)).map_err(fail)?;
+    take(file, folder, path)
 }
 
 /// Tells who holds the lock of a state directory; creates and changes nothing.
@@ -130,13 +135,13 @@ pub fn inspect_root(directory: &Path) -> Result<Option<Holder>, LockError> {
     inspect(directory.join(PRIVATE_FOLDER).join(NAME))
 }
 
-fn open_folder_of_owner(directory: &Path) -> Result<rustix::fd::OwnedFd, Errno> {
+fn open_folder_of_owner(directory: &Path) -> Result<OwnedFd, Errno> {
     // Links on the way to the configured directory are the owner's business.
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     openat(CWD, directory, flags, Mode::empty()).and_then(|folder| open_folder(folder, "."))
 }
 
-fn create(folder: &rustix::fd::OwnedFd) -> Result<File, Errno> {
+fn create(folder: &OwnedFd) -> Result<File, Errno> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     openat(folder, NAME, flags, Mode::RUSR | Mode::WUSR).map(File::from)
 }
@@ -156,8 +161,12 @@ fn io_failure(path: &Path, source: io::Error) -> LockError {
     LockError::Io { path: path.to_owned(), source }
 }
 
-fn take(mut file: File, path: PathBuf) -> Result<Lock, LockError> {
+fn take(mut file: File, folder: OwnedFd, path: PathBuf) -> Result<Lock, LockError> {
     check_file(&file).map_err(|source| io_failure(&path, source))?;
+    // Some file systems lock files only, or nothing.
+    if flock(&folder, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+        return Err(LockError::Held { holder: read_holder(&mut file), path });
+    }
     let mut glances = GLANCES;
     loop {
         match FileExt::try_lock(&file) {
@@ -186,7 +195,7 @@ fn take(mut file: File, path: PathBuf) -> Result<Lock, LockError> {
     };
     // A full disk takes the holder's name from the message, not the lock from us.
     let _ = write(&mut file);
-    Ok(Lock { _file: file })
+    Ok(Lock { _held: (file, folder) })
 }
 
 fn read_holder(file: &mut File) -> Option<Holder> {
