@@ -278,9 +278,9 @@ fn cut_some_short(seed: u64, ops: &mut [Op]) {
 /// Which contents a draw beside a history writes: two persons who write the same by chance cannot be told apart.
 #[derive(Clone, Copy)]
 pub(super) enum Contents {
-    OfPowers,
-    OfLateLooks,
-    OfVolumes,
+    Powers,
+    LateLooks,
+    Volumes,
 }
 
 pub(super) struct Draw {

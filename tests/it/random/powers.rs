@@ -53,7 +53,7 @@ impl History {
     /// The history of a seed with one to three of these powers more.
     pub fn with_powers(seed: u64, steps: usize) -> Self {
         let mut history = Self::new(seed, steps);
-        let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x90e5)), history.odd, Contents::OfPowers);
+        let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x90e5)), history.odd, Contents::Powers);
         let first = (seed % POWERS.len() as u64) as usize;
         let mut powers = vec![POWERS[first]];
         for _ in 0..[0, 0, 1, 2][draw.rng.below(4)] {
@@ -79,13 +79,13 @@ impl History {
         }
         // Likewise.
         if mix(seed ^ 0x1a7e).is_multiple_of(4) {
-            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x1a7f)), history.odd, Contents::OfLateLooks);
+            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x1a7f)), history.odd, Contents::LateLooks);
             history.late_looks(&mut draw);
         }
         // Likewise. What another machine moves may be what a volume is mounted on here, which nobody can move.
         let every = super::number("SIM_VOLUMES").unwrap_or(8).max(1);
         if mix(seed ^ 0x701d).is_multiple_of(every) && !history.has(Twist::SecondMachine) {
-            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x701e)), history.odd, Contents::OfVolumes);
+            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x701e)), history.odd, Contents::Volumes);
             history.volumes(&mut draw);
         }
         // Likewise; without a signature as well nobody could tell whether anything came whole.

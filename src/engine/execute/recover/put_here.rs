@@ -19,7 +19,7 @@ use crate::model::{
 /// Where something is that was about to get its name.
 pub(super) enum Put {
     /// Under its path, as it came.
-    AsItCame(Done),
+    AsItCame(Box<Done>),
     /// Not there; whether it is anywhere else shows by its identity.
     Perhaps,
     /// Known to the base, never put here, or not to be told from what a person put there.
@@ -67,7 +67,7 @@ pub(super) fn settle_arriving(
     }
     let racy = found.racy || found.stamp.is_racy(at);
     let local = LocalSeen { path: path.clone(), stamp: found.stamp, racy, signature: read };
-    Put::AsItCame(Done::Agreed { remote: seen(arriving), local, read })
+    Put::AsItCame(Box::new(Done::Agreed { remote: seen(arriving), local, read }))
 }
 
 fn is_known(moment: &Moment<'_>, arriving: &Arriving) -> bool {
@@ -131,9 +131,8 @@ pub fn settle_astray(
             learned.lessons.into_iter().filter(|lesson| !matches!(lesson, Lesson::Touched(_))).collect();
         lessons
             .insert(0, if arriving.folder { Lesson::Touched(path) } else { Lesson::KeptBeside(path, stamp) });
-        match ledger.learn(lessons) {
-            Err(StepFailure::End(end)) => return Err(end),
-            Ok(()) | Err(_) => {}
+        if let Err(StepFailure::End(end)) = ledger.learn(lessons) {
+            return Err(end);
         }
     }
     match ledger.flush() {
