@@ -13,12 +13,13 @@ use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
 use super::attributes::{carry, inherit};
+use super::clock_skew::now;
 use super::errors::{disk_error, io_error};
 use super::fs_traits::FsTraits;
 use super::moves::{At, STEP, Step};
 use super::private::area::Area;
 use super::private::small_files::{remove_small, unique, write_small};
-use super::root::{Place, now};
+use super::root::Place;
 use super::seen::{Seen, open_folder, see, see_if_there, see_open};
 use super::{Hasher, LocalDisk};
 

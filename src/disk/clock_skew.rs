@@ -11,7 +11,6 @@ use crate::model::{DiskTime, Skews};
 
 use super::private::area::Area;
 use super::private::small_files::unique;
-use super::root::now;
 use super::seen::see_open;
 
 /// File systems whose times the kernel of this machine makes, so that they need not be asked: ext2 to ext4, btrfs, XFS, tmpfs, F2FS, overlayfs,
@@ -120,6 +119,12 @@ fn ahead_of(stamped: DiskTime, before: DiskTime, after: DiskTime) -> i64 {
         0
     };
     if ahead.unsigned_abs() < NONE_BELOW { 0 } else { ahead }
+}
+
+/// The wall clock of this machine, which makes the stamps of its own file systems.
+pub(super) fn now() -> DiskTime {
+    let now = jiff::Timestamp::now();
+    DiskTime(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
 }
 
 #[cfg(test)]

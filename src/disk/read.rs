@@ -14,9 +14,10 @@ use crate::engine::ports::{DiskError, FolderReading, Source};
 use crate::model::name::PRIVATE_FOLDER;
 use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, Signature};
 
+use super::clock_skew::now;
 use super::fs_traits::FsTraits;
 use super::private::small_files::unique;
-use super::root::{Place, now};
+use super::root::Place;
 use super::seen::{FsId, Seen, open_folder, see_if_there, see_open};
 use super::{Hasher, LocalDisk};
 

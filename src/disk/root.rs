@@ -9,9 +9,9 @@ use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
 use rustix::io::Errno;
 
 use crate::model::name::cut;
-use crate::model::{DiskTime, FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, SeenAt};
+use crate::model::{FolderState, LocalEntry, LocalKind, LocalStamp, RelPath, SeenAt};
 
-use super::clock_skew::ClockSkews;
+use super::clock_skew::{ClockSkews, now};
 use super::fs_traits::FsTraits;
 use super::seen::{FOLDER, FsId, Seen, open_folder, see_if_there, see_open};
 
@@ -172,10 +172,4 @@ impl Root {
             holds_unnameable: false,
         }
     }
-}
-
-/// The wall clock of this machine, which makes the stamps of its own file systems.
-pub(super) fn now() -> DiskTime {
-    let now = jiff::Timestamp::now();
-    DiskTime(i64::try_from(now.as_nanosecond()).unwrap_or(i64::MAX))
 }

@@ -8,6 +8,7 @@ mod evidence;
 mod gone_back;
 mod here;
 mod learn;
+mod left_open;
 mod look;
 mod noted;
 mod remembered;
@@ -49,10 +50,10 @@ use crate::model::{
 };
 use evidence::{recognised, tell_why_unread, twins};
 use gone_back::went_back;
+use left_open::LeftOpen;
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
 use stuck::Stuck;
-use unsettled::LeftOpen;
 
 /// So long, in seconds, what somebody modified goes before what is older.
 const RECENT_SECONDS: i64 = 3600;

@@ -11,11 +11,11 @@ use crate::model::{
     RelPath, SeenAt, Side, Signature, name,
 };
 
+use super::arriving::arriving;
 use super::done::{Crossed, Done};
 use super::lesson::Lesson;
 use super::pending::{Moment, PendingBase};
 use super::report::{Effect, EffectKind};
-use super::stage::arriving;
 
 /// A remote item as an answer of ours showed it, in the terms of a plan.
 pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> RemoteSeen {

@@ -8,6 +8,7 @@ mod across;
 mod agree;
 mod agreements;
 mod announce;
+mod arriving;
 mod dispatch;
 mod done;
 mod folders;

@@ -5,8 +5,9 @@
 
 use crate::engine::operation::{Operation, Parent, Plan, RemoteSeen, Replacement};
 use crate::engine::ports::{Ports, Ready};
-use crate::model::{Arriving, Change, Identity, Intent, ItemId, RelPath, Signature};
+use crate::model::{Arriving, Change, Intent, ItemId, RelPath};
 
+use super::arriving::arriving;
 use super::done::Done;
 use super::known::OwnChanges;
 use super::options::ExecuteOptions;
@@ -67,19 +68,6 @@ impl Before {
         let identity = content.and_then(|ready| ready.identity);
         Self::Arriving(Box::new(arriving(path, remote, content.map(|ready| ready.signature), identity)))
     }
-}
-
-/// What a line says of `remote`, which comes here.
-pub(super) fn arriving(
-    path: &RelPath,
-    remote: RemoteSeen,
-    content: Option<Signature>,
-    identity: Option<Identity>,
-) -> Arriving {
-    let RemoteSeen { id, folder, package, etag, parent, name, size, mtime, signature: _ } = remote;
-    let name = name.to_string();
-    let path = path.clone();
-    Arriving { path, id, parent, etag, name, folder, package, size, mtime, content, identity }
 }
 
 /// What a stage did, as far as it came.

@@ -9,7 +9,7 @@ use crate::engine::execute::{give_up, recover, settle_astray};
 use crate::engine::operation::Plan;
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
-use crate::model::{Arriving, Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
+use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
@@ -23,15 +23,6 @@ const LONG_AGO: i64 = i64::MIN;
 /// So often it is tried to settle an operation that was cut short before it is given up; a refusal counts as several.
 const MOST_LOOKS: u32 = 20;
 const REFUSAL: u32 = 4;
-
-/// What an earlier process left open.
-#[derive(Default)]
-pub(super) struct LeftOpen {
-    /// How often it was tried in vain to settle an operation that was cut short.
-    refused: HashMap<u64, u32>,
-    /// What came here right before that process ended, and was not found under its path.
-    astray: Vec<Arriving>,
-}
 
 impl Engine {
     /// Whether an operation that was cut short could not be settled yet: one that never can be is given up after some passes.
