@@ -86,9 +86,9 @@ impl LockError {
 /// A lock that is held until this is dropped.
 #[derive(Debug)]
 pub struct Lock {
-    /// The kernel's locks belong to what is open: the file, and the folder that is worked with, where its file system can lock one. Who
+    /// The kernel's locks belong to what is open: the file, and the drive's folder itself, where its file system can lock one. Who
     /// removes the file lets nobody else in.
-    _held: (File, OwnedFd),
+    _held: (File, Option<OwnedFd>),
 }
 
 /// Takes the lock of a state directory.
@@ -101,7 +101,8 @@ pub fn lock_state(directory: &Path) -> Result<Lock, LockError> {
     let fail = |errno: Errno| io_failure(&path, errno.into());
     let folder = open_folder_of_owner(directory).map_err(fail)?;
     let file = create(&folder).map_err(fail)?;
-    take(file, folder, path)
+    // The lock of that folder is the session file's, for an instant each.
+    take(file, None, path)
 }
 
 /// Takes the lock of a drive, in its `.icloudds`, which is made if it is missing: the marker has been looked at before.
@@ -114,7 +115,7 @@ pub fn lock_root(directory: &Path) -> Result<Lock, LockError> {
     let fail = |errno: Errno| io_failure(&path, errno.into());
     let folder = open_folder_of_owner(directory).map_err(fail)?;
     let file = ensure_folder(&folder, PRIVATE_FOLDER).and_then(|area| create(&area)).map_err(fail)?;
-    take(file, folder, path)
+    take(file, Some(folder), path)
 }
 
 /// Tells who holds the lock of a state directory; creates and changes nothing.
@@ -161,10 +162,11 @@ fn io_failure(path: &Path, source: io::Error) -> LockError {
     LockError::Io { path: path.to_owned(), source }
 }
 
-fn take(mut file: File, folder: OwnedFd, path: PathBuf) -> Result<Lock, LockError> {
+fn take(mut file: File, folder: Option<OwnedFd>, path: PathBuf) -> Result<Lock, LockError> {
     check_file(&file).map_err(|source| io_failure(&path, source))?;
     // Some file systems lock files only, or nothing.
-    if flock(&folder, FlockOperation::NonBlockingLockExclusive) == Err(Errno::WOULDBLOCK) {
+    let lock = |folder: &OwnedFd| flock(folder, FlockOperation::NonBlockingLockExclusive);
+    if folder.as_ref().map(lock) == Some(Err(Errno::WOULDBLOCK)) {
         return Err(LockError::Held { holder: read_holder(&mut file), path });
     }
     let mut glances = GLANCES;
