@@ -99,8 +99,8 @@ pub fn write_lines(out: &mut impl Write, known: Known<'_>) -> io::Result<()> {
                 name: tree.name(node).to_owned(),
                 size: (entry.kind != LocalKind::Folder).then_some(entry.stamp.size),
                 modified: Some(entry.stamp.mtime.whole_seconds()),
-                etag: agreed.map(|agreed| agreed.etag.to_string()),
-                id: agreed.map(|agreed| agreed.id.to_string()),
+                etag: agreed.map(|agreed| agreed.remote.etag.to_string()),
+                id: agreed.map(|agreed| agreed.remote.id.to_string()),
             })
         }),
         Known::Remote(tree) => lines(out, tree, |node| {
@@ -119,21 +119,21 @@ pub fn write_lines(out: &mut impl Write, known: Known<'_>) -> io::Result<()> {
             (entry.presence != Presence::RemoteOnly).then(|| Line {
                 folder: entry.folder,
                 name: entry.local_name.to_string(),
-                size: (!entry.folder).then_some(entry.stamp.size),
-                modified: Some(entry.stamp.mtime.whole_seconds()),
-                etag: Some(entry.etag.to_string()),
-                id: Some(entry.id.to_string()),
+                size: (!entry.folder).then_some(entry.local.stamp.size),
+                modified: Some(entry.local.stamp.mtime.whole_seconds()),
+                etag: Some(entry.remote.etag.to_string()),
+                id: Some(entry.remote.id.to_string()),
             })
         }),
         Known::BaseRemote(tree) => lines(out, tree, |node| {
             let entry = tree.get(node);
             (entry.presence != Presence::LocalOnly).then(|| Line {
                 folder: entry.folder,
-                name: entry.remote_name.to_string(),
-                size: entry.remote_size.get(),
-                modified: entry.remote_mtime.get().map(|time| time.0),
-                etag: Some(entry.etag.to_string()),
-                id: Some(entry.id.to_string()),
+                name: entry.remote.name.to_string(),
+                size: entry.remote.size.get(),
+                modified: entry.remote.mtime.get().map(|time| time.0),
+                etag: Some(entry.remote.etag.to_string()),
+                id: Some(entry.remote.id.to_string()),
             })
         }),
     }

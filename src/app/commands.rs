@@ -177,15 +177,15 @@ pub fn why_text(config: &Config, state: &State, path: &RelPath) -> String {
             let _ = writeln!(
                 text,
                 "  on iCloud  name {:?}, id {}, etag {}",
-                entry.remote_name,
-                plain(&entry.id.to_string()),
-                plain(entry.etag.as_str())
+                entry.remote.name,
+                plain(&entry.remote.id.to_string()),
+                plain(entry.remote.etag.as_str())
             );
             if !entry.folder {
                 let _ = writeln!(
                     text,
                     "  here       {} bytes, inode {}",
-                    entry.stamp.size, entry.stamp.identity.inode
+                    entry.local.stamp.size, entry.local.stamp.identity.inode
                 );
             }
             match entry.presence {

@@ -85,7 +85,7 @@ impl LocalRoot {
         }
         let base = &state.base;
         let wanted = |key: &DownloadKey| {
-            base.by_id(&key.id).is_none_or(|node| !base.get(node).etag.same_content(&key.etag))
+            base.by_id(&key.id).is_none_or(|node| !base.get(node).remote.etag.same_content(&key.etag))
         };
         self.disk.forget_downloads(&wanted)?;
         Ok(())

@@ -277,7 +277,7 @@ fn seen_text(
         }
         None => "nothing".to_owned(),
     });
-    let agreed = stored.base.find(path).map(|node| stored.base.get(node).id.clone());
+    let agreed = stored.base.find(path).map(|node| stored.base.get(node).remote.id.clone());
     let there = remote.map(|view| {
         let node = agreed.as_ref().and_then(|id| view.tree.by_id(id)).or_else(|| view.tree.find(path));
         match node {

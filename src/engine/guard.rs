@@ -5,7 +5,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::model::state::{Deletion, GuardState, Verdict};
-use crate::model::{BaseEntry, BaseTree, ItemId, RelPath, Side};
+use crate::model::{Agreed, BaseTree, ItemId, RelPath, Side};
 
 use super::operation::{Action, After, Note, NoteKind, Operation, Parent, Plan, Replacement, UploadTarget};
 
@@ -37,7 +37,7 @@ impl GuardLimits {
 
 /// Whether a deletion carried out on side `on` does not count: a person made the item within the window
 /// on the side where it was deleted, which is the other one.
-pub fn is_exempt(entry: &BaseEntry, on: Side, now: i64) -> bool {
+pub fn is_exempt(entry: &Agreed, on: Side, now: i64) -> bool {
     let deleted_on = match on {
         Side::Local => Side::Remote,
         Side::Remote => Side::Local,
@@ -179,7 +179,7 @@ fn planned(plan: &Plan, base: &BaseTree, on: Side, now: i64) -> Vec<Planned> {
             }
             let path = known.map_or_else(|| operation.path.clone(), |(node, _)| base.path(node));
             let file = known.filter(|(_, entry)| !entry.folder);
-            let version = file.map_or_else(String::new, |(_, entry)| entry.etag.content().to_owned());
+            let version = file.map_or_else(String::new, |(_, entry)| entry.remote.etag.content().to_owned());
             Some(Counted { id: id.clone(), text: id.to_string(), path: path.as_str().to_owned(), version })
         });
         let items: Vec<_> = counting.collect();

@@ -11,7 +11,7 @@ mod rest;
 use std::collections::HashMap;
 
 use crate::model::{
-    BaseEntry, BaseTree, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, NodeMap,
+    Agreed, BaseTree, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, LocalTree, Node, NodeMap,
     Presence,
 };
 pub use again::{Changes, Recognised};
@@ -190,7 +190,7 @@ impl Finder<'_> {
                 continue;
             }
             let entry = self.base.get(item);
-            let candidates = by_inode.get(&entry.stamp.identity.inode);
+            let candidates = by_inode.get(&entry.local.stamp.identity.inode);
             let found = candidates
                 .into_iter()
                 .flatten()
@@ -212,7 +212,7 @@ impl Finder<'_> {
         items: impl Iterator<Item = Node>,
         by_inode: &HashMap<u64, Vec<Node>>,
     ) -> Vec<Node> {
-        let stamp = |item: Node| self.base.get(item).stamp;
+        let stamp = |item: Node| self.base.get(item).local.stamp;
         let is_open =
             |item: &Node| self.is_sought(*item) && by_inode.contains_key(&stamp(*item).identity.inode);
         let mut open: Vec<_> = items.filter(is_open).collect();
@@ -279,13 +279,13 @@ impl Finder<'_> {
     /// Whether `node` has the identity of `item`.
     fn is_same_item(&self, item: Node, node: Node) -> bool {
         let (entry, found) = (self.base.get(item), self.local.get(node));
-        if !is_kind(entry, found) || entry.stamp.identity.inode != found.stamp.identity.inode {
+        if !is_kind(entry, found) || entry.local.stamp.identity.inode != found.stamp.identity.inode {
             return false;
         }
-        if entry.stamp.identity == Identity::default() {
+        if entry.local.stamp.identity == Identity::default() {
             return self.is_alike(item, node);
         }
-        match (entry.stamp.identity.birth.get(), found.stamp.identity.birth.get()) {
+        match (entry.local.stamp.identity.birth.get(), found.stamp.identity.birth.get()) {
             (Some(then), Some(now)) => then == now,
             _ if entry.folder => self.base.children(item).iter().any(|&child| {
                 let known = self.base.get(child);
@@ -300,7 +300,7 @@ impl Finder<'_> {
     /// Whether neither has an identity, and both are of one kind: then the place decides, as long as it is held.
     fn is_nameless(&self, item: Node, node: Node) -> bool {
         let (entry, found) = (self.base.get(item), self.local.get(node));
-        let (then, now) = (entry.stamp.identity, found.stamp.identity);
+        let (then, now) = (entry.local.stamp.identity, found.stamp.identity);
         then == Identity::default() && now == then && is_kind(entry, found)
     }
 
@@ -317,7 +317,7 @@ impl Finder<'_> {
             return is_alike_file(entry, found);
         }
         // Nothing can be moved to where a volume is mounted.
-        if found.stamp.is_mount && !entry.stamp.is_mount {
+        if found.stamp.is_mount && !entry.local.stamp.is_mount {
             return false;
         }
         let children = self.base.children(item);
@@ -355,7 +355,7 @@ impl Finder<'_> {
         let found = self.local.get(node);
         // Without a time of birth an inode number tells little, since it is given away again with the next file: restored files get those of
         // one another. Only its content tells that it is what was moved.
-        let is_blind = (entry.stamp.identity.birth.get().is_none()
+        let is_blind = (entry.local.stamp.identity.birth.get().is_none()
             || found.stamp.identity.birth.get().is_none())
             && self.is_elsewhere(item, node)
             && entry.signature.is_some()
@@ -374,11 +374,11 @@ impl Finder<'_> {
     /// Whether a mount point of the base shows something else now, with nothing in it that the base knows: its volume
     /// is not mounted, or another one is.
     fn is_volume_missing(&self, item: Node, node: Node) -> bool {
-        let (then, now) = (&self.base.get(item).stamp, &self.local.get(node).stamp);
+        let (then, now) = (&self.base.get(item).local.stamp, &self.local.get(node).stamp);
         // A state from before volumes within volumes were told apart knows only those in the drive itself.
         let is_outermost = || {
             let folder = self.base.parent(item);
-            !then.on_root_fs && folder.is_some_and(|folder| self.base.get(folder).stamp.on_root_fs)
+            !then.on_root_fs && folder.is_some_and(|folder| self.base.get(folder).local.stamp.on_root_fs)
         };
         let is_mount_point = self.base.get(item).folder && (then.is_mount || is_outermost());
         let is_another = (then.identity, then.on_root_fs) != (now.identity, now.on_root_fs);
@@ -417,9 +417,10 @@ impl Finder<'_> {
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
                 // A mount point that is missing altogether differs from its folder: nobody can say where its volume is.
-                let is_still_there = above.stamp.on_root_fs == found.stamp.on_root_fs
-                    && (found.stamp.on_root_fs || above.stamp.identity == found.stamp.identity);
-                let on_it = entry.stamp.on_root_fs == found.stamp.on_root_fs && !entry.stamp.is_mount;
+                let is_still_there = above.local.stamp.on_root_fs == found.stamp.on_root_fs
+                    && (found.stamp.on_root_fs || above.local.stamp.identity == found.stamp.identity);
+                let on_it =
+                    entry.local.stamp.on_root_fs == found.stamp.on_root_fs && !entry.local.stamp.is_mount;
                 let same_volume = is_still_there && on_it;
                 let held = self
                     .local
@@ -432,7 +433,7 @@ impl Finder<'_> {
                 } else if found.state == FolderState::Complete && same_volume {
                     LocalFate::Deleted
                 } else if found.state == FolderState::Complete
-                    && (found.stamp.on_root_fs || is_still_there && entry.stamp.is_mount)
+                    && (found.stamp.on_root_fs || is_still_there && entry.local.stamp.is_mount)
                     && self.local.child(node, &entry.local_name).is_none()
                 {
                     LocalFate::Missing
@@ -444,24 +445,24 @@ impl Finder<'_> {
     }
 }
 
-fn has_equal_stamp(entry: &BaseEntry, found: &LocalEntry) -> bool {
-    (entry.stamp.size, entry.stamp.mtime) == (found.stamp.size, found.stamp.mtime)
+fn has_equal_stamp(entry: &Agreed, found: &LocalEntry) -> bool {
+    (entry.local.stamp.size, entry.local.stamp.mtime) == (found.stamp.size, found.stamp.mtime)
 }
 
 /// Whether a file can be the item for all that is known of it. Once it was read its content decides.
-fn is_alike_file(entry: &BaseEntry, found: &LocalEntry) -> bool {
+fn is_alike_file(entry: &Agreed, found: &LocalEntry) -> bool {
     let differs = entry.signature.is_some()
         && found.signature.get().is_some_and(|found| entry.signature != Some(found));
     has_equal_stamp(entry, found) && !differs
 }
 
-fn is_kind(entry: &BaseEntry, found: &LocalEntry) -> bool {
+fn is_kind(entry: &Agreed, found: &LocalEntry) -> bool {
     found.kind == if entry.folder { LocalKind::Folder } else { LocalKind::File }
 }
 
 /// What became of the content of a file that is there.
-fn content(entry: &BaseEntry, found: &LocalEntry) -> Content {
-    let (then, now) = (&entry.stamp, &found.stamp);
+fn content(entry: &Agreed, found: &LocalEntry) -> Content {
+    let (then, now) = (&entry.local.stamp, &found.stamp);
     if now.size == 0 && then.size > 0 && now.mtime == then.mtime {
         return Content::PowerCut;
     }

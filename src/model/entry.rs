@@ -168,6 +168,94 @@ pub struct BaseEntry {
     pub written_at: Maybe<i64>,
 }
 
+/// A [`BaseEntry`] as the base's tree keeps it: what it says of each side is what a look at that side says of the item while nothing has
+/// changed, so that the trees of those looks need not say it again (`docs/size.md`, What an item weighs).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agreed {
+    /// What iCloud shows of the agreed version.
+    pub remote: RemoteEntry,
+    /// What the disk shows of it.
+    pub local: LocalEntry,
+    /// As [`BaseEntry::local_name`].
+    pub local_name: Name,
+    /// As [`BaseEntry::folder`].
+    pub folder: bool,
+    /// As [`BaseEntry::package`].
+    pub package: bool,
+    /// As [`BaseEntry::presence`].
+    pub presence: Presence,
+    /// As [`BaseEntry::racy`].
+    pub racy: bool,
+    /// As [`BaseEntry::signature`].
+    pub signature: Option<Signature>,
+    /// As [`BaseEntry::created_on`].
+    pub created_on: Maybe<(Side, i64)>,
+    /// As [`BaseEntry::written_at`].
+    pub written_at: Maybe<i64>,
+}
+
+impl From<BaseEntry> for Agreed {
+    fn from(entry: BaseEntry) -> Self {
+        let state = if entry.folder { FolderState::Complete } else { FolderState::Unread };
+        Self {
+            remote: RemoteEntry {
+                id: entry.id,
+                kind: if entry.folder { RemoteKind::Folder } else { RemoteKind::File },
+                name: entry.remote_name,
+                etag: entry.etag,
+                size: entry.remote_size,
+                mtime: entry.remote_mtime,
+                signature: Rare::NONE,
+                state,
+            },
+            local: LocalEntry {
+                kind: if entry.folder { LocalKind::Folder } else { LocalKind::File },
+                stamp: entry.stamp,
+                racy: false,
+                signature: Rare::NONE,
+                state,
+                holds_unnameable: false,
+            },
+            local_name: entry.local_name,
+            folder: entry.folder,
+            package: entry.package,
+            presence: entry.presence,
+            racy: entry.racy,
+            signature: entry.signature,
+            created_on: entry.created_on,
+            written_at: entry.written_at,
+        }
+    }
+}
+
+impl From<Agreed> for BaseEntry {
+    fn from(agreed: Agreed) -> Self {
+        Self {
+            id: agreed.remote.id,
+            folder: agreed.folder,
+            package: agreed.package,
+            presence: agreed.presence,
+            local_name: agreed.local_name,
+            remote_name: agreed.remote.name,
+            etag: agreed.remote.etag,
+            remote_size: agreed.remote.size,
+            remote_mtime: agreed.remote.mtime,
+            stamp: agreed.local.stamp,
+            racy: agreed.racy,
+            signature: agreed.signature,
+            created_on: agreed.created_on,
+            written_at: agreed.written_at,
+        }
+    }
+}
+
+impl Agreed {
+    /// What it says, by itself.
+    pub fn to_entry(&self) -> BaseEntry {
+        self.clone().into()
+    }
+}
+
 impl RemoteEntry {
     /// Whether its children are listed: an ordinary folder or an app library.
     pub fn is_folder(&self) -> bool {

@@ -33,8 +33,8 @@ pub use arriving::Arriving;
 pub use backoff::Backoff;
 pub use clock::{Clock, Stopped};
 pub use entry::{
-    BaseEntry, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, Presence, RemoteEntry, RemoteKind,
-    Signature,
+    Agreed, BaseEntry, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, Presence, RemoteEntry,
+    RemoteKind, Signature,
 };
 pub use id::{Etag, ItemId, Zone};
 pub use intent::{Crossing, Intent, Upload};

@@ -11,8 +11,8 @@ use super::intent::Intent;
 use super::name::{share, temporary_name};
 use super::path::DEEPEST;
 use super::{
-    Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Presence, Reading, RelPath,
-    Signature,
+    Agreed, Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Presence, Reading,
+    RelPath, Signature,
 };
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
@@ -187,9 +187,12 @@ impl State {
     }
 
     /// Whether an edit of that item here had gone back in time, and is not sent yet.
-    pub fn has_gone_back(&self, entry: &BaseEntry) -> bool {
+    pub fn has_gone_back(&self, entry: &Agreed) -> bool {
         !self.went_back.is_empty()
-            && self.went_back.get(&entry.id.to_string()).is_some_and(|agreed| *agreed == entry.etag.content())
+            && self
+                .went_back
+                .get(&entry.remote.id.to_string())
+                .is_some_and(|agreed| *agreed == entry.remote.etag.content())
     }
 
     /// The seconds that this state has lived through: every time that it stores, but for that of the last sync, is one of
@@ -222,7 +225,8 @@ impl State {
                 Some(node) if node != super::Node::ROOT => {
                     if !self.former.is_empty() {
                         let gone: Vec<_> = self.base.walk(node).collect();
-                        gone.into_iter().for_each(|node| drop(self.former.remove(&self.base.get(node).id)));
+                        gone.into_iter()
+                            .for_each(|node| drop(self.former.remove(&self.base.get(node).remote.id)));
                     }
                     drop(Arc::make_mut(&mut self.base).remove(node));
                 }
@@ -273,12 +277,12 @@ impl State {
     /// What puts the folder within `id` that holds `parent` beside `id`.
     fn leave_before(&self, parent: &ItemId, id: &ItemId) -> Vec<Change> {
         let base = &self.base;
-        let around = |id: &ItemId| Some(base.get(base.parent(base.by_id(id)?)?).id.clone());
+        let around = |id: &ItemId| Some(base.get(base.parent(base.by_id(id)?)?).remote.id.clone());
         let goes = left_before(parent, id, around).and_then(|inner| {
             let inner = base.by_id(&inner)?;
             let beside = base.parent(base.by_id(id)?)?;
             let is_free = |name: &str| base.child(beside, name).is_none();
-            Some(put_aside(&base.get(beside).id, base.get(inner), &is_free))
+            Some(put_aside(&base.get(beside).remote.id, &base.get(inner).to_entry(), &is_free))
         });
         goes.into_iter().collect()
     }
@@ -287,13 +291,13 @@ impl State {
         let folder = self.base.by_id(parent);
         let elder = folder
             .and_then(|folder| self.base.child(folder, &entry.local_name))
-            .filter(|node| self.base.get(*node).id != entry.id);
+            .filter(|node| self.base.get(*node).remote.id != entry.id);
         let (Some(folder), Some(elder)) = (folder, elder) else {
             return vec![Change::Put { parent: parent.clone(), entry: Box::new(entry) }];
         };
-        let children = self.base.children(elder).iter().map(|child| self.base.get(*child).clone());
+        let children = self.base.children(elder).iter().map(|child| self.base.get(*child).to_entry());
         let is_free = |name: &str| self.base.child(folder, name).is_none();
-        succeed(parent, entry, self.base.get(elder), children, &is_free)
+        succeed(parent, entry, &self.base.get(elder).to_entry(), children, &is_free)
     }
 
     fn put(&mut self, parent: &ItemId, entry: &BaseEntry) -> bool {
@@ -437,7 +441,7 @@ mod tests {
         let at = |name: &str, place: &str| BaseEntry { local_name: place.into(), ..file(name) };
         for (elder, takes_along) in [(folder("elder"), true), (file("elder"), false)] {
             let mut state = State::empty();
-            let root = state.base.get(crate::model::Node::ROOT).id.clone();
+            let root = state.base.get(crate::model::Node::ROOT).remote.id.clone();
             let mut put = |parent: &ItemId, entry| {
                 assert!(state.put_changes(parent, entry).iter().all(|change| state.apply(change)));
             };
@@ -460,7 +464,7 @@ mod tests {
         // The folder into which "a" is put lies in it, at two depths; what is not on the way stays where it is.
         for (into, left) in [("b", "b"), ("c", "b")] {
             let mut state = State::empty();
-            let root = state.base.get(crate::model::Node::ROOT).id.clone();
+            let root = state.base.get(crate::model::Node::ROOT).remote.id.clone();
             for (parent, name) in [(&root, "a"), (&id("a"), "b"), (&id("b"), "c"), (&id("a"), "stays")] {
                 assert!(state.put_changes(parent, folder(name)).iter().all(|change| state.apply(change)));
             }

@@ -7,18 +7,30 @@
 //! reads a tree beside its owner costs the owner next to nothing, and what was changed since is found without a look at the rest (`docs/size.md`, What an item weighs).
 
 mod changed_copy;
+mod chunk;
 mod differences;
 
 use std::sync::Arc;
 
 use super::{Node, RelPath};
 pub(super) use changed_copy::Renewed;
+use chunk::{Chunk, Ground};
+pub(super) use chunk::{Place, Slot};
 pub use differences::Difference;
 
 /// What a tree says of an item, and where the item's name stands: each name is kept once.
-pub trait Entry: Clone {
+pub trait Entry: Clone + std::fmt::Debug {
     /// What the tree keeps beside the entry where that does not know its own name; `()` where it does.
     type Label: Clone + std::fmt::Debug;
+
+    /// Entries that have one of these in them: a tree of those may keep it for this one ([`Tree::lean_on`]).
+    type Ground: Entry;
+
+    /// The one that is in such an entry.
+    fn of(ground: &Self::Ground) -> &Self;
+
+    /// Its name there.
+    fn label_of(ground: &Self::Ground) -> &Self::Label;
 
     /// The name as the tree is to keep it; an entry that knows its own takes this one.
     fn label(&mut self, name: &str) -> Self::Label;
@@ -31,12 +43,10 @@ pub trait Entry: Clone {
 /// together without a gap, those that two counts of who shares them and the allocator's own note take left out.
 const CHUNK_BYTES: usize = 4080 - 20;
 
-type Chunk<T> = [Option<Slot<T>>];
-
 /// So many chunks are shared as one, so that a copy of a large tree costs little too.
 const BLOCK: usize = 64;
 
-type Block<T> = [Option<Arc<Chunk<T>>>; BLOCK];
+type Block<T> = [Option<Chunk<T>>; BLOCK];
 
 /// Names in folders, each with what is known of the item. There is no item without its parent.
 #[derive(Clone, Debug)]
@@ -46,27 +56,8 @@ pub struct Tree<T: Entry> {
     used: usize,
     free: Vec<Node>,
     len: usize,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Slot<T: Entry> {
-    parent: Node,
-    pub(super) label: T::Label,
-    /// Sorted by name; two children may bear one name on iCloud. `None` is none: most items are files. Boxed twice, since a
-    /// vector takes three words and a slice in a box two.
-    #[allow(clippy::box_collection)]
-    children: Option<Box<Vec<Node>>>,
-    pub(super) value: T,
-}
-
-impl<T: Entry> Slot<T> {
-    fn name(&self) -> &str {
-        self.value.name(&self.label)
-    }
-
-    fn children(&self) -> &[Node] {
-        self.children.as_deref().map_or(&[], Vec::as_slice)
-    }
+    /// What chunks lean on that keep nothing of their own, as it was when they began to.
+    ground: Option<Arc<Ground<T::Ground>>>,
 }
 
 impl<T: Entry> Tree<T> {
@@ -79,7 +70,7 @@ impl<T: Entry> Tree<T> {
     /// A tree that holds only its root.
     pub fn new(mut root: T) -> Self {
         let label = root.label("");
-        let mut tree = Self { blocks: Vec::new(), used: 0, free: Vec::new(), len: 0 };
+        let mut tree = Self { blocks: Vec::new(), used: 0, free: Vec::new(), len: 0, ground: None };
         tree.add(Slot { parent: Node::ROOT, label, children: None, value: root });
         tree
     }
@@ -99,13 +90,13 @@ impl<T: Entry> Tree<T> {
         self.used
     }
 
-    fn chunk(&self, number: usize) -> Option<&Arc<Chunk<T>>> {
+    fn chunk(&self, number: usize) -> Option<&Chunk<T>> {
         self.blocks.get(number / BLOCK)?[number % BLOCK].as_ref()
     }
 
-    fn chunk_mut(&mut self, number: usize) -> Option<&mut Chunk<T>> {
+    fn chunk_mut(&mut self, number: usize) -> Option<&mut [Option<Slot<T>>]> {
         let block = Arc::make_mut(self.blocks.get_mut(number / BLOCK)?);
-        block[number % BLOCK].as_mut().map(Arc::make_mut)
+        Some(block[number % BLOCK].as_mut()?.slots_mut(self.ground.as_deref()))
     }
 
     /// The chunk of that place, and where in it the place is. Right for as many places as there can be nodes.
@@ -114,12 +105,12 @@ impl<T: Entry> Tree<T> {
         (number, index - number * Self::CHUNK)
     }
 
-    fn place(&self, index: usize) -> Option<&Slot<T>> {
+    fn place(&self, index: usize) -> Option<Place<'_, T>> {
         let (number, place) = Self::chunk_of(index);
-        self.chunk(number)?[place].as_ref()
+        self.chunk(number)?.place(place, self.ground.as_deref())
     }
 
-    pub(super) fn slot(&self, node: Node) -> &Slot<T> {
+    pub(super) fn slot(&self, node: Node) -> Place<'_, T> {
         self.place(node.index()).expect("a node is used only with its own tree and until it is removed")
     }
 
@@ -140,8 +131,8 @@ impl<T: Entry> Tree<T> {
             self.blocks.push(Arc::new(std::array::from_fn(|_| None)));
         }
         let block = Arc::make_mut(&mut self.blocks[number / BLOCK]);
-        let chunk = block[number % BLOCK].get_or_insert_with(|| (0..Self::CHUNK).map(|_| None).collect());
-        Arc::make_mut(chunk)[place] = Some(slot);
+        let chunk = block[number % BLOCK].get_or_insert_with(|| Chunk::empty(Self::CHUNK));
+        chunk.slots_mut(self.ground.as_deref())[place] = Some(slot);
         self.len += 1;
         node
     }
@@ -156,7 +147,7 @@ impl<T: Entry> Tree<T> {
 
     /// What is known of `node`.
     pub fn get(&self, node: Node) -> &T {
-        &self.slot(node).value
+        self.slot(node).value()
     }
 
     /// Whether `node` still stands in the tree.
@@ -171,7 +162,7 @@ impl<T: Entry> Tree<T> {
 
     /// The folder that holds it; `None` for the root.
     pub fn parent(&self, node: Node) -> Option<Node> {
-        (node != Node::ROOT).then(|| self.slot(node).parent)
+        (node != Node::ROOT).then(|| self.slot(node).parent())
     }
 
     /// What a folder holds, in byte order of the names.
@@ -235,7 +226,7 @@ impl<T: Entry> Tree<T> {
         let mut values = Vec::new();
         while let Some(next) = doomed.pop() {
             if let Some(slot) = self.take(next) {
-                doomed.extend(slot.children());
+                doomed.extend(slot.children.iter().flat_map(|children| children.iter()));
                 values.push(slot.value);
             }
         }
@@ -250,7 +241,7 @@ impl<T: Entry> Tree<T> {
     pub fn relink(&mut self, node: Node, folder: Node, name: &str) {
         super::name::check_name(name).expect("edges check names before they enter a tree");
         assert!(!self.is_within(folder, node), "a folder cannot move into itself");
-        if self.slot(node).parent == folder && self.name(node) == name {
+        if self.slot(node).parent() == folder && self.name(node) == name {
             return;
         }
         self.detach(node);
@@ -297,7 +288,7 @@ impl<T: Entry> Tree<T> {
     }
 
     pub(super) fn detach(&mut self, node: Node) {
-        let (folder, name) = (self.slot(node).parent, self.name(node));
+        let (folder, name) = (self.slot(node).parent(), self.name(node));
         let children = self.children(folder);
         let first = children.partition_point(|child| self.name(*child) < name);
         // Several may have one name.
@@ -306,7 +297,7 @@ impl<T: Entry> Tree<T> {
             if let Some(children) = &mut slot.children {
                 children.remove(first + after);
             }
-            if slot.children().is_empty() {
+            if slot.children.as_ref().is_some_and(|children| children.is_empty()) {
                 slot.children = None;
             }
         }
@@ -330,6 +321,14 @@ impl<V: Clone> NodeMap<V> {
         if tree.capacity() > self.values.len() {
             self.values.resize(tree.capacity(), value);
         }
+    }
+
+    /// The value of a node; `None` as well where the table has no room for it.
+    pub fn get<T>(&self, node: Node) -> Option<T>
+    where
+        V: Into<Option<T>>,
+    {
+        self.values.get(node.index()).cloned().and_then(Into::into)
     }
 
     /// Every node that the table has room for, with its value; some may not stand in the tree.
@@ -358,6 +357,15 @@ mod tests {
 
     impl Entry for u8 {
         type Label = Name;
+        type Ground = (u8, Name);
+
+        fn of((value, _): &(u8, Name)) -> &u8 {
+            value
+        }
+
+        fn label_of((_, name): &(u8, Name)) -> &Name {
+            name
+        }
 
         fn label(&mut self, name: &str) -> Name {
             name.into()
@@ -365,6 +373,27 @@ mod tests {
 
         fn name<'a>(&'a self, label: &'a Name) -> &'a str {
             label
+        }
+    }
+
+    impl Entry for (u8, Name) {
+        type Label = ();
+        type Ground = Self;
+
+        fn of(ground: &Self) -> &Self {
+            ground
+        }
+
+        fn label_of(_: &Self) -> &() {
+            &()
+        }
+
+        fn label(&mut self, name: &str) {
+            self.1 = name.into();
+        }
+
+        fn name<'a>(&'a self, (): &'a ()) -> &'a str {
+            &self.1
         }
     }
 
@@ -428,7 +457,7 @@ mod tests {
         let copy = tree.clone();
         let shared = |tree: &Tree<u8>| {
             let both = (0..).map_while(|number| Some((tree.chunk(number)?, copy.chunk(number)?)));
-            both.filter(|(one, other)| Arc::ptr_eq(one, other)).count()
+            both.filter(|(one, other)| one.is_shared(other)).count()
         };
         let chunks = shared(&copy);
         assert_eq!(shared(&tree), chunks);

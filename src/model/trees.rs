@@ -5,10 +5,19 @@ mod renewed;
 use super::ids::IdIndex;
 use super::name::Name;
 use super::tree::Entry;
-use super::{BaseEntry, ItemId, LocalEntry, Node, RemoteEntry, Tree};
+use super::{Agreed, ItemId, LocalEntry, Node, NodeMap, RemoteEntry, Tree};
 
 impl Entry for LocalEntry {
     type Label = Name;
+    type Ground = Agreed;
+
+    fn of(ground: &Agreed) -> &Self {
+        &ground.local
+    }
+
+    fn label_of(ground: &Agreed) -> &Name {
+        &ground.local_name
+    }
 
     fn label(&mut self, name: &str) -> Name {
         name.into()
@@ -21,6 +30,15 @@ impl Entry for LocalEntry {
 
 impl Entry for RemoteEntry {
     type Label = ();
+    type Ground = Agreed;
+
+    fn of(ground: &Agreed) -> &Self {
+        &ground.remote
+    }
+
+    fn label_of(_: &Agreed) -> &() {
+        &()
+    }
 
     fn label(&mut self, name: &str) {
         if self.name != name {
@@ -33,8 +51,17 @@ impl Entry for RemoteEntry {
     }
 }
 
-impl Entry for BaseEntry {
+impl Entry for Agreed {
     type Label = ();
+    type Ground = Self;
+
+    fn of(ground: &Self) -> &Self {
+        ground
+    }
+
+    fn label_of(_: &Self) -> &() {
+        &()
+    }
 
     fn label(&mut self, name: &str) {
         if self.local_name != name {
@@ -56,28 +83,48 @@ impl Tree<LocalEntry> {
         &mut self.slot_mut(node).value
     }
 
-    /// Keeps long names that `base` has at the same place once, in both.
-    pub fn share_names(&mut self, base: &BaseTree) {
+    /// From now on an item keeps nothing of its own where `base` says the same of it at the same path, and a long name that `base` has
+    /// there too is kept once.
+    pub fn rest_on(&mut self, base: &BaseTree) {
+        let known = self.by_paths(base);
+        for (node, known) in known.iter() {
+            let Some(name) = known.map(|known| &base.get(known).local_name) else { continue };
+            let is_shared = || std::ptr::eq(self.slot(node).label().as_str(), name.as_str());
+            if name.len() > Name::INLINE_LIMIT && !is_shared() {
+                self.slot_mut(node).label = name.clone();
+            }
+        }
+        self.lean_on(&base.tree, |node| known.get(node));
+    }
+
+    /// The item of `base` at the path of each.
+    fn by_paths(&self, base: &BaseTree) -> NodeMap<Option<Node>> {
+        let mut known = NodeMap::new(self, None);
         let mut folders = vec![(Node::ROOT, Node::ROOT)];
-        let mut alike = Vec::new();
-        while let Some((folder, known)) = folders.pop() {
-            let mut there = base.children(known).iter().copied().peekable();
+        while let Some((folder, other)) = folders.pop() {
+            let mut there = base.children(other).iter().copied().peekable();
             for &node in self.children(folder) {
                 let name = self.name(node);
                 while there.next_if(|there| base.name(*there) < name).is_some() {}
-                alike.extend(there.next_if(|there| base.name(*there) == name).map(|there| (node, there)));
-            }
-            for (node, there) in alike.drain(..) {
+                let Some(same) = there.next_if(|there| base.name(*there) == name) else { continue };
+                known[node] = Some(same);
                 if !self.children(node).is_empty() {
-                    folders.push((node, there));
-                }
-                let name = &base.get(there).local_name;
-                let is_shared = || std::ptr::eq(self.slot(node).label.as_str(), name.as_str());
-                if name.len() > Name::INLINE_LIMIT && !is_shared() {
-                    self.slot_mut(node).label = name.clone();
+                    folders.push((node, same));
                 }
             }
         }
+        known
+    }
+}
+
+impl RemoteTree {
+    /// From now on an item keeps nothing of its own where `base` says the same of it.
+    pub fn rest_on(&mut self, base: &BaseTree) {
+        let mut known = NodeMap::new(&self.tree, None);
+        for node in self.tree.walk(Node::ROOT) {
+            known[node] = base.by_id(&self.tree.get(node).id);
+        }
+        self.tree.lean_on(&base.tree, |node| known.get(node));
     }
 }
 
@@ -100,9 +147,9 @@ impl Identified for RemoteEntry {
     }
 }
 
-impl Identified for BaseEntry {
+impl Identified for Agreed {
     fn id(&self) -> &ItemId {
-        &self.id
+        &self.remote.id
     }
 }
 
@@ -110,12 +157,12 @@ impl Identified for BaseEntry {
 pub type RemoteTree = IdTree<RemoteEntry>;
 
 /// What both sides agreed on, under the local names.
-pub type BaseTree = IdTree<BaseEntry>;
+pub type BaseTree = IdTree<Agreed>;
 
 impl<T: Identified> IdTree<T> {
     /// A tree that holds only its root.
-    pub fn new(root: T) -> Self {
-        let mut tree = Self { tree: Tree::new(root), by_id: IdIndex::default() };
+    pub fn new(root: impl Into<T>) -> Self {
+        let mut tree = Self { tree: Tree::new(root.into()), by_id: IdIndex::default() };
         tree.note(Node::ROOT);
         tree
     }
@@ -135,7 +182,8 @@ impl<T: Identified> IdTree<T> {
     /// # Panics
     ///
     /// As [`Tree::insert`]; and when `folder` lies within the item of that id.
-    pub fn insert(&mut self, folder: Node, name: &str, value: T) -> Node {
+    pub fn insert(&mut self, folder: Node, name: &str, value: impl Into<T>) -> Node {
+        let value = value.into();
         if let Some(old) = self.by_id(value.id()) {
             assert!(!self.tree.is_within(folder, old), "an item cannot hold itself");
             self.remove(old);
@@ -155,7 +203,8 @@ impl<T: Identified> IdTree<T> {
 
     /// Replaces what is known of `node`; its id and its name may change with it, and `false` says that
     /// another item has that id and nothing was done.
-    pub fn replace(&mut self, node: Node, value: T) -> bool {
+    pub fn replace(&mut self, node: Node, value: impl Into<T>) -> bool {
+        let value = value.into();
         let is_other = self.tree.get(node).id() != value.id();
         if is_other && self.by_id(value.id()).is_some() {
             return false;
@@ -207,12 +256,13 @@ impl<T: Entry> std::ops::Deref for IdTree<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::BaseEntry;
     use crate::model::tree::Slot;
 
     /// The budget of `docs/size.md`, What an item weighs: bytes of a place in each tree.
     #[test]
     fn an_item_weighs_no_more_than_its_budget() {
-        assert_eq!(size_of::<Option<Slot<BaseEntry>>>(), 200);
+        assert_eq!(size_of::<Option<Slot<Agreed>>>(), 232);
         assert_eq!(size_of::<Option<Slot<LocalEntry>>>(), 96);
         assert_eq!(size_of::<Option<Slot<RemoteEntry>>>(), 104);
         assert_eq!(size_of::<ItemId>(), 24);

@@ -347,7 +347,7 @@ fn a_newer_version_at_the_same_path_is_asked_about_anew() {
         let mut new = base(1000, None);
         for number in 0..101 {
             let node = new.by_id(&id(&format!("f{number}"))).unwrap();
-            new.update(node, |entry| entry.etag = Etag::new("7::another"));
+            new.update(node, |entry| entry.remote.etag = Etag::new("7::another"));
         }
         let (plan, guard, _) = apply(deletes(on, 0..101), &guard, &LIMITS, &new, NOW + 5);
         assert_eq!((plan.operations.len(), guard.held.len()), (0, 101));
@@ -356,7 +356,7 @@ fn a_newer_version_at_the_same_path_is_asked_about_anew() {
         let mut renamed = base(1000, None);
         for number in 0..101 {
             let node = renamed.by_id(&id(&format!("f{number}"))).unwrap();
-            renamed.update(node, |entry| entry.etag = Etag::new("99::"));
+            renamed.update(node, |entry| entry.remote.etag = Etag::new("99::"));
         }
         let (plan, ..) = apply(deletes(on, 0..101), &guard, &LIMITS, &renamed, NOW + 5);
         assert_eq!(plan.operations.len(), 101);

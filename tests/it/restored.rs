@@ -28,7 +28,7 @@ fn edited_on_the_phone(edited: usize) -> (Bench, Vec<DiskTime>) {
     bench.settle();
     let stamp = |bench: &Bench, number: usize| -> LocalStamp {
         let node = bench.engine.state().base.find(&path(&name(number))).expect("it is known");
-        bench.engine.state().base.get(node).stamp
+        bench.engine.state().base.get(node).local.stamp
     };
     let times = (0..40).map(|number| stamp(&bench, number).mtime).collect();
     bench.wait(3600);

@@ -235,7 +235,8 @@ fn left_by_way_of_a_name(base: PendingBase<'_>, folder: &ItemId) -> Vec<Lesson> 
     for intent in base.state.intents.values() {
         let Intent::Place { id, to: (target, _), temporary: Some(name), .. } = intent else { continue };
         let has_left = id != folder && base.is_within(id, folder) && !base.is_within(target, folder);
-        let is_known = || *target == base.state.base.get(Node::ROOT).id || base.entry(target).is_some();
+        let is_known =
+            || *target == base.state.base.get(Node::ROOT).remote.id || base.entry(target).is_some();
         let known = base.entry(id).filter(|_| has_left && is_known());
         if let Some((_, mut entry)) = known.filter(|(_, entry)| entry.stamp.identity != Identity::default()) {
             (entry.local_name, entry.remote_name) = (name.clone(), name.clone());
@@ -346,7 +347,7 @@ fn moved(
 fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: &SeenAt) -> Vec<Lesson> {
     let identities = items.iter().map(|item| (item.before.identity, item));
     let crossed: HashMap<_, _> = identities.filter(|(known, _)| *known != Identity::default()).collect();
-    let known = base.all(&|entry| crossed.contains_key(&entry.stamp.identity));
+    let known = base.all(&|stamp| crossed.contains_key(&stamp.identity));
     let learnt = known.into_iter().map(|(parent, mut entry)| {
         let Crossed { before, after, .. } = crossed[&entry.stamp.identity];
         let was = std::mem::replace(&mut entry.stamp, *after);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, Store};
 use crate::model::state::{Calibration, CarriedOut, put_aside, succeed};
-use crate::model::{Arriving, BaseEntry, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
+use crate::model::{Agreed, Arriving, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
 
 use super::known::moved;
 use super::lesson::Lesson;
@@ -241,12 +241,12 @@ impl<'a> Ledger<'a> {
         let at = self.now_seconds();
         let base = &self.state.base;
         let approved = &self.approved;
-        let counts = |entry: &BaseEntry| {
+        let counts = |entry: &Agreed| {
             !guard::is_exempt(entry, on, at)
-                && (approved.is_empty() || !approved.contains(&entry.id.to_string()))
+                && (approved.is_empty() || !approved.contains(&entry.remote.id.to_string()))
         };
         // What was in a folder and went, or was moved out, in this group has been counted, or does not count.
-        let is_still_in = |folder: &ItemId, entry: &BaseEntry| match self.group.overlay.get(&entry.id) {
+        let is_still_in = |folder: &ItemId, entry: &Agreed| match self.group.overlay.get(&entry.remote.id) {
             Some(Some((parent, _))) => parent == folder,
             Some(None) => false,
             None => true,
@@ -262,7 +262,7 @@ impl<'a> Ledger<'a> {
             let entry = base.get(node);
             count += u64::from(counts(entry));
             let children = base.children(node).iter().copied();
-            open.extend(children.filter(|child| is_still_in(&entry.id, base.get(*child))));
+            open.extend(children.filter(|child| is_still_in(&entry.remote.id, base.get(*child))));
         }
         if count > 0 {
             self.group.deletions.push(CarriedOut { on, at, count });

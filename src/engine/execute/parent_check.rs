@@ -164,7 +164,7 @@ fn is_lost(
     folder: &ItemId,
     seen: &mut HashMap<ItemId, LookUp>,
 ) -> Result<bool, StepFailure> {
-    let top = known.base().state.base.get(Node::ROOT).id.clone();
+    let top = known.base().state.base.get(Node::ROOT).remote.id.clone();
     let mut at = folder.clone();
     for _ in 0..MOST_ABOVE {
         if at == top || at.is_doc("documents") {

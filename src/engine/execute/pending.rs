@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::model::name::Name;
 use crate::model::state::{Calibration, left_before};
-use crate::model::{BaseEntry, Change, Identity, ItemId, Node, RelPath, State};
+use crate::model::{Agreed, BaseEntry, Change, Identity, ItemId, LocalStamp, Node, RelPath, State};
 
 /// More folders than lie above any item.
 const DEEPEST: usize = crate::model::path::DEEPEST;
@@ -41,7 +41,7 @@ impl<'a> PendingBase<'a> {
         let base = &self.state.base;
         let node = base.by_id(id)?;
         let parent = base.parent(node)?;
-        Some((base.get(parent).id.clone(), base.get(node).clone()))
+        Some((base.get(parent).remote.id.clone(), base.get(node).to_entry()))
     }
 
     /// Whether an item can be put into that folder.
@@ -59,18 +59,20 @@ impl<'a> PendingBase<'a> {
             .by_id(parent)
             .and_then(|folder| base.child(folder, name))
             .map(|node| base.get(node))
-            .filter(|entry| !self.overlay.contains_key(&entry.id));
+            .filter(|entry| !self.overlay.contains_key(&entry.remote.id));
         let pending = self.overlay.values().flatten();
         let pending = pending
             .filter(|(folder, entry)| folder == parent && &*entry.local_name == name)
-            .map(|(_, entry)| entry);
-        stored.into_iter().chain(pending).find(|entry| but != Some(&entry.id)).cloned()
+            .map(|(_, entry)| entry)
+            .find(|entry| but != Some(&entry.id));
+        let stored = stored.filter(|entry| but != Some(&entry.remote.id)).map(Agreed::to_entry);
+        stored.or_else(|| pending.cloned())
     }
 
     /// The item that has a local path, and the folder that it is in.
     pub(super) fn at_local_path(&self, path: &RelPath) -> Option<(ItemId, BaseEntry)> {
         let mut found = None;
-        let mut at = self.state.base.get(Node::ROOT).id.clone();
+        let mut at = self.state.base.get(Node::ROOT).remote.id.clone();
         for part in path.parts() {
             let entry = self.at_path(&at, part, None)?;
             let id = entry.id.clone();
@@ -86,20 +88,21 @@ impl<'a> PendingBase<'a> {
         let stored = stored.iter().map(|child| base.get(*child));
         let pending = self.overlay.values().flatten();
         stored
-            .filter(|entry| !self.overlay.contains_key(&entry.id))
-            .chain(pending.filter(|(parent, _)| parent == folder).map(|(_, entry)| entry))
-            .cloned()
+            .filter(|entry| !self.overlay.contains_key(&entry.remote.id))
+            .map(Agreed::to_entry)
+            .chain(pending.filter(|(parent, _)| parent == folder).map(|(_, entry)| entry.clone()))
             .collect()
     }
 
-    /// All items of a kind, each with the folder that it is in.
-    pub(super) fn all(&self, is_it: &dyn Fn(&BaseEntry) -> bool) -> Vec<(ItemId, BaseEntry)> {
+    /// All items with such a stamp, each with the folder that it is in.
+    pub(super) fn all(&self, is_it: &dyn Fn(&LocalStamp) -> bool) -> Vec<(ItemId, BaseEntry)> {
         let base = &self.state.base;
         let stored =
             base.walk(Node::ROOT).skip(1).filter_map(|node| Some((base.parent(node)?, base.get(node))));
-        let stored = stored.filter(|(_, entry)| is_it(entry) && !self.overlay.contains_key(&entry.id));
-        let stored = stored.map(|(folder, entry)| (base.get(folder).id.clone(), entry.clone()));
-        let pending = self.overlay.values().flatten().filter(|(_, entry)| is_it(entry)).cloned();
+        let stored = stored
+            .filter(|(_, entry)| is_it(&entry.local.stamp) && !self.overlay.contains_key(&entry.remote.id));
+        let stored = stored.map(|(folder, entry)| (base.get(folder).remote.id.clone(), entry.to_entry()));
+        let pending = self.overlay.values().flatten().filter(|(_, entry)| is_it(&entry.stamp)).cloned();
         // What goes with its folder is forgotten as well.
         stored.chain(pending).filter(|(folder, _)| !self.is_forgotten(folder)).collect()
     }
@@ -130,7 +133,7 @@ impl<'a> PendingBase<'a> {
                 None => {
                     let base = &self.state.base;
                     let Some(node) = base.by_id(&id) else { return true };
-                    base.parent(node).map(|folder| base.get(folder).id.clone())
+                    base.parent(node).map(|folder| base.get(folder).remote.id.clone())
                 }
             };
         }
@@ -144,7 +147,7 @@ impl<'a> PendingBase<'a> {
         let mut at = folder.clone();
         // While folders change places what is pending may go round in a circle.
         for _ in 0..DEEPEST {
-            if base.get(Node::ROOT).id == at {
+            if base.get(Node::ROOT).remote.id == at {
                 let mut names = names.iter().rev();
                 return names.try_fold(RelPath::root(), |path, name| path.join(name).ok());
             }
@@ -157,7 +160,7 @@ impl<'a> PendingBase<'a> {
 
     /// A folder on iCloud and those above it, without the top.
     pub(super) fn folders_of(&self, folder: &ItemId) -> Vec<ItemId> {
-        let top = &self.state.base.get(Node::ROOT).id;
+        let top = &self.state.base.get(Node::ROOT).remote.id;
         let is_top = |id: &ItemId| id == top || *id == ItemId::drive_root() || id.is_doc("documents");
         let above = |id: &ItemId| self.entry(id).map(|(parent, _)| parent);
         let chain = std::iter::successors(Some(folder.clone()), above);
@@ -183,11 +186,12 @@ impl<'a> PendingBase<'a> {
         }
         let base = &self.state.base;
         let others = base.walk(Node::ROOT).skip(1).map(|node| base.get(node));
-        let others = others.filter(|entry| entry.stamp.identity == identity && entry.id != *owner);
+        let others =
+            others.filter(|entry| entry.local.stamp.identity == identity && entry.remote.id != *owner);
         let mut changes = Vec::new();
         for other in others {
             // One that goes with its folder needs no more to be said of it.
-            if let Some((parent, mut entry)) = self.entry(&other.id)
+            if let Some((parent, mut entry)) = self.entry(&other.remote.id)
                 && !self.is_forgotten(&parent)
             {
                 entry.stamp.identity = Identity::default();

@@ -1,7 +1,7 @@
 use super::*;
 use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
 use crate::model::state::{CarriedOut, Decided};
-use crate::model::{Etag, LocalStamp, Node};
+use crate::model::{BaseEntry, Etag, LocalStamp, Node};
 
 const LIMITS: GuardLimits = GuardLimits { max_deletes: 1, max_delete_percent: 0 };
 
@@ -287,7 +287,7 @@ fn a_folder_is_shown_in_no_version_and_a_file_in_that_of_its_content() {
     let mut known = base(&["file", "folder"]);
     for (name, folder) in [("file", false), ("folder", true)] {
         let node = known.by_id(&id(name)).unwrap();
-        known.update(node, |entry| (entry.folder, entry.etag) = (folder, Etag::new("1::2")));
+        known.update(node, |entry| (entry.folder, entry.remote.etag) = (folder, Etag::new("1::2")));
     }
     let operations = ["file", "folder"].map(|name| trash(name, vec![])).into();
     let (_, guard, _) = apply(plan(operations), &GuardState::default(), &LIMITS, &known, 1);

@@ -33,15 +33,15 @@ impl Doubted {
         let unchanged = |path: &RelPath| {
             let (known, node) = (base.get(base.find(path)?), local.find(path)?);
             let found = local.get(node);
-            (found.kind == LocalKind::File && found.stamp == known.stamp).then_some(node)
+            (found.kind == LocalKind::File && found.stamp == known.local.stamp).then_some(node)
         };
         let mut nodes: Vec<_> = self.files.iter().filter_map(unchanged).collect();
         if self.recent {
             let recent = base.walk(Node::ROOT).filter(|node| {
                 let entry = base.get(*node);
                 !entry.folder
-                    && now.is_within(RECENT_SECONDS, entry.stamp.mtime)
-                    && now.is_within(RECENT_SECONDS, entry.stamp.ctime)
+                    && now.is_within(RECENT_SECONDS, entry.local.stamp.mtime)
+                    && now.is_within(RECENT_SECONDS, entry.local.stamp.ctime)
             });
             nodes.extend(recent.filter_map(|node| unchanged(&base.path(node))));
             nodes.sort_unstable();

@@ -24,12 +24,12 @@ pub const MOST_LOOKS: usize = 3;
 pub fn may_have_missed_a_move(base: &BaseTree, local: &LocalTree, recognition: &Recognition) -> bool {
     let is_missed = |item: Node| {
         let entry = base.get(item);
-        let has_identity = entry.stamp.identity != Identity::default();
+        let has_identity = entry.local.stamp.identity != Identity::default();
         entry.presence != Presence::RemoteOnly
             && match recognition.of_base[item] {
                 LocalFate::Deleted => true,
                 LocalFate::There { node, .. } => {
-                    has_identity && is_another(entry.stamp.identity, local.get(node).stamp.identity)
+                    has_identity && is_another(entry.local.stamp.identity, local.get(node).stamp.identity)
                 }
                 LocalFate::Agreed | LocalFate::Held | LocalFate::Missing | LocalFate::Unknown => false,
                 LocalFate::Unmounted(_) => false,

@@ -132,7 +132,7 @@ impl Walk {
         let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
         let now = clock.reading();
         let scope = Scope {
-            root: self.base.get(Node::ROOT).id.clone(),
+            root: self.base.get(Node::ROOT).remote.id.clone(),
             root_is_library: settings.root_is_library,
             app_libraries: settings.app_libraries.clone(),
             may_skip: &may_skip,

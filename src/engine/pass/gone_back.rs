@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::engine::operation::{Action, Plan, Reason, UploadTarget};
-use crate::model::{BaseEntry, ItemId, State};
+use crate::model::{Agreed, ItemId, State};
 
 /// Whose edits had gone back when `plan` was made, or before; each with the content half of the etag that was agreed on. Once another
 /// version is agreed on it is over.
@@ -14,7 +14,7 @@ pub(super) fn went_back(state: &State, plan: &Plan) -> BTreeMap<String, String> 
         ItemId::from_text(text)
             .as_ref()
             .and_then(agreed)
-            .is_some_and(|entry| entry.etag.content() == *version)
+            .is_some_and(|entry| entry.remote.etag.content() == *version)
     };
     let before =
         state.went_back.iter().filter(is_still).map(|(text, version)| (text.clone(), version.clone()));
@@ -26,6 +26,6 @@ pub(super) fn went_back(state: &State, plan: &Plan) -> BTreeMap<String, String> 
             ) => agreed(&remote.id),
             _ => None,
         });
-    let noted = |entry: &BaseEntry| (entry.id.to_string(), entry.etag.content().to_owned());
+    let noted = |entry: &Agreed| (entry.remote.id.to_string(), entry.remote.etag.content().to_owned());
     before.chain(planned.map(noted)).collect()
 }

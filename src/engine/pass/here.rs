@@ -11,9 +11,7 @@ use crate::engine::operation::{Action, Operation, Plan, Reason};
 use crate::engine::own_writes::OwnWrites;
 use crate::engine::ports::{Away, Clock, Disk, Ports};
 use crate::engine::view::{FolderMarks, RemoteView};
-use crate::model::{
-    BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, RemoteTree,
-};
+use crate::model::{Agreed, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteTree};
 
 /// What came of a pass without iCloud.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -122,16 +120,7 @@ fn waiting(plan: Plan, is_for_now: impl Fn(&Operation) -> bool) -> Vec<Operation
 
 /// iCloud as it was when both sides agreed last.
 fn as_agreed(base: &BaseTree) -> RemoteView {
-    let entry = |known: &BaseEntry| RemoteEntry {
-        id: known.id.clone(),
-        kind: if known.folder { RemoteKind::Folder } else { RemoteKind::File },
-        name: known.remote_name.clone(),
-        etag: known.etag.clone(),
-        size: known.remote_size,
-        mtime: known.remote_mtime,
-        signature: None.into(),
-        state: FolderState::Complete,
-    };
+    let entry = |known: &Agreed| RemoteEntry { state: FolderState::Complete, ..known.remote.clone() };
     let mut tree = RemoteTree::new(entry(base.get(Node::ROOT)));
     let mut open = vec![(Node::ROOT, Node::ROOT)];
     while let Some((folder, there)) = open.pop() {
@@ -139,7 +128,7 @@ fn as_agreed(base: &BaseTree) -> RemoteView {
             let known = base.get(*child);
             // What stands here only is not there.
             if known.presence != Presence::LocalOnly {
-                open.push((*child, tree.insert(there, &known.remote_name, entry(known))));
+                open.push((*child, tree.insert(there, &known.remote.name, entry(known))));
             }
         }
     }

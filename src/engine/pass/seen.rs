@@ -22,7 +22,7 @@ impl Engine {
     /// Takes over what a look at this side saw.
     pub(super) fn saw_here(&mut self, mut view: LocalView, look: &LocalLook) {
         if *look == LocalLook::Whole {
-            view.tree.share_names(&self.state.base);
+            view.tree.rest_on(&self.state.base);
         }
         self.local = Some(view);
     }
@@ -30,11 +30,14 @@ impl Engine {
     /// Takes over what a look at iCloud brought, at `now` (lived seconds).
     pub fn saw_there(&mut self, sight: Sight, now: i64) {
         // Only a walk shows each of our own writes.
-        let (view, shows_all) = match sight {
+        let (mut view, shows_all) = match sight {
             Sight::Nothing | Sight::TooLittle => return,
             Sight::Part(view) => (view, false),
             Sight::Whole(view) => (view, true),
         };
+        if shows_all {
+            view.tree.rest_on(&self.state.base);
+        }
         self.remote = Some(Arc::new(view));
         self.outlived &= !shows_all;
         self.settle_sizes(now);

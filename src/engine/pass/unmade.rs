@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::engine::view::{Absence, RemoteView};
-use crate::model::{BaseEntry, BaseTree, Change, ItemId, Node, Presence};
+use crate::model::{Agreed, BaseTree, Change, ItemId, Node, Presence};
 
 /// What a look showed of our own writes that none had shown before.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -20,7 +20,7 @@ struct Unmade {
 /// the future, as after a power cut that took the note of the time, says nothing of what was made since.
 fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>, now: i64) -> Unmade {
     let confirmed = confirmed.filter(|confirmed| *confirmed <= now);
-    let is_open = |entry: &BaseEntry| {
+    let is_open = |entry: &Agreed| {
         entry.presence == Presence::Both
             && entry.written_at.get().is_some_and(|at| confirmed.is_none_or(|confirmed| at >= confirmed))
     };
@@ -28,7 +28,7 @@ fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>, now: i64) ->
     let mut told = view.complete && !open.is_empty();
     let mut lost = HashSet::new();
     for node in open {
-        let id = &base.get(node).id;
+        let id = &base.get(node).remote.id;
         if view.tree.by_id(id).is_some() {
             continue;
         }
@@ -41,7 +41,7 @@ fn find(base: &BaseTree, view: &RemoteView, confirmed: Option<i64>, now: i64) ->
     // What is forgotten with its folder, and is there all the same, is seen anew.
     let is_top =
         |node: &Node| lost.contains(node) && base.parent(*node).is_none_or(|above| !lost.contains(&above));
-    let tops = base.walk(Node::ROOT).filter(is_top).map(|node| base.get(node).id.clone()).collect();
+    let tops = base.walk(Node::ROOT).filter(is_top).map(|node| base.get(node).remote.id.clone()).collect();
     Unmade { tops, is_told: told }
 }
 
@@ -84,7 +84,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
-    use crate::model::{Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, Zone};
+    use crate::model::{BaseEntry, Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, Zone};
 
     fn id(name: &str) -> ItemId {
         ItemId::new(Zone::CloudDocs, name)

@@ -143,11 +143,11 @@ impl Engine {
                 continue;
             }
             let Some(known) = base.by_id(&entry.id).map(|known| base.get(known)) else { continue };
-            let had_content = known.stamp.size > 0 && known.etag != entry.etag;
+            let had_content = known.local.stamp.size > 0 && known.remote.etag != entry.etag;
             if known.package || !(had_content || entry.size.get().is_none()) {
                 continue;
             }
-            let is_known_empty = known.stamp.size == 0 && known.etag == entry.etag;
+            let is_known_empty = known.local.stamp.size == 0 && known.remote.etag == entry.etag;
             let before = self.sizeless.get(&entry.id).filter(|(etag, _)| *etag == entry.etag);
             let since = before.map_or(now, |(_, since)| *since);
             seen.insert(entry.id.clone(), (entry.etag.clone(), since));
@@ -170,7 +170,7 @@ impl Engine {
         let Some(remote) = self.remote.as_ref().filter(|remote| remote.complete) else { return };
         disk.forget_unwanted(&|key| {
             let shown = remote.tree.by_id(&key.id).map(|node| &remote.tree.get(node).etag);
-            let known = self.state.base.by_id(&key.id).map(|node| &self.state.base.get(node).etag);
+            let known = self.state.base.by_id(&key.id).map(|node| &self.state.base.get(node).remote.etag);
             shown.is_some_and(|etag| etag.same_content(&key.etag))
                 && known.is_none_or(|etag| !etag.same_content(&key.etag))
         });

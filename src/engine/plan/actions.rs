@@ -72,7 +72,7 @@ impl Emitter<'_, '_> {
         }
         let id = match (self.items.all.get(&folder), folder) {
             (Some(item), _) => self.world.remote.tree.get(item.remote?).id.clone(),
-            (None, Key::Base(node)) => self.world.base.get(node).id.clone(),
+            (None, Key::Base(node)) => self.world.base.get(node).remote.id.clone(),
             _ => return None,
         };
         Some(Parent::Known(id))
@@ -83,7 +83,7 @@ impl Emitter<'_, '_> {
         match (self.made.get(&folder), folder) {
             (Some(&index), _) => Some(Parent::Made(index)),
             (None, Key::Base(node)) if !self.items.all.get(&folder).is_some_and(|item| item.succeeded) => {
-                Some(Parent::Known(self.world.base.get(node).id.clone()))
+                Some(Parent::Known(self.world.base.get(node).remote.id.clone()))
             }
             _ => self.parent_there(folder),
         }
@@ -99,7 +99,7 @@ impl Emitter<'_, '_> {
     ) -> Option<(Action, RelPath, Reason)> {
         let item = &self.items.all[&key];
         let place = item.place.as_ref();
-        let base_id = || item.base.map(|node| self.world.base.get(node).id.clone());
+        let base_id = || item.base.map(|node| self.world.base.get(node).remote.id.clone());
         let shown = || shown_path(self.world, item);
         let there = self.seen_there(item);
         match kind {
@@ -346,7 +346,7 @@ impl Emitter<'_, '_> {
     fn copy_name(&mut self, item: &Item, name: &str) -> Option<String> {
         let mark = self.world.policy.conflict_mark;
         // A temporary name is no person's, and is not to go on in one that stays.
-        let agreed = item.base.map(|node| &*self.world.base.get(node).remote_name);
+        let agreed = item.base.map(|node| &*self.world.base.get(node).remote.name);
         let name = name_below_temporary(name, agreed);
         let names = (1..).map(|nth| conflict_name(name, mark, nth));
         self.first_free(item.place.as_ref()?.parent, names)

@@ -7,11 +7,11 @@ use crate::engine::operation::Reason;
 use crate::engine::recognise::{Content, LocalFate};
 use crate::engine::view::Absence;
 use crate::model::{
-    BaseEntry, FolderState, ItemId, LocalEntry, LocalStamp, Node, Presence, RelPath, RemoteKind, name,
+    Agreed, FolderState, ItemId, LocalEntry, LocalStamp, Node, Presence, RelPath, RemoteKind, name,
 };
 
 /// Whether nothing happened to an item of the base.
-pub(super) fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) -> bool {
+pub(super) fn is_untouched(world: &World<'_>, item: &Item, entry: &Agreed) -> bool {
     item.here == Change::Same
         && item.there == Change::Same
         && !item.moved_here
@@ -21,8 +21,8 @@ pub(super) fn is_untouched(world: &World<'_>, item: &Item, entry: &BaseEntry) ->
         && entry.presence == Presence::Both
         // A temporary name, learnt on the way to the right one.
         && name::temporary_origin(&entry.local_name).is_none()
-        && !world.is_too_large(entry.remote_size.get())
-        && !world.is_too_large((!entry.folder).then_some(entry.stamp.size))
+        && !world.is_too_large(entry.remote.size.get())
+        && !world.is_too_large((!entry.folder).then_some(entry.local.stamp.size))
 }
 
 /// What happened to the item `node` of the base, whose agreed path is `agreed`; and what that means for what it holds.
@@ -56,7 +56,7 @@ pub(super) fn known(world: &World<'_>, node: Node, agreed: &RelPath, above: Abov
         item.here = Change::Left;
     }
     item.dismissed |= is_covered_now(world, node, &item) || was_on_a_volume_that_is_there(world, node);
-    item.foreign = is_foreign(world, &item, &entry.id, above);
+    item.foreign = is_foreign(world, &item, &entry.remote.id, above);
     let mut below = Above {
         // A library that was renamed here is renamed back, so what it holds has not moved.
         moved_here: above.moved_here || item.moved_here && !world.is_library(&item),
@@ -109,7 +109,9 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
                 _ if world.doubts_name_here(found).is_some() => Change::Unknown(Doubt::NotToBeRenamed),
                 // The folder that stands there now is another one, or a volume is mounted on it: what later moves are known by, and where
                 // what comes into it is.
-                Content::Same if entry.folder && is_another_folder(&tree.get(found).stamp, &entry.stamp) => {
+                Content::Same
+                    if entry.folder && is_another_folder(&tree.get(found).stamp, &entry.local.stamp) =>
+                {
                     Change::Touched
                 }
                 Content::Same => Change::Same,
@@ -139,27 +141,29 @@ fn is_in_unread_folder(world: &World<'_>, node: Node) -> bool {
 
 fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
     let (entry, tree) = (world.base.get(node), &world.remote.tree);
-    if let Some(doubt) = tree.by_id(&entry.id).and_then(|found| world.doubts_name_there(tree.get(found))) {
+    if let Some(doubt) =
+        tree.by_id(&entry.remote.id).and_then(|found| world.doubts_name_there(tree.get(found)))
+    {
         item.there = Change::Unknown(doubt);
         return;
     }
-    item.there = match tree.by_id(&entry.id) {
+    item.there = match tree.by_id(&entry.remote.id) {
         Some(found) if world.is_ours(found) => {
             item.remote = Some(found);
             let now = tree.get(found);
             let at = tree.parent(found).map(|at| &tree.get(at).id);
-            item.moved_there = at != Some(&world.base.get(folder).id) || now.name != entry.remote_name;
+            item.moved_there = at != Some(&world.base.get(folder).remote.id) || now.name != entry.remote.name;
             if item.moved_there && goes_to_a_volume_that_is_away(world, found) {
                 item.there = Change::Unknown(Doubt::Unmounted);
                 return;
             }
-            if world.remote.hollow.contains(&entry.id) {
+            if world.remote.hollow.contains(&entry.remote.id) {
                 item.there = Change::Unknown(Doubt::Hollow);
                 return;
             }
             match is_edited(entry, now) {
                 true => Change::Edited,
-                false if !entry.folder && now.etag != entry.etag => Change::Touched,
+                false if !entry.folder && now.etag != entry.remote.etag => Change::Touched,
                 false => Change::Same,
             }
         }
@@ -168,7 +172,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
             item.dismissed |= now.kind == RemoteKind::AppLibrary && now.state == FolderState::Unread;
             Change::Unknown(Doubt::Foreign)
         }
-        None => match world.remote.absent.get(&entry.id) {
+        None => match world.remote.absent.get(&entry.remote.id) {
             Some(Absence::Trashed | Absence::Gone) => Change::Deleted,
             Some(Absence::OutOfScope) => Change::Left,
             // Both sides agreed that it is gone there, so nobody asks for it any more.
@@ -187,7 +191,7 @@ fn is_volume_gone_there(world: &World<'_>, node: Node) -> bool {
     };
     std::iter::successors(Some(node), |item| world.base.parent(*item))
         .take_while(is_away)
-        .all(|item| world.remote.tree.by_id(&world.base.get(item).id).is_none())
+        .all(|item| world.remote.tree.by_id(&world.base.get(item).remote.id).is_none())
 }
 
 /// Whether a mount point without its volume was read whole and holds nothing, on the file system of the folder above it.
@@ -202,8 +206,8 @@ fn is_bare_mount_point(world: &World<'_>, found: Node) -> bool {
 /// Whether something new on iCloud has the place of an item of the base that is gone there: it would be put into the mount point.
 fn is_succeeded_there(world: &World<'_>, node: Node) -> bool {
     let (base, tree) = (world.base, &world.remote.tree);
-    let folder = base.parent(node).and_then(|folder| tree.by_id(&base.get(folder).id));
-    let name = &base.get(node).remote_name;
+    let folder = base.parent(node).and_then(|folder| tree.by_id(&base.get(folder).remote.id));
+    let name = &base.get(node).remote.name;
     folder.is_some_and(|folder| {
         tree.children(folder).iter().any(|child| name::same(&tree.get(*child).name, name))
     })
@@ -233,21 +237,21 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     };
     let LocalFate::There { node: found, .. } = world.recognition.of_base[folder] else { return false };
     let is_read = |entry: &LocalEntry| entry.state == FolderState::Complete && !entry.stamp.on_root_fs;
-    let came_beside = !base.get(folder).stamp.on_root_fs || item.there.is_gone();
-    base.get(node).stamp.on_root_fs && came_beside && is_read(tree.get(found))
+    let came_beside = !base.get(folder).local.stamp.on_root_fs || item.there.is_gone();
+    base.get(node).local.stamp.on_root_fs && came_beside && is_read(tree.get(found))
 }
 
 /// Whether an item that is nowhere was seen last on a volume that it had been moved to, while its place is none of that volume's, and none is
 /// away: nobody can say whether it was deleted there, so it is forgotten, and what iCloud has of it comes anew.
 fn was_on_a_volume_that_is_there(world: &World<'_>, node: Node) -> bool {
     let (base, fates) = (world.base, &world.recognition.of_base);
-    let stamp = base.get(node).stamp;
+    let stamp = base.get(node).local.stamp;
     let is_moved = fates[node] == LocalFate::Missing && !stamp.on_root_fs && !stamp.is_mount;
     let is_away =
-        |item: Node| base.get(item).stamp.is_mount && !matches!(fates[item], LocalFate::There { .. });
+        |item: Node| base.get(item).local.stamp.is_mount && !matches!(fates[item], LocalFate::There { .. });
     is_moved
         && base.parent(node).is_some_and(|folder| {
-            base.get(folder).stamp.on_root_fs && matches!(fates[folder], LocalFate::There { .. })
+            base.get(folder).local.stamp.on_root_fs && matches!(fates[folder], LocalFate::There { .. })
         })
         && !base.walk(Node::ROOT).any(is_away)
 }

@@ -14,7 +14,7 @@ use crate::engine::operation::Reason;
 use crate::engine::recognise::most_loose;
 use crate::model::name::Name;
 use crate::model::tree::Entry;
-use crate::model::{BaseEntry, LocalKind, Node, NodeMap, Presence, RelPath, Side, Tree, name};
+use crate::model::{Agreed, LocalKind, Node, NodeMap, Presence, RelPath, Side, Tree, name};
 
 impl Items {
     /// Nothing collected yet.
@@ -129,7 +129,7 @@ impl Items {
     /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it. A folder that stays
     /// here only is succeeded where it stands now.
     fn vacant_there(&self, world: &World<'_>) -> HashMap<(Key, Name, bool), Key> {
-        let fits = |item: &Item, entry: &BaseEntry| {
+        let fits = |item: &Item, entry: &Agreed| {
             item.there == Change::Deleted
                 && item.here.is_there()
                 && item.accepted
@@ -146,7 +146,7 @@ impl Items {
             }
             let (folder, name) = match item.local.filter(|_| item.moved_here) {
                 Some(found) => (self.local_parent(world, found), world.local.tree.name(found)),
-                None => (Key::Base(world.base.parent(node)?), &*entry.remote_name),
+                None => (Key::Base(world.base.parent(node)?), &*entry.remote.name),
             };
             Some(((folder, name::nfc(name), item.folder), *key))
         };

@@ -58,7 +58,7 @@ pub(super) fn collect(world: &World<'_>, earlier: Earlier<'_>) -> Option<(Items,
     items.collect_remote(world, tree.in_walk_order(strange.iter().copied()).into_iter(), Paths::of_few());
     let here = world.local.tree.in_walk_order(rest.loose().local.iter().copied());
     items.collect_local(world, here.iter().copied(), Paths::of_few());
-    let there = known.iter().filter_map(|item| tree.by_id(&world.base.get(*item).id));
+    let there = known.iter().filter_map(|item| tree.by_id(&world.base.get(*item).remote.id));
     let odd = Odd { here, there: tree.in_walk_order(there.chain(strange)) };
     if let Some(collected) = &mut items.collected {
         collected.known = known;
@@ -75,8 +75,9 @@ fn strange(
     changes: &Changes,
 ) -> BTreeSet<Node> {
     let tree = &world.remote.tree;
-    let ids =
-        |base: &BaseTree, node: Node| base.contains(node).then(|| tree.by_id(&base.get(node).id)).flatten();
+    let ids = |base: &BaseTree, node: Node| {
+        base.contains(node).then(|| tree.by_id(&base.get(node).remote.id)).flatten()
+    };
     let renamed = changes.base.iter().map(|change| change.node);
     let renamed = renamed.flat_map(|node| [ids(base_before, node), ids(world.base, node)]).flatten();
     for node in changed_there.iter().map(|change| change.node).chain(renamed) {
@@ -128,7 +129,7 @@ impl Touched<'_, '_> {
             let has_other_id = || {
                 !change.moved
                     && earlier.base.contains(change.node)
-                    && earlier.base.get(change.node).id != base.get(change.node).id
+                    && earlier.base.get(change.node).remote.id != base.get(change.node).remote.id
             };
             if change.moved || has_other_id() {
                 self.items.extend(base.walk(change.node));

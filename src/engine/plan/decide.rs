@@ -75,7 +75,7 @@ fn held_back(world: &World<'_>, item: &Item, path: &RelPath) -> Option<Option<No
     }
     let local = item.local.map(|node| world.local.tree.get(node).stamp.size);
     let remote = item.remote.and_then(|node| world.remote.tree.get(node).size.get());
-    let agreed = item.base.map(|node| world.base.get(node).stamp.size);
+    let agreed = item.base.map(|node| world.base.get(node).local.stamp.size);
     let (side, size) = match (world.is_too_large(local), world.is_too_large(remote)) {
         // The base's own version is too large since the limit changed: forgotten, see `file`.
         _ if world.is_too_large(agreed) => return None,
@@ -93,7 +93,7 @@ fn file(world: &World<'_>, item: &Item) -> (Fate, Step, Reason) {
     use Side::{Local, Remote};
     let entry = item.base.map(|node| world.base.get(node));
     // (A new file that does not take part is no item.)
-    if !item.accepted || world.is_too_large(entry.map(|entry| entry.stamp.size)) {
+    if !item.accepted || world.is_too_large(entry.map(|entry| entry.local.stamp.size)) {
         return (Fate::Forget, Step::Nothing, Reason::NoLongerTakesPart);
     }
     if entry.is_some_and(|entry| entry.package) && item.here == Edited {

@@ -9,9 +9,7 @@ use crate::engine::recognise::{LocalFate, Recognition};
 use crate::engine::view::{LocalView, RemoteView};
 use crate::model::name::{Name, temporary_origin};
 use crate::model::policy::Mode;
-use crate::model::{
-    BaseEntry, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side,
-};
+use crate::model::{Agreed, BaseTree, FolderState, Node, Presence, RelPath, RemoteEntry, RemoteKind, Side};
 
 /// All that planning reads.
 pub(super) struct World<'a> {
@@ -257,11 +255,11 @@ impl World<'_> {
     }
 
     /// The remote item as seen; `known` is the base entry of the same item, if any.
-    pub fn remote_seen(&self, node: Node, known: Option<&BaseEntry>) -> RemoteSeen {
+    pub fn remote_seen(&self, node: Node, known: Option<&Agreed>) -> RemoteSeen {
         let tree = &self.remote.tree;
         let entry = tree.get(node);
         let parent = tree.parent(node).map_or_else(|| entry.id.clone(), |folder| tree.get(folder).id.clone());
-        let known = known.filter(|known| known.id == entry.id);
+        let known = known.filter(|known| known.remote.id == entry.id);
         let same = known.filter(|known| !is_edited(known, entry));
         RemoteSeen {
             id: entry.id.clone(),
@@ -299,17 +297,17 @@ impl World<'_> {
 /// Whether the content on iCloud is another one (`docs/sync.md` §3). A modification time that differs under
 /// an unchanged etag is only the service's rounding (`docs/protocol-open-questions.md` 18). A package tells of
 /// itself by its etag only.
-pub(super) fn is_edited(known: &BaseEntry, entry: &RemoteEntry) -> bool {
-    if known.folder || known.etag == entry.etag {
+pub(super) fn is_edited(known: &Agreed, entry: &RemoteEntry) -> bool {
+    if known.folder || known.remote.etag == entry.etag {
         return false;
     }
-    if !known.etag.same_content(&entry.etag) {
+    if !known.remote.etag.same_content(&entry.etag) {
         return true;
     }
     // A file without a size is empty.
     let size = |size: Option<u64>| size.unwrap_or(0);
     !known.package
-        && (size(known.remote_size.get()) != size(entry.size.get()) || known.remote_mtime != entry.mtime)
+        && (size(known.remote.size.get()) != size(entry.size.get()) || known.remote.mtime != entry.mtime)
 }
 
 impl Items {
@@ -348,7 +346,7 @@ impl Items {
                     LocalFate::There { node, .. } => Some(node),
                     _ => None,
                 };
-                (here, world.remote.tree.by_id(&world.base.get(node).id))
+                (here, world.remote.tree.by_id(&world.base.get(node).remote.id))
             }
             (None, _) => (None, None),
         }

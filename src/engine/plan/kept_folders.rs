@@ -331,7 +331,7 @@ pub(super) fn kept_place(
         (items.local_parent(world, found), world.local.tree.name(found), &entry.local_name)
     } else {
         let found = item.remote?;
-        (items.remote_parent(world, found), &*world.remote.tree.get(found).name, &entry.remote_name)
+        (items.remote_parent(world, found), &*world.remote.tree.get(found).name, &entry.remote.name)
     };
     let is_made_anew = |folder: &Item| {
         let there = folder.remote.filter(|_| folder.there.is_there());

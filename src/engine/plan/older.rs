@@ -7,7 +7,7 @@ use super::claims::Claimed;
 use super::items::{Change, Item, Items, Key, Step, World};
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
-use crate::model::{BaseEntry, DiskTime, Identity, Node, Signature};
+use crate::model::{Agreed, DiskTime, Identity, Node, Signature};
 
 /// Where so many files of a folder went back in time, all its edits count as doing so.
 const MANY: usize = 2;
@@ -72,7 +72,7 @@ fn replaces(item: &Item) -> bool {
 /// agreed on is what a copying tool was writing back when the power failed.
 fn is_older(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
-        world.local.tree.get(local).stamp.mtime <= world.base.get(base).stamp.mtime
+        world.local.tree.get(local).stamp.mtime <= world.base.get(base).local.stamp.mtime
     })
 }
 
@@ -93,7 +93,7 @@ fn moved_over_others(world: &World<'_>, items: &Items) -> HashSet<Key> {
     let found = edited.filter_map(|item| item.local.map(|node| world.local.tree.get(node).stamp));
     let found: HashMap<Identity, DiskTime> = found.map(|stamp| (stamp.identity, stamp.mtime)).collect();
     let has_gone_back = |node: &Node| {
-        let then = world.base.get(*node).stamp;
+        let then = world.base.get(*node).local.stamp;
         let now = found.get(&then.identity);
         then.identity != Identity::default() && now.is_some_and(|now| *now < then.mtime)
     };
@@ -113,19 +113,19 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     let oldest = oldest(world, items);
     let base = |key: &Key| items.all[key].base.map(|node| world.base.get(node));
     for entry in edits.iter().filter_map(base) {
-        *of_size.entry(entry.stamp.size).or_default() += 1;
+        *of_size.entry(entry.local.stamp.size).or_default() += 1;
     }
     for key in edits {
         let item = &items.all[key];
         let Some((base, local)) = item.base.zip(item.local) else { continue };
-        let (then, now) = (world.base.get(base).stamp, world.local.tree.get(local).stamp.identity);
+        let (then, now) = (world.base.get(base).local.stamp, world.local.tree.get(local).stamp.identity);
         if now == Identity::default() {
             let found = world.local.tree.get(local);
             of_stamp.entry((found.stamp.size, found.stamp.mtime)).or_default().push(*key);
             if let Some(signature) = found.signature.get() {
                 of_content.entry(signature).or_default().push(*key);
             }
-            let own = usize::from(world.base.get(base).stamp.size == found.stamp.size);
+            let own = usize::from(world.base.get(base).local.stamp.size == found.stamp.size);
             let is_older = |(mtime, other): &(DiskTime, Key)| other != key && *mtime <= then.mtime;
             if of_size.get(&found.stamp.size).is_some_and(|count| *count > own) || oldest.iter().any(is_older)
             {
@@ -141,8 +141,9 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     let known = world.base.walk(Node::ROOT).skip(1).map(|node| world.base.get(node));
     // (One with the time of its own item counts as older anyway.)
     let files = known.filter(|entry| !entry.folder);
-    let of_file = |entry: &BaseEntry| {
-        let (inode, stamp) = (entry.stamp.identity.inode, (entry.stamp.size, entry.stamp.mtime));
+    let of_file = |entry: &Agreed| {
+        let (inode, stamp) =
+            (entry.local.stamp.identity.inode, (entry.local.stamp.size, entry.local.stamp.mtime));
         let of_content = entry.signature.and_then(|signature| of_content.remove(&signature));
         [of_inode.remove(&inode), of_stamp.remove(&stamp), of_content]
     };
@@ -164,7 +165,7 @@ fn oldest(world: &World<'_>, items: &Items) -> Vec<(DiskTime, Key)> {
 /// the writing.
 fn is_emptied(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
-        world.local.tree.get(local).stamp.size == 0 && world.base.get(base).stamp.size > 0
+        world.local.tree.get(local).stamp.size == 0 && world.base.get(base).local.stamp.size > 0
     })
 }
 
@@ -172,7 +173,7 @@ fn is_emptied(world: &World<'_>, item: &Item) -> bool {
 /// person saved the very content that was there.
 fn is_cut_short(world: &World<'_>, item: &Item) -> bool {
     item.base.zip(item.local).is_some_and(|(base, local)| {
-        let (then, now) = (world.base.get(base).stamp, world.local.tree.get(local).stamp);
+        let (then, now) = (world.base.get(base).local.stamp, world.local.tree.get(local).stamp);
         now.size < then.size && now.ctime.whole_seconds() < world.policy.started_at
     })
 }
@@ -182,7 +183,7 @@ fn is_cut_short(world: &World<'_>, item: &Item) -> bool {
 fn replaced_folders(world: &World<'_>, items: &Items) -> HashSet<Node> {
     let is_same = |node: Node| match world.recognition.of_base[node] {
         LocalFate::There { node: local, .. } => {
-            Some(world.local.tree.get(local).stamp.identity == world.base.get(node).stamp.identity)
+            Some(world.local.tree.get(local).stamp.identity == world.base.get(node).local.stamp.identity)
         }
         _ => None,
     };

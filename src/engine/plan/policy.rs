@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::policy::{ConflictPolicy, Mode, Replacement};
-use crate::model::{BaseEntry, ItemId, RelPath};
+use crate::model::{Agreed, ItemId, RelPath};
 
 /// What the owner configured, as far as planning needs it.
 pub struct Policy<'a> {
@@ -25,7 +25,7 @@ pub struct Policy<'a> {
     /// machine of this account perhaps, is about to take it back.
     pub is_lent: &'a dyn Fn(&ItemId) -> bool,
     /// Whether an edit of an item here had gone back in time when it was planned before, and is not sent yet.
-    pub has_gone_back: &'a dyn Fn(&BaseEntry) -> bool,
+    pub has_gone_back: &'a dyn Fn(&Agreed) -> bool,
     /// Files here that never go up.
     pub local_only: &'a BTreeSet<RelPath>,
     /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.

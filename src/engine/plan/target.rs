@@ -49,7 +49,7 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
         }
         (_, _, Some(node)) => {
             let shown = &world.remote.tree.get(node).name;
-            let name = name_below_temporary(shown, agreed.map(|entry| &*entry.remote_name));
+            let name = name_below_temporary(shown, agreed.map(|entry| &*entry.remote.name));
             let kept =
                 local_name.filter(|local| same(local, name)).map_or_else(|| held_here(name), Into::into);
             let mut names = [kept, name.into()];

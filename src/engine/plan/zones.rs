@@ -172,7 +172,7 @@ fn zone_of(world: &World<'_>, items: &Items, folder: Key) -> Option<Zone> {
             return Some(world.remote.tree.get(node).id.zone().clone());
         }
         match (at, item) {
-            (Key::Base(node), None) => return Some(world.base.get(node).id.zone().clone()),
+            (Key::Base(node), None) => return Some(world.base.get(node).remote.id.zone().clone()),
             _ => at = item.and_then(|item| item.place.as_ref())?.parent,
         }
     }

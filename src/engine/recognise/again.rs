@@ -11,7 +11,7 @@ use std::sync::Arc;
 use super::rest::{Places, Rest, most_loose, part_of};
 use super::{Finder, LocalFate, Recognition, recognise};
 use crate::model::{
-    BaseEntry, BaseTree, Difference, FolderState, Identity, LocalEntry, LocalKind, LocalTree, Node, Presence,
+    Agreed, BaseTree, Difference, FolderState, Identity, LocalEntry, LocalKind, LocalTree, Node, Presence,
 };
 
 /// What differs from the time when something was last planned.
@@ -90,9 +90,10 @@ fn is_plain_here(node: Node, entry: &LocalEntry) -> bool {
     entry.stamp.on_root_fs && (node == Node::ROOT || entry.stamp.identity != Identity::default())
 }
 
-fn is_plain_in_base(item: Node, entry: &BaseEntry) -> bool {
-    let is_known = entry.stamp.identity != Identity::default() || entry.presence == Presence::RemoteOnly;
-    entry.stamp.on_root_fs && (item == Node::ROOT || is_known)
+fn is_plain_in_base(item: Node, entry: &Agreed) -> bool {
+    let is_known =
+        entry.local.stamp.identity != Identity::default() || entry.presence == Presence::RemoteOnly;
+    entry.local.stamp.on_root_fs && (item == Node::ROOT || is_known)
 }
 
 fn is_unread(entry: &LocalEntry) -> bool {
@@ -281,7 +282,7 @@ impl Finder<'_> {
     fn goes_by_contents(&self, folder: Node) -> bool {
         let has_birth = |identity: Identity| identity.birth.get().is_some();
         self.at[folder].is_none_or(|node| !has_birth(self.local.get(node).stamp.identity))
-            || !has_birth(self.base.get(folder).stamp.identity)
+            || !has_birth(self.base.get(folder).local.stamp.identity)
     }
 
     /// Rule 1 for what a folder holds, with all below what is found at another place than before, or was not found.

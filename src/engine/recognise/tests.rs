@@ -7,7 +7,7 @@ mod found;
 mod histories;
 
 use super::*;
-use crate::model::{DiskTime, Etag, ItemId, Signature, Zone};
+use crate::model::{BaseEntry, DiskTime, Etag, ItemId, Signature, Zone};
 
 const SECOND: i64 = 1_000_000_000;
 
@@ -49,6 +49,7 @@ fn seen(stamp: LocalStamp) -> LocalEntry {
 /// What a file is before and after it was read, when its content is the agreed one, and when it is not.
 fn three_looks(entry: &BaseEntry, found: LocalStamp) -> (Content, Content, Content) {
     let read = |byte: u8| LocalEntry { signature: Some(Signature([byte; 20])).into(), ..seen(found) };
+    let entry = &entry.clone().into();
     (content(entry, &seen(found)), content(entry, &read(1)), content(entry, &read(2)))
 }
 
@@ -89,7 +90,7 @@ fn a_racy_stamp_proves_nothing() {
     assert_eq!(three_looks(&racy, then), (Content::Unread, Content::Touched, Content::Edited));
     // What was racy when it was agreed is what counts, not whether it is now.
     let found = LocalEntry { racy: true, ..seen(then) };
-    assert_eq!(content(&agreed(then), &found), Content::Same);
+    assert_eq!(content(&agreed(then).into(), &found), Content::Same);
     // Without a signature there is nothing to compare with.
     let unsigned = BaseEntry { signature: None, ..racy };
     assert_eq!(three_looks(&unsigned, then), (Content::Edited, Content::Edited, Content::Edited));
@@ -214,7 +215,7 @@ fn of_two_items_that_had_a_file_the_one_that_had_it_last_is_found_with_it() {
         let mut both = Both::new(Some(DiskTime(1)));
         for (path, ctime) in [("d/f", of_f), ("g", of_g)] {
             let item = both.base.find(&crate::model::RelPath::parse(path).unwrap()).unwrap();
-            let entry = BaseEntry { stamp: stamp(10, 1000, ctime, 4), ..both.base.get(item).clone() };
+            let entry = BaseEntry { stamp: stamp(10, 1000, ctime, 4), ..both.base.get(item).to_entry() };
             let folder = both.base.parent(item).unwrap();
             both.base.insert(folder, path.rsplit('/').next().unwrap(), entry);
         }

@@ -1,6 +1,7 @@
 //! A tree that was made anew, kept as a changed copy of the one before it.
 
-use super::{Entry, NodeMap, Slot, Tree};
+use super::chunk::boxed;
+use super::{Entry, NodeMap, Place, Slot, Tree};
 use crate::model::Node;
 
 /// A tree at the places of the one before, and what became of the places.
@@ -49,9 +50,9 @@ where
         let new: Vec<Node> = unknown
             .into_iter()
             .map(|node| {
-                let Slot { label, value, .. } = fresh.slot(node);
-                let slot =
-                    Slot { parent: Node::ROOT, label: label.clone(), children: None, value: value.clone() };
+                let place = fresh.slot(node);
+                let (label, value) = (place.label().clone(), place.value().clone());
+                let slot = Slot { parent: Node::ROOT, label, children: None, value };
                 let place = tree.add(slot);
                 was[node] = Some(place);
                 place
@@ -67,23 +68,23 @@ where
     }
 
     /// Makes one place what `slot` of another tree is, whose nodes stand `at` these places here; leaves alone what is so.
-    fn renew(&mut self, slot: &Slot<T>, place: Option<Node>, at: &NodeMap<Option<Node>>) {
-        let (Some(place), Some(parent)) = (place, at[slot.parent]) else { return };
+    fn renew(&mut self, slot: Place<'_, T>, place: Option<Node>, at: &NodeMap<Option<Node>>) {
+        let (Some(place), Some(parent)) = (place, at[slot.parent()]) else { return };
         let children = || slot.children().iter().filter_map(|child| at[*child]);
         let known = self.slot(place);
         let holds_same = known.children().iter().copied().eq(children());
-        let is_same = known.value == slot.value && known.label == slot.label;
-        if holds_same && is_same && known.parent == parent {
+        let is_same = known.value() == slot.value() && known.label() == slot.label();
+        if holds_same && is_same && known.parent() == parent {
             return;
         }
         let known = self.slot_mut(place);
         known.parent = parent;
         if !is_same {
-            (known.label, known.value) = (slot.label.clone(), slot.value.clone());
+            (known.label, known.value) = (slot.label().clone(), slot.value().clone());
         }
         if !holds_same {
             let children: Vec<Node> = children().collect();
-            known.children = (!children.is_empty()).then(|| Box::new(children));
+            known.children = boxed(&children);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BLOCK, Entry, Slot, Tree};
+use super::{BLOCK, Entry, Place, Tree};
 use crate::model::Node;
 
 /// A place at which a tree differs from an earlier copy of it.
@@ -30,7 +30,7 @@ where
             }
             for number in block * BLOCK..(block + 1) * BLOCK {
                 let both = self.chunk(number).zip(before.chunk(number));
-                if both.is_some_and(|(now, then)| Arc::ptr_eq(now, then)) {
+                if both.is_some_and(|(now, then)| now.is_shared(then)) {
                     continue;
                 }
                 for index in number * Self::CHUNK..(number + 1) * Self::CHUNK {
@@ -47,17 +47,17 @@ where
 }
 
 /// Whether two states of a place differ; and if so, whether in more than what is known of it and what it holds.
-fn difference<T: Entry + PartialEq>(now: Option<&Slot<T>>, then: Option<&Slot<T>>) -> Option<bool>
+fn difference<T: Entry + PartialEq>(now: Option<Place<'_, T>>, then: Option<Place<'_, T>>) -> Option<bool>
 where
     T::Label: PartialEq,
 {
     match (now, then) {
         (None, None) => None,
         (Some(now), Some(then)) => {
-            if now.parent != then.parent || now.name() != then.name() {
+            if now.parent() != then.parent() || now.name() != then.name() {
                 return Some(true);
             }
-            let same = now.children() == then.children() && now.value == then.value;
+            let same = now.children() == then.children() && now.value() == then.value();
             (!same).then_some(false)
         }
         _ => Some(true),

@@ -79,10 +79,10 @@ fn forget_extensions(rig: &Rig, folders: &[&str]) {
     let mut changes = Vec::new();
     for node in base.walk(icloudds::model::Node::ROOT) {
         let entry = base.get(node);
-        if entry.folder && folders.contains(&&*entry.remote_name) {
-            let parent = base.get(base.parent(node).expect("a parent")).id.clone();
-            let stem = entry.remote_name.rsplit_once('.').expect("a dot").0;
-            let mut old = entry.clone();
+        if entry.folder && folders.contains(&&*entry.remote.name) {
+            let parent = base.get(base.parent(node).expect("a parent")).remote.id.clone();
+            let stem = entry.remote.name.rsplit_once('.').expect("a dot").0;
+            let mut old = entry.to_entry();
             old.remote_name = stem.into();
             old.local_name = stem.into();
             changes.push(Change::Put { parent, entry: Box::new(old) });

@@ -66,7 +66,8 @@ fn everything(seed: u64) -> (Bench, Plan) {
     let root = known(bench.id(""));
     let (old_a, old_b) =
         (bench.state.base.find(&path("a")).unwrap(), bench.state.base.find(&path("b")).unwrap());
-    let (a, b) = (bench.state.base.get(old_a).id.clone(), bench.state.base.get(old_b).id.clone());
+    let (a, b) =
+        (bench.state.base.get(old_a).remote.id.clone(), bench.state.base.get(old_b).remote.id.clone());
     let inner = bench.remote("gone here/inner");
     let over = |file: &str, way| UploadTarget::Over { remote: bench.remote(file).into(), way };
     let settle = |file: &str, conflict| Action::Settle {
@@ -299,7 +300,7 @@ fn assert_base_does_not_lead(bench: &Bench, at: &str) {
         if deleted.contains(&here.as_str()) {
             continue;
         }
-        let item = bench.world.drive.item(&entry.id);
+        let item = bench.world.drive.item(&entry.remote.id);
         let live = item.is_some_and(|item| matches!(item.place, crate::sim::drive::Place::Folder(_)));
         assert!(live, "{at}: the base leads iCloud at {here}");
         if entry.folder {

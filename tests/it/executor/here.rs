@@ -87,7 +87,7 @@ fn what_icloud_had_shown_is_followed_here_and_nothing_is_deleted_or_sent() {
     assert_eq!(waiting.len(), 3, "{waiting:?}");
     assert_eq!(bench.read_remote("edited"), "edited");
     let agreed = engine.state().base.find(&path("new")).expect("the base learnt of the move");
-    assert_eq!(engine.state().base.get(agreed).id, bench.id("new"));
+    assert_eq!(engine.state().base.get(agreed).remote.id, bench.id("new"));
     full_passes(&bench, &mut engine);
     assert_eq!(bench.read("gone"), "nothing");
 }

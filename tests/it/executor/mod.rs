@@ -168,8 +168,8 @@ impl Bench {
     }
 
     /// What the base says of the item at that local path.
-    fn base(&self, at: &str) -> Option<&BaseEntry> {
-        self.state.base.find(&path(at)).map(|node| self.state.base.get(node))
+    fn base(&self, at: &str) -> Option<BaseEntry> {
+        self.state.base.find(&path(at)).map(|node| self.state.base.get(node).to_entry())
     }
 
     fn read(&self, at: &str) -> String {
@@ -201,7 +201,7 @@ impl Bench {
             let (local, remote) = (self.local(at.as_str()), self.remote_id(&entry.id));
             assert_eq!(remote.id, self.id(at.as_str()), "{at}");
             let parent = base.parent(base.find(at).unwrap()).unwrap();
-            assert_eq!(remote.parent, base.get(parent).id, "{at}");
+            assert_eq!(remote.parent, base.get(parent).remote.id, "{at}");
             assert!(name::same(&entry.remote_name, &remote.name), "{at}");
             if !entry.folder {
                 assert_eq!(entry.etag, remote.etag, "{at}");

@@ -7,7 +7,7 @@ use std::time::Duration;
 use icloudds::engine::operation::NoteKind;
 use icloudds::engine::pass::{Look, Report};
 use icloudds::engine::plan::Mode;
-use icloudds::model::{BaseEntry, Identity, LocalStamp, Node, Presence, RelPath, name};
+use icloudds::model::{Agreed, Identity, LocalStamp, Node, Presence, RelPath, name};
 
 use super::guarded::guarded;
 use super::history::{Op, Twist};
@@ -238,7 +238,7 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
         for node in state.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
             let entry = state.base.get(node);
             let agreed = name::nfc(state.base.path(node).as_str()).to_string();
-            let there = run.world.drive.path_of(&entry.id);
+            let there = run.world.drive.path_of(&entry.remote.id);
             let is_here = here.iter().any(|(path, _)| name::nfc(path) == agreed);
             let is_known = |path: &str| {
                 is_here || RelPath::parse(path).is_ok_and(|path| state.base.find_alike(&path).is_some())
@@ -262,10 +262,10 @@ fn apart(run: &Run, report: &Report) -> BTreeMap<String, String> {
 /// left its place may be any that stands where the base knows of none.
 fn standing<'a>(
     here: &'a [(String, LocalStamp)],
-    entry: &'a BaseEntry,
+    entry: &'a Agreed,
     is_known: &'a dyn Fn(&str) -> bool,
 ) -> impl Iterator<Item = String> + use<'a> {
-    let known = &entry.stamp;
+    let known = &entry.local.stamp;
     let is_it = move |path: &str, stamp: &LocalStamp| match known.identity == Identity::default() {
         true if entry.folder => !is_known(path),
         true => (stamp.size, stamp.mtime) == (known.size, known.mtime),

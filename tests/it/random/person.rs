@@ -113,7 +113,7 @@ impl Person {
         let base = self.store.durable().base;
         let is_known = |(at, volume): &(String, LocalStamp)| {
             let is_it = |node: Node| {
-                let known = &base.get(node).stamp;
+                let known = &base.get(node).local.stamp;
                 // Without identities the place is all that tells.
                 let is_same = match volume.identity == Identity::default() {
                     true => base.path(node).as_str() == at,
@@ -164,7 +164,7 @@ impl Person {
     fn is_kept(store: &SimStore, disk: &SimDisk, id: &ItemId, body: &Bytes) -> bool {
         let base = store.durable().base;
         let Some(node) = base.by_id(id) else { return true };
-        let identity = base.get(node).stamp.identity;
+        let identity = base.get(node).local.stamp.identity;
         if identity == Identity::default() {
             return false;
         }
@@ -359,10 +359,13 @@ impl Person {
         let base = self.store.durable().base;
         let is_below =
             |path: &str| path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let mut volumes =
-            base.walk(Node::ROOT).filter(|node| base.get(*node).folder && !base.get(*node).stamp.on_root_fs);
+        let mut volumes = base
+            .walk(Node::ROOT)
+            .filter(|node| base.get(*node).folder && !base.get(*node).local.stamp.on_root_fs);
         let is_known = side == Side::Remote
-            && volumes.any(|node| self.drive.path_of(&base.get(node).id).is_some_and(|path| is_below(&path)));
+            && volumes.any(|node| {
+                self.drive.path_of(&base.get(node).remote.id).is_some_and(|path| is_below(&path))
+            });
         is_known || self.disk.holds_volume(at)
     }
 

@@ -438,7 +438,10 @@ fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
     for node in base.walk(Node::ROOT) {
         let entry = base.get(node);
         if entry.presence == Presence::Both {
-            known.entry(entry.stamp.identity).or_default().push((entry.id.clone(), base.path(node)));
+            known
+                .entry(entry.local.stamp.identity)
+                .or_default()
+                .push((entry.remote.id.clone(), base.path(node)));
         }
     }
     known

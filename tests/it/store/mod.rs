@@ -18,9 +18,9 @@ fn base(state: &State) -> BTreeMap<ItemId, (ItemId, BaseEntry)> {
     let tree = &state.base;
     let below = tree.walk(Node::ROOT).filter(|node| *node != Node::ROOT);
     let items = below.map(|node| {
-        let entry = tree.get(node).clone();
+        let entry = tree.get(node).to_entry();
         assert_eq!(tree.name(node), &*entry.local_name);
-        let parent = tree.parent(node).map(|parent| tree.get(parent).id.clone()).unwrap();
+        let parent = tree.parent(node).map(|parent| tree.get(parent).remote.id.clone()).unwrap();
         (entry.id.clone(), (parent, entry))
     });
     items.collect()

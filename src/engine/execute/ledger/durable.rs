@@ -14,7 +14,7 @@ impl Ledger<'_> {
     pub(super) fn spoken_of(&mut self) -> Vec<(RelPath, LocalStamp)> {
         let base = &self.state.base;
         let stored =
-            |id: &ItemId| base.by_id(id).map(|node| (base.get(node).stamp, base.get(node).signature));
+            |id: &ItemId| base.by_id(id).map(|node| (base.get(node).local.stamp, base.get(node).signature));
         // One that lost its identity is another item's file by now; where no item has one that says nothing.
         let was_cleared = |entry: &BaseEntry| {
             entry.stamp.identity == Identity::default()

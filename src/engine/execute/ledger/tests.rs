@@ -12,7 +12,7 @@ use super::*;
 use crate::engine::ports::{
     DiskError, Displaced, Download, DownloadKey, FolderReading, Ready, Source, Stopped, StoreError,
 };
-use crate::model::{DiskTime, LocalEntry, LocalKind};
+use crate::model::{BaseEntry, DiskTime, LocalEntry, LocalKind};
 
 /// Files and folders made durable together, by their paths.
 type Synced = (Vec<String>, Vec<String>);

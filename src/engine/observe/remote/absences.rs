@@ -8,7 +8,7 @@ use super::walk::{Reached, Seen, Walk};
 use crate::engine::ports::{Clock, LookUp, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::engine::view::{Absence, RemoteView};
 use crate::model::path::DEEPEST;
-use crate::model::{BaseEntry, BaseTree, ItemId, Node, Presence, RemoteKind, Zone};
+use crate::model::{Agreed, BaseTree, ItemId, Node, Presence, RemoteKind, Zone};
 
 /// How long a listing may lag behind our own writes (`docs/sync.md` §7).
 const LATE_SECS: u64 = 30;
@@ -104,11 +104,11 @@ impl<'a> Absences<'a> {
         let is_unknown = |node: Node| {
             let entry = self.base.get(node);
             entry.presence != Presence::LocalOnly
-                && !self.walk.was_reached(seen, &entry.id)
-                && self.asked.contains(&entry.id)
-                && !self.found.contains_key(&entry.id)
-                && !self.gone.contains(&entry.id)
-                && !self.trash.contains(&entry.id)
+                && !self.walk.was_reached(seen, &entry.remote.id)
+                && self.asked.contains(&entry.remote.id)
+                && !self.found.contains_key(&entry.remote.id)
+                && !self.gone.contains(&entry.remote.id)
+                && !self.trash.contains(&entry.remote.id)
         };
         if !self.base.walk(Node::ROOT).any(is_unknown) {
             return Ok(());
@@ -156,7 +156,7 @@ impl<'a> Absences<'a> {
     fn is_below_missing(&self, node: Node, seen: &Reached) -> bool {
         self.base.parent(node).filter(|parent| *parent != Node::ROOT).is_some_and(|parent| {
             let parent = self.base.get(parent);
-            parent.presence != Presence::LocalOnly && !self.walk.was_reached(seen, &parent.id)
+            parent.presence != Presence::LocalOnly && !self.walk.was_reached(seen, &parent.remote.id)
         })
     }
 
@@ -165,29 +165,35 @@ impl<'a> Absences<'a> {
         let mut questions = Vec::new();
         for node in self.base.walk(Node::ROOT).filter(|node| *node != Node::ROOT) {
             let entry = self.base.get(node);
-            let open =
-                match self.walk.placed.get(&entry.id).filter(|_| self.walk.was_reached(seen, &entry.id)) {
-                    Some(placed) => {
-                        let parent = self.base.parent(node).map(|parent| &self.base.get(parent).id);
-                        // A folder's etag changes with what is in it, and tells nothing of the folder itself.
-                        let as_agreed = (entry.folder || placed.entry.etag == entry.etag)
-                            && placed.entry.name == entry.remote_name
-                            && Some(self.walk.placed.folder(placed)) == parent;
-                        let is_sizeless = placed.entry.kind == RemoteKind::File
+            let open = match self
+                .walk
+                .placed
+                .get(&entry.remote.id)
+                .filter(|_| self.walk.was_reached(seen, &entry.remote.id))
+            {
+                Some(placed) => {
+                    let parent = self.base.parent(node).map(|parent| &self.base.get(parent).remote.id);
+                    // A folder's etag changes with what is in it, and tells nothing of the folder itself.
+                    let as_agreed = (entry.folder || placed.entry.etag == entry.remote.etag)
+                        && placed.entry.name == entry.remote.name
+                        && Some(self.walk.placed.folder(placed)) == parent;
+                    let is_sizeless = placed.entry.kind == RemoteKind::File
                         && placed.entry.size.get().is_none()
                         // The version that was agreed on is known.
-                        && placed.entry.etag != entry.etag;
-                        (self.is_recent(entry) && !as_agreed) || self.trash.contains(&entry.id) || is_sizeless
-                    }
-                    None => {
-                        entry.presence != Presence::LocalOnly
-                            && (self.is_recent(entry) || !self.trash.contains(&entry.id))
-                            && !self.is_below_failed(node)
-                            && (missing == Missing::All || !self.is_below_missing(node, seen))
-                    }
-                };
+                        && placed.entry.etag != entry.remote.etag;
+                    (self.is_recent(entry) && !as_agreed)
+                        || self.trash.contains(&entry.remote.id)
+                        || is_sizeless
+                }
+                None => {
+                    entry.presence != Presence::LocalOnly
+                        && (self.is_recent(entry) || !self.trash.contains(&entry.remote.id))
+                        && !self.is_below_failed(node)
+                        && (missing == Missing::All || !self.is_below_missing(node, seen))
+                }
+            };
             if open {
-                questions.push((entry.id.clone(), entry.folder));
+                questions.push((entry.remote.id.clone(), entry.folder));
             }
         }
         for placed in self.walk.placed_of(seen).filter(|placed| self.base.by_id(&placed.entry.id).is_none()) {
@@ -218,7 +224,7 @@ impl<'a> Absences<'a> {
         questions
     }
 
-    fn is_recent(&self, entry: &BaseEntry) -> bool {
+    fn is_recent(&self, entry: &Agreed) -> bool {
         entry.written_at.get().is_some_and(|at| self.now_secs.abs_diff(at) <= LATE_SECS)
     }
 
@@ -226,7 +232,7 @@ impl<'a> Absences<'a> {
     fn is_below_failed(&self, node: Node) -> bool {
         let mut at = self.base.parent(node);
         while let Some(folder) = at {
-            if self.walk.failed.contains(&self.base.get(folder).id) {
+            if self.walk.failed.contains(&self.base.get(folder).remote.id) {
                 return true;
             }
             at = self.base.parent(folder);
@@ -356,8 +362,10 @@ impl<'a> Absences<'a> {
             .walk(Node::ROOT)
             .filter(|node| *node != Node::ROOT)
             .map(|node| self.base.get(node))
-            .filter(|entry| entry.presence != Presence::LocalOnly && !self.walk.was_reached(seen, &entry.id))
-            .map(|entry| (entry.id.clone(), self.absence(&entry.id)))
+            .filter(|entry| {
+                entry.presence != Presence::LocalOnly && !self.walk.was_reached(seen, &entry.remote.id)
+            })
+            .map(|entry| (entry.remote.id.clone(), self.absence(&entry.remote.id)))
             .collect();
         let unread = || RemoteError::Damaged("the root of the drive was not read".to_owned());
         let Seen { tree, unusable, complete, marks } = self.walk.finish(self.base).ok_or_else(unread)?;

@@ -83,7 +83,7 @@ pub(super) fn is_settled(previous: &RemoteView, base: &BaseTree) -> bool {
         let entry = previous.tree.get(node);
         let is_known = || match base.by_id(&entry.id).map(|node| base.get(node)) {
             // What was agreed on is known, whatever the listing says of its size.
-            Some(known) => known.package || known.etag == entry.etag,
+            Some(known) => known.package || known.remote.etag == entry.etag,
             None => true,
         };
         entry.kind == RemoteKind::File && entry.size.get().is_none() && !is_known()

@@ -234,7 +234,7 @@ fn written(base: &mut BaseTree, name: &str, etag: &str) {
     let node = base.by_id(&id(name)).unwrap();
     base.update(node, |entry| {
         entry.written_at = Some(NOW - 10).into();
-        entry.etag = Etag::new(etag);
+        entry.remote.etag = Etag::new(etag);
     });
 }
 

@@ -438,8 +438,8 @@ impl<'a> Walk<'a> {
                 let reading = if entry.is_folder() { state_of(&entry.id) } else { Reading::default() };
                 entry.state = reading.state;
                 if let Some(known) = base.by_id(&entry.id).map(|node| base.get(node)) {
-                    share(&mut entry.name, &known.remote_name);
-                    entry.etag.share(&known.etag);
+                    share(&mut entry.name, &known.remote.name);
+                    entry.etag.share(&known.remote.etag);
                 }
                 // What is left for its depth is told by name, and is no reason to look again.
                 if self.too_deep.contains(&entry.id) {

@@ -39,12 +39,12 @@ fn an_edit_on_icloud_is_another_size_time_or_content_half_of_the_etag() {
             signature: None.into(),
             state: FolderState::Unread,
         };
-        assert_eq!(is_edited(&known, &entry), expected, "{why}");
+        assert_eq!(is_edited(&known.clone().into(), &entry), expected, "{why}");
         // A file without a size is empty.
         let unsized_then = BaseEntry { remote_size: None.into(), ..known };
         let empty_now = RemoteEntry { size: Some(0).into(), mtime: Some(ServerTime(1000)).into(), ..entry };
         assert_eq!(
-            is_edited(&unsized_then, &empty_now),
+            is_edited(&unsized_then.into(), &empty_now),
             etag.ends_with("::2") && !folder,
             "{why}, and empty"
         );

@@ -75,12 +75,12 @@ fn what_is_missing_with_its_volume_was_not_deleted() {
         both.base.insert(d, "x", other);
         both.put("d/x", false, stamp(10, 1000, 1000, 8));
         both.base.update(d, |entry| {
-            entry.stamp.on_root_fs = on_root.0;
-            entry.stamp.identity.inode = inodes.0;
+            entry.local.stamp.on_root_fs = on_root.0;
+            entry.local.stamp.identity.inode = inodes.0;
         });
         both.base.update(f, |entry| {
-            entry.stamp.on_root_fs = item_on_root;
-            entry.stamp.is_mount = item_is_mount;
+            entry.local.stamp.on_root_fs = item_on_root;
+            entry.local.stamp.is_mount = item_is_mount;
         });
         both.local.remove(both.node("d/f"));
         let here = both.node("d");
@@ -94,7 +94,7 @@ fn what_is_missing_with_its_volume_was_not_deleted() {
 fn nobody_can_say_what_became_of_a_volume_in_whose_place_something_else_stands() {
     let mut both = Both::new(Some(DiskTime(1)));
     let g = item(&both, "g");
-    both.base.update(g, |entry| entry.stamp.on_root_fs = false);
+    both.base.update(g, |entry| entry.local.stamp.on_root_fs = false);
     both.local.remove(both.node("g"));
     assert_eq!(both.fate("g"), "Missing");
     both.put("g", true, stamp(0, 1, 1, 9));

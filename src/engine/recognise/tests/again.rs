@@ -50,7 +50,7 @@ const STEPS: [(&str, Step); 14] = [
     }),
     ("the base learns of a rename", |both| {
         let g = item(both, "g");
-        let entry = BaseEntry { local_name: "x".into(), ..both.base.get(g).clone() };
+        let entry = BaseEntry { local_name: "x".into(), ..both.base.get(g).to_entry() };
         both.base.replace(g, entry);
         both.rename("g", "x");
     }),
@@ -121,11 +121,11 @@ fn nothing_is_known_by_its_changes_where_a_rule_looks_further() {
     };
     let blind_base = |both: &mut Both| {
         let g = item(both, "g");
-        both.base.update(g, |entry| entry.stamp.identity = Identity::default());
+        both.base.update(g, |entry| entry.local.stamp.identity = Identity::default());
     };
     let base_elsewhere = |both: &mut Both| {
         let g = item(both, "g");
-        both.base.update(g, |entry| entry.stamp.on_root_fs = false);
+        both.base.update(g, |entry| entry.local.stamp.on_root_fs = false);
     };
     let moved_over = |both: &mut Both| {
         both.local.remove(both.node("g"));
@@ -154,7 +154,7 @@ fn nothing_is_known_by_its_changes_where_a_rule_looks_further() {
     let d = item(&both, "d");
     both.base.update(d, |entry| {
         entry.presence = Presence::RemoteOnly;
-        entry.stamp.identity = Identity::default();
+        entry.local.stamp.identity = Identity::default();
     });
     both.local.get_mut(Node::ROOT).stamp.identity = Identity::default();
     assert!(Recognised::first(&Arc::new(both.base.clone()), &both.local).local().is_some());
@@ -194,7 +194,7 @@ fn without_birth_times_what_a_folder_holds_may_tell_whether_it_is_the_known_one(
         };
         let renamed_there: Step = |both| {
             let x = item(both, "e/x");
-            let entry = BaseEntry { local_name: "y".into(), ..both.base.get(x).clone() };
+            let entry = BaseEntry { local_name: "y".into(), ..both.base.get(x).to_entry() };
             both.base.replace(x, entry);
         };
         let rows: [(&str, &[Step], Step); 8] = [

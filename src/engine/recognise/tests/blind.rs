@@ -5,7 +5,7 @@ use super::*;
 /// Takes the identity from everything in the base and here.
 fn blinded(mut both: Both) -> Both {
     for item in both.base.walk(Node::ROOT).skip(1).collect::<Vec<_>>() {
-        both.base.update(item, |entry| entry.stamp.identity = Identity::default());
+        both.base.update(item, |entry| entry.local.stamp.identity = Identity::default());
     }
     for node in both.local.walk(Node::ROOT).skip(1).collect::<Vec<_>>() {
         both.local.get_mut(node).stamp.identity = Identity::default();
@@ -110,11 +110,11 @@ fn no_folder_was_moved_to_where_a_volume_is_mounted() {
     let fate = |was_mounted, is_mounted| {
         let mut both = blinded(Both::new(None));
         let d = both.base.find(&crate::model::RelPath::parse("d").unwrap()).unwrap();
-        both.base.update(d, |entry| entry.stamp.is_mount = was_mounted);
+        both.base.update(d, |entry| entry.local.stamp.is_mount = was_mounted);
         both.local.remove(both.node("d"));
         let held = LocalStamp { is_mount: is_mounted, ..blind_stamp(0, 7) };
         both.put("e", true, held);
-        both.put("e/f", false, both.base.get(both.base.children(d)[0]).stamp);
+        both.put("e/f", false, both.base.get(both.base.children(d)[0]).local.stamp);
         both.fate("d")
     };
     assert_eq!(fate(false, false), "e Same");

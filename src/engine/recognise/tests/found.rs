@@ -55,7 +55,7 @@ fn a_file_of_two_links_is_found_in_its_folder_and_once() {
 fn of_two_items_of_one_path_and_one_file_one_is_found() {
     let mut both = Both::new(Some(DiskTime(1)));
     let g = item(&both, "g");
-    let known = BaseEntry { id: ItemId::new(Zone::CloudDocs, "twin"), ..both.base.get(g).clone() };
+    let known = BaseEntry { id: ItemId::new(Zone::CloudDocs, "twin"), ..both.base.get(g).to_entry() };
     let twin = both.base.insert(Node::ROOT, "g", known);
     let found = of(&both);
     let here = |item| matches!(found.of_base[item], LocalFate::There { .. });
@@ -121,7 +121,7 @@ fn a_folder_or_a_file_that_was_replaced_is_no_missing_volume() {
     let mut both = Both::new(Some(DiskTime(1)));
     let elsewhere = |inode| LocalStamp { on_root_fs: false, ..stamp(10, 1000, 1000, inode) };
     let g = item(&both, "g");
-    both.base.update(g, |entry| entry.stamp = elsewhere(4));
+    both.base.update(g, |entry| entry.local.stamp = elsewhere(4));
     both.local.remove(both.node("g"));
     both.put("g", false, elsewhere(9));
     assert_eq!(both.fate("g"), "g Unread");
@@ -137,7 +137,7 @@ fn a_mount_point_is_told_by_what_it_is_and_by_what_stands_in_it() {
     // What was in it stands elsewhere: that tells nothing of the volume.
     let mut both = Both::new(Some(DiskTime(1)));
     let d = item(&both, "d");
-    both.base.update(d, |entry| (entry.stamp.on_root_fs, entry.stamp.is_mount) = (false, true));
+    both.base.update(d, |entry| (entry.local.stamp.on_root_fs, entry.local.stamp.is_mount) = (false, true));
     both.rename("d/f", "y");
     both.local.remove(both.node("d"));
     both.put("d", true, stamp(0, 1, 1, 9));
@@ -159,8 +159,8 @@ fn while_a_folder_cannot_be_read_who_has_an_unknown_thing_in_its_place_was_delet
 fn what_is_read_in_the_moment_of_a_change_is_no_edit_of_what_the_stamp_says() {
     let then = stamp(10, 1000, 1000, 7);
     let read = |racy| LocalEntry { racy, signature: Some(Signature([2; 20])).into(), ..seen(then) };
-    assert_eq!(content(&agreed(then), &read(true)), Content::Same);
-    assert_eq!(content(&agreed(then), &read(false)), Content::Edited);
+    assert_eq!(content(&agreed(then).into(), &read(true)), Content::Same);
+    assert_eq!(content(&agreed(then).into(), &read(false)), Content::Edited);
 }
 
 #[test]
@@ -170,20 +170,20 @@ fn what_has_no_identity_is_at_its_place_before_it_is_sought_elsewhere() {
     let mut both = Both::new(None);
     let known = know(&mut both, "a", false, blind(12));
     let g = item(&both, "g");
-    both.base.update(g, |entry| entry.stamp = blind(10));
+    both.base.update(g, |entry| entry.local.stamp = blind(10));
     let here = both.node("g");
     both.local.get_mut(here).stamp = blind(12);
     assert_eq!([both.fate("g"), both.fate("a")], ["g Edited", "Deleted"]);
     assert_eq!(of(&both).moved_over, []);
     // Of two that are alike the first is found, whichever changed last.
-    both.base.update(known, |entry| entry.stamp.ctime = DiskTime(1));
-    both.base.update(g, |entry| entry.stamp = LocalStamp { ctime: DiskTime(2), ..blind(12) });
+    both.base.update(known, |entry| entry.local.stamp.ctime = DiskTime(1));
+    both.base.update(g, |entry| entry.local.stamp = LocalStamp { ctime: DiskTime(2), ..blind(12) });
     both.rename("g", "x");
     assert_eq!([both.fate("a"), both.fate("g")], ["x Unread", "Deleted"]);
     // In another folder under the same name only its content tells.
     let mut both = Both::new(None);
     let f = item(&both, "d/f");
-    both.base.update(f, |entry| entry.stamp = blind(10));
+    both.base.update(f, |entry| entry.local.stamp = blind(10));
     let here = both.node("d/f");
     both.local.get_mut(here).stamp = blind(10);
     both.rename("d/f", "f");

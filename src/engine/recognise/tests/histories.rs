@@ -89,7 +89,7 @@ fn change_known(both: &mut Both, numbers: &mut Numbers, births: Births) {
     match numbers.below(6) {
         0 if item != Node::ROOT => drop(both.base.remove(item)),
         1 if item != Node::ROOT && fits && !both.base.is_within(folder, item) => {
-            let entry = BaseEntry { local_name: name.into(), ..both.base.get(item).clone() };
+            let entry = BaseEntry { local_name: name.into(), ..both.base.get(item).to_entry() };
             both.base.insert(folder, name, entry);
         }
         2 if item != Node::ROOT && both.base.get(item).folder => {

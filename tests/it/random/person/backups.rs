@@ -21,7 +21,7 @@ impl Person {
         let base = self.store.durable().base;
         let same = |node: &Node| {
             let entry = base.get(*node);
-            let known = &entry.stamp;
+            let known = &entry.local.stamp;
             let found = match stamp.identity == Identity::default() {
                 true => base.path(*node).as_str() == at,
                 // What a person put over another file gave that one up; it is not agreed on there.
@@ -33,7 +33,7 @@ impl Person {
             found && known.mtime == stamp.mtime && known.size == stamp.size
         };
         let node = base.walk(Node::ROOT).skip(1).find(same);
-        let id = node.map(|node| base.get(node).id.clone());
+        let id = node.map(|node| base.get(node).remote.id.clone());
         id.and_then(|id| self.drive.item(&id)).is_some_and(|item| item.body == *content)
     }
 
@@ -41,7 +41,7 @@ impl Person {
     pub(super) fn had_before(&self, at: &str) -> bool {
         let state = self.store.durable();
         let node = RelPath::parse(at).ok().and_then(|path| state.base.find(&path));
-        let former = node.and_then(|node| state.former.get(&state.base.get(node).id));
+        let former = node.and_then(|node| state.former.get(&state.base.get(node).remote.id));
         let content = self.disk.read(at);
         former.zip(content).is_some_and(|(former, content)| former.contains(&signature(&content)))
     }
@@ -72,10 +72,10 @@ impl Person {
             let there = self.drive.find(at);
             // Without identities a file is known by what is in it, wherever it is.
             let is_it = |node: Node| {
-                let known = &base.get(node).stamp.identity;
+                let known = &base.get(node).local.stamp.identity;
                 let is_known = *known == stamp.identity || stood.get(at) == Some(known);
                 // Or its folder may, and it was deleted before.
-                let folder = base.parent(node).map(|folder| base.get(folder).stamp.identity);
+                let folder = base.parent(node).map(|folder| base.get(folder).local.stamp.identity);
                 let in_its_folder = folder.is_some_and(|folder| {
                     folder != Identity::default()
                         && stood.get(parent(at)) == Some(&folder)
@@ -85,7 +85,7 @@ impl Person {
                 is_known
                     || in_its_folder
                     || base.path(node).as_str() == at
-                    || there.as_ref() == Some(&base.get(node).id)
+                    || there.as_ref() == Some(&base.get(node).remote.id)
             };
             let has = |node: Node| base.get(node).signature == Some(signature(content));
             base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))

@@ -134,7 +134,7 @@ impl Journal {
         self.living.remove(&content);
         let other = if side == Side::Local { &world.remote } else { &world.local };
         let agreed = world.state.base.walk(Node::ROOT).any(|node| {
-            world.state.base.get(node).stamp.mtime.whole_seconds() == i64::try_from(content).unwrap()
+            world.state.base.get(node).local.stamp.mtime.whole_seconds() == i64::try_from(content).unwrap()
         });
         if agreed || !other.things.values().any(|thing| thing.content == content && !thing.cut) {
             self.wanted.remove(&content);
@@ -312,19 +312,19 @@ fn power_cut(world: &mut World, item: usize) {
     let thing = &world.local.things[&id];
     let base = &world.state.base;
     let Some(node) = base.walk(Node::ROOT).find(|node| {
-        base.get(*node).stamp.identity.inode == thing.inode
+        base.get(*node).local.stamp.identity.inode == thing.inode
             && base.path(*node).as_str() == world.local.path(id)
-            && base.get(*node).stamp.mtime == world.local_entry(id, thing).stamp.mtime
+            && base.get(*node).local.stamp.mtime == world.local_entry(id, thing).stamp.mtime
     }) else {
         return;
     };
     let alone = world.local.things.values().filter(|other| other.inode == thing.inode).count() == 1;
-    let there = base.get(node).id.doc().strip_prefix('d').and_then(|text| text.parse::<u64>().ok());
+    let there = base.get(node).remote.id.doc().strip_prefix('d').and_then(|text| text.parse::<u64>().ok());
     let safe = there.and_then(|there| world.remote.things.get(&there)).is_some_and(|other| {
         other.content == thing.content && world.remote.path(there.unwrap()) == world.local.path(id)
     });
     // Without birth times nobody can tell a file that was emptied and moved from another one.
-    if alone && safe && !world.no_birth && base.get(node).stamp.size > 0 && thing.kind == Kind::Plain {
+    if alone && safe && !world.no_birth && base.get(node).local.stamp.size > 0 && thing.kind == Kind::Plain {
         world.local.things.get_mut(&id).unwrap().cut = true;
     }
 }

@@ -246,13 +246,15 @@ fn shown(world: &World, side: Side) -> BTreeSet<(String, u64)> {
     let half = if side == Side::Local { &world.local } else { &world.remote };
     // A folder made anew at the path of one is that one.
     let is_here = |node: Node, id: u64, thing: &Thing| {
-        base.get(node).stamp.identity.inode == thing.inode || base.path(node).as_str() == half.path(id)
+        base.get(node).local.stamp.identity.inode == thing.inode || base.path(node).as_str() == half.path(id)
     };
     let one_sided = |id: u64, thing: &Thing| {
         base.walk(Node::ROOT).any(|node| match base.get(node).presence {
             Presence::Both => false,
             Presence::LocalOnly => side == Side::Local && thing.is_folder() && is_here(node, id, thing),
-            Presence::RemoteOnly => side == Side::Remote && base.get(node).id.doc() == format!("d{id}"),
+            Presence::RemoteOnly => {
+                side == Side::Remote && base.get(node).remote.id.doc() == format!("d{id}")
+            }
         })
     };
     half.things

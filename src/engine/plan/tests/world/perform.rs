@@ -54,7 +54,7 @@ impl World {
                 self.state.apply(&Change::Presence(id.clone(), *presence));
                 if let (Some((parent, name)), Some(node)) = (place, self.state.base.by_id(id)) {
                     let parent = super::id(parent_of(parent, made));
-                    let mut entry = self.state.base.get(node).clone();
+                    let mut entry = self.state.base.get(node).to_entry();
                     entry.local_name = name.clone();
                     entry.remote_name = name.clone();
                     for change in self.state.put_changes(&parent, entry) {
@@ -276,7 +276,7 @@ impl World {
     fn keep_what_left(&mut self, folder: u64) {
         let base = &self.state.base;
         let Some(top) = base.by_id(&id(folder)) else { return };
-        let below: Vec<_> = base.walk(top).skip(1).map(|node| base.get(node).clone()).collect();
+        let below: Vec<_> = base.walk(top).skip(1).map(|node| base.get(node).to_entry()).collect();
         for entry in below {
             let there = number(&entry.id);
             let Some(thing) = self.remote.things.get(&there) else { continue };
@@ -297,7 +297,7 @@ impl World {
         let one_name = name::same(&local.name, &remote.name) || name::temporary_origin(&local.name).is_some();
         assert!(one_name, "agreed under two names");
         let Some(node) = self.state.base.by_id(&id(there)) else { return };
-        let (parent, old) = (id(remote.parent), self.state.base.get(node).clone());
+        let (parent, old) = (id(remote.parent), self.state.base.get(node).to_entry());
         let etag = self.remote_entry(there, remote).etag;
         let entry = BaseEntry {
             local_name: local.name.as_str().into(),

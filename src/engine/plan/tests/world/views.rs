@@ -89,7 +89,7 @@ impl World {
                 || thing.kind == Kind::Library && !self.libraries;
             (!hides).then_some(node)
         });
-        let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node).id.clone());
+        let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node).remote.id.clone());
         let absent = known
             .filter(|id| tree.by_id(id).is_none() && !self.remote.things.contains_key(&number(id)))
             .map(|id| (id.clone(), self.said.get(&number(&id)).copied().unwrap_or(Absence::Trashed)))
