@@ -13,6 +13,7 @@ mod file;
 #[cfg(test)]
 mod fuzz_tests;
 mod intent;
+mod links;
 mod load;
 mod record;
 mod table;

@@ -82,16 +82,22 @@ pub(super) fn read(
     Ok(Some(check(key, value.value())?.0.to_vec()))
 }
 
-/// The tally and, checked before anything else, the format.
-pub(super) fn read_head(table: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
-    let lacks = || Trouble::Damaged("it lacks its head".into());
-    let format = read(table, &[kind::FORMAT])?.ok_or_else(lacks)?;
+fn headless() -> Trouble {
+    Trouble::Damaged("it lacks its head".into())
+}
+
+/// The format, which is none that only a newer version can read.
+fn read_format(table: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<u64, Trouble> {
+    let format = read(table, &[kind::FORMAT])?.ok_or_else(headless)?;
     // Only the number is promised to stay where it is in later formats.
     let found = Reader::new(&format).number()?;
-    if found > FORMAT {
-        return Err(Trouble::Newer(found));
-    }
-    let tally = read(table, &[kind::TALLY])?.ok_or_else(lacks)?;
+    if found > FORMAT { Err(Trouble::Newer(found)) } else { Ok(found) }
+}
+
+/// The tally and, checked before anything else, the format.
+pub(super) fn read_head(table: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
+    read_format(table)?;
+    let tally = read(table, &[kind::TALLY])?.ok_or_else(headless)?;
     let mut reader = Reader::new(&tally);
     let tally = Tally { records: reader.number()?, sum: reader.number()?, commits: reader.number()? };
     reader.end()?;
@@ -105,19 +111,29 @@ pub(super) struct Records<'txn> {
 }
 
 impl<'txn> Records<'txn> {
-    /// The records of a file that has its head.
+    /// The records of a file that has its head. What is written makes a file of an older format one of this.
     pub fn new(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Self, Trouble> {
+        let is_older = read_format(&table)? < FORMAT;
         let tally = read_head(&table)?;
-        Ok(Self { table, tally })
+        let mut records = Self { table, tally };
+        if is_older {
+            records.write_format()?;
+        }
+        Ok(records)
     }
 
     /// Writes the head into an empty file.
     pub fn begin(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
         let mut records = Self { table, tally: Tally::default() };
+        records.write_format()?;
+        records.finish()
+    }
+
+    fn write_format(&mut self) -> Result<(), Trouble> {
         let mut writer = Writer::default();
         writer.number(FORMAT);
-        records.write(&[kind::FORMAT], &writer.0)?;
-        records.finish()
+        self.write(&[kind::FORMAT], &writer.0)?;
+        Ok(())
     }
 
     /// The payload under a key.
@@ -148,6 +164,13 @@ impl<'txn> Records<'txn> {
             self.tally.subtract(sum);
         }
         Ok(())
+    }
+
+    /// The last record whose key begins with `prefix` and comes not after `upto`.
+    pub fn last(&self, prefix: &[u8], upto: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Trouble> {
+        let Some(record) = self.table.range(prefix..=upto)?.next_back() else { return Ok(None) };
+        let (key, value) = record?;
+        Ok(Some((key.value().to_vec(), check(key.value(), value.value())?.0.to_vec())))
     }
 
     /// All keys that begin with `prefix`.
