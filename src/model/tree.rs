@@ -9,44 +9,16 @@
 mod changed_copy;
 mod chunk;
 mod differences;
+mod lean;
 
 use std::sync::Arc;
 
 use super::{Node, RelPath};
 pub(super) use changed_copy::Renewed;
-use chunk::{Chunk, Ground};
+pub use chunk::Entry;
+use chunk::{BLOCK, Block, Chunk, Ground};
 pub(super) use chunk::{Place, Slot};
 pub use differences::Difference;
-
-/// What a tree says of an item, and where the item's name stands: each name is kept once.
-pub trait Entry: Clone + std::fmt::Debug {
-    /// What the tree keeps beside the entry where that does not know its own name; `()` where it does.
-    type Label: Clone + std::fmt::Debug;
-
-    /// Entries that have one of these in them: a tree of those may keep it for this one ([`Tree::lean_on`]).
-    type Ground: Entry;
-
-    /// The one that is in such an entry.
-    fn of(ground: &Self::Ground) -> &Self;
-
-    /// Its name there.
-    fn label_of(ground: &Self::Ground) -> &Self::Label;
-
-    /// The name as the tree is to keep it; an entry that knows its own takes this one.
-    fn label(&mut self, name: &str) -> Self::Label;
-
-    /// The name.
-    fn name<'a>(&'a self, label: &'a Self::Label) -> &'a str;
-}
-
-/// So many bytes of nodes are copied at once when one of them changes while somebody else reads: as many as the allocators keep
-/// together without a gap, those that two counts of who shares them and the allocator's own note take left out.
-const CHUNK_BYTES: usize = 4080 - 20;
-
-/// So many chunks are shared as one, so that a copy of a large tree costs little too.
-const BLOCK: usize = 64;
-
-type Block<T> = [Option<Chunk<T>>; BLOCK];
 
 /// Names in folders, each with what is known of the item. There is no item without its parent.
 #[derive(Clone, Debug)]
@@ -61,12 +33,6 @@ pub struct Tree<T: Entry> {
 }
 
 impl<T: Entry> Tree<T> {
-    /// So many nodes lie in a chunk.
-    const CHUNK: usize = CHUNK_BYTES / size_of::<Option<Slot<T>>>();
-
-    /// What a number is multiplied by to divide it by [`Self::CHUNK`]: code for size divides, and takes ten times as long for that.
-    const PER_CHUNK: u128 = u64::MAX as u128 / Self::CHUNK as u128 + 1;
-
     /// A tree that holds only its root.
     pub fn new(mut root: T) -> Self {
         let label = root.label("");
@@ -99,14 +65,8 @@ impl<T: Entry> Tree<T> {
         Some(block[number % BLOCK].as_mut()?.slots_mut(self.ground.as_deref()))
     }
 
-    /// The chunk of that place, and where in it the place is. Right for as many places as there can be nodes.
-    fn chunk_of(index: usize) -> (usize, usize) {
-        let number = ((index as u128 * Self::PER_CHUNK) >> 64) as usize;
-        (number, index - number * Self::CHUNK)
-    }
-
     fn place(&self, index: usize) -> Option<Place<'_, T>> {
-        let (number, place) = Self::chunk_of(index);
+        let (number, place) = Chunk::<T>::of(index);
         self.chunk(number)?.place(place, self.ground.as_deref())
     }
 
@@ -115,7 +75,7 @@ impl<T: Entry> Tree<T> {
     }
 
     pub(super) fn slot_mut(&mut self, node: Node) -> &mut Slot<T> {
-        let (number, place) = Self::chunk_of(node.index());
+        let (number, place) = Chunk::<T>::of(node.index());
         self.chunk_mut(number)
             .and_then(|chunk| chunk[place].as_mut())
             .expect("a node is used only with its own tree and until it is removed")
@@ -126,19 +86,19 @@ impl<T: Entry> Tree<T> {
             self.used += 1;
             Node::at(self.used - 1)
         });
-        let (number, place) = Self::chunk_of(node.index());
+        let (number, place) = Chunk::<T>::of(node.index());
         if number / BLOCK == self.blocks.len() {
             self.blocks.push(Arc::new(std::array::from_fn(|_| None)));
         }
         let block = Arc::make_mut(&mut self.blocks[number / BLOCK]);
-        let chunk = block[number % BLOCK].get_or_insert_with(|| Chunk::empty(Self::CHUNK));
+        let chunk = block[number % BLOCK].get_or_insert_with(|| Chunk::empty(Chunk::<T>::SIZE));
         chunk.slots_mut(self.ground.as_deref())[place] = Some(slot);
         self.len += 1;
         node
     }
 
     fn take(&mut self, node: Node) -> Option<Slot<T>> {
-        let (number, place) = Self::chunk_of(node.index());
+        let (number, place) = Chunk::<T>::of(node.index());
         let slot = self.chunk_mut(number)?[place].take()?;
         self.free.push(node);
         self.len -= 1;
@@ -451,7 +411,7 @@ mod tests {
     #[test]
     fn a_copy_stays_as_it_was_and_shares_what_nobody_changes() {
         let mut tree = Tree::new(0_u8);
-        let last = 3 * Tree::<u8>::CHUNK - 1;
+        let last = 3 * Chunk::<u8>::SIZE - 1;
         let names = (0..=last).map(|number| format!("{number:03}"));
         let nodes: Vec<_> = names.map(|name| tree.insert(Node::ROOT, &name, 1)).collect();
         let copy = tree.clone();
@@ -472,10 +432,10 @@ mod tests {
 
     #[test]
     fn each_place_is_in_the_chunk_that_a_division_says() {
-        let size = Tree::<u8>::CHUNK;
+        let size = Chunk::<u8>::SIZE;
         let last = u32::MAX as usize;
         for index in (0..5 * size).chain((1..1 << 16).map(|far| far * 65_521)).chain(last - size..=last) {
-            assert_eq!(Tree::<u8>::chunk_of(index), (index / size, index % size), "{index}");
+            assert_eq!(Chunk::<u8>::of(index), (index / size, index % size), "{index}");
         }
     }
 

@@ -2,8 +2,37 @@
 
 use std::sync::Arc;
 
-use super::{BLOCK, Block, Entry, Tree};
 use crate::model::Node;
+
+/// What a tree says of an item, and where the item's name stands: each name is kept once.
+pub trait Entry: Clone + std::fmt::Debug {
+    /// What the tree keeps beside the entry where that does not know its own name; `()` where it does.
+    type Label: Clone + std::fmt::Debug;
+
+    /// Entries that have one of these in them: a tree of those may keep it for this one (`Tree::lean_on`).
+    type Ground: Entry;
+
+    /// The one that is in such an entry.
+    fn of(ground: &Self::Ground) -> &Self;
+
+    /// Its name there.
+    fn label_of(ground: &Self::Ground) -> &Self::Label;
+
+    /// The name as the tree is to keep it; an entry that knows its own takes this one.
+    fn label(&mut self, name: &str) -> Self::Label;
+
+    /// The name.
+    fn name<'a>(&'a self, label: &'a Self::Label) -> &'a str;
+}
+
+/// So many bytes of nodes are copied at once when one of them changes while somebody else reads: as many as the allocators keep
+/// together without a gap, those that two counts of who shares them and the allocator's own note take left out.
+const CHUNK_BYTES: usize = 4080 - 20;
+
+/// So many chunks are shared as one, so that a copy of a large tree costs little too.
+pub(super) const BLOCK: usize = 64;
+
+pub(super) type Block<T> = [Option<Chunk<T>>; BLOCK];
 
 /// A place in full.
 #[derive(Clone, Debug)]
@@ -30,7 +59,7 @@ pub(in crate::model) struct Leaning {
 }
 
 #[derive(Clone, Debug)]
-enum LeanPlace {
+pub(super) enum LeanPlace {
     Leaning(Leaning),
     /// The number of a place among those that are in full; [`NOTHING`] where nothing stands.
     Own(u32),
@@ -47,11 +76,11 @@ pub(super) struct Lean<T: Entry> {
 
 /// A tree that others lean on, as it was when they began to: the tree itself goes on, and copies what it changes.
 #[derive(Clone, Debug)]
-pub(super) struct Ground<T: Entry>(Vec<Arc<Block<T>>>);
+pub(super) struct Ground<T: Entry>(pub(super) Vec<Arc<Block<T>>>);
 
 impl<T: Entry> Ground<T> {
     fn get(&self, node: Node) -> Option<&T> {
-        let (number, at) = Tree::<T>::chunk_of(node.index());
+        let (number, at) = Chunk::<T>::of(node.index());
         match self.0.get(number / BLOCK)?[number % BLOCK].as_ref()? {
             Chunk::Full(slots) => slots[at].as_ref().map(|slot| &slot.value),
             // What others lean on leans on nothing.
@@ -133,6 +162,18 @@ impl<'a, T: Entry> Place<'a, T> {
 }
 
 impl<T: Entry> Chunk<T> {
+    /// So many nodes lie in a chunk.
+    pub const SIZE: usize = CHUNK_BYTES / size_of::<Option<Slot<T>>>();
+
+    /// What a number is multiplied by to divide it by [`Self::SIZE`]: code for size divides, and takes ten times as long for that.
+    const PER_CHUNK: u128 = u64::MAX as u128 / Self::SIZE as u128 + 1;
+
+    /// The chunk of that place, and where in it the place is. Right for as many places as there can be nodes.
+    pub fn of(index: usize) -> (usize, usize) {
+        let number = ((index as u128 * Self::PER_CHUNK) >> 64) as usize;
+        (number, index - number * Self::SIZE)
+    }
+
     /// One with nothing in it.
     pub fn empty(size: usize) -> Self {
         Self::Full((0..size).map(|_| None).collect())
@@ -176,36 +217,12 @@ impl<T: Entry> Chunk<T> {
     }
 }
 
-impl<T: Entry + PartialEq> Tree<T>
-where
-    T::Label: PartialEq,
-{
-    /// From now on a place keeps nothing of its own where `ground` says the same at the place that `at` names for it. Nothing that
-    /// can be read of the tree changes, and a chunk that does not change stays shared.
-    pub(in crate::model) fn lean_on(&mut self, ground: &Tree<T::Ground>, at: impl Fn(Node) -> Option<Node>) {
-        let ground = Arc::new(Ground(ground.blocks.clone()));
-        let before = self.ground.replace(Arc::clone(&ground));
-        let mut number = 0;
-        for block in &mut self.blocks {
-            for place in 0..block.len() {
-                let first = number * Self::CHUNK;
-                number += 1;
-                let Some(chunk) = &block[place] else { continue };
-                let at = |place: usize| at(Node::at(first + place));
-                if let Some(chunk) = chunk.leaning_on(Self::CHUNK, &ground, before.as_deref(), at) {
-                    Arc::make_mut(block)[place] = Some(chunk);
-                }
-            }
-        }
-    }
-}
-
 impl<T: Entry + PartialEq> Chunk<T>
 where
     T::Label: PartialEq,
 {
     /// The same, leaning on `ground` instead of on what it leant on before. `None` where that makes no difference to it.
-    fn leaning_on(
+    pub fn leaning_on(
         &self,
         size: usize,
         ground: &Ground<T::Ground>,
@@ -260,107 +277,4 @@ where
 /// The children of a folder, with no room for more.
 pub(super) fn boxed(children: &[Node]) -> Children {
     (!children.is_empty()).then(|| Box::new(children.to_vec()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::model::name::Name;
-
-    /// All that can be read of a tree.
-    fn told(tree: &Tree<u8>) -> Vec<(Node, Option<Node>, String, u8, Vec<Node>)> {
-        let one = |node: Node| {
-            let name = tree.name(node).to_owned();
-            (node, tree.parent(node), name, *tree.get(node), tree.children(node).to_vec())
-        };
-        tree.walk(Node::ROOT).map(one).collect()
-    }
-
-    fn leaning(tree: &Tree<u8>) -> usize {
-        let places = (0..tree.capacity()).filter_map(|index| tree.place(index));
-        places.filter(|place| matches!(place, Place::Leaning(..))).count()
-    }
-
-    /// One that leans reads like one that never did, while both are changed in the same way, and what it leans on is changed too.
-    #[test]
-    fn a_tree_that_leans_says_what_one_says_that_does_not() {
-        let mut random = 1_u64;
-        let mut below = move |limit: usize| {
-            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (random >> 33) as usize % limit
-        };
-        let mut ground: Tree<(u8, Name)> = Tree::new((0, "".into()));
-        let mut plain = Tree::new(0_u8);
-        let mut nodes = vec![(Node::ROOT, Node::ROOT)];
-        for number in 0..4 * Tree::<u8>::CHUNK {
-            let (there, here) = nodes[below(nodes.len().min(40))];
-            let (name, value) = (format!("{number:04}"), (number % 200) as u8);
-            let there = ground.insert(there, &name, (value, "".into()));
-            nodes.push((there, plain.insert(here, &name, value)));
-        }
-        let mut lean = plain.clone();
-        let mut most = 0;
-        for round in 0..60 {
-            let at = |node: Node| nodes.iter().find(|(_, here)| *here == node).map(|(there, _)| *there);
-            // Also at places that say something else, and at some that are gone.
-            lean.lean_on(
-                &ground,
-                |node| if node.index() % 97 == round { Some(Node::ROOT) } else { at(node) },
-            );
-            assert_eq!(told(&lean), told(&plain));
-            most = most.max(leaning(&lean));
-            let kept = lean.clone();
-            let before = told(&kept);
-            for _ in 0..below(12) {
-                let (there, here) = nodes[1 + below(nodes.len() - 1)];
-                if below(3) == 0 && ground.contains(there) {
-                    ground.slot_mut(there).value.0 = 250;
-                }
-                if !plain.contains(here) {
-                    continue;
-                }
-                match below(4) {
-                    0 if plain.children(here).is_empty() => {
-                        assert_eq!(lean.remove(here), plain.remove(here));
-                    }
-                    1 => {
-                        lean.slot_mut(here).value = 251;
-                        plain.slot_mut(here).value = 251;
-                    }
-                    2 => {
-                        let name = format!("new {}", below(1000));
-                        assert_eq!(lean.insert(here, &name, 1), plain.insert(here, &name, 1));
-                    }
-                    _ => {
-                        let name = format!("moved {}", below(1000));
-                        lean.relink(here, Node::ROOT, &name);
-                        plain.relink(here, Node::ROOT, &name);
-                    }
-                }
-            }
-            assert_eq!(told(&lean), told(&plain));
-            assert_eq!(told(&kept), before, "a copy stays as it was");
-        }
-        assert!(most > 3 * Tree::<u8>::CHUNK, "{most} places leant");
-    }
-
-    #[test]
-    fn a_chunk_of_which_nothing_changed_stays_shared() {
-        let mut ground: Tree<(u8, Name)> = Tree::new((0, "".into()));
-        let mut tree = Tree::new(0_u8);
-        for number in 0..2 * Tree::<u8>::CHUNK {
-            ground.insert(Node::ROOT, &format!("{number:04}"), (1, "".into()));
-            tree.insert(Node::ROOT, &format!("{number:04}"), 1);
-        }
-        tree.lean_on(&ground, Some);
-        let copy = tree.clone();
-        tree.lean_on(&ground, Some);
-        let chunks = (0..).map_while(|number| Some((tree.chunk(number)?, copy.chunk(number)?)));
-        assert!(chunks.into_iter().all(|(one, other)| one.is_shared(other)));
-    }
-
-    #[test]
-    fn a_place_that_leans_takes_two_words() {
-        assert_eq!(size_of::<LeanPlace>(), 16);
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{BLOCK, Entry, Place, Tree};
+use super::{BLOCK, Chunk, Entry, Place, Tree};
 use crate::model::Node;
 
 /// A place at which a tree differs from an earlier copy of it.
@@ -33,7 +33,7 @@ where
                 if both.is_some_and(|(now, then)| now.is_shared(then)) {
                     continue;
                 }
-                for index in number * Self::CHUNK..(number + 1) * Self::CHUNK {
+                for index in number * Chunk::<T>::SIZE..(number + 1) * Chunk::<T>::SIZE {
                     let Some(moved) = difference(self.place(index), before.place(index)) else { continue };
                     if found.len() == most {
                         return None;
