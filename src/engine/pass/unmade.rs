@@ -83,8 +83,11 @@ impl Engine {
 mod tests {
     use std::collections::HashMap;
 
+    use std::sync::Mutex;
+
     use super::*;
-    use crate::model::{BaseEntry, Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, Zone};
+    use crate::engine::ports::{Store, StoreError};
+    use crate::model::{BaseEntry, Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, State, Zone};
 
     fn id(name: &str) -> ItemId {
         ItemId::new(Zone::CloudDocs, name)
@@ -110,19 +113,22 @@ mod tests {
         base
     }
 
-    fn view(absent: &[(&str, Absence)]) -> RemoteView {
-        let root = RemoteEntry {
-            id: ItemId::drive_root(),
-            kind: RemoteKind::Folder,
+    fn there(id: ItemId, kind: RemoteKind) -> RemoteEntry {
+        RemoteEntry {
+            id,
+            kind,
             name: "".into(),
             etag: Etag::default(),
             size: None.into(),
             mtime: None.into(),
             signature: None.into(),
             state: FolderState::Complete,
-        };
+        }
+    }
+
+    fn view(absent: &[(&str, Absence)]) -> RemoteView {
         RemoteView {
-            tree: RemoteTree::new(root),
+            tree: RemoteTree::new(there(ItemId::drive_root(), RemoteKind::Folder)),
             absent: absent.iter().map(|(name, absence)| (id(name), *absence)).collect::<HashMap<_, _>>(),
             unusable: Vec::new(),
             complete: true,
@@ -164,6 +170,75 @@ mod tests {
             let ids = |names: &[&str]| names.iter().map(|name| id(name)).collect::<Vec<_>>();
             assert_eq!(found.tops, ids(tops), "{times:?}, {confirmed:?}, {absent:?}");
             assert_eq!(found.is_told, is_told, "{times:?}, {confirmed:?}, {absent:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_look_shows_or_leaves_open_or_stands_here_alone_is_not_lost() {
+        use Absence::{Gone, Trashed};
+        let (base, gone) = (base([Some(100); 3]), [("d", Gone), ("x", Trashed), ("f", Trashed)]);
+        let told = |base: &BaseTree, view: &RemoteView| {
+            let found = find(base, view, None, 200);
+            (found.tops.len(), found.is_told)
+        };
+        assert_eq!(told(&base, &view(&gone)), (1, true));
+        let mut shown = view(&gone[..2]);
+        shown.tree.insert(Node::ROOT, "f", there(id("f"), RemoteKind::File));
+        assert_eq!(told(&base, &shown), (1, true), "it shows f");
+        let partly = RemoteView { complete: false, ..view(&gone) };
+        assert_eq!(told(&base, &partly), (1, false), "it is not at everything");
+        let mut kept = base;
+        let d = kept.by_id(&id("d")).unwrap();
+        kept.update(d, |entry| entry.presence = Presence::LocalOnly);
+        assert_eq!(told(&kept, &view(&gone)), (0, true), "it was agreed that d is gone there");
+    }
+
+    /// Takes each group of changes, or none; and counts those that it took.
+    struct Takes {
+        is_full: bool,
+        groups: Arc<Mutex<usize>>,
+    }
+
+    impl Store for Takes {
+        fn commit(&mut self, _: &[Change]) -> Result<(), StoreError> {
+            if self.is_full {
+                return Err(StoreError::Full("no space".to_owned()));
+            }
+            *self.groups.lock().unwrap() += 1;
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn what_never_came_is_forgotten_and_what_cannot_be_forgotten_counts_as_deleted_by_nobody() {
+        use Absence::{Gone, Trashed, Unknown};
+        // Whether the look was at everything, what became of `f`, whether the store is full; whether the base has `f` still, when the
+        // last look was, how many groups were stored, what became of `f` after that.
+        type Row = (bool, Absence, bool, (bool, Option<i64>, usize, Absence));
+        let rows: [Row; 6] = [
+            (true, Gone, false, (false, Some(200), 1, Gone)),
+            (false, Gone, false, (false, Some(90), 1, Gone)),
+            (true, Trashed, false, (true, Some(200), 1, Trashed)),
+            (false, Trashed, false, (true, Some(90), 0, Trashed)),
+            (true, Unknown, false, (true, Some(90), 0, Unknown)),
+            (true, Gone, true, (true, Some(90), 0, Unknown)),
+        ];
+        for (shows_all, absence, is_full, expected) in rows {
+            let groups = Arc::new(Mutex::new(0));
+            let store = Takes { is_full, groups: Arc::clone(&groups) };
+            let state = State {
+                base: Arc::new(base([None, None, Some(100)])),
+                confirmed: Some(90),
+                ..State::empty()
+            };
+            let mut engine = Engine::new(state, Box::new(store));
+            engine.forget_unmade(shows_all, 200);
+            engine.remote = Some(Arc::new(view(&[("f", absence)])));
+            engine.forget_unmade(shows_all, 200);
+            let (is_known, groups) = (engine.state.base.by_id(&id("f")).is_some(), *groups.lock().unwrap());
+            let absence_after = engine.remote.as_ref().unwrap().absent[&id("f")];
+            let found = (is_known, engine.state.confirmed, groups, absence_after);
+            assert_eq!(found, expected, "{shows_all}, {absence:?}, {is_full}");
         }
     }
 }
