@@ -35,6 +35,13 @@ fn a_plan_is_quiet_that_changes_nothing_and_forgets_nothing() {
 }
 
 #[test]
+fn a_plan_is_told_in_a_line_for_each_operation_and_note() {
+    let told = after(&["f", "d/"], &[(Local, "edit f; hide d")]).plan().told();
+    assert_eq!((told.operations.len(), told.notes.len()), (1, 1));
+    assert_eq!(told.to_string(), format!("{}\n{}\n", told.operations[0], told.notes[0]));
+}
+
+#[test]
 fn a_plan_is_unsettled_where_a_later_look_will_say_more() {
     for (tree, side, script, is_unsettled) in [
         (&["f"][..], Local, "", false),

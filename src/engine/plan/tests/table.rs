@@ -6,7 +6,7 @@
 use super::world::{Kind, LIBRARY, Thing, World};
 use crate::engine::plan::{ConflictPolicy, Mode};
 use crate::engine::view::Absence;
-use crate::model::Side;
+use crate::model::{RelPath, Side};
 
 /// What a case is called, the synced tree, what happened here and there, and the lines of the plan.
 pub type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
@@ -41,11 +41,27 @@ pub fn happen(world: &mut World, side: Side, script: &str) {
             ["sync"] => drop(world.settle()),
             ["look"] => drop(world.plan()),
             ["pass"] => world.apply(&world.plan(), || false),
+            ["first", many] => {
+                let mut left: usize = many.parse().unwrap();
+                world.apply(&world.plan(), || {
+                    let fails = left == 0;
+                    left = left.saturating_sub(1);
+                    fails
+                });
+            }
+            ["restore", name] => world.half(side).restore(name),
             ["nosize", path] => world.thing(side, path).unsized_there = true,
             ["back", path] => {
                 world.edit(side, path);
                 let thing = world.thing(side, path);
                 thing.earlier = i64::try_from(thing.content).unwrap();
+            }
+            // Edited, with the time that it had.
+            ["still", path] => {
+                let before = world.thing(side, path).content;
+                world.edit(side, path);
+                let thing = world.thing(side, path);
+                thing.earlier = i64::try_from(thing.content - before).unwrap();
             }
             ["library", name] => {
                 let id = LIBRARY + world.fresh();
@@ -64,9 +80,12 @@ fn see(world: &mut World, side: Side, words: &[&str], step: &str) {
     };
     match (side, words) {
         (Side::Local, ["hide", path]) => drop(world.unread.insert(at(world, path))),
+        (Side::Local, ["deep", path]) => drop(world.deep.insert(at(world, path))),
+        (Side::Local, ["gone-back", name]) => drop(world.gone_back.insert((*name).to_owned())),
         (Side::Remote, ["hide", path]) => drop(world.unlisted.insert(at(world, path))),
         (Side::Local, ["close", path]) => drop(world.unread_here.insert(at(world, path))),
         (Side::Remote, ["close", path]) => drop(world.unread_there.insert(at(world, path))),
+        (_, ["miss", path]) => drop(world.missed.insert(at(world, path))),
         (_, ["odd", path]) => drop(world.odd_names.insert(at(world, path))),
         (Side::Remote, ["lend", path]) => drop(world.lent.insert(at(world, path))),
         (Side::Remote, ["hollow", path]) => drop(world.hollow.insert(at(world, path))),
@@ -80,6 +99,7 @@ fn see(world: &mut World, side: Side, words: &[&str], step: &str) {
         }
         (Side::Local, ["unmount"]) => world.unmounted = true,
         (Side::Local, ["remount"]) => world.unmounted = false,
+        (_, ["local-only", path]) => drop(world.state.local_only.insert(RelPath::parse(path).unwrap())),
         (_, ["wait", path]) => drop(world.waiting.insert((*path).to_owned())),
         (_, ["ignore", name]) => world.ignore.push((*name).to_owned()),
         (_, ["most", bytes]) => world.max_size = Some(bytes.parse().unwrap()),

@@ -68,6 +68,7 @@ const STORIES: &[Story<'static>] = &[
         &[(Remote, "delete d/d; move g d/d"), (Local, "odd d/d")],
         &[
             "state only remember d/d (still holds items that do not take part) [here only]",
+            "skipped d/d (holds \"odd\", a name that is not UTF-8 and is never synced)",
             "set-aside g (something here that does not take part has the name \"d\")",
         ],
     ),

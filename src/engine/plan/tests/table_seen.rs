@@ -119,6 +119,7 @@ const STORIES: &[Story<'static>] = &[
         &[
             "state only forget v/f (gone on both sides)",
             "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "skipped v (holds \"odd\", a name that is not UTF-8 and is never synced)",
         ],
     ),
     (

@@ -96,6 +96,12 @@ impl Case {
             let ids: Vec<u64> = world.local.things.keys().copied().filter(|_| chance.one_in(8)).collect();
             world.waiting = ids.iter().map(|id| world.local.path(*id)).collect();
             let rate = 2 + chance.below(5);
+            let mut other = Chance(seed ^ 0xface);
+            world.missed = hide(&world.local, &mut other);
+            world.missed.extend(hide(&world.remote, &mut other));
+            if !other.one_in(3) {
+                world.missed.clear();
+            }
             for _ in 0..2 {
                 let plan = world.plan();
                 self.leaves_alone(&plan)?;
@@ -103,6 +109,7 @@ impl Case {
             }
             (world.unread, world.unlisted) = (BTreeSet::new(), BTreeSet::new());
             (world.waiting, world.unmounted) = (BTreeSet::new(), false);
+            world.missed = BTreeSet::new();
             for _ in 0..2 {
                 let plan = world.plan();
                 world.apply(&plan, || chance.one_in(rate));

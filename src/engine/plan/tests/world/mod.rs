@@ -97,6 +97,8 @@ pub struct Half {
     pub things: BTreeMap<u64, Thing>,
     pub trash: Vec<u64>,
     pub trashed_ids: BTreeSet<u64>,
+    /// What was removed, for whoever puts it back.
+    gone: BTreeMap<u64, Thing>,
 }
 
 impl Half {
@@ -148,10 +150,23 @@ impl Half {
         for gone in self.below(id).into_iter().chain([id]) {
             if let Some(thing) = self.things.remove(&gone) {
                 self.trashed_ids.insert(gone);
+                self.gone.insert(gone, thing.clone());
                 if !thing.is_folder() && !thing.cut {
                     self.trash.push(thing.content);
                 }
             }
+        }
+    }
+
+    /// Puts back what had that name last, with all that went with it.
+    pub fn restore(&mut self, name: &str) {
+        let top = self.gone.iter().rev().find(|(_, thing)| thing.name == name).map(|(id, _)| *id);
+        let mut open = vec![top.expect("it was there")];
+        while let Some(id) = open.pop() {
+            let thing = self.gone.remove(&id).expect("it is gone");
+            open.extend(self.gone.iter().filter(|(_, child)| child.parent == id).map(|(id, _)| *id));
+            self.trashed_ids.remove(&id);
+            self.things.insert(id, thing);
         }
     }
 }
@@ -173,13 +188,19 @@ pub struct World {
     pub recent_since: i64,
     pub started_at: i64,
     pub no_birth: bool,
+    /// Whose edit had gone back in time when it was planned before.
+    pub gone_back: BTreeSet<String>,
     /// Whether inode numbers do not last here.
     pub no_identity: bool,
     pub waiting: BTreeSet<String>,
     /// Folders here that cannot be read.
     pub unread: BTreeSet<u64>,
+    /// Folders here that lie too deep to be looked into.
+    pub deep: BTreeSet<u64>,
     /// Folders on iCloud that are not listed.
     pub unlisted: BTreeSet<u64>,
+    /// What its folder, here or on iCloud, does not show, though it shows the rest.
+    pub missed: BTreeSet<u64>,
     /// Folders on iCloud that nobody reads: what they hold is not synced.
     pub unread_there: BTreeSet<u64>,
     /// Folders here that nobody reads, likewise.
@@ -242,10 +263,13 @@ impl World {
             recent_since: i64::MAX,
             started_at: i64::MIN,
             no_birth: false,
+            gone_back: BTreeSet::new(),
             no_identity: false,
             waiting: BTreeSet::new(),
             unread: BTreeSet::new(),
+            deep: BTreeSet::new(),
             unlisted: BTreeSet::new(),
+            missed: BTreeSet::new(),
             unread_there: BTreeSet::new(),
             unread_here: BTreeSet::new(),
             odd_names: BTreeSet::new(),

@@ -20,26 +20,35 @@ impl World {
     }
 
     pub fn local_view(&self) -> LocalView {
-        let root = LocalEntry {
-            kind: LocalKind::Folder,
-            state: FolderState::Complete,
-            ..self.local_entry(0, &Thing::new(0, "", 0, 0))
-        };
+        let root = LocalEntry { kind: LocalKind::Folder, ..self.local_entry(0, &Thing::new(0, "", 0, 0)) };
         let mut tree = LocalTree::new(root);
-        let mut failed = Vec::new();
+        let (mut failed, mut unnameable, mut too_deep) = (Vec::new(), Vec::new(), Vec::new());
         self.fill(&self.local, &mut |number, thing, folder| {
             if number != 0 && self.is_covered(number, thing) {
                 return None;
             }
+            if self.missed.contains(&number) {
+                let path = tree.path(folder).join(&thing.name).expect("names of the tests are plain");
+                failed.push((path, "cannot look at this: no".to_owned()));
+                return None;
+            }
             let entry = self.local_entry(number, thing);
+            let is_odd = entry.holds_unnameable;
             let node = tree.insert(folder, &thing.name, entry);
             if self.unread.contains(&number) && thing.is_folder() {
                 failed.push((tree.path(node), "cannot read this folder: no".to_owned()));
             }
-            let hides = self.unread.contains(&number) || self.unread_here.contains(&number);
+            if is_odd {
+                unnameable.push((tree.path(node), "odd".to_owned()));
+            }
+            if self.deep.contains(&number) {
+                too_deep.push(tree.path(node));
+            }
+            let hidden = [&self.unread, &self.unread_here, &self.deep];
+            let hides = hidden.iter().any(|hidden| hidden.contains(&number));
             (!hides).then_some(node)
         });
-        LocalView { tree, unnameable: Vec::new(), failed, unread: Vec::new(), too_deep: Vec::new() }
+        LocalView { tree, unnameable, failed, unread: Vec::new(), too_deep }
     }
 
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
@@ -67,7 +76,8 @@ impl World {
             signature: None.into(),
             state: match () {
                 () if !thing.is_folder() => FolderState::Unread,
-                () if self.unread.contains(&number) => FolderState::Incomplete,
+                () if self.unread.contains(&number) || self.deep.contains(&number) => FolderState::Incomplete,
+                () if self.misses(&self.local, number) => FolderState::Incomplete,
                 () if self.unread_here.contains(&number) => FolderState::Unread,
                 () => FolderState::Complete,
             },
@@ -79,6 +89,9 @@ impl World {
         let mut tree = RemoteTree::new(self.remote_entry(0, &Thing::new(0, "", 0, 0)));
         let mut unusable = Vec::new();
         self.fill(&self.remote, &mut |number, thing, folder| {
+            if self.missed.contains(&number) {
+                return None;
+            }
             let node = tree.insert(folder, &thing.name, self.remote_entry(number, thing));
             if self.odd_names.contains(&number) {
                 unusable.push((tree.path(node), "odd".to_owned(), "why".to_owned()));
@@ -89,7 +102,9 @@ impl World {
                 || thing.kind == Kind::Library && !self.libraries;
             (!hides).then_some(node)
         });
-        let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node).remote.id.clone());
+        // Nobody asks for what was agreed to be gone there.
+        let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node));
+        let known = known.filter(|entry| entry.presence != Presence::LocalOnly).map(|entry| entry.remote.id.clone());
         let absent = known
             .filter(|id| tree.by_id(id).is_none() && !self.remote.things.contains_key(&number(id)))
             .map(|id| (id.clone(), self.said.get(&number(&id)).copied().unwrap_or(Absence::Trashed)))
@@ -99,7 +114,8 @@ impl World {
             tree,
             absent,
             unusable,
-            complete: self.unlisted.is_empty(),
+            complete: self.unlisted.is_empty()
+                && !self.remote.things.keys().any(|number| self.missed.contains(number)),
             hollow: self.hollow.iter().map(|number| id(*number)).collect(),
         }
     }
@@ -116,15 +132,27 @@ impl World {
             },
             name: thing.name.as_str().into(),
             etag: Etag::new(&format!("{}::{}", thing.version, thing.content)),
-            size: (!thing.is_folder() && !thing.unsized_there).then(|| size(thing.content)).into(),
+            size: (!thing.is_folder() && !thing.unsized_there).then(|| self.size_there(thing)).into(),
             mtime: (!thing.is_folder()).then(|| ServerTime(i64::try_from(thing.content).unwrap())).into(),
             signature: (thing.signed && !thing.is_folder()).then(|| signature(thing.content)).into(),
             state: match () {
                 () if unread || self.unread_there.contains(&number) => FolderState::Unread,
                 () if self.unlisted.contains(&number) => FolderState::Incomplete,
+                () if self.misses(&self.remote, number) => FolderState::Incomplete,
                 () => FolderState::Complete,
             },
         }
+    }
+
+    /// A package has another size there than here.
+    fn size_there(&self, thing: &Thing) -> u64 {
+        if thing.kind == Kind::Package { 5 - size(thing.content) } else { size(thing.content) }
+    }
+
+    /// Whether a folder does not show all that it holds.
+    fn misses(&self, half: &Half, folder: u64) -> bool {
+        let mut missed = self.missed.iter().filter_map(|number| half.things.get(number));
+        missed.any(|thing| thing.parent == folder)
     }
 
     /// Hands out all things, each with the node of its folder; what `insert` gives no node for hides what it holds.
@@ -165,7 +193,7 @@ impl World {
             is_junk: &|path| path.name() == ".DS_Store",
             is_waiting: &|path| self.waiting.contains(path.as_str()),
             is_lent: &|id| self.lent.contains(&number(id)),
-            has_gone_back: &|_| false,
+            has_gone_back: &|entry| self.gone_back.contains(&*entry.local_name),
             local_only: &self.state.local_only,
             conflict_mark: MARK,
             local_folds_case: self.folds,
