@@ -10,7 +10,7 @@ use super::zones;
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
 use crate::model::name::Name;
-use crate::model::{FolderState, LocalEntry, LocalKind, Node, Presence, Side};
+use crate::model::{FolderState, LocalEntry, LocalKind, Node, Presence, RemoteKind, Side};
 
 struct Folders<'a, 'w> {
     world: &'a World<'w>,
@@ -131,7 +131,7 @@ impl Folders<'_, '_> {
             Held::Unsettled => (Fate::Pin, None),
             Held::Foreign => {
                 let presence = if item.here.is_there() { Presence::LocalOnly } else { Presence::RemoteOnly };
-                (Fate::OneSided(presence), Some(Reason::HoldsForeign))
+                (Fate::OneSided(presence), None)
             }
             Held::Nothing if item.here.is_there() => (Fate::DropLocal, None),
             Held::Nothing => (Fate::DropRemote, None),
@@ -142,9 +142,6 @@ impl Folders<'_, '_> {
         let item = &items.all[&key];
         if needed || item.base.is_none() && item.accepted {
             return (Fate::Keep, None);
-        }
-        if item.base.is_none() {
-            return (Fate::Pin, None);
         }
         if !item.accepted {
             return (Fate::Forget, Some(Reason::NoLongerTakesPart));
@@ -175,16 +172,13 @@ impl Folders<'_, '_> {
     fn stay_in_scope(&mut self, items: &mut Items, key: Key) -> bool {
         let (world, item) = (self.world, &items.all[&key]);
         let (here, there) = (item.accepted_here, item.accepted_there);
-        if item.base.is_none() || !item.accepted || here == there || world.is_library(item) {
+        if !item.accepted || here == there || world.is_library(item) {
             return false;
         }
-        if !(item.here.is_there() && item.there.is_there()) {
+        // (Where one side never changes, nothing takes part that only the other one has.)
+        let is_on_both = item.here.is_there() && item.there.is_there();
+        if !is_on_both || world.policy.mode != Mode::TwoWay {
             return false;
-        }
-        match world.policy.mode {
-            Mode::UploadOnly if here => return false,
-            Mode::DownloadOnly if there => return false,
-            _ => {}
         }
         let went_along = |child: &Key| {
             let Some(child) = items.all.get(child) else { return true };
@@ -269,7 +263,7 @@ impl Folders<'_, '_> {
             let junk = tree.get(child).kind == LocalKind::File && (world.policy.is_junk)(&tree.path(child));
             let left = same.is_some_and(|item| item.here == Change::Left);
             // A folder that was moved out of scope stays where it went.
-            let moved_out = same.is_some_and(|item| item.folder && item.accepted && !item.accepted_here);
+            let moved_out = same.is_some_and(|item| !item.accepted_here);
             held = held.max(match same.filter(|_| !left).map(|item| item.fate) {
                 Some(Fate::DropLocal | Fate::Keep) => Held::Nothing,
                 Some(Fate::Open | Fate::DropRemote) if moved_out => Held::Foreign,
@@ -299,9 +293,9 @@ impl Folders<'_, '_> {
         for &child in tree.children(folder) {
             let item = items.all.get(&items.key_of_remote(world, child));
             let same = item.filter(|item| item.remote == Some(child));
-            let junk = !tree.get(child).is_folder() && (world.policy.is_junk)(&tree.path(child));
+            let junk = tree.get(child).kind == RemoteKind::File && (world.policy.is_junk)(&tree.path(child));
             let left = same.is_some_and(|item| item.there == Change::Left);
-            let moved_out = same.is_some_and(|item| item.folder && item.accepted && !item.accepted_there);
+            let moved_out = same.is_some_and(|item| !item.accepted_there);
             held = held.max(match same.filter(|_| !left).map(|item| item.fate) {
                 Some(Fate::DropRemote | Fate::Keep) => Held::Nothing,
                 Some(Fate::Open | Fate::DropLocal) if moved_out => Held::Foreign,
@@ -335,7 +329,7 @@ pub(super) fn kept_place(
     };
     let is_made_anew = |folder: &Item| {
         let there = folder.remote.filter(|_| folder.there.is_there());
-        folder.succeeded || folder.base.is_some() && folder.fate == Fate::Keep && there.is_none()
+        folder.succeeded || folder.fate == Fate::Keep && there.is_none()
     };
     let folder = items.all.get(&parent);
     let mut above = std::iter::successors(world.base.parent(node), |folder| world.base.parent(*folder));

@@ -9,6 +9,7 @@ mod table_back;
 mod table_bullets;
 mod table_claims;
 mod table_found;
+mod table_gone;
 mod table_kept;
 mod table_left;
 mod table_met;
