@@ -204,23 +204,13 @@ impl Folder {
         let claims = std::mem::take(&mut self.claims);
         for (name, mut claimants) in claims {
             claimants.retain(|key| !self.is_held(world, items, *key, &name));
-            let settled = self.settled.get(&name).copied();
             claimants.sort_by_key(|key| (self.rank(world, items, *key), *key));
-            let alone = claimants.len() == 2 && settled.is_none();
+            let alone = claimants.len() == 2;
             let mut claimants = claimants.into_iter();
-            let keeper = match settled {
-                Some(settled) => settled,
-                None => match claimants.next() {
-                    Some(first) => first,
-                    None => continue,
-                },
-            };
+            let settled = self.settled.get(&name).copied();
+            let Some(keeper) = settled.or_else(|| claimants.next()) else { continue };
             for loser in claimants {
                 self.give_way(world, items, keeper, alone, loser);
-                self.hold(world, items, loser);
-            }
-            if settled.is_none() {
-                self.is_held(world, items, keeper, &name);
             }
         }
     }
@@ -287,37 +277,17 @@ impl Folder {
         true
     }
 
-    /// Remembers the names that an item which was set aside goes on having.
-    fn hold(&mut self, world: &World<'_>, items: &Items, key: Key) {
-        let item = &items.all[&key];
-        let folds = world.policy.local_folds_case;
-        if item.place.is_some() {
-            return;
-        }
-        if let Some(node) = item.local.filter(|node| items.local_parent(world, *node) == self.key) {
-            let text = world.local.tree.name(node);
-            self.held_here.insert(if folds { name::key(text, true) } else { text.into() }, node);
-        }
-        if let Some(node) = item.remote.filter(|node| items.remote_parent(world, *node) == self.key) {
-            self.held_there.insert(name::key(&world.remote.tree.get(node).name, folds), node);
-        }
-    }
-
     /// `loser` cannot have the name: it gets a conflict name, or is set aside where it is.
     fn give_way(&mut self, world: &World<'_>, items: &mut Items, keeper: Key, alone: bool, loser: Key) {
-        let item = &items.all[&loser];
-        let settled = !items.all.contains_key(&keeper);
-        let both_there = self.is_at_place_there(world, items, item);
-        let keeper_there =
-            settled || items.all.get(&keeper).is_some_and(|item| self.is_at_place_there(world, items, item));
-        // Both stand here side by side, under names that iCloud may not hold apart.
-        let both_here = items.all.get(&keeper).is_some_and(|item| self.is_at_place_here(world, items, item))
-            && self.is_at_place_here(world, items, item);
+        let (item, kept) = (&items.all[&loser], items.all.get(&keeper));
         let is_two_way = world.policy.mode == Mode::TwoWay && !world.is_library(item);
         if is_two_way && bears_temporary_name(world, item) {
-            return self.rename(world, items, loser, Side::Local);
+            return self.rename(world, items, loser);
         }
-        if settled || both_there || both_here || !keeper_there {
+        // Each stands at its place on one side at least, the keeper on iCloud if one of them does; what nothing happened to on both. So
+        // they stand side by side on one, under names that the other may not hold apart.
+        let stands_here = |item: &Item| self.is_at_place_here(world, items, item);
+        if self.is_at_place_there(world, items, item) || kept.is_none_or(stands_here) {
             let path = shown_path(world, item);
             set_aside(items, loser);
             let text = "another item beside it has the same name but for case or Unicode form, and only one of them \
@@ -325,22 +295,17 @@ impl Folder {
             items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
             return;
         }
-        let keeper_is_file = items.all.get(&keeper).is_some_and(|item| !item.folder);
-        let (yielding, forbidden) = match world.policy.mode {
-            Mode::UploadOnly => (keeper, Mode::DownloadOnly),
-            _ if keeper_is_file && item.folder => (keeper, Mode::DownloadOnly),
-            _ => (loser, Mode::UploadOnly),
-        };
-        let item = &items.all[&yielding];
         let is_mount = item.local.is_some_and(|node| world.local.tree.get(node).stamp.is_mount);
-        if is_mount && self.is_at_place_here(world, items, item) {
+        let yielding = if item.folder && kept.is_some_and(|kept| !kept.folder) { keeper } else { loser };
+        if is_mount && yielding == loser {
             let path = shown_path(world, item);
-            set_aside(items, yielding);
+            set_aside(items, loser);
             let text = "another item on iCloud has its name, and a folder on which a volume is mounted cannot be renamed here";
             items.notes.push(note(path, NoteKind::SetAside(text.to_owned())));
             return;
         }
-        if world.policy.mode == forbidden || yielding == keeper && (!alone || world.is_library(item)) {
+        // Where one side never changes, what stands on the other one alone takes no part, so that it claims no name.
+        if world.policy.mode != Mode::TwoWay || yielding == keeper && !alone {
             let path = shown_path(world, item);
             set_aside(items, loser);
             items.notes.push(note(
@@ -349,15 +314,14 @@ impl Folder {
             ));
             return;
         }
-        self.rename(world, items, yielding, if yielding == keeper { Side::Remote } else { Side::Local });
+        self.rename(world, items, yielding);
     }
 
-    /// An item gets a conflict name, as if that had been given to it on that side.
-    fn rename(&mut self, world: &World<'_>, items: &mut Items, key: Key, side: Side) {
+    /// An item gets a conflict name.
+    fn rename(&mut self, world: &World<'_>, items: &mut Items, key: Key) {
         let place = items.all[&key].place.clone().expect("claimants have places");
         let fresh = self.free_name(world, &place.local_name);
         let item = items.all.get_mut(&key).expect("the key is of this map");
-        item.moved = Some(side);
         item.reason = Reason::NameClaimed;
         item.place = Some(Place { local_name: fresh.clone(), remote_name: fresh, ..place });
     }

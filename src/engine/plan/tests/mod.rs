@@ -18,6 +18,7 @@ mod table_odd;
 mod table_order;
 mod table_rare;
 mod table_rest;
+mod table_rivals;
 mod table_scope;
 mod table_seen;
 mod table_stays;
