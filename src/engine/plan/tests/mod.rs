@@ -12,6 +12,7 @@ mod table_found;
 mod table_gone;
 mod table_kept;
 mod table_left;
+mod table_looks;
 mod table_met;
 mod table_moved;
 mod table_odd;
