@@ -6,7 +6,7 @@ use super::Mode;
 use super::items::{Change, Doubt, Fate, Item, Items, Key, Place, World};
 use super::left_alone::note;
 use super::names::Nameable;
-use super::paths::{MOST_STEPS, can_host, end_of, shown_path};
+use super::paths::{MOST_STEPS, can_host, end_of, end_on, shown_path};
 use crate::engine::conflict::conflict_name;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::name;
@@ -85,14 +85,7 @@ fn would_hold_itself(world: &World<'_>, items: &Items, key: Key) -> bool {
             if folder == key {
                 return true;
             }
-            let above = items.all.get(&folder);
-            let stays = above.filter(|item| !matches!((item.fate, &item.place), (Fate::Keep, Some(_))));
-            at = match (stays, side) {
-                (Some(item), Side::Local) => item.local.map(|node| items.local_parent(world, node)),
-                (Some(item), Side::Remote) => item.remote.map(|node| items.remote_parent(world, node)),
-                // What nothing happened to stands where the base has it.
-                (None, _) => end_of(world, items, folder),
-            };
+            at = end_on(world, items, folder, side);
         }
         false
     };

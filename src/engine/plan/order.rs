@@ -8,9 +8,10 @@ use std::collections::{BinaryHeap, HashMap, HashSet};
 
 use super::items::{Items, Key, World};
 use super::older::Explained;
-use super::paths::end_of;
+use super::paths::{MOST_STEPS, end_on};
 use super::tasks::{For, Kind, Place, Task, Tasks};
 use crate::engine::operation::{Action, Conflict, Operation, Plan};
+use crate::model::Side;
 use crate::model::name::Name;
 use crate::model::name::key as name_key;
 
@@ -117,7 +118,9 @@ impl Emitter<'_, '_> {
     }
 
     fn step_aside(&mut self, index: usize, ready: &mut Ready) {
-        let aside = self.standing_end(self.tasks.all[index].key);
+        let task = &self.tasks.all[index];
+        let side = if task.kind == Kind::MoveRemote { Side::Remote } else { Side::Local };
+        let aside = self.standing_end(task.key, side);
         let operation = self.perform(index, Some(aside));
         let task = &mut self.tasks.all[index];
         task.parked = true;
@@ -152,11 +155,12 @@ impl Emitter<'_, '_> {
     }
 
     /// The lowest folder above the end of an item that stands where it will stand, with all above it.
-    fn standing_end(&self, key: Key) -> Key {
-        let end = |key| end_of(self.world, self.items, key);
+    fn standing_end(&self, key: Key, side: Side) -> Key {
+        let end = |key| end_on(self.world, self.items, key, side);
         let mut standing = end(key).unwrap_or(Key::ROOT);
         let mut at = Some(standing);
-        while let Some(folder) = at {
+        for _ in 0..MOST_STEPS {
+            let Some(folder) = at else { break };
             at = end(folder);
             if self.tasks.is_awaited(folder) {
                 standing = at.unwrap_or(Key::ROOT);

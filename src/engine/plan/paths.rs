@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::items::{Fate, Item, Items, Key, World};
-use crate::model::RelPath;
+use crate::model::{RelPath, Side};
 
 /// More folders than any path goes through, so that no walk upwards goes on for ever.
 pub(super) const MOST_STEPS: usize = 10_000;
@@ -25,6 +25,18 @@ pub(super) fn end_of(world: &World<'_>, items: &Items, key: Key) -> Option<Key> 
         Key::Base(node) => world.base.parent(node).map(Key::Base),
         _ => None,
     })
+}
+
+/// The folder that an item is in on a side in the end: what is left alone goes along with the one that it stands in there.
+pub(super) fn end_on(world: &World<'_>, items: &Items, key: Key, side: Side) -> Option<Key> {
+    let item = items.all.get(&key);
+    let stays = item.filter(|item| !matches!((item.fate, &item.place), (Fate::Keep, Some(_))));
+    match (stays, side) {
+        (Some(item), Side::Local) => item.local.map(|node| items.local_parent(world, node)),
+        (Some(item), Side::Remote) => item.remote.map(|node| items.remote_parent(world, node)),
+        // What nothing happened to stands where the base has it.
+        (None, _) => end_of(world, items, key),
+    }
 }
 
 /// Whether the folder stands, or will stand, on both sides.

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
 use super::kept_folders::kept_place;
-use super::paths::{can_host, end_of};
+use super::paths::{can_host, end_of, end_on};
 use crate::engine::operation::After;
 use crate::engine::recognise::LocalFate;
 use crate::model::name::key as name_key;
@@ -235,8 +235,8 @@ struct Connector<'a, 'w> {
     world: &'a World<'w>,
     items: &'a Items,
     tasks: &'a mut Tasks,
-    /// For a folder, the nearest one from it upwards that has yet to arrive.
-    arriving: HashMap<Key, Option<Key>>,
+    /// For a folder, the nearest one from it upwards that has yet to arrive; on a side, or in the base.
+    arriving: HashMap<(Key, Option<Side>), Option<Key>>,
 }
 
 type Name = (Side, Key, crate::model::name::Name);
@@ -257,7 +257,7 @@ impl Connector<'_, '_> {
                     let is_local = kind == Kind::KeepLocalOnly;
                     let presence = if is_local { Presence::LocalOnly } else { Presence::RemoteOnly };
                     if let Some((parent, _)) = kept_place(self.world, self.items, item, presence) {
-                        self.wait_for_arrival(index, parent);
+                        self.wait_for_arrival(index, parent, None);
                     }
                 }
                 Kind::TrashLocal => {
@@ -306,19 +306,17 @@ impl Connector<'_, '_> {
     /// Waits for the folder in which an item that stays ends, and for its name there.
     fn wait_for_place(&mut self, index: usize, item: &Item, kind: Kind, leaving: &HashMap<Name, Vec<usize>>) {
         let Some(place) = &item.place else { return };
-        self.wait_for_arrival(index, place.parent);
-        if leaving.is_empty() {
-            return;
-        }
-        let folds = self.world.policy.local_folds_case;
         let (here, there) = (item.here.is_there(), item.there.is_there());
         let side = match kind {
-            Kind::MakeLocal | Kind::MoveLocal => Side::Local,
-            Kind::Download if !here => Side::Local,
-            Kind::MakeRemote | Kind::MoveRemote => Side::Remote,
-            Kind::Upload if !there => Side::Remote,
-            _ => return,
+            Kind::MakeLocal | Kind::MoveLocal => Some(Side::Local),
+            Kind::Download if !here => Some(Side::Local),
+            Kind::MakeRemote | Kind::MoveRemote => Some(Side::Remote),
+            Kind::Upload if !there => Some(Side::Remote),
+            _ => None,
         };
+        self.wait_for_arrival(index, place.parent, side);
+        let Some(side) = side.filter(|_| !leaving.is_empty()) else { return };
+        let folds = self.world.policy.local_folds_case;
         let name = match side {
             Side::Local => name_key(&place.local_name, folds),
             Side::Remote => name_key(&place.remote_name, false),
@@ -331,9 +329,9 @@ impl Connector<'_, '_> {
         }
     }
 
-    /// Waits until a folder, and all above it, stands where it will stand.
-    fn wait_for_arrival(&mut self, index: usize, folder: Key) {
-        let Some(folder) = self.arriving(folder) else { return };
+    /// Waits until a folder, and all above it, stands where it will stand on a side, or in the base.
+    fn wait_for_arrival(&mut self, index: usize, folder: Key, side: Option<Side>) {
+        let Some(folder) = self.arriving(folder, side) else { return };
         for before in self.tasks.of(folder) {
             if self.tasks.all[before].kind.is_arrival() {
                 self.wait(index, before, For::Done);
@@ -357,21 +355,24 @@ impl Connector<'_, '_> {
     }
 
     /// The nearest folder, from `folder` upwards in the end, that comes to its place by a task.
-    fn arriving(&mut self, folder: Key) -> Option<Key> {
+    fn arriving(&mut self, folder: Key, side: Option<Side>) -> Option<Key> {
         let mut trail = Vec::new();
         let mut at = Some(folder);
         let answer = loop {
             let Some(key) = at else { break None };
-            if let Some(&known) = self.arriving.get(&key) {
+            if let Some(&known) = self.arriving.get(&(key, side)) {
                 break known;
             }
             trail.push(key);
             if self.tasks.all[self.tasks.of(key)].iter().any(|task| task.kind.is_arrival()) {
                 break Some(key);
             }
-            at = end_of(self.world, self.items, key);
+            at = match side {
+                Some(side) => end_on(self.world, self.items, key, side),
+                None => end_of(self.world, self.items, key),
+            };
         };
-        self.arriving.extend(trail.into_iter().map(|key| (key, answer)));
+        self.arriving.extend(trail.into_iter().map(|key| ((key, side), answer)));
         answer
     }
 

@@ -5,6 +5,44 @@ use crate::model::Side::{Local, Remote};
 
 const STORIES: &[Story<'static>] = &[
     (
+        "a folder goes into one that lies within it after what takes that one along",
+        "a/ b/ c/",
+        &[(Local, "move b a/b; move c a/b/c; wait a/b/c"), (Remote, "move a c/a; move b d")],
+        &[
+            "iCloud -> here move d from a/b (moved on both sides, the place on iCloud counts) [here a/b, there d/]",
+            "iCloud -> here move d/c/a from a (moved on iCloud) [here a, there a/, after 0]",
+        ],
+    ),
+    (
+        "and steps aside beside what takes that one along",
+        "a/ b/ c/",
+        &[(Local, "move b a/b; move c a/b/c; wait a/b/c"), (Remote, "move a c/a; move b a")],
+        &[
+            "iCloud -> here move .icloudds-moving-0-a from a (moved on iCloud) [here a]",
+            "iCloud -> here move a from .icloudds-moving-0-a/b (moved on both sides, the place on iCloud counts) [here .icloudds-moving-0-a/b, there a/, after 0]",
+            "iCloud -> here move a/c/a from .icloudds-moving-0-a (moved on iCloud) [here .icloudds-moving-0-a, there a/, after 0 and 1]",
+        ],
+    ),
+    (
+        "likewise on iCloud",
+        "a/ b/ c/",
+        &[(Remote, "move b a/b; move c a/b/c"), (Local, "upload-only; move a c/a; move b d; wait c")],
+        &[
+            "here -> iCloud move d from b (moved here) [here d, there b/, into root]",
+            "here -> iCloud move c/a from a (moved here) [here c/a, there a/, into d9, after 0]",
+        ],
+    ),
+    (
+        "of three a folder is told under its own name",
+        "g",
+        &[(Remote, "move g \u{fc}"), (Local, "new \u{fc}/; new u\u{308}/")],
+        &[
+            "set-aside g (something here that does not take part has the name \"\u{fc}\")",
+            "set-aside u\u{308} (another item has its name on the other side)",
+            "set-aside \u{fc} (another item has its name on the other side)",
+        ],
+    ),
+    (
         "what is new on both sides waits with its folder and nothing is told",
         "",
         &[(Local, "new d/; new d/f; wait d"), (Remote, "new d/; same d/f")],
