@@ -12,6 +12,9 @@ use super::table::Records;
 /// So many ids are in one block; one more, and it becomes two.
 const MOST: usize = 64;
 
+/// The key of a block and the ids in it, as they lie there.
+type Block = (Vec<u8>, Vec<Vec<u8>>);
+
 /// An id as it lies in a block.
 fn bytes_of(id: &ItemId) -> Vec<u8> {
     let mut writer = Writer::default();
@@ -49,11 +52,7 @@ pub(super) fn read_block(key: &[u8], payload: &[u8]) -> Result<Vec<ItemId>, Trou
 }
 
 /// The block of a folder that an id of these bytes is in, or would be: its key and its ids.
-fn block_for(
-    records: &Records<'_>,
-    folder: &ItemId,
-    id: &[u8],
-) -> Result<Option<(Vec<u8>, Vec<Vec<u8>>)>, Trouble> {
+fn block_for(records: &Records<'_>, folder: &ItemId, id: &[u8]) -> Result<Option<Block>, Trouble> {
     let prefix = prefix(folder);
     let upto = [prefix.as_slice(), id].concat();
     let Some((key, payload)) = records.last(&prefix, &upto)? else { return Ok(None) };

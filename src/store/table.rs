@@ -11,6 +11,9 @@ use super::record::kind;
 pub(super) const TABLE: TableDefinition<'static, &'static [u8], &'static [u8]> =
     TableDefinition::new("icloudds");
 
+/// A key and its payload.
+pub(super) type Record = (Vec<u8>, Vec<u8>);
+
 /// Bytes of the checksum before each payload.
 const SUM: usize = 8;
 
@@ -167,7 +170,7 @@ impl<'txn> Records<'txn> {
     }
 
     /// The last record whose key begins with `prefix` and comes not after `upto`.
-    pub fn last(&self, prefix: &[u8], upto: &[u8]) -> Result<Option<(Vec<u8>, Vec<u8>)>, Trouble> {
+    pub fn last(&self, prefix: &[u8], upto: &[u8]) -> Result<Option<Record>, Trouble> {
         let Some(record) = self.table.range(prefix..=upto)?.next_back() else { return Ok(None) };
         let (key, value) = record?;
         Ok(Some((key.value().to_vec(), check(key.value(), value.value())?.0.to_vec())))

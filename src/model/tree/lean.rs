@@ -37,7 +37,10 @@ mod tests {
     use crate::model::name::Name;
 
     /// All that can be read of a tree.
-    fn told(tree: &Tree<u8>) -> Vec<(Node, Option<Node>, String, u8, Vec<Node>)> {
+    /// Place, folder, name, entry and children.
+    type Told = (Node, Option<Node>, String, u8, Vec<Node>);
+
+    fn told(tree: &Tree<u8>) -> Vec<Told> {
         let one = |node: Node| {
             let name = tree.name(node).to_owned();
             (node, tree.parent(node), name, *tree.get(node), tree.children(node).to_vec())

@@ -104,7 +104,8 @@ impl World {
         });
         // Nobody asks for what was agreed to be gone there.
         let known = self.state.base.walk(Node::ROOT).map(|node| self.state.base.get(node));
-        let known = known.filter(|entry| entry.presence != Presence::LocalOnly).map(|entry| entry.remote.id.clone());
+        let known =
+            known.filter(|entry| entry.presence != Presence::LocalOnly).map(|entry| entry.remote.id.clone());
         let absent = known
             .filter(|id| tree.by_id(id).is_none() && !self.remote.things.contains_key(&number(id)))
             .map(|id| (id.clone(), self.said.get(&number(&id)).copied().unwrap_or(Absence::Trashed)))
