@@ -184,7 +184,8 @@ fn settle(
                 (Placed::There(item), Some(here)) => {
                     done.extend(arrivals::agree_on_place(moment, item, &to.0, here));
                 }
-                (Placed::Before(item), Some(here)) if !folder => {
+                // One with a temporary name may have been put right by another machine.
+                (Placed::Before(item), Some(here)) if !folder && temporary.is_none() => {
                     done.extend(arrivals::brought_back(moment, item, from, to, here));
                 }
                 _ => {}
