@@ -7,9 +7,9 @@ use crate::model::{BaseEntry, Change, ItemId, Owner, Signature};
 
 use super::error::Trouble;
 use super::intent::write_intent;
-use super::links::{link, unlink, unlink_all};
 use super::record::{
-    base_key, former_key, intent_key, kind, meta, read_base, read_former, text_key, write_base, write_former,
+    base_key, child_key, children_prefix, former_key, intent_key, kind, meta, read_base, read_child_key,
+    read_former, text_key, write_base, write_former,
 };
 use super::table::Records;
 
@@ -86,14 +86,12 @@ fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEn
     if id == root || parent != root && records.get(&base_key(parent))?.is_none() {
         return Ok(());
     }
-    let mut is_linked = false;
     if let Some((old_parent, old)) = stored(records, id)? {
-        is_linked = old_parent == *parent;
-        if !is_linked {
+        if old_parent != *parent {
             if holds(records, id, parent)? {
                 return Ok(());
             }
-            unlink(records, &old_parent, id)?;
+            records.remove(&child_key(&old_parent, id))?;
         }
         if let Some(before) = old.signature.filter(|_| old.signature != entry.signature) {
             let former = with_former(former_of(records, id)?, before);
@@ -101,7 +99,7 @@ fn put(records: &mut Records<'_>, root: &ItemId, parent: &ItemId, entry: &BaseEn
         }
     }
     records.put(&base_key(id), &write_base(parent, entry))?;
-    if is_linked { Ok(()) } else { link(records, parent, id) }
+    records.put(&child_key(parent, id), &[])
 }
 
 fn former_of(records: &Records<'_>, id: &ItemId) -> Result<Vec<Signature>, Trouble> {
@@ -132,12 +130,15 @@ fn holds(records: &Records<'_>, folder: &ItemId, item: &ItemId) -> Result<bool, 
 /// Removes an item of the base and all below it.
 pub(super) fn remove(records: &mut Records<'_>, id: &ItemId) -> Result<(), Trouble> {
     let Some((parent, _)) = stored(records, id)? else { return Ok(()) };
-    unlink(records, &parent, id)?;
+    records.remove(&child_key(&parent, id))?;
     let mut doomed = vec![id.clone()];
     while let Some(id) = doomed.pop() {
         records.remove(&base_key(&id))?;
         records.remove(&former_key(&id))?;
-        doomed.extend(unlink_all(records, &id)?);
+        for key in records.keys(&children_prefix(&id))? {
+            doomed.push(read_child_key(&key)?.1);
+            records.remove(&key)?;
+        }
     }
     Ok(())
 }

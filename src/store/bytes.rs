@@ -86,11 +86,6 @@ impl<'a> Reader<'a> {
         if self.0.is_empty() { Ok(()) } else { Err(malformed()) }
     }
 
-    /// What is left.
-    pub fn rest(&self) -> &'a [u8] {
-        self.0
-    }
-
     fn take(&mut self, count: usize) -> Result<&'a [u8], Trouble> {
         let (head, rest) = self.0.split_at_checked(count).ok_or_else(malformed)?;
         self.0 = rest;

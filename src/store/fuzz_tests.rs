@@ -6,7 +6,6 @@ use serde::de::DeserializeOwned;
 use super::arrivals::{lines_of, read as read_arriving};
 use super::bytes::Reader;
 use super::intent::{read_intent, write_intent};
-use super::links::read_block;
 use super::record::{
     base_key, child_key, former_key, read_base, read_child_key, read_former, read_id_key, write_base,
     write_former,
@@ -50,22 +49,6 @@ fn joined(key: &[u8], payload: &[u8]) -> Vec<u8> {
 fn split(bytes: &[u8]) -> (&[u8], &[u8]) {
     let Some((length, rest)) = bytes.split_first() else { return (b"", b"") };
     rest.split_at(usize::from(*length).min(rest.len()))
-}
-
-#[test]
-fn block_of_ids() {
-    let [root, one, other, _] = ids();
-    let written = |id: &ItemId| base_key(id)[1..].to_vec();
-    let seeds = [
-        joined(&[b"d", &*written(&root)].concat(), &[written(&one), written(&other)].concat()),
-        joined(&[b"d", &*written(&one), &*written(&other)].concat(), &written(&other)),
-    ];
-    fuzz("block_of_ids", seeds, |bytes| {
-        let (key, payload) = split(bytes);
-        let Ok(ids) = read_block(key, payload) else { return "damaged".to_owned() };
-        assert!(ids.iter().all(|id| ids.iter().filter(|other| *other == id).count() == 1));
-        format!("{}", ids.len())
-    });
 }
 
 #[test]

@@ -12,7 +12,6 @@ use super::apply::{remove, root_of};
 use super::bytes::malformed;
 use super::error::Trouble;
 use super::intent::read_intent;
-use super::links::read_block;
 use super::record::{kind, meta, read_base, read_child_key, read_former, read_id_key};
 use super::table::{Count, Records, TABLE, check, read_head};
 
@@ -64,7 +63,6 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
                 read_child_key(key)?;
                 links += 1;
             }
-            kind::BLOCK => links += read_block(key, payload)?.len() as u64,
             kind::INTENT => {
                 let number = rest.try_into().map(u64::from_be_bytes).map_err(|_| malformed())?;
                 state.intents.insert(number, read_intent(payload)?);

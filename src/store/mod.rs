@@ -13,7 +13,6 @@ mod file;
 #[cfg(test)]
 mod fuzz_tests;
 mod intent;
-mod links;
 mod load;
 mod record;
 mod table;

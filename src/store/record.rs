@@ -17,10 +17,8 @@ pub(super) mod kind {
     pub const META: u8 = b'm';
     /// An item of the base.
     pub const BASE: u8 = b'b';
-    /// That a folder holds an item, in a file of format 1.
+    /// That a folder holds an item.
     pub const CHILD: u8 = b'c';
-    /// Some of the items that a folder holds.
-    pub const BLOCK: u8 = b'd';
     /// An unfinished operation.
     pub const INTENT: u8 = b'i';
     /// A set-aside item.

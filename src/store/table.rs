@@ -11,9 +11,6 @@ use super::record::kind;
 pub(super) const TABLE: TableDefinition<'static, &'static [u8], &'static [u8]> =
     TableDefinition::new("icloudds");
 
-/// A key and its payload.
-pub(super) type Record = (Vec<u8>, Vec<u8>);
-
 /// Bytes of the checksum before each payload.
 const SUM: usize = 8;
 
@@ -85,22 +82,16 @@ pub(super) fn read(
     Ok(Some(check(key, value.value())?.0.to_vec()))
 }
 
-fn headless() -> Trouble {
-    Trouble::Damaged("it lacks its head".into())
-}
-
-/// The format, which is none that only a newer version can read.
-fn read_format(table: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<u64, Trouble> {
-    let format = read(table, &[kind::FORMAT])?.ok_or_else(headless)?;
-    // Only the number is promised to stay where it is in later formats.
-    let found = Reader::new(&format).number()?;
-    if found > FORMAT { Err(Trouble::Newer(found)) } else { Ok(found) }
-}
-
 /// The tally and, checked before anything else, the format.
 pub(super) fn read_head(table: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
-    read_format(table)?;
-    let tally = read(table, &[kind::TALLY])?.ok_or_else(headless)?;
+    let lacks = || Trouble::Damaged("it lacks its head".into());
+    let format = read(table, &[kind::FORMAT])?.ok_or_else(lacks)?;
+    // Only the number is promised to stay where it is in later formats.
+    let found = Reader::new(&format).number()?;
+    if found > FORMAT {
+        return Err(Trouble::Newer(found));
+    }
+    let tally = read(table, &[kind::TALLY])?.ok_or_else(lacks)?;
     let mut reader = Reader::new(&tally);
     let tally = Tally { records: reader.number()?, sum: reader.number()?, commits: reader.number()? };
     reader.end()?;
@@ -114,29 +105,19 @@ pub(super) struct Records<'txn> {
 }
 
 impl<'txn> Records<'txn> {
-    /// The records of a file that has its head. What is written makes a file of an older format one of this.
+    /// The records of a file that has its head.
     pub fn new(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Self, Trouble> {
-        let is_older = read_format(&table)? < FORMAT;
         let tally = read_head(&table)?;
-        let mut records = Self { table, tally };
-        if is_older {
-            records.write_format()?;
-        }
-        Ok(records)
+        Ok(Self { table, tally })
     }
 
     /// Writes the head into an empty file.
     pub fn begin(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
         let mut records = Self { table, tally: Tally::default() };
-        records.write_format()?;
-        records.finish()
-    }
-
-    fn write_format(&mut self) -> Result<(), Trouble> {
         let mut writer = Writer::default();
         writer.number(FORMAT);
-        self.write(&[kind::FORMAT], &writer.0)?;
-        Ok(())
+        records.write(&[kind::FORMAT], &writer.0)?;
+        records.finish()
     }
 
     /// The payload under a key.
@@ -167,13 +148,6 @@ impl<'txn> Records<'txn> {
             self.tally.subtract(sum);
         }
         Ok(())
-    }
-
-    /// The last record whose key begins with `prefix` and comes not after `upto`.
-    pub fn last(&self, prefix: &[u8], upto: &[u8]) -> Result<Option<Record>, Trouble> {
-        let Some(record) = self.table.range(prefix..=upto)?.next_back() else { return Ok(None) };
-        let (key, value) = record?;
-        Ok(Some((key.value().to_vec(), check(key.value(), value.value())?.0.to_vec())))
     }
 
     /// All keys that begin with `prefix`.
