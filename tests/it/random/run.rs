@@ -438,10 +438,8 @@ fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
     for node in base.walk(Node::ROOT) {
         let entry = base.get(node);
         if entry.presence == Presence::Both {
-            known
-                .entry(entry.local.stamp.identity)
-                .or_default()
-                .push((entry.remote.id.clone(), base.path(node)));
+            let at = (entry.remote.id.clone(), base.path(node));
+            known.entry(entry.local.stamp.identity).or_default().push(at);
         }
     }
     known
