@@ -62,9 +62,7 @@ impl Bound {
         listener.set_nonblocking(true).map_err(io("listen at"))?;
         Ok(Self { listener, path, identity: (made.dev(), made.ino()) })
     }
-}
 
-impl Bound {
     /// Listens anew where somebody took the socket away. What stands in its place instead is left alone.
     pub(super) fn stay(&mut self) {
         let is_gone =

@@ -76,7 +76,7 @@ impl ClockSkews {
                 let (began, wall) = (Instant::now(), now());
                 let areas = areas();
                 let foreign = areas.iter().filter(|area| !is_of_this_kernel(&area.tmp));
-                // Where a disk refuses to be asked, nothing is written by us that could be missed.
+                // The clock of one that refuses to be asked counts as this machine's.
                 let ahead: Vec<i64> = foreign.map(|area| ahead(&area.tmp).unwrap_or_default()).collect();
                 let skews = Skews::of(ahead.iter().copied());
                 let before = found.as_ref().map(|found| found.skews).unwrap_or_default();

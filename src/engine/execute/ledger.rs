@@ -119,7 +119,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    fn note_arriving(&mut self, arriving: &Arriving) -> Result<(), StepFailure> {
+    /// Writes a line that says what is about to get its name here.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot.
+    pub(super) fn note_arriving(&mut self, arriving: &Arriving) -> Result<(), StepFailure> {
         self.store.note_arriving(arriving).map_err(|error| StepFailure::End(End::Store(error)))
     }
 

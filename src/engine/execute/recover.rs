@@ -63,7 +63,8 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
     let mut recovered = Recovered::default();
     // First of all: whatever is stored ends what was noted.
-    for arriving in told_last(arriving.clone()) {
+    let is_noted = !arriving.is_empty();
+    for arriving in told_last(arriving) {
         let at = ports.seen_at();
         let done = match settle_arriving(ports, &ledger.moment(), &arriving, &at) {
             Put::AsItCame(done) => done,
@@ -79,10 +80,14 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
             Err(_) => {}
         }
     }
-    if !arriving.is_empty()
-        && let Err(StepFailure::End(end)) = ledger.flush()
-    {
+    if is_noted && let Err(StepFailure::End(end)) = ledger.flush() {
         return Err(end);
+    }
+    // Until the look that tells where they are, these may meet another end of the process.
+    for arriving in &recovered.astray {
+        if let Err(StepFailure::End(end)) = ledger.note_arriving(arriving) {
+            return Err(end);
+        }
     }
     for number in numbers {
         let mut acted = Acted::default();

@@ -36,10 +36,10 @@ mod tests {
     use super::*;
     use crate::model::name::Name;
 
-    /// All that can be read of a tree.
     /// Place, folder, name, entry and children.
     type Told = (Node, Option<Node>, String, u8, Vec<Node>);
 
+    /// All that can be read of a tree.
     fn told(tree: &Tree<u8>) -> Vec<Told> {
         let one = |node: Node| {
             let name = tree.name(node).to_owned();

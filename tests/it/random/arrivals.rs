@@ -106,17 +106,24 @@ fn what_was_put_here_and_moved_or_edited_after_a_kill_is_that_item() {
         ("moved here", |disk, _| disk.mv("f", "d/f"), &["a=a", "c=c", "d/", "d/f/", "d/f/n=new"]),
     ];
     for twists in [&[][..], &[Twist::NoSignatures], &[Twist::NoBirths]] {
+        // An inode number alone may be another file's by now: only equal content tells then, and nothing of a folder.
+        let is_blind = twists.contains(&Twist::NoBirths);
+        let told = |gaps: &[Gap]| -> Vec<Gap> {
+            gaps.iter().filter(|(name, ..)| !is_blind || !name.contains("edited")).copied().collect()
+        };
         let came: fn(&SimDisk, &SimDrive) -> bool = |disk, _| disk.read("n").is_some();
         let change = Change { twists, change: |_, drive| drive.create("n", b"new").is_some(), came };
-        each_gap(&change, new, None);
+        each_gap(&change, &told(new), None);
         let came: fn(&SimDisk, &SimDrive) -> bool = |disk, _| disk.read("a").as_deref() == Some(&b"once"[..]);
-        each_gap(&Change { twists, change: |_, drive| drive.edit("a", b"once"), came }, edit, None);
+        each_gap(&Change { twists, change: |_, drive| drive.edit("a", b"once"), came }, &told(edit), None);
         // A folder is known once it was noted, which comes after it is there: at the latest with what comes into it.
         let came: fn(&SimDisk, &SimDrive) -> bool = |disk, _| disk.tree().contains_key("f/n");
         let made = |_: &SimDisk, drive: &SimDrive| {
             drive.mkdir("f").is_some() && drive.create("f/n", b"new").is_some()
         };
-        each_gap(&Change { twists, change: made, came }, folder, None);
+        if !is_blind {
+            each_gap(&Change { twists, change: made, came }, folder, None);
+        }
     }
 }
 
@@ -145,6 +152,7 @@ fn what_was_put_here_is_no_persons_after_two_kills() {
     let gaps: &[Gap] = &[
         ("edited there", |_, drive| drive.edit("n", b"edited"), &["a=a", "c=c", "d/", "n=edited"]),
         ("deleted there", |_, drive| drive.person_trash("n"), &["a=a", "c=c", "d/"]),
+        ("renamed here", |disk, _| disk.mv("n", "m"), &["a=a", "c=c", "d/", "m=new"]),
     ];
     let change = Change {
         twists: &[],

@@ -122,7 +122,7 @@ pub fn settle_astray(
             continue;
         }
         let at = ports.seen_at();
-        let local = as_it_came(ports, &arriving, entry, &path, &at);
+        let Some(local) = as_it_came(ports, &arriving, entry, &path, &at) else { continue };
         let stamp = entry.stamp;
         let read = arriving.content;
         let learned = agree(&Done::Agreed { remote: seen(&arriving), local, read }, None, &moment, &at);
@@ -142,20 +142,27 @@ pub fn settle_astray(
 }
 
 /// How it stood under its path, from what it is by now: where its content is another one by now, it was edited, which its stamp has to show.
+/// Without a time of birth an inode number alone says nothing: a person's new file may have got it, so that only equal content tells.
 fn as_it_came(
     ports: &Ports<'_>,
     arriving: &Arriving,
     entry: &LocalEntry,
     path: &RelPath,
     at: &SeenAt,
-) -> LocalSeen {
-    let is_as_it_came = arriving.folder
-        || arriving.content.is_some() && signature(ports.disk, path, &entry.stamp).ok() == arriving.content;
+) -> Option<LocalSeen> {
+    let is_certain = entry.stamp.identity.birth.get().is_some();
+    let is_as_it_came = match arriving.content {
+        None => is_certain,
+        Some(content) => signature(ports.disk, path, &entry.stamp).ok() == Some(content),
+    };
+    if !is_as_it_came && !is_certain {
+        return None;
+    }
     let LocalStamp { identity, on_root_fs, is_mount, .. } = entry.stamp;
     let (stamp, racy) = if is_as_it_came {
         (entry.stamp, entry.racy || entry.stamp.is_racy(at))
     } else {
         (LocalStamp { identity, on_root_fs, is_mount, ..LocalStamp::default() }, false)
     };
-    LocalSeen { path: arriving.path.clone(), stamp, racy, signature: arriving.content }
+    Some(LocalSeen { path: arriving.path.clone(), stamp, racy, signature: arriving.content })
 }
