@@ -18,6 +18,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 const AS_PROGRAM: &str = "--icloudds";
 const FILES: usize = 24;
+/// So few that no guard against wholesale overwriting minds them.
+const FEW: usize = 8;
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1).peekable();
@@ -111,11 +113,17 @@ impl Volume {
 
     /// What is left after the power went, mounted again.
     fn cut(&self, how: Cut) -> Outcome<()> {
+        self.cut_while_open(how, Vec::new())
+    }
+
+    /// The same, while these files are open.
+    fn cut_while_open(&self, how: Cut, open: Vec<File>) -> Outcome<()> {
         let (image, copy) = (self.image(), self.temp.path().join("copy"));
         match how {
             Cut::Copy => tool("cp", &["--sparse=always", text(&image), text(&copy)])?,
             Cut::Shutdown => tool("xfs_io", &["-x", "-c", "shutdown", text(&self.at())])?,
         }
+        drop(open);
         tool("umount", &[text(&self.at())])?;
         if how == Cut::Copy {
             fs::rename(copy, image)?;
@@ -218,6 +226,8 @@ impl Stage {
             fs::write(self.drive.join(name(number)), content(number, 1))?;
         }
         self.once()?;
+        // First of all: once many files were edited all former versions go to the trash.
+        self.before_anybody_looked(cut)?;
         self.at_rest(cut)?;
         self.in_the_middle(cut)?;
         self.in_the_trash(cut)
@@ -246,22 +256,69 @@ impl Stage {
         Ok(())
     }
 
+    /// Edits are made whose size the disk may know before their content, and the power goes before the program sees one: what iCloud had is
+    /// there, if only in its trash, or the edit is.
+    fn before_anybody_looked(&self, cut: Cut) -> Outcome<()> {
+        let mut open = Vec::new();
+        for number in 0..FEW {
+            let path = self.drive.join(name(number));
+            let new = path.with_extension("new");
+            let is_renamed = number % 4 == 3;
+            let file =
+                if is_renamed { File::create(&new) } else { OpenOptions::new().write(true).open(&path) };
+            let mut file = file?;
+            let text = content(number, 6);
+            if number % 4 != 0 {
+                file.set_len(0)?;
+                file.set_len(text.len() as u64)?;
+            }
+            file.write_all(&text)?;
+            if is_renamed {
+                fs::rename(new, path)?;
+            }
+            open.push(file);
+        }
+        // The journal goes out with what somebody else asks for.
+        let mut other = File::create(self.volume.at().join("other"))?;
+        other.write_all(b"other").and_then(|()| other.sync_all())?;
+        open.push(other);
+        self.volume.cut_while_open(cut, open)?;
+        self.once()?;
+        self.once()?;
+        let trashed = self.sim.drive().trash_contents().into_iter().filter_map(|(_, entry)| entry.content);
+        let trash: Vec<_> = trashed.map(|content| content.to_vec()).collect::<Result<_, _>>()?;
+        for number in 0..FEW {
+            let held = self.sim.drive().content(&name(number))?;
+            let is_held = [1, 6].iter().any(|version| held == Some(content(number, *version)));
+            let former = content(number, 1);
+            let is_in_trash = trash.iter().any(|held| *held == former);
+            if !is_held && !is_in_trash {
+                return Err(format!("both versions of {} are gone ({})", name(number), way(number)).into());
+            }
+        }
+        // The next ones are written over what has their length.
+        for number in 0..FEW {
+            fs::write(self.drive.join(name(number)), content(number, 1))?;
+        }
+        self.once()
+    }
+
     /// Some versions have come to iCloud when the program and the power go.
     fn in_the_middle(&self, cut: Cut) -> Outcome<()> {
         for number in 0..FILES {
-            write(&self.drive.join(name(number)), number, &content(number, 3))?;
+            write(&self.drive.join(name(number)), number, &content(number, 4))?;
         }
         let mut child = self.command(&["once"])?.stderr(Stdio::null()).spawn()?;
-        while self.came(3)?.len() < FILES / 3 && child.try_wait()?.is_none() {
+        while self.came(4)?.len() < FILES / 3 && child.try_wait()?.is_none() {
             std::thread::yield_now();
         }
         child.kill()?;
         child.wait()?;
-        let came = self.came(3)?;
+        let came = self.came(4)?;
         self.volume.cut(cut)?;
         self.once()?;
         for number in came {
-            self.is_on_icloud(number, 3)?;
+            self.is_on_icloud(number, 4)?;
         }
         Ok(())
     }
@@ -271,7 +328,7 @@ impl Stage {
         self.configure("newest")?;
         self.once()?;
         let path = self.drive.join(name(0));
-        write(&path, 0, &content(0, 4))?;
+        write(&path, 0, &content(0, 5))?;
         OpenOptions::new()
             .append(true)
             .open(&path)?
@@ -282,7 +339,7 @@ impl Stage {
         if fs::read(&path)? != b"newer, from a phone" {
             return Err("the newer version is not here".into());
         }
-        match holds(&self.drive.join(".icloudds/trash"), &content(0, 4))? {
+        match holds(&self.drive.join(".icloudds/trash"), &content(0, 5))? {
             true => Ok(()),
             false => Err("the older version is not in the trash".into()),
         }

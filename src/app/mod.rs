@@ -3,6 +3,7 @@
 //! Everything below is wiring; what is decided is decided in the engine.
 
 pub mod commands;
+pub mod durable;
 pub mod feed_state;
 #[cfg(test)]
 mod fuzz_tests;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::AppError;
+use super::durable::make_durable;
 use super::open::{Opened, conflict_mark};
 use super::purpose::root_path;
 use super::report::{ProgressReporter, tell_notes, tell_unsettled};
@@ -62,6 +63,8 @@ pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
     let mut run = Once { opened, tracker, told: BTreeSet::new(), succeeded };
     let result = run.passes();
     run.prune();
+    let Opened { state_dir, disk, clock, .. } = &mut *run.opened;
+    make_durable(&mut state_dir.engine, disk, clock);
     run.leave_status(result.as_ref().err());
     result
 }

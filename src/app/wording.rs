@@ -23,7 +23,8 @@ pub fn effect_text(effect: &Effect) -> String {
         }
         (EffectKind::Upload, _) if effect.reason == Reason::CutShort => {
             format!(
-                "uploaded {path}: shorter since before the machine started, the version that it replaces is in Recently Deleted"
+                "uploaded {path}: written before the machine started, or its volume was mounted, so a power cut may have left a part of it; \
+                 the version that it replaces is in Recently Deleted"
             )
         }
         (EffectKind::Upload, _) => format!("uploaded {path}"),

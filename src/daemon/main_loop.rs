@@ -19,6 +19,7 @@ use super::setup::Setup;
 use super::status_view::StatusView;
 use super::work::Work;
 use crate::app::AppError;
+use crate::app::durable::make_durable;
 use crate::app::local_root::LocalRoot;
 use crate::app::open::StateDir;
 use crate::app::purpose::root_path;
@@ -133,6 +134,9 @@ impl Loop {
             let wake = wake.into_iter().flatten().fold(wake_at(&facts, now), Instant::min);
             event = self.inbox.next_event(self.local.messages(), wake);
             now = Instant::now();
+        }
+        if let (EngineSlot::AtHome(engine), Some(root)) = (&mut self.engine, self.local.root()) {
+            make_durable(engine, &root.disk, &self.ports.clock);
         }
         self.status.finish(self.engine.stored());
         log::info!("stopped");

@@ -39,6 +39,22 @@ impl Whole {
     }
 }
 
+/// Makes durable all that anybody wrote to the file systems of these folders so far.
+///
+/// # Errors
+///
+/// When one of them cannot say so: what its server keeps, say.
+pub(super) fn sync_file_systems(folders: impl Iterator<Item = OwnedFd>) -> Result<(), Errno> {
+    let mut whole = Whole::default();
+    for folder in folders {
+        if !is_synced_whole(&folder) {
+            return Err(Errno::NOTSUP);
+        }
+        whole.add(folder)?;
+    }
+    whole.sync()
+}
+
 /// What syncing one item came to.
 enum Synced {
     Done,

@@ -302,6 +302,10 @@ impl Disk for LocalDisk {
         self.root.clocks.now(|| self.areas())
     }
 
+    fn mounts(&self) -> Vec<u64> {
+        self.numbers_of_mounts()
+    }
+
     fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
         self.list(folder)
     }

@@ -22,7 +22,7 @@ pub(super) const FOLDER: OFlags =
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct FsId {
     device: (u32, u32),
-    mount: Option<u64>,
+    pub mount: Option<u64>,
 }
 
 /// What one `statx` says.

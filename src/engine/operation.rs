@@ -250,7 +250,7 @@ pub enum Reason {
     Exchanged,
     /// Became empty here: by a person, or by a power cut that left the name and took the content.
     Emptied,
-    /// Lost a part here before the machine started: by a person, or by the power cut before that.
+    /// Was written here before the machine was started, or the volume mounted: a power cut may have left a part of it.
     CutShort,
     /// Was moved or renamed on that side.
     Moved(Side),
@@ -296,7 +296,7 @@ impl fmt::Display for Reason {
             Self::WentBack => f.write_str("older than the version that it replaces"),
             Self::Exchanged => f.write_str("another file in its place here"),
             Self::Emptied => f.write_str("empty here now"),
-            Self::CutShort => f.write_str("shorter here since before the machine started"),
+            Self::CutShort => f.write_str("edited here before the last start, which may have cut it short"),
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
             Self::Deleted(on) => write!(f, "deleted {}", side(on)),

@@ -11,6 +11,7 @@ mod learn;
 mod left_open;
 mod look;
 mod noted;
+mod power;
 mod remembered;
 mod result;
 mod seen;
@@ -28,7 +29,7 @@ pub use settings::{
     Unwatched,
 };
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::conflict::conflict_name;
@@ -72,6 +73,8 @@ pub struct Planned {
     pub left_out: bool,
     /// How much was looked at for it.
     pub extent: Extent,
+    /// Whose edits here a power cut may have cut short, by the ids' texts, with the version that was agreed on.
+    pub cut_short: Vec<(String, String)>,
 }
 
 /// The sole owner of the three trees and the store.
@@ -111,6 +114,7 @@ pub struct Engine {
 impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
+        let left_open = LeftOpen { time: state.time.clone(), ..LeftOpen::default() };
         Self {
             state,
             store,
@@ -121,7 +125,7 @@ impl Engine {
             sizeless: HashMap::new(),
             untold: HashMap::new(),
             lent: HashMap::new(),
-            left_open: LeftOpen::default(),
+            left_open,
             clocks: None,
             doubted: Doubted::default(),
             window: Window::default(),
@@ -299,9 +303,11 @@ impl Engine {
                     guard: self.state.guard.clone(),
                     left_out: true,
                     extent: Extent::Whole,
+                    cut_short: Vec::new(),
                 };
             }
         };
+        let cut_short = self.cut_short(recognised.recognition(), ports.clock.reading());
         let (mut plan, collected) = self.planned(settings, options, &recognised, earlier, ports);
         let extent = collected.as_ref().map_or(Extent::Whole, Collected::extent);
         self.remembered = collected.zip(self.remote.clone()).and_then(|(collected, remote)| {
@@ -322,7 +328,7 @@ impl Engine {
             guard = self.state.guard.clone();
         }
         plan.notes.extend(notes);
-        Planned { plan, guard, left_out, extent }
+        Planned { plan, guard, left_out, extent, cut_short }
     }
 
     fn planned(
@@ -371,7 +377,7 @@ impl Engine {
             local_folds_case: ports.disk.folds_case(),
             // Files bear the wall clock's times.
             recent_since: reading.wall.saturating_sub(RECENT_SECONDS),
-            started_at: reading.wall.saturating_sub(reading.uptime_seconds()),
+            power_cuts: self.power_cuts(reading),
         };
         let base = &self.state.base;
         let lent: Vec<ItemId> = self.lent.keys().cloned().collect();
@@ -418,15 +424,17 @@ impl Engine {
         planned: Planned,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
-        let Planned { plan, guard, extent, .. } = planned;
-        let went_back = went_back(&self.state, &plan);
+        let Planned { plan, guard, extent, cut_short, .. } = planned;
+        let went_back = went_back(&self.state, &plan, cut_short);
         let is_new = |change: &Change| match change {
             Change::Guard(guard) => *guard != self.state.guard,
             Change::WentBack(items) => *items != self.state.went_back,
             _ => true,
         };
-        let told: Vec<_> =
-            [Change::Guard(guard), Change::WentBack(went_back)].into_iter().filter(is_new).collect();
+        let told = [Change::Guard(guard), Change::WentBack(went_back)];
+        // Together with what is found of edits that a power cut may have left.
+        let seen = self.seen_as_mounted(ports.clock.reading()).map(Change::Mounted);
+        let told: Vec<_> = told.into_iter().filter(is_new).chain(seen).collect();
         if !told.is_empty() {
             self.commit(&told)?;
         }
@@ -434,9 +442,12 @@ impl Engine {
         let junk = |name: &str| is_junk(&settings.filter, name);
         let twins = self.remote.as_ref().map(|view| twins(&plan, view)).unwrap_or_default();
         let has_twin = |id: &ItemId| twins.contains(id);
+        let lost: HashSet<String> = self.state.went_back.keys().cloned().collect();
+        let may_be_lost = |id: &ItemId| lost.contains(&id.to_string());
         self.clear_set_aside(&plan, options, self.state.seconds(ports.clock.reading()))?;
         let mut stuck = std::mem::take(&mut self.stuck);
         let execution = ExecuteOptions {
+            may_be_lost: &may_be_lost,
             has_twin: &has_twin,
             window: self.window.up_to(settings.parallel_writes),
             retry_budget: options.retry_budget,

@@ -101,4 +101,6 @@ pub struct LocalView {
     pub unread: Vec<(RelPath, String)>,
     /// Folders that lie too deep to be looked into; their state is `Incomplete`.
     pub too_deep: Vec<RelPath>,
+    /// How the file systems were mounted before all of it was scanned, as [`Disk::mounts`](crate::engine::ports::Disk::mounts) says.
+    pub mounts: Vec<u64>,
 }

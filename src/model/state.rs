@@ -11,8 +11,8 @@ use super::intent::Intent;
 use super::name::{share, temporary_name};
 use super::path::DEEPEST;
 use super::{
-    Agreed, Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Presence, Reading,
-    RelPath, Signature,
+    Agreed, Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Mounted, Presence,
+    Reading, RelPath, Signature,
 };
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
@@ -115,6 +115,8 @@ pub struct State {
     pub went_back: BTreeMap<String, String>,
     /// Until when, in lived seconds, a look at iCloud has shown what became of our own writes; `None` before the first such look.
     pub confirmed: Option<i64>,
+    /// How the file systems here were mounted when all edits had last been seen; `None` before that.
+    pub mounted: Option<Mounted>,
     /// The time that this state has lived through; `None` until it was first looked at the clock.
     pub time: Option<LivedTime>,
 }
@@ -162,6 +164,8 @@ pub enum Change {
     Synced(i64),
     /// What we wrote to iCloud before that time (lived seconds) was looked at since.
     Confirmed(i64),
+    /// All edits here were seen, with the file systems mounted so.
+    Mounted(Mounted),
     /// The time that was lived through.
     Time(LivedTime),
 }
@@ -182,6 +186,7 @@ impl State {
             lent: BTreeMap::new(),
             went_back: BTreeMap::new(),
             confirmed: None,
+            mounted: None,
             time: None,
         }
     }
@@ -257,6 +262,7 @@ impl State {
             Change::Calibration(calibration) => self.calibration = *calibration,
             Change::WentBack(items) => self.went_back = items.clone(),
             Change::Lent(lent) => self.lent = lent.clone(),
+            Change::Mounted(mounted) => self.mounted = Some(mounted.clone()),
             Change::Synced(at) => self.last_sync = Some(*at),
             Change::Confirmed(at) => self.confirmed = Some(*at),
             Change::Time(time) => self.time = Some(time.clone()),

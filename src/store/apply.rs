@@ -62,6 +62,7 @@ pub(super) fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Chang
         Change::LocalOnly(path, true) => records.put(&text_key(kind::LOCAL_ONLY, path.as_str()), &[]),
         Change::LocalOnly(path, false) => records.remove(&text_key(kind::LOCAL_ONLY, path.as_str())),
         Change::Guard(guard) => put_json(records, &text_key(kind::META, meta::GUARD), guard),
+        Change::Mounted(mounted) => put_json(records, &text_key(kind::META, meta::MOUNTED), mounted),
         Change::WentBack(items) => put_json(records, &text_key(kind::META, meta::WENT_BACK), items),
         Change::Lent(lent) => put_json(records, &text_key(kind::META, meta::LENT), lent),
         Change::Calibration(known) => put_json(records, &text_key(kind::META, meta::CALIBRATION), known),

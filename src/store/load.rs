@@ -130,6 +130,7 @@ fn single(state: &mut State, name: &[u8], payload: &[u8]) -> Result<(), Trouble>
         meta::LENT => state.lent = json(payload)?,
         meta::SYNCED => state.last_sync = Some(json(payload)?),
         meta::CONFIRMED => state.confirmed = Some(json(payload)?),
+        meta::MOUNTED => state.mounted = Some(json(payload)?),
         meta::TIME => state.time = Some(json(payload)?),
         _ => return Err(malformed()),
     }

@@ -38,6 +38,7 @@ pub(super) mod meta {
     pub const WENT_BACK: &str = "went_back";
     pub const SYNCED: &str = "last_sync";
     pub const CONFIRMED: &str = "confirmed";
+    pub const MOUNTED: &str = "mounted";
     pub const TIME: &str = "time";
 }
 

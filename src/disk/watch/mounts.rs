@@ -1,10 +1,8 @@
 //! What is mounted inside the drive: no event of a folder tells that.
 
-use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Read as _, Seek as _};
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -13,18 +11,7 @@ use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
 
-/// The kernel's list, which can be waited for.
-const LIST: &str = "/proc/self/mountinfo";
-
-/// One mount strictly inside the drive.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Mount {
-    at: PathBuf,
-    /// The kernel's number of the mount, and of its device.
-    id: (String, String),
-    /// The kind of its file system.
-    kind: String,
-}
+use crate::disk::mount_list::{LIST, below};
 
 /// Tells when a file system is mounted inside the drive, or taken away. Dropping it ends its thread.
 #[derive(Debug)]
@@ -102,41 +89,6 @@ fn read(list: &mut File) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-/// What is mounted strictly inside `root`.
-fn below(root: &Path, list: &str) -> Vec<Mount> {
-    let mounts = list.lines().filter_map(|line| {
-        // `ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [FIELDS] - KIND SOURCE OPTIONS` (proc_pid_mountinfo(5))
-        let (mount, system) = line.split_once(" - ")?;
-        let mut fields = mount.split(' ');
-        let (id, device, at) = (fields.next()?, fields.nth(1)?, unescaped(fields.nth(1)?));
-        let kind = system.split(' ').next()?.to_owned();
-        Some(Mount { at, id: (id.to_owned(), device.to_owned()), kind })
-    });
-    mounts.filter(|mount| mount.at.starts_with(root) && mount.at != root).collect()
-}
-
-/// Blanks and the like stand as three octal digits after a backslash.
-fn unescaped(text: &str) -> PathBuf {
-    let bytes = OsString::from(text);
-    let (mut rest, mut plain) = (bytes.as_bytes(), Vec::new());
-    while let Some((first, after)) = rest.split_first() {
-        let code = after.get(..3).filter(|_| *first == b'\\').and_then(|digits| {
-            digits.iter().try_fold(0u32, |sum, digit| Some(sum * 8 + char::from(*digit).to_digit(8)?))
-        });
-        match code.and_then(|code| u8::try_from(code).ok()) {
-            Some(byte) => {
-                plain.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                plain.push(*first);
-                rest = after;
-            }
-        }
-    }
-    PathBuf::from(OsString::from_vec(plain))
-}
-
 /// A file system mounted inside `root` of whose changes the kernel does not tell, with the reason; the text completes "… because".
 pub fn unwatchable_below(root: &Path) -> Option<String> {
     let text = read(&mut File::open(LIST).ok()?).ok()?;
@@ -158,24 +110,6 @@ fn is_told_by_others(kind: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const TEXT: &str = "22 1 0:21 / /proc rw,relatime - proc proc rw\n\
-        30 1 8:1 / /drive rw shared:1 - ext4 /dev/sda1 rw\n\
-        31 30 0:44 / /drive/on\\040a\\134b rw - nfs4 host:/x rw\n\
-        32 30 0:45 /sub /drive/here rw shared:2 master:3 - btrfs /dev/sdb rw\n\
-        33 1 0:46 / /drive-not rw - fuse.sshfs host: rw\n";
-
-    #[test]
-    fn only_what_is_inside_the_drive_counts() {
-        let found = below(Path::new("/drive"), TEXT);
-        let places: Vec<_> = found.iter().map(|mount| (mount.at.to_str().unwrap(), &*mount.kind)).collect();
-        assert_eq!(places, [("/drive/on a\\b", "nfs4"), ("/drive/here", "btrfs")]);
-        assert_ne!(
-            below(Path::new("/drive"), &TEXT.replace("0:45", "0:47")),
-            found,
-            "another volume at the same place"
-        );
-    }
 
     #[test]
     fn kinds_that_others_change_are_polled() {

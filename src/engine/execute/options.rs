@@ -27,6 +27,8 @@ pub struct ExecuteOptions<'a> {
     pub window: Window,
     /// How long one item, and all of them together while nothing succeeds, is tried again within one pass.
     pub retry_budget: Duration,
+    /// Whether an item that is gone here may have gone with the power: it is never deleted for good.
+    pub may_be_lost: &'a dyn Fn(&ItemId) -> bool,
     /// Whether another item beside that one on iCloud has the same name. A replacement by way of the trash gives the name up.
     pub has_twin: &'a dyn Fn(&ItemId) -> bool,
     /// The path of a conflict copy of a file, the n-th (from 0) when earlier ones are taken.
@@ -56,6 +58,7 @@ impl<'a> ExecuteOptions<'a> {
             max_file_size: None,
             window: Window::default(),
             retry_budget: Duration::from_secs(60),
+            may_be_lost: &|_| false,
             has_twin: &|_| false,
             conflict_name,
             is_stuck: &|_, _| false,

@@ -149,7 +149,7 @@ impl<'a> Stage<'a> for TrashFiles<'a> {
         for (file, trashed) in files.into_iter().zip(trashed) {
             match trashed {
                 Ok(item) => {
-                    if goes_for_good(known, file.index) && item.parent == RemoteParent::Trash {
+                    if goes_for_good(known, file.index, &file.id) && item.parent == RemoteParent::Trash {
                         verified_calls::delete_for_good(ports, &item, false);
                     }
                     deleted(file.index, &file.id, Vec::new(), acted);
@@ -168,8 +168,9 @@ impl<'a> Stage<'a> for TrashFiles<'a> {
 
 /// Whether what goes to iCloud's trash is deleted for good there. What left the scope here was deleted by nobody, and what is here may be
 /// another content by now.
-fn goes_for_good(known: &Known<'_>, index: usize) -> bool {
-    known.options.remote_delete_permanent && known.operation(index).reason == Reason::Deleted(Side::Local)
+fn goes_for_good(known: &Known<'_>, index: usize, id: &ItemId) -> bool {
+    let is_wanted = known.options.remote_delete_permanent && !(known.options.may_be_lost)(id);
+    is_wanted && known.operation(index).reason == Reason::Deleted(Side::Local)
 }
 
 /// An item is in iCloud's trash, with what was planned to go with it.
@@ -284,7 +285,7 @@ impl<'a> Stage<'a> for TrashFolder<'a> {
         }
         // For good it goes only with what was listed in it in the trash, else it stays there.
         let is_listed = inside == Unplanned::Nothing && trashed.parent == RemoteParent::Trash;
-        if goes_for_good(known, index) && is_listed {
+        if goes_for_good(known, index, &seen.id) && is_listed {
             let (since, etag) = (ports.clock.uptime(), trashed.entry.etag.clone());
             let version = ItemVersion { id: seen.id.clone(), folder: true, etag };
             acted.did(index, Done::Doomed(Doomed { index, version, planned, since }));

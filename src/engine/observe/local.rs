@@ -23,6 +23,7 @@ pub fn observe_local(
     clock: &dyn Clock,
     may_skip: &dyn Fn(&RelPath) -> bool,
 ) -> Result<LocalView, DiskError> {
+    let mounts = disk.mounts();
     disk.check_root()?;
     let root = RelPath::root();
     let entry = disk.look(&root)?.ok_or_else(|| DiskError::Folder { path: root.clone() })?;
@@ -32,6 +33,7 @@ pub fn observe_local(
         failed: Vec::new(),
         unread: Vec::new(),
         too_deep: Vec::new(),
+        mounts,
     };
     let mut scan = Scan { disk, clock, may_skip, view: &mut view };
     let (reading, times) = scan.read(&root)?;

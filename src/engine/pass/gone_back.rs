@@ -6,9 +6,13 @@ use std::collections::BTreeMap;
 use crate::engine::operation::{Action, Plan, Reason, UploadTarget};
 use crate::model::{Agreed, ItemId, State};
 
-/// Whose edits had gone back when `plan` was made, or before; each with the content half of the etag that was agreed on. Once another
-/// version is agreed on it is over.
-pub(super) fn went_back(state: &State, plan: &Plan) -> BTreeMap<String, String> {
+/// Whose edits had gone back when `plan` was made, or before, and those that were found `cut_short`; each with the content half of the etag
+/// that was agreed on. Once another version is agreed on it is over.
+pub(super) fn went_back(
+    state: &State,
+    plan: &Plan,
+    cut_short: Vec<(String, String)>,
+) -> BTreeMap<String, String> {
     let agreed = |id: &ItemId| state.base.by_id(id).map(|node| state.base.get(node));
     let is_still = |(text, version): &(&String, &String)| {
         ItemId::from_text(text)
@@ -26,6 +30,10 @@ pub(super) fn went_back(state: &State, plan: &Plan) -> BTreeMap<String, String> 
             ) => agreed(&remote.id),
             _ => None,
         });
-    let noted = |entry: &Agreed| (entry.remote.id.to_string(), entry.remote.etag.content().to_owned());
-    before.chain(planned.map(noted)).collect()
+    before.chain(planned.map(version)).chain(cut_short).collect()
+}
+
+/// An item by its id's text, with the content half of the etag that was agreed on.
+pub(super) fn version(entry: &Agreed) -> (String, String) {
+    (entry.remote.id.to_string(), entry.remote.etag.content().to_owned())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use crate::model::Arriving;
+use crate::model::{Arriving, LivedTime};
 
 /// What an earlier process left open.
 #[derive(Default)]
@@ -11,4 +11,6 @@ pub(super) struct LeftOpen {
     pub(super) refused: HashMap<u64, u32>,
     /// What came here right before that process ended, and was not found under its path.
     pub(super) astray: Vec<Arriving>,
+    /// What it had noted of the time.
+    pub(super) time: Option<LivedTime>,
 }

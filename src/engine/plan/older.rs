@@ -169,13 +169,11 @@ fn is_emptied(world: &World<'_>, item: &Item) -> bool {
     })
 }
 
-/// Whether a part of a content is gone since before the machine started. A power cut while a file is written leaves it so, also where a
-/// person saved the very content that was there.
+/// Whether it was written before the machine was started, or its file system mounted, and may not be durable. Of a file that was being
+/// written a power cut leaves a part, or its size with nothing in it, or some of the former content; also where a person saved the very
+/// content that was there.
 fn is_cut_short(world: &World<'_>, item: &Item) -> bool {
-    item.base.zip(item.local).is_some_and(|(base, local)| {
-        let (then, now) = (world.base.get(base).local.stamp, world.local.tree.get(local).stamp);
-        now.size < then.size && now.ctime.whole_seconds() < world.policy.started_at
-    })
+    item.local.is_some_and(|local| world.policy.power_cuts.may_have_cut(&world.local.tree.get(local).stamp))
 }
 
 /// Folders in whose place another one stands now. None where no item is known by its identity any more: then that says

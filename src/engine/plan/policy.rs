@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::model::policy::{ConflictPolicy, Mode, Replacement};
-use crate::model::{Agreed, ItemId, RelPath};
+use crate::model::{Agreed, ItemId, PowerCuts, RelPath};
 
 /// What the owner configured, as far as planning needs it.
 pub struct Policy<'a> {
@@ -34,6 +34,6 @@ pub struct Policy<'a> {
     pub local_folds_case: bool,
     /// Contents that were modified since then, Unix seconds, are transferred before all others: somebody waits for them.
     pub recent_since: i64,
-    /// When the machine was started, Unix seconds.
-    pub started_at: i64,
+    /// Which edits may be what a power cut left of a writing.
+    pub power_cuts: PowerCuts,
 }

@@ -103,6 +103,12 @@ pub trait Disk: Sync {
         Skews::default()
     }
 
+    /// A number for each mount of a file system of the drive, which is another one whenever it is mounted anew; sorted. Those to which
+    /// the system gives none are left out.
+    fn mounts(&self) -> Vec<u64> {
+        Vec::new()
+    }
+
     /// Reads one folder.
     ///
     /// # Errors

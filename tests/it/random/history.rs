@@ -237,8 +237,13 @@ impl History {
     /// seed stays what it was.
     fn lose_some_contents(&mut self) {
         let mut rng = Rng::new(crate::sim::rng::mix(self.seed ^ 0xd15c));
-        if rng.chance(if self.has(Twist::LazyPersons) { 0.8 } else { 0.05 }) {
+        let is_drawn = rng.chance(if self.has(Twist::LazyPersons) { 0.8 } else { 0.05 });
+        let is_wanted = super::number("SIM_CUTS").is_some_and(|every| self.seed.is_multiple_of(every.max(1)));
+        if is_drawn || is_wanted {
             self.twists.push(Twist::LosesContents);
+            if rng.chance(0.3) {
+                self.twists.push(Twist::DiskLosesPower);
+            }
         }
     }
 

@@ -98,7 +98,8 @@ pub fn at_any_time_alone(run: &Run) -> Result<(), Broken> {
                 let whole = content.is_empty()
                     || written.contains(&content)
                     || content.starts_with(b"PK\x03\x04")
-                    || torn;
+                    || torn
+                    || run.world.journal.was_left_by_power(&content);
                 if !whole {
                     return Err(Broken::new("P4", format!("{path} {side} holds {:?}", text(&content))));
                 }

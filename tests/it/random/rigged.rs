@@ -310,6 +310,10 @@ impl Disk for RiggedDisk<'_> {
         self.inner.skews()
     }
 
+    fn mounts(&self) -> Vec<u64> {
+        self.inner.mounts()
+    }
+
     fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
         self.inner.read_folder(folder)
     }

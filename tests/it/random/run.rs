@@ -11,7 +11,7 @@ use icloudds::engine::operation::{Action, Plan};
 use icloudds::engine::pass::{
     Engine, LocalLook, Look, PassError, PassObserver, PassOptions, Report, Settings,
 };
-use icloudds::engine::ports::{Ports, ReadOnly};
+use icloudds::engine::ports::{Clock as _, Disk as _, Ports, ReadOnly};
 use icloudds::model::state::Verdict;
 use icloudds::model::{
     BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side,
@@ -111,6 +111,25 @@ impl Run {
         self.engine = None;
     }
 
+    /// The process is told to end, and in every other history takes the time to make durable what was written.
+    pub fn end(&mut self) {
+        let Some(mut engine) = self.engine.take() else { return };
+        if !crate::sim::rng::mix(self.world.seed ^ 0xe4d).is_multiple_of(2) {
+            return;
+        }
+        let disk = &self.world.disk;
+        if let Some(noted) = engine.once_durable(self.world.clock.reading(), &disk.mounts()) {
+            disk.sync_all();
+            drop(engine.commit(&[Change::Mounted(noted)]));
+        }
+    }
+
+    /// What goes when the power does, in this history.
+    fn goes_away(&self, crash: Crash) -> Crash {
+        let is_the_disk = crash == Crash::PowerCut && self.history.has(Twist::DiskLosesPower);
+        if is_the_disk { Crash::DiskAway } else { crash }
+    }
+
     /// A process that is to be a new one starts: it brings back first what the one before displaced.
     pub fn start(&mut self) {
         if self.engine.is_none() {
@@ -181,10 +200,10 @@ impl Run {
             }
             Op::PowerCut => {
                 self.engine = None;
-                self.world.restart(Crash::PowerCut);
+                self.world.restart(self.goes_away(Crash::PowerCut));
             }
             Op::Reboot(off, leap) => {
-                self.engine = None;
+                self.end();
                 self.world.clock.reboot(Duration::from_secs(*off));
                 self.world.clock.leap(*leap);
             }
@@ -243,7 +262,7 @@ impl Run {
             self.world.fuse.interject(steps, move || disk.vanish(Some(how)));
         }
         if pass.fresh {
-            self.engine = None;
+            self.end();
         }
         let look = Look {
             local: match pass.folders_only {
@@ -261,7 +280,7 @@ impl Run {
             let again = matches!(self.run_for(&look, pass.by_person, pass.enough)?, Outcome::Crashed);
             let Some((_, how)) = crash.filter(|_| again) else { break };
             self.tell(|| format!("   crash: {how:?}"));
-            self.world.restart(*how);
+            self.world.restart(self.goes_away(*how));
             if self.history.has(Twist::StartsWithoutVolumes) {
                 self.person.take_volumes_off();
             }

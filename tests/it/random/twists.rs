@@ -39,6 +39,8 @@ pub enum Twist {
     LocalFoldsCase,
     LazyPersons,
     LosesContents,
+    /// When the power goes it is the disk's alone: the machine runs on, and mounts it anew.
+    DiskLosesPower,
     TrashWay,
     DownloadOnly,
     UploadOnly,

@@ -139,6 +139,75 @@ fn what_the_power_left_of_the_same_content_saved_again_takes_nothing_away() {
 }
 
 #[test]
+fn what_the_power_left_of_an_edit_takes_nothing_away_whatever_its_size() {
+    let mut torn = 0;
+    for (how, edit) in WAYS {
+        for cut in 0..CUTS {
+            let mut run = lazy(cut, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.write("f", FIRST));
+            pass(&mut run);
+            assert!(edit(&disk));
+            // Every third time it is the disk's alone.
+            run.world.restart(if cut % 3 == 0 { Crash::DiskAway } else { Crash::PowerCut });
+            let whole = [FIRST, SECOND].map(Bytes::from);
+            let left: Vec<_> = disk.files().iter().filter_map(|path| disk.read(path)).collect();
+            torn += usize::from(left.iter().any(|left| left.len() >= SECOND.len() && !whole.contains(left)));
+            is_at_peace(&mut run);
+            assert!(
+                is_somewhere(&run, SECOND) || drive.contents().iter().any(|content| **content == *FIRST),
+                "{how}, cut {cut}: neither version is anywhere"
+            );
+        }
+    }
+    assert!(torn > 10, "the power left only {torn} files of their size");
+}
+
+#[test]
+fn what_may_be_gone_with_the_power_is_not_deleted_for_good() {
+    for (crash, for_good) in [(Crash::PowerCut, false), (Crash::DiskAway, false), (Crash::Kill, true)] {
+        for (path, deleted) in [("f", "f"), ("d/f", "d")] {
+            let mut run = lazy(2, &[Twist::Permanent]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.mkdir("d") && disk.write(path, FIRST));
+            pass(&mut run);
+            pass(&mut run);
+            assert!(disk.delete(deleted));
+            disk.sync_all();
+            run.stop();
+            run.world.restart(crash);
+            is_at_peace(&mut run);
+            assert_eq!(drive.find(path), None);
+            let is_kept = drive.contents().iter().any(|content| **content == *FIRST);
+            assert_eq!(is_kept, !for_good, "{crash:?}, {path}: in Recently Deleted");
+        }
+    }
+}
+
+#[test]
+fn an_edit_that_was_made_durable_before_the_machine_went_off_keeps_its_item() {
+    for (is_ended, keeps) in [(true, true), (false, false)] {
+        let mut run = lazy(2, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", FIRST));
+        pass(&mut run);
+        let item = drive.find("f");
+        assert!(disk.write("f", SECOND));
+        wait(&run);
+        if is_ended {
+            run.end();
+        }
+        run.stop();
+        disk.sync_all();
+        run.world.restart(Crash::PowerCut);
+        is_at_peace(&mut run);
+        assert!(drive.live_contents().iter().any(|content| **content == *SECOND));
+        assert_eq!(drive.find("f") == item, keeps, "ended: {is_ended}");
+        assert!(keeps || drive.contents().iter().any(|content| **content == *FIRST));
+    }
+}
+
+#[test]
 fn an_edit_that_went_up_is_not_undone_by_a_power_cut() {
     for (how, edit) in WAYS {
         for cut in 0..CUTS {

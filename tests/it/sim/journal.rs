@@ -4,7 +4,7 @@
 //! person overwrites or deletes it **having seen it**: the side on which that person acts
 //! showed this very content at that place at that moment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use icloudds::model::{Side, Signature};
@@ -56,7 +56,16 @@ pub enum Fate {
 /// is nothing in them to lose. Beside it, where a person had given a content up that a person wrote again since: what was given up may go
 /// wherever it still is, whatever becomes of the new writing.
 #[derive(Default)]
-pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>, Mutex<BTreeMap<Bytes, Side>>);
+pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>, Mutex<BTreeMap<Bytes, Side>>, Mutex<AtPowerCuts>);
+
+/// What power cuts have to do with contents.
+#[derive(Default)]
+struct AtPowerCuts {
+    /// What was given up here for a content that was written over it.
+    over: BTreeMap<Bytes, Vec<Bytes>>,
+    /// What they left of contents.
+    left: BTreeSet<Bytes>,
+}
 
 impl Journal {
     /// A person wrote that content on that side.
@@ -93,6 +102,45 @@ impl Journal {
         if let Some(fate @ Fate::AtStake(_)) = lock(&self.0).get_mut(content) {
             *fate = given.map_or(Fate::Recoverable, Fate::Given);
         }
+    }
+
+    /// A person wrote `new` over that content here.
+    pub fn wrote_over(&self, old: &Bytes, new: &Bytes) {
+        if old != new && !old.is_empty() && !new.is_empty() {
+            lock(&self.2).over.entry(new.clone()).or_default().push(old.clone());
+        }
+    }
+
+    /// The power took `new` before anybody had synced it, so that nobody has what was given up for it: of that, what `is_kept` elsewhere
+    /// must stay there, if only in a trash. Returns it.
+    pub fn took_with_power(&self, new: &Bytes, is_kept: impl Fn(&Bytes) -> bool) -> Vec<Bytes> {
+        let (mut open, mut seen, mut back) = (vec![new.clone()], BTreeSet::new(), Vec::new());
+        while let Some(lost) = open.pop() {
+            for old in lock(&self.2).over.get(&lost).cloned().unwrap_or_default() {
+                if !seen.insert(old.clone()) {
+                    continue;
+                }
+                if !is_kept(&old) {
+                    open.push(old);
+                } else if let Some(fate @ Fate::Given(Side::Local)) = lock(&self.0).get_mut(&old) {
+                    say(|| format!("wanted again: {:?}", String::from_utf8_lossy(&old)));
+                    *fate = Fate::Recoverable;
+                    back.push(old);
+                }
+            }
+        }
+        back
+    }
+
+    /// What a power cut left of a content.
+    pub fn left_by_power(&self, content: &Bytes) {
+        say(|| format!("left by the power: {:?}", String::from_utf8_lossy(content)));
+        lock(&self.2).left.insert(content.clone());
+    }
+
+    /// Whether that is what a power cut left of a content.
+    pub fn was_left_by_power(&self, content: &Bytes) -> bool {
+        lock(&self.2).left.contains(content)
     }
 
     /// Whether that content must be found in a trash at least, since an older version took its place unseen.

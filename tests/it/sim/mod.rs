@@ -47,6 +47,8 @@ pub enum Crash {
     Kill,
     /// The power went: the disk loses what was not synced.
     PowerCut,
+    /// The disk alone lost its power, or its cable: it loses what was not synced, and the machine, which runs on, mounts it anew.
+    DiskAway,
 }
 
 /// All ports and what belongs to them.
@@ -92,12 +94,20 @@ impl World {
     /// After a crash: what is volatile goes, and the process may start again.
     pub fn restart(&self, crash: Crash) {
         if crash == Crash::PowerCut {
-            self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()), &self.drive);
+            self.lose_what_was_not_synced();
             self.clock.reboot(POWER_AWAY);
             self.store.lose((rng::mix(self.seed ^ self.fuse.steps() ^ 0xa1) % 4) as usize);
         }
+        if crash == Crash::DiskAway {
+            self.lose_what_was_not_synced();
+            self.clock.advance(POWER_AWAY);
+        }
         self.fuse.renew();
         self.disk.rescue_strays();
+    }
+
+    fn lose_what_was_not_synced(&self) {
+        self.disk.power_cut(rng::mix(self.seed ^ self.fuse.steps()), &self.drive);
     }
 
     /// Where the two sides differ, one line for each path.

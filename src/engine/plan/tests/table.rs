@@ -6,7 +6,7 @@
 use super::world::{Kind, LIBRARY, Thing, World};
 use crate::engine::plan::{ConflictPolicy, Mode};
 use crate::engine::view::Absence;
-use crate::model::{RelPath, Side};
+use crate::model::{PowerCuts, RelPath, Side};
 
 /// What a case is called, the synced tree, what happened here and there, and the lines of the plan.
 pub type Case<'a> = (&'a str, &'a str, &'a str, &'a str, &'a [&'a str]);
@@ -109,7 +109,7 @@ fn see(world: &mut World, side: Side, words: &[&str], step: &str) {
         (_, ["folds"]) => world.folds = true,
         (_, ["births-unknown"]) => world.no_birth = true,
         (_, ["no-identity"]) => world.no_identity = true,
-        (_, ["restart"]) => world.started_at = i64::MAX,
+        (_, ["restart"]) => world.power_cuts = PowerCuts::before(i64::MAX),
         (_, ["no-libraries"]) => world.libraries = false,
         (_, ["recent"]) => world.recent_since = i64::try_from(world.next).unwrap(),
         _ => panic!("no such step: {step}"),

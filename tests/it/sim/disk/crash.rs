@@ -50,18 +50,24 @@ impl SimDisk {
             !is_lost && layers.seen.inodes.contains_key(ino)
         });
         inner.thrown.clear();
+        inner.mounted_as = (inner.mounted_as.0 + 1, inner.mounted_as.1 + 1);
         let in_trash = |content: &Bytes| {
             let trashed = inner.layers.seen.below(TRASH);
             trashed.into_iter().any(|ino| inner.inode(ino).and_then(Inode::content) == Some(content))
         };
         let mut torn = Vec::new();
         for (ino, content, is_held) in lost {
+            if let Some(left) = inner.inode(ino).and_then(Inode::content) {
+                self.journal.left_by_power(left);
+            }
             if is_held {
                 // The other copy is one that a person gave up on iCloud, perhaps.
                 if self.journal.was_given(&content) {
                     self.journal.is_recoverable(&content);
                 }
             } else if !elsewhere.contains(&content) && !in_trash(&content) {
+                let back = self.journal.took_with_power(&content, |old| live.contains(old));
+                torn.extend(back.into_iter().map(|old| (ino, old)));
                 self.journal
                     .excuse(&content, "written here and lost with the power before anybody synced it");
             } else if !live.contains(&content) || self.journal.was_given(&content) {

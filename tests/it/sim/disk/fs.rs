@@ -372,32 +372,38 @@ impl Layers {
     }
 
     /// What is left of contents that were not written back: the former content with the former times, with the new ones or with some in
-    /// between, as journals of metadata alone leave it; nothing; or only a part.
+    /// between, as journals of metadata alone leave it; nothing; only a part; or the whole size, where all of it, or what follows the
+    /// first half, is zeros or what was there before.
     fn half_written(&mut self, rng: &mut Rng) {
+        // What a download wrote counts as far as its record says that it is durable.
+        let waiting: BTreeSet<Ino> = self.durable.below(TMP).into_iter().collect();
         for pending in std::mem::take(&mut self.pending) {
             let Op::Write(ino, content, mtime) = pending.op else { continue };
             let Some(inode) = self.durable.inodes.get_mut(&ino) else { continue };
             let Some(old) = inode.content().cloned() else { continue };
             let between = |a: DiskTime, b: DiskTime| DiskTime(a.0.min(b.0) + (a.0 - b.0).abs() / 2);
-            match rng.below(5) {
+            let half = content.len() / 2;
+            let mut with_new_times = |left: Vec<u8>| {
+                inode.body = Body::File(left.into());
+                (inode.mtime, inode.ctime) = (mtime, pending.at);
+            };
+            let ways = if waiting.contains(&ino) { 5 } else { 8 };
+            match rng.below(ways) {
                 0 => continue,
                 1 => {
                     // A file that became shorter was cut at once; a longer one grows only with its content.
-                    inode.body = Body::File(old[..old.len().min(content.len())].into());
-                    (inode.mtime, inode.ctime) = (mtime, pending.at);
+                    with_new_times(old[..old.len().min(content.len())].to_vec());
                 }
                 2 => {
                     inode.mtime = between(inode.mtime, mtime);
                     inode.ctime = between(inode.ctime, pending.at);
                 }
-                3 => {
-                    inode.body = Body::File([].into());
-                    (inode.mtime, inode.ctime) = (mtime, pending.at);
-                }
-                _ => {
-                    inode.body = Body::File(content[..content.len() / 2].into());
-                    (inode.mtime, inode.ctime) = (mtime, pending.at);
-                }
+                3 => with_new_times(Vec::new()),
+                4 => with_new_times(content[..half].to_vec()),
+                // The size was set before the content was written.
+                5 => with_new_times(vec![0; content.len()]),
+                6 => with_new_times([&content[..half], &vec![0; content.len() - half]].concat()),
+                _ => with_new_times([&content[..half], old.get(half..).unwrap_or_default()].concat()),
             }
         }
     }

@@ -57,6 +57,8 @@ pub struct Switches {
     /// Whether contents, sizes and times become durable apart from names, so that a power cut may leave an older content, or
     /// a part, under a name that is durable. It shows where persons do not sync.
     pub loses_contents: bool,
+    /// Whether the system gives each mount of the drive's file system a number.
+    pub mounts_are_told: bool,
     /// Whether every change shows in the times, however soon it follows a look, as newer kernels have it.
     pub fine_times: bool,
     /// Which file systems keep times in steps of two seconds only.
@@ -81,6 +83,7 @@ impl Default for Switches {
             capacity: None,
             persons_sync: true,
             loses_contents: false,
+            mounts_are_told: true,
             fine_times: false,
             coarse: Coarse::default(),
             ahead: 0,
@@ -106,6 +109,8 @@ struct Inner {
     layers: Layers,
     switches: Switches,
     next: Ino,
+    /// The numbers of the mounts of the drive's file system, and of the volumes.
+    mounted_as: (u64, u64),
     /// Mount points: the folder that is covered, and the root of what covers it.
     mounts: BTreeMap<Ino, Ino>,
     /// Mounts that are taken off for now.
@@ -155,6 +160,7 @@ impl SimDisk {
             layers: Layers::new(clock.now()),
             switches: Switches::default(),
             next: 100,
+            mounted_as: (1, 1_000_000),
             mounts: BTreeMap::new(),
             unmounted: BTreeMap::new(),
             bare_mount_points_are_used: false,
@@ -267,6 +273,11 @@ impl SimDisk {
             }
         }
         all
+    }
+
+    /// Makes everything durable, as `syncfs` does.
+    pub fn sync_all(&self) {
+        lock(&self.inner).layers.sync_all();
     }
 
     /// Whether nothing would be lost if the power went now.

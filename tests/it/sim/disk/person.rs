@@ -178,6 +178,7 @@ impl SimDisk {
                     rewritten = *inner.inode(ino)?.content()? == content;
                     if !rewritten {
                         self.give_up(inner, ino);
+                        self.journal.wrote_over(inner.inode(ino)?.content()?, &content);
                     }
                     ino
                 }
@@ -214,6 +215,7 @@ impl SimDisk {
                 return None;
             }
             self.give_up(inner, ino);
+            self.journal.wrote_over(inner.inode(ino)?.content()?, &content);
             self.journal.wrote(Side::Local, &content);
             let mtime = if inner.switches.fine_times { now } else { mtime };
             inner.layers.push(Op::Write(ino, content, mtime), ctime.min(now));
@@ -261,9 +263,9 @@ impl SimDisk {
                 return None;
             }
             if let Some(victim) = inner.layers.seen.at(&new).filter(|_| !case_only) {
-                inner.inode(victim)?.content()?;
-                inner.inode(ino)?.content()?;
+                let (old, new) = (inner.inode(victim)?.content()?, inner.inode(ino)?.content()?);
                 self.give_up(inner, victim);
+                self.journal.wrote_over(old, new);
             }
             inner.layers.push(Op::Move(old, new), now);
             Some(())
@@ -347,6 +349,7 @@ impl SimDisk {
             let inode = Inode::new(Body::Dir(BTreeMap::new()), root, dev, now);
             inner.layers.push(Op::Make((0, String::new()), root, inode), now);
             inner.mounts.insert(ino, root);
+            inner.mounted_as.1 += 1;
             // Nobody's power cut undoes what a volume is mounted on.
             inner.layers.sync_all();
             Some(())
@@ -428,6 +431,7 @@ impl SimDisk {
         for (covered, root) in &mounts {
             self.shows_instead(&inner, *root, *covered);
         }
+        inner.mounted_as.1 += u64::from(!mounts.is_empty());
         inner.mounts.extend(mounts);
     }
 

@@ -130,6 +130,16 @@ impl Disk for SimDisk {
         Skews::of([self.ahead.load(Ordering::SeqCst)])
     }
 
+    fn mounts(&self) -> Vec<u64> {
+        let inner = lock(&self.inner);
+        let volumes = (!inner.mounts.is_empty()).then_some(inner.mounted_as.1);
+        if inner.switches.mounts_are_told {
+            std::iter::once(inner.mounted_as.0).chain(volumes).collect()
+        } else {
+            Vec::new()
+        }
+    }
+
     fn read_folder(&self, folder: &RelPath) -> Result<FolderReading, DiskError> {
         self.enter(Call::ReadFolder, "read", folder)?;
         let now = self.now();

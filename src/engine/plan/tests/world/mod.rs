@@ -186,7 +186,7 @@ pub struct World {
     pub max_size: Option<u64>,
     pub folds: bool,
     pub recent_since: i64,
-    pub started_at: i64,
+    pub power_cuts: PowerCuts,
     pub no_birth: bool,
     /// Whose edit had gone back in time when it was planned before.
     pub gone_back: BTreeSet<String>,
@@ -261,7 +261,7 @@ impl World {
             max_size: None,
             folds: false,
             recent_since: i64::MAX,
-            started_at: i64::MIN,
+            power_cuts: PowerCuts::NONE,
             no_birth: false,
             gone_back: BTreeSet::new(),
             no_identity: false,

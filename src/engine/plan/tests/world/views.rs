@@ -48,7 +48,7 @@ impl World {
             let hides = hidden.iter().any(|hidden| hidden.contains(&number));
             (!hides).then_some(node)
         });
-        LocalView { tree, unnameable, failed, unread: Vec::new(), too_deep }
+        LocalView { tree, unnameable, failed, unread: Vec::new(), too_deep, mounts: Vec::new() }
     }
 
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
@@ -199,7 +199,7 @@ impl World {
             conflict_mark: MARK,
             local_folds_case: self.folds,
             recent_since: self.recent_since,
-            started_at: self.started_at,
+            power_cuts: self.power_cuts,
         };
         self.plan_by_changes(&local, &remote, &policy);
         plan(&self.state.base, &local, &remote, &recognition, &policy)

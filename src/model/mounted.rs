@@ -1,0 +1,235 @@
+//! What a power cut may have left of what was being written here (`docs/sync.md` §6, Replacing a file).
+
+use serde::{Deserialize, Serialize};
+
+use super::{LivedTime, LocalStamp, Reading};
+
+/// How the file systems of the drive were mounted when all edits here had last been seen, and since when that was so.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mounted {
+    /// The boot of the machine.
+    pub boot: u64,
+    /// When that was, by the wall clock of that moment; Unix seconds.
+    pub started: i64,
+    /// The numbers of the mounts, as far as the system gives them some.
+    pub mounts: Vec<u64>,
+    /// Until when all that was written is durable, by whomever; `None` where that was never made sure of.
+    pub durable: Option<Durable>,
+}
+
+/// A moment at which all that had been written was made durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Durable {
+    /// In Unix seconds, by the wall clock of that moment.
+    pub until: i64,
+    /// In lived seconds.
+    pub lived: i64,
+}
+
+impl Mounted {
+    /// Some file systems keep times in steps of two seconds.
+    const STEP: i64 = 2;
+
+    /// All edits here were seen, with the file systems mounted as `mounts` says.
+    pub fn seen(before: Option<&Self>, now: Reading, mounts: &[u64]) -> Self {
+        let started = now.wall.saturating_sub(now.uptime_seconds());
+        let known = before.filter(|known| known.boot == now.boot);
+        Self {
+            boot: now.boot,
+            // Whoever sets the clock moves the boot with it.
+            started: known.map_or(started, |known| known.started.min(started)),
+            mounts: mounts.to_vec(),
+            durable: before.and_then(|known| known.durable),
+        }
+    }
+
+    /// The same, once all that had been written at `now`, in `lived` seconds, was made durable. `None` where the machine was started since, or
+    /// a file system mounted: what a power cut left before that was not looked for yet.
+    pub fn made_durable(&self, now: Reading, lived: i64, mounts: &[u64]) -> Option<Self> {
+        let are_seen = self.boot == now.boot && mounts.iter().all(|mount| self.mounts.contains(mount));
+        let durable = Some(Durable { until: now.wall.saturating_sub(Self::STEP), lived });
+        are_seen.then(|| Self { durable, ..self.clone() })
+    }
+}
+
+/// Of which times what stands here may be what a power cut left of a writing: the machine was started since, or the file system mounted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PowerCuts {
+    /// What was written before that, Unix seconds, is durable.
+    durable_until: i64,
+    /// What was written later than that, Unix seconds, was written since the last start, or mount.
+    before: i64,
+    /// Since that start, or mount, not all edits were seen.
+    is_first_look: bool,
+}
+
+impl PowerCuts {
+    /// Where no power was ever cut.
+    pub const NONE: Self = Self { durable_until: i64::MIN, before: i64::MIN, is_first_look: false };
+
+    /// Where anything that was written before that, Unix seconds, may be what is left of it.
+    #[cfg(test)]
+    pub const fn before(before: i64) -> Self {
+        Self { before, ..Self::NONE }
+    }
+
+    /// What may have met a power cut `now`, with the file systems mounted as `mounts` says: `known` is how they were when all edits were
+    /// last seen, `last` what an earlier process noted of the time.
+    pub fn since(known: Option<&Mounted>, last: Option<&LivedTime>, now: Reading, mounts: &[u64]) -> Self {
+        let started = now.wall.saturating_sub(now.uptime_seconds());
+        let same_boot = known.filter(|known| known.boot == now.boot);
+        // Where the clock had shown what lies after the start, its times tell nothing of what came before that: a machine without a clock of
+        // its own, or one whose clock was set back.
+        let is_behind = same_boot.is_none()
+            && last.and_then(|last| last.latest_shown(now)).is_some_and(|shown| started <= shown);
+        let is_mounted_anew =
+            same_boot.is_some_and(|known| mounts.iter().any(|mount| !known.mounts.contains(mount)));
+        let all = is_behind || is_mounted_anew;
+        let before = match same_boot {
+            _ if all => i64::MAX,
+            Some(known) => known.started.min(started),
+            None => started,
+        };
+        let latest = if same_boot.is_some() || is_behind { now.wall } else { started };
+        // It tells nothing where the clock was wrong then, or has been behind that time since.
+        let is_wrong = |durable: &Durable| {
+            durable.until > latest || last.is_some_and(|last| last.was_behind(durable.until, durable.lived))
+        };
+        let durable = known.and_then(|known| known.durable).filter(|durable| !is_wrong(durable));
+        let durable_until = durable.map_or(i64::MIN, |durable| durable.until);
+        Self { durable_until, before, is_first_look: same_boot.is_none() || is_mounted_anew }
+    }
+
+    /// Whether not all edits were seen since that start, or mount.
+    pub fn is_first_look(self) -> bool {
+        self.is_first_look
+    }
+
+    /// Whether what stands here under that stamp may be what is left of a writing.
+    pub fn may_have_cut(self, stamp: &LocalStamp) -> bool {
+        let is_between = |seconds: i64| self.durable_until <= seconds && seconds < self.before;
+        // Whoever gives it another mode or owner at the start sets the one time and not the other.
+        is_between(stamp.ctime.whole_seconds())
+            || self.is_first_look && is_between(stamp.mtime.whole_seconds())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::model::DiskTime;
+
+    fn at(boot: u64, wall: i64, uptime: u64) -> Reading {
+        Reading { wall, boot, uptime: Duration::from_secs(uptime) }
+    }
+
+    fn stamp(mtime: i64, ctime: i64) -> LocalStamp {
+        LocalStamp { mtime: DiskTime::new(mtime, 0), ctime: DiskTime::new(ctime, 0), ..LocalStamp::default() }
+    }
+
+    /// Seen at 1000 in boot 1, which was started at 900, with one file system.
+    fn known() -> Mounted {
+        Mounted::seen(None, at(1, 1000, 100), &[7])
+    }
+
+    fn may_have_cut(known: &Mounted, now: Reading, mounts: &[u64], (mtime, ctime): (i64, i64)) -> bool {
+        let last = LivedTime::begin(at(1, 1500, 600));
+        PowerCuts::since(Some(known), Some(&last), now, mounts).may_have_cut(&stamp(mtime, ctime))
+    }
+
+    #[test]
+    fn what_was_written_before_a_start_may_be_cut_and_what_came_after_it_is_not() {
+        let now = at(2, 2100, 100);
+        for (mtime, ctime, may_be) in [
+            (1990, 1990, true),
+            (1999, 1999, true),
+            (2000, 2000, false),
+            (2050, 2050, false),
+            (5, 1990, true),
+        ] {
+            assert_eq!(may_have_cut(&known(), now, &[7], (mtime, ctime)), may_be, "{mtime} {ctime}");
+        }
+        // A change of the owner at the start hides nothing from the first look; later nobody can tell that from a copy of an old file.
+        assert!(may_have_cut(&known(), now, &[7], (1990, 2001)));
+        let seen = Mounted::seen(Some(&known()), now, &[8]);
+        assert!(!may_have_cut(&seen, at(2, 2200, 200), &[8], (1990, 2001)));
+        assert!(may_have_cut(&seen, at(2, 2200, 200), &[8], (1990, 1990)));
+    }
+
+    #[test]
+    fn what_was_made_durable_before_the_end_was_not_cut() {
+        let stopped = known().made_durable(at(1, 1500, 600), 1500, &[7]).unwrap();
+        let now = at(2, 2100, 100);
+        for (time, may_be) in [(1400, false), (1497, false), (1498, true), (1990, true), (2050, false)] {
+            assert_eq!(may_have_cut(&stopped, now, &[7], (time, time)), may_be, "{time}");
+        }
+        // It holds on; but not where the clock had been wrong.
+        let seen = Mounted::seen(Some(&stopped), now, &[8]);
+        assert!(!may_have_cut(&seen, at(2, 2200, 200), &[8], (1400, 1400)));
+        let ahead = known().made_durable(at(1, 9000, 600), 1500, &[7]).unwrap();
+        assert!(may_have_cut(&ahead, now, &[7], (1400, 1400)));
+        // Before the first look after a start nothing is known of what the power cut before that left.
+        assert_eq!(known().made_durable(now, 2100, &[7]), None);
+        assert_eq!(known().made_durable(at(1, 1500, 600), 1500, &[8]), None);
+    }
+
+    #[test]
+    fn a_file_system_that_was_mounted_anew_may_hold_what_was_cut() {
+        let now = at(1, 1500, 600);
+        assert!(!may_have_cut(&known(), now, &[7], (1400, 1400)));
+        assert!(!may_have_cut(&known(), now, &[], (1400, 1400)), "one that was taken off hides nothing");
+        assert!(may_have_cut(&known(), now, &[8], (1400, 1400)));
+        assert!(may_have_cut(&known(), now, &[7, 8], (1400, 1400)));
+        let seen = Mounted::seen(Some(&known()), now, &[7, 8]);
+        assert!(!may_have_cut(&seen, now, &[7, 8], (1400, 1400)));
+    }
+
+    #[test]
+    fn where_the_clock_begins_before_what_it_had_shown_all_may_be_cut_until_it_was_seen() {
+        // An earlier process showed 1500; the machine was started when the clock showed 1200.
+        let now = at(2, 1300, 100);
+        assert!(may_have_cut(&known(), now, &[7], (1510, 1510)));
+        assert!(may_have_cut(&known(), now, &[7], (1250, 1250)));
+        let seen = Mounted::seen(Some(&known()), now, &[7]);
+        assert!(!may_have_cut(&seen, now, &[7], (1250, 1250)));
+        // Once it is put right what was written since the start is no older for that.
+        assert!(!may_have_cut(&seen, at(2, 900_300, 300), &[7], (1310, 1310)));
+    }
+
+    #[test]
+    fn where_the_clock_was_set_back_before_the_power_went_all_may_be_cut_until_it_was_seen() {
+        let last = LivedTime::begin(at(1, 9000, 500)).at(at(1, 9100, 600)).at(at(1, 1500, 610));
+        let now = at(2, 2100, 100);
+        let may_have_cut = |known: &Mounted, time: i64| {
+            PowerCuts::since(Some(known), Some(&last), now, &[7]).may_have_cut(&stamp(time, time))
+        };
+        assert!(may_have_cut(&known(), 9090));
+        // Another process noted of this boot, and saw nothing yet.
+        let last = last.at(now);
+        let again = PowerCuts::since(Some(&known()), Some(&last), at(2, 2150, 150), &[7]);
+        assert!(again.may_have_cut(&stamp(9090, 9090)));
+    }
+
+    #[test]
+    fn a_clock_that_was_behind_since_makes_nothing_durable() {
+        let stopped = known().made_durable(at(1, 1500, 600), 1500, &[7]).unwrap();
+        let last = LivedTime::begin(at(1, 1000, 100)).at(at(1, 1500, 600));
+        let now = at(3, 9000, 10);
+        let may_have_cut = |last: &LivedTime, time: i64| {
+            PowerCuts::since(Some(&stopped), Some(last), now, &[7]).may_have_cut(&stamp(time, time))
+        };
+        assert!(!may_have_cut(&last, 1200));
+        // A boot in between began without a clock.
+        assert!(may_have_cut(&last.at(at(2, 100, 20)).at(at(2, 200, 120)), 150));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_forwards_makes_no_edit_older_than_the_start() {
+        let now = at(1, 500_000, 700);
+        assert!(!may_have_cut(&known(), now, &[7], (1550, 1550)));
+        let seen = Mounted::seen(Some(&known()), now, &[7]);
+        assert!(!may_have_cut(&seen, now, &[7], (1550, 1550)));
+    }
+}
