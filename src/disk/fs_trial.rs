@@ -25,6 +25,16 @@ struct Note {
     traits: FsTraits,
     /// Inode numbers of `tmp` and `trash`, which stay for good: whether a restart keeps them.
     kept: (u64, u64),
+    /// When they were made, where the file system tells: who copies the folder to another disk makes others.
+    #[serde(default)]
+    born: Option<(i64, i64)>,
+}
+
+impl Note {
+    /// Whether it was written beside other folders, which were copied to here with it: it says nothing of this file system.
+    fn is_copied(&self, born: Option<(i64, i64)>) -> bool {
+        self.born.is_some() && born.is_some() && self.born != born
+    }
 }
 
 fn read(area: &Area) -> Option<Note> {
@@ -43,20 +53,25 @@ pub(super) fn remembered(area: &Area) -> Option<FsTraits> {
 ///
 /// When the disk refuses; what was found out before holds then.
 pub(super) fn find_out(area: &Area) -> Result<FsTraits, Errno> {
-    let before = read(area);
-    let mut traits = attempt(&area.tmp)?;
+    let by_kind = FsTraits::of_kind(&area.tmp);
     let ours = open_folder(&area.tmp, "..")?;
-    let kept = (see(&ours, "tmp")?.identity.inode, see(&ours, "trash")?.identity.inode);
+    let (tmp, trash) = (see(&ours, "tmp")?.identity, see(&ours, "trash")?.identity);
+    let kept = (tmp.inode, trash.inode);
+    // What is copied up is born anew, and is what it was.
+    let births = tmp.birth.get().zip(trash.birth.get()).filter(|_| !by_kind.copies_up);
+    let born = births.map(|(tmp, trash)| (tmp.0, trash.0));
+    let before = read(area).filter(|note| !note.is_copied(born));
+    let mut traits = attempt(&area.tmp)?;
     if let Some(before) = &before {
         // Where they changed once they may change again.
         traits.restart = before.traits.restart && before.kept == kept;
     }
-    let by_kind = FsTraits::of_kind(&area.tmp);
     (traits.restart, traits.copies_up) = (traits.restart && by_kind.restart, by_kind.copies_up);
     let noted = FsTraits { shows_all: false, ..traits };
-    let is_known = before.is_some_and(|before| before.traits == noted && before.kept == kept);
+    let is_known =
+        before.is_some_and(|before| before.traits == noted && before.kept == kept && before.born == born);
     if !is_known {
-        let text = serde_json::to_vec(&Note { traits, kept }).map_err(|_| Errno::INVAL)?;
+        let text = serde_json::to_vec(&Note { traits, kept, born }).map_err(|_| Errno::INVAL)?;
         write_small(ours, NOTE, &text)?;
     }
     Ok(traits)

@@ -129,3 +129,36 @@ fn our_own_folder_must_not_be_a_link() {
     assert!(disk.write_marker(&marker("a")).is_err());
     assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 0);
 }
+
+/// What was found out of a file system says nothing of the one to which the folder is copied with the note of it.
+#[test]
+fn who_copies_the_folder_to_another_disk_does_not_make_that_one_forget_inode_numbers() {
+    let born = |at: &std::path::Path| fs::metadata(at).and_then(|metadata| metadata.created());
+    for has_births in [true, false] {
+        let (first, second) = (Drive::new(), tempfile::tempdir().unwrap());
+        let copy = second.path().join(".icloudds");
+        for folder in ["", "tmp", "trash"] {
+            fs::create_dir(copy.join(folder)).unwrap();
+        }
+        if born(&copy.join("tmp")).is_err() {
+            return;
+        }
+        let note = fs::read_to_string(first.root().join(".icloudds/file-system")).unwrap();
+        let mut note: serde_json::Value = serde_json::from_str(&note).unwrap();
+        if !has_births {
+            note["born"] = serde_json::Value::Null;
+        }
+        fs::write(copy.join("file-system"), note.to_string()).unwrap();
+        let options = Options { writes: true, ..Options::default() };
+        for _ in 0..2 {
+            let disk = LocalDisk::open(second.path(), options.clone()).unwrap();
+            disk.prepare().unwrap();
+            let found = disk.file_system();
+            if has_births {
+                assert_eq!(found, first.disk.file_system());
+            } else {
+                assert!(found.is_some_and(|found| found.contains("do not last")));
+            }
+        }
+    }
+}
