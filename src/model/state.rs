@@ -12,7 +12,7 @@ use super::name::{share, temporary_name};
 use super::path::DEEPEST;
 use super::{
     Agreed, Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Mounted, Presence,
-    Reading, RelPath, Signature,
+    Reading, RelPath, SeenIn, Signature,
 };
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
@@ -113,6 +113,8 @@ pub struct State {
     /// Items whose edits here had gone back in time when they were planned, by the text of their ids: the content half of the etag that was
     /// agreed on. As long as that is the agreed version, whatever is here by now did not start from it either.
     pub went_back: BTreeMap<String, String>,
+    /// In which folder the base was seen.
+    pub seen_in: SeenIn,
     /// Until when, in lived seconds, a look at iCloud has shown what became of our own writes; `None` before the first such look.
     pub confirmed: Option<i64>,
     /// How the file systems here were mounted when all edits had last been seen; `None` before that.
@@ -160,6 +162,8 @@ pub enum Change {
     Lent(BTreeMap<String, (String, i64)>),
     /// Whose edits here had gone back in time, whole.
     WentBack(BTreeMap<String, String>),
+    /// In which folder the base was seen, whole.
+    SeenIn(SeenIn),
     /// Both sides were equal at that time (Unix seconds).
     Synced(i64),
     /// What we wrote to iCloud before that time (lived seconds) was looked at since.
@@ -185,6 +189,7 @@ impl State {
             former: BTreeMap::new(),
             lent: BTreeMap::new(),
             went_back: BTreeMap::new(),
+            seen_in: SeenIn::default(),
             confirmed: None,
             mounted: None,
             time: None,
@@ -261,6 +266,7 @@ impl State {
             Change::Guard(guard) => self.guard = guard.clone(),
             Change::Calibration(calibration) => self.calibration = *calibration,
             Change::WentBack(items) => self.went_back = items.clone(),
+            Change::SeenIn(seen_in) => self.seen_in = seen_in.clone(),
             Change::Lent(lent) => self.lent = lent.clone(),
             Change::Mounted(mounted) => self.mounted = Some(mounted.clone()),
             Change::Synced(at) => self.last_sync = Some(*at),

@@ -11,6 +11,7 @@ use super::record::{
     base_key, child_key, children_prefix, former_key, intent_key, kind, meta, read_base, read_child_key,
     read_former, text_key, write_base, write_former,
 };
+use super::seen_in::StoredSeenIn;
 use super::table::Records;
 
 /// The owner that a change sets, if it names the base's root.
@@ -64,6 +65,9 @@ pub(super) fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Chang
         Change::Guard(guard) => put_json(records, &text_key(kind::META, meta::GUARD), guard),
         Change::Mounted(mounted) => put_json(records, &text_key(kind::META, meta::MOUNTED), mounted),
         Change::WentBack(items) => put_json(records, &text_key(kind::META, meta::WENT_BACK), items),
+        Change::SeenIn(seen_in) => {
+            put_json(records, &text_key(kind::META, meta::SEEN_IN), &StoredSeenIn::from(seen_in))
+        }
         Change::Lent(lent) => put_json(records, &text_key(kind::META, meta::LENT), lent),
         Change::Calibration(known) => put_json(records, &text_key(kind::META, meta::CALIBRATION), known),
         Change::Synced(at) => put_json(records, &text_key(kind::META, meta::SYNCED), at),

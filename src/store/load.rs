@@ -13,6 +13,7 @@ use super::bytes::malformed;
 use super::error::Trouble;
 use super::intent::read_intent;
 use super::record::{kind, meta, read_base, read_child_key, read_former, read_id_key};
+use super::seen_in::StoredSeenIn;
 use super::table::{Count, Records, TABLE, check, read_head};
 
 /// The state and what was odd about it.
@@ -127,6 +128,7 @@ fn single(state: &mut State, name: &[u8], payload: &[u8]) -> Result<(), Trouble>
         meta::GUARD => state.guard = json(payload)?,
         meta::CALIBRATION => state.calibration = json(payload)?,
         meta::WENT_BACK => state.went_back = json(payload)?,
+        meta::SEEN_IN => state.seen_in = json::<StoredSeenIn>(payload)?.into(),
         meta::LENT => state.lent = json(payload)?,
         meta::SYNCED => state.last_sync = Some(json(payload)?),
         meta::CONFIRMED => state.confirmed = Some(json(payload)?),

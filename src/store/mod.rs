@@ -15,6 +15,7 @@ mod fuzz_tests;
 mod intent;
 mod load;
 mod record;
+mod seen_in;
 mod table;
 
 use std::fs::File;

@@ -36,6 +36,7 @@ pub(super) mod meta {
     pub const CALIBRATION: &str = "calibration";
     pub const LENT: &str = "lent";
     pub const WENT_BACK: &str = "went_back";
+    pub const SEEN_IN: &str = "seen_in";
     pub const SYNCED: &str = "last_sync";
     pub const CONFIRMED: &str = "confirmed";
     pub const MOUNTED: &str = "mounted";

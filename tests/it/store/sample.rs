@@ -4,7 +4,7 @@ use icloudds::model::name::Name;
 use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
     BaseEntry, Change, Crossing, DiskTime, Etag, Identity, Intent, ItemId, LocalStamp, Owner, Presence,
-    RelPath, ServerTime, SetAside, Side, Signature, Upload, Zone,
+    RelPath, SeenIn, ServerTime, SetAside, Side, Signature, Upload, Zone,
 };
 
 use crate::sim::rng::Rng;
@@ -191,6 +191,13 @@ pub fn change(rng: &mut Rng) -> Change {
         6 if rng.chance(0.3) => Change::WentBack(
             (0..rng.below(3)).map(|number| (id(number).to_string(), "9".to_owned())).collect(),
         ),
+        6 if rng.chance(0.3) => Change::SeenIn(SeenIn {
+            root: Identity {
+                inode: rng.number() >> 1,
+                birth: rng.chance(0.5).then(|| DiskTime(time(rng))).into(),
+            },
+            unseen: (0..rng.below(3)).map(id).collect(),
+        }),
         6 => Change::Synced(time(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),
         9 => Change::Presence(id(rng.below(24)), Presence::RemoteOnly),
