@@ -144,6 +144,7 @@ fn measure(what: &str, trees: Trees) {
         is_waiting: &|_| false,
         is_lent: &|_| false,
         has_gone_back: &|_| false,
+        is_unseen: &|_| false,
         local_only: &local_only,
         conflict_mark: "2026-11-22 10-00-00 nas",
         local_folds_case: false,

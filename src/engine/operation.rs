@@ -258,6 +258,8 @@ pub enum Reason {
     MovedOnBoth,
     /// Was deleted on that side.
     Deleted(Side),
+    /// Is missing in a folder that is another one than that in which it was seen last: a copy of it, say.
+    Unseen,
     /// Was moved over another item here, or holds one that was: that file is here under the other one's name, and may have been another
     /// version by then than the one on iCloud.
     MovedOver,
@@ -300,6 +302,7 @@ impl fmt::Display for Reason {
             Self::Moved(on) => write!(f, "moved {}", side(on)),
             Self::MovedOnBoth => f.write_str("moved on both sides, the place on iCloud counts"),
             Self::Deleted(on) => write!(f, "deleted {}", side(on)),
+            Self::Unseen => f.write_str("never seen in the folder that is here now"),
             Self::MovedOver => f.write_str("moved over another item here"),
             Self::EditedAfterDeletion(on) => {
                 write!(f, "edited {}, which outweighs the deletion on the other side", side(on))

@@ -15,6 +15,7 @@ mod power;
 mod remembered;
 mod result;
 mod seen;
+mod seen_in;
 mod settings;
 mod stuck;
 mod time;
@@ -29,7 +30,7 @@ pub use settings::{
     Unwatched,
 };
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use super::conflict::conflict_name;
@@ -50,10 +51,10 @@ use crate::model::{
     BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, state::GuardState,
 };
 use evidence::{recognised, tell_why_unread, twins};
-use gone_back::went_back;
 use left_open::LeftOpen;
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
+use seen_in::{Sighted, to_be_noted};
 use stuck::Stuck;
 
 /// So long, in seconds, what somebody modified goes before what is older.
@@ -73,8 +74,10 @@ pub struct Planned {
     pub left_out: bool,
     /// How much was looked at for it.
     pub extent: Extent,
-    /// Whose edits here a power cut may have cut short, by the ids' texts, with the version that was agreed on.
-    pub cut_short: Vec<(String, String)>,
+    /// Whose edits here a power cut may have cut short, or who may be gone with it.
+    pub cut_short: BTreeSet<ItemId>,
+    /// Where the base was seen; `None` where nothing new is known of that.
+    sighted: Option<Sighted>,
 }
 
 /// The sole owner of the three trees and the store.
@@ -298,17 +301,13 @@ impl Engine {
                 let kind = NoteKind::Unsettled(format!("a second look at the folders here failed: {error}"));
                 let notes = vec![Note { path: RelPath::root(), kind }];
                 let plan = Plan { notes, ..Plan::default() };
-                return Planned {
-                    plan,
-                    guard: self.state.guard.clone(),
-                    left_out: true,
-                    extent: Extent::Whole,
-                    cut_short: Vec::new(),
-                };
+                let guard = self.state.guard.clone();
+                return Planned { plan, guard, left_out: true, ..Planned::default() };
             }
         };
+        let sighted = Sighted::of(&self.state, &local.tree, recognised.recognition());
         let cut_short = self.cut_short(recognised.recognition(), ports.clock.reading());
-        let (mut plan, collected) = self.planned(settings, options, &recognised, earlier, ports);
+        let (mut plan, collected) = self.planned(settings, options, &recognised, &sighted, earlier, ports);
         let extent = collected.as_ref().map_or(Extent::Whole, Collected::extent);
         self.remembered = collected.zip(self.remote.clone()).and_then(|(collected, remote)| {
             let before = Before { base: Arc::clone(&self.state.base), remote, collected };
@@ -328,7 +327,7 @@ impl Engine {
             guard = self.state.guard.clone();
         }
         plan.notes.extend(notes);
-        Planned { plan, guard, left_out, extent, cut_short }
+        Planned { plan, guard, left_out, extent, cut_short, sighted: Some(sighted) }
     }
 
     fn planned(
@@ -336,6 +335,7 @@ impl Engine {
         settings: &Settings,
         options: &PassOptions<'_>,
         recognised: &Recognised,
+        sighted: &Sighted,
         earlier: Option<Before>,
         ports: &Ports<'_>,
     ) -> (Plan, Option<Collected>) {
@@ -371,7 +371,10 @@ impl Engine {
             is_junk: &is_junk,
             is_waiting: &is_waiting,
             is_lent: &is_lent,
-            has_gone_back: &|entry| self.state.has_gone_back(entry),
+            has_gone_back: &|entry| {
+                self.state.has_gone_back(entry) || sighted.differing.contains(&entry.remote.id)
+            },
+            is_unseen: &|entry| sighted.is_unseen(entry),
             local_only: &self.state.local_only,
             conflict_mark: options.conflict_mark,
             local_folds_case: ports.disk.folds_case(),
@@ -424,17 +427,10 @@ impl Engine {
         planned: Planned,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
-        let Planned { plan, guard, extent, cut_short, .. } = planned;
-        let went_back = went_back(&self.state, &plan, cut_short);
-        let is_new = |change: &Change| match change {
-            Change::Guard(guard) => *guard != self.state.guard,
-            Change::WentBack(items) => *items != self.state.went_back,
-            _ => true,
-        };
-        let told = [Change::Guard(guard), Change::WentBack(went_back)];
+        let Planned { plan, guard, extent, cut_short, sighted, .. } = planned;
+        let mut told = to_be_noted(&self.state, &plan, guard, (sighted, cut_short), settings.mode);
         // Together with what is found of edits that a power cut may have left.
-        let seen = self.seen_as_mounted(ports.clock.reading()).map(Change::Mounted);
-        let told: Vec<_> = told.into_iter().filter(is_new).chain(seen).collect();
+        told.extend(self.seen_as_mounted(ports.clock.reading()).map(Change::Mounted));
         if !told.is_empty() {
             self.commit(&told)?;
         }

@@ -6,12 +6,12 @@ use std::collections::BTreeMap;
 use crate::engine::operation::{Action, Plan, Reason, UploadTarget};
 use crate::model::{Agreed, ItemId, State};
 
-/// Whose edits had gone back when `plan` was made, or before, and those that were found `cut_short`; each with the content half of the etag
-/// that was agreed on. Once another version is agreed on it is over.
+/// Whose edits had gone back when `plan` was made, or before, and those of `others`; each with the content half of the etag that was
+/// agreed on. Once another version is agreed on it is over.
 pub(super) fn went_back(
     state: &State,
     plan: &Plan,
-    cut_short: Vec<(String, String)>,
+    others: impl Iterator<Item = ItemId>,
 ) -> BTreeMap<String, String> {
     let agreed = |id: &ItemId| state.base.by_id(id).map(|node| state.base.get(node));
     let is_still = |(text, version): &(&String, &String)| {
@@ -30,10 +30,7 @@ pub(super) fn went_back(
             ) => agreed(&remote.id),
             _ => None,
         });
-    before.chain(planned.map(version)).chain(cut_short).collect()
-}
-
-/// An item by its id's text, with the content half of the etag that was agreed on.
-pub(super) fn version(entry: &Agreed) -> (String, String) {
-    (entry.remote.id.to_string(), entry.remote.etag.content().to_owned())
+    let others: Vec<_> = others.collect();
+    let noted = |entry: &Agreed| (entry.remote.id.to_string(), entry.remote.etag.content().to_owned());
+    before.chain(planned.chain(others.iter().filter_map(agreed)).map(noted)).collect()
 }

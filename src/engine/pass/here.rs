@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Engine;
 use super::look::look_here;
 use super::noted::Noted;
+use super::seen_in::to_be_noted;
 use super::settings::{LocalLook, PassError, PassOptions, Phase, Settings};
 use crate::engine::execute::{Event, ExecuteOptions, Outcome, execute};
 use crate::engine::operation::{Action, Operation, Plan, Reason};
@@ -69,7 +70,14 @@ impl Engine {
             (self.remote, self.remembered) = (None, None);
             return Ok(HereReport { waiting: waiting(planned.plan, is_here_alone), ..HereReport::default() });
         }
-        let planned = self.plan(&ports, settings, options);
+        let mut planned = self.plan(&ports, settings, options);
+        // What is agreed on below makes the items of another disk known.
+        let guard = self.state.guard.clone();
+        let seen = (planned.sighted.take(), std::mem::take(&mut planned.cut_short));
+        let told = to_be_noted(&self.state, &Plan::default(), guard, seen, settings.mode);
+        if !told.is_empty() {
+            self.commit(&told)?;
+        }
         // What became of an operation that was cut short only iCloud can say.
         let noted = Noted::of(self.state.intents.values(), &self.state.base, self.remote.as_deref());
         let is_for_now = |operation: &Operation| is_here_alone(operation) && !noted.concerns(operation);

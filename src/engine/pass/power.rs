@@ -1,9 +1,10 @@
 //! What power cuts may have left of writings here (`docs/sync.md` §6, Replacing a file).
 
+use std::collections::BTreeSet;
+
 use super::Engine;
-use super::gone_back::version;
 use crate::engine::recognise::{Content, LocalFate, Recognition};
-use crate::model::{Mounted, Node, PowerCuts, Reading};
+use crate::model::{ItemId, Mounted, Node, PowerCuts, Reading};
 
 impl Engine {
     /// What may have met a power cut of what the last look here saw.
@@ -12,20 +13,19 @@ impl Engine {
         PowerCuts::since(self.state.mounted.as_ref(), self.left_open.time.as_ref(), now, mounts)
     }
 
-    /// Whose edits here may be what a power cut left, and who may be gone with it, whatever becomes of them now, by the ids' texts; each with
-    /// the version that was agreed on. Once they were noted the next looks are no first ones.
-    pub(super) fn cut_short(&self, recognition: &Recognition, now: Reading) -> Vec<(String, String)> {
-        let (power_cuts, Some(local)) = (self.power_cuts(now), &self.local) else { return Vec::new() };
+    /// Whose edits here may be what a power cut left, and who may be gone with it, whatever becomes of them now. Once they were noted the next looks are no first ones.
+    pub(super) fn cut_short(&self, recognition: &Recognition, now: Reading) -> BTreeSet<ItemId> {
+        let (power_cuts, Some(local)) = (self.power_cuts(now), &self.local) else { return BTreeSet::new() };
         if !power_cuts.is_first_look() {
-            return Vec::new();
+            return BTreeSet::new();
         }
         let base = &self.state.base;
         let found = base.walk(Node::ROOT).filter_map(|node| match recognition.of_base[node] {
             LocalFate::There { node: here, content: Content::Edited | Content::Unread } => {
-                power_cuts.may_have_cut(&local.tree.get(here).stamp).then(|| version(&base.get(node)))
+                power_cuts.may_have_cut(&local.tree.get(here).stamp).then(|| base.get(node).remote.id.clone())
             }
             // Not every file system keeps a name while another file gets it.
-            LocalFate::Deleted => Some(version(&base.get(node))),
+            LocalFate::Deleted => Some(base.get(node).remote.id.clone()),
             _ => None,
         });
         found.collect()

@@ -41,7 +41,8 @@ pub(super) fn run(world: &World<'_>, mut items: Items) -> Decided {
             continue;
         }
         if item.folder {
-            (item.fate, item.reason) = folder(item, world.policy.mode);
+            let unseen = unseen_folder(world, item);
+            (item.fate, item.reason) = unseen.unwrap_or_else(|| folder(item, world.policy.mode));
         } else {
             (item.fate, item.step, item.reason) = file(world, item);
         }
@@ -117,6 +118,7 @@ fn file(world: &World<'_>, item: &Item) -> (Fate, Step, Reason) {
         (Absent, _) => (Fate::Keep, Step::Download, Reason::New(Remote)),
         (_, Absent) => (Fate::Keep, Step::Upload, Reason::New(Local)),
         (gone @ (Deleted | Left), there) => match there {
+            _ if is_unseen(world, item) => (Fate::Keep, Step::Download, Reason::Unseen),
             Edited => (Fate::Keep, Step::Download, Reason::EditedAfterDeletion(Remote)),
             _ => (Fate::DropRemote, Step::Nothing, why_gone(gone, Local)),
         },
@@ -157,12 +159,30 @@ fn by_mode(mode: Mode, item: &Item, decided: (Fate, Step, Reason)) -> (Fate, Ste
         (Mode::UploadOnly, (Fate::Keep, Step::Download, Reason::EditedAfterDeletion(_))) => {
             (Fate::Forget, Step::Nothing, Reason::LocalChangeNotAllowed)
         }
+        // It stays on iCloud, like anything else that is there alone.
+        (Mode::UploadOnly, (Fate::Keep, Step::Download, Reason::Unseen)) => {
+            (Fate::Forget, Step::Nothing, Reason::Unseen)
+        }
         (Mode::UploadOnly, (Fate::Keep, Step::Download, Reason::New(_) | Reason::PowerCut)) => leave,
         (Mode::UploadOnly, (Fate::Keep, Step::Download, reason)) if item.here.is_there() => {
             (Fate::Keep, Step::Nothing, reason)
         }
         (_, decided) => decided,
     }
+}
+
+/// Whether nothing is here of an item of the base that was never seen in the folder that is here now.
+fn is_unseen(world: &World<'_>, item: &Item) -> bool {
+    item.local.is_none() && item.base.is_some_and(|node| (world.policy.is_unseen)(world.base.get(node)))
+}
+
+/// What becomes of a folder that was never seen in the one that is here now.
+fn unseen_folder(world: &World<'_>, item: &Item) -> Option<(Fate, Reason)> {
+    if !item.here.is_gone() || !item.there.is_there() || !is_unseen(world, item) {
+        return None;
+    }
+    let comes_again = world.policy.mode != Mode::UploadOnly && item.accepted && item.accepted_there;
+    Some((if comes_again { Fate::Keep } else { Fate::Forget }, Reason::Unseen))
 }
 
 /// One folder: whether it stays hangs on what it holds, unless it is plain.

@@ -26,6 +26,8 @@ pub struct Policy<'a> {
     pub is_lent: &'a dyn Fn(&ItemId) -> bool,
     /// Whether an edit of an item here had gone back in time when it was planned before, and is not sent yet.
     pub has_gone_back: &'a dyn Fn(&Agreed) -> bool,
+    /// Whether an item was never seen in the folder that is here now, but in one from which that was copied: that it is missing says nothing.
+    pub is_unseen: &'a dyn Fn(&Agreed) -> bool,
     /// Files here that never go up.
     pub local_only: &'a BTreeSet<RelPath>,
     /// `YYYY-MM-DD HH-MM-SS HOST`, for conflict copies.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::time::Duration;
 
 use super::rig::{Rig, is_root, shown};
@@ -80,6 +81,37 @@ fn a_missing_directory_and_one_that_is_none() {
     fs::write(&missing, "a file").expect("a file");
     let ran = rig.run(&["once"]).expect(4);
     assert!(ran.sentence().contains(&shown(&missing)), "{}", ran.stderr);
+}
+
+#[test]
+fn a_copy_of_the_folder_that_broke_off_deletes_nothing_on_icloud() {
+    let files: Vec<(String, String)> =
+        (0..12).map(|number| (format!("d{}/f{number}", number % 3), format!("content {number}"))).collect();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(path, content)| (path.as_str(), content.as_str())).collect();
+    let mut rig = Rig::synced(&files);
+    rig.set_text("sync.remote_delete", "permanent");
+    let before = rig.on_icloud();
+    let old = rig.drive().with_extension("old");
+    fs::rename(rig.drive(), &old).expect("another name");
+    let copied = Command::new("cp").arg("-a").arg(&old).arg(rig.drive()).status();
+    assert!(copied.is_ok_and(|status| status.success()));
+    fs::remove_dir_all(&old).expect("the old disk is put away");
+    rig.rm("d0/f0");
+    rig.rm("d1");
+    // A kill amid the first look at it, or later.
+    let mut child = rig.spawn(&["run"]);
+    pace(Duration::from_millis(300));
+    child.kill().and_then(|()| child.wait()).expect("killed");
+    let ran = rig.once();
+    assert_eq!(rig.on_icloud(), before);
+    rig.assert_settled();
+    // The file system is one whose numbers last, as before.
+    assert!(!ran.stderr.contains("do not last"), "{}", ran.stderr);
+    rig.rm("d2/f2");
+    rig.once();
+    assert!(!rig.on_icloud().contains_key("d2/f2"), "it was seen in this folder, and deleted there");
+    rig.assert_settled();
 }
 
 #[test]

@@ -156,6 +156,9 @@ pub enum Op {
     Second(Deed),
     /// A backup of the folder here is taken.
     Backup,
+    /// The process is stopped at rest, and the folder here, or each volume in it (`true`), is copied to another disk; so much of it the
+    /// copy loses.
+    Copied(bool, Vec<Pick>),
 }
 
 /// A whole history.
@@ -286,6 +289,7 @@ pub(super) enum Contents {
     Powers,
     LateLooks,
     Volumes,
+    Copies,
 }
 
 pub(super) struct Draw {

@@ -25,6 +25,7 @@ mod machines;
 mod meanwhile;
 mod modes;
 mod month;
+mod new_disk;
 mod old_state;
 mod older;
 mod oracle;

@@ -7,6 +7,7 @@ use icloudds::model::{DiskTime, Identity, ItemId, LocalStamp, Node, RelPath, Sid
 use unicode_normalization::UnicodeNormalization;
 
 mod backups;
+mod copies;
 
 use super::history::{Act, Deed, Pick};
 use crate::sim::fuse::{lock, say};
@@ -105,6 +106,7 @@ impl Person {
         });
         self.clock.advance(Duration::from_millis(1));
         self.excuse_junk();
+        self.disk.meets_lost();
     }
 
     /// Takes the volumes off that are known to be there: what comes to a mount point that nobody knew before is covered later, and no

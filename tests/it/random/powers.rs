@@ -1,6 +1,6 @@
 //! Further powers of the world, drawn from the same seed beside all that [`History::new`] draws: backups that come back, clocks
 //! that leap, refusals with waits in which others act, volumes that come and go, a second machine of ours, a disk without lasting
-//! identities, bodies and listings that lag or take long, and answers without an effect.
+//! identities, bodies and listings that lag or take long, answers without an effect, and copies to another disk that broke off.
 
 use icloudds::model::Side;
 
@@ -87,6 +87,12 @@ impl History {
         if mix(seed ^ 0x701d).is_multiple_of(every) && !history.has(Twist::SecondMachine) {
             let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x701e)), history.odd, Contents::Volumes);
             history.volumes(&mut draw);
+        }
+        // Likewise.
+        let every = super::number("SIM_COPIES").unwrap_or(8).max(1);
+        if mix(seed ^ 0xc09e).is_multiple_of(every) {
+            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0xc09f)), history.odd, Contents::Copies);
+            history.copies(&mut draw);
         }
         // Likewise; without a signature as well nobody could tell whether anything came whole.
         let unsigned = [Twist::OtherFormula, Twist::OtherForm, Twist::NoSignatures];
@@ -231,6 +237,19 @@ impl History {
         }
         if draw.rng.chance(0.3) && !self.has(Twist::FineTimes) && !self.has(Twist::NoIdentities) {
             self.twists.push(Twist::CoarseVolumes);
+        }
+    }
+
+    fn copies(&mut self, draw: &mut Draw) {
+        for _ in 0..1 + draw.rng.below(2) {
+            let lost = (0..draw.rng.below(4)).map(|_| draw.pick()).collect();
+            let volumes = draw.rng.chance(0.3);
+            let at = draw.rng.below(self.ops.len() + 1);
+            self.ops.insert(at, Op::Copied(volumes, lost));
+            // Who takes away the last that is known of a volume makes it one that nobody knows.
+            if volumes {
+                self.ops.insert(at + 1, Op::Pass(Pass { remote: true, by_person: true, ..Pass::default() }));
+            }
         }
     }
 

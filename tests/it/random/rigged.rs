@@ -4,12 +4,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::io::Read;
 use std::sync::{Arc, Mutex};
 
+use icloudds::engine::pass::Engine;
 use icloudds::engine::ports::{
     Commit, Disk, DiskError, Displaced, Download, DownloadKey, Fetched, FolderReading, ItemVersion, Listing,
     LookUp, Offer, Ready, Remote, RemoteError, RemoteItem, Sink, Source, Staged,
 };
 use icloudds::model::{
-    FolderState, Identity, ItemId, LocalEntry, LocalStamp, RelPath, ServerTime, Side, Skews, Zone,
+    FolderState, Identity, ItemId, LocalEntry, LocalStamp, Node, Presence, RelPath, ServerTime, Side, Skews,
+    Zone,
 };
 
 use crate::sim::drive::Place;
@@ -394,4 +396,18 @@ impl Disk for RiggedDisk<'_> {
             _ => self.inner.sync(files, folders),
         }
     }
+}
+
+/// Which item of iCloud each local one is, as far as identities can be told apart.
+pub fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
+    let base = &engine.state().base;
+    let mut known: HashMap<_, Vec<_>> = HashMap::new();
+    for node in base.walk(Node::ROOT) {
+        let entry = base.get(node);
+        if entry.presence == Presence::Both {
+            let at = (entry.remote.id.clone(), base.path(node));
+            known.entry(entry.local.stamp.identity).or_default().push(at);
+        }
+    }
+    known
 }

@@ -1,7 +1,6 @@
 //! Runs a history: the world, the program that is started and stopped in it, and the log of what came of it.
 
 use std::cell::Cell;
-use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -13,16 +12,14 @@ use icloudds::engine::pass::{
 };
 use icloudds::engine::ports::{Clock as _, Disk as _, Ports, ReadOnly};
 use icloudds::model::state::Verdict;
-use icloudds::model::{
-    BaseEntry, Change, DiskTime, Identity, ItemId, LocalStamp, Node, Presence, RelPath, Side,
-};
+use icloudds::model::{BaseEntry, Change, DiskTime, Identity, LocalStamp, Presence, RelPath, Side};
 
 use super::guarded;
 use super::history::{Deed, History, Op, Pass, Twist, What, When};
 use super::looks::{Hints, beside, rigged_look, trust};
 use super::oracle::{self, Broken};
 use super::person::Person;
-use super::rigged::{RiggedDisk, RiggedDrive, Sabotage, Seen};
+use super::rigged::{RiggedDisk, RiggedDrive, Sabotage, Seen, known};
 use super::second::Second;
 use super::setting::{settings, turn};
 use crate::sim::fuse::lock;
@@ -214,6 +211,10 @@ impl Run {
                 }
             }
             Op::Backup => self.person.take_backup(),
+            Op::Copied(volumes, lost) => {
+                self.engine = None;
+                self.person.copy(*volumes, lost);
+            }
         }
         Ok(())
     }
@@ -448,20 +449,6 @@ fn happen(what: &What, clock: &SimClock, disk: &SimDisk, person: &Person, second
             }
         }
     }
-}
-
-/// Which item of iCloud each local one is, as far as identities can be told apart.
-fn known(engine: &Engine) -> HashMap<Identity, Vec<(ItemId, RelPath)>> {
-    let base = &engine.state().base;
-    let mut known: HashMap<_, Vec<_>> = HashMap::new();
-    for node in base.walk(Node::ROOT) {
-        let entry = base.get(node);
-        if entry.presence == Presence::Both {
-            let at = (entry.remote.id.clone(), base.path(node));
-            known.entry(entry.local.stamp.identity).or_default().push(at);
-        }
-    }
-    known
 }
 
 /// One line about an operation.

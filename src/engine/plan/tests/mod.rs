@@ -23,6 +23,7 @@ mod table_rivals;
 mod table_scope;
 mod table_seen;
 mod table_stays;
+mod table_unseen;
 mod world;
 
 use super::items::Item;

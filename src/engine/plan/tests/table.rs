@@ -82,6 +82,7 @@ fn see(world: &mut World, side: Side, words: &[&str], step: &str) {
         (Side::Local, ["hide", path]) => drop(world.unread.insert(at(world, path))),
         (Side::Local, ["deep", path]) => drop(world.deep.insert(at(world, path))),
         (Side::Local, ["gone-back", name]) => drop(world.gone_back.insert((*name).to_owned())),
+        (Side::Local, ["unseen", name]) => drop(world.unseen.insert((*name).to_owned())),
         (Side::Remote, ["hide", path]) => drop(world.unlisted.insert(at(world, path))),
         (Side::Local, ["close", path]) => drop(world.unread_here.insert(at(world, path))),
         (Side::Remote, ["close", path]) => drop(world.unread_there.insert(at(world, path))),

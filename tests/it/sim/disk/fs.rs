@@ -331,6 +331,13 @@ impl Layers {
         self.durable = self.seen.clone();
     }
 
+    /// Makes everything durable, and changes inodes behind everybody's back.
+    pub fn rewrite(&mut self, mut change: impl FnMut(Ino, &mut Inode)) {
+        self.settle(|_| true);
+        self.seen.inodes.iter_mut().for_each(|(ino, inode)| change(*ino, inode));
+        self.durable = self.seen.clone();
+    }
+
     /// The power goes: of what nobody synced some changes last, by chance, each with those it
     /// builds on; content may last only in part. Returns the contents that persons
     /// wrote and that are gone from their file by it, and whether another file in the drive holds the same.

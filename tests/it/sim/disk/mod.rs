@@ -3,6 +3,7 @@
 
 mod across;
 mod bad;
+mod copied;
 mod crash;
 mod fs;
 mod person;
@@ -128,6 +129,8 @@ struct Inner {
     /// What stood in a file, and was agreed on, when an older version of it was brought back from a backup: whoever writes over
     /// that version has that one on his conscience too.
     replaced: BTreeMap<Ino, Bytes>,
+    /// Files that a copy lost: the folder that held them, or what holds them, and the names on the way from there.
+    lost: Vec<(Ino, Vec<String>, Bytes)>,
 }
 
 /// A move to another file system, as its record tells start-up.
@@ -169,6 +172,7 @@ impl SimDisk {
             across: None,
             thrown: BTreeSet::new(),
             replaced: BTreeMap::new(),
+            lost: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock, ahead: Arc::default(), fuse, journal }
     }

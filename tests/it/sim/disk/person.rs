@@ -10,7 +10,7 @@ use super::fs::{Body, Ino, Inode, Op, ROOT};
 use super::{Bytes, Inner, SimDisk, Vanished};
 use crate::sim::fuse::lock;
 
-fn path(text: &str) -> RelPath {
+pub(super) fn path(text: &str) -> RelPath {
     RelPath::parse(text).expect("tests name paths that exist")
 }
 
@@ -463,7 +463,7 @@ impl Inner {
     }
 
     /// Whether a volume is, or was, mounted there or below.
-    fn holds_volume(&self, ino: Ino) -> bool {
+    pub(super) fn holds_volume(&self, ino: Ino) -> bool {
         let mut next = vec![ino];
         while let Some(ino) = next.pop() {
             if self.is_mount_point(ino) {

@@ -102,6 +102,10 @@ impl Case {
             if !other.one_in(3) {
                 world.missed.clear();
             }
+            // The folder is another one than before.
+            if other.one_in(4) {
+                world.unseen = NAMES.iter().map(|name| (*name).to_owned()).collect();
+            }
             for _ in 0..2 {
                 let plan = world.plan();
                 self.leaves_alone(&plan)?;

@@ -190,6 +190,8 @@ pub struct World {
     pub no_birth: bool,
     /// Whose edit had gone back in time when it was planned before.
     pub gone_back: BTreeSet<String>,
+    /// What was never seen in the folder that is here now.
+    pub unseen: BTreeSet<String>,
     /// Whether inode numbers do not last here.
     pub no_identity: bool,
     pub waiting: BTreeSet<String>,
@@ -264,6 +266,7 @@ impl World {
             power_cuts: PowerCuts::NONE,
             no_birth: false,
             gone_back: BTreeSet::new(),
+            unseen: BTreeSet::new(),
             no_identity: false,
             waiting: BTreeSet::new(),
             unread: BTreeSet::new(),

@@ -195,6 +195,7 @@ impl World {
             is_waiting: &|path| self.waiting.contains(path.as_str()),
             is_lent: &|id| self.lent.contains(&number(id)),
             has_gone_back: &|entry| self.gone_back.contains(&*entry.local_name),
+            is_unseen: &|entry| self.unseen.contains(&*entry.local_name),
             local_only: &self.state.local_only,
             conflict_mark: MARK,
             local_folds_case: self.folds,

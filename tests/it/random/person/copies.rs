@@ -1,0 +1,43 @@
+//! The folder here, or a volume in it, goes to another disk.
+
+use icloudds::model::RelPath;
+
+use super::{Person, pick};
+use crate::random::history::Pick;
+
+impl Person {
+    /// Copies the folder, or each volume that is mounted in it, to another disk. The copy loses what these pick.
+    pub fn copy(&self, volumes: bool, lost: &[Pick]) {
+        // Where no identity lasts nobody can tell a copy from what it was copied from.
+        let lost = if self.disk.switches().identities { lost } else { &[] };
+        let base = self.store.durable().base;
+        let stamps = self.disk.stamps();
+        let mounts: Vec<_> = stamps.iter().filter(|(_, stamp)| stamp.is_mount).map(|(at, _)| at).collect();
+        let lies_in = |at: &str, top: &str| at.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
+        let lost_of = |is_in: &dyn Fn(&str) -> bool| {
+            let all: Vec<_> = stamps.iter().map(|(at, _)| at.clone()).filter(|at| is_in(at)).collect();
+            lost.iter().filter_map(|number| pick(&all, *number).cloned()).collect::<Vec<_>>()
+        };
+        if !volumes {
+            let on_one = |at: &str| mounts.iter().all(|mount| at != *mount && !lies_in(at, mount));
+            self.disk.copy_to_another_disk(&lost_of(&on_one), &self.drive);
+        }
+        for mount in mounts.iter().filter(|_| volumes) {
+            let inner = |at: &str| {
+                mounts.iter().any(|other| lies_in(other, mount) && (at == *other || lies_in(at, other)))
+            };
+            let on_it = |at: &str| lies_in(at, mount) && !inner(at);
+            let lost = lost_of(&on_it);
+            // A volume on which nothing is known at all is another one, and the program waits for the right one.
+            let is_known = |at: &str| {
+                let path = RelPath::parse(at).ok();
+                let found = path.as_ref().and_then(|path| base.find(path));
+                found.is_some()
+                    && path.and_then(|path| path.parent()).is_some_and(|top| top.as_str() == *mount)
+            };
+            if stamps.iter().any(|(at, _)| on_it(at) && is_known(at) && !lost.contains(at)) {
+                self.disk.copy_to_another_volume(mount, &lost, &self.drive);
+            }
+        }
+    }
+}
