@@ -6,6 +6,7 @@
 //! between the trees then and now, see `again`.
 
 mod again;
+mod backup;
 mod rest;
 
 use std::collections::HashMap;
@@ -15,6 +16,7 @@ use crate::model::{
     Presence,
 };
 pub use again::{Changes, Recognised};
+pub use backup::is_backup_of;
 use rest::Places;
 pub use rest::{Rest, most_loose};
 
@@ -174,7 +176,8 @@ impl Finder<'_> {
         self.is_same_item(item, node) || self.is_nameless(item, node)
     }
 
-    /// Rule 2: its identity is found elsewhere. Folders first, from the top, so that what they hold is found in them.
+    /// Rule 2: its identity is found elsewhere, and not as the backup of what stands at its path. Folders first, from the top, so that what they
+    /// hold is found in them.
     fn match_moved(&mut self, items: impl Iterator<Item = Node>, nodes: impl Iterator<Item = Node>) {
         let mut by_inode: HashMap<u64, Vec<Node>> = HashMap::new();
         for node in nodes {
@@ -185,17 +188,19 @@ impl Finder<'_> {
         if by_inode.is_empty() {
             return;
         }
-        for item in self.last_holders_first(items, &by_inode) {
+        let open = self.last_holders_first(items, &by_inode);
+        let mut of_inode = None;
+        for &item in &open {
             if !self.is_sought(item) {
                 continue;
             }
             let entry = self.base.get(item);
-            let candidates = by_inode.get(&entry.local.stamp.identity.inode);
-            let found = candidates
-                .into_iter()
-                .flatten()
-                .copied()
-                .find(|&node| self.of_local[node].is_none() && self.is_same_item(item, node));
+            let candidates = by_inode.get(&entry.local.stamp.identity.inode).into_iter().flatten().copied();
+            let mut found = candidates.filter(|node| self.of_local[*node].is_none());
+            let written = self.written_beside_backup(item, found.clone(), || {
+                of_inode.get_or_insert_with(|| self.by_inode(&open))
+            });
+            let found = written.or_else(|| found.find(|&node| self.is_same_item(item, node)));
             if let Some(node) = found {
                 self.claim(item, node);
                 if entry.folder {

@@ -17,6 +17,7 @@
 //! of the walk: the plan is the same, and costs what was touched.
 
 mod actions;
+mod backed_up;
 mod base_item;
 mod claims;
 mod collect;

@@ -3,6 +3,7 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::backed_up::{self, BackedUp};
 use super::claims::Claimed;
 use super::items::{Change, Item, Items, Key, Step, World};
 use crate::engine::operation::Reason;
@@ -103,14 +104,16 @@ fn moved_over_others(world: &World<'_>, items: &Items) -> HashSet<Key> {
 /// Edited files in whose place there is what had been another file: by its inode, on a file system that keeps no time of birth, or by
 /// its content or its size and time, where files have no inode that lasts either; there by the size of one that is edited as well, too,
 /// and by another one that is edited or new and may be what stood there before, since it is older than what was agreed on. That does not
-/// tell that the files were moved; but neither that the edit started from what was at its place.
+/// tell that the files were moved; but neither that the edit started from what was at its place. What an editor replaced and kept beside it, as
+/// a backup, tells that.
 fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
     let mut of_inode: HashMap<u64, Vec<Key>> = HashMap::new();
     let mut of_stamp: HashMap<(u64, DiskTime), Vec<Key>> = HashMap::new();
     let mut of_content: HashMap<Signature, Vec<Key>> = HashMap::new();
     let mut of_size: HashMap<u64, usize> = HashMap::new();
     let mut by_others = HashSet::new();
-    let oldest = oldest(world, items);
+    let backed_up = backed_up::find(world, items, edits);
+    let oldest = oldest(world, items, &backed_up);
     let base = |key: &Key| items.all[key].base.map(|node| world.base.get(node));
     for entry in edits.iter().filter_map(base) {
         *of_size.entry(entry.local.stamp.size).or_default() += 1;
@@ -147,12 +150,16 @@ fn exchanged(world: &World<'_>, items: &Items, edits: &[Key]) -> HashSet<Key> {
         let of_content = entry.signature.and_then(|signature| of_content.remove(&signature));
         [of_inode.remove(&inode), of_stamp.remove(&stamp), of_content]
     };
-    files.flat_map(of_file).flatten().flatten().chain(by_others).collect()
+    let found = files.flat_map(of_file).flatten().flatten().chain(by_others);
+    found.filter(|key| !backed_up.written.contains(key)).collect()
 }
 
-/// The two files here that were modified first, of those that are edited or new.
-fn oldest(world: &World<'_>, items: &Items) -> Vec<(DiskTime, Key)> {
-    let changed = items.all.iter().filter(|(_, item)| !item.folder && item.here == Change::Edited);
+/// The two files here that were modified first, of those that are edited or new and no backup of what is.
+fn oldest(world: &World<'_>, items: &Items, backed_up: &BackedUp) -> Vec<(DiskTime, Key)> {
+    let is_open = |key: &Key, item: &Item| {
+        !item.folder && item.here == Change::Edited && !backed_up.backups.contains(key)
+    };
+    let changed = items.all.iter().filter(|(key, item)| is_open(key, item));
     let modified =
         changed.filter_map(|(key, item)| Some((world.local.tree.get(item.local?).stamp.mtime, *key)));
     let mut oldest: Vec<_> = modified.collect();

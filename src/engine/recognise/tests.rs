@@ -2,6 +2,7 @@
 
 mod absent;
 mod again;
+mod backup;
 mod blind;
 mod found;
 mod histories;

@@ -6,6 +6,7 @@ mod property;
 mod quiet;
 mod table;
 mod table_back;
+mod table_backup;
 mod table_bullets;
 mod table_claims;
 mod table_found;

@@ -19,7 +19,7 @@ fn new_item(both: &mut Both, path: &str, inode: u64) {
     both.base.insert(at, name, entry);
 }
 
-const STEPS: [(&str, Step); 14] = [
+const STEPS: [(&str, Step); 15] = [
     ("nothing", |_| {}),
     ("a new file here", |both| both.put("h", false, stamp(1, 1, 1, 40))),
     ("a new file in a folder", |both| both.put("d/h", false, stamp(1, 1, 1, 41))),
@@ -38,6 +38,10 @@ const STEPS: [(&str, Step); 14] = [
     ("a folder is deleted", |both| drop(both.local.remove(both.node("d")))),
     ("an editor replaces a file", |both| {
         both.local.remove(both.node("g"));
+        both.put("g", false, stamp(12, 5, 5, 42));
+    }),
+    ("an editor keeps a backup", |both| {
+        both.rename("g", "g~");
         both.put("g", false, stamp(12, 5, 5, 42));
     }),
     ("the base learns a file that stands here", |both| {

@@ -42,6 +42,8 @@ pub enum Step {
     MoveOver(usize, usize),
     /// An editor writes a new file and renames it over the old one.
     Rewrite(usize),
+    /// One renames the old file, as a backup, and writes a new one at its path.
+    Backup(usize),
     Touch(usize),
     PowerCut(usize),
     HardLink(usize, usize, usize),
@@ -64,7 +66,7 @@ impl Step {
         match self {
             Self::Create(side, ..) | Self::Edit(side, _) | Self::Move(side, ..) => *side == Side::Local,
             Self::Delete(side, _) | Self::Swap(side, ..) => *side == Side::Local,
-            Self::MoveOver(..) | Self::Rewrite(_) | Self::Touch(_) => true,
+            Self::MoveOver(..) | Self::Rewrite(_) | Self::Backup(_) | Self::Touch(_) => true,
             Self::PowerCut(_) | Self::HardLink(..) | Self::Special(..) => true,
             Self::Same(..) | Self::Foreign(..) | Self::Package(..) | Self::Succeed(_) | Self::Sign(_) => {
                 false
@@ -96,6 +98,7 @@ pub fn steps(chance: &mut Chance, count: usize, odd: bool) -> Vec<Step> {
                 12 => Step::Same(folder, name),
                 13 => Step::Swap(side, item, folder),
                 14 => Step::MoveOver(item, folder),
+                15 if folder % 2 == 0 => Step::Backup(item),
                 15 => Step::Rewrite(item),
                 16 | 17 => Step::Touch(item),
                 18 => Step::PowerCut(item),
@@ -241,6 +244,7 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
                 journal.made(content);
             }
         }
+        Step::Backup(item) => backup(world, journal, item),
         Step::Touch(item) => {
             if let Some(id) = pick(world, Side::Local, item, Some(false)) {
                 let thing = world.local.things.get_mut(&id).unwrap();
@@ -304,6 +308,31 @@ fn perform(world: &mut World, journal: &mut Journal, step: Step) {
             }
         }
     }
+}
+
+/// An editor renames a file, over the backup before that, and writes a new one at its path.
+fn backup(world: &mut World, journal: &mut Journal, item: usize) {
+    let Some(id) = pick(world, Side::Local, item, Some(false)) else { return };
+    let old = world.local.things[&id].clone();
+    let name = format!("{}~", old.name);
+    let other = world.child_here(old.parent, &name);
+    // Two links of one file cannot be renamed over one another.
+    let is_in_the_way = |thing: &Thing| thing.is_folder() || thing.inode == old.inode;
+    if old.kind != Kind::Plain || other.is_some_and(|other| is_in_the_way(&world.local.things[&other])) {
+        return;
+    }
+    if let Some(other) = other.and_then(|other| world.local.things.remove(&other)) {
+        journal.gone(world, Side::Local, other.content);
+    }
+    // Who writes a new file has seen that it was empty.
+    if old.cut {
+        journal.gone(world, Side::Local, old.content);
+    }
+    let (version, fresh, content) = (world.fresh(), world.fresh(), world.fresh());
+    let thing = world.local.things.get_mut(&id).unwrap();
+    (thing.name, thing.version) = (name, version);
+    world.local.things.insert(fresh, Thing::new(old.parent, &old.name, content, fresh));
+    journal.made(content);
 }
 
 /// A file that is synced is found empty after a power cut.
