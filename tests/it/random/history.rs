@@ -31,6 +31,8 @@ pub enum Act {
     Edit(Pick, u32),
     /// New content by a new file that is renamed over the old one.
     Save(Pick, u32),
+    /// New content by a new file at the path of the old one, which was renamed to a backup's name.
+    SaveBeside(Pick, u32),
     /// New content with the old size and time.
     Forge(Pick, u32),
     /// Down to nothing.

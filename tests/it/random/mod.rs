@@ -19,6 +19,7 @@ mod found;
 mod gaps;
 mod guarded;
 mod history;
+mod kept_beside;
 mod late;
 mod looks;
 mod machines;

@@ -246,6 +246,14 @@ impl Person {
                 disk.save(&path, &content(*new));
                 self.mark(&path);
             }
+            Act::SaveBeside(number, new) => {
+                let path = file(*number)?;
+                let backup = format!("{path}~");
+                if disk.mv(&path, &backup) {
+                    disk.write(&path, &content(*new));
+                    self.mark(&path);
+                }
+            }
             Act::Forge(number, new) => {
                 let path = file(*number)?;
                 let mut body = content(*new);
@@ -399,7 +407,7 @@ impl Person {
             Act::Edit(number, new) | Act::Forge(number, new) => {
                 drive.edit(&file(*number)?, &content(*new));
             }
-            Act::Save(number, new) => {
+            Act::Save(number, new) | Act::SaveBeside(number, new) => {
                 // As some programs do: the old one to the trash, a new document under the name.
                 let path = file(*number)?;
                 drive.person_trash(&path);

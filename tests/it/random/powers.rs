@@ -94,6 +94,10 @@ impl History {
             let mut draw = Draw::beside(Rng::new(mix(seed ^ 0xc09f)), history.odd, Contents::Copies);
             history.copies(&mut draw);
         }
+        // Likewise. Every fourth person has an editor that keeps backups.
+        if mix(seed ^ 0xbac4).is_multiple_of(4) {
+            history.keep_backups_beside();
+        }
         // Likewise; without a signature as well nobody could tell whether anything came whole.
         let unsigned = [Twist::OtherFormula, Twist::OtherForm, Twist::NoSignatures];
         if mix(seed ^ 0x512e).is_multiple_of(12)
@@ -141,6 +145,33 @@ impl History {
             Power::NothingMade => self.faults(Fault::NothingMade, draw),
             Power::SlowLists => self.slow_lists(draw),
             Power::TrashLate => self.twists.push(Twist::TrashLate([8, 40][draw.rng.below(2)])),
+        }
+    }
+
+    /// Who saves here by a new file renames the old one, and so do some of those who edit in place.
+    fn keep_backups_beside(&mut self) {
+        let change = |deed: &mut Deed| {
+            deed.act = match deed.act {
+                Act::Save(pick, content) => Act::SaveBeside(pick, content),
+                Act::Edit(pick, content) if deed.side == Side::Local && pick.is_multiple_of(2) => {
+                    Act::SaveBeside(pick, content)
+                }
+                _ => return,
+            };
+        };
+        for op in &mut self.ops {
+            match op {
+                Op::Deed(deed) | Op::Second(deed) | Op::Between(What::Deed(deed)) => change(deed),
+                Op::Pass(pass) => {
+                    pass.meddle.iter_mut().for_each(|(_, deed)| change(deed));
+                    for (_, what) in &mut pass.surprises {
+                        if let What::Deed(deed) = what {
+                            change(deed);
+                        }
+                    }
+                }
+                _ => {}
+            }
         }
     }
 
