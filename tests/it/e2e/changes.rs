@@ -57,6 +57,22 @@ fn an_editors_replace_by_rename_is_an_edit() {
 }
 
 #[test]
+fn an_editor_that_renames_the_version_before_edits_the_item() {
+    let rig = Rig::synced(&[("doc.txt", "draft 0")]);
+    let id = rig.id("doc.txt");
+    for number in 1..4 {
+        rig.mv("doc.txt", "doc.txt~");
+        rig.write("doc.txt", format!("draft {number}"));
+        rig.once();
+        assert_eq!(rig.read_there("doc.txt"), format!("draft {number}"));
+        assert_eq!(rig.read_there("doc.txt~"), format!("draft {}", number - 1));
+        assert_eq!(rig.id("doc.txt"), id);
+    }
+    assert_eq!(rig.here().len(), 2);
+    rig.assert_settled();
+}
+
+#[test]
 fn touch_chown_and_chmod_upload_nothing() {
     let rig = Rig::synced(&[("a.txt", "a"), ("b.txt", "b")]);
     let later = SystemTime::now() + Duration::from_secs(100);

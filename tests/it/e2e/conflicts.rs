@@ -34,6 +34,23 @@ fn edits_on_both_sides_keep_both() {
 }
 
 #[test]
+fn an_edit_there_meets_what_an_editor_wrote_beside_its_backup() {
+    let rig = Rig::synced(&[("plan.txt", "base")]);
+    let id = rig.id("plan.txt");
+    rig.there().write("plan.txt", "from there").expect("an edit");
+    rig.mv("plan.txt", "plan.txt~");
+    rig.write("plan.txt", "from here");
+    rig.once();
+    let copy = copy_of(&rig, "plan");
+    assert_eq!((rig.read_there("plan.txt"), rig.id("plan.txt")), ("from there".to_owned(), id));
+    assert_eq!(
+        (rig.read_there(&copy), rig.read_there("plan.txt~")),
+        ("from here".to_owned(), "base".to_owned())
+    );
+    rig.assert_settled();
+}
+
+#[test]
 fn a_conflict_of_a_conflict_copy_does_not_nest() {
     let rig = Rig::synced(&[("a.txt", "base")]);
     rig.write("a.txt", "here");
