@@ -30,6 +30,8 @@ impl Emitter<'_, '_> {
             (Some(Item { local: None, .. }), Some(LocalFate::Unmounted(node))) => node,
             (Some(item), _) => item.local?,
             (None, Some(LocalFate::There { node, .. })) => node,
+            // It left the scope, and what it was is made again elsewhere.
+            (None, None) => key.in_local()?,
             _ => return None,
         };
         Some((self.items.local_parent(self.world, node), self.world.local.tree.name(node).into()))

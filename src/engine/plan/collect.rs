@@ -126,14 +126,13 @@ impl Items {
         }
     }
 
-    /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it. A folder that stays
-    /// here only is succeeded where it stands now.
+    /// Places on iCloud whose item is gone there and lives on here: a new one of its kind succeeds it, also a folder that takes part
+    /// for what it holds alone. A folder that stays here only is succeeded where it stands now.
     fn vacant_there(&self, world: &World<'_>) -> HashMap<(Key, Name, bool), Key> {
         let fits = |item: &Item, entry: &Agreed| {
             item.there == Change::Deleted
                 && item.here.is_there()
-                && item.accepted
-                && item.accepted_here
+                && item.accepted_here == item.accepted
                 && !item.dismissed
                 && !item.foreign
                 && (entry.presence == Presence::LocalOnly || !item.moved_here)

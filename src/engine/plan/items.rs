@@ -35,6 +35,11 @@ impl Key {
     pub fn in_base(&self) -> Option<Node> {
         if let Self::Base(node) = self { Some(*node) } else { None }
     }
+
+    /// The local node that is no item of the base, if it is one.
+    pub fn in_local(&self) -> Option<Node> {
+        if let Self::Local(node) = self { Some(*node) } else { None }
+    }
 }
 
 /// What happened to an item on one side.
@@ -210,7 +215,7 @@ pub(super) struct Items {
     /// Items that turned out to be another one.
     pub alias: HashMap<Key, Key>,
     /// Local nodes that are another item than the one of the base that they were recognised as: they end in another zone,
-    /// or stand where a folder that is kept on iCloud only stood before it moved there.
+    /// or stand where a folder that is kept on iCloud only stood before it moved there; or that left the scope, while the item is made again.
     pub split: HashMap<Node, Key>,
     pub notes: Vec<Note>,
     /// What the next plan goes by; `None` where something happened to too much.

@@ -204,6 +204,8 @@ impl Folders<'_, '_> {
         let item = items.all.get_mut(&key).expect("the key is of this map");
         if there {
             item.here = Change::Left;
+            // What it holds here stands in what left, not in what is made.
+            items.split.extend(item.local.map(|node| (node, Key::Local(node))));
         } else {
             item.there = Change::Left;
         }

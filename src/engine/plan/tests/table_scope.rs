@@ -107,6 +107,81 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "download-only"), (Remote, "delete c/g"), (Local, "move c/g private")],
         &["state only forget private (gone on both sides)"],
     ),
+    (
+        "a folder that takes part for what it holds alone is deleted there and made anew",
+        "d/ d/f",
+        &[(Local, "ignore =d; edit d/f"), (Remote, "delete d; new d/; new d/g")],
+        &[
+            "state only agree d (the same on both sides) [here d, there d/]",
+            "iCloud -> here download d/g (new on iCloud) [there g unread, after 0]",
+            "here -> iCloud upload d/f (edited here, which outweighs the deletion on the other side) [here d/f unread, into d8, after 0]",
+            "state only forget d/f (edited here, which outweighs the deletion on the other side) [after 0 and 2]",
+            "state only forget d (the same on both sides) [after 0 and 2 and 3]",
+        ],
+    ),
+    (
+        "so is one in which nothing happened here",
+        "d/ d/f",
+        &[(Local, "ignore =d"), (Remote, "delete d; new d/; new d/g")],
+        &[
+            "state only agree d (the same on both sides) [here d, there d/]",
+            "iCloud -> here download d/g (new on iCloud) [there g unread, after 0]",
+            "iCloud -> here trash d/f (deleted on iCloud) [here d/f]",
+            "state only forget d (the same on both sides) [after 0 and 2]",
+        ],
+    ),
+    (
+        "so is one that holds something new here",
+        "d/ d/f",
+        &[(Local, "ignore =d; new d/k"), (Remote, "delete d; new d/")],
+        &[
+            "state only agree d (the same on both sides) [here d, there d/]",
+            "here -> iCloud upload d/k (new here) [here d/k unread, into d9, after 0]",
+            "iCloud -> here trash d/f (deleted on iCloud) [here d/f]",
+            "state only forget d (the same on both sides) [after 0 and 2]",
+        ],
+    ),
+    (
+        "a file that takes part no more is deleted there and made anew",
+        "f g",
+        &[(Local, "ignore =f; edit f"), (Remote, "delete f; new f")],
+        &["state only forget f (no longer takes part)"],
+    ),
+    (
+        "a folder went to where it takes part for nothing, and what it held was moved out of it there",
+        "d/ d/f d/k/ d/k/g",
+        &[(Local, "ignore =x; move d x"), (Remote, "move d/f f; move d/k k; new d/h")],
+        &[
+            "iCloud -> here make folder d (holds items that take part) [there d/]",
+            "iCloud -> here move k from x/k (moved on iCloud) [here x/k, there k/]",
+            "iCloud -> here move f from x/f (moved on iCloud) [here x/f, there f]",
+            "state only agree f (same content, other times) [here f, there f, after 2]",
+            "iCloud -> here download d/h (new on iCloud) [there h unread, after 0]",
+        ],
+    ),
+    (
+        "a folder went to where it takes part for nothing, and of what it held one file was moved out of it there",
+        "d/ d/f d/k/ d/k/g",
+        &[(Local, "ignore =x; move d x; edit x/f"), (Remote, "move d/f f; new d/h")],
+        &[
+            "iCloud -> here move f from x/f (moved on iCloud) [here x/f unread, there f]",
+            "here -> iCloud move x from d (moved here) [here x, there d/, into root]",
+            "iCloud -> here download x/h (new on iCloud) [there h unread, after 1]",
+            "here -> iCloud upload over f (edited here) [here f unread, there f, by way of the trash, after 0]",
+        ],
+    ),
+    (
+        "a folder went to where it takes part for nothing there, and what it held was moved out of it here",
+        "d/ d/f d/k/ d/k/g",
+        &[(Remote, "ignore =x; move d x"), (Local, "move d/f f; move d/k k; new d/h")],
+        &[
+            "here -> iCloud make folder d (holds items that take part) [here d, into root]",
+            "here -> iCloud move k (moved here) [here k, there k/, into root]",
+            "here -> iCloud move f (moved here) [here f, there f, into root]",
+            "here -> iCloud upload d/h (new here) [here d/h unread, into what 0 makes, after 0]",
+            "state only forget d (holds items that take part) [after 0 and 1 and 2]",
+        ],
+    ),
 ];
 
 #[test]
