@@ -182,6 +182,98 @@ const STORIES: &[Story<'static>] = &[
             "state only forget d (holds items that take part) [after 0 and 1 and 2]",
         ],
     ),
+    (
+        "a folder went to where it takes part for nothing, and something new took the place of what was moved out of it there",
+        "d/ d/f d/k/ d/k/g",
+        &[(Local, "ignore =x; move d x"), (Remote, "move d/k k; new d/k/; move d/f d/k/f")],
+        &[
+            "iCloud -> here make folder d (holds items that take part) [there d/]",
+            "iCloud -> here make folder d/k (new on iCloud) [there k/, after 0]",
+            "iCloud -> here move k from x/k (moved on iCloud) [here x/k, there k/]",
+            "iCloud -> here move d/k/f from x/f (moved on iCloud) [here x/f, there f, after 0 and 1]",
+            "state only agree d/k/f (same content, other times) [here d/k/f, there f, after 0 and 1 and 3]",
+        ],
+    ),
+    (
+        "a folder went to where it takes part for nothing there, and something new took the place of what was moved out of it here",
+        "d/ d/f d/k/ d/k/g",
+        &[(Remote, "ignore =x; move d x"), (Local, "move d/k k; new d/k/; move d/f d/k/f")],
+        &[
+            "here -> iCloud make folder d (holds items that take part) [here d, into root]",
+            "here -> iCloud move k (moved here) [here k, there k/, into root]",
+            "here -> iCloud make folder d/k (new here) [here d/k, into what 0 makes, after 0 and 1]",
+            "here -> iCloud move d/k/f from f (moved here) [here d/k/f, there f, into what 2 makes, after 2]",
+            "state only forget d (holds items that take part) [after 0 and 1 and 3]",
+        ],
+    ),
+    (
+        "a folder went to where it takes part for nothing, and what it held changed places there",
+        "d/ d/f d/k",
+        &[(Local, "ignore =x; move d x"), (Remote, "move d/f t; move d/k d/f; move t d/k")],
+        &[
+            "here -> iCloud move x from d (moved here) [here x, there d/, into root]",
+            "iCloud -> here move x/.icloudds-moving-1-f from x/f (moved on iCloud) [here x/f, there k, after 0]",
+            "iCloud -> here move x/f from x/k (moved on iCloud) [here x/k, there f, after 0 and 1]",
+            "iCloud -> here move x/k from x/.icloudds-moving-1-f (moved on iCloud) [here x/.icloudds-moving-1-f, there k, after 0 and 1 and 2]",
+            "state only agree x/k (same content, other times) [here x/k, there k, after 0 and 3]",
+            "state only agree x/f (same content, other times) [here x/f, there f, after 0 and 2]",
+        ],
+    ),
+    (
+        "a folder went to where it takes part for nothing, and one in it took it in there",
+        "d/ d/k/ d/k/g",
+        &[(Local, "ignore =x; move d x"), (Remote, "move d/k k; move d k/d; new k/d/h")],
+        &[
+            "iCloud -> here move k from x/k (moved on iCloud) [here x/k, there k/]",
+            "iCloud -> here make folder k/d (holds items that take part) [there d/, after 0]",
+            "iCloud -> here download k/d/h (new on iCloud) [there h unread, after 0 and 1]",
+        ],
+    ),
+    (
+        "a folder went to where it takes part for nothing there, and one in it took it in here",
+        "d/ d/k/ d/k/g",
+        &[(Remote, "ignore =x; move d x"), (Local, "move d/k k; move d k/d; new k/d/h")],
+        &[
+            "here -> iCloud move k (moved here) [here k, there k/, into root]",
+            "here -> iCloud make folder k/d (holds items that take part) [here k/d, into d8, after 0]",
+            "here -> iCloud upload k/d/h (new here) [here k/d/h unread, into what 1 makes, after 1]",
+            "state only forget k/d (holds items that take part) [after 0 and 1]",
+        ],
+    ),
+    (
+        "a folder that takes part for what it holds alone is moved here, deleted there and made anew",
+        "d/ d/f",
+        &[(Local, "ignore =d; move d e"), (Remote, "delete d; new d/; new d/g")],
+        &[
+            "iCloud -> here make folder d (new on iCloud) [there d/]",
+            "iCloud -> here download d/g (new on iCloud) [there g unread, after 0]",
+            "iCloud -> here trash e/f (deleted on iCloud) [here e/f]",
+            "state only forget e (no longer takes part) [after 2]",
+        ],
+    ),
+    (
+        "a folder is moved here to where it takes part for what it holds alone, deleted there and made anew",
+        "e/ e/f",
+        &[(Local, "ignore =d; move e d; edit d/f"), (Remote, "delete e; new e/; new e/g")],
+        &[
+            "iCloud -> here make folder e (new on iCloud) [there e/]",
+            "here -> iCloud make folder d (holds items that take part) [here d, into root]",
+            "iCloud -> here download e/g (new on iCloud) [there g unread, after 0]",
+            "here -> iCloud upload d/f (edited here, which outweighs the deletion on the other side) [here d/f, into what 1 makes, after 1]",
+            "state only forget d/f (edited here, which outweighs the deletion on the other side) [after 1 and 3]",
+            "state only forget d (holds items that take part) [after 1 and 3 and 4]",
+        ],
+    ),
+    (
+        "a folder that stays here alone takes part for what it holds alone, and is made anew there",
+        "d/ d/f",
+        &[(Remote, "delete d"), (Local, "new d/private; sync; ignore =d"), (Remote, "new d/; new d/g")],
+        &[
+            "state only agree d (the same on both sides) [here d, there d/]",
+            "iCloud -> here download d/g (new on iCloud) [there g unread, after 0]",
+            "state only forget d (the same on both sides) [after 0]",
+        ],
+    ),
 ];
 
 #[test]
