@@ -117,6 +117,27 @@ fn the_new_file_may_differ_in_case() {
 }
 
 #[test]
+fn an_inode_number_that_was_given_away_again_says_nothing() {
+    let born_later = |inode| {
+        let mut stamp = stamp(12, 5, 5, inode);
+        stamp.identity.birth = Some(DiskTime(2)).into();
+        stamp
+    };
+    // What is written has that of an item that is gone.
+    let mut both = Both::new(Some(DiskTime(1)));
+    know(&mut both, "h", 9);
+    both.rename("g", "g~");
+    both.put("g", false, born_later(9));
+    assert_eq!([both.fate("g"), both.fate("h")], ["g Edited", "Deleted"]);
+    // What has the name of a backup has that of the item.
+    let mut both = Both::new(Some(DiskTime(1)));
+    both.local.remove(both.node("g"));
+    both.put("g~", false, born_later(4));
+    both.put("G", false, born_later(9));
+    assert_eq!(both.fate("g"), "Deleted");
+}
+
+#[test]
 fn what_is_no_save_stays_a_move() {
     let born = Some(DiskTime(1));
     // Nothing new at its path; a folder there; a link there.
