@@ -122,6 +122,16 @@ const STORIES: &[Story<'static>] = &[
         ],
     ),
     (
+        "on a disk without identities, under a name that is no backup's",
+        "f g",
+        &[(Local, "no-identity; sync; move f n; new f; edit g")],
+        &[
+            "here -> iCloud upload over f (another file in its place here) [here f unread, there f, by way of the trash]",
+            "here -> iCloud upload over g (another file in its place here) [here g unread, there g, by way of the trash]",
+            "here -> iCloud upload n (new here) [here n unread, into root]",
+        ],
+    ),
+    (
         "on a disk without identities, over the backup before",
         "f~ f g",
         &[(Local, "no-identity; sync; over f f~; new f; edit g")],
@@ -274,18 +284,25 @@ const STORIES: &[Story<'static>] = &[
 /// What a disk without times of birth gives a new file: the number of the one that was removed last.
 #[test]
 fn the_inode_of_the_backup_before_says_nothing_of_what_is_written() {
-    for (kept, reason) in [(true, "edited here"), (false, "another file in its place here")] {
+    let (edited, exchanged) = ("edited here", "another file in its place here");
+    // What the backup is: what stood at the path, that edited, a copy of it.
+    for (backup, reason) in [("as it was", edited), ("edited", exchanged), ("copied", exchanged)] {
         let mut world = World::synced(&["f~", "f"]);
         happen(&mut world, Local, "births-unknown; sync");
         let older = world.thing(Local, "f~").inode;
         happen(&mut world, Local, "over f f~; new f");
         world.thing(Local, "f").inode = older;
-        if !kept {
-            happen(&mut world, Local, "edit f~");
+        match backup {
+            "edited" => happen(&mut world, Local, "edit f~"),
+            "copied" => {
+                let fresh = world.fresh();
+                world.thing(Local, "f~").inode = fresh;
+            }
+            _ => {}
         }
         let told = told(&world);
         let wanted = format!("here -> iCloud upload over f ({reason})");
-        assert!(told.contains(&wanted), "{told:?}");
+        assert!(told.contains(&wanted), "{backup}: {told:?}");
         world.settle();
     }
 }
