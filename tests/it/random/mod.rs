@@ -15,6 +15,7 @@ mod arrivals;
 mod broken;
 mod crashes;
 mod crossing;
+mod ends;
 mod found;
 mod gaps;
 mod guarded;

@@ -10,7 +10,7 @@ use icloudds::engine::operation::{Action, Plan};
 use icloudds::engine::pass::{
     Engine, LocalLook, Look, PassError, PassObserver, PassOptions, Report, Settings,
 };
-use icloudds::engine::ports::{Clock as _, Disk as _, Ports, ReadOnly};
+use icloudds::engine::ports::{Ports, ReadOnly};
 use icloudds::model::state::Verdict;
 use icloudds::model::{BaseEntry, Change, DiskTime, Identity, LocalStamp, Presence, RelPath, Side};
 
@@ -106,25 +106,6 @@ impl Run {
     /// The process ends.
     pub fn stop(&mut self) {
         self.engine = None;
-    }
-
-    /// The process is told to end, and in every other history takes the time to make durable what was written.
-    pub fn end(&mut self) {
-        let Some(mut engine) = self.engine.take() else { return };
-        if !crate::sim::rng::mix(self.world.seed ^ 0xe4d).is_multiple_of(2) {
-            return;
-        }
-        let disk = &self.world.disk;
-        if let Some(noted) = engine.once_durable(self.world.clock.reading(), &disk.mounts()) {
-            disk.sync_all();
-            drop(engine.commit(&[Change::Mounted(noted)]));
-        }
-    }
-
-    /// What goes when the power does, in this history.
-    fn goes_away(&self, crash: Crash) -> Crash {
-        let is_the_disk = crash == Crash::PowerCut && self.history.has(Twist::DiskLosesPower);
-        if is_the_disk { Crash::DiskAway } else { crash }
     }
 
     /// A process that is to be a new one starts: it brings back first what the one before displaced.

@@ -38,6 +38,7 @@ fn assert_same(a: &State, b: &State) {
     assert_eq!(a.last_sync, b.last_sync);
     assert_eq!(a.lent, b.lent);
     assert_eq!(a.went_back, b.went_back);
+    assert_eq!(a.mounted, b.mounted);
     assert_eq!(a.seen_in, b.seen_in);
 }
 

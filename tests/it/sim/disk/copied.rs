@@ -64,6 +64,7 @@ impl SimDisk {
             }
         });
         inner.thrown.clear();
+        inner.mounted_as = (inner.mounted_as.0 + 1, inner.mounted_as.1 + 1);
         let kept: Vec<_> = inner.layers.seen.inodes.values().filter_map(Inode::content).cloned().collect();
         for (_, _, content) in &gone {
             if live.contains(content) {
