@@ -40,7 +40,8 @@ const EXACT: [(Call, u64); 10] = [
     (Call::Look, 3),
     // One group: its folder is made durable, then the base learns of it.
     (Call::Sync, 1),
-    (Call::Store, 1),
+    // Before that the first look notes where it was, and how that is mounted.
+    (Call::Store, 2),
     (Call::Open, 0),
 ];
 
