@@ -35,7 +35,7 @@ pub(super) fn crossed(
     let came = before.iter().filter_map(|(path, was)| {
         let to = moved(path, from, to);
         let after = now.get(&to).filter(|after| is_copy(was.kind, &was.stamp, after))?;
-        Some(Crossed { to, before: was.stamp, after: after.stamp })
+        Some(Crossed { to, before: was.stamp, after: after.stamp, is_doubtful: false })
     });
     came.collect()
 }

@@ -349,10 +349,10 @@ fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: &SeenAt) -> Vec<
     let crossed: HashMap<_, _> = identities.filter(|(known, _)| *known != Identity::default()).collect();
     let known = base.all(&|stamp| crossed.contains_key(&stamp.identity));
     let learnt = known.into_iter().map(|(parent, mut entry)| {
-        let Crossed { before, after, .. } = crossed[&entry.stamp.identity];
+        let Crossed { before, after, is_doubtful, .. } = crossed[&entry.stamp.identity];
         let was = std::mem::replace(&mut entry.stamp, *after);
         if entry.folder || was == *before && (after.size, after.mtime) == (before.size, before.mtime) {
-            entry.racy |= after.is_racy(at);
+            entry.racy |= after.is_racy(at) || !entry.folder && *is_doubtful;
         } else {
             (entry.stamp.size, entry.stamp.mtime, entry.stamp.ctime) = (was.size, was.mtime, was.ctime);
         }

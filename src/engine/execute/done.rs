@@ -274,4 +274,6 @@ pub(super) struct Crossed {
     pub(super) before: LocalStamp,
     /// What it is known by now.
     pub(super) after: LocalStamp,
+    /// Whether nobody saw it right after it was copied: what it is known by may be that of an edit since, with the old size and time.
+    pub(super) is_doubtful: bool,
 }

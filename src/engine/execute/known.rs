@@ -196,7 +196,7 @@ impl OwnChanges {
         match done {
             Done::MovedLocal { local, to, after, .. } => self.moved_local(local, to, after),
             Done::CrossedWithin(items) => {
-                for Crossed { to, before, after } in items {
+                for Crossed { to, before, after, .. } in items {
                     // What comes after it in the plan names the stamp that it had before all of its moves.
                     let earlier = self.stamps.get(to).filter(|(_, now)| now == before);
                     let planned = earlier.map_or(*before, |(planned, _)| *planned);

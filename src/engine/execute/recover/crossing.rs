@@ -49,7 +49,9 @@ pub(super) fn settle_across(
     };
     let local = LocalSeen { path: from.clone(), stamp: *stamp, racy: true, signature: None };
     let mut lost = Vec::new();
-    let within = came_along(ports, moment, (id, from, to), &mut lost)?;
+    let mut within = came_along(ports, moment, (id, from, to), &mut lost)?;
+    // It may have been edited at its new place since, with the old size and time.
+    within.push(Crossed { to: to.clone(), before: after.stamp, after: after.stamp, is_doubtful: true });
     done.push(Done::MovedLocal { local, to: to.clone(), after, remote: Some(remote) });
     done.push(Done::CrossedWithin(within));
     done.extend(lost.into_iter().map(Done::Lost));
@@ -90,7 +92,8 @@ fn came_along(
             let kind = if child.folder { LocalKind::Folder } else { LocalKind::File };
             match look_here(ports, &path)?.filter(|there| is_copy(kind, &child.stamp, there)) {
                 Some(there) => {
-                    found.push(Crossed { to: path.clone(), before: child.stamp, after: there.stamp });
+                    let (to, after) = (path.clone(), there.stamp);
+                    found.push(Crossed { to, before: child.stamp, after, is_doubtful: true });
                     if child.folder {
                         open.push((child.id, was, path));
                     }

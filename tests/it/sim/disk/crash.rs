@@ -1,12 +1,13 @@
 //! What a crash leaves, and what a start finds.
 
 use icloudds::engine::conflict::conflict_name;
+use icloudds::model::name;
 
-use super::fs::{Inode, Op, TMP, TRASH};
+use super::fs::{Ino, Inode, Op, ROOT, TMP, TRASH};
 use super::{Inner, SimDisk, transfer};
 use crate::sim::drive::SimDrive;
 use crate::sim::fuse::lock;
-use crate::sim::journal::Bytes;
+use crate::sim::journal::{Bytes, Thing};
 use crate::sim::rng::Rng;
 
 impl SimDisk {
@@ -35,7 +36,7 @@ impl SimDisk {
     /// The power goes and comes back: what was not synced lasts by chance. What persons wrote and did not sync may be lost by it,
     /// but for the contents that iCloud has, or a trash.
     pub fn power_cut(&self, seed: u64, drive: &SimDrive) {
-        let (elsewhere, live) = (drive.contents(), drive.live_contents());
+        let (elsewhere, live, there) = (drive.contents(), drive.live_contents(), drive.tree());
         let mut inner = lock(&self.inner);
         let lost = inner.layers.power_cut(&mut Rng::new(seed));
         let now = self.now();
@@ -66,7 +67,10 @@ impl SimDisk {
                     self.journal.is_recoverable(&content);
                 }
             } else if !elsewhere.contains(&content) && !in_trash(&content) {
-                let back = self.journal.took_with_power(&content, |old| live.contains(old));
+                // At another place it was given up for itself.
+                let place = inner.path_of(ino).and_then(|path| there.get(&path));
+                let is_there = |old: &Bytes| place == Some(&Thing::File(old.clone()));
+                let back = self.journal.took_with_power(&content, is_there);
                 torn.extend(back.into_iter().map(|old| (ino, old)));
                 self.journal
                     .excuse(&content, "written here and lost with the power before anybody synced it");
@@ -78,5 +82,22 @@ impl SimDisk {
             }
         }
         inner.replaced.extend(torn);
+    }
+}
+
+impl Inner {
+    /// Where an inode stands in the drive, in NFC.
+    fn path_of(&self, ino: Ino) -> Option<String> {
+        let mut folders = vec![(ROOT, String::new())];
+        while let Some((dir, prefix)) = folders.pop() {
+            for (name, child) in self.inode(dir).and_then(Inode::names).into_iter().flatten() {
+                let (child, path) = (self.covered(*child), format!("{prefix}{}", name::nfc(name)));
+                if child == ino {
+                    return Some(path);
+                }
+                folders.push((child, format!("{path}/")));
+            }
+        }
+        None
     }
 }

@@ -16,7 +16,7 @@ use crate::sim::fuse::{Call, Fault, lock};
 
 /// Names that keep no folder alive (`docs/contract.md`, built-in ignore rules).
 fn is_junk(name: &str) -> bool {
-    name == ".DS_Store" || name.contains(".com-apple-bird")
+    name.contains(".DS_Store") || name.contains(".com-apple-bird")
 }
 
 impl SimDisk {

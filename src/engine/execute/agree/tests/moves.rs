@@ -189,7 +189,9 @@ fn what_left_a_folder_by_way_of_a_name_is_known_elsewhere_before_the_folder_is_f
 
 #[test]
 fn what_came_along_to_another_file_system_is_known_by_its_new_identity_and_an_edit_stays_one() {
-    let crossed = |before, after| Done::CrossedWithin(vec![Crossed { to: path("v/a"), before, after }]);
+    let crossed = |before, after| {
+        Done::CrossedWithin(vec![Crossed { to: path("v/a"), before, after, is_doubtful: false }])
+    };
     let agreed = stamp(1, 1);
     let copy = LocalStamp { ctime: DiskTime::new(9, 0), ..stamp(2, 1) };
     let base = known_as("1::1", agreed);
