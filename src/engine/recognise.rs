@@ -376,8 +376,8 @@ impl Finder<'_> {
         LocalFate::There { node, content }
     }
 
-    /// Whether a mount point of the base shows something else now, with nothing in it that the base knows: its volume
-    /// is not mounted, or another one is.
+    /// Whether a mount point of the base shows something else now, with nothing in it of what the base knows there: its volume
+    /// is not mounted, or another one is. Of one in which nothing is known any more, nothing can be missing.
     fn is_volume_missing(&self, item: Node, node: Node) -> bool {
         let (then, now) = (&self.base.get(item).local.stamp, &self.local.get(node).stamp);
         // A state from before volumes within volumes were told apart knows only those in the drive itself.
@@ -390,6 +390,7 @@ impl Finder<'_> {
         // Such a state says of no item that a volume begins there: that one does now is no news.
         is_mount_point
             && (is_another || then.is_mount && !now.is_mount)
+            && !(now.is_mount && self.base.children(item).is_empty())
             && !self
                 .base
                 .children(item)

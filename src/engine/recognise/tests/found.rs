@@ -134,6 +134,18 @@ fn a_mount_point_is_told_by_what_it_is_and_by_what_stands_in_it() {
     assert!(matches!(of_emptied(on(3, true), on(3, false), false), LocalFate::Unmounted(_)));
     // As a state from before `is_mount` knows it, and it does not say so now either.
     assert!(matches!(of_emptied(on(3, false), on(3, false), true), LocalFate::There { .. }));
+    // Another volume where nothing is known any more: nothing of the former one can be missing.
+    let mut both = Both::new(Some(DiskTime(1)));
+    let (d, f) = (item(&both, "d"), item(&both, "d/f"));
+    both.base.update(d, |entry| (entry.local.stamp.on_root_fs, entry.local.stamp.is_mount) = (false, true));
+    drop(both.base.remove(f));
+    both.local.remove(both.node("d"));
+    for (is_mount, fate) in [(false, "Unmounted"), (true, "d Same")] {
+        let stamp = LocalStamp { on_root_fs: !is_mount, is_mount, ..stamp(0, 1, 1, 9) };
+        both.put("d", true, stamp);
+        assert!(both.fate("d").starts_with(fate), "{}", both.fate("d"));
+        both.local.remove(both.node("d"));
+    }
     // What was in it stands elsewhere: that tells nothing of the volume.
     let mut both = Both::new(Some(DiskTime(1)));
     let d = item(&both, "d");
