@@ -277,10 +277,6 @@ impl History {
             let volumes = draw.rng.chance(0.3);
             let at = draw.rng.below(self.ops.len() + 1);
             self.ops.insert(at, Op::Copied(volumes, lost));
-            // Who takes away the last that is known of a volume makes it one that nobody knows.
-            if volumes {
-                self.ops.insert(at + 1, Op::Pass(Pass { remote: true, by_person: true, ..Pass::default() }));
-            }
         }
     }
 

@@ -195,6 +195,10 @@ impl Run {
             Op::Copied(volumes, lost) => {
                 self.engine = None;
                 self.person.copy(*volumes, lost);
+                // Who takes away the last that is known of a volume makes it one that nobody knows.
+                if *volumes {
+                    self.pass(&Pass { remote: true, by_person: true, ..Pass::default() })?;
+                }
             }
         }
         Ok(())

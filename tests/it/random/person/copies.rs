@@ -32,7 +32,8 @@ impl Person {
             let is_known = |at: &str| {
                 let path = RelPath::parse(at).ok();
                 let found = path.as_ref().and_then(|path| base.find(path));
-                found.is_some()
+                // An empty folder of a known name proves nothing.
+                found.is_some_and(|node| !base.get(node).folder)
                     && path.and_then(|path| path.parent()).is_some_and(|top| top.as_str() == *mount)
             };
             if stamps.iter().any(|(at, _)| on_it(at) && is_known(at) && !lost.contains(at)) {
