@@ -334,7 +334,11 @@ impl Layers {
     /// Makes everything durable, and changes inodes behind everybody's back.
     pub fn rewrite(&mut self, mut change: impl FnMut(Ino, &mut Inode)) {
         self.settle(|_| true);
-        self.seen.inodes.iter_mut().for_each(|(ino, inode)| change(*ino, inode));
+        let coarse = self.seen.coarse;
+        self.seen.inodes.iter_mut().for_each(|(ino, inode)| {
+            change(*ino, inode);
+            coarse.round(inode);
+        });
         self.durable = self.seen.clone();
     }
 
