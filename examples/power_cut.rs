@@ -291,7 +291,7 @@ impl Stage {
             let held = self.sim.drive().content(&name(number))?;
             let is_held = [1, 6].iter().any(|version| held == Some(content(number, *version)));
             let former = content(number, 1);
-            let is_in_trash = trash.iter().any(|held| *held == former);
+            let is_in_trash = trash.contains(&former);
             if !is_held && !is_in_trash {
                 return Err(format!("both versions of {} are gone ({})", name(number), way(number)).into());
             }

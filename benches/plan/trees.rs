@@ -10,7 +10,7 @@ use icloudds::engine::view::{LocalView, RemoteView};
 use icloudds::model::filter::Filter;
 use icloudds::model::{
     BaseEntry, BaseTree, DiskTime, Etag, FolderState, Identity, ItemId, LocalEntry, LocalKind, LocalStamp,
-    LocalTree, Node, RemoteEntry, RemoteKind, RemoteTree, ServerTime, Signature, Zone,
+    LocalTree, Node, PowerCuts, RemoteEntry, RemoteKind, RemoteTree, ServerTime, Signature, Zone,
 };
 
 const IN_A_FOLDER: usize = 100;
@@ -149,7 +149,7 @@ fn measure(what: &str, trees: Trees) {
         conflict_mark: "2026-11-22 10-00-00 nas",
         local_folds_case: false,
         recent_since: i64::MAX,
-        started_at: i64::MIN,
+        power_cuts: PowerCuts::NONE,
     };
     let local = LocalView {
         tree: local,
@@ -157,6 +157,7 @@ fn measure(what: &str, trees: Trees) {
         failed: Vec::new(),
         unread: Vec::new(),
         too_deep: Vec::new(),
+        mounts: Vec::new(),
     };
     let (absent, hollow) = Default::default();
     let marks = Default::default();
