@@ -250,6 +250,8 @@ impl Person {
                 let path = file(*number)?;
                 let backup = format!("{path}~");
                 if disk.mv(&path, &backup) {
+                    // It has seen what it writes anew.
+                    disk.stand_by(&backup);
                     disk.write(&path, &content(*new));
                     self.mark(&path);
                 }
