@@ -149,7 +149,7 @@ fn measure(what: &str, trees: Trees) {
         conflict_mark: "2026-11-22 10-00-00 nas",
         local_folds_case: false,
         recent_since: i64::MAX,
-        power_cuts: PowerCuts::NONE,
+        power_cuts: PowerCuts::none(),
     };
     let local = LocalView {
         tree: local,

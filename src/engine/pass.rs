@@ -306,7 +306,7 @@ impl Engine {
             }
         };
         let sighted = Sighted::of(&self.state, &local.tree, recognised.recognition());
-        let cut_short = self.cut_short(recognised.recognition(), ports.clock.reading());
+        let cut_short = self.cut_short(recognised.recognition(), self.power_cuts(ports));
         let (mut plan, collected) = self.planned(settings, options, &recognised, &sighted, earlier, ports);
         let extent = collected.as_ref().map_or(Extent::Whole, Collected::extent);
         self.remembered = collected.zip(self.remote.clone()).and_then(|(collected, remote)| {
@@ -380,7 +380,7 @@ impl Engine {
             local_folds_case: ports.disk.folds_case(),
             // Files bear the wall clock's times.
             recent_since: reading.wall.saturating_sub(RECENT_SECONDS),
-            power_cuts: self.power_cuts(reading),
+            power_cuts: self.power_cuts(ports),
         };
         let base = &self.state.base;
         let lent: Vec<ItemId> = self.lent.keys().cloned().collect();

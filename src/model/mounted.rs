@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{LivedTime, LocalStamp, Reading};
+use super::{DiskTime, LivedTime, LocalStamp, Reading, Skews};
 
 /// How the file systems of the drive were mounted when all edits here had last been seen, and since when that was so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,16 +61,21 @@ pub struct PowerCuts {
     before: i64,
     /// Since that start, or mount, not all edits were seen.
     is_first_look: bool,
+    /// By whose clocks stamps are made.
+    skews: Skews,
 }
 
 impl PowerCuts {
     /// Where no power was ever cut.
-    pub const NONE: Self = Self { durable_until: i64::MIN, before: i64::MIN, is_first_look: false };
+    pub fn none() -> Self {
+        let (durable_until, before) = (i64::MIN, i64::MIN);
+        Self { durable_until, before, is_first_look: false, skews: Skews::default() }
+    }
 
     /// Where anything that was written before that, Unix seconds, may be what is left of it.
     #[cfg(test)]
-    pub const fn before(before: i64) -> Self {
-        Self { before, ..Self::NONE }
+    pub fn before(before: i64) -> Self {
+        Self { before, ..Self::none() }
     }
 
     /// What may have met a power cut `now`, with the file systems mounted as `mounts` says: `known` is how they were when all edits were
@@ -97,7 +102,14 @@ impl PowerCuts {
         };
         let durable = known.and_then(|known| known.durable).filter(|durable| !is_wrong(durable));
         let durable_until = durable.map_or(i64::MIN, |durable| durable.until);
-        Self { durable_until, before, is_first_look: same_boot.is_none() || is_mounted_anew }
+        let is_first_look = same_boot.is_none() || is_mounted_anew;
+        Self { durable_until, before, is_first_look, skews: Skews::default() }
+    }
+
+    /// The same where stamps are made by these clocks as well.
+    #[must_use]
+    pub fn by(self, skews: Skews) -> Self {
+        Self { skews, ..self }
     }
 
     /// Whether not all edits were seen since that start, or mount.
@@ -107,10 +119,9 @@ impl PowerCuts {
 
     /// Whether what stands here under that stamp may be what is left of a writing.
     pub fn may_have_cut(self, stamp: &LocalStamp) -> bool {
-        let is_between = |seconds: i64| self.durable_until <= seconds && seconds < self.before;
+        let is_between = |time: DiskTime| self.skews.any_between(time, self.durable_until, self.before);
         // Whoever gives it another mode or owner at the start sets the one time and not the other.
-        is_between(stamp.ctime.whole_seconds())
-            || self.is_first_look && is_between(stamp.mtime.whole_seconds())
+        is_between(stamp.ctime) || self.is_first_look && is_between(stamp.mtime)
     }
 }
 
@@ -223,6 +234,19 @@ mod tests {
         assert!(!may_have_cut(&last, 1200));
         // A boot in between began without a clock.
         assert!(may_have_cut(&last.at(at(2, 100, 20)).at(at(2, 200, 120)), 150));
+    }
+
+    #[test]
+    fn a_servers_clock_makes_nothing_durable_that_was_written_later() {
+        let stopped = known().made_durable(at(1, 9000, 8100), 9000, &[7]).unwrap();
+        let (last, now) = (LivedTime::begin(at(1, 1000, 100)).at(at(1, 9000, 8100)), at(2, 9900, 100));
+        let may_have_cut = |ahead: i64, time: i64| {
+            let power_cuts = PowerCuts::since(Some(&stopped), Some(&last), now, &[7]);
+            power_cuts.by(Skews::of([ahead * 1_000_000_000])).may_have_cut(&stamp(time, time))
+        };
+        // Written at 9200, after all was made durable, and before the start at 9800.
+        assert!(may_have_cut(0, 9200) && may_have_cut(-3600, 5600) && may_have_cut(3600, 12_800));
+        assert!(!may_have_cut(0, 8000) && !may_have_cut(-3600, 4400) && !may_have_cut(3600, 9900 + 3600));
     }
 
     #[test]

@@ -25,6 +25,19 @@ impl Skews {
         }
         skews
     }
+
+    /// What this machine's clock calls `at`, by each of the clocks; its own first.
+    fn each(self, at: DiskTime) -> impl Iterator<Item = DiskTime> {
+        let skews = self.0.into_iter().filter(|ahead| *ahead != 0);
+        std::iter::once(0).chain(skews).map(move |ahead| DiskTime(at.0.saturating_add(ahead)))
+    }
+
+    /// Whether a stamp's time lies in a span of this machine's time, in whole seconds, by any of the clocks.
+    pub fn any_between(self, stamp: DiskTime, from: i64, to: i64) -> bool {
+        // What is as far as a clock goes stays so.
+        let at = |seconds: i64| DiskTime(seconds.saturating_mul(1_000_000_000));
+        self.each(at(from)).zip(self.each(at(to))).any(|(from, to)| from <= stamp && stamp < to)
+    }
 }
 
 /// When something of the disk was seen.
@@ -65,9 +78,7 @@ impl SeenAt {
 
     /// This machine's clock first.
     fn by_each_clock(&self) -> impl Iterator<Item = DiskTime> {
-        let at = self.at;
-        let skews = self.skews.0.into_iter().filter(|ahead| *ahead != 0);
-        std::iter::once(0).chain(skews).map(move |ahead| DiskTime(at.0.saturating_add(ahead)))
+        self.skews.each(self.at)
     }
 }
 

@@ -3,19 +3,22 @@
 use std::collections::BTreeSet;
 
 use super::Engine;
+use crate::engine::ports::Ports;
 use crate::engine::recognise::{Content, LocalFate, Recognition};
 use crate::model::{ItemId, Mounted, Node, PowerCuts, Reading};
 
 impl Engine {
     /// What may have met a power cut of what the last look here saw.
-    pub(super) fn power_cuts(&self, now: Reading) -> PowerCuts {
+    pub(super) fn power_cuts(&self, ports: &Ports<'_>) -> PowerCuts {
+        let now = ports.clock.reading();
         let mounts = self.local.as_ref().map_or(&[][..], |view| &view.mounts);
         PowerCuts::since(self.state.mounted.as_ref(), self.left_open.time.as_ref(), now, mounts)
+            .by(ports.disk.skews())
     }
 
     /// Whose edits here may be what a power cut left, and who may be gone with it, whatever becomes of them now. Once they were noted the next looks are no first ones.
-    pub(super) fn cut_short(&self, recognition: &Recognition, now: Reading) -> BTreeSet<ItemId> {
-        let (power_cuts, Some(local)) = (self.power_cuts(now), &self.local) else { return BTreeSet::new() };
+    pub(super) fn cut_short(&self, recognition: &Recognition, power_cuts: PowerCuts) -> BTreeSet<ItemId> {
+        let Some(local) = &self.local else { return BTreeSet::new() };
         if !power_cuts.is_first_look() {
             return BTreeSet::new();
         }

@@ -263,7 +263,7 @@ impl World {
             max_size: None,
             folds: false,
             recent_since: i64::MAX,
-            power_cuts: PowerCuts::NONE,
+            power_cuts: PowerCuts::none(),
             no_birth: false,
             gone_back: BTreeSet::new(),
             unseen: BTreeSet::new(),
