@@ -103,7 +103,12 @@ fn a_folder_that_takes_the_place_of_its_own_folder_comes_through_a_crash_at_any_
             let done = passes(&mut run);
             run.world.restart(crash);
             is_at_peace(&mut run);
-            assert_eq!(now(&["d", "d/b", "d/c"]), before, "{twists:?} {top:?} step {step}");
+            let (mut after, mut before) = (now(&["d", "d/b", "d/c"]), before);
+            if crash == Crash::PowerCut {
+                // The edit may have been cut short: it takes no version's place, so that it has another id.
+                assert!(after.remove(1).is_some() && before.remove(1).is_some());
+            }
+            assert_eq!(after, before, "{twists:?} {top:?} step {step}");
             if done {
                 break;
             }

@@ -20,6 +20,7 @@ impl World {
                 "waits for a later one: {operation:?}"
             );
             let fails = operation.after.iter().any(|before| failed.contains(before)) || fails();
+            let fails = fails || self.cannot_be_looked_at(&operation.action);
             if self.trace {
                 let mark = if fails { "fails" } else { "" };
                 eprintln!("{index:>3} {mark:<5} {}  after {:?}", Line::of(operation), operation.after);
@@ -30,6 +31,17 @@ impl World {
             }
             self.perform(&operation.action, operation.path.as_str(), index, &mut made);
         }
+    }
+
+    /// Whether the look that comes right before a deletion has no answer, since a folder on its way cannot be read.
+    fn cannot_be_looked_at(&self, action: &Action) -> bool {
+        let Action::TrashRemote { absent: Some(path), .. } = action else { return false };
+        let mut at = Some(0);
+        path.as_str().split('/').any(|name| {
+            let is_unread = at.is_some_and(|folder| self.unread.contains(&folder));
+            at = at.and_then(|folder| self.child_here(folder, name));
+            is_unread
+        })
     }
 
     fn perform(&mut self, action: &Action, path: &str, index: usize, made: &mut BTreeMap<usize, u64>) {
