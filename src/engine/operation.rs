@@ -3,6 +3,7 @@
 
 mod after;
 
+use std::borrow::Cow;
 use std::fmt;
 
 pub use after::After;
@@ -29,7 +30,7 @@ pub struct Plan {
 pub struct Operation {
     /// What is done.
     pub action: Action,
-    /// The path by which the owner knows the item.
+    /// The path by which the owner knows the item, or its path under a temporary name ([`Operation::path_to_tell`]).
     pub path: RelPath,
     /// Why.
     pub reason: Reason,
@@ -402,6 +403,13 @@ impl Operation {
             Action::MoveLocal { .. } => temporary_origin(self.path.name()).is_some(),
             _ => false,
         }
+    }
+
+    /// The path to tell the owner, who did not give a temporary name: the name that the item had before.
+    pub fn path_to_tell(&self) -> Cow<'_, RelPath> {
+        let origin = temporary_origin(self.path.name()).filter(|_| self.lends_name());
+        let told = origin.and_then(|name| self.path.parent()?.join(name).ok());
+        told.map_or(Cow::Borrowed(&self.path), Cow::Owned)
     }
 
     /// Whether it moves the item that `earlier` moved, on the same side.

@@ -228,8 +228,9 @@ impl Engine {
     fn what_is_due(&self, plan: Plan, ports: &Ports<'_>, ignore_next_try: bool) -> Plan {
         let now = self.state.seconds(ports.clock.reading());
         let set_aside = &self.state.set_aside;
-        let waits =
-            |operation: &Operation| set_aside.get(&operation.path).is_some_and(|aside| aside.waits(now));
+        let waits = |operation: &Operation| {
+            set_aside.get(&*operation.path_to_tell()).is_some_and(|aside| aside.waits(now))
+        };
         plan.without(&|operation| !ignore_next_try && waits(operation))
     }
 
@@ -427,7 +428,10 @@ impl Engine {
         planned: Planned,
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
-        let Planned { plan, guard, extent, cut_short, sighted, .. } = planned;
+        let Planned { plan, guard, extent, cut_short, mut sighted, .. } = planned;
+        if let (Some(sighted), Some(local)) = (&mut sighted, &self.local) {
+            sighted.make_durable(ports.disk, &local.tree);
+        }
         let mut told = to_be_noted(&self.state, &plan, guard, (sighted, cut_short), settings.mode);
         // Together with what is found of edits that a power cut may have left.
         told.extend(self.seen_as_mounted(ports.clock.reading()).map(Change::Mounted));

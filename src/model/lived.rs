@@ -78,8 +78,6 @@ impl LivedTime {
     const FIRST_RIGHT: i64 = 1_700_000_000;
     /// More stretches than this are told apart no longer.
     const MOST_SPANS: usize = 64;
-    /// So long, in lived seconds, what the clock showed may be the time of what was not seen yet.
-    const SHOWN: i64 = 86_400;
 
     /// A state begins.
     pub fn begin(now: Reading) -> Self {
@@ -162,16 +160,6 @@ impl LivedTime {
         let begun = at.spans.first().map_or(at.lived, |span| span.from);
         let since = shown.unwrap_or(if is_wrong { at.lived } else { begun });
         at.lived.saturating_sub(since).max(0)
-    }
-
-    /// The latest time, in Unix seconds, that the wall clock is known to have shown before the boot `now`, in the last day that was lived
-    /// through. Somebody may have set it back since.
-    pub fn latest_shown(&self, now: Reading) -> Option<i64> {
-        // Of the present stretch that of this boot is a part: where the clock goes as before, nothing was shown that is to come.
-        let of_this_boot = usize::from(self.boot == now.boot);
-        let begin = self.lived.saturating_sub(Self::SHOWN);
-        let before = self.spans.iter().rev().skip(of_this_boot);
-        before.take_while(|span| span.to >= begin).map(|span| span.to.saturating_add(span.most)).max()
     }
 
     /// Whether the wall clock has shown a time before `shown` (Unix seconds) since so many lived seconds.

@@ -331,12 +331,12 @@ fn moved(
         let racy = after.is_racy(at);
         entry.racy = racy || (entry.racy && !read_same) || (read_same && local.racy);
         entry.stamp = *after;
-    } else if entry.stamp.identity == local.stamp.identity {
-        // It is edited still; what it is known by is another one where it was copied to another file system.
+    } else {
+        // It is edited still; what it is known by is another one where it was copied to another file system, or an editor made it anew: what
+        // had been its file may stand elsewhere, as a backup.
+        entry.racy |= entry.stamp.identity != local.stamp.identity;
         let LocalStamp { size, mtime, ctime, .. } = entry.stamp;
         entry.stamp = LocalStamp { size, mtime, ctime, ..*after };
-    } else {
-        entry.stamp.on_root_fs = after.on_root_fs;
     }
     entry.local_name = local_name.into();
     entry.remote_name = remote.name.clone();
@@ -358,7 +358,14 @@ fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: &SeenAt) -> Vec<
         }
         put(&parent, entry)
     });
-    learnt.collect()
+    // Where the file system tells no identity, what stands at the place is what is known of it.
+    let blind = items.iter().filter(|item| item.is_doubtful && item.before.identity == Identity::default());
+    let doubted = blind.filter_map(|item| {
+        let (parent, entry) = base.at_local_path(&item.to)?;
+        let is_it = !entry.folder && entry.stamp == item.after;
+        is_it.then(|| put(&parent, BaseEntry { racy: true, ..entry }))
+    });
+    learnt.chain(doubted).collect()
 }
 
 /// What is known by its place alone, where the file system tells nobody's identity, is known by the temporary name that it has until its own

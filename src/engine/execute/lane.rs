@@ -281,7 +281,7 @@ impl<'a> Lane<'a> {
     pub(super) fn finish(&mut self, index: usize, result: Result<(), StepFailure>) {
         let plan = self.task.plan;
         let operation = &plan.operations[index];
-        let path = operation.path.clone();
+        let path = operation.path_to_tell().into_owned();
         if !matches!(result, Err(StepFailure::Again { .. } | StepFailure::End(_))) {
             self.close_announcement(index, result.is_ok());
         }
@@ -375,7 +375,7 @@ impl<'a> Lane<'a> {
             .collect();
         for index in &left {
             if let Some(why) = self.tries.why(*index).map(str::to_owned) {
-                self.set_aside(*index, operations[*index].path.clone(), why, None);
+                self.set_aside(*index, operations[*index].path_to_tell().into_owned(), why, None);
             }
         }
         left.len()

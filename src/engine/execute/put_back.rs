@@ -3,7 +3,7 @@
 use crate::engine::ports::{Listing, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
 use crate::model::{ItemId, name};
 
-use super::relocate::{is_numbered, relocate};
+use super::relocate::{is_numbered, relocate, right_after_a_look};
 use super::report::StepFailure;
 use super::verified_calls::{hangs_in, holder, list, list_if_there, look, only, version};
 
@@ -20,7 +20,7 @@ pub(super) fn put_back(
     let remote = ports.remote;
     // Where its folder is gone it comes back to wherever the service puts it.
     let before = list_if_there(remote, parent)?;
-    let told = match back(remote, trashed, folder) {
+    let told = match back(remote, trashed, folder)? {
         Ok(item) => Some(item).filter(|item| matches!(item.parent, RemoteParent::Folder(_))),
         Err(RemoteError::Uncertain(_) | RemoteError::Damaged(_)) => None,
         Err(error) => return Err(error.into()),
@@ -48,16 +48,25 @@ pub(super) fn put_back(
 
 /// The call. Where the service refuses it for its name it comes back under another one, made as the service makes them: what somebody
 /// put into it must not stay in the trash for that.
-fn back(remote: &dyn Remote, trashed: &RemoteItem, folder: bool) -> Result<RemoteItem, RemoteError> {
+fn back(
+    remote: &dyn Remote,
+    trashed: &RemoteItem,
+    folder: bool,
+) -> Result<Result<RemoteItem, RemoteError>, StepFailure> {
     let mut now = trashed.clone();
     for number in 2..=MOST_NAMES {
         match only(remote.put_back(&[version(&now, folder)])) {
             Err(RemoteError::NameTaken) => {}
-            answer => return answer,
+            answer => return Ok(answer),
         }
-        now = remote.rename(&version(&now, folder), &numbered(&trashed.entry.name, folder, number))?;
+        let name = numbered(&trashed.entry.name, folder, number);
+        now = match right_after_a_look(remote, &now, folder, |now| remote.rename(now, &name))? {
+            // An answer need not say where it lies.
+            Ok(renamed) => RemoteItem { parent: RemoteParent::Trash, ..renamed },
+            Err(error) => return Ok(Err(error)),
+        };
     }
-    only(remote.put_back(&[version(&now, folder)]))
+    Ok(only(remote.put_back(&[version(&now, folder)])))
 }
 
 fn numbered(name: &str, folder: bool, number: u32) -> String {

@@ -13,7 +13,8 @@ const MOST_ASIDE: usize = 4;
 fn stays_in(item: &RemoteItem, before: &RemoteItem) -> bool {
     match &before.parent {
         RemoteParent::Folder(folder) => hangs_in(item, folder),
-        RemoteParent::Trash | RemoteParent::Untold => item.parent != RemoteParent::Trash,
+        RemoteParent::Trash => item.parent == RemoteParent::Trash,
+        RemoteParent::Untold => item.parent != RemoteParent::Trash,
     }
 }
 
@@ -66,7 +67,7 @@ pub(super) fn not_to_be_had(
 }
 
 /// Makes a call for an item that was looked at. Where that is too long ago by now, it is looked at once more, and must still stand there.
-fn right_after_a_look<T>(
+pub(super) fn right_after_a_look<T>(
     remote: &dyn Remote,
     item: &RemoteItem,
     folder: bool,

@@ -6,9 +6,12 @@ use std::collections::{BTreeSet, HashSet};
 use super::gone_back::went_back;
 use crate::engine::operation::Plan;
 use crate::engine::plan::Mode;
+use crate::engine::ports::Disk;
 use crate::engine::recognise::{Content, LocalFate, Recognition};
 use crate::model::state::GuardState;
-use crate::model::{Agreed, Change, ItemId, LocalTree, Node, Presence, SeenIn, Side, State};
+use crate::model::{
+    Agreed, Change, ItemId, LocalKind, LocalStamp, LocalTree, Node, Presence, RelPath, SeenIn, Side, State,
+};
 
 /// What a look tells of where the base was seen.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +20,8 @@ pub(super) struct Sighted {
     pub seen_in: SeenIn,
     /// Items whose content was another one when they were seen in another folder for the first time: a copy may have broken off in them.
     pub differing: BTreeSet<ItemId>,
+    /// Items that this look is the first to find there: who they are, and where they stand.
+    found: Vec<(ItemId, RelPath, LocalStamp)>,
 }
 
 impl Sighted {
@@ -28,13 +33,17 @@ impl Sighted {
         let doubtful: Vec<Node> = known.chain(in_others(state, local, recognition)).collect();
         let mut sighted = Self { seen_in: SeenIn { root, ..SeenIn::default() }, ..Self::default() };
         for item in doubtful {
+            let id = base.get(item).remote.id.clone();
             let is_differing = match recognition.of_base[item] {
                 LocalFate::There { content: Content::Edited, .. } => true,
                 LocalFate::There { content: Content::Unread, .. } => false,
-                LocalFate::There { .. } | LocalFate::Agreed => continue,
+                LocalFate::There { node, .. } => {
+                    sighted.found.push((id, local.path(node), local.get(node).stamp));
+                    continue;
+                }
+                LocalFate::Agreed => continue,
                 _ => false,
             };
-            let id = base.get(item).remote.id.clone();
             if is_differing {
                 sighted.differing.insert(id);
             } else {
@@ -47,6 +56,24 @@ impl Sighted {
     /// Whether that an item is missing says nothing.
     pub fn is_unseen(&self, entry: &Agreed) -> bool {
         !self.seen_in.unseen.is_empty() && self.seen_in.unseen.contains(&entry.remote.id)
+    }
+
+    /// Makes durable what this look is the first to find, since its absence says something from now on. What cannot be is looked for again.
+    pub fn make_durable(&mut self, disk: &dyn Disk, local: &LocalTree) {
+        let is_file =
+            |path: &RelPath| local.find(path).is_some_and(|at| local.get(at).kind == LocalKind::File);
+        let files = self.found.iter().filter(|(_, path, _)| is_file(path));
+        let files: Vec<_> = files.map(|(_, path, stamp)| (path.clone(), *stamp)).collect();
+        let folders: BTreeSet<_> = self.found.iter().filter_map(|(_, path, _)| path.parent()).collect();
+        let folders: Vec<_> = folders.into_iter().collect();
+        if folders.is_empty() {
+            return;
+        }
+        let found = std::mem::take(&mut self.found);
+        if let Err(error) = disk.sync(&files, &folders) {
+            log::debug!("what was found in the folder here for the first time is not durable yet: {error}");
+            self.seen_in.unseen.extend(found.into_iter().map(|(id, ..)| id));
+        }
     }
 
     /// Says once what is missing, and why it is not taken for deleted.
@@ -74,8 +101,7 @@ pub(super) fn to_be_noted(
     (sighted, cut_short): (Option<Sighted>, BTreeSet<ItemId>),
     mode: Mode,
 ) -> Vec<Change> {
-    let sighted =
-        sighted.unwrap_or_else(|| Sighted { seen_in: state.seen_in.clone(), differing: BTreeSet::new() });
+    let sighted = sighted.unwrap_or_else(|| Sighted { seen_in: state.seen_in.clone(), ..Sighted::default() });
     sighted.tell(&state.seen_in, mode);
     let went_back = went_back(state, plan, sighted.differing.iter().cloned().chain(cut_short));
     let is_new = |change: &Change| match change {

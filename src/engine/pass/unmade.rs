@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::Engine;
-use crate::engine::view::{Absence, RemoteView};
+use crate::engine::view::{Absence, LocalView, RemoteView};
 use crate::model::{Agreed, BaseTree, Change, ItemId, Node, Presence};
 
 /// What a look showed of our own writes that none had shown before.
@@ -51,13 +51,32 @@ fn confirms(confirmed: Option<i64>, shows_writes: bool, now: i64) -> bool {
     shows_writes || confirmed.is_some_and(|confirmed| confirmed > now)
 }
 
+/// Whether a volume that was mounted at the item, or within it, is not seen at all now.
+fn is_volume_away(base: &BaseTree, id: &ItemId, local: Option<&LocalView>) -> bool {
+    let Some(top) = base.by_id(id) else { return false };
+    let was_mounted = base.walk(top).map(|node| &base.get(node).local.stamp).filter(|stamp| stamp.is_mount);
+    let wanted: HashSet<_> = was_mounted.map(|stamp| stamp.identity).collect();
+    if wanted.is_empty() {
+        return false;
+    }
+    let here = local.map(|view| &view.tree);
+    let all = here.into_iter().flat_map(|tree| tree.walk(Node::ROOT).map(|node| &tree.get(node).stamp));
+    let mounted: HashSet<_> = all.filter(|stamp| stamp.is_mount).map(|stamp| stamp.identity).collect();
+    !wanted.is_subset(&mounted)
+}
+
 impl Engine {
     /// Lets the base forget what iCloud confirmed and never had, so that what is here is new and goes up again. `now` in lived
     /// seconds, after a look in which nothing of ours was written; unless that was at everything, it shows nothing of what no look has
-    /// shown yet.
+    /// shown yet. What holds a volume that is away waits for it: forgotten, its mount point would be a folder like any other, for what comes
+    /// from iCloud too.
     pub(super) fn forget_unmade(&mut self, shows_all: bool, now: i64) {
         let Some(view) = &self.remote else { return };
-        let found = find(&self.state.base, view, self.state.confirmed, now);
+        let mut found = find(&self.state.base, view, self.state.confirmed, now);
+        let is_away = |id: &mut ItemId| is_volume_away(&self.state.base, id, self.local.as_ref());
+        let waiting: Vec<_> = found.tops.extract_if(.., is_away).collect();
+        found.is_told &= waiting.is_empty();
+        self.deleted_by_nobody(waiting);
         let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();
         let is_over = confirms(self.state.confirmed, shows_all && found.is_told, now);
         changes.extend(is_over.then_some(Change::Confirmed(now)));
@@ -70,11 +89,14 @@ impl Engine {
         }
         if let Err(error) = self.commit(&changes) {
             log::warn!("what iCloud does not have cannot be noted: {error}");
-            // Nobody deleted it all the same.
-            if let Some(view) = self.remote.as_mut() {
-                let view = Arc::make_mut(view);
-                view.absent.extend(found.tops.into_iter().map(|id| (id, Absence::Unknown)));
-            }
+            self.deleted_by_nobody(found.tops);
+        }
+    }
+
+    /// What iCloud does not have, and is not forgotten, counts as an item of which nothing is known there.
+    fn deleted_by_nobody(&mut self, items: Vec<ItemId>) {
+        if let Some(view) = self.remote.as_mut().filter(|_| !items.is_empty()) {
+            Arc::make_mut(view).absent.extend(items.into_iter().map(|id| (id, Absence::Unknown)));
         }
     }
 }
@@ -191,6 +213,24 @@ mod tests {
         let d = kept.by_id(&id("d")).unwrap();
         kept.update(d, |entry| entry.presence = Presence::LocalOnly);
         assert_eq!(told(&kept, &view(&gone)), (0, true), "it was agreed that d is gone there");
+    }
+
+    #[test]
+    fn what_never_came_and_holds_a_volume_that_is_not_seen_waits_for_it() {
+        let mut base = base([Some(100); 3]);
+        let d = base.by_id(&id("d")).unwrap();
+        assert!(!is_volume_away(&base, &id("d"), None));
+        base.update(d, |entry| entry.local.stamp.is_mount = true);
+        assert!(is_volume_away(&base, &id("d"), None) && !is_volume_away(&base, &id("f"), None));
+        let state = State { base: Arc::new(base), ..State::empty() };
+        let mut engine = Engine::new(state, Box::new(Takes { is_full: false, groups: Arc::default() }));
+        engine.remote =
+            Some(Arc::new(view(&[("d", Absence::Gone), ("x", Absence::Gone), ("f", Absence::Gone)])));
+        engine.forget_unmade(true, 200);
+        let is_known = |name: &str| engine.state.base.by_id(&id(name)).is_some();
+        assert!(is_known("d") && is_known("x") && !is_known("f"));
+        assert_eq!(engine.remote.as_ref().unwrap().absent[&id("d")], Absence::Unknown, "nobody deleted it");
+        assert_eq!(engine.state.confirmed, None, "the next look tells");
     }
 
     /// Takes each group of changes, or none; and counts those that it took.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Engine, PassError, PassOptions};
 use crate::engine::execute::{give_up, recover, settle_astray};
-use crate::engine::operation::Plan;
+use crate::engine::operation::{Operation, Plan};
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::Absence;
 use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
@@ -97,7 +97,7 @@ impl Engine {
         if self.state.set_aside.is_empty() || !remote.complete || !local.failed.is_empty() {
             return Ok(());
         }
-        let planned: HashSet<&RelPath> = plan.operations.iter().map(|operation| &operation.path).collect();
+        let planned: HashSet<_> = plan.operations.iter().map(Operation::path_to_tell).collect();
         let told: HashSet<&RelPath> = plan.notes.iter().map(|note| &note.path).collect();
         let is_there = |path: &RelPath| {
             local.tree.find(path).is_some()
@@ -108,7 +108,7 @@ impl Engine {
         };
         let settled = |(path, item): &(&RelPath, &SetAside)| {
             let waits = !options.ignore_next_try && !item.is_due(now);
-            !planned.contains(path) && !told.contains(path) && !(waits && is_there(path))
+            !planned.contains::<RelPath>(path) && !told.contains(path) && !(waits && is_there(path))
         };
         let changes: Vec<_> =
             self.state.set_aside.iter().filter(settled).map(|(path, _)| path.clone()).collect();

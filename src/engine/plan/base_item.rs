@@ -227,7 +227,7 @@ fn is_another_folder(now: &LocalStamp, then: &LocalStamp) -> bool {
 
 /// Whether an item came into its folder beside the volume that the folder is on, or did not come along to it, and nothing is seen of it:
 /// it was put there while nothing was mounted, say. No look can find it again, so it is forgotten, and what iCloud has of it comes anew. So is
-/// what a volume covers that is mounted on its folder only since, once iCloud has lost it too.
+/// what a volume covers that is mounted on its folder only since, once iCloud has lost it too, or has that folder elsewhere.
 fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     let (base, tree) = (world.base, &world.local.tree);
     let is_missing = matches!(world.recognition.of_base[node], LocalFate::Missing | LocalFate::Unknown);
@@ -237,8 +237,22 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     };
     let LocalFate::There { node: found, .. } = world.recognition.of_base[folder] else { return false };
     let is_read = |entry: &LocalEntry| entry.state == FolderState::Complete && !entry.stamp.on_root_fs;
-    let came_beside = !base.get(folder).local.stamp.on_root_fs || item.there.is_gone();
+    let was = &base.get(folder).local.stamp;
+    // Its folder is not known as the volume's before it has its new place, which a mount point never gets.
+    let never_gets_there = || tree.get(found).stamp.is_mount && has_another_place_there(world, folder);
+    let came_beside = !was.on_root_fs || item.there.is_gone() || never_gets_there();
     base.get(node).local.stamp.on_root_fs && came_beside && is_read(tree.get(found))
+}
+
+/// Whether an item has another name or folder on iCloud than was agreed on.
+fn has_another_place_there(world: &World<'_>, node: Node) -> bool {
+    let (base, tree) = (world.base, &world.remote.tree);
+    let known = base.get(node);
+    let folder = base.parent(node).map(|folder| &base.get(folder).remote.id);
+    tree.by_id(&known.remote.id).is_some_and(|there| {
+        let parent = tree.parent(there).map(|parent| &tree.get(parent).id);
+        tree.get(there).name != known.remote.name || parent != folder
+    })
 }
 
 /// Whether an item that is nowhere was seen last on a volume that it had been moved to, while its place is none of that volume's, and none is

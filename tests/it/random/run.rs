@@ -395,6 +395,9 @@ impl Run {
             engine.carry_out(&ports, settings, &options, planned, &mut assert_within_total)
         });
         if let Outcome::Done(result) = &outcome {
+            if result.is_ok() {
+                self.world.journal.saw_all();
+            }
             if telling {
                 told.push(match result {
                     Ok(report) => format!(

@@ -58,9 +58,11 @@ pub enum Fate {
 #[derive(Default)]
 pub struct Journal(Mutex<BTreeMap<Bytes, Fate>>, Mutex<BTreeMap<Bytes, Side>>, Mutex<AtPowerCuts>);
 
-/// What power cuts have to do with contents.
+/// What kills and power cuts have to do with contents.
 #[derive(Default)]
 struct AtPowerCuts {
+    /// What the program sent, or moved, to what a person had deleted on iCloud right before, and may not know yet.
+    into_trash: BTreeSet<Bytes>,
     /// What was given up here for a content that was written over it.
     over: BTreeMap<Bytes, Vec<Bytes>>,
     /// What they left of contents.
@@ -130,6 +132,23 @@ impl Journal {
             }
         }
         back
+    }
+
+    /// The program sent that content, or moved it, to what a person had deleted right before.
+    pub fn went_into_trash(&self, content: &Bytes) {
+        lock(&self.2).into_trash.insert(content.clone());
+    }
+
+    /// The program ended before it could see what became of what it did: whether what lies in the trash was deleted before something came to
+    /// it, or after that, nobody can tell then (`docs/sync.md` §6).
+    pub fn was_killed(&self) {
+        let all = std::mem::take(&mut lock(&self.2).into_trash);
+        all.iter().for_each(|content| self.is_recoverable(content));
+    }
+
+    /// The program saw what became of all that it did.
+    pub fn saw_all(&self) {
+        lock(&self.2).into_trash.clear();
     }
 
     /// What a power cut left of a content.

@@ -76,9 +76,13 @@ pub(super) fn settle_uploads(
                     }
                     _ => false,
                 };
-                !is_succeeded
-                    && now
-                        .is_some_and(|now| replaced_in_place(ports, moment, file, (old, etag), (&now, done)))
+                let replaced = now
+                    .filter(|_| !is_succeeded)
+                    .is_some_and(|now| replaced_in_place(ports, moment, file, (old, etag), (&now, done)));
+                if !replaced {
+                    done.extend(has_its_place(moment.base, old, &file.stamp));
+                }
+                replaced
             }
             (None, None) => false,
         };
@@ -188,7 +192,6 @@ fn replaced_in_place(
         return false;
     }
     if !shows(ports, file, now) {
-        done.extend(has_its_place(moment.base, old, &file.stamp));
         return false;
     }
     done.push(Done::Overwrote);

@@ -27,6 +27,17 @@ const STORIES: &[Story<'static>] = &[
         ],
     ),
     (
+        "a volume is mounted on a folder that has another name there, which it can never get here: what it covers comes once more",
+        "",
+        &[(Local, "new v/; under v/f; under v/d/; new v/d/e; sync; mount v"), (Remote, "move v w")],
+        &[
+            "iCloud -> here move w from v (moved on iCloud) [here v, there w/]",
+            "state only forget v/f (no longer takes part)",
+            "state only forget v/d/e (no longer takes part)",
+            "state only forget v/d (no longer takes part) [after 2]",
+        ],
+    ),
+    (
         "what came to the place of a volume that is away waits on both sides",
         "",
         &[(Local, "new v/; mount v; new v/a/; sync; unmount; under v/n"), (Remote, "new v/n")],

@@ -4,6 +4,7 @@ use icloudds::model::RelPath;
 
 use super::{Person, pick};
 use crate::random::history::Pick;
+use crate::sim::Thing;
 
 impl Person {
     /// Copies the folder, or each volume that is mounted in it, to another disk. The copy loses what these pick.
@@ -11,7 +12,7 @@ impl Person {
         // Where no identity lasts nobody can tell a copy from what it was copied from.
         let lost = if self.disk.switches().identities { lost } else { &[] };
         let base = self.store.durable().base;
-        let stamps = self.disk.stamps();
+        let (stamps, tree) = (self.disk.stamps(), self.disk.tree());
         let mounts: Vec<_> = stamps.iter().filter(|(_, stamp)| stamp.is_mount).map(|(at, _)| at).collect();
         let lies_in = |at: &str, top: &str| at.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
         let lost_of = |is_in: &dyn Fn(&str) -> bool| {
@@ -32,8 +33,9 @@ impl Person {
             let is_known = |at: &str| {
                 let path = RelPath::parse(at).ok();
                 let found = path.as_ref().and_then(|path| base.find(path));
-                // An empty folder of a known name proves nothing.
+                // An empty folder of a known name proves nothing, nor does one in the place of a file.
                 found.is_some_and(|node| !base.get(node).folder)
+                    && matches!(tree.get(at), Some(Thing::File(_)))
                     && path.and_then(|path| path.parent()).is_some_and(|top| top.as_str() == *mount)
             };
             if stamps.iter().any(|(at, _)| on_it(at) && is_known(at) && !lost.contains(at)) {

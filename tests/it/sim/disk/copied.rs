@@ -78,7 +78,12 @@ impl SimDisk {
         }
         // What was moved here, which nobody knew yet, is missed where iCloud has it.
         for (at, thing) in &there {
-            let names = at.split('/').map(str::to_owned).collect();
+            // Items of one name are numbered.
+            let name = |name: &str| {
+                let numbered = name.rsplit_once(" #").filter(|(_, nth)| nth.parse::<usize>().is_ok());
+                numbered.map_or(name, |(name, _)| name).to_owned()
+            };
+            let names = at.split('/').map(name).collect();
             let content = gone
                 .iter()
                 .map(|(_, _, content)| content)
@@ -123,11 +128,13 @@ impl Inner {
 
     /// The content of the file that stands there, by names in any spelling.
     fn file_at(&self, folder: Ino, names: &[String]) -> Option<Bytes> {
-        let found = names.iter().try_fold(folder, |ino, wanted| {
+        // Names that differ only in case stand side by side.
+        let mut found = vec![folder];
+        for wanted in names {
             let key = name::key(wanted, true);
-            let mut names = self.inode(ino)?.names()?.iter();
-            names.find(|(name, _)| name::key(name, true) == key).map(|(_, ino)| *ino)
-        });
-        self.inode(found?)?.content().cloned()
+            let inside = found.iter().filter_map(|ino| self.inode(*ino)?.names()).flatten();
+            found = inside.filter(|(name, _)| name::key(name, true) == key).map(|(_, ino)| *ino).collect();
+        }
+        found.into_iter().find_map(|ino| self.inode(ino)?.content().cloned())
     }
 }

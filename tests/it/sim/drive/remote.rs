@@ -129,7 +129,11 @@ impl Remote for SimDrive {
 
     fn move_into(&self, folder: &ItemId, items: &[ItemVersion]) -> Vec<Result<RemoteItem, RemoteError>> {
         let one = |item: &ItemVersion| {
-            self.change(Call::MoveRemote, &item.id, &GUARDED, |drive, at| drive.move_one(at, folder, item))
+            self.change(Call::MoveRemote, &item.id, &GUARDED, |drive, at| {
+                let moved = drive.move_one(at, folder, item)?;
+                drive.tell_what_is_trashed(&item.id, &self.journal);
+                Ok(moved)
+            })
         };
         items.iter().map(one).collect()
     }
@@ -227,6 +231,10 @@ impl Remote for SimDrive {
         let called = Called { at: self.now(), pauses: self.clock.pauses() };
         let seconds = lock(&self.inner).switches.slow_commits;
         self.clock.advance(Duration::from_secs(seconds.unsigned_abs()));
-        self.change(Call::Commit, about, &WRITE, |drive, at| drive.commit(at, called, commit, &self.journal))
+        self.change(Call::Commit, about, &WRITE, |drive, at| {
+            let item = drive.commit(at, called, commit, &self.journal)?;
+            drive.tell_what_is_trashed(&item.entry.id, &self.journal);
+            Ok(item)
+        })
     }
 }

@@ -69,6 +69,15 @@ impl Drive {
         }
     }
 
+    /// Notes what has just come to an item, where that lies in the trash.
+    pub(super) fn tell_what_is_trashed(&self, id: &ItemId, journal: &Journal) {
+        if !self.items.is_live(id) {
+            let all = subtree(self.items.now(), id);
+            let items = all.iter().filter_map(|id| self.items.get(id));
+            items.filter(|item| !item.is_folder()).for_each(|item| journal.went_into_trash(&item.body));
+        }
+    }
+
     /// Moves an item to another place, with the ripple at both ends.
     pub(super) fn hang(&mut self, at: i64, id: &ItemId, place: Place, name: String) {
         let before = self.items.get(id).map(|item| item.place.clone());

@@ -27,14 +27,15 @@ fn an_edited_file_is_known_by_what_it_became_on_another_file_system_and_stays_ed
         let local = LocalSeen { stamp: edited, ..local("d/a", edited) };
         let after = local_entry(LocalKind::File, copy);
         let done = Done::MovedLocal { local, to: path("v/a"), after, remote: Some(remote("2::1")) };
-        taught(&self::after(&done, &known_as("1::1", known))).stamp
+        taught(&self::after(&done, &known_as("1::1", known)))
     };
     let agreed = stamp(1, 1);
-    let learnt = moved(agreed);
-    assert_eq!((learnt.identity, learnt.on_root_fs, learnt.mtime), (copy.identity, false, agreed.mtime));
-    // Where another file has the item's place that one is not what was agreed on, but it is where it is.
-    let learnt = moved(stamp(7, 1));
-    assert_eq!((learnt.identity, learnt.on_root_fs), (stamp(7, 1).identity, false));
+    // Where an editor wrote another file to the item's place that one is the item's, and what was agreed on may stand beside it.
+    for (known, is_read_again) in [(agreed, false), (stamp(7, 1), true)] {
+        let BaseEntry { stamp: learnt, racy, .. } = moved(known);
+        assert_eq!((learnt.identity, learnt.on_root_fs, learnt.mtime), (copy.identity, false, agreed.mtime));
+        assert_eq!(racy, is_read_again);
+    }
 }
 
 #[test]
@@ -208,4 +209,16 @@ fn what_came_along_to_another_file_system_is_known_by_its_new_identity_and_an_ed
     let nobody = LocalStamp { identity: Identity::default(), ..agreed };
     let base = known_as("1::1", nobody);
     assert_eq!(after(&crossed(nobody, copy), &base).lessons, [], "nobody has an identity there");
+    // Without one it is known by its place: that nobody saw it right after it was copied is learnt of what stands there as known.
+    let doubtful = |stamp: LocalStamp| {
+        Done::CrossedWithin(vec![Crossed {
+            to: path("d/a"),
+            before: nobody,
+            after: stamp,
+            is_doubtful: true,
+        }])
+    };
+    assert!(taught(&after(&doubtful(nobody), &base)).racy);
+    let other = LocalStamp { size: 99, ..nobody };
+    assert_eq!(after(&doubtful(other), &base).lessons, [], "something else stands there");
 }
