@@ -54,7 +54,7 @@ use evidence::{recognised, tell_why_unread, twins};
 use left_open::LeftOpen;
 use look::look_here;
 use remembered::{Before, Remembered, Terms};
-use seen_in::{Sighted, to_be_noted};
+use seen_in::{Sighted, make_durable, to_be_noted};
 use stuck::Stuck;
 
 /// So long, in seconds, what somebody modified goes before what is older.
@@ -429,9 +429,7 @@ impl Engine {
         events: &mut dyn FnMut(&Event),
     ) -> Result<Report, PassError> {
         let Planned { plan, guard, extent, cut_short, mut sighted, .. } = planned;
-        if let (Some(sighted), Some(local)) = (&mut sighted, &self.local) {
-            sighted.make_durable(ports.disk, &local.tree);
-        }
+        make_durable(ports.disk, sighted.as_mut(), self.local.as_ref());
         let mut told = to_be_noted(&self.state, &plan, guard, (sighted, cut_short), settings.mode);
         // Together with what is found of edits that a power cut may have left.
         told.extend(self.seen_as_mounted(ports.clock.reading()).map(Change::Mounted));

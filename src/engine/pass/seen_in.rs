@@ -8,6 +8,7 @@ use crate::engine::operation::Plan;
 use crate::engine::plan::Mode;
 use crate::engine::ports::Disk;
 use crate::engine::recognise::{Content, LocalFate, Recognition};
+use crate::engine::view::LocalView;
 use crate::model::state::GuardState;
 use crate::model::{
     Agreed, Change, ItemId, LocalKind, LocalStamp, LocalTree, Node, Presence, RelPath, SeenIn, Side, State,
@@ -58,24 +59,6 @@ impl Sighted {
         !self.seen_in.unseen.is_empty() && self.seen_in.unseen.contains(&entry.remote.id)
     }
 
-    /// Makes durable what this look is the first to find, since its absence says something from now on. What cannot be is looked for again.
-    pub fn make_durable(&mut self, disk: &dyn Disk, local: &LocalTree) {
-        let is_file =
-            |path: &RelPath| local.find(path).is_some_and(|at| local.get(at).kind == LocalKind::File);
-        let files = self.found.iter().filter(|(_, path, _)| is_file(path));
-        let files: Vec<_> = files.map(|(_, path, stamp)| (path.clone(), *stamp)).collect();
-        let folders: BTreeSet<_> = self.found.iter().filter_map(|(_, path, _)| path.parent()).collect();
-        let folders: Vec<_> = folders.into_iter().collect();
-        if folders.is_empty() {
-            return;
-        }
-        let found = std::mem::take(&mut self.found);
-        if let Err(error) = disk.sync(&files, &folders) {
-            log::debug!("what was found in the folder here for the first time is not durable yet: {error}");
-            self.seen_in.unseen.extend(found.into_iter().map(|(id, ..)| id));
-        }
-    }
-
     /// Says once what is missing, and why it is not taken for deleted.
     fn tell(&self, before: &SeenIn, mode: Mode) {
         let count = self.seen_in.unseen.difference(&before.unseen).count();
@@ -89,6 +72,24 @@ impl Sighted {
                  found in it: nobody deleted them, {then}"
             );
         }
+    }
+}
+
+/// Makes durable what this look is the first to find, since its absence says something from now on. What cannot be is looked for again.
+pub(super) fn make_durable(disk: &dyn Disk, sighted: Option<&mut Sighted>, local: Option<&LocalView>) {
+    let (Some(sighted), Some(local)) = (sighted, local.map(|view| &view.tree)) else { return };
+    let is_file = |path: &RelPath| local.find(path).is_some_and(|at| local.get(at).kind == LocalKind::File);
+    let files = sighted.found.iter().filter(|(_, path, _)| is_file(path));
+    let files: Vec<_> = files.map(|(_, path, stamp)| (path.clone(), *stamp)).collect();
+    let folders: BTreeSet<_> = sighted.found.iter().filter_map(|(_, path, _)| path.parent()).collect();
+    let folders: Vec<_> = folders.into_iter().collect();
+    if folders.is_empty() {
+        return;
+    }
+    let found = std::mem::take(&mut sighted.found);
+    if let Err(error) = disk.sync(&files, &folders) {
+        log::debug!("what was found in the folder here for the first time is not durable yet: {error}");
+        sighted.seen_in.unseen.extend(found.into_iter().map(|(id, ..)| id));
     }
 }
 
