@@ -76,7 +76,7 @@ impl Engine {
         let is_away = |id: &mut ItemId| is_volume_away(&self.state.base, id, self.local.as_ref());
         let waiting: Vec<_> = found.tops.extract_if(.., is_away).collect();
         found.is_told &= waiting.is_empty();
-        self.deleted_by_nobody(waiting);
+        self.deleted_by_nobody(&waiting);
         let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();
         let is_over = confirms(self.state.confirmed, shows_all && found.is_told, now);
         changes.extend(is_over.then_some(Change::Confirmed(now)));
@@ -89,14 +89,18 @@ impl Engine {
         }
         if let Err(error) = self.commit(&changes) {
             log::warn!("what iCloud does not have cannot be noted: {error}");
-            self.deleted_by_nobody(found.tops);
+            self.deleted_by_nobody(&found.tops);
         }
     }
 
-    /// What iCloud does not have, and is not forgotten, counts as an item of which nothing is known there.
-    fn deleted_by_nobody(&mut self, items: Vec<ItemId>) {
-        if let Some(view) = self.remote.as_mut().filter(|_| !items.is_empty()) {
-            Arc::make_mut(view).absent.extend(items.into_iter().map(|id| (id, Absence::Unknown)));
+    /// Of what iCloud does not have, and is not forgotten, nothing is known there, nor of what the base has in it.
+    fn deleted_by_nobody(&mut self, tops: &[ItemId]) {
+        let Some(view) = self.remote.as_mut().filter(|_| !tops.is_empty()) else { return };
+        let (base, absent) = (&self.state.base, &mut Arc::make_mut(view).absent);
+        for node in tops.iter().filter_map(|id| base.by_id(id)).flat_map(|top| base.walk(top)) {
+            if let Some(absence) = absent.get_mut(&base.get(node).remote.id) {
+                *absence = Absence::Unknown;
+            }
         }
     }
 }
@@ -229,7 +233,10 @@ mod tests {
         engine.forget_unmade(true, 200);
         let is_known = |name: &str| engine.state.base.by_id(&id(name)).is_some();
         assert!(is_known("d") && is_known("x") && !is_known("f"));
-        assert_eq!(engine.remote.as_ref().unwrap().absent[&id("d")], Absence::Unknown, "nobody deleted it");
+        for name in ["d", "x"] {
+            let absence = engine.remote.as_ref().unwrap().absent[&id(name)];
+            assert_eq!(absence, Absence::Unknown, "nobody deleted {name}");
+        }
         assert_eq!(engine.state.confirmed, None, "the next look tells");
     }
 

@@ -151,8 +151,7 @@ fn see_there(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
         Some(found) if world.is_ours(found) => {
             item.remote = Some(found);
             let now = tree.get(found);
-            let at = tree.parent(found).map(|at| &tree.get(at).id);
-            item.moved_there = at != Some(&world.base.get(folder).remote.id) || now.name != entry.remote.name;
+            item.moved_there = has_another_place_there(world, (node, folder), found);
             if item.moved_there && goes_to_a_volume_that_is_away(world, found) {
                 item.there = Change::Unknown(Doubt::Unmounted);
                 return;
@@ -239,20 +238,22 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     let is_read = |entry: &LocalEntry| entry.state == FolderState::Complete && !entry.stamp.on_root_fs;
     let was = &base.get(folder).local.stamp;
     // Its folder is not known as the volume's before it has its new place, which a mount point never gets.
-    let never_gets_there = || tree.get(found).stamp.is_mount && has_another_place_there(world, folder);
+    let has_moved = || {
+        let there = world.remote.tree.by_id(&base.get(folder).remote.id);
+        there
+            .zip(base.parent(folder))
+            .is_some_and(|(there, above)| has_another_place_there(world, (folder, above), there))
+    };
+    let never_gets_there = || tree.get(found).stamp.is_mount && has_moved();
     let came_beside = !was.on_root_fs || item.there.is_gone() || never_gets_there();
     base.get(node).local.stamp.on_root_fs && came_beside && is_read(tree.get(found))
 }
 
-/// Whether an item has another name or folder on iCloud than was agreed on.
-fn has_another_place_there(world: &World<'_>, node: Node) -> bool {
+/// Whether an item, of which that was agreed in that folder, has another name or folder on iCloud, where it is `found`.
+fn has_another_place_there(world: &World<'_>, (node, folder): (Node, Node), found: Node) -> bool {
     let (base, tree) = (world.base, &world.remote.tree);
-    let known = base.get(node);
-    let folder = base.parent(node).map(|folder| &base.get(folder).remote.id);
-    tree.by_id(&known.remote.id).is_some_and(|there| {
-        let parent = tree.parent(there).map(|parent| &tree.get(parent).id);
-        tree.get(there).name != known.remote.name || parent != folder
-    })
+    let parent = tree.parent(found).map(|parent| &tree.get(parent).id);
+    parent != Some(&base.get(folder).remote.id) || tree.get(found).name != base.get(node).remote.name
 }
 
 /// Whether an item that is nowhere was seen last on a volume that it had been moved to, while its place is none of that volume's, and none is

@@ -86,6 +86,28 @@ fn it_does_wherever_the_first_passes_there_are_cut_short() {
     }
 }
 
+/// A kill right after something has come leaves it there, not durable yet; the next look finds it, and then the power goes.
+#[test]
+fn what_was_found_there_and_goes_with_the_power_was_deleted_by_nobody() {
+    for step in 1.. {
+        let mut run = agreed(step, &[]);
+        copied(&mut run, &LOST);
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        run.stop();
+        // It looks, and notes what it saw.
+        assert!(matches!(run.run_for(&Look::whole(), true, Some(0)), Ok(Outcome::Done(_))), "step {step}");
+        run.world.restart(Crash::PowerCut);
+        run.stop();
+        is_at_peace(&mut run);
+        has_all_there(&run, &format!("after {step} steps"));
+        if done {
+            break;
+        }
+    }
+}
+
 #[test]
 fn what_cannot_come_yet_is_deleted_by_nobody_meanwhile_and_what_was_seen_is() {
     let mut run = agreed(1, &[Twist::Permanent]);

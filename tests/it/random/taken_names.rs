@@ -252,3 +252,33 @@ fn a_ring_that_was_cut_short_is_finished_by_the_next_passes() {
         }
     }
 }
+
+/// A replacement by way of the trash that a kill cut short: its version comes back from there, under the number that it has there, which
+/// another file has in its folder, and the service refuses that. The look that the rename in the trash rests on is seconds old by then.
+#[test]
+fn a_version_comes_back_from_the_trash_though_another_file_has_its_number() {
+    let mut met = 0;
+    for step in 1.. {
+        let mut run = world(step, &[Twist::TrashWay, Twist::TakenError]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(drive.create("a", b"deleted long ago").is_some() && drive.person_trash("a"));
+        assert!(disk.write("a", b"the version before") && disk.write("a 2", b"another file"));
+        pass(&mut run);
+        wait(&run);
+        assert!(disk.write("a", b"edited here, and longer"));
+        run.world.fuse.crash_after(step);
+        let done = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        run.world.fuse.forget_calls();
+        passes(&mut run);
+        met += run.world.fuse.calls().get(&Call::RenameRemote).copied().unwrap_or_default();
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        let is_live = |content: &[u8]| live.iter().any(|found| **found == *content);
+        assert!(is_live(b"edited here, and longer") && is_live(b"another file"), "step {step}");
+        if done {
+            break;
+        }
+    }
+    assert!(met > 0, "nothing was renamed in the trash");
+}
