@@ -4,6 +4,7 @@
 //! the ports only, so that the simulation drives the same code as the program.
 
 mod background_walk;
+mod cut_short;
 mod evidence;
 mod gone_back;
 mod here;
@@ -30,7 +31,7 @@ pub use settings::{
     Unwatched,
 };
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::conflict::conflict_name;
@@ -50,6 +51,7 @@ use crate::model::name::Name;
 use crate::model::{
     BaseEntry, BaseTree, Change, Etag, ItemId, Reading, RelPath, Side, State, state::GuardState,
 };
+use cut_short::CutShort;
 use evidence::{recognised, tell_why_unread, twins};
 use left_open::LeftOpen;
 use look::look_here;
@@ -75,7 +77,7 @@ pub struct Planned {
     /// How much was looked at for it.
     pub extent: Extent,
     /// Whose edits here a power cut may have cut short, or who may be gone with it.
-    pub cut_short: BTreeSet<ItemId>,
+    cut_short: CutShort,
     /// Where the base was seen; `None` where nothing new is known of that.
     sighted: Option<Sighted>,
 }
@@ -307,7 +309,8 @@ impl Engine {
             }
         };
         let sighted = Sighted::of(&self.state, &local.tree, recognised.recognition());
-        let cut_short = self.cut_short(recognised.recognition(), self.power_cuts(ports));
+        let (base, local, cuts) = (&self.state.base, self.local.as_ref(), self.power_cuts(ports));
+        let cut_short = CutShort::of(base, local, recognised.recognition(), cuts);
         let (mut plan, collected) = self.planned(settings, options, &recognised, &sighted, earlier, ports);
         let extent = collected.as_ref().map_or(Extent::Whole, Collected::extent);
         self.remembered = collected.zip(self.remote.clone()).and_then(|(collected, remote)| {
@@ -407,14 +410,6 @@ impl Engine {
         (plan, collected)
     }
 
-    /// Where an item that iCloud shows at `path` comes to, if that is elsewhere: the move of a folder above it is set aside.
-    fn place_here(&self, remote: &RemoteView, path: &RelPath) -> Option<RelPath> {
-        let folder = remote.tree.parent(remote.tree.find(path)?)?;
-        let known = self.state.base.by_id(&remote.tree.get(folder).id)?;
-        let folder = self.state.base.path(known);
-        if path.parent().as_ref() == Some(&folder) { None } else { folder.join(path.name()).ok() }
-    }
-
     /// Carries out what was planned.
     ///
     /// # Errors
@@ -430,9 +425,9 @@ impl Engine {
     ) -> Result<Report, PassError> {
         let Planned { plan, guard, extent, cut_short, mut sighted, .. } = planned;
         make_durable(ports.disk, sighted.as_mut(), self.local.as_ref());
-        let mut told = to_be_noted(&self.state, &plan, guard, (sighted, cut_short), settings.mode);
+        let mut told = to_be_noted(&self.state, &plan, guard, (sighted, cut_short.items), settings.mode);
         // Together with what is found of edits that a power cut may have left.
-        told.extend(self.seen_as_mounted(ports.clock.reading()).map(Change::Mounted));
+        told.extend(self.seen_as_mounted(ports.clock.reading(), cut_short.hidden).map(Change::Mounted));
         if !told.is_empty() {
             self.commit(&told)?;
         }

@@ -10,6 +10,7 @@ mod clock;
 pub mod entry;
 pub mod filter;
 pub mod held;
+mod hidden;
 pub mod id;
 mod ids;
 mod intent;
@@ -38,6 +39,7 @@ pub use entry::{
     Agreed, BaseEntry, FolderState, Identity, LocalEntry, LocalKind, LocalStamp, Presence, RemoteEntry,
     RemoteKind, Signature,
 };
+pub use hidden::HiddenPlaces;
 pub use id::{Etag, ItemId, Zone};
 pub use intent::{Crossing, Intent, Upload};
 pub use lived::{LivedTime, Reading};

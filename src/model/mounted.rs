@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{DiskTime, LivedTime, LocalStamp, Reading, Skews};
+use super::{BaseTree, DiskTime, HiddenPlaces, LivedTime, LocalStamp, Node, Reading, Skews};
 
 /// How the file systems of the drive were mounted when all edits here had last been seen, and since when that was so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +15,9 @@ pub struct Mounted {
     pub mounts: Vec<u64>,
     /// Until when all that was written is durable, by whomever; `None` where that was never made sure of.
     pub durable: Option<Durable>,
+    /// What no look has seen since then. Nothing in a state from before that was told.
+    #[serde(default)]
+    pub hidden: HiddenPlaces,
 }
 
 /// A moment at which all that had been written was made durable.
@@ -40,6 +43,7 @@ impl Mounted {
             started: known.map_or(started, |known| known.started.min(started)),
             mounts: mounts.to_vec(),
             durable: before.and_then(|known| known.durable),
+            hidden: HiddenPlaces::default(),
         }
     }
 
@@ -54,7 +58,7 @@ impl Mounted {
 
 /// Of which times what stands here may be what a power cut left of a writing: the machine was started since, or the file system mounted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PowerCuts {
+pub struct PowerCuts<'a> {
     /// What was written before that, Unix seconds, is durable.
     durable_until: i64,
     /// What was written later than that, Unix seconds, was written after a look at what was there at the last start, or mount.
@@ -63,13 +67,15 @@ pub struct PowerCuts {
     is_first_look: bool,
     /// By whose clocks stamps are made.
     skews: Skews,
+    /// What no look has seen since that start, or an earlier one.
+    hidden: Option<&'a HiddenPlaces>,
 }
 
-impl PowerCuts {
+impl<'a> PowerCuts<'a> {
     /// Where no power was ever cut.
     pub fn none() -> Self {
         let (durable_until, before) = (i64::MIN, i64::MIN);
-        Self { durable_until, before, is_first_look: false, skews: Skews::default() }
+        Self { durable_until, before, is_first_look: false, skews: Skews::default(), hidden: None }
     }
 
     /// Where anything that was written before that, Unix seconds, may be what is left of it.
@@ -80,7 +86,7 @@ impl PowerCuts {
 
     /// What may have met a power cut `now`, with the file systems mounted as `mounts` says: `known` is how they were when all edits were
     /// last seen, `last` what an earlier process noted of the time.
-    pub fn since(known: Option<&Mounted>, last: Option<&LivedTime>, now: Reading, mounts: &[u64]) -> Self {
+    pub fn since(known: Option<&'a Mounted>, last: Option<&LivedTime>, now: Reading, mounts: &[u64]) -> Self {
         let started = now.wall.saturating_sub(now.uptime_seconds());
         let same_boot = known.filter(|known| known.boot == now.boot);
         let is_mounted_anew =
@@ -100,7 +106,8 @@ impl PowerCuts {
         // Nobody notices a clock that is set back by less than that: it may have shown a time before this one again.
         let surely = |durable: Durable| durable.until.saturating_sub(LivedTime::TOLERANCE);
         let durable_until = durable.map_or(i64::MIN, surely);
-        Self { durable_until, before, is_first_look, skews: Skews::default() }
+        let hidden = known.map(|known| &known.hidden).filter(|hidden| !hidden.is_empty());
+        Self { durable_until, before, is_first_look, skews: Skews::default(), hidden }
     }
 
     /// The same where stamps are made by these clocks as well.
@@ -109,13 +116,29 @@ impl PowerCuts {
         Self { skews, ..self }
     }
 
-    /// Whether not all edits were seen since that start, or mount.
-    pub fn is_first_look(self) -> bool {
-        self.is_first_look
+    /// Whether all edits were seen since that start, or mount, and nothing was hidden then.
+    pub fn have_all_been_seen(self) -> bool {
+        !self.is_first_look && self.hidden.is_none()
     }
 
-    /// Whether what stands here under that stamp may be what is left of a writing.
-    pub fn may_have_cut(self, stamp: &LocalStamp) -> bool {
+    /// Until when, in Unix seconds, all that was written to `item` is durable, if this look is the first to show it since that start, or
+    /// mount.
+    pub fn unseen_since(self, base: &BaseTree, item: Node) -> Option<i64> {
+        let hidden = self.hidden.and_then(|hidden| hidden.durable_until(base, item));
+        let first = self.is_first_look.then_some(self.durable_until);
+        hidden.into_iter().chain(first).min()
+    }
+
+    /// Whether what stands here for `item` under that stamp may be what is left of a writing.
+    pub fn may_have_cut(self, base: &BaseTree, item: Node, stamp: &LocalStamp) -> bool {
+        let was_hidden = self.hidden.and_then(|hidden| hidden.durable_until(base, item));
+        let is_since = |time, until| self.skews.any_between(time, until, i64::MAX);
+        self.may_have_cut_what_was_seen(stamp)
+            || was_hidden.is_some_and(|until| is_since(stamp.ctime, until) || is_since(stamp.mtime, until))
+    }
+
+    /// The same of what was not hidden.
+    fn may_have_cut_what_was_seen(self, stamp: &LocalStamp) -> bool {
         let is_between = |time: DiskTime| self.skews.any_between(time, self.durable_until, self.before);
         // Whoever gives it another mode or owner at the start sets the one time and not the other.
         is_between(stamp.ctime) || self.is_first_look && is_between(stamp.mtime)
@@ -144,7 +167,8 @@ mod tests {
 
     fn may_have_cut(known: &Mounted, now: Reading, mounts: &[u64], (mtime, ctime): (i64, i64)) -> bool {
         let last = LivedTime::begin(at(1, 1500, 600));
-        PowerCuts::since(Some(known), Some(&last), now, mounts).may_have_cut(&stamp(mtime, ctime))
+        PowerCuts::since(Some(known), Some(&last), now, mounts)
+            .may_have_cut_what_was_seen(&stamp(mtime, ctime))
     }
 
     #[test]
@@ -208,13 +232,15 @@ mod tests {
         let last = LivedTime::begin(at(1, 9000, 500)).at(at(1, 9100, 600)).at(at(1, 1500, 610));
         let now = at(2, 2100, 100);
         let may_have_cut = |known: &Mounted, time: i64| {
-            PowerCuts::since(Some(known), Some(&last), now, &[7]).may_have_cut(&stamp(time, time))
+            PowerCuts::since(Some(known), Some(&last), now, &[7])
+                .may_have_cut_what_was_seen(&stamp(time, time))
         };
         assert!(may_have_cut(&known(), 9090));
         // Another process noted of this boot, and saw nothing yet.
         let last = last.at(now);
-        let again = PowerCuts::since(Some(&known()), Some(&last), at(2, 2150, 150), &[7]);
-        assert!(again.may_have_cut(&stamp(9090, 9090)));
+        let known = known();
+        let again = PowerCuts::since(Some(&known), Some(&last), at(2, 2150, 150), &[7]);
+        assert!(again.may_have_cut_what_was_seen(&stamp(9090, 9090)));
     }
 
     #[test]
@@ -223,7 +249,8 @@ mod tests {
         let last = LivedTime::begin(at(1, 1000, 100)).at(at(1, 1500, 600));
         let now = at(3, 9000, 10);
         let may_have_cut = |last: &LivedTime, time: i64| {
-            PowerCuts::since(Some(&stopped), Some(last), now, &[7]).may_have_cut(&stamp(time, time))
+            PowerCuts::since(Some(&stopped), Some(last), now, &[7])
+                .may_have_cut_what_was_seen(&stamp(time, time))
         };
         assert!(!may_have_cut(&last, 1200));
         // A boot in between began without a clock.
@@ -236,7 +263,7 @@ mod tests {
         let (last, now) = (LivedTime::begin(at(1, 1000, 100)).at(at(1, 9000, 8100)), at(2, 9900, 100));
         let may_have_cut = |known: &Mounted, ahead: i64, time: i64| {
             let power_cuts = PowerCuts::since(Some(known), Some(&last), now, &[7]);
-            power_cuts.by(Skews::of([ahead * 1_000_000_000])).may_have_cut(&stamp(time, time))
+            power_cuts.by(Skews::of([ahead * 1_000_000_000])).may_have_cut_what_was_seen(&stamp(time, time))
         };
         // Written at 9200, after all was made durable, and before the start at 9800.
         for known in [&stopped, &Mounted::seen(Some(&stopped), now, &[7])] {

@@ -73,7 +73,7 @@ impl Engine {
         let mut planned = self.plan(&ports, settings, options);
         // What is agreed on below makes the items of another disk known.
         let guard = self.state.guard.clone();
-        let seen = (planned.sighted.take(), std::mem::take(&mut planned.cut_short));
+        let seen = (planned.sighted.take(), std::mem::take(&mut planned.cut_short.items));
         let told = to_be_noted(&self.state, &Plan::default(), guard, seen, settings.mode);
         if !told.is_empty() {
             self.commit(&told)?;

@@ -8,7 +8,7 @@ use super::{Engine, PassError, PassOptions};
 use crate::engine::execute::{give_up, recover, settle_astray};
 use crate::engine::operation::{Operation, Plan};
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
-use crate::engine::view::Absence;
+use crate::engine::view::{Absence, RemoteView};
 use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
@@ -25,6 +25,14 @@ const MOST_LOOKS: u32 = 20;
 const REFUSAL: u32 = 4;
 
 impl Engine {
+    /// Where an item that iCloud shows at `path` comes to, if that is elsewhere: the move of a folder above it is set aside.
+    pub(super) fn place_here(&self, remote: &RemoteView, path: &RelPath) -> Option<RelPath> {
+        let folder = remote.tree.parent(remote.tree.find(path)?)?;
+        let known = self.state.base.by_id(&remote.tree.get(folder).id)?;
+        let folder = self.state.base.path(known);
+        if path.parent().as_ref() == Some(&folder) { None } else { folder.join(path.name()).ok() }
+    }
+
     /// Whether an operation that was cut short could not be settled yet: one that never can be is given up after some passes.
     pub fn is_settling(&self) -> bool {
         !self.left_open.refused.is_empty()

@@ -180,7 +180,9 @@ fn is_emptied(world: &World<'_>, item: &Item) -> bool {
 /// written a power cut leaves a part, or its size with nothing in it, or some of the former content; also where a person saved the very
 /// content that was there.
 fn is_cut_short(world: &World<'_>, item: &Item) -> bool {
-    item.local.is_some_and(|local| world.policy.power_cuts.may_have_cut(&world.local.tree.get(local).stamp))
+    let stamp = |local: Node| world.local.tree.get(local).stamp;
+    let is_cut = |(base, local)| world.policy.power_cuts.may_have_cut(world.base, base, &stamp(local));
+    item.base.zip(item.local).is_some_and(is_cut)
 }
 
 /// Folders in whose place another one stands now. None where no item is known by its identity any more: then that says
@@ -196,9 +198,20 @@ fn replaced_folders(world: &World<'_>, items: &Items) -> HashSet<Node> {
     let known = items.all.keys().filter_map(Key::in_base);
     let replaced: HashSet<Node> =
         known.filter(|node| world.base.get(*node).folder && is_same(*node) == Some(false)).collect();
-    let is_told_by =
-        || world.base.walk(Node::ROOT).skip(1).any(|node| is_same(node).is_some_and(|is_same| is_same));
-    if replaced.is_empty() || is_told_by() { replaced } else { HashSet::new() }
+    if replaced.is_empty() {
+        return replaced;
+    }
+    let known = || world.base.walk(Node::ROOT).skip(1);
+    let is_told_by = || known().any(|node| is_same(node) == Some(true)) || are_exchanged(world, known());
+    if is_told_by() { replaced } else { HashSet::new() }
+}
+
+/// Whether one of those items stands at the place of another one, by an inode and a time of birth that nobody gives twice.
+fn are_exchanged(world: &World<'_>, known: impl Iterator<Item = Node>) -> bool {
+    let here = world.local.tree.walk(Node::ROOT).skip(1);
+    let here: HashSet<Identity> = here.map(|node| world.local.tree.get(node).stamp.identity).collect();
+    let known = known.map(|node| world.base.get(node).local.stamp.identity);
+    known.filter(|identity| identity.birth.get().is_some()).any(|identity| here.contains(&identity))
 }
 
 fn lies_in(world: &World<'_>, item: &Item, folders: &HashSet<Node>) -> bool {

@@ -37,5 +37,5 @@ pub struct Policy<'a> {
     /// Contents that were modified since then, Unix seconds, are transferred before all others: somebody waits for them.
     pub recent_since: i64,
     /// Which edits may be what a power cut left of a writing.
-    pub power_cuts: PowerCuts,
+    pub power_cuts: PowerCuts<'a>,
 }

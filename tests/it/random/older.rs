@@ -182,3 +182,28 @@ fn an_edit_of_what_came_back_from_a_backup_replaces_no_version_that_it_has_not_s
         }
     }
 }
+
+/// A folder comes back from a backup, and a file in it changes places with one beside it, the only one that is known by its inode: what stands
+/// in the folder now started from the older version.
+#[test]
+fn what_changes_places_with_a_file_of_a_restored_folder_replaces_no_newer_version() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("f") && disk.write("f/e", b"the older one"));
+    pass(&mut run);
+    let stamps = disk.stamps();
+    let (_, older) = stamps.iter().find(|(at, _)| at == "f/e").expect("it is there");
+    wait(&run);
+    assert!(disk.save("f/e", b"the newer one") && disk.write("d", b"content of d"));
+    wait(&run);
+    pass(&mut run);
+    assert!(disk.delete("f") && disk.mkdir("f"));
+    assert!(disk.write_at("f/e", b"the older one", Some(older.mtime)));
+    assert!(disk.mv("d", "t") && disk.mv("f/e", "d") && disk.mv("t", "f/e"));
+    wait(&run);
+    is_at_peace(&mut run);
+    let contents = drive.contents();
+    assert!(contents.iter().any(|content| **content == *b"the newer one"), "{contents:?}");
+    assert_eq!(disk.read("f/e").as_deref(), Some(&b"content of d"[..]));
+    assert_eq!(disk.read("d").as_deref(), Some(&b"the older one"[..]));
+}

@@ -9,13 +9,14 @@ use super::oracle::{self, Broken};
 use super::person::Person;
 use super::run::Run;
 use crate::sim::fuse::lock;
-use crate::sim::{Bytes, Outcome, SimDisk, SimStore, World};
+use crate::sim::{Bytes, Journal, Outcome, SimDisk, SimStore, World};
 
 /// The second machine. Cheap to clone, so that it can work in the midst of a pass of the first.
 #[derive(Clone)]
 pub struct Second {
     run: Arc<Mutex<Run>>,
     person: Person,
+    journal: Arc<Journal>,
     store: SimStore,
     disk: Arc<SimDisk>,
     broken: Arc<Mutex<Option<Broken>>>,
@@ -41,6 +42,7 @@ impl Second {
         run.use_person(person.clone());
         Self {
             person,
+            journal: first.journal.clone(),
             store: run.world.store.clone(),
             disk: run.world.disk.clone(),
             run: Arc::new(Mutex::new(run)),
@@ -55,7 +57,7 @@ impl Second {
 
     /// A person acts at it.
     pub fn act(&self, deed: &Deed) {
-        self.person.act(deed);
+        self.journal.at_second(|| self.person.act(deed));
     }
 
     /// One pass of it. It may come in the midst of one of the first machine, and not in one of its own.

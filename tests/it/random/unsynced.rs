@@ -163,6 +163,58 @@ fn what_the_power_left_of_an_edit_takes_nothing_away_whatever_its_size() {
     assert!(torn > 10, "the power left only {torn} files of their size");
 }
 
+/// The first look after the power cut cannot see the folder, nor can the one after a further start: what it left there is found later.
+#[test]
+fn what_the_power_left_where_the_first_look_saw_nothing_takes_nothing_away() {
+    type Hide = fn(&SimDisk, bool) -> bool;
+    let unreadable: Hide = |disk, hidden| disk.readable("d", !hidden);
+    let unmounted: Hide = |disk, hidden| {
+        if hidden {
+            return disk.unmount_at("d");
+        }
+        disk.remount();
+        true
+    };
+    for (how, hide, starts) in
+        [("unreadable", unreadable, 1), ("unreadable", unreadable, 2), ("away", unmounted, 1)]
+    {
+        let mut torn = 0;
+        for cut in 0..CUTS {
+            let mut run = lazy(cut, &[]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            // As where the kernel gives mounts no numbers.
+            disk.switch(|now| now.mounts_are_told = false);
+            assert!(disk.mkdir("d") && (how == "unreadable" || disk.mount("d")) && disk.write("d/f", FIRST));
+            assert!(disk.write("g", FIRST));
+            pass(&mut run);
+            assert!(disk.write("d/f", SECOND));
+            run.world.restart(Crash::PowerCut);
+            torn += usize::from(disk.read("d/f").is_some_and(|left| *left != *FIRST && *left != *SECOND));
+            assert!(hide(&disk, true), "{how}");
+            for start in 0..starts {
+                if start > 0 {
+                    run.end();
+                    run.stop();
+                    disk.sync_all();
+                    run.world.restart(Crash::PowerCut);
+                }
+                passes(&mut run);
+                wait(&run);
+            }
+            assert!(hide(&disk, false), "{how}");
+            is_at_peace(&mut run);
+            let is_kept = |content: &[u8]| drive.contents().iter().any(|held| **held == *content);
+            assert!(is_kept(SECOND) || is_kept(FIRST), "{how}, {starts} starts, cut {cut}");
+            let id = drive.find("d/f");
+            assert!(disk.write("d/f", b"another edit, of whatever is there"));
+            wait(&run);
+            is_at_peace(&mut run);
+            assert_eq!(drive.find("d/f"), id, "{how}, cut {cut}: what was seen is edited in place again");
+        }
+        assert!(torn > 3, "{how}: the power cut only {torn} files short");
+    }
+}
+
 #[test]
 fn what_may_be_gone_with_the_power_is_not_deleted_for_good() {
     for (crash, for_good) in [(Crash::PowerCut, false), (Crash::DiskAway, false), (Crash::Kill, true)] {

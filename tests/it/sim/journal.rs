@@ -67,6 +67,10 @@ struct AtPowerCuts {
     over: BTreeMap<Bytes, Vec<Bytes>>,
     /// What they left of contents.
     left: BTreeSet<Bytes>,
+    /// Whether the person at the second machine acts, whose power stays.
+    is_at_second: bool,
+    /// What that person gave up.
+    given_at_second: BTreeSet<Bytes>,
 }
 
 impl Journal {
@@ -84,6 +88,11 @@ impl Journal {
     /// A person who saw that content on that side overwrote or deleted it.
     pub fn gave_up(&self, side: Side, content: &Bytes) {
         say(|| format!("given up on {side:?}: {:?}", String::from_utf8_lossy(content)));
+        let mut machines = lock(&self.2);
+        if machines.is_at_second {
+            machines.given_at_second.insert(content.clone());
+        }
+        drop(machines);
         let mut all = lock(&self.0);
         if let Some(fate) = all.get_mut(content) {
             *fate = Fate::Given(side);
@@ -106,6 +115,13 @@ impl Journal {
         }
     }
 
+    /// The person at the second machine does something.
+    pub fn at_second(&self, act: impl FnOnce()) {
+        lock(&self.2).is_at_second = true;
+        act();
+        lock(&self.2).is_at_second = false;
+    }
+
     /// A person wrote `new` over that content here.
     pub fn wrote_over(&self, old: &Bytes, new: &Bytes) {
         if old != new && !old.is_empty() && !new.is_empty() {
@@ -114,12 +130,20 @@ impl Journal {
     }
 
     /// The power took `new` before anybody had synced it, so that nobody has what was given up for it: of that, what `is_kept` elsewhere
-    /// must stay there, if only in a trash. Returns it.
-    pub fn took_with_power(&self, new: &Bytes, is_kept: impl Fn(&Bytes) -> bool) -> Vec<Bytes> {
+    /// must stay there, if only in a trash, but for what the person at the second machine gave up, and for what was given up for what it `left`.
+    /// Returns it.
+    pub fn took_with_power(
+        &self,
+        new: &Bytes,
+        left: Option<&Bytes>,
+        is_kept: impl Fn(&Bytes) -> bool,
+    ) -> Vec<Bytes> {
         let (mut open, mut seen, mut back) = (vec![new.clone()], BTreeSet::new(), Vec::new());
         while let Some(lost) = open.pop() {
-            for old in lock(&self.2).over.get(&lost).cloned().unwrap_or_default() {
-                if !seen.insert(old.clone()) {
+            let before = lock(&self.2).over.get(&lost).cloned().unwrap_or_default();
+            for old in before {
+                let is_given = left == Some(&old) || lock(&self.2).given_at_second.contains(&old);
+                if is_given || !seen.insert(old.clone()) {
                     continue;
                 }
                 if !is_kept(&old) {

@@ -3,8 +3,8 @@
 use icloudds::model::name::Name;
 use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
-    BaseEntry, Change, Crossing, DiskTime, Durable, Etag, Identity, Intent, ItemId, LocalStamp, Mounted,
-    Owner, Presence, RelPath, SeenIn, ServerTime, SetAside, Side, Signature, Upload, Zone,
+    BaseEntry, Change, Crossing, DiskTime, Durable, Etag, HiddenPlaces, Identity, Intent, ItemId, LocalStamp,
+    Mounted, Owner, Presence, RelPath, SeenIn, ServerTime, SetAside, Side, Signature, Upload, Zone,
 };
 
 use crate::sim::rng::Rng;
@@ -203,6 +203,7 @@ pub fn change(rng: &mut Rng) -> Change {
             started: time(rng),
             mounts: (0..rng.below(3)).map(|_| rng.number()).collect(),
             durable: rng.chance(0.5).then(|| Durable { until: time(rng), lived: time(rng) }),
+            hidden: HiddenPlaces::default(),
         }),
         6 => Change::Synced(time(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),

@@ -58,9 +58,8 @@ impl SimDisk {
         };
         let mut torn = Vec::new();
         for (ino, content, is_held) in lost {
-            if let Some(left) = inner.inode(ino).and_then(Inode::content) {
-                self.journal.left_by_power(left);
-            }
+            let left = inner.inode(ino).and_then(Inode::content);
+            left.into_iter().for_each(|left| self.journal.left_by_power(left));
             if is_held {
                 // The other copy is one that a person gave up on iCloud, perhaps.
                 if self.journal.was_given(&content) {
@@ -70,7 +69,7 @@ impl SimDisk {
                 // At another place it was given up for itself.
                 let place = inner.path_of(ino).and_then(|path| there.get(&path));
                 let is_there = |old: &Bytes| place == Some(&Thing::File(old.clone()));
-                let back = self.journal.took_with_power(&content, is_there);
+                let back = self.journal.took_with_power(&content, left, is_there);
                 torn.extend(back.into_iter().map(|old| (ino, old)));
                 self.journal
                     .excuse(&content, "written here and lost with the power before anybody synced it");

@@ -186,7 +186,7 @@ pub struct World {
     pub max_size: Option<u64>,
     pub folds: bool,
     pub recent_since: i64,
-    pub power_cuts: PowerCuts,
+    pub power_cuts: PowerCuts<'static>,
     pub no_birth: bool,
     /// Whose edit had gone back in time when it was planned before.
     pub gone_back: BTreeSet<String>,
