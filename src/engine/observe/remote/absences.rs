@@ -202,7 +202,10 @@ impl<'a> Absences<'a> {
                 let tree = before.tree;
                 let node = tree.by_id(id)?;
                 let parent = tree.parent(node).map(|parent| &tree.get(parent).id);
-                (tree.get(node).etag == placed.entry.etag && parent == Some(folder)).then(|| tree.get(node))
+                let (known, now) = (tree.get(node), &placed.entry);
+                // A folder's etag changes with what is in it, at once or much later.
+                let is_same_folder = known.is_folder() && now.is_folder() && known.name == now.name;
+                ((is_same_folder || known.etag == now.etag) && parent == Some(folder)).then_some(known)
             });
             // A late listing still shows what we have just trashed: an id that is new is asked for, once.
             let is_new = before.is_none() && self.base.len() > 1 && self.base.by_id(folder).is_some();

@@ -1,3 +1,4 @@
+mod asked;
 mod by_etag;
 mod deep;
 mod part;
