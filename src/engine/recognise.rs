@@ -8,6 +8,7 @@
 mod again;
 mod backup;
 mod rest;
+mod unmounted;
 
 use std::collections::HashMap;
 
@@ -321,8 +322,8 @@ impl Finder<'_> {
         if !entry.folder {
             return is_alike_file(entry, found);
         }
-        // Nothing can be moved to where a volume is mounted.
-        if found.stamp.is_mount && !entry.local.stamp.is_mount {
+        // Nothing can be moved to where a volume is mounted, and what is on one that is away is nowhere to be seen.
+        if found.stamp.is_mount && !entry.local.stamp.is_mount || self.is_on_a_volume_that_is_away(item) {
             return false;
         }
         let children = self.base.children(item);

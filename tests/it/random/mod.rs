@@ -27,6 +27,7 @@ mod machines;
 mod meanwhile;
 mod modes;
 mod month;
+mod mounts;
 mod new_disk;
 mod old_state;
 mod older;

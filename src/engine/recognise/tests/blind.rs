@@ -121,3 +121,29 @@ fn no_folder_was_moved_to_where_a_volume_is_mounted() {
     assert_eq!(fate(true, true), "e Same", "the volume is mounted elsewhere");
     assert_eq!(fate(false, true), "Deleted");
 }
+
+#[test]
+fn a_folder_on_a_volume_that_is_away_is_not_found_elsewhere_by_what_it_held() {
+    let fate = |is_away: bool| {
+        let mut both = blinded(Both::new(None));
+        let on_volume = LocalStamp { on_root_fs: false, ..blind_stamp(0, 7) };
+        let d = both.base.find(&crate::model::RelPath::parse("d").unwrap()).unwrap();
+        both.base.update(d, |entry| entry.local.stamp = LocalStamp { is_mount: true, ..on_volume });
+        for (parent, name) in [("d", "in"), ("d/in", "common")] {
+            let parent = both.base.find(&crate::model::RelPath::parse(parent).unwrap()).unwrap();
+            let id = ItemId::new(Zone::CloudDocs, name);
+            let entry = BaseEntry { id, folder: true, local_name: name.into(), ..agreed(on_volume) };
+            both.base.insert(parent, name, entry);
+        }
+        let at = both.node("d");
+        both.local.get_mut(at).stamp = match is_away {
+            true => blind_stamp(0, 7),
+            false => LocalStamp { is_mount: true, ..on_volume },
+        };
+        both.put("e", true, blind_stamp(0, 7));
+        both.put("e/common", true, blind_stamp(0, 7));
+        both.fate("d/in")
+    };
+    assert_eq!(fate(false), "e Same", "the volume is there, and it is not on it");
+    assert_ne!(fate(true), "e Same", "nobody can see where it is");
+}

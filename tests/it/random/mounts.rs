@@ -1,0 +1,20 @@
+//! What is known of items on volumes that come, go, cover a folder or are copied: no look waits for ever for what it cannot show.
+
+use super::history::Twist;
+use super::scenarios::{is_at_peace, pass, world};
+
+#[test]
+fn a_folder_that_holds_the_like_is_not_the_one_on_a_volume_that_is_away() {
+    let mut run = world(1, &[Twist::NoIdentities]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("b") && disk.mount("b") && disk.mkdir("b/in") && disk.mkdir("b/in/common"));
+    assert!(disk.mkdir("b/in/inner") && disk.mount("b/in/inner"));
+    assert!(disk.mkdir("d") && disk.mkdir("d/common") && disk.mkdir("h"));
+    pass(&mut run);
+    let ids = ["b/in", "d"].map(|at| drive.find(at));
+    disk.unmount();
+    assert!(disk.mv("d", "h/d"));
+    pass(&mut run);
+    is_at_peace(&mut run);
+    assert_eq!(["b/in", "h/d"].map(|at| drive.find(at)), ids, "each is what it was");
+}
