@@ -244,7 +244,9 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
             .zip(base.parent(folder))
             .is_some_and(|(there, above)| has_another_place_there(world, (folder, above), there))
     };
-    let never_gets_there = || tree.get(found).stamp.is_mount && has_moved();
+    // Once it is gone there it stays here for the mount point alone, as it was known.
+    let is_here_alone = base.get(folder).presence == Presence::LocalOnly;
+    let never_gets_there = || tree.get(found).stamp.is_mount && (is_here_alone || has_moved());
     let came_beside = !was.on_root_fs || item.there.is_gone() || never_gets_there();
     base.get(node).local.stamp.on_root_fs && came_beside && is_read(tree.get(found))
 }

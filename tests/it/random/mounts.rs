@@ -18,3 +18,14 @@ fn a_folder_that_holds_the_like_is_not_the_one_on_a_volume_that_is_away() {
     is_at_peace(&mut run);
     assert_eq!(["b/in", "h/d"].map(|at| drive.find(at)), ids, "each is what it was");
 }
+
+#[test]
+fn what_a_volume_covers_comes_to_where_icloud_has_it_though_its_folder_is_gone_there() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("e") && disk.write("e/x", b"below"));
+    pass(&mut run);
+    assert!(disk.mount("e") && drive.move_to("e/x", "") && drive.person_trash("e"));
+    is_at_peace(&mut run);
+    assert_eq!(disk.read("x").as_deref(), Some(&b"below"[..]));
+}
