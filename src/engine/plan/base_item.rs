@@ -263,7 +263,8 @@ fn has_another_place_there(world: &World<'_>, (node, folder): (Node, Node), foun
 fn was_on_a_volume_that_is_there(world: &World<'_>, node: Node) -> bool {
     let (base, fates) = (world.base, &world.recognition.of_base);
     let stamp = base.get(node).local.stamp;
-    let is_moved = fates[node] == LocalFate::Missing && !stamp.on_root_fs && !stamp.is_mount;
+    let is_nowhere = fates[node] == LocalFate::Missing || is_succeeded_here(world, node);
+    let is_moved = is_nowhere && !stamp.on_root_fs && !stamp.is_mount;
     let is_away =
         |item: Node| base.get(item).local.stamp.is_mount && !matches!(fates[item], LocalFate::There { .. });
     is_moved
@@ -271,6 +272,18 @@ fn was_on_a_volume_that_is_there(world: &World<'_>, node: Node) -> bool {
             base.get(folder).local.stamp.on_root_fs && matches!(fates[folder], LocalFate::There { .. })
         })
         && !base.walk(Node::ROOT).any(is_away)
+}
+
+/// Whether an item that is nowhere in a look at everything has its place taken by something of another kind.
+fn is_succeeded_here(world: &World<'_>, node: Node) -> bool {
+    let (base, fates, tree) = (world.base, &world.recognition.of_base, &world.local.tree);
+    let folder = base.parent(node).map(|folder| fates[folder]);
+    let Some(LocalFate::There { node: at, .. }) = folder.filter(|_| fates[node] == LocalFate::Unknown) else {
+        return false;
+    };
+    tree.get(at).state == FolderState::Complete
+        && tree.child(at, &base.get(node).local_name).is_some()
+        && world.local.failed.is_empty()
 }
 
 /// Whether an item on iCloud stands in a folder whose volume is not mounted here: what would be put there would be covered by it.

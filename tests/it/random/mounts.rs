@@ -1,7 +1,7 @@
 //! What is known of items on volumes that come, go, cover a folder or are copied: no look waits for ever for what it cannot show.
 
 use super::history::Twist;
-use super::scenarios::{is_at_peace, pass, world};
+use super::scenarios::{is_at_peace, pass, passes, wait, world};
 
 #[test]
 fn a_folder_that_holds_the_like_is_not_the_one_on_a_volume_that_is_away() {
@@ -28,4 +28,33 @@ fn what_a_volume_covers_comes_to_where_icloud_has_it_though_its_folder_is_gone_t
     assert!(disk.mount("e") && drive.move_to("e/x", "") && drive.person_trash("e"));
     is_at_peace(&mut run);
     assert_eq!(disk.read("x").as_deref(), Some(&b"below"[..]));
+}
+
+#[test]
+fn what_went_to_a_volume_and_is_nowhere_now_is_not_waited_for_where_something_else_has_its_place() {
+    let mut has_gone = false;
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("volume") && disk.mount("volume") && disk.write("volume/kept", b"kept"));
+        assert!(disk.mkdir("a") && disk.mkdir("x") && disk.write("x/file", b"a file"));
+        pass(&mut run);
+        assert!(drive.move_to("x", "volume"));
+        wait(&run);
+        let person = disk.clone();
+        run.world.fuse.interject(step, move || _ = person.mv("a", "x/a"));
+        let begin = run.world.fuse.steps();
+        assert!(passes(&mut run));
+        let over = begin + step > run.world.fuse.steps();
+        wait(&run);
+        if over {
+            break;
+        }
+        if disk.tree().contains_key("volume/x/a") {
+            has_gone = true;
+            assert!(disk.delete("volume/x") && disk.write("a", b"another"));
+        }
+        is_at_peace(&mut run);
+    }
+    assert!(has_gone, "it was moved along");
 }
