@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::Engine;
 use crate::engine::view::{Absence, LocalView, RemoteView};
-use crate::model::{Agreed, BaseTree, Change, ItemId, Node, Presence};
+use crate::model::{Agreed, BaseTree, Change, ItemId, Node, Presence, RemoteTree};
 
 /// What a look showed of our own writes that none had shown before.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -65,16 +65,39 @@ fn is_volume_away(base: &BaseTree, id: &ItemId, local: Option<&LocalView>) -> bo
     !wanted.is_subset(&mounted)
 }
 
+/// Whether it is a part of what a volume that is mounted in the place of another one is known by: a copy on a new disk, which the base knows
+/// once the folder is agreed on.
+fn tells_a_new_volume(base: &BaseTree, id: &ItemId, there: &RemoteTree, local: Option<&LocalView>) -> bool {
+    let Some((node, folder)) = base.by_id(id).and_then(|node| Some((node, base.parent(node)?))) else {
+        return false;
+    };
+    let was = base.get(folder);
+    if !was.local.stamp.is_mount || there.by_id(&was.remote.id).is_none() {
+        return false;
+    }
+    let is_another = |view: &LocalView| {
+        let Some(now) = view.tree.find(&base.path(folder)) else { return false };
+        let stamp = &view.tree.get(now).stamp;
+        stamp.is_mount
+            && stamp.identity != was.local.stamp.identity
+            && view.tree.child(now, &base.get(node).local_name).is_some()
+    };
+    local.is_none_or(is_another)
+}
+
 impl Engine {
     /// Lets the base forget what iCloud confirmed and never had, so that what is here is new and goes up again. `now` in lived
     /// seconds, after a look in which nothing of ours was written; unless that was at everything, it shows nothing of what no look has
     /// shown yet. What holds a volume that is away waits for it: forgotten, its mount point would be a folder like any other, for what comes
-    /// from iCloud too.
+    /// from iCloud too. What tells that another volume is the same one, copied, waits until that is agreed on.
     pub(super) fn forget_unmade(&mut self, shows_all: bool, now: i64) {
         let Some(view) = &self.remote else { return };
         let mut found = find(&self.state.base, view, self.state.confirmed, now);
-        let is_away = |id: &mut ItemId| is_volume_away(&self.state.base, id, self.local.as_ref());
-        let waiting: Vec<_> = found.tops.extract_if(.., is_away).collect();
+        let (base, local) = (&self.state.base, self.local.as_ref());
+        let waits = |id: &mut ItemId| {
+            is_volume_away(base, id, local) || tells_a_new_volume(base, id, &view.tree, local)
+        };
+        let waiting: Vec<_> = found.tops.extract_if(.., waits).collect();
         found.is_told &= waiting.is_empty();
         self.deleted_by_nobody(&waiting);
         let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();

@@ -2,6 +2,7 @@
 
 use super::history::Twist;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
+use crate::sim::{Call, Fault};
 
 #[test]
 fn a_folder_that_holds_the_like_is_not_the_one_on_a_volume_that_is_away() {
@@ -28,6 +29,25 @@ fn what_a_volume_covers_comes_to_where_icloud_has_it_though_its_folder_is_gone_t
     assert!(disk.mount("e") && drive.move_to("e/x", "") && drive.person_trash("e"));
     is_at_peace(&mut run);
     assert_eq!(disk.read("x").as_deref(), Some(&b"below"[..]));
+}
+
+#[test]
+fn a_copied_volume_is_known_by_what_icloud_never_made_until_it_is_agreed_on() {
+    for never_made in [1, 2] {
+        let mut run = world(1, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("volume") && disk.mount("volume"));
+        assert!(disk.write("volume/a", b"content of a") && disk.write("volume/b", b"content of b"));
+        run.world.fuse.script(Call::Commit, never_made - 1, Fault::NothingMade);
+        assert!(passes(&mut run));
+        run.stop();
+        let [kept, lost] = if never_made == 1 { ["volume/a", "volume/b"] } else { ["volume/b", "volume/a"] };
+        disk.copy_to_another_volume("volume", &[lost.to_owned()], &drive);
+        is_at_peace(&mut run);
+        for at in [kept, lost] {
+            assert!(drive.find(at).is_some() && disk.read(at).is_some(), "{at}");
+        }
+    }
 }
 
 #[test]
