@@ -358,14 +358,19 @@ fn crossed_within(base: PendingBase<'_>, items: &[Crossed], at: &SeenAt) -> Vec<
         }
         put(&parent, entry)
     });
-    // Where the file system tells no identity, what stands at the place is what is known of it.
-    let blind = items.iter().filter(|item| item.is_doubtful && item.before.identity == Identity::default());
-    let doubted = blind.filter_map(|item| {
+    // Where the file system tells no identity, what stands at the place is what is known of it; of a folder that is its file system: an empty
+    // one would be taken for a mount point without its volume.
+    let blind = items.iter().filter(|item| item.before.identity == Identity::default());
+    let placed = blind.filter_map(|item| {
         let (parent, entry) = base.at_local_path(&item.to)?;
-        let is_it = !entry.folder && entry.stamp == item.after;
-        is_it.then(|| put(&parent, BaseEntry { racy: true, ..entry }))
+        match entry.folder {
+            true if entry.stamp.identity != Identity::default() => None,
+            true => Some(put(&parent, BaseEntry { stamp: item.after, ..entry })),
+            false if !item.is_doubtful || entry.stamp != item.after => None,
+            false => Some(put(&parent, BaseEntry { racy: true, ..entry })),
+        }
     });
-    learnt.chain(doubted).collect()
+    learnt.chain(placed).collect()
 }
 
 /// What is known by its place alone, where the file system tells nobody's identity, is known by the temporary name that it has until its own

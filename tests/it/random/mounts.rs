@@ -1,8 +1,10 @@
 //! What is known of items on volumes that come, go, cover a folder or are copied: no look waits for ever for what it cannot show.
 
+use icloudds::engine::pass::Look;
+
 use super::history::Twist;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
-use crate::sim::{Call, Fault};
+use crate::sim::{Call, Crash, Fault, Outcome};
 
 #[test]
 fn a_folder_that_holds_the_like_is_not_the_one_on_a_volume_that_is_away() {
@@ -46,6 +48,41 @@ fn a_copied_volume_is_known_by_what_icloud_never_made_until_it_is_agreed_on() {
         is_at_peace(&mut run);
         for at in [kept, lost] {
             assert!(drive.find(at).is_some() && disk.read(at).is_some(), "{at}");
+        }
+    }
+}
+
+#[test]
+fn an_empty_folder_that_came_along_from_a_volume_is_no_mount_point() {
+    for how in [None, Some(Crash::Kill), Some(Crash::PowerCut)] {
+        for step in 1.. {
+            let mut run = world(step, &[Twist::NoIdentities]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.mkdir("volume") && disk.mount("volume") && disk.mkdir("volume/folder"));
+            assert!(
+                disk.mkdir("volume/folder/empty")
+                    && disk.mkdir("volume/folder/deep")
+                    && disk.mkdir("volume/folder/deep/empty")
+            );
+            assert!(disk.write("volume/kept", b"kept"));
+            pass(&mut run);
+            let ids = ["volume/folder", "volume/folder/empty", "volume/folder/deep/empty"];
+            let ids = ids.map(|at| drive.find(at));
+            assert!(drive.move_to("volume/folder", ""));
+            wait(&run);
+            if how.is_some() {
+                run.world.fuse.crash_after(step);
+            }
+            let done = matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_)));
+            if let Some(how) = how.filter(|_| !done) {
+                run.world.restart(how);
+            }
+            is_at_peace(&mut run);
+            let now = ["folder", "folder/empty", "folder/deep/empty"].map(|at| drive.find(at));
+            assert_eq!(now, ids, "{how:?}, step {step}");
+            if done {
+                break;
+            }
         }
     }
 }

@@ -82,8 +82,9 @@ fn came_along(
     let mut open = vec![(folder.clone(), from.clone(), to.clone())];
     while let Some((folder, from, to)) = open.pop() {
         for child in moment.base.held_by(&folder) {
-            // One that does not stand here, or is known by its place alone, has no identity to learn.
-            if child.presence == Presence::RemoteOnly || child.stamp.identity == Identity::default() {
+            // One that does not stand here, or is a file that is known by its place alone, has nothing to learn.
+            let is_blind = child.stamp.identity == Identity::default();
+            if child.presence == Presence::RemoteOnly || is_blind && !child.folder {
                 continue;
             }
             let (Ok(was), Ok(path)) = (from.join(&child.local_name), to.join(&child.local_name)) else {
@@ -98,7 +99,7 @@ fn came_along(
                         open.push((child.id, was, path));
                     }
                 }
-                None if stands(ports, &was, &child.stamp)? => {}
+                None if is_blind || stands(ports, &was, &child.stamp)? => {}
                 None => lost.push(child.id),
             }
         }

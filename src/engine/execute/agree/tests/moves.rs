@@ -222,3 +222,21 @@ fn what_came_along_to_another_file_system_is_known_by_its_new_identity_and_an_ed
     let other = LocalStamp { size: 99, ..nobody };
     assert_eq!(after(&doubtful(other), &base).lessons, [], "something else stands there");
 }
+
+#[test]
+fn a_folder_that_came_along_and_is_known_by_its_place_alone_is_on_another_file_system_now() {
+    let nobody = LocalStamp { identity: Identity::default(), on_root_fs: true, ..stamp(1, 1) };
+    let crossed = |is_doubtful| {
+        let after = LocalStamp { on_root_fs: false, ..nobody };
+        Done::CrossedWithin(vec![Crossed { to: path("d/a"), before: nobody, after, is_doubtful }])
+    };
+    let known = |folder, stamp| {
+        let entry = BaseEntry { folder, ..entry("item", "a", stamp, "1::1") };
+        state([("top", self::folder("planned folder", "d", 9)), ("planned folder", entry)])
+    };
+    for is_doubtful in [false, true] {
+        assert!(!taught(&after(&crossed(is_doubtful), &known(true, nobody))).stamp.on_root_fs);
+        assert_eq!(after(&crossed(is_doubtful), &known(true, stamp(7, 1))).lessons, [], "it has an identity");
+        assert_eq!(after(&crossed(is_doubtful), &known(false, nobody)).lessons, [], "a file is compared");
+    }
+}
