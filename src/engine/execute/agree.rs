@@ -16,6 +16,7 @@ use super::done::{Crossed, Done};
 use super::lesson::Lesson;
 use super::pending::{Moment, PendingBase};
 use super::report::{Effect, EffectKind};
+use super::verified_calls::hangs_in;
 
 /// A remote item as an answer of ours showed it, in the terms of a plan.
 pub(super) fn as_seen(item: &RemoteItem, folder: bool, parent: &ItemId) -> RemoteSeen {
@@ -410,9 +411,13 @@ fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson>
         lessons.push(Lesson::Forget(id.clone()));
         entry.id = back.entry.id.clone();
     }
-    // The version that was in the way of a conflict was never agreed on: it stays an edit.
-    if entry.folder || entry.etag.same_content(&back.entry.etag) {
-        entry.etag = back.entry.etag.clone();
+    // The version that was in the way of a conflict was never agreed on: it stays an edit. Where it came back to another place that is seen
+    // yet: a listing of this version must not count as one of the place that was agreed on.
+    let is_at_its_place = entry.remote_name == back.entry.name && hangs_in(back, &parent);
+    match entry.folder || entry.etag.same_content(&back.entry.etag) {
+        true if is_at_its_place => entry.etag = back.entry.etag.clone(),
+        true => entry.etag = entry.etag.of_no_version(),
+        false => {}
     }
     entry.written_at = Some(moment.now).into();
     lessons.push(Lesson::Change(Change::Put { parent, entry: Box::new(entry) }));

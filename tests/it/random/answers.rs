@@ -443,3 +443,27 @@ fn a_folder_that_something_came_into_comes_back_whatever_is_confirmed() {
         }
     }
 }
+
+/// A listing in brief shows the version alone, and its name is as the last look saw it.
+#[test]
+fn what_is_put_back_under_another_name_than_the_agreed_one_is_seen_under_it() {
+    for (here, there) in [("d/b", "b"), ("d/a", "b"), ("d/b", "a")] {
+        let mut run = world(1, &[Twist::TrashWay]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("d") && disk.write("d/a", b"content of a") && disk.write("d/c", b"content of c"));
+        wait(&run);
+        assert!(passes(&mut run));
+        wait(&run);
+        assert!(here == "d/a" || disk.mv("d/a", here));
+        assert!(there == "a" || drive.person_rename("d/a", there));
+        assert!(disk.write(here, b"made here"));
+        wait(&run);
+        (0..4).for_each(|_| run.world.fuse.script(Call::Commit, 0, Fault::Refused));
+        assert!(passes(&mut run));
+        let puts_back = run.world.fuse.calls().get(&Call::PutBack).copied().unwrap_or(0);
+        assert!(puts_back > 0, "{here} {there}: nothing was put back");
+        run.world.fuse.calm();
+        is_at_peace(&mut run);
+        assert_eq!(made_here(&run), 1, "{here} {there}");
+    }
+}

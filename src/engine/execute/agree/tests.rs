@@ -271,6 +271,16 @@ fn what_came_back_keeps_its_agreement_under_its_new_id() {
 }
 
 #[test]
+fn what_came_back_to_another_name_or_folder_has_no_version_that_a_listing_shows_at_the_agreed_place() {
+    let base = known_as("1::1", stamp(1, 1));
+    for (name, folder) in [("a 2", "planned folder"), ("a", "another")] {
+        let back = item("2::1", name, RemoteParent::Folder(id(folder)));
+        let known = taught(&after(&Done::CameBack { id: id("item"), back }, &base));
+        assert_eq!((known.etag.as_str(), &*known.remote_name), ("::1", "a"), "{name} in {folder}");
+    }
+}
+
+#[test]
 fn deletions_are_counted_before_they_are_forgotten() {
     let counted = |on| vec![Lesson::Deleted(on, vec![id("item")]), Lesson::Forget(id("item"))];
     let learned =
