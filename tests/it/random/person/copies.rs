@@ -23,7 +23,7 @@ impl Person {
             let on_one = |at: &str| mounts.iter().all(|mount| at != *mount && !lies_in(at, mount));
             self.disk.copy_to_another_disk(&lost_of(&on_one), &self.drive);
         }
-        for mount in mounts.iter().filter(|_| volumes) {
+        for mount in mounts.iter().filter(|mount| volumes && self.disk.is_within_reach(mount)) {
             let inner = |at: &str| {
                 mounts.iter().any(|other| lies_in(other, mount) && (at == *other || lies_in(at, other)))
             };

@@ -15,6 +15,11 @@ impl SimDisk {
         self.copy_all(0, lost, drive);
     }
 
+    /// Whether all folders above it may be read: nobody copies what they cannot get at.
+    pub fn is_within_reach(&self, at: &str) -> bool {
+        lock(&self.inner).resolve(&path(at)).is_ok()
+    }
+
     /// From now on another volume is mounted there, by a copy of all but `lost`.
     pub fn copy_to_another_volume(&self, at: &str, lost: &[String], drive: &SimDrive) {
         let dev = {
