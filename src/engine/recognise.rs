@@ -7,6 +7,7 @@
 
 mod again;
 mod backup;
+mod mounted;
 mod rest;
 mod unmounted;
 
@@ -18,6 +19,7 @@ use crate::model::{
 };
 pub use again::{Changes, Recognised};
 pub use backup::is_backup_of;
+pub use mounted::is_mounted_since;
 use rest::Places;
 pub use rest::{Rest, most_loose};
 
@@ -423,9 +425,8 @@ impl Finder<'_> {
             LocalFate::Unmounted(_) => LocalFate::Missing,
             LocalFate::There { node, .. } => {
                 let found = self.local.get(node);
+                let is_still_there = mounted::is_on_the_same_volume(&above.local.stamp, &found.stamp);
                 // A mount point that is missing altogether differs from its folder: nobody can say where its volume is.
-                let is_still_there = above.local.stamp.on_root_fs == found.stamp.on_root_fs
-                    && (found.stamp.on_root_fs || above.local.stamp.identity == found.stamp.identity);
                 let on_it =
                     entry.local.stamp.on_root_fs == found.stamp.on_root_fs && !entry.local.stamp.is_mount;
                 let same_volume = is_still_there && on_it;

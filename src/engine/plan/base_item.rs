@@ -4,7 +4,7 @@ use super::Mode;
 use super::collected::Above;
 use super::items::{Change, Doubt, Item, World, is_edited};
 use crate::engine::operation::Reason;
-use crate::engine::recognise::{Content, LocalFate};
+use crate::engine::recognise::{Content, LocalFate, is_mounted_since};
 use crate::engine::view::Absence;
 use crate::model::{
     Agreed, FolderState, ItemId, LocalEntry, LocalStamp, Node, Presence, RelPath, RemoteKind, name,
@@ -110,7 +110,9 @@ fn see_here(world: &World<'_>, item: &mut Item, node: Node, folder: Node) {
                 // The folder that stands there now is another one, or a volume is mounted on it: what later moves are known by, and where
                 // what comes into it is.
                 Content::Same
-                    if entry.folder && is_another_folder(&tree.get(found).stamp, &entry.local.stamp) =>
+                    if entry.folder
+                        && is_another_folder(&tree.get(found).stamp, &entry.local.stamp)
+                        && !covers_what_is_on_its_volume(world, node, found) =>
                 {
                     Change::Touched
                 }
@@ -248,7 +250,28 @@ fn is_covered_now(world: &World<'_>, node: Node, item: &Item) -> bool {
     let is_here_alone = base.get(folder).presence == Presence::LocalOnly;
     let never_gets_there = || tree.get(found).stamp.is_mount && (is_here_alone || has_moved());
     let came_beside = !was.on_root_fs || item.there.is_gone() || never_gets_there();
-    base.get(node).local.stamp.on_root_fs && came_beside && is_read(tree.get(found))
+    // Of two volumes nothing else tells which one an item is on.
+    let is_below = || is_covered_on_its_volume(world, node, (folder, found));
+    let on_root_fs = base.get(node).local.stamp.on_root_fs;
+    (on_root_fs && came_beside || !on_root_fs && is_below()) && is_read(tree.get(found))
+}
+
+/// Whether an item that is nowhere was on a volume, in a folder that another one is mounted on since.
+fn is_covered_on_its_volume(world: &World<'_>, node: Node, (folder, found): (Node, Node)) -> bool {
+    let (was, stamp) = (&world.base.get(folder).local.stamp, &world.base.get(node).local.stamp);
+    let is_nowhere = matches!(world.recognition.of_base[node], LocalFate::Missing | LocalFate::Unknown);
+    is_nowhere
+        && !was.on_root_fs
+        && !stamp.on_root_fs
+        && !stamp.is_mount
+        && is_mounted_since(was, &world.local.tree.get(found).stamp)
+}
+
+/// Whether such items are in a folder: they are forgotten before the folder is known as the other volume's, since they would count as deleted
+/// from that.
+fn covers_what_is_on_its_volume(world: &World<'_>, folder: Node, found: Node) -> bool {
+    let mut children = world.base.children(folder).iter();
+    children.any(|child| is_covered_on_its_volume(world, *child, (folder, found)))
 }
 
 /// Whether an item, of which that was agreed in that folder, has another name or folder on iCloud, where it is `found`.

@@ -115,3 +115,40 @@ fn what_went_to_a_volume_and_is_nowhere_now_is_not_waited_for_where_something_el
     }
     assert!(has_gone, "it was moved along");
 }
+
+#[test]
+fn what_a_volume_within_a_volume_covers_was_deleted_by_nobody() {
+    let worlds = [&[][..], &[Twist::NoIdentities], &[Twist::NoBirths]];
+    for (twists, how) in
+        worlds.into_iter().flat_map(|twists| [Crash::Kill, Crash::PowerCut].map(|how| (twists, how)))
+    {
+        for step in 1.. {
+            let mut run = world(step, twists);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(disk.mkdir("v") && disk.mount("v") && disk.mkdir("v/d") && disk.write("v/kept", b"kept"));
+            assert!(disk.write("v/d/f", b"below") && disk.mkdir("v/d/deep"));
+            assert!(disk.write("v/d/deep/er", b"deeper"));
+            pass(&mut run);
+            let ids = ["v/d/f", "v/d/deep/er"].map(|at| drive.find(at));
+            assert!(disk.mount("v/d") && disk.write("v/d/on it", b"on the volume"));
+            wait(&run);
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            if !done {
+                run.world.restart(how);
+            }
+            run.world.fuse.renew();
+            is_at_peace(&mut run);
+            let all = [("v/d/f", "below"), ("v/d/deep/er", "deeper"), ("v/d/on it", "on the volume")];
+            for (path, content) in all {
+                let read = disk.read(path);
+                assert_eq!(read.as_deref(), Some(content.as_bytes()), "{twists:?} {how:?} {step} {path}");
+            }
+            let now = ["v/d/f", "v/d/deep/er"].map(|at| drive.find(at));
+            assert_eq!(now, ids, "{twists:?} {how:?} {step}");
+            if done {
+                break;
+            }
+        }
+    }
+}
