@@ -12,7 +12,7 @@ use super::recover::settle_noted;
 use super::relocate::relocate;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
-use super::standing::has_its_volume;
+use super::standing::{has_its_volume, stays_in_sight};
 use super::verified_calls;
 
 /// A folder on iCloud, and a name in it.
@@ -60,6 +60,7 @@ impl<'a> Stage<'a> for MoveLocal<'a> {
         has_its_volume(ports, known.base(), &self.operation.path)?;
         match ports.disk.rename(&local.path, &self.operation.path, &local.stamp) {
             Ok(after) => {
+                stays_in_sight(ports, known.base(), (&local.path, &self.operation.path), &after.stamp)?;
                 acted.did(self.index, self.moved(known, after));
                 Ok(Next::Finished)
             }
@@ -99,9 +100,12 @@ impl<'a> Stage<'a> for MoveAcross<'a> {
     ) -> Result<Next<'a>, StepFailure> {
         let MoveLocal { index, operation, .. } = self.0;
         let local = known.own.local(self.0.local);
+        has_its_volume(ports, known.base(), &operation.path).inspect_err(|_| acted.end_note(index))?;
         let before = all_below(ports.disk, &local.path);
         let result = ports.disk.move_across(&local.path, &operation.path, &local.stamp);
         if let Ok(after) = &result {
+            stays_in_sight(ports, known.base(), (&local.path, &operation.path), &after.stamp)
+                .inspect_err(|_| acted.end_note(index))?;
             acted.did(index, self.0.moved(known, after.clone()));
             if after.kind == LocalKind::Folder {
                 let now = all_below(ports.disk, &operation.path);

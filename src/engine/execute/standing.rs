@@ -24,6 +24,9 @@ pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> R
     Ok(look_here(ports, path)?.is_some_and(|entry| entry.stamp.identity == stamp.identity))
 }
 
+/// So often a disk is asked that fails.
+const TRIES: u32 = 3;
+
 /// That the folder that something is about to come into here is on the volume on which the base knows it: what goes into the bare mount point of
 /// one that was taken off meanwhile is covered, and out of everybody's sight, once that is back.
 ///
@@ -42,6 +45,38 @@ pub(super) fn has_its_volume(
     {
         return Err(StepFailure::replan(format!("the volume of {folder} is not mounted any more")));
     }
+    Ok(())
+}
+
+/// Takes what came to `path` back to where it was, if it went into the bare mount point of a volume that was taken off in that very moment.
+///
+/// # Errors
+///
+/// [`StepFailure::Replan`] where it did. Where it cannot be taken back the base is to know that it is there, so that it comes once more
+/// when it is covered.
+pub(super) fn stays_in_sight(
+    ports: &Ports<'_>,
+    base: PendingBase<'_>,
+    (from, path): (&RelPath, &RelPath),
+    now: &LocalStamp,
+) -> Result<(), StepFailure> {
+    let folder = path.parent().unwrap_or_default();
+    let is_on_volume = base.at_local_path(&folder).is_some_and(|(_, entry)| !entry.stamp.on_root_fs);
+    if !is_on_volume || !now.on_root_fs {
+        return Ok(());
+    }
+    for _ in 0..TRIES {
+        match ports.disk.rename(path, from, now) {
+            Ok(_) => {
+                let why = format!("the volume of {folder} is not mounted any more");
+                return Err(StepFailure::replan(why));
+            }
+            Err(error) => log::debug!("{path} is not back yet: {error}"),
+        }
+    }
+    log::warn!(
+        "{path} lies where the volume of {folder} was taken off meanwhile, and that covers it once it is back"
+    );
     Ok(())
 }
 

@@ -152,3 +152,26 @@ fn what_a_volume_within_a_volume_covers_was_deleted_by_nobody() {
         }
     }
 }
+
+#[test]
+fn an_edit_that_moves_into_a_volume_stays_in_sight_where_that_is_taken_off_in_that_moment() {
+    for step in 1.. {
+        let mut run = world(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("volume") && disk.mount("volume") && disk.write("file", b"a file"));
+        pass(&mut run);
+        assert!(disk.write("file", b"edited here") && drive.move_to("file", "volume"));
+        wait(&run);
+        let person = disk.clone();
+        run.world.fuse.interject(step, move || person.unmount());
+        let begin = run.world.fuse.steps();
+        assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_))));
+        if begin + step > run.world.fuse.steps() {
+            break;
+        }
+        disk.remount();
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        assert!(live.iter().any(|content| **content == *b"edited here"), "step {step}");
+    }
+}

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use icloudds::model::{Identity, LocalStamp, Node, RelPath, Side, name};
+use icloudds::model::{Identity, Intent, LocalStamp, Node, RelPath, Side, State, name};
 
 use super::{Person, parent, pick};
 use crate::random::history::Pick;
@@ -64,7 +64,16 @@ impl Person {
             }
         };
         let agreed = |at: &str, stamp: &LocalStamp, content: &Bytes| self.is_agreed(at, stamp, content);
-        let base = self.store.durable().base;
+        let State { base, intents, .. } = self.store.durable();
+        // What went up, and is not agreed on yet.
+        let went_up = |at: &str, content: &Bytes| {
+            intents.values().any(|intent| match intent {
+                Intent::Upload { files, .. } => {
+                    files.iter().any(|file| file.path.as_str() == at && file.signature == signature(content))
+                }
+                _ => false,
+            })
+        };
         // What stands there now: its folder may have moved since it was agreed on.
         let stood: HashMap<_, _> =
             self.disk.stamps().into_iter().map(|(at, stamp)| (at, stamp.identity)).collect();
@@ -88,7 +97,7 @@ impl Person {
                     || there.as_ref() == Some(&base.get(node).remote.id)
             };
             let has = |node: Node| base.get(node).signature == Some(signature(content));
-            base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))
+            went_up(at, content) || base.walk(Node::ROOT).skip(1).any(|node| is_it(node) && has(node))
         };
         if !files.is_empty() && self.disk.bring_back(folder.as_deref(), &files, agreed, is_base) {
             files.iter().for_each(|(path, ..)| self.mark(path));
