@@ -30,7 +30,7 @@ fn agreed(seed: u64, twists: &[Twist]) -> Run {
 fn copied(run: &mut Run, lost: &[&str]) {
     run.stop();
     let lost: Vec<_> = lost.iter().map(|at| (*at).to_owned()).collect();
-    run.world.disk.copy_to_another_disk(&lost, &run.world.drive);
+    run.world.disk.copy_to_another_disk(&lost, &|_| false, &run.world.drive);
 }
 
 const LOST: [&str; 4] = ["a", "d/deep/c", "gone", "empty"];
@@ -302,7 +302,7 @@ fn a_volume_that_is_another_one_after_a_copy_is_met_likewise() {
             pass(&mut run);
             run.stop();
             let lost = ["volume/lost", "volume/in/lost"].map(str::to_owned);
-            disk.copy_to_another_volume("volume", &lost, &drive);
+            disk.copy_to_another_volume("volume", &lost, &|_| false, &drive);
             wait(&run);
             if step > 0 {
                 run.world.fuse.crash_after(step);

@@ -1,10 +1,11 @@
 //! The folder here, or a volume in it, goes to another disk.
 
-use icloudds::model::RelPath;
+use icloudds::model::{Node, RelPath};
 
 use super::{Person, pick};
 use crate::random::history::Pick;
-use crate::sim::Thing;
+use crate::sim::journal::signature;
+use crate::sim::{Bytes, Thing};
 
 impl Person {
     /// Copies the folder, or each volume that is mounted in it, to another disk. The copy loses what these pick.
@@ -19,9 +20,19 @@ impl Person {
             let all: Vec<_> = stamps.iter().map(|(at, _)| at.clone()).filter(|at| is_in(at)).collect();
             lost.iter().filter_map(|number| pick(&all, *number).cloned()).collect::<Vec<_>>()
         };
+        // A person swapped it with another file, or saved that over it and kept this one beside it.
+        let there = self.drive.tree();
+        let is_replaced = |content: &Bytes| {
+            let is_other = |at: &str| matches!(tree.get(at), Some(Thing::File(other)) if other != content);
+            let of_base = |node: &Node| {
+                !base.get(*node).folder && base.get(*node).signature == Some(signature(content))
+            };
+            base.walk(Node::ROOT).skip(1).filter(of_base).any(|node| is_other(base.path(node).as_str()))
+                || there.iter().any(|(at, thing)| *thing == Thing::File(content.clone()) && is_other(at))
+        };
         if !volumes {
             let on_one = |at: &str| mounts.iter().all(|mount| at != *mount && !lies_in(at, mount));
-            self.disk.copy_to_another_disk(&lost_of(&on_one), &self.drive);
+            self.disk.copy_to_another_disk(&lost_of(&on_one), &is_replaced, &self.drive);
         }
         for mount in mounts.iter().filter(|mount| volumes && self.disk.is_within_reach(mount)) {
             let inner = |at: &str| {
@@ -39,7 +50,7 @@ impl Person {
                     && path.and_then(|path| path.parent()).is_some_and(|top| top.as_str() == *mount)
             };
             if stamps.iter().any(|(at, _)| on_it(at) && is_known(at) && !lost.contains(at)) {
-                self.disk.copy_to_another_volume(mount, &lost, &self.drive);
+                self.disk.copy_to_another_volume(mount, &lost, &is_replaced, &self.drive);
             }
         }
     }

@@ -11,8 +11,13 @@ use crate::sim::journal::{Bytes, Thing};
 
 impl SimDisk {
     /// From now on the drive is another folder on another disk, by a copy of all but `lost`. The volumes in it are what they were.
-    pub fn copy_to_another_disk(&self, lost: &[String], drive: &SimDrive) {
-        self.copy_all(0, lost, drive);
+    pub fn copy_to_another_disk(
+        &self,
+        lost: &[String],
+        is_replaced: &dyn Fn(&Bytes) -> bool,
+        drive: &SimDrive,
+    ) {
+        self.copy_all(0, lost, is_replaced, drive);
     }
 
     /// Whether all folders above it may be read: nobody copies what they cannot get at.
@@ -21,13 +26,19 @@ impl SimDisk {
     }
 
     /// From now on another volume is mounted there, by a copy of all but `lost`.
-    pub fn copy_to_another_volume(&self, at: &str, lost: &[String], drive: &SimDrive) {
+    pub fn copy_to_another_volume(
+        &self,
+        at: &str,
+        lost: &[String],
+        is_replaced: &dyn Fn(&Bytes) -> bool,
+        drive: &SimDrive,
+    ) {
         let dev = {
             let inner = lock(&self.inner);
             inner.resolve(&path(at)).ok().and_then(|ino| inner.inode(ino)).map_or(0, |inode| inode.dev)
         };
         assert_ne!(dev, 0, "a volume is mounted at {at}");
-        self.copy_all(dev, lost, drive);
+        self.copy_all(dev, lost, is_replaced, drive);
     }
 
     /// Of that file only the first bytes were copied.
@@ -44,8 +55,9 @@ impl SimDisk {
         true
     }
 
-    /// All on that file system is another item of the same content and modification time.
-    fn copy_all(&self, dev: u32, lost: &[String], drive: &SimDrive) {
+    /// All on that file system is another item of the same content and modification time. What was lost, and had another file in the place
+    /// of its item, tells nobody from an edit of that: it is in a trash at least.
+    fn copy_all(&self, dev: u32, lost: &[String], is_replaced: &dyn Fn(&Bytes) -> bool, drive: &SimDrive) {
         let (elsewhere, live, there) = (drive.contents(), drive.live_contents(), drive.tree());
         let now = self.now();
         let mut inner = lock(&self.inner);
@@ -73,6 +85,9 @@ impl SimDisk {
         let kept: Vec<_> = inner.layers.seen.inodes.values().filter_map(Inode::content).cloned().collect();
         for (_, _, content) in &gone {
             if live.contains(content) {
+                if is_replaced(content) {
+                    self.journal.is_recoverable(content);
+                }
                 continue;
             }
             if elsewhere.contains(content) || kept.contains(content) {
