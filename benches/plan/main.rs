@@ -2,9 +2,10 @@
 //!
 //! `cargo bench --bench plan` measures 10,000 and 100,000 items; `PLAN_MILLION=1` adds a million, `PLAN_ITEMS=N` measures that number alone.
 //! Each figure comes from a process of its own, so that nothing is resident that another one left. The library works on a drive and a
-//! disk that are made up while they are read: no network, no file but the store's.
+//! disk that are made up while they are read: no network, no file but the store's, and those of the scan that is compared with `find`.
 
 mod measure;
+mod scan;
 mod trees;
 mod world;
 
@@ -169,15 +170,25 @@ fn store(items: usize) -> Vec<Line> {
         }
     });
     drop(opened);
-    let size = std::fs::metadata(&path).map_or(0, |file| file.len());
+    let size = || std::fs::metadata(&path).map_or(0, |file| file.len());
+    let filled_to = size();
     let (opened, started) = cost(|| icloudds::store::open(&path).expect("the store of just now"));
     assert_eq!(opened.state.base.len(), items + 1, "everything comes back");
-    let file = Line {
-        what: "store, bytes",
-        cost: Cost { peak: size, ..Cost::default() },
-        each: Some(size as f64 / items as f64),
+    drop(opened);
+    let at_rest = size();
+    let (_, again) = cost(|| icloudds::store::open(&path).expect("the store of just now"));
+    let file = |what, bytes| Line {
+        what,
+        cost: Cost { peak: bytes, ..Cost::default() },
+        each: Some(bytes as f64 / items as f64),
     };
-    vec![line("store, filling it", ((), filled)), file, line("store, start-up", ((), started))]
+    vec![
+        line("store, filling it", ((), filled)),
+        file("store, as it was filled", filled_to),
+        line("store, first start-up", ((), started)),
+        file("store", at_rest),
+        line("store, start-up", ((), again)),
+    ]
 }
 
 /// A walk through a drive that was seen before.
@@ -269,4 +280,5 @@ fn main() {
     }
     table(&sizes);
     trees::compare(*sizes.last().expect("there is one size at least").min(&100_000));
+    scan::beside_find(*sizes.last().expect("there is one size at least"));
 }
