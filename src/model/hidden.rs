@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BaseTree, Node};
+use super::{BaseTree, ItemId, Node};
 
 /// Places that no look has seen since the machine was started: folders that could not be read, volumes that were away. What a power cut
 /// left there is found by the look that sees them first, however late.
@@ -23,6 +23,11 @@ impl HiddenPlaces {
         *until = durable_until.min(*until);
     }
 
+    /// The items that were not seen with all below them, as far as the base still knows them.
+    pub fn places(&self, base: &BaseTree) -> impl Iterator<Item = Node> {
+        self.0.keys().filter_map(|id| base.by_id(&ItemId::from_text(id)?))
+    }
+
     /// Until when, in Unix seconds, what was written to `item` is durable, where it lies in one of these places.
     pub fn durable_until(&self, base: &BaseTree, item: Node) -> Option<i64> {
         if self.is_empty() {
@@ -36,7 +41,7 @@ impl HiddenPlaces {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BaseEntry, ItemId, State, Zone};
+    use crate::model::{BaseEntry, State, Zone};
 
     #[test]
     fn what_is_below_a_hidden_place_is_durable_no_longer_than_that() {
@@ -64,6 +69,8 @@ mod tests {
         hidden.hide(&state.base, node("e"), 90);
         hidden.hide(&state.base, node("d"), 80);
         assert_eq!(of(&hidden), [Some(80), Some(70), Some(50), None]);
+        let places: Vec<_> = hidden.places(&state.base).collect();
+        assert_eq!(places, ["d", "e", "f"].map(node));
         let kept = serde_json::to_string(&hidden).expect("plain data");
         assert_eq!(serde_json::from_str::<HiddenPlaces>(&kept).expect("what was written"), hidden);
     }

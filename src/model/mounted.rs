@@ -121,6 +121,15 @@ impl<'a> PowerCuts<'a> {
         !self.is_first_look && self.hidden.is_none()
     }
 
+    /// The items that this look may be the first to show since that start, or mount, each with all below it.
+    pub fn first_seen_below(self, base: &BaseTree) -> Vec<Node> {
+        match self.hidden {
+            _ if self.is_first_look => vec![Node::ROOT],
+            Some(hidden) => hidden.places(base).collect(),
+            None => Vec::new(),
+        }
+    }
+
     /// Until when, in Unix seconds, all that was written to `item` is durable, if this look is the first to show it since that start, or
     /// mount.
     pub fn unseen_since(self, base: &BaseTree, item: Node) -> Option<i64> {

@@ -34,24 +34,22 @@ impl CutShort {
             LocalFate::Deleted => true,
             _ => false,
         };
-        let unseen: Vec<(Node, i64)> = base
-            .walk(Node::ROOT)
-            .filter_map(|node| power_cuts.unseen_since(base, node).map(|until| (node, until)))
-            .collect();
-        let items = unseen.iter().map(|(node, _)| *node).filter(|node| is_cut(*node));
-        let items = items.map(|node| base.get(node).remote.id.clone()).collect();
+        let is_hidden = |item: Node| match recognition.of_base[item] {
+            LocalFate::There { node, .. } => {
+                base.get(item).folder && local.get(node).state != FolderState::Complete
+            }
+            LocalFate::Deleted | LocalFate::Agreed => false,
+            LocalFate::Held | LocalFate::Missing | LocalFate::Unmounted(_) | LocalFate::Unknown => true,
+        };
+        // A volume may be away for months: each look goes through what was on it, and through nothing else.
+        let mut open = power_cuts.first_seen_below(base);
+        let items = open.iter().flat_map(|top| base.walk(*top)).filter(|item| is_cut(*item));
+        let items = items.map(|item| base.get(item).remote.id.clone()).collect();
         let mut hidden = HiddenPlaces::default();
-        for (item, durable_until) in unseen {
-            let is_hidden = match recognition.of_base[item] {
-                LocalFate::There { node, .. } => {
-                    base.get(item).folder && local.get(node).state != FolderState::Complete
-                }
-                LocalFate::Deleted | LocalFate::Agreed => false,
-                LocalFate::Held | LocalFate::Missing | LocalFate::Unmounted(_) | LocalFate::Unknown => true,
-            };
-            // Folders come before what is in them.
-            if is_hidden && hidden.durable_until(base, item).is_none() {
-                hidden.hide(base, item, durable_until);
+        while let Some(item) = open.pop() {
+            match power_cuts.unseen_since(base, item).filter(|_| is_hidden(item)) {
+                Some(durable_until) => hidden.hide(base, item, durable_until),
+                None => open.extend(base.children(item)),
             }
         }
         Self { items, hidden }
