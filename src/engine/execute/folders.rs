@@ -1,5 +1,7 @@
 //! Making folders, here and on iCloud.
 
+mod unwanted;
+
 use std::collections::HashSet;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, Plan, RemoteSeen};
@@ -14,6 +16,7 @@ use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::standing::has_its_volume;
 use super::verified_calls;
+use unwanted::{TakeBack, Unwanted};
 
 /// Makes a folder here, at the operation's path.
 pub(super) struct MakeLocalFolder<'a> {
@@ -144,6 +147,7 @@ impl<'a> Stage<'a> for MakeFolders<'a> {
             if names.is_empty() { Vec::new() } else { ports.remote.create_folders(&folder, &names) };
         let mut answers = answers.into_iter();
         let mut made_now = HashSet::new();
+        let mut unwanted = Vec::new();
         for (index, local, name) in wanted {
             let answer = answers
                 .next()
@@ -163,7 +167,10 @@ impl<'a> Stage<'a> for MakeFolders<'a> {
                 answer => verify(ports, &folder, name, answer),
             };
             match made {
-                Ok(item) => {
+                Ok(Made::Unwanted(made, instead)) => {
+                    unwanted.push(Unwanted { of: (index, local), made: *made, instead });
+                }
+                Ok(Made::Stands(item)) => {
                     made_now.insert(item.entry.id.clone());
                     adopt(known, (index, local), &folder, item, acted);
                 }
@@ -180,7 +187,10 @@ impl<'a> Stage<'a> for MakeFolders<'a> {
         } else {
             acted.end_group_note();
         }
-        Ok(Next::Finished)
+        match unwanted.pop() {
+            Some(first) => then(TakeBack { folder, first, rest: unwanted }),
+            None => Ok(Next::Finished),
+        }
     }
 }
 
@@ -212,13 +222,21 @@ fn adopt(
     acted.finished(index);
 }
 
+/// What came of a request for a folder.
+enum Made {
+    /// There is a folder of that name.
+    Stands(RemoteItem),
+    /// One was made that cannot get the name, and is to go again; and what becomes of the operation then.
+    Unwanted(Box<RemoteItem>, Result<RemoteItem, StepFailure>),
+}
+
 /// Sees to it that there is one folder of that name, whatever the answer was.
 fn verify(
     ports: &Ports<'_>,
     parent: &ItemId,
     wanted: &str,
     answer: Result<RemoteItem, RemoteError>,
-) -> Result<RemoteItem, StepFailure> {
+) -> Result<Made, StepFailure> {
     let remote = ports.remote;
     let made = match answer {
         Ok(item) => item,
@@ -230,7 +248,7 @@ fn verify(
         }
         Err(RemoteError::Uncertain(why)) => {
             return match verified_calls::holder(remote, parent, wanted, None) {
-                Ok(Some(item)) => Ok(item),
+                Ok(Some(item)) => Ok(Made::Stands(item)),
                 // Of a parent that is new itself there may be no listing yet.
                 Ok(None) | Err(StepFailure::Replan(_)) => {
                     Err(StepFailure::Again { why, after: Some(verified_calls::LISTINGS_LAG) })
@@ -240,7 +258,7 @@ fn verify(
         }
         Err(RemoteError::NameTaken) => {
             return match verified_calls::holder(remote, parent, wanted, None)? {
-                Some(item) => Ok(item),
+                Some(item) => Ok(Made::Stands(item)),
                 None => Err(verified_calls::taken(remote, parent, wanted, None)?),
             };
         }
@@ -250,37 +268,17 @@ fn verify(
         return Err(StepFailure::replan("the new folder came elsewhere on iCloud"));
     }
     if name::same(&made.entry.name, wanted) {
-        return Ok(made);
+        return Ok(Made::Stands(made));
     }
     verified_calls::patiently(ports, &made, true, |made| {
         match verified_calls::holder(remote, parent, wanted, Some(&made.entry.id))? {
             None => match rename(ports, made, true, wanted) {
                 Err(failure @ (StepFailure::Replan(_) | StepFailure::Aside(_))) => {
-                    take_back(ports, made)?;
-                    Err(failure)
+                    Ok(Made::Unwanted(Box::new(made.clone()), Err(failure)))
                 }
-                renamed => renamed,
+                renamed => renamed.map(Made::Stands),
             },
-            Some(existing) => {
-                take_back(ports, made)?;
-                Ok(existing)
-            }
+            Some(existing) => Ok(Made::Unwanted(Box::new(made.clone()), Ok(existing))),
         }
     })
-}
-
-/// A folder that we made under a name that nobody asked for goes again, unless somebody uses it already.
-fn take_back(ports: &Ports<'_>, made: &RemoteItem) -> Result<(), StepFailure> {
-    let remote = ports.remote;
-    let is_empty = match verified_calls::list(remote, &made.entry.id) {
-        Ok(listing) => listing.items.is_empty() && listing.unusable.is_empty(),
-        // So new that it is not listed yet.
-        Err(StepFailure::Replan(_)) => true,
-        Err(failure) => return Err(failure),
-    };
-    if !is_empty {
-        return Ok(());
-    }
-    let LookUp::Found(now) = verified_calls::look(remote, &made.entry.id, true)? else { return Ok(()) };
-    verified_calls::trash(remote, &now, true).map(drop)
 }

@@ -1,5 +1,6 @@
 //! The random user: carries out what a history says, on either side.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ mod copies;
 
 use super::history::{Act, Deed, Pick};
 use crate::sim::fuse::{lock, say};
+use crate::sim::journal::Fate;
 use crate::sim::{Bytes, Journal, SimClock, SimDisk, SimDrive, SimStore, Thing, World, rng, show};
 
 /// A user's hands. Cheap to clone, so that one can act in the middle of a pass.
@@ -147,11 +149,20 @@ impl Person {
     /// Brings back from the trash. Where something that was done to the same item here waits to be carried out, that
     /// still counts: for the engine the item has only moved.
     fn put_back(&self, id: &ItemId) {
+        // What was given up here after it was placed, and before the base learnt of it.
+        let given: Vec<_> = self.journal.all();
+        let given = given.into_iter().filter(|(_, fate)| *fate == Fate::Given(Side::Local));
+        let given: BTreeSet<_> = given.map(|(content, _)| content).collect();
         if !self.drive.person_put_back(id) {
             return;
         }
+        let base = self.store.durable().base;
         for below in self.drive.below(id) {
-            if let Some(item) = self.drive.item(&below).filter(|item| !self.keeps(&below, &item.body)) {
+            let is_kept = |body: &Bytes| {
+                let is_unknown = base.by_id(&below).is_none();
+                self.keeps(&below, body) && !(is_unknown && given.contains(body))
+            };
+            if let Some(item) = self.drive.item(&below).filter(|item| !is_kept(&item.body)) {
                 self.journal.gave_up(Side::Local, &item.body);
             }
         }
@@ -173,7 +184,10 @@ impl Person {
         let Some((path, thing, _)) = disk.paths().into_iter().find(|(.., there)| *there == identity) else {
             return false;
         };
-        let agreed = |node: &Node| base.path(*node).as_str() == path;
+        // What stands there, or what is known as this very file since an editor kept it as its backup.
+        let agreed = |node: &Node| {
+            base.path(*node).as_str() == path || base.get(*node).local.stamp.identity == identity
+        };
         let is_another = base.walk(Node::ROOT).any(|other| other != node && agreed(&other));
         thing == Thing::File(body.clone()) && !is_another
     }

@@ -282,3 +282,39 @@ fn a_version_comes_back_from_the_trash_though_another_file_has_its_number() {
     }
     assert!(met > 0, "nothing was renamed in the trash");
 }
+
+/// A folder that iCloud made under another name, since it takes no difference in case, goes again; and not with what a person put into it in
+/// that moment, wherever the program is killed.
+#[test]
+fn what_comes_into_a_folder_that_is_taken_back_stays() {
+    for killed_at in 0.. {
+        let mut run = world(1, &[Twist::RemoteFoldsCase]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(drive.create("c", b"has the name").is_some());
+        pass(&mut run);
+        wait(&run);
+        assert!(disk.mkdir("C") && drive.tree().len() == 1);
+        let person = drive.clone();
+        let comes = move || {
+            let made = person.tree().into_keys().find(|path| path != "c").expect("a folder was made");
+            assert!(person.create(&format!("{made}/late"), b"came late").is_some());
+        };
+        run.world.fuse.interject_at(Call::TrashRemote, 0, comes);
+        run.world.fuse.crash_after(killed_at);
+        let done = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        // Where it was killed before that, nobody put anything into it.
+        let is_asked = drive.contents().iter().any(|content| **content == *b"came late");
+        assert!(
+            !is_asked || live.iter().any(|content| **content == *b"came late"),
+            "killed at {killed_at}: {:?}",
+            drive.tree()
+        );
+        if done {
+            assert!(is_asked, "nothing was taken back");
+            break;
+        }
+    }
+}
