@@ -125,6 +125,8 @@ pub enum Action {
         presence: Presence,
         /// The folder and the name that it has there, where the base knows others.
         place: Option<(Parent, Name)>,
+        /// What it is known by here from now on, where that is another one: a volume that came from another disk.
+        stamp: Option<Box<LocalStamp>>,
     },
     /// Makes a folder here.
     MakeLocalFolder {

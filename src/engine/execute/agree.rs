@@ -79,8 +79,8 @@ pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<
             learned.told = tell(EffectKind::Forget, None, 0);
         }
         Done::Lost(id) => teach(Lesson::Forget(id.clone())),
-        Done::PresenceSet { id, presence, place } => {
-            teach(present(base, id, *presence, place.as_ref()));
+        Done::PresenceSet { id, presence, place, stamp } => {
+            teach(present(base, id, *presence, place.as_ref(), *stamp));
             let side = match presence {
                 Presence::Both => None,
                 Presence::LocalOnly => Some(Side::Local),
@@ -425,12 +425,19 @@ fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson>
 }
 
 /// On which side a folder stands, and where: the folder that held it may be forgotten next, with all that the base knows in it.
-fn present(base: PendingBase<'_>, id: &ItemId, presence: Presence, place: Option<&(ItemId, Name)>) -> Lesson {
-    let known = base.entry(id).map(|(_, entry)| entry);
-    let (Some((parent, name)), Some(mut entry)) = (place, known) else {
+fn present(
+    base: PendingBase<'_>,
+    id: &ItemId,
+    presence: Presence,
+    place: Option<&(ItemId, Name)>,
+    stamp: Option<LocalStamp>,
+) -> Lesson {
+    let Some((known_parent, mut entry)) = base.entry(id).filter(|_| place.is_some() || stamp.is_some()) else {
         return Lesson::Change(Change::Presence(id.clone(), presence));
     };
     entry.presence = presence;
+    entry.stamp = stamp.unwrap_or(entry.stamp);
+    let Some((parent, name)) = place else { return put(&known_parent, entry) };
     if presence == Presence::LocalOnly {
         entry.local_name = name.clone();
     } else {

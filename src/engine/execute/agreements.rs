@@ -3,7 +3,7 @@
 use crate::engine::operation::{LocalSeen, Parent, RemoteSeen};
 use crate::engine::ports::Ports;
 use crate::model::name::Name;
-use crate::model::{ItemId, Presence, Signature};
+use crate::model::{ItemId, LocalStamp, Presence, Signature};
 
 use super::done::Done;
 use super::report::StepFailure;
@@ -59,6 +59,7 @@ pub(super) struct Keep<'a> {
     pub(super) id: &'a ItemId,
     pub(super) presence: Presence,
     pub(super) place: Option<&'a (Parent, Name)>,
+    pub(super) stamp: Option<&'a LocalStamp>,
 }
 
 impl<'a> Stage<'a> for Keep<'a> {
@@ -68,7 +69,7 @@ impl<'a> Stage<'a> for Keep<'a> {
         known: &Known<'_>,
         acted: &mut Acted,
     ) -> Result<Next<'a>, StepFailure> {
-        let Self { index, id, presence, place } = *self;
+        let Self { index, id, presence, place, stamp } = *self;
         if known.base().entry(id).is_none() || known.base().is_forgotten(id) {
             return Err(StepFailure::replan("the base does not know it any more"));
         }
@@ -79,7 +80,7 @@ impl<'a> Stage<'a> for Keep<'a> {
         if place.as_ref().is_some_and(|(parent, _)| known.base().is_within(parent, id)) {
             return Err(StepFailure::replan("the folder it is in has yet to leave it"));
         }
-        acted.did(index, Done::PresenceSet { id: id.clone(), presence, place });
+        acted.did(index, Done::PresenceSet { id: id.clone(), presence, place, stamp: stamp.copied() });
         Ok(Next::Finished)
     }
 }

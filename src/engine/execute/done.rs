@@ -34,6 +34,8 @@ pub(super) enum Done {
         presence: Presence,
         /// The folder and the name that it has there, where the base knows others.
         place: Option<(ItemId, Name)>,
+        /// What it is known by here, where that is another one.
+        stamp: Option<LocalStamp>,
     },
     /// A folder was made here, at the operation's path.
     MadeLocalFolder {

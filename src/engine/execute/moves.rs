@@ -7,7 +7,7 @@ use crate::model::{Crossing, Intent, ItemId, LocalEntry, LocalKind, RelPath};
 
 use super::across::{all_below, crossed};
 use super::done::Done;
-use super::parent_check::added_into;
+use super::parent_check::{added_into, check_into};
 use super::recover::settle_noted;
 use super::relocate::relocate;
 use super::report::StepFailure;
@@ -215,7 +215,7 @@ impl<'a> Stage<'a> for Relocate<'a> {
         // The last thing before the first call: the service renames whatever the item is by then, and storing the intent took
         // its time.
         let checked = is_still_here(ports.disk, local.as_ref())
-            .and_then(|()| verified_calls::check_into(ports.remote, &seen, &known.base().folders_of(target)));
+            .and_then(|()| check_into(ports.remote, known, &seen, target));
         let item = checked.inspect_err(|_| acted.end_note(index))?;
         let moved = relocate(ports, item, seen.folder, (target, name))
             .map_err(|failure| put_right(ports, known, (index, &seen), failure, acted))?;

@@ -5,13 +5,15 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use crate::engine::ports::{LookUp, Ports, Remote, RemoteParent};
+use crate::engine::operation::RemoteSeen;
+use crate::engine::ports::{LookUp, Ports, Remote, RemoteItem, RemoteParent};
 use crate::model::{ItemId, Node};
 
 use super::done::Done;
 use super::pending::MOST_ABOVE;
 use super::report::StepFailure;
 use super::stage::{Acted, Known};
+use super::verified_calls;
 
 /// So many items one look-up names (`docs/protocol.md` §8.2).
 const AT_ONCE: usize = 20;
@@ -117,6 +119,27 @@ pub(super) fn require_outside_trash(
         return Err(lost());
     }
     Ok(())
+}
+
+/// As [`verified_calls::check`] of one item that is to be moved; in the same call the folder into which it goes, with those above it. The
+/// service may well move it into a folder that somebody has just deleted, and then it would look deleted too.
+pub(super) fn check_into(
+    remote: &dyn Remote,
+    known: &Known<'_>,
+    item: &RemoteSeen,
+    folder: &ItemId,
+) -> Result<RemoteItem, StepFailure> {
+    let asked = [(item.id.clone(), item.folder)].into_iter();
+    let above = known.base().folders_of(folder).into_iter().map(|folder| (folder, true));
+    let asked: Vec<_> = asked.chain(above).collect();
+    let mut answers = remote.look_up(&asked)?.into_iter();
+    let found = verified_calls::checked(item, answers.next().unwrap_or(LookUp::Unknown));
+    let mut seen = asked.into_iter().skip(1).map(|(folder, _)| folder).zip(answers).collect();
+    // Of a folder that iCloud says nothing about nothing speaks against it: the item is moved, and looked at afterwards.
+    match is_lost(remote, known, folder, &mut seen) {
+        Ok(true) => Err(lost()),
+        Ok(false) | Err(_) => found,
+    }
 }
 
 /// Remembers that something of ours went into a folder on iCloud.

@@ -1,7 +1,7 @@
 //! What stands here, for whoever settles what was cut short.
 
 use crate::engine::ports::{DiskError, Ports};
-use crate::model::{ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
+use crate::model::{Identity, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::done::Done;
 use super::pending::PendingBase;
@@ -90,9 +90,13 @@ pub(super) fn is_copy(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -
 /// item's, in whatever version. What had been its file, and stands elsewhere here, is another one by now, and must not be found again as it.
 pub(super) fn has_its_place(base: PendingBase<'_>, id: &ItemId, file: &LocalStamp) -> Option<Done> {
     let (parent, mut entry) = base.entry(id)?;
-    if entry.stamp.identity == file.identity {
+    if entry.stamp.identity != file.identity {
+        entry.stamp.identity = file.identity;
+    } else if file.identity == Identity::default() && entry.signature.is_some() && file.mtime > entry.stamp.mtime {
+        // Without identities a file is known by its size and time. What is in it differs from what was agreed on, and so it is read.
+        (entry.stamp, entry.racy) = (*file, true);
+    } else {
         return None;
     }
-    entry.stamp.identity = file.identity;
     Some(Done::Found { parent, entry: Box::new(entry) })
 }

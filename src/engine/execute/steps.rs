@@ -48,8 +48,9 @@ pub(super) fn start<'a>(
     match (&operation.action, arrived) {
         (Action::Agree { remote, local }, _) => stage(Agree { index, remote, local, read: None }),
         (Action::Forget { id }, _) => stage(Forget { index, id }),
-        (Action::Keep { id, presence, place }, _) => {
-            stage(Keep { index, id, presence: *presence, place: place.as_ref() })
+        (Action::Keep { id, presence, place, stamp }, _) => {
+            let stamp = stamp.as_deref();
+            stage(Keep { index, id, presence: *presence, place: place.as_ref(), stamp })
         }
         (Action::MakeLocalFolder { remote }, _) => stage(MakeLocalFolder { index, operation, remote }),
         (Action::MoveLocal { remote, local }, _) => {

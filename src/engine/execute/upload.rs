@@ -172,7 +172,7 @@ fn in_place<'a>(
                 LookUp::Found(now) if now.entry.etag == before.entry.etag => {
                     return Err(StepFailure::again(why));
                 }
-                LookUp::Found(now) if sent.is_shown_by(ports, &now) => now,
+                LookUp::Found(now) if sent.is_held_surely(ports, &now) => now,
                 LookUp::Found(_) | LookUp::Gone => {
                     stays_its_file(known, &replacing, acted);
                     return Err(StepFailure::replan("it changed on iCloud meanwhile"));
@@ -262,7 +262,7 @@ fn settled(
         // Without a look nobody knows whether the answer had an effect; the next try begins with one.
         LookUp::Unknown => Err(StepFailure::again("iCloud does not show the new version yet")),
         LookUp::Found(now) if is_told && now.entry.etag.same_content(etag) => Ok(item),
-        LookUp::Found(now) if sent.is_shown_by(ports, &now) => Ok(now),
+        LookUp::Found(now) if sent.is_held_surely(ports, &now) => Ok(now),
         // Whoever edited or deleted it since saw what was sent, or the answer had no effect and nobody did: what is here stays an edit
         // of the version before, and no version of both is lost.
         _ => Err(StepFailure::replan("iCloud does not show what was sent")),

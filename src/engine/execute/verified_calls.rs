@@ -96,7 +96,7 @@ pub(super) fn look_everywhere(
 /// modification time.
 const CLOCKS_APART: u64 = 60;
 
-/// Whether a look at an item shows that it still is the version that we made of it, not before `at`. Size and modification
+/// Whether a look at an item that we made shows that it still is as we made it, not before `at`. Size and modification
 /// time alone do not tell it from an edit in the same second, and services round a time as they like; then the signature of what would
 /// be fetched has to.
 pub(super) fn shows_content(
@@ -106,14 +106,20 @@ pub(super) fn shows_content(
     (mtime, at): (ServerTime, DiskTime),
     signature: &Signature,
 ) -> bool {
+    let is_as_sent = item.entry.size.get().is_none_or(|told| told == size) && item.entry.mtime == Some(mtime);
+    let is_told = item.entry.signature.get().is_some();
+    !is_told && is_as_sent && is_of_another_time(mtime, at) || holds_content(ports, item, size, signature)
+}
+
+/// Whether a look at an item shows that content, where it may never have come there: an edit from before may have any time.
+pub(super) fn holds_content(ports: &Ports<'_>, item: &RemoteItem, size: u64, signature: &Signature) -> bool {
     if item.entry.size.get().is_some_and(|told| told != size) {
         return false;
     }
     if let Some(told) = item.entry.signature.get() {
         return told == *signature;
     }
-    let is_as_sent = item.entry.mtime == Some(mtime);
-    if is_as_sent && is_of_another_time(mtime, at) || size == 0 && item.entry.size == Some(0) {
+    if size == 0 && item.entry.size == Some(0) {
         return true;
     }
     let offer = only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));
@@ -219,29 +225,8 @@ pub(super) fn check(
     Ok(seen.iter().map(|seen| checked(seen, answers.next().unwrap_or(LookUp::Unknown))).collect())
 }
 
-/// As [`check`] of one item that is to be moved; in the same call the folders into which it goes. The service may well
-/// move it into a folder that somebody has just deleted, and then it would look deleted too.
-pub(super) fn check_into(
-    remote: &dyn Remote,
-    seen: &RemoteSeen,
-    folders: &[ItemId],
-) -> Result<RemoteItem, StepFailure> {
-    let asked = [(seen.id.clone(), seen.folder)].into_iter();
-    let asked: Vec<_> = asked.chain(folders.iter().map(|folder| (folder.clone(), true))).collect();
-    let mut answers = remote.look_up(&asked)?.into_iter();
-    let item = checked(seen, answers.next().unwrap_or(LookUp::Unknown));
-    let is_lost = |folder: LookUp| match folder {
-        LookUp::Found(folder) => folder.parent == RemoteParent::Trash,
-        LookUp::Gone => true,
-        LookUp::Unknown => false,
-    };
-    if answers.any(is_lost) {
-        return Err(StepFailure::replan("the folder it goes to was deleted on iCloud meanwhile"));
-    }
-    item
-}
-
-fn checked(seen: &RemoteSeen, answer: LookUp) -> Result<RemoteItem, StepFailure> {
+/// Compares what a look-up says of an item with what was planned, as [`check`] does.
+pub(super) fn checked(seen: &RemoteSeen, answer: LookUp) -> Result<RemoteItem, StepFailure> {
     let item = match answer {
         LookUp::Found(item) => item,
         LookUp::Gone => return Err(StepFailure::replan("it is gone from iCloud")),

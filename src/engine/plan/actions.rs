@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::items::{Change, Fate, Item, Key};
-use super::kept_folders::kept_place;
+use super::kept_folders::{kept_place, kept_stamp};
 use super::order::Emitter;
 use super::paths::{MOST_STEPS, shown_path};
 use super::tasks::Kind;
@@ -112,7 +112,8 @@ impl Emitter<'_, '_> {
                 let presence = if local { Presence::LocalOnly } else { Presence::RemoteOnly };
                 let place = kept_place(self.world, self.items, item, presence);
                 let place = place.and_then(|(folder, name)| Some((self.parent_in_base(folder)?, name)));
-                let action = Action::Keep { id: base_id()?, presence, place };
+                let stamp = kept_stamp(self.world, item, presence).map(Box::new);
+                let action = Action::Keep { id: base_id()?, presence, place, stamp };
                 return Some((action, shown(), Reason::HoldsForeign));
             }
             _ => {}

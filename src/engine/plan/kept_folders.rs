@@ -10,7 +10,7 @@ use super::zones;
 use crate::engine::operation::Reason;
 use crate::engine::recognise::LocalFate;
 use crate::model::name::Name;
-use crate::model::{FolderState, LocalEntry, LocalKind, Node, Presence, RemoteKind, Side};
+use crate::model::{FolderState, LocalEntry, LocalKind, LocalStamp, Node, Presence, RemoteKind, Side};
 
 struct Folders<'a, 'w> {
     world: &'a World<'w>,
@@ -310,6 +310,15 @@ impl Folders<'_, '_> {
         }
         held
     }
+}
+
+/// What a folder that stands here only is known by from now on: a volume that is mounted where another one was, and is known as the same one
+/// by what is on it, of which the base may forget all.
+pub(super) fn kept_stamp(world: &World<'_>, item: &Item, presence: Presence) -> Option<LocalStamp> {
+    let known = &world.base.get(item.base?).local.stamp;
+    let now = world.local.tree.get(item.local?).stamp;
+    let is_another = known.is_mount && now.is_mount && now.identity != known.identity;
+    (presence == Presence::LocalOnly && is_another).then_some(now)
 }
 
 /// Where a folder that stands on one side only stands there, if the base knows another place and is about to forget what is

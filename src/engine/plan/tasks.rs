@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
-use super::kept_folders::kept_place;
+use super::kept_folders::{kept_place, kept_stamp};
 use super::paths::{can_host, end_of, end_on};
 use crate::engine::operation::After;
 use crate::engine::recognise::LocalFate;
@@ -144,7 +144,8 @@ fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key,
         Fate::Forget => Vec::new(),
         Fate::OneSided(presence)
             if item.base.is_some_and(|node| world.base.get(node).presence == presence)
-                && kept_place(world, items, item, presence).is_none() =>
+                && kept_place(world, items, item, presence).is_none()
+                && kept_stamp(world, item, presence).is_none() =>
         {
             Vec::new()
         }

@@ -220,7 +220,7 @@ fn the_base_forgets_and_remembers_presence_without_a_call() {
     let (folder, file) = (bench.id("d"), bench.id("f"));
     bench.world.fuse.forget_calls();
     let operations = vec![
-        op(Action::Keep { id: folder, presence: Presence::LocalOnly, place: None }, "d"),
+        op(Action::Keep { id: folder, presence: Presence::LocalOnly, place: None, stamp: None }, "d"),
         op(Action::Forget { id: file }, "f"),
     ];
     assert_clean(&bench.run(&plan(operations)));

@@ -6,7 +6,7 @@ use icloudds::model::{ItemId, RelPath};
 use super::history::Twist;
 use super::run::Run;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
-use crate::sim::{Crash, Outcome, SimDisk};
+use crate::sim::{Call, Crash, Outcome, SimDisk};
 
 /// Disks that tell all of a file, no time of birth, that and the inode number of one that is gone, or nothing that lasts.
 const DISKS: [&[Twist]; 4] =
@@ -205,6 +205,28 @@ fn what_came_right_before_the_end_of_a_process_and_was_saved_is_the_item() {
                     break;
                 }
             }
+        }
+    }
+}
+
+/// The upload is refused, since the phone edited the item in that moment, and the new file is gone before the next try: what is left is the
+/// backup, which no edit of the item is put over.
+#[test]
+fn a_backup_whose_new_version_never_went_up_is_not_taken_for_the_item() {
+    for twists in DISKS {
+        for backup in BACKUPS {
+            let mut run = synced(1, twists);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            wait(&run);
+            assert!(save(&disk, backup, "written beside it"));
+            let person = drive.clone();
+            let edits = move || assert!(person.edit("d/a", b"edited by the phone"));
+            run.world.fuse.interject_at(Call::LookUp, 0, edits);
+            let here = Look { local: LocalLook::Whole, remote: RemoteLook::Nothing };
+            assert!(matches!(run.run(&here, true), Ok(Outcome::Done(Ok(_)))));
+            assert!(disk.delete("d/a") && disk.mkdir("d/a"));
+            is_at_peace(&mut run);
+            assert_eq!(disk.read(backup).as_deref(), Some(&b"the version before"[..]), "{twists:?}, {backup}");
         }
     }
 }

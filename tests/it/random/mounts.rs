@@ -175,3 +175,23 @@ fn an_edit_that_moves_into_a_volume_stays_in_sight_where_that_is_taken_off_in_th
         assert!(live.iter().any(|content| **content == *b"edited here"), "step {step}");
     }
 }
+
+/// A volume whose folder is deleted on iCloud stays for what takes no part; it came from another disk just before.
+#[test]
+fn a_copied_volume_that_stays_here_alone_is_known_as_the_copy() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("volume") && disk.mount("volume"));
+    assert!(disk.write("volume/a", b"content of a") && disk.write("volume/b", b"content of b"));
+    assert!(disk.special("volume/link"));
+    pass(&mut run);
+    wait(&run);
+    assert!(drive.person_trash("volume"));
+    run.stop();
+    disk.copy_to_another_volume("volume", &["volume/b".to_owned()], &|_| false, &drive);
+    is_at_peace(&mut run);
+    let id = drive.trashed().into_iter().find(|id| drive.item(id).is_some_and(|item| item.name == "volume"));
+    assert!(drive.person_put_back(&id.expect("it is in the trash")) && drive.create("volume/c", b"new").is_some());
+    is_at_peace(&mut run);
+    assert_eq!(disk.read("volume/c").as_deref(), Some(&b"new"[..]), "it waits for no other volume");
+}

@@ -1,10 +1,12 @@
 //! An edit of the same size so soon after a look that it leaves all times as the look saw them (`docs/sync.md` §3, racy): contents tell, where
 //! the times may be too young, by whatever clock makes them.
 
-use icloudds::engine::pass::Look;
+use std::time::Duration;
+
+use icloudds::engine::pass::{LocalLook, Look, RemoteLook};
 
 use super::history::Twist;
-use super::scenarios::{is_at_peace, wait, world};
+use super::scenarios::{is_at_peace, passes, wait, world};
 use crate::sim::{Crash, Outcome};
 
 const FIRST: &[u8] = b"the first version";
@@ -31,6 +33,34 @@ fn an_edit_in_the_moment_of_a_look_is_found_by_any_clock() {
             is_at_peace(&mut run);
             let found = drive.find("f").and_then(|id| drive.item(&id));
             assert!(found.is_some_and(|item| *item.body == *SECOND), "{told}");
+        }
+    }
+}
+
+/// A phone's edit, in the very second of one here and of its size, comes to iCloud before ours goes up, which a kill cuts short: it is not ours.
+#[test]
+fn an_edit_of_the_same_second_is_not_what_was_to_go_up() {
+    for step in 0.. {
+        let mut run = world(step, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", b"agreed on"));
+        assert!(passes(&mut run));
+        wait(&run);
+        assert!(disk.write("f", FIRST) && drive.edit("f", SECOND));
+        run.world.clock.advance(Duration::from_secs(600));
+        // Renamed and back: it changed long after it was written, as far as its times tell.
+        assert!(disk.mv("f", "g") && disk.mv("g", "f"));
+        run.world.fuse.crash_after(step);
+        let here = Look { local: LocalLook::Whole, remote: RemoteLook::Nothing };
+        let done = matches!(run.run(&here, true), Ok(Outcome::Done(_)));
+        run.world.restart(Crash::Kill);
+        is_at_peace(&mut run);
+        let live = drive.live_contents();
+        for content in [FIRST, SECOND] {
+            assert!(live.iter().any(|found| **found == *content), "step {step}: {:?}", drive.tree());
+        }
+        if done {
+            break;
         }
     }
 }

@@ -318,3 +318,18 @@ fn what_comes_into_a_folder_that_is_taken_back_stays() {
         }
     }
 }
+
+/// A folder whose move on iCloud cannot be made here, since its name is taken, stays in a folder that is deleted there: what a person moves
+/// into it goes to where it stands.
+#[test]
+fn what_moves_into_a_folder_that_stands_elsewhere_on_icloud_goes_there() {
+    let mut run = world(1, &[]);
+    let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+    assert!(disk.mkdir("h") && disk.mkdir("h/a") && disk.write("e", b"content of e"));
+    pass(&mut run);
+    wait(&run);
+    assert!(disk.special("a") && drive.move_to("h/a", "") && drive.person_trash("h"));
+    assert!(drive.create("h", b"in its place").is_some() && disk.mv("e", "h/a/e"));
+    is_at_peace(&mut run);
+    assert!(drive.find("a/e").is_some(), "{:?}", drive.tree());
+}

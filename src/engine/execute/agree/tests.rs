@@ -323,7 +323,7 @@ fn a_recovery_tells_nobody_and_stores_what_it_settled_at_once() {
 fn a_folder_that_does_not_stand_here_gets_a_name_that_nobody_has_here() {
     let base = state([("top", folder("item", "x", 9)), ("top", entry("file", "b", stamp(1, 1), "1::1"))]);
     let place = |name: &str| Some((ItemId::drive_root(), name.into()));
-    let set = |presence, name: &str| Done::PresenceSet { id: id("item"), presence, place: place(name) };
+    let set = |presence, name: &str| Done::PresenceSet { id: id("item"), presence, place: place(name), stamp: None };
     let named = |presence, name| taught(&after(&set(presence, name), &base));
     let there = named(Presence::RemoteOnly, "b");
     assert_eq!((&*there.remote_name, &*there.local_name != "b"), ("b", true), "{there:?}");
@@ -331,7 +331,7 @@ fn a_folder_that_does_not_stand_here_gets_a_name_that_nobody_has_here() {
     assert_eq!(&*named(Presence::RemoteOnly, "c").local_name, "c");
     let here = named(Presence::LocalOnly, "c");
     assert_eq!((&*here.local_name, &*here.remote_name), ("c", "x"));
-    let done = Done::PresenceSet { id: id("item"), presence: Presence::Both, place: None };
+    let done = Done::PresenceSet { id: id("item"), presence: Presence::Both, place: None, stamp: None };
     let expected = Lesson::Change(Change::Presence(id("item"), Presence::Both));
     assert_eq!(after(&done, &base).lessons, [expected]);
 }
@@ -356,7 +356,7 @@ fn what_is_over_for_the_base_is_forgotten() {
 fn what_one_operation_did_is_told_once_with_its_side() {
     let made = |entry| Done::MadeLocalFolder { remote: remote("1::1"), entry };
     let made_there = |local| Done::MadeRemoteFolder { operation: 0, remote: remote("1::1"), local, at: 5 };
-    let kept = |presence| Done::PresenceSet { id: id("item"), presence, place: None };
+    let kept = |presence| Done::PresenceSet { id: id("item"), presence, place: None, stamp: None };
     let trashed = Done::TrashedLocal { id: None, path: path("d/a") };
     let rows = [
         (made(local_entry(LocalKind::Folder, stamp(1, 2))), EffectKind::MakeFolder, Some(Side::Local)),

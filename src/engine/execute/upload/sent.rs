@@ -53,7 +53,7 @@ impl Sent {
         item.entry.size.get().is_none_or(|size| size == self.staged.size)
     }
 
-    /// The same of an item that a later look shows: a person may have edited it since it came, and what the base takes for
+    /// The same of a new item that a later look shows: a person may have edited it since it came, and what the base takes for
     /// agreed is never fetched. In doubt both sides are compared.
     pub(super) fn is_shown_by(&self, ports: &Ports<'_>, item: &RemoteItem) -> bool {
         verified_calls::shows_content(
@@ -63,6 +63,11 @@ impl Sent {
             (self.mtime(), self.read_at.by_this_machine()),
             &self.signature,
         )
+    }
+
+    /// The same of an item that held something else before: it may have come from elsewhere.
+    pub(super) fn is_held_surely(&self, ports: &Ports<'_>, item: &RemoteItem) -> bool {
+        verified_calls::holds_content(ports, item, self.staged.size, &self.signature)
     }
 
     /// The file must still be the one that was read.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use icloudds::model::{Identity, Intent, LocalStamp, Node, RelPath, Side, State, name};
+use icloudds::model::{Identity, Intent, ItemId, LocalStamp, Node, RelPath, Side, State, name};
 
 use super::{Person, parent, pick};
 use crate::random::history::Pick;
@@ -74,6 +74,15 @@ impl Person {
                 _ => false,
             })
         };
+        // What is on its way into that folder on iCloud, by a note, perhaps under a temporary name.
+        let goes_into = |id: &ItemId, folder: &str| {
+            intents.values().any(|intent| match intent {
+                Intent::Place { id: moved, to, .. } if moved == id => {
+                    base.by_id(&to.0).is_some_and(|node| base.path(node).as_str() == folder)
+                }
+                _ => false,
+            })
+        };
         // What stands there now: its folder may have moved since it was agreed on.
         let stood: HashMap<_, _> =
             self.disk.stamps().into_iter().map(|(at, stamp)| (at, stamp.identity)).collect();
@@ -94,6 +103,7 @@ impl Person {
                 is_known
                     || in_its_folder
                     || base.path(node).as_str() == at
+                    || goes_into(&base.get(node).remote.id, parent(at))
                     || there.as_ref() == Some(&base.get(node).remote.id)
             };
             let has = |node: Node| base.get(node).signature == Some(signature(content));

@@ -1,6 +1,6 @@
 //! The folder here, or a volume in it, goes to another disk.
 
-use icloudds::model::{Node, RelPath};
+use icloudds::model::{Node, RelPath, name};
 
 use super::{Person, pick};
 use crate::random::history::Pick;
@@ -28,7 +28,9 @@ impl Person {
                 !base.get(*node).folder && base.get(*node).signature == Some(signature(content))
             };
             base.walk(Node::ROOT).skip(1).filter(of_base).any(|node| is_other(base.path(node).as_str()))
-                || there.iter().any(|(at, thing)| *thing == Thing::File(content.clone()) && is_other(at))
+                || there
+                    .iter()
+                    .any(|(at, thing)| *thing == Thing::File(content.clone()) && is_other(&meant_for(at)))
         };
         if !volumes {
             let on_one = |at: &str| mounts.iter().all(|mount| at != *mount && !lies_in(at, mount));
@@ -53,5 +55,15 @@ impl Person {
                 self.disk.copy_to_another_volume(mount, &lost, &is_replaced, &self.drive);
             }
         }
+    }
+}
+
+/// Where something on iCloud is to be, which may be on its way through a temporary name.
+fn meant_for(at: &str) -> String {
+    let (folder, last) = at.rsplit_once('/').map_or(("", at), |(folder, last)| (folder, last));
+    match name::temporary_origin(last) {
+        Some(own) if folder.is_empty() => own.to_owned(),
+        Some(own) => format!("{folder}/{own}"),
+        None => at.to_owned(),
     }
 }

@@ -61,9 +61,13 @@ impl World {
                 }
             }
             Action::Forget { id } => drop(self.state.apply(&Change::Remove(id.clone()))),
-            Action::Keep { id, presence, place } => {
+            Action::Keep { id, presence, place, stamp } => {
                 // Another item that got its path in this plan may have taken its place in the base.
                 self.state.apply(&Change::Presence(id.clone(), *presence));
+                if let (Some(stamp), Some(node)) = (stamp, self.state.base.by_id(id)) {
+                    std::sync::Arc::make_mut(&mut self.state.base)
+                        .update(node, |entry| entry.local.stamp = **stamp);
+                }
                 if let (Some((parent, name)), Some(node)) = (place, self.state.base.by_id(id)) {
                     let parent = super::id(parent_of(parent, made));
                     let mut entry = self.state.base.get(node).to_entry();
