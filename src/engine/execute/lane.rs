@@ -23,6 +23,10 @@ use super::stage::{Acted, Known, Next, Stage};
 use super::steps::{Start, needs_content, start};
 use super::transfer::{Arrived, StagedContent};
 use super::tries::Tries;
+use super::verified_calls;
+
+/// So often what came of additions is asked once more where iCloud does not answer.
+const LOOKS_BACK: u32 = 3;
 
 /// What lane and workers share: a flag and a counter.
 #[derive(Default)]
@@ -383,7 +387,16 @@ impl<'a> Lane<'a> {
 
     /// What went into folders that somebody deleted in that moment is not agreed on.
     fn look_back(&mut self) {
-        for id in lost_additions(self.task.ports.remote, &self.known()) {
+        let Task { ports, .. } = self.task;
+        let (mut lost, mut is_said) = lost_additions(ports.remote, &self.known());
+        for attempt in 0..LOOKS_BACK {
+            if is_said || verified_calls::wait(&ports, attempt, None).is_err() {
+                break;
+            }
+            (lost, is_said) = lost_additions(ports.remote, &self.known());
+        }
+        self.reporter.outcome.unconfirmed = !is_said;
+        for id in lost {
             let path = self.ledger.moment().base.stored_path(&id).unwrap_or_default();
             // Forgetting needs nothing that could be missing.
             let _ = self.ledger.learn(vec![Lesson::Forget(id)]);

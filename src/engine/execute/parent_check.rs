@@ -156,26 +156,27 @@ pub(super) fn added_into(
 
 /// Looks once more at the folders into which something went. Where one was deleted between the look before and what
 /// went into it, that is not agreed on: who deleted the folder had not seen it, and the next plan brings it back.
-/// Returns what went into folders that were.
-pub(super) fn lost_additions(remote: &dyn Remote, known: &Known<'_>) -> Vec<ItemId> {
+/// Returns what went into folders that were, and whether iCloud said it of all: of the others all stays agreed on, after the look of at most
+/// 20 s before.
+pub(super) fn lost_additions(remote: &dyn Remote, known: &Known<'_>) -> (Vec<ItemId>, bool) {
     let added_to = known.own.added_to();
     let asked: BTreeSet<_> = added_to.keys().flat_map(|folder| known.base().folders_of(folder)).collect();
     let asked: Vec<_> = asked.into_iter().map(|folder| (folder, true)).collect();
     if asked.is_empty() {
-        return Vec::new();
+        return (Vec::new(), true);
     }
-    // Best effort: without an answer it stays agreed on, after the look of at most 20 s before. If iCloud is away the
-    // next pass tells so.
-    let Ok(answers) = remote.look_up(&asked) else { return Vec::new() };
+    let Ok(answers) = remote.look_up(&asked) else { return (Vec::new(), false) };
     let mut seen: HashMap<ItemId, LookUp> =
         asked.into_iter().map(|(folder, _)| folder).zip(answers).collect();
-    let mut lost = Vec::new();
+    let (mut lost, mut is_said_of_all) = (Vec::new(), true);
     for (folder, items) in added_to {
-        if is_lost(remote, known, folder, &mut seen).unwrap_or(false) {
-            lost.extend(items.iter().cloned());
+        match is_lost(remote, known, folder, &mut seen) {
+            Ok(true) => lost.extend(items.iter().cloned()),
+            Ok(false) => {}
+            Err(_) => is_said_of_all = false,
         }
     }
-    lost
+    (lost, is_said_of_all)
 }
 
 /// Whether a folder on iCloud is in the trash or gone, with a folder above it perhaps, or outside what is synced. What

@@ -209,6 +209,8 @@ pub struct Outcome {
     pub failed: Vec<(RelPath, String)>,
     /// Items that must be planned again because the world moved on, and what was different.
     pub plan_again: Vec<(RelPath, String)>,
+    /// Whether iCloud did not say at last whether the folders still stand that something went into.
+    pub unconfirmed: bool,
     /// Operations left out because an earlier one they build on did not succeed, or its next try has not come.
     pub waiting: u64,
     /// Items found out to be left alone by rule.

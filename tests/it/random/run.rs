@@ -395,8 +395,12 @@ impl Run {
             engine.carry_out(&ports, settings, &options, planned, &mut assert_within_total)
         });
         if let Outcome::Done(result) = &outcome {
-            if result.is_ok() {
-                self.world.journal.saw_all();
+            match result {
+                Ok(Report { outcome, .. }) if outcome.failed.is_empty() && !outcome.unconfirmed => {
+                    self.world.journal.saw_all();
+                }
+                Ok(_) => self.world.journal.could_not_look(),
+                Err(_) => {}
             }
             if telling {
                 told.push(match result {

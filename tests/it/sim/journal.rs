@@ -163,9 +163,9 @@ impl Journal {
         lock(&self.2).into_trash.insert(content.clone());
     }
 
-    /// The program ended before it could see what became of what it did: whether what lies in the trash was deleted before something came to
+    /// The program ended, or iCloud was away, before it could see what became of what it did: whether what lies in the trash was deleted before something came to
     /// it, or after that, nobody can tell then (`docs/sync.md` §6).
-    pub fn was_killed(&self) {
+    pub fn could_not_look(&self) {
         let all = std::mem::take(&mut lock(&self.2).into_trash);
         all.iter().for_each(|content| self.is_recoverable(content));
     }

@@ -93,7 +93,7 @@ impl World {
 
     /// After a crash: what is volatile goes, and the process may start again.
     pub fn restart(&self, crash: Crash) {
-        self.journal.was_killed();
+        self.journal.could_not_look();
         if crash == Crash::PowerCut {
             self.lose_what_was_not_synced();
             self.clock.reboot(POWER_AWAY);

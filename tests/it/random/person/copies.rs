@@ -1,6 +1,6 @@
 //! The folder here, or a volume in it, goes to another disk.
 
-use icloudds::model::{Node, RelPath, name};
+use icloudds::model::{Intent, Node, RelPath, State};
 
 use super::{Person, pick};
 use crate::random::history::Pick;
@@ -12,7 +12,7 @@ impl Person {
     pub fn copy(&self, volumes: bool, lost: &[Pick]) {
         // Where no identity lasts nobody can tell a copy from what it was copied from.
         let lost = if self.disk.switches().identities { lost } else { &[] };
-        let base = self.store.durable().base;
+        let State { base, intents, .. } = self.store.durable();
         let (stamps, tree) = (self.disk.stamps(), self.disk.tree());
         let mounts: Vec<_> = stamps.iter().filter(|(_, stamp)| stamp.is_mount).map(|(at, _)| at).collect();
         let lies_in = |at: &str, top: &str| at.strip_prefix(top).is_some_and(|rest| rest.starts_with('/'));
@@ -27,10 +27,18 @@ impl Person {
             let of_base = |node: &Node| {
                 !base.get(*node).folder && base.get(*node).signature == Some(signature(content))
             };
+            // What is on its way there on iCloud, under a temporary name perhaps.
+            let goes_to = |intent: &Intent| match intent {
+                Intent::Place { id, to: (folder, name), .. } => {
+                    let folder = base.by_id(folder).map(|node| base.path(node));
+                    let body = self.drive.item(id).map(|item| item.body);
+                    folder.filter(|_| body.as_ref() == Some(content)).and_then(|at| at.join(name).ok())
+                }
+                _ => None,
+            };
             base.walk(Node::ROOT).skip(1).filter(of_base).any(|node| is_other(base.path(node).as_str()))
-                || there
-                    .iter()
-                    .any(|(at, thing)| *thing == Thing::File(content.clone()) && is_other(&meant_for(at)))
+                || intents.values().filter_map(goes_to).any(|at| is_other(at.as_str()))
+                || there.iter().any(|(at, thing)| *thing == Thing::File(content.clone()) && is_other(at))
         };
         if !volumes {
             let on_one = |at: &str| mounts.iter().all(|mount| at != *mount && !lies_in(at, mount));
@@ -55,15 +63,5 @@ impl Person {
                 self.disk.copy_to_another_volume(mount, &lost, &is_replaced, &self.drive);
             }
         }
-    }
-}
-
-/// Where something on iCloud is to be, which may be on its way through a temporary name.
-fn meant_for(at: &str) -> String {
-    let (folder, last) = at.rsplit_once('/').map_or(("", at), |(folder, last)| (folder, last));
-    match name::temporary_origin(last) {
-        Some(own) if folder.is_empty() => own.to_owned(),
-        Some(own) => format!("{folder}/{own}"),
-        None => at.to_owned(),
     }
 }
