@@ -432,7 +432,8 @@ fn present(
     place: Option<&(ItemId, Name)>,
     stamp: Option<LocalStamp>,
 ) -> Lesson {
-    let Some((known_parent, mut entry)) = base.entry(id).filter(|_| place.is_some() || stamp.is_some()) else {
+    let Some((known_parent, mut entry)) = base.entry(id).filter(|_| place.is_some() || stamp.is_some())
+    else {
         return Lesson::Change(Change::Presence(id.clone(), presence));
     };
     entry.presence = presence;

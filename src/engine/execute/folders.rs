@@ -1,21 +1,22 @@
 //! Making folders, here and on iCloud.
 
+mod adopted;
 mod unwanted;
 
 use std::collections::HashSet;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, Plan, RemoteSeen};
-use crate::engine::ports::{Disk, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent};
+use crate::engine::ports::{Disk, LookUp, Ports, Remote, RemoteError, RemoteItem};
 use crate::model::{Intent, ItemId, LocalKind, name};
 
-use super::agree::as_seen;
 use super::done::Done;
-use super::parent_check::{added_into, require_alive};
+use super::parent_check::require_alive;
 use super::relocate::rename;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::standing::has_its_volume;
 use super::verified_calls;
+use adopted::adopt;
 use unwanted::{TakeBack, Unwanted};
 
 /// Makes a folder here, at the operation's path.
@@ -202,24 +203,6 @@ fn is_folder_here(disk: &dyn Disk, local: &LocalSeen) -> Result<(), StepFailure>
         }
         _ => Err(StepFailure::replan("the folder is gone here meanwhile")),
     }
-}
-
-/// The folder on iCloud is the operation's from now on.
-fn adopt(
-    known: &Known<'_>,
-    (index, local): (usize, &LocalSeen),
-    parent: &ItemId,
-    item: RemoteItem,
-    acted: &mut Acted,
-) {
-    if !item.entry.is_folder() {
-        return acted.failed(index, StepFailure::replan("a file on iCloud has this name"));
-    }
-    let remote = as_seen(&RemoteItem { parent: RemoteParent::Folder(parent.clone()), ..item }, true, parent);
-    added_into(known, index, (parent, &remote.id), acted);
-    let (local, at) = (local.clone(), known.moment.now);
-    acted.did(index, Done::MadeRemoteFolder { operation: index, remote, local, at });
-    acted.finished(index);
 }
 
 /// What came of a request for a folder.

@@ -92,7 +92,10 @@ pub(super) fn has_its_place(base: PendingBase<'_>, id: &ItemId, file: &LocalStam
     let (parent, mut entry) = base.entry(id)?;
     if entry.stamp.identity != file.identity {
         entry.stamp.identity = file.identity;
-    } else if file.identity == Identity::default() && entry.signature.is_some() && file.mtime > entry.stamp.mtime {
+    } else if file.identity == Identity::default()
+        && entry.signature.is_some()
+        && file.mtime > entry.stamp.mtime
+    {
         // Without identities a file is known by its size and time. What is in it differs from what was agreed on, and so it is read.
         (entry.stamp, entry.racy) = (*file, true);
     } else {

@@ -226,7 +226,11 @@ fn a_backup_whose_new_version_never_went_up_is_not_taken_for_the_item() {
             assert!(matches!(run.run(&here, true), Ok(Outcome::Done(Ok(_)))));
             assert!(disk.delete("d/a") && disk.mkdir("d/a"));
             is_at_peace(&mut run);
-            assert_eq!(disk.read(backup).as_deref(), Some(&b"the version before"[..]), "{twists:?}, {backup}");
+            assert_eq!(
+                disk.read(backup).as_deref(),
+                Some(&b"the version before"[..]),
+                "{twists:?}, {backup}"
+            );
         }
     }
 }

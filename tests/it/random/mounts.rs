@@ -191,7 +191,9 @@ fn a_copied_volume_that_stays_here_alone_is_known_as_the_copy() {
     disk.copy_to_another_volume("volume", &["volume/b".to_owned()], &|_| false, &drive);
     is_at_peace(&mut run);
     let id = drive.trashed().into_iter().find(|id| drive.item(id).is_some_and(|item| item.name == "volume"));
-    assert!(drive.person_put_back(&id.expect("it is in the trash")) && drive.create("volume/c", b"new").is_some());
+    assert!(
+        drive.person_put_back(&id.expect("it is in the trash")) && drive.create("volume/c", b"new").is_some()
+    );
     is_at_peace(&mut run);
     assert_eq!(disk.read("volume/c").as_deref(), Some(&b"new"[..]), "it waits for no other volume");
 }

@@ -323,7 +323,12 @@ fn a_recovery_tells_nobody_and_stores_what_it_settled_at_once() {
 fn a_folder_that_does_not_stand_here_gets_a_name_that_nobody_has_here() {
     let base = state([("top", folder("item", "x", 9)), ("top", entry("file", "b", stamp(1, 1), "1::1"))]);
     let place = |name: &str| Some((ItemId::drive_root(), name.into()));
-    let set = |presence, name: &str| Done::PresenceSet { id: id("item"), presence, place: place(name), stamp: None };
+    let set = |presence, name: &str| Done::PresenceSet {
+        id: id("item"),
+        presence,
+        place: place(name),
+        stamp: None,
+    };
     let named = |presence, name| taught(&after(&set(presence, name), &base));
     let there = named(Presence::RemoteOnly, "b");
     assert_eq!((&*there.remote_name, &*there.local_name != "b"), ("b", true), "{there:?}");

@@ -9,7 +9,7 @@ use super::super::report::StepFailure;
 use super::super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::super::unplanned::{Unplanned, holds_unplanned};
 use super::super::verified_calls;
-use super::adopt;
+use super::adopted::adopt;
 
 /// A folder of ours that cannot get the name that it was made for.
 pub(super) struct Unwanted<'a> {
