@@ -350,7 +350,9 @@ fn nothing_deleted_unasked(run: &Run) -> Result<(), Broken> {
     }
     let packages = run.world.drive.live_contents();
     shown.extend(packages);
-    shown.extend(run.world.disk.on_volumes());
+    // What lies on a volume that is away, or whose mount point is gone, is there for whoever mounts it again, unless iCloud was told to delete it.
+    let thrown = run.world.drive.trashed_contents();
+    shown.extend(run.world.disk.on_volumes().into_iter().filter(|content| !thrown.contains(content)));
     // A folder goes with all that a look shows in it. Where the service shows less than there is and says that it is
     // all, what nobody could see goes too; Recently Deleted keeps it.
     let late = run.history.twists.iter().any(|twist| matches!(twist, Twist::Late(_)));

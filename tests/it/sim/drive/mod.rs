@@ -7,7 +7,7 @@ mod remote;
 pub mod switches;
 mod writes;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -181,6 +181,13 @@ impl SimDrive {
     pub fn live_contents(&self) -> Vec<Bytes> {
         let drive = lock(&self.inner);
         let files = drive.items.now().iter().filter(|(id, item)| item.is_file() && drive.items.is_live(id));
+        files.map(|(_, item)| item.body.clone()).collect()
+    }
+
+    /// The contents that lie in the trash, in a folder there perhaps.
+    pub fn trashed_contents(&self) -> BTreeSet<Bytes> {
+        let drive = lock(&self.inner);
+        let files = drive.items.now().iter().filter(|(id, item)| item.is_file() && !drive.items.is_live(id));
         files.map(|(_, item)| item.body.clone()).collect()
     }
 
