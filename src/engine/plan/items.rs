@@ -99,7 +99,7 @@ impl Doubt {
             Self::Unread => unsettled("its content has to be read first"),
             Self::Unreachable => unsettled("its folder here could not be read, or is on another volume"),
             Self::Unmounted => unsettled(
-                "its folder here is a mount point, and nothing is mounted there now: mount it again",
+                "its folder here is a mount point, and its volume is not mounted there now: mount it again",
             ),
             Self::Lent => {
                 unsettled("it bears a temporary name on iCloud, which another machine may be about to change")

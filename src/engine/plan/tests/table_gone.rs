@@ -9,7 +9,7 @@ const STORIES: &[Story<'static>] = &[
         "v/ v/f",
         &[(Local, "mount v; sync; unmount"), (Remote, "vanish v")],
         &[
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "unsettled v (iCloud did not list it and does not say what became of it)",
             "unsettled v/f (its folder here could not be read, or is on another volume)",
             "unsettled v/f (iCloud did not list it and does not say what became of it)",
@@ -176,8 +176,8 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "new p/; new p/v/; mount p/v; sync; unmount; under p/v/f"), (Remote, "delete p")],
         &[
             "state only remember p (still holds items that do not take part) [here only]",
-            "unsettled p/v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
-            "unsettled p/v/f (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled p/v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
+            "unsettled p/v/f (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
         ],
     ),
     (

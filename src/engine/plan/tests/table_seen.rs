@@ -42,10 +42,10 @@ const STORIES: &[Story<'static>] = &[
         "",
         &[(Local, "new v/; mount v; new v/a/; sync; unmount; under v/n"), (Remote, "new v/n")],
         &[
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "unsettled v/a (its folder here could not be read, or is on another volume)",
-            "unsettled v/n (its folder here is a mount point, and nothing is mounted there now: mount it again)",
-            "unsettled v/n (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v/n (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
+            "unsettled v/n (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
         ],
     ),
     (
@@ -53,7 +53,7 @@ const STORIES: &[Story<'static>] = &[
         "",
         &[(Local, "new v/; mount v; new v/a/; new v/a/f; sync; unmount"), (Remote, "delete v/a")],
         &[
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "unsettled v/a (its folder here could not be read, or is on another volume)",
             "unsettled v/a/f (its folder here could not be read, or is on another volume)",
         ],
@@ -64,7 +64,7 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "new v/; mount v; new v/f; sync; unmount"), (Remote, "delete v; new v/; new v/n")],
         &[
             "state only forget v/f (gone on both sides)",
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "set-aside v (something here that does not take part has the name \"v\")",
         ],
     ),
@@ -74,8 +74,8 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "new v/; mount v; new v/f; sync; unmount; under v/x"), (Remote, "delete v")],
         &[
             "state only forget v/f (gone on both sides)",
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
-            "unsettled v/x (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
+            "unsettled v/x (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
         ],
     ),
     (
@@ -89,9 +89,9 @@ const STORIES: &[Story<'static>] = &[
         "x",
         &[(Local, "new v/; mount v; new v/f; sync; unmount"), (Remote, "move x v/x")],
         &[
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "unsettled v/f (its folder here could not be read, or is on another volume)",
-            "unsettled x (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled x (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
         ],
     ),
     (
@@ -129,7 +129,7 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "new v/; mount v; new v/f; sync; unmount; odd v"), (Remote, "delete v")],
         &[
             "state only forget v/f (gone on both sides)",
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "skipped v (holds \"odd\", a name that is not UTF-8 and is never synced)",
         ],
     ),
@@ -139,7 +139,7 @@ const STORIES: &[Story<'static>] = &[
         &[(Local, "new v/; mount v; new v/f; sync; unmount; hide v"), (Remote, "delete v")],
         &[
             "state only forget v/f (gone on both sides)",
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "unsettled v (cannot read this folder: no)",
         ],
     ),
@@ -148,7 +148,7 @@ const STORIES: &[Story<'static>] = &[
         "",
         &[(Local, "new v/; mount v; new v/f; sync; unmount"), (Remote, "move v w")],
         &[
-            "unsettled v (its folder here is a mount point, and nothing is mounted there now: mount it again)",
+            "unsettled v (its folder here is a mount point, and its volume is not mounted there now: mount it again)",
             "unsettled v/f (its folder here could not be read, or is on another volume)",
         ],
     ),
