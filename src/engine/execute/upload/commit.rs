@@ -74,7 +74,8 @@ pub(super) fn judged(
                         None if error == RemoteError::NameTaken => {
                             verified_calls::taken(remote, parent, wanted, None)?
                         }
-                        None => StepFailure::again(error.to_string()),
+                        // It may still take effect (a 504, say).
+                        None => return Err(Unfinished::open(StepFailure::again(error.to_string()))),
                     };
                     return Err(failure.into());
                 }
