@@ -331,9 +331,10 @@ impl Emitter<'_, '_> {
             (Mode::UploadOnly, _) => {
                 Conflict::KeepBothThere { name: self.copy_name(item, &remote.name)?.into() }
             }
-            (mode, _) => {
+            (Mode::TwoWay | Mode::DownloadOnly, _) => {
                 let copy = path.parent()?.join(&self.copy_name(item, path.name())?).ok()?;
-                Conflict::KeepBoth { copy, local_only: package || mode == Mode::DownloadOnly }
+                // In download-only it is an addition here like any other: it goes up where the mode changes.
+                Conflict::KeepBoth { copy, local_only: package }
             }
         };
         let reason = if package { item.reason } else { Reason::Conflict };

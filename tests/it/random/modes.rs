@@ -1,5 +1,6 @@
 //! Another mode after a crash: what was begun in the former one is finished only where the present one may.
 
+use icloudds::engine::conflict::is_conflict_name;
 use icloudds::engine::pass::Look;
 use icloudds::engine::plan::Mode;
 
@@ -57,5 +58,38 @@ fn in_download_only_nothing_that_was_begun_before_is_finished_on_icloud() {
                 break;
             }
         }
+    }
+}
+
+#[test]
+fn a_conflict_copy_of_download_only_goes_up_once_both_ways_are_synced() {
+    for is_killed in [false, true] {
+        let mut run = world(7, &[]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("f", b"agreed on"));
+        wait(&run);
+        assert!(passes(&mut run));
+        run.settings.mode = Mode::DownloadOnly;
+        wait(&run);
+        assert!(disk.write("f", b"edited here") && drive.edit("f", b"edited there"));
+        for _ in 0..3 {
+            wait(&run);
+            assert!(passes(&mut run));
+        }
+        let names = |run: &super::run::Run| {
+            run.world.drive.tree().into_keys().filter(|path| is_conflict_name(path)).count()
+        };
+        assert_eq!((disk.files().len(), drive.tree().len(), names(&run)), (2, 1, 0), "it stays here");
+        if is_killed {
+            run.world.restart(Crash::Kill);
+            run.engine = None;
+        }
+        run.settings.mode = Mode::TwoWay;
+        for _ in 0..3 {
+            wait(&run);
+            assert!(passes(&mut run));
+        }
+        assert_eq!((disk.files().len(), drive.tree().len(), names(&run)), (2, 2, 1), "killed: {is_killed}");
+        assert_eq!(disk.tree(), drive.tree());
     }
 }

@@ -102,11 +102,11 @@ const STORIES: &[Story<'static>] = &[
         &[],
     ),
     (
-        "in a mode in which nothing goes up a conflict copy stays here",
+        "in a mode in which nothing goes up a conflict copy is an addition here, which another mode takes along",
         "d",
         &[(Local, "download-only; rewrite d"), (Remote, "delete d; new d")],
         &[
-            "iCloud -> here settle conflict d conflict copy d (conflict 2026-11-22 10-00-00 nas) (different on both sides) [here d unread, there d unread, the copy stays here]",
+            "iCloud -> here settle conflict d conflict copy d (conflict 2026-11-22 10-00-00 nas) (different on both sides) [here d unread, there d unread]",
             "state only forget d (different on both sides) [after 0]",
         ],
     ),
