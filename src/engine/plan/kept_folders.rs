@@ -110,6 +110,14 @@ impl Folders<'_, '_> {
             return if item.accepted || needed { (Fate::Keep, None) } else { (Fate::Pin, None) };
         }
         let library = world.is_library(item);
+        let is_made_where_nothing_may_change = match world.policy.mode {
+            Mode::TwoWay => false,
+            Mode::UploadOnly => !item.here.is_there(),
+            Mode::DownloadOnly => !item.there.is_there(),
+        };
+        if needed && !library && is_made_where_nothing_may_change {
+            return (Fate::Pin, Some(Reason::LocalChangeNotAllowed));
+        }
         if needed || library {
             return (Fate::Keep, Some(if library { item.reason } else { Reason::HoldsItems }));
         }
