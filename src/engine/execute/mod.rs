@@ -9,6 +9,7 @@ mod agree;
 mod agreements;
 mod announce;
 mod arriving;
+mod content_there;
 mod dispatch;
 mod done;
 mod folders;

@@ -88,9 +88,18 @@ pub(super) fn is_copy(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -
 
 /// What the base learns of an item whose version was replaced by the content of that file, and was edited on iCloud since: the file is the
 /// item's, in whatever version. What had been its file, and stands elsewhere here, is another one by now, and must not be found again as it.
-pub(super) fn has_its_place(base: PendingBase<'_>, id: &ItemId, file: &LocalStamp) -> Option<Done> {
+/// Where iCloud `has_another` version than the one that was agreed on, perhaps by way of that content, whoever brings the agreed content back
+/// here edits the item.
+pub(super) fn has_its_place(
+    base: PendingBase<'_>,
+    id: &ItemId,
+    file: &LocalStamp,
+    has_another: bool,
+) -> Option<Done> {
     let (parent, mut entry) = base.entry(id)?;
-    if entry.stamp.identity != file.identity {
+    if has_another {
+        (entry.stamp.identity, entry.signature, entry.racy) = (file.identity, None, true);
+    } else if entry.stamp.identity != file.identity {
         entry.stamp.identity = file.identity;
     } else if file.identity == Identity::default()
         && entry.signature.is_some()

@@ -222,7 +222,7 @@ fn leave_open(operation: usize, shown: &Result<LookUp, StepFailure>, told: Optio
 /// The file that went up is the item's, also where somebody edited that right after it came.
 fn stays_its_file(known: &Known<'_>, replacing: &Replacing, acted: &mut Acted) {
     let Replacing { aim, old, sent } = replacing;
-    if let Some(learnt) = has_its_place(known.base(), &old.id, &sent.local.stamp) {
+    if let Some(learnt) = has_its_place(known.base(), &old.id, &sent.local.stamp, true) {
         acted.did(aim.index, learnt);
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::ports::{
     ItemVersion, Listing, LookUp, Ports, Remote, RemoteError, RemoteItem, RemoteParent,
 };
 use crate::model::path::DEEPEST;
-use crate::model::{Backoff, DiskTime, FolderState, ItemId, ServerTime, Signature, name};
+use crate::model::{Backoff, FolderState, ItemId, name};
 
 use super::report::StepFailure;
 
@@ -90,46 +90,6 @@ pub(super) fn look_everywhere(
         }
     }
     Ok(LookUp::Gone)
-}
-
-/// Devices' clocks lie no further apart, in seconds: who edits a file so long after it was modified here gives it another
-/// modification time.
-const CLOCKS_APART: u64 = 60;
-
-/// Whether a look at an item that we made shows that it still is as we made it, not before `at`. Size and modification
-/// time alone do not tell it from an edit in the same second, and services round a time as they like; then the signature of what would
-/// be fetched has to.
-pub(super) fn shows_content(
-    ports: &Ports<'_>,
-    item: &RemoteItem,
-    size: u64,
-    (mtime, at): (ServerTime, DiskTime),
-    signature: &Signature,
-) -> bool {
-    let is_as_sent = item.entry.size.get().is_none_or(|told| told == size) && item.entry.mtime == Some(mtime);
-    let is_told = item.entry.signature.get().is_some();
-    !is_told && is_as_sent && is_of_another_time(mtime, at) || holds_content(ports, item, size, signature)
-}
-
-/// Whether a look at an item shows that content, where it may never have come there: an edit from before may have any time.
-pub(super) fn holds_content(ports: &Ports<'_>, item: &RemoteItem, size: u64, signature: &Signature) -> bool {
-    if item.entry.size.get().is_some_and(|told| told != size) {
-        return false;
-    }
-    if let Some(told) = item.entry.signature.get() {
-        return told == *signature;
-    }
-    if size == 0 && item.entry.size == Some(0) {
-        return true;
-    }
-    let offer = only(ports.remote.offers(std::slice::from_ref(&item.entry.id)));
-    offer.is_ok_and(|offer| offer.etag == item.entry.etag && offer.signature == Some(*signature))
-}
-
-/// Whether nobody gives what they edit from `at` on that modification time. It may lie ahead as well: a clock that was set back since, or one
-/// that is behind, shows no other device's either.
-fn is_of_another_time(mtime: ServerTime, at: DiskTime) -> bool {
-    at.whole_seconds().abs_diff(mtime.0) > CLOCKS_APART
 }
 
 /// As [`look_surely`] of many items in two calls at most.

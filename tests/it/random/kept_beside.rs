@@ -234,3 +234,26 @@ fn a_backup_whose_new_version_never_went_up_is_not_taken_for_the_item() {
         }
     }
 }
+
+/// A kill comes amid the upload of what was written beside the backup, and a person takes the backup instead before the next start: what went up
+/// was ours, also where iCloud tells no signatures, and is not put over what was taken.
+#[test]
+fn a_backup_that_is_taken_after_all_stays_where_an_upload_was_cut_short() {
+    for twists in [&[][..], &[Twist::NoSignatures]] {
+        for step in 0.. {
+            let mut run = synced(step, twists);
+            let disk = run.world.disk.clone();
+            wait(&run);
+            assert!(save(&disk, "d/a~", "written beside it"));
+            run.world.fuse.crash_after(step);
+            let done = passes(&mut run);
+            run.world.restart(Crash::Kill);
+            assert!(disk.mv("d/a~", "d/a"));
+            is_at_peace(&mut run);
+            assert!(is_live(&run, "the version before"), "{twists:?}, step {step}");
+            if done {
+                break;
+            }
+        }
+    }
+}

@@ -8,6 +8,7 @@ use crate::engine::ports::{Listing, LookUp, Ports, RemoteItem, RemoteParent};
 use crate::model::name::Name;
 use crate::model::{BaseEntry, Etag, ItemId, LocalStamp, Presence, RelPath, ServerTime, Upload, name};
 
+use super::super::content_there::{holds_content, shows_content};
 use super::super::done::Done;
 use super::super::pending::Moment;
 use super::super::relocate::is_numbered;
@@ -76,11 +77,16 @@ pub(super) fn settle_uploads(
                     }
                     _ => false,
                 };
+                let known = moment.base.entry(old).map(|(_, known)| known.etag);
+                let has_another = now.as_ref().is_none_or(|now| {
+                    let is_it = |etag: &Etag| etag.same_content(&now.entry.etag);
+                    now.parent == RemoteParent::Trash || !is_it(etag) && !known.as_ref().is_some_and(is_it)
+                });
                 let replaced = now
                     .filter(|_| !is_succeeded)
                     .is_some_and(|now| replaced_in_place(ports, moment, file, (old, etag), (&now, done)));
                 if !replaced {
-                    done.extend(has_its_place(moment.base, old, &file.stamp));
+                    done.extend(has_its_place(moment.base, old, &file.stamp, has_another));
                 }
                 replaced
             }
@@ -191,7 +197,7 @@ pub(super) fn replaced_in_place(
     if is_untouched {
         return false;
     }
-    if !verified_calls::holds_content(ports, now, file.stamp.size, &file.signature) {
+    if !holds_content(ports, (&file.path, now, file.stamp.size), &file.signature) {
         return false;
     }
     done.push(Done::Overwrote);
@@ -212,7 +218,7 @@ pub(super) fn replaced_in_place(
 
 fn shows(ports: &Ports<'_>, file: &Upload, item: &RemoteItem) -> bool {
     let times = (mtime(&file.stamp), file.stamp.ctime);
-    verified_calls::shows_content(ports, item, file.stamp.size, times, &file.signature)
+    shows_content(ports, (&file.path, item, file.stamp.size), times, &file.signature)
 }
 
 fn mtime(stamp: &LocalStamp) -> ServerTime {

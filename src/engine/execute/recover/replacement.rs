@@ -5,6 +5,7 @@ use crate::model::{
     BaseEntry, Etag, ItemId, LocalStamp, Maybe, Presence, RelPath, ServerTime, Signature, name,
 };
 
+use super::super::content_there::shows_content;
 use super::super::done::Done;
 use super::super::pending::Moment;
 use super::super::put_back::put_back;
@@ -115,7 +116,7 @@ fn finish_replacement(
     done.push(Done::TookOver { old: intent.old.clone(), heir: new.entry.id.clone() });
     // Somebody may have edited it since it came: then only the content that was sent is agreed, and no version.
     let times = (ServerTime(intent.stamp.mtime.whole_seconds()), intent.stamp.ctime);
-    let as_sent = verified_calls::shows_content(ports, &new, intent.stamp.size, times, &intent.signature);
+    let as_sent = shows_content(ports, (intent.path, &new, intent.stamp.size), times, &intent.signature);
     let entry = BaseEntry {
         id: new.entry.id.clone(),
         folder: false,

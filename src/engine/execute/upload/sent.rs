@@ -1,6 +1,7 @@
 //! Content that lies on iCloud's servers, the file it was read from, and what it is for.
 
 use crate::engine::execute::agree::as_seen;
+use crate::engine::execute::content_there::{holds_content, shows_content};
 use crate::engine::execute::done::Done;
 use crate::engine::execute::parent_check::added_into;
 use crate::engine::execute::report::StepFailure;
@@ -56,10 +57,9 @@ impl Sent {
     /// The same of a new item that a later look shows: a person may have edited it since it came, and what the base takes for
     /// agreed is never fetched. In doubt both sides are compared.
     pub(super) fn is_shown_by(&self, ports: &Ports<'_>, item: &RemoteItem) -> bool {
-        verified_calls::shows_content(
+        shows_content(
             ports,
-            item,
-            self.staged.size,
+            (&self.local.path, item, self.staged.size),
             (self.mtime(), self.read_at.by_this_machine()),
             &self.signature,
         )
@@ -67,7 +67,7 @@ impl Sent {
 
     /// The same of an item that held something else before: it may have come from elsewhere.
     pub(super) fn is_held_surely(&self, ports: &Ports<'_>, item: &RemoteItem) -> bool {
-        verified_calls::holds_content(ports, item, self.staged.size, &self.signature)
+        holds_content(ports, (&self.local.path, item, self.staged.size), &self.signature)
     }
 
     /// The file must still be the one that was read.

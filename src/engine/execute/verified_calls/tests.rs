@@ -38,15 +38,6 @@ fn an_item_hangs_where_it_is_shown_or_where_nothing_is_told() {
 }
 
 #[test]
-fn a_time_far_from_now_is_given_to_no_edit_of_now() {
-    for (mtime, expected) in
-        [(940, false), (939, true), (1000, false), (1060, false), (1061, true), (i64::MAX, true)]
-    {
-        assert_eq!(is_of_another_time(ServerTime(mtime), DiskTime(1_000_000_000_000)), expected, "{mtime}");
-    }
-}
-
-#[test]
 fn a_deletion_was_done_once_a_look_shows_it_or_the_answer_does_and_no_look_denies_it() {
     let asked = ItemVersion { id: id("item"), folder: false, etag: Etag::new("1::1") };
     let trashed_item = || item("x", "2::1", RemoteParent::Trash);
