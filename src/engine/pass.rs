@@ -243,8 +243,6 @@ impl Engine {
     ///
     /// [`PassError`]; a side that was read is remembered even when the other one failed.
     pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
-        let began = self.state.seconds(ports.clock.reading());
-        let is_whole = self.outlived || matches!(look.remote, RemoteLook::Whole);
         let walk = self.walk();
         let there = || match &look.remote {
             _ if self.outlived => walk.run(ports.remote, ports.clock, settings).map(Sight::Whole),
@@ -275,14 +273,12 @@ impl Engine {
         drop(walk);
         self.saw_there(there?, self.state.seconds(ports.clock.reading()));
         here?;
-        self.settle_late(ports, is_whole, began)?;
         self.settle_astray(ports)
     }
 
     /// What follows from the last look, guarded. Changes nothing on either side; contents that have to be
     /// compared are read.
     pub fn plan(&mut self, ports: &Ports<'_>, settings: &Settings, options: &PassOptions<'_>) -> Planned {
-        self.doubt_after_power(ports);
         let (Some(local), Some(_)) = (self.local.as_mut(), self.remote.as_ref()) else {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
@@ -293,7 +289,7 @@ impl Engine {
         let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
         let seen_at = ports.seen_at();
         doubt(&mut local.tree, seen_at, racy.as_deref());
-        let doubted = self.doubted.take(&self.state.base, &local.tree, &seen_at, ports.disk.skews());
+        let doubted = std::mem::take(&mut self.doubted).nodes(&self.state.base, &local.tree, &seen_at);
         if !doubted.is_empty() {
             let unread = signatures(ports.disk, ports.clock, &mut local.tree, &doubted, settings.workers);
             self.doubted.files(unread.into_iter().map(|(node, _)| local.tree.path(node)));

@@ -219,7 +219,6 @@ pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<
         | Done::Announced { .. }
         | Done::AnnouncedUploads { .. }
         | Done::LeftOpen { .. }
-        | Done::MayComeLate { .. }
         | Done::UploadOver { .. }
         | Done::LeftUnfinished { .. } => {}
     }

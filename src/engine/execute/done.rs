@@ -237,11 +237,6 @@ pub(super) enum Done {
         /// The version that the answer told, where it told one.
         etag: Option<Etag>,
     },
-    /// The commit of that operation's content over a version that is there had no effect, and may have it later, over whatever is there then.
-    MayComeLate {
-        /// The operation's index.
-        operation: usize,
-    },
     /// The upload of that operation is over.
     UploadOver {
         /// The operation's index.

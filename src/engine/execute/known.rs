@@ -38,8 +38,6 @@ pub(super) struct OwnChanges {
     /// Uploads whose commit may have been carried out although no look has shown it: the version that the answer told, where it
     /// told one.
     left_open: HashMap<usize, Option<Etag>>,
-    /// Uploads over a version that is there whose commit may have its effect later.
-    may_come_late: HashSet<usize>,
     /// Intents that note such uploads which are over for this pass: the next one settles them.
     unsettled: BTreeSet<u64>,
     /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
@@ -171,9 +169,7 @@ impl OwnChanges {
 
     /// All intents that note uploads which have not come to their end, and did nothing that nobody knows of.
     pub(super) fn uploads_without_effect(&self) -> BTreeSet<u64> {
-        let is_open = |operation: &usize| {
-            self.left_open.contains_key(operation) || self.may_come_late.contains(operation)
-        };
+        let is_open = |operation: &usize| self.left_open.contains_key(operation);
         let open = self.uploads.iter().filter(|(operation, _)| is_open(operation));
         let open: BTreeSet<_> = open.map(|(_, (_, intent))| *intent).collect();
         let noted = self.uploads.values().map(|(_, intent)| *intent);
@@ -240,11 +236,8 @@ impl OwnChanges {
             Done::UploadOver { operation, is_known } => {
                 let noted = self.uploads.remove(operation).map(|(_, intent)| intent);
                 let is_open = self.left_open.remove(operation).is_some() && !is_known;
-                // One that came all the same may come once more.
-                let is_open = self.may_come_late.remove(operation) || is_open;
                 self.unsettled.extend(noted.filter(|_| is_open));
             }
-            Done::MayComeLate { operation } => drop(self.may_come_late.insert(*operation)),
             Done::LeftUnfinished { operation } => drop(self.unfinished.insert(*operation)),
             Done::Doomed(doomed) => self.doomed.push(doomed.clone()),
             // What only the base learns.

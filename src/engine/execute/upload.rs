@@ -170,8 +170,6 @@ fn in_place<'a>(
             leave_open(aim.index, &shown, None, acted);
             match shown? {
                 LookUp::Found(now) if now.entry.etag == before.entry.etag => {
-                    // It may still take effect (a 504, say).
-                    acted.did(aim.index, Done::MayComeLate { operation: aim.index });
                     return Err(StepFailure::again(why));
                 }
                 LookUp::Found(now) if sent.is_held_surely(ports, &now) => now,

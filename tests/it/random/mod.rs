@@ -22,7 +22,6 @@ mod guarded;
 mod history;
 mod kept_beside;
 mod late;
-mod late_effects;
 mod looks;
 mod machines;
 mod meanwhile;

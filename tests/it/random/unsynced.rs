@@ -163,45 +163,6 @@ fn what_the_power_left_of_an_edit_takes_nothing_away_whatever_its_size() {
     assert!(torn > 10, "the power left only {torn} files of their size");
 }
 
-/// An edit of the same size whose bytes came to the disk before its times did (`lazytime`, a write through a memory map).
-#[test]
-fn an_edit_whose_times_went_with_the_power_is_found_and_takes_nothing_away() {
-    let same_size = |letter: u8| vec![letter; FIRST.len()];
-    for (crash, ended_well) in [(Crash::PowerCut, false), (Crash::PowerCut, true), (Crash::DiskAway, false)] {
-        let (mut whole, mut torn) = (0, 0);
-        for cut in 0..CUTS {
-            let mut run = lazy(cut, &[Twist::LateTimes]);
-            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
-            assert!(disk.write("f", FIRST));
-            pass(&mut run);
-            pass(&mut run);
-            if ended_well {
-                run.end();
-                run.stop();
-            }
-            let stamp = || {
-                let found = disk.look(&RelPath::parse("f").expect("a name")).expect("it can be read");
-                found.expect("the name was durable").stamp
-            };
-            let before = stamp();
-            assert!(disk.write("f", &same_size(b'x')));
-            wait(&run);
-            run.world.restart(crash);
-            let left = disk.read("f").expect("the name was durable");
-            let is_under_agreed = *left != *FIRST && stamp() == before;
-            whole += usize::from(is_under_agreed && *left == *same_size(b'x'));
-            torn += usize::from(is_under_agreed && *left != *same_size(b'x'));
-            is_at_peace(&mut run);
-            assert_eq!(disk.tree(), drive.tree(), "{crash:?}, cut {cut}: one side never learns of it");
-            if is_under_agreed {
-                let contents = drive.contents();
-                assert!(contents.iter().any(|content| **content == *FIRST), "cut {cut}: replaced in place");
-            }
-        }
-        assert!(whole > 1 && torn > 1, "{crash:?}: {whole} whole and {torn} torn under the agreed times");
-    }
-}
-
 /// The first look after the power cut cannot see the folder, nor can the one after a further start: what it left there is found later.
 #[test]
 fn what_the_power_left_where_the_first_look_saw_nothing_takes_nothing_away() {

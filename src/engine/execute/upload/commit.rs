@@ -74,8 +74,7 @@ pub(super) fn judged(
                         None if error == RemoteError::NameTaken => {
                             verified_calls::taken(remote, parent, wanted, None)?
                         }
-                        // It may still take effect (a 504, say).
-                        None => return Err(Unfinished::open(StepFailure::again(error.to_string()))),
+                        None => StepFailure::again(error.to_string()),
                     };
                     return Err(failure.into());
                 }
