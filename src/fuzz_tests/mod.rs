@@ -67,6 +67,9 @@ pub(crate) fn fuzz<S: AsRef<[u8]>>(name: &str, seeds: impl IntoIterator<Item = S
     for input in &pool {
         known.insert(run.check(input));
     }
+    if run.measures {
+        run.find_large(&pool);
+    }
     let (began, mut tried) = (Instant::now(), 0);
     while time.map_or(tried < QUICK_CASES, |time| began.elapsed() < time) {
         let batch: Vec<_> = (0..BATCH).map(|_| mutator.changed(&pool)).collect();

@@ -10,7 +10,8 @@ mod syntax;
 use std::borrow::Cow;
 use std::fmt;
 
-use regex::Regex;
+use regex_automata::meta::{Config, Regex};
+use regex_automata::nfa::thompson::WhichCaptures;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use subtree::{Onward, Reach};
@@ -124,6 +125,8 @@ const LONGEST: usize = 16 << 10;
 #[derive(Clone, Debug)]
 struct Expression {
     written: String,
+    /// As it is compiled: anchored at the start.
+    anchored: String,
     regex: Regex,
     /// Matches only what keeps matching when text is appended.
     onward: Onward,
@@ -140,9 +143,9 @@ impl Expression {
         let pattern = nfc(written);
         syntax::check(&pattern)?;
         let anchored = format!(r"\A(?:{pattern})");
-        let regex = Regex::new(&anchored).map_err(|error| syntax::one_line(&error))?;
+        let regex = matcher(&anchored)?;
         let onward = Onward::of(&anchored)?;
-        Ok(Self { written: written.to_owned(), regex, onward })
+        Ok(Self { written: written.to_owned(), anchored, regex, onward })
     }
 }
 
@@ -170,7 +173,7 @@ impl Filter {
         let built_in: Vec<_> = own.collect();
         let ignore = list(List::Ignore, ignore)?;
         let include = list(List::Include, include)?;
-        let include_reach = include.iter().map(|expression| Reach::of(expression.regex.as_str())).collect();
+        let include_reach = include.iter().map(|expression| Reach::of(&expression.anchored)).collect();
         let any_ignoring = any_of(built_in.iter().chain(&ignore));
         let any_including = any_of(include.iter());
         Ok(Self { built_in, ignore, include, include_reach, any_ignoring, any_including })
@@ -196,7 +199,7 @@ impl Filter {
     /// Each path is decided by itself: that a folder above it is ignored says nothing about it.
     pub fn verdict(&self, path: &str) -> FilterMatch<'_> {
         let path = nfc(path);
-        let first = |list: &'_ [Expression]| list.iter().position(|one| one.regex.is_match(&path));
+        let first = |list: &'_ [Expression]| list.iter().position(|one| one.regex.is_match(&*path));
         if let Some(at) = first(&self.built_in) {
             return FilterMatch::BuiltIn { expression: &self.built_in[at].written };
         }
@@ -219,7 +222,7 @@ impl Filter {
             return self.verdict(path).takes_part();
         };
         let path = nfc(path);
-        !ignoring.is_match(&path) && (self.include.is_empty() || including.is_match(&path))
+        !ignoring.is_match(&*path) && (self.include.is_empty() || including.is_match(&*path))
     }
 
     /// Whether the folder `folder` may be left unread because nothing below it can take part.
@@ -252,13 +255,26 @@ impl Default for Filter {
     }
 }
 
+/// Compiles a pattern that is only ever asked whether it matches.
+///
+/// Groups capture nothing: places for what each of them captured would be kept for each state of the automaton, which
+/// for an expression of a thousand groups is more than a hundred megabytes.
+fn matcher(pattern: &str) -> Result<Regex, String> {
+    let config = Config::new().which_captures(WhichCaptures::None);
+    Regex::builder().configure(config).build(pattern).map_err(|error| match error.size_limit() {
+        Some(limit) => {
+            format!("compiled, it exceeds the size limit of {limit} bytes: write it shorter, or as several expressions")
+        }
+        None => syntax::one_line(error.syntax_error().map_or(&error as &dyn fmt::Display, |error| error)),
+    })
+}
+
 /// One expression that matches where any of these does.
 fn any_of<'a>(expressions: impl Iterator<Item = &'a Expression>) -> Option<Regex> {
-    let each: Vec<String> =
-        expressions.map(|expression| format!("(?:{})", expression.regex.as_str())).collect();
+    let each: Vec<String> = expressions.map(|expression| format!("(?:{})", expression.anchored)).collect();
     let all = each.join("|");
     // Many that are long are asked one by one: together they would take memory out of proportion.
-    if all.len() > 2 * LONGEST { None } else { Regex::new(&all).ok() }
+    if all.len() > 2 * LONGEST { None } else { matcher(&all).ok() }
 }
 
 /// `text` in NFC, borrowed where it already is.

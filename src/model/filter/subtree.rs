@@ -3,12 +3,12 @@
 //! Two questions, both answered on the safe side: does an ignore expression match *every* path below, and can an
 //! include expression match *any* path below?
 
-use regex::Regex;
 use regex_automata::hybrid::dfa::DFA;
+use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-use super::syntax;
+use super::{matcher, syntax};
 
 /// The part of an expression whose matches survive whatever is appended to the text.
 ///
@@ -25,7 +25,7 @@ impl Onward {
         let hir = regex_syntax::parse(pattern).map_err(|error| syntax::one_line(&error))?;
         let onward = without_looking_ahead(&hir);
         // One that grew too large for the engine only lets a folder be read that could have been skipped.
-        Ok(Self(Regex::new(&onward.to_string()).ok()))
+        Ok(Self(matcher(&onward.to_string()).ok()))
     }
 
     /// Whether every path that starts with `below` (a folder's path and its `/`) is matched.

@@ -18,7 +18,7 @@ pub(super) fn check(pattern: &str) -> Result<(), String> {
 }
 
 /// The last line of a `regex` error, which is the one that says why; the others draw the pattern.
-pub(super) fn one_line(error: &impl fmt::Display) -> String {
+pub(super) fn one_line(error: &(impl fmt::Display + ?Sized)) -> String {
     let text = error.to_string();
     let last = text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or_default().trim();
     last.strip_prefix("error: ").unwrap_or(last).trim_end_matches('.').to_owned()

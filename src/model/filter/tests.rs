@@ -1,5 +1,6 @@
 use super::*;
 use proptest::prelude::*;
+use regex_automata::Input;
 
 fn filter(ignore: &[&str], include: &[&str]) -> Filter {
     let owned = |list: &[&str]| list.iter().map(|one| (*one).to_owned()).collect::<Vec<_>>();
@@ -74,6 +75,20 @@ fn an_expression_that_would_take_very_much_memory_is_refused_and_not_shown_whole
     let error = Filter::compile(&[], &[longest + "b"]).expect_err("it is too long").to_string();
     assert!(error.contains("it is 16385 bytes long") && error.contains("several expressions"), "{error}");
     assert!(error.starts_with("include[0] = \"aaa") && error.len() < 500, "{error}");
+}
+
+#[test]
+fn groups_do_not_make_an_expression_take_memory_out_of_proportion() {
+    // With a word boundary, a text beyond ASCII is left to the engine that keeps what each group captured for each state.
+    let groups = format!(r"\B{}", "(<n>a|b)*".repeat(900));
+    let filter = Filter::compile(&[], &[groups]).expect("an expression");
+    let all = filter.any_including.iter().chain(filter.include.iter().map(|expression| &expression.regex));
+    for regex in all {
+        let mut cache = regex.create_cache();
+        assert!(regex.search_half_with(&mut cache, &Input::new("\u{e9}/b")).is_none());
+        let used = cache.memory_usage();
+        assert!(used < 4 << 20, "{used} bytes");
+    }
 }
 
 #[test]
