@@ -279,6 +279,7 @@ impl Engine {
     /// What follows from the last look, guarded. Changes nothing on either side; contents that have to be
     /// compared are read.
     pub fn plan(&mut self, ports: &Ports<'_>, settings: &Settings, options: &PassOptions<'_>) -> Planned {
+        self.doubt_after_power(ports);
         let (Some(local), Some(_)) = (self.local.as_mut(), self.remote.as_ref()) else {
             return Planned { guard: self.state.guard.clone(), ..Planned::default() };
         };
@@ -289,10 +290,12 @@ impl Engine {
         let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
         let seen_at = ports.seen_at();
         doubt(&mut local.tree, seen_at, racy.as_deref());
-        let doubted = std::mem::take(&mut self.doubted).nodes(&self.state.base, &local.tree, &seen_at);
+        let (base, skews, went_back) = (&self.state.base, ports.disk.skews(), self.state.went_back.keys());
+        let doubted = self.doubted.take(base, &local.tree, &seen_at, skews, went_back);
         if !doubted.is_empty() {
             let unread = signatures(ports.disk, ports.clock, &mut local.tree, &doubted, settings.workers);
             self.doubted.files(unread.into_iter().map(|(node, _)| local.tree.path(node)));
+            self.doubted.until_sent(base, &local.tree, &doubted);
         }
         let (known, earlier) =
             remembered.map(|remembered| (remembered.recognised, remembered.earlier)).unzip();

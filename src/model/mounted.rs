@@ -116,6 +116,11 @@ impl<'a> PowerCuts<'a> {
         Self { skews, ..self }
     }
 
+    /// Whether not all edits were seen since that start, or mount.
+    pub fn is_first_look(self) -> bool {
+        self.is_first_look
+    }
+
     /// Whether all edits were seen since that start, or mount, and nothing was hidden then.
     pub fn have_all_been_seen(self) -> bool {
         !self.is_first_look && self.hidden.is_none()
@@ -142,7 +147,10 @@ impl<'a> PowerCuts<'a> {
     pub fn may_have_cut(self, base: &BaseTree, item: Node, stamp: &LocalStamp) -> bool {
         let was_hidden = self.hidden.and_then(|hidden| hidden.durable_until(base, item));
         let is_since = |time, until| self.skews.any_between(time, until, i64::MAX);
-        self.may_have_cut_what_was_seen(stamp)
+        // What is another content under the agreed stamp was written later than that says.
+        let is_under_agreed = self.is_first_look && base.get(item).local.stamp == *stamp;
+        is_under_agreed
+            || self.may_have_cut_what_was_seen(stamp)
             || was_hidden.is_some_and(|until| is_since(stamp.ctime, until) || is_since(stamp.mtime, until))
     }
 

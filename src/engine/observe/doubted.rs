@@ -1,11 +1,14 @@
 //! Files whose stamp may not tell that their content changed (`docs/sync.md` §3, Content).
 //!
 //! Who writes through a memory map to a page that waits to be written back already changes no time. Such a file is read, although
-//! its stamp is the agreed one, when the watcher says that it was closed after writing, and with the daily verification.
+//! its stamp is the agreed one, when the watcher says that it was closed after writing, and with the daily verification. So is one that
+//! a power cut may have left with new content under the times that it had, since times are written back apart (`lazytime`, say).
 
 use std::collections::BTreeSet;
 
-use crate::model::{BaseTree, LocalKind, LocalTree, Node, RelPath, SeenAt};
+use crate::model::{
+    BaseTree, DiskTime, ItemId, LocalKind, LocalTree, Node, PowerCuts, Reading, RelPath, SeenAt, Skews,
+};
 
 /// The daily verification reads what was written so lately, in seconds: a day, and what two of them may lie further apart.
 const RECENT_SECONDS: i64 = 25 * 3600;
@@ -15,6 +18,14 @@ const RECENT_SECONDS: i64 = 25 * 3600;
 pub struct Doubted {
     files: BTreeSet<RelPath>,
     recent: bool,
+    /// What was written since then, Unix seconds, is to be read: the power may have gone while it was written once more.
+    cut_since: Option<i64>,
+    /// When all that is mounted was last looked at as it was mounted before, by the wall clock; Unix seconds.
+    intact_at: Option<i64>,
+    /// The mounts since whose coming that was asked for.
+    asked_for: Option<Vec<u64>>,
+    /// Whether what an earlier process found and may not have sent was asked for.
+    has_begun: bool,
 }
 
 impl Doubted {
@@ -28,25 +39,72 @@ impl Doubted {
         self.recent = true;
     }
 
-    /// The files among them whose stamp is the agreed one: of any other the stamp tells.
-    pub(in crate::engine) fn nodes(&self, base: &BaseTree, local: &LocalTree, now: &SeenAt) -> Vec<Node> {
+    /// Looks at what is mounted as `mounts` says: where the machine was started since the last look, or a file system mounted, what was
+    /// written within about a day before that look is to be read, once. An earlier process noted the time at `noted`, Unix seconds.
+    pub(in crate::engine) fn after_power(
+        &mut self,
+        cuts: PowerCuts<'_>,
+        noted: Option<i64>,
+        now: Reading,
+        mounts: &[u64],
+    ) {
+        if !cuts.is_first_look() {
+            (self.intact_at, self.asked_for) = (Some(now.wall), None);
+            return;
+        }
+        if self.asked_for.as_deref() != Some(mounts) {
+            self.asked_for = Some(mounts.to_vec());
+            let last = self.intact_at.or(noted).map_or(now.wall, |last| last.min(now.wall));
+            self.cut_since = Some(last.saturating_sub(RECENT_SECONDS));
+        }
+    }
+
+    /// Takes out the files among them whose stamp is the agreed one: of any other the stamp tells. The first time also those of the items
+    /// `went_back`, by the texts of their ids: a power cut may have left an edit of theirs under that stamp, which is not sent yet.
+    pub(in crate::engine) fn take<'a>(
+        &mut self,
+        base: &BaseTree,
+        local: &LocalTree,
+        now: &SeenAt,
+        skews: Skews,
+        went_back: impl Iterator<Item = &'a String>,
+    ) -> Vec<Node> {
+        let (files, recent, cut) =
+            (std::mem::take(&mut self.files), std::mem::take(&mut self.recent), self.cut_since.take());
         let unchanged = |path: &RelPath| {
             let (known, node) = (base.get(base.find(path)?), local.find(path)?);
             let found = local.get(node);
             (found.kind == LocalKind::File && found.stamp == known.local.stamp).then_some(node)
         };
-        let mut nodes: Vec<_> = self.files.iter().filter_map(unchanged).collect();
-        if self.recent {
+        let mut nodes: Vec<_> = files.iter().filter_map(unchanged).collect();
+        if !std::mem::replace(&mut self.has_begun, true) {
+            let of_id = |text: &String| base.by_id(&ItemId::from_text(text)?);
+            nodes.extend(went_back.filter_map(of_id).filter_map(|node| unchanged(&base.path(node))));
+        }
+        if recent || cut.is_some() {
+            let is_wanted = |time: DiskTime| {
+                recent && now.is_within(RECENT_SECONDS, time)
+                    || cut.is_some_and(|since| skews.any_between(time, since, i64::MAX))
+            };
             let recent = base.walk(Node::ROOT).filter(|node| {
                 let entry = base.get(*node);
-                !entry.folder
-                    && now.is_within(RECENT_SECONDS, entry.local.stamp.mtime)
-                    && now.is_within(RECENT_SECONDS, entry.local.stamp.ctime)
+                !entry.folder && is_wanted(entry.local.stamp.mtime) && is_wanted(entry.local.stamp.ctime)
             });
             nodes.extend(recent.filter_map(|node| unchanged(&base.path(node))));
-            nodes.sort_unstable();
-            nodes.dedup();
         }
+        nodes.sort_unstable();
+        nodes.dedup();
         nodes
+    }
+
+    /// Of `files`, which were read, another content than the agreed one is to be read again with the next plan: until it is sent, only that
+    /// shows it.
+    pub(in crate::engine) fn until_sent(&mut self, base: &BaseTree, local: &LocalTree, files: &[Node]) {
+        let differs = |path: &RelPath, node: Node| {
+            let agreed = base.find(path).and_then(|known| base.get(known).signature);
+            agreed.is_some_and(|agreed| local.get(node).signature.get().is_some_and(|read| read != agreed))
+        };
+        let found = files.iter().map(|node| (local.path(*node), *node));
+        self.files.extend(found.filter(|(path, node)| differs(path, *node)).map(|(path, _)| path));
     }
 }

@@ -13,6 +13,15 @@ impl Engine {
             .by(ports.disk.skews())
     }
 
+    /// What the power may have left under the times that it had is to be read with the next plan.
+    pub(super) fn doubt_after_power(&mut self, ports: &Ports<'_>) {
+        let Some(local) = &self.local else { return };
+        let (now, noted) = (ports.clock.reading(), self.left_open.time.as_ref().map(|time| time.wall));
+        let cuts =
+            PowerCuts::since(self.state.mounted.as_ref(), self.left_open.time.as_ref(), now, &local.mounts);
+        self.doubted.after_power(cuts, noted, now, &local.mounts);
+    }
+
     /// What is to be stored once all edits of the last look here were planned for but those in `hidden`; `None` where that is stored
     /// already.
     pub(super) fn seen_as_mounted(&self, now: Reading, hidden: HiddenPlaces) -> Option<Mounted> {

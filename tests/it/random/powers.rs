@@ -69,6 +69,13 @@ impl History {
         } else if mix(seed ^ 0xc0a5).is_multiple_of(8) && !history.has(Twist::NoIdentities) {
             history.twists.push(Twist::CoarseTimes);
         }
+        // Likewise. By a clock that was set nobody can tell what was written within a day.
+        if history.has(Twist::LosesContents)
+            && !history.clocks_are_set
+            && mix(seed ^ 0x1a27).is_multiple_of(3)
+        {
+            history.twists.push(Twist::LateTimes);
+        }
         // Likewise.
         if mix(seed ^ 0xc10c).is_multiple_of(16) {
             history.twists.push(Twist::ServersClock([-3600, -30, -3, 4, 30][(seed / 16 % 5) as usize]));

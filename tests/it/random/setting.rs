@@ -104,6 +104,7 @@ pub fn turn(world: &World, twist: Twist) {
         Twist::LocalFoldsCase => disk.folds_case = true,
         Twist::LazyPersons => disk.persons_sync = false,
         Twist::LosesContents => (disk.persons_sync, disk.loses_contents) = (false, true),
+        Twist::LateTimes => disk.late_times = true,
         Twist::CoarseTimes => disk.coarse = Coarse { root: true, volumes: true },
         Twist::CoarseVolumes => disk.coarse.volumes = true,
         Twist::ServersClock(ahead) => disk.ahead = ahead,

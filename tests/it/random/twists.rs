@@ -39,6 +39,8 @@ pub enum Twist {
     LocalFoldsCase,
     LazyPersons,
     LosesContents,
+    /// It may leave a new content of the same size under the times of the one before.
+    LateTimes,
     /// When the power goes it is the disk's alone: the machine runs on, and mounts it anew.
     DiskLosesPower,
     TrashWay,

@@ -10,18 +10,18 @@ use super::scenarios::{is_at_peace, passes, wait, world};
 use crate::sim::{Bytes, Crash, Outcome, SimDisk};
 
 /// So many ways of losing what was not synced are tried.
-const CUTS: u64 = 40;
+pub const CUTS: u64 = 40;
 
-const FIRST: &[u8] = b"the first version, synced by all";
+pub const FIRST: &[u8] = b"the first version, synced by all";
 const SECOND: &[u8] = b"a second version, synced by none";
 
 /// A world in which persons never sync.
-fn lazy(cut: u64, twists: &[Twist]) -> Run {
+pub fn lazy(cut: u64, twists: &[Twist]) -> Run {
     let twists: Vec<_> = twists.iter().copied().chain([Twist::LosesContents]).collect();
     world(cut, &twists)
 }
 
-fn pass(run: &mut Run) {
+pub fn pass(run: &mut Run) {
     wait(run);
     assert!(passes(run));
     wait(run);

@@ -231,6 +231,9 @@ struct Pending {
     by_person: bool,
 }
 
+/// What was written so lately, in seconds, may lose its times alone.
+const RECENT: i64 = 20 * 3600;
+
 /// What an operation concerns: an inode or, where contents are lost apart from names, the content of one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Key {
@@ -249,6 +252,8 @@ pub struct Layers {
     /// Whether contents, sizes and times become durable by themselves alone, and not with a name (real file systems write them
     /// back when they like).
     pub contents_apart: bool,
+    /// Whether, of a content of the same size, times may be lost alone (`lazytime`).
+    pub late_times: bool,
     /// Whether no two changes have the same time, however soon one follows the other.
     pub fine_times: bool,
     /// The time of the last change, in nanoseconds.
@@ -264,6 +269,7 @@ impl Layers {
             pending: Vec::new(),
             by_person: false,
             contents_apart: false,
+            late_times: false,
             fine_times: false,
             last: i64::MIN,
         }
@@ -394,6 +400,19 @@ impl Layers {
             let Some(old) = inode.content().cloned() else { continue };
             let between = |a: DiskTime, b: DiskTime| DiskTime(a.0.min(b.0) + (a.0 - b.0).abs() / 2);
             let half = content.len() / 2;
+            // Of what nobody had written for a day no look after the cut finds it (`docs/sync.md` §3).
+            let is_recent = |time: DiskTime| time.is_within(RECENT, pending.at);
+            if self.late_times
+                && old.len() == content.len()
+                && !waiting.contains(&ino)
+                && [inode.mtime, inode.ctime].into_iter().all(is_recent)
+                && rng.chance(0.5)
+            {
+                let whole = rng.chance(0.5);
+                let torn = || [&content[..half], &old[half..]].concat().into();
+                inode.body = Body::File(if whole { content.clone() } else { torn() });
+                continue;
+            }
             let mut with_new_times = |left: Vec<u8>| {
                 inode.body = Body::File(left.into());
                 (inode.mtime, inode.ctime) = (mtime, pending.at);

@@ -58,6 +58,8 @@ pub struct Switches {
     /// Whether contents, sizes and times become durable apart from names, so that a power cut may leave an older content, or
     /// a part, under a name that is durable. It shows where persons do not sync.
     pub loses_contents: bool,
+    /// Whether times of a content of the same size may be lost apart from it, as with `lazytime`. It shows where contents are lost.
+    pub late_times: bool,
     /// Whether the system gives each mount of the drive's file system a number.
     pub mounts_are_told: bool,
     /// Whether every change shows in the times, however soon it follows a look, as newer kernels have it.
@@ -84,6 +86,7 @@ impl Default for Switches {
             capacity: None,
             persons_sync: true,
             loses_contents: false,
+            late_times: false,
             mounts_are_told: true,
             fine_times: false,
             coarse: Coarse::default(),
@@ -188,6 +191,7 @@ impl SimDisk {
         turn(&mut inner.switches);
         self.ahead.store(inner.switches.ahead * 1_000_000_000, Ordering::SeqCst);
         inner.layers.contents_apart = inner.switches.loses_contents;
+        inner.layers.late_times = inner.switches.late_times;
         inner.layers.fine_times = inner.switches.fine_times;
         let coarse = inner.switches.coarse;
         inner.layers.keep_times_coarsely(coarse);
