@@ -38,7 +38,7 @@ use super::conflict::conflict_name;
 use super::execute::{Event, ExecuteOptions, Window, execute};
 use super::guard;
 use super::observe::doubted::Doubted;
-use super::observe::local::{doubt, signatures};
+use super::observe::local::doubt;
 use super::operation::{Action, Note, NoteKind, Operation, Plan};
 use super::own_writes::OwnWrites;
 use super::plan::{Collected, Earlier, Extent, Policy, plan, plan_again, plan_all};
@@ -243,6 +243,8 @@ impl Engine {
     ///
     /// [`PassError`]; a side that was read is remembered even when the other one failed.
     pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
+        let began = self.state.seconds(ports.clock.reading());
+        let is_whole = self.outlived || matches!(look.remote, RemoteLook::Whole);
         let walk = self.walk();
         let there = || match &look.remote {
             _ if self.outlived => walk.run(ports.remote, ports.clock, settings).map(Sight::Whole),
@@ -273,6 +275,7 @@ impl Engine {
         drop(walk);
         self.saw_there(there?, self.state.seconds(ports.clock.reading()));
         here?;
+        self.settle_late(ports, is_whole, began)?;
         self.settle_astray(ports)
     }
 
@@ -290,13 +293,8 @@ impl Engine {
         let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
         let seen_at = ports.seen_at();
         doubt(&mut local.tree, seen_at, racy.as_deref());
-        let (base, skews, went_back) = (&self.state.base, ports.disk.skews(), self.state.went_back.keys());
-        let doubted = self.doubted.take(base, &local.tree, &seen_at, skews, went_back);
-        if !doubted.is_empty() {
-            let unread = signatures(ports.disk, ports.clock, &mut local.tree, &doubted, settings.workers);
-            self.doubted.files(unread.into_iter().map(|(node, _)| local.tree.path(node)));
-            self.doubted.until_sent(base, &local.tree, &doubted);
-        }
+        let known_back = self.state.went_back.keys();
+        self.doubted.read(ports, &self.state.base, &mut local.tree, known_back, settings.workers);
         let (known, earlier) =
             remembered.map(|remembered| (remembered.recognised, remembered.earlier)).unzip();
         let recognised = match recognised(&self.state.base, local, known, ports, settings) {
@@ -461,6 +459,7 @@ impl Engine {
         stuck.learn(&outcome.plan_again, |path| self.state.set_aside.contains_key(path));
         self.stuck = stuck;
         let forgotten = own.forgotten();
+        self.watch_for_late(ports, std::mem::take(&mut outcome.late));
         self.learn(&forgotten);
         self.mix_marks(&plan);
         if let Some(remote) = &self.remote {

@@ -219,6 +219,7 @@ pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<
         | Done::Announced { .. }
         | Done::AnnouncedUploads { .. }
         | Done::LeftOpen { .. }
+        | Done::MayComeLate(_)
         | Done::UploadOver { .. }
         | Done::LeftUnfinished { .. } => {}
     }

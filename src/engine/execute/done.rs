@@ -6,7 +6,7 @@ use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
 use crate::engine::ports::{ItemVersion, RemoteItem};
 use crate::model::name::Name;
 use crate::model::{
-    BaseEntry, Etag, ItemId, LocalEntry, LocalStamp, Presence, RelPath, SeenAt, Side, Signature,
+    BaseEntry, Etag, ItemId, LocalEntry, LocalStamp, Presence, RelPath, SeenAt, Side, Signature, Upload,
 };
 
 /// One thing that happened because of us, as the answer or a look showed it. [`super::known::OwnChanges::learn`] is the one
@@ -237,6 +237,8 @@ pub(super) enum Done {
         /// The version that the answer told, where it told one.
         etag: Option<Etag>,
     },
+    /// A look said that this commit had no effect. It may have it later: a gateway gave up waiting (504), and the service goes on.
+    MayComeLate(Box<Upload>),
     /// The upload of that operation is over.
     UploadOver {
         /// The operation's index.

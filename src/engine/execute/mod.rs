@@ -49,7 +49,7 @@ use super::operation::Plan;
 use super::ports::{Ports, Store};
 
 pub use options::{ExecuteOptions, Packages};
-pub use recover::{Recovered, give_up, recover, settle_astray};
+pub use recover::{Recovered, give_up, recover, settle_astray, settle_late};
 pub use report::{Counts, Effect, EffectKind, End, Event, Outcome, Progress, Skipped};
 pub use window::Window;
 

@@ -6,6 +6,7 @@
 mod arrivals;
 mod crossing;
 mod free_names;
+mod late;
 mod put_here;
 mod replacement;
 
@@ -14,7 +15,7 @@ use std::time::Duration;
 use crate::engine::conflict::is_conflict_name_of;
 use crate::engine::ports::{LookUp, Ports, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
-use crate::model::{Arriving, Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
+use crate::model::{Arriving, Change, Intent, ItemId, LocalStamp, RelPath, Side, State, Upload, name};
 
 use super::agree::agree;
 use super::done::Done;
@@ -29,6 +30,7 @@ use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 use free_names::{is_free, takes_name};
+pub use late::settle_late;
 pub use put_here::settle_astray;
 use put_here::{Put, settle_arriving, told_last};
 use replacement::{Replacement, settle_replacement};
@@ -48,6 +50,8 @@ pub struct Recovered {
     pub unsettled: Vec<(u64, bool)>,
     /// What came here and is not under its path any more, or never got there: where it was moved to only a look can tell.
     pub astray: Vec<Arriving>,
+    /// Uploads whose calls may still take effect.
+    pub late: Vec<Upload>,
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
@@ -91,13 +95,19 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     }
     for number in numbers {
         let mut acted = Acted::default();
+        let noted = late::uploads(ledger.state(), number);
         let settled = settle_noted(ports, &ledger.moment(), number, (0, &mut acted));
         let mut learnt = Ok(());
         for (_, done) in acted.done {
             let learned = agree(&done, None, &ledger.moment(), &ports.seen_at());
             learnt = learnt.and_then(|()| ledger.learn(learned.lessons));
         }
-        match settled.and_then(|finished| learnt.map(|()| finished)) {
+        let settled = settled.and_then(|finished| learnt.map(|()| finished));
+        if settled.is_ok() {
+            let base = ledger.moment().base;
+            recovered.late.extend(noted.into_iter().filter(|file| late::may_come(base, file)));
+        }
+        match settled {
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,
             Err(StepFailure::End(end)) => return Err(end),

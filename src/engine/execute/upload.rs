@@ -170,6 +170,9 @@ fn in_place<'a>(
             leave_open(aim.index, &shown, None, acted);
             match shown? {
                 LookUp::Found(now) if now.entry.etag == before.entry.etag => {
+                    let over = Some((old.id.clone(), now.entry.etag));
+                    let file = sent.upload(old.parent.clone(), old.name.clone(), over);
+                    acted.did(aim.index, Done::MayComeLate(Box::new(file)));
                     return Err(StepFailure::again(why));
                 }
                 LookUp::Found(now) if sent.is_held_surely(ports, &now) => now,

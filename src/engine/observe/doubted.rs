@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use super::local::signatures;
+use crate::engine::ports::Ports;
 use crate::model::{
     BaseTree, DiskTime, ItemId, LocalKind, LocalTree, Node, PowerCuts, Reading, RelPath, SeenAt, Skews,
 };
@@ -59,9 +61,34 @@ impl Doubted {
         }
     }
 
-    /// Takes out the files among them whose stamp is the agreed one: of any other the stamp tells. The first time also those of the items
-    /// `went_back`, by the texts of their ids: a power cut may have left an edit of theirs under that stamp, which is not sent yet.
-    pub(in crate::engine) fn take<'a>(
+    /// Reads the files among them whose stamp is the agreed one: of any other the stamp tells. Those that cannot be read, or hold another
+    /// content than the agreed one, are read again with the next plan: until it is sent, nothing else shows it. The first time also those
+    /// of the items `went_back`, by the texts of their ids: a power cut may have left an edit of theirs under that stamp, which is not sent
+    /// yet.
+    pub(in crate::engine) fn read<'a>(
+        &mut self,
+        ports: &Ports<'_>,
+        base: &BaseTree,
+        local: &mut LocalTree,
+        went_back: impl Iterator<Item = &'a String>,
+        workers: usize,
+    ) {
+        let files = self.take(base, local, &ports.seen_at(), ports.disk.skews(), went_back);
+        if files.is_empty() {
+            return;
+        }
+        let unread = signatures(ports.disk, ports.clock, local, &files, workers);
+        let differs = |path: &RelPath, node: Node| {
+            let agreed = base.find(path).and_then(|known| base.get(known).signature);
+            agreed.is_some_and(|agreed| local.get(node).signature.get().is_some_and(|read| read != agreed))
+        };
+        self.files(unread.into_iter().map(|(node, _)| local.path(node)));
+        let found = files.into_iter().map(|node| (local.path(node), node));
+        self.files.extend(found.filter(|(path, node)| differs(path, *node)).map(|(path, _)| path));
+    }
+
+    /// Takes out the files among them whose stamp is the agreed one: of any other the stamp tells.
+    fn take<'a>(
         &mut self,
         base: &BaseTree,
         local: &LocalTree,
@@ -95,16 +122,5 @@ impl Doubted {
         nodes.sort_unstable();
         nodes.dedup();
         nodes
-    }
-
-    /// Of `files`, which were read, another content than the agreed one is to be read again with the next plan: until it is sent, only that
-    /// shows it.
-    pub(in crate::engine) fn until_sent(&mut self, base: &BaseTree, local: &LocalTree, files: &[Node]) {
-        let differs = |path: &RelPath, node: Node| {
-            let agreed = base.find(path).and_then(|known| base.get(known).signature);
-            agreed.is_some_and(|agreed| local.get(node).signature.get().is_some_and(|read| read != agreed))
-        };
-        let found = files.iter().map(|node| (local.path(*node), *node));
-        self.files.extend(found.filter(|(path, node)| differs(path, *node)).map(|(path, _)| path));
     }
 }

@@ -1,8 +1,8 @@
-//! What an earlier process left for this one to settle.
+//! What an earlier process, or an earlier pass, left to settle.
 
 use std::collections::HashMap;
 
-use crate::model::{Arriving, LivedTime};
+use crate::model::{Arriving, LivedTime, Upload};
 
 /// What an earlier process left open.
 #[derive(Default)]
@@ -11,6 +11,8 @@ pub(super) struct LeftOpen {
     pub(super) refused: HashMap<u64, u32>,
     /// What came here right before that process ended, and was not found under its path.
     pub(super) astray: Vec<Arriving>,
+    /// Uploads that had not come, of this process too, and until when, in lived seconds, their calls may take effect.
+    pub(super) late: Vec<(Upload, i64)>,
     /// What it had noted of the time.
     pub(super) time: Option<LivedTime>,
 }

@@ -5,17 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Engine, PassError, PassOptions};
-use crate::engine::execute::{give_up, recover, settle_astray};
+use crate::engine::execute::{give_up, recover, settle_astray, settle_late};
 use crate::engine::operation::{Operation, Plan};
 use crate::engine::ports::{Disk, Ports, RemoteError, StoreError};
 use crate::engine::view::{Absence, RemoteView};
-use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, name, tree};
+use crate::model::{Change, Intent, ItemId, Node, RelPath, RemoteKind, SetAside, Tree, Upload, name, tree};
 
 /// Two looks at a file without a size must lie so far apart, in seconds (`docs/sync.md` §3).
 const SIZELESS_SECONDS: i64 = 10;
 
 /// So many complete looks may leave open what became of an item before it is taken for lasting.
 const MOST_OPEN_LOOKS: u32 = 4;
+
+/// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
+const LATE_SECONDS: i64 = 180;
 
 /// A time that lies before all others, in lived seconds.
 const LONG_AGO: i64 = i64::MIN;
@@ -59,6 +62,7 @@ impl Engine {
         if !recovered.astray.is_empty() {
             self.left_open.astray = recovered.astray;
         }
+        self.watch_for_late(ports, recovered.late);
         for (number, is_refused) in recovered.unsettled {
             let looks = self.left_open.refused.entry(number).or_insert(0);
             *looks += if is_refused { REFUSAL } else { 1 };
@@ -80,6 +84,42 @@ impl Engine {
             })),
             None => Ok(()),
         }
+    }
+
+    /// These uploads had not come when a look was taken, and may come all the same.
+    pub(super) fn watch_for_late(&mut self, ports: &Ports<'_>, files: Vec<Upload>) {
+        let until = self.state.seconds(ports.clock.reading()).saturating_add(LATE_SECONDS);
+        self.left_open.late.extend(files.into_iter().map(|file| (file, until)));
+    }
+
+    /// What took effect on iCloud after its call was answered with an error is nobody else's change. It is looked for in what was just
+    /// seen: all of iCloud, or a part, in a look that began at `began`, in lived seconds.
+    pub(super) fn settle_late(
+        &mut self,
+        ports: &Ports<'_>,
+        is_whole: bool,
+        began: i64,
+    ) -> Result<(), PassError> {
+        let Some(view) = self.remote.as_ref().filter(|_| !self.left_open.late.is_empty()) else {
+            return Ok(());
+        };
+        let base = &self.state.base;
+        let shows = |file: &Upload| match &file.over {
+            None => {
+                let id = ItemId::new(file.parent.zone().clone(), &file.document);
+                base.by_id(&id).is_none() && view.tree.by_id(&id).is_some()
+            }
+            Some((old, _)) => view.tree.by_id(old).zip(base.by_id(old)).is_some_and(|(shown, known)| {
+                !view.tree.get(shown).etag.same_content(&base.get(known).remote.etag)
+            }),
+        };
+        let came: Vec<_> =
+            self.left_open.late.iter().map(|(file, _)| file).filter(|file| shows(file)).cloned().collect();
+        if !came.is_empty() {
+            settle_late(ports, &mut self.state, &mut *self.store, &came)?;
+        }
+        self.left_open.late.retain(|(_, until)| !is_whole || began < *until);
+        Ok(())
     }
 
     /// What came here right before the last process ended, and was moved before this one started, counts as what came.

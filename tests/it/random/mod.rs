@@ -22,6 +22,7 @@ mod guarded;
 mod history;
 mod kept_beside;
 mod late;
+mod late_effects;
 mod late_times;
 mod looks;
 mod machines;

@@ -105,6 +105,11 @@ impl History {
         if mix(seed ^ 0xbac4).is_multiple_of(4) {
             history.keep_backups_beside();
         }
+        // Likewise.
+        if mix(seed ^ 0x0504).is_multiple_of(8) {
+            let mut draw = Draw::beside(Rng::new(mix(seed ^ 0x0505)), history.odd, Contents::LateLooks);
+            history.faults(Fault::LateEffect, &mut draw);
+        }
         // Likewise; without a signature as well nobody could tell whether anything came whole.
         let unsigned = [Twist::OtherFormula, Twist::OtherForm, Twist::NoSignatures];
         if mix(seed ^ 0x512e).is_multiple_of(12)

@@ -42,6 +42,8 @@ pub enum Call {
     Fetch,
     Stage,
     Commit,
+    /// Right before a commit, where some take effect late.
+    LateCommit,
     CheckRoot,
     ReadFolder,
     Look,
@@ -93,6 +95,8 @@ pub enum Fault {
     Busy,
     /// The answer is lost; it is done.
     LostAnswer,
+    /// The answer is an error, and it is done up to a minute later.
+    LateEffect,
     /// The request is lost, which looks the same; nothing is done.
     LostRequest,
     /// The item's metadata changes just before: the call is refused as stale.
@@ -318,6 +322,12 @@ impl Fuse {
             Err(_) if self.is_blown() => Outcome::Crashed,
             Err(panic) => resume_unwind(panic),
         }
+    }
+
+    /// Whether that fault can happen now.
+    pub fn knows(&self, fault: Fault) -> bool {
+        let inner = lock(&self.0);
+        inner.rates.contains_key(&fault) || inner.script.iter().any(|next| next.fault == fault)
     }
 
     /// A call begins: counted, and its fault is drawn from those that can happen there.

@@ -97,7 +97,7 @@ pub(super) fn settle_uploads(
 }
 
 /// The id that the file gets as a new one.
-fn new_id(file: &Upload) -> ItemId {
+pub(super) fn new_id(file: &Upload) -> ItemId {
     ItemId::new(file.parent.zone().clone(), &file.document)
 }
 
@@ -185,7 +185,7 @@ fn came(
 }
 
 /// An item whose content was about to be replaced in place, as it is now.
-fn replaced_in_place(
+pub(super) fn replaced_in_place(
     ports: &Ports<'_>,
     moment: &Moment<'_>,
     file: &Upload,

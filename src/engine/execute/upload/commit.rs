@@ -14,17 +14,19 @@ pub(super) struct Unfinished {
     pub failure: StepFailure,
     /// Whether it may have been carried out, and no look has shown what it did.
     pub is_open: bool,
+    /// Whether a look said that it was not carried out, which it may still be.
+    pub may_come_late: bool,
 }
 
 impl Unfinished {
     fn open(failure: StepFailure) -> Self {
-        Self { failure, is_open: true }
+        Self { failure, is_open: true, may_come_late: false }
     }
 }
 
 impl From<StepFailure> for Unfinished {
     fn from(failure: StepFailure) -> Self {
-        Self { failure, is_open: false }
+        Self { failure, is_open: false, may_come_late: false }
     }
 }
 
@@ -74,7 +76,10 @@ pub(super) fn judged(
                         None if error == RemoteError::NameTaken => {
                             verified_calls::taken(remote, parent, wanted, None)?
                         }
-                        None => StepFailure::again(error.to_string()),
+                        None => {
+                            let failure = StepFailure::again(error.to_string());
+                            return Err(Unfinished { may_come_late: true, ..failure.into() });
+                        }
                     };
                     return Err(failure.into());
                 }

@@ -77,10 +77,14 @@ impl<'a> Stage<'a> for UploadNew<'a> {
             let Ready { index, aim, sent, parent, name } = file;
             match judged(ports, &sent, (&parent, name), answer) {
                 Ok(item) => came(known, (aim, &sent), (&parent, &item), acted),
-                Err(Unfinished { failure, is_open }) => {
+                Err(Unfinished { failure, is_open, may_come_late }) => {
                     // Its note outlives the operation: the next recovery looks what came of it.
                     if is_open {
                         acted.did(index, Done::LeftOpen { operation: index, etag: None });
+                    }
+                    if may_come_late {
+                        let file = sent.upload(parent, name.into(), None);
+                        acted.did(index, Done::MayComeLate(Box::new(file)));
                     }
                     acted.failed(index, failure);
                 }

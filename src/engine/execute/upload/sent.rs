@@ -9,7 +9,8 @@ use crate::engine::execute::stage::{Acted, Known};
 use crate::engine::execute::verified_calls;
 use crate::engine::operation::{LocalSeen, Reason, RemoteSeen};
 use crate::engine::ports::{Commit, Disk, Ports, RemoteItem, Staged};
-use crate::model::{ItemId, SeenAt, ServerTime, Signature};
+use crate::model::name::Name;
+use crate::model::{Etag, ItemId, SeenAt, ServerTime, Signature, Upload};
 
 /// Content that lies on iCloud's servers, and the file it was read from.
 #[derive(Clone)]
@@ -46,6 +47,19 @@ impl Sent {
             btime: birth.map_or(self.mtime(), |birth| ServerTime(birth.whole_seconds())),
             // No scan tells modes, and a changed mode alone is never uploaded.
             executable: false,
+        }
+    }
+
+    /// What is noted of it before it is committed.
+    pub(super) fn upload(&self, parent: ItemId, name: Name, over: Option<(ItemId, Etag)>) -> Upload {
+        Upload {
+            document: self.staged.document.as_str().into(),
+            over,
+            parent,
+            name,
+            path: self.local.path.clone(),
+            stamp: self.local.stamp,
+            signature: self.signature,
         }
     }
 

@@ -132,6 +132,8 @@ struct Inner {
     /// What stood in a file, and was agreed on, when an older version of it was brought back from a backup: whoever writes over
     /// that version has that one on his conscience too.
     replaced: BTreeMap<Ino, Bytes>,
+    /// What came back so, and was touched since.
+    touched: BTreeSet<Ino>,
     /// Files that a copy lost: the folder that held them, or what holds them, and the names on the way from there.
     lost: Vec<(Ino, Vec<String>, Bytes)>,
 }
@@ -175,6 +177,7 @@ impl SimDisk {
             across: None,
             thrown: BTreeSet::new(),
             replaced: BTreeMap::new(),
+            touched: BTreeSet::new(),
             lost: Vec::new(),
         };
         Self { inner: Arc::new(Mutex::new(inner)), clock, ahead: Arc::default(), fuse, journal }

@@ -267,6 +267,10 @@ impl SimDisk {
                 self.give_up(inner, victim);
                 self.journal.wrote_over(old, new);
             }
+            // Elsewhere, not even what its place had held before tells of an older version that was touched.
+            if let Some(content) = inner.replaced.get(&ino).filter(|_| inner.touched.contains(&ino)) {
+                self.journal.gave_up(Side::Local, content);
+            }
             inner.layers.push(Op::Move(old, new), now);
             Some(())
         })
@@ -288,6 +292,10 @@ impl SimDisk {
 
     /// Sets the modification time to now.
     pub fn touch(&self, at: &str) -> bool {
+        let mut inner = lock(&self.inner);
+        let back = inner.resolve(&path(at)).ok().filter(|ino| inner.replaced.contains_key(ino));
+        inner.touched.extend(back);
+        drop(inner);
         self.set_mtime(at, self.now())
     }
 

@@ -1,6 +1,7 @@
 //! An iCloud Drive in memory, with the service's habits and its open questions.
 
 mod items;
+mod late;
 mod person;
 mod reads;
 mod remote;
@@ -9,7 +10,7 @@ mod writes;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use icloudds::engine::ports::{RemoteError, RemoteItem, RemoteParent};
 use icloudds::model::{FolderState, ItemId, RemoteEntry, RemoteKind, ServerTime, Signature, Zone, name};
@@ -19,6 +20,7 @@ use super::fuse::{Fuse, lock};
 use super::journal::{Bytes, Journal, Thing, Things, signature};
 pub use items::{Item, Kind, Place};
 use items::{Items, Map, children, subtree};
+use late::LateCommit;
 use switches::{Signatures, Switches};
 
 /// The drive: the engine sees it as a `Remote`, persons through the methods here.
@@ -46,6 +48,8 @@ struct Drive {
     mutations: HashMap<usize, u64>,
     /// What each machine saw when it last looked an item up.
     looked: HashMap<(usize, ItemId), Looked>,
+    /// Commits that were answered by an error and take effect later.
+    late: Vec<LateCommit>,
 }
 
 /// Content that was sent ahead.
@@ -91,6 +95,7 @@ impl SimDrive {
             caller: 0,
             mutations: HashMap::new(),
             looked: HashMap::new(),
+            late: Vec::new(),
         };
         Self {
             inner: Mutex::new(inner),
@@ -108,11 +113,11 @@ impl SimDrive {
         let busy = self.lane.swap(false, Ordering::SeqCst);
         let pauses = self.clock.pauses();
         let (shown, looked) = {
-            let mut drive = lock(&self.inner);
+            let mut drive = self.held();
             (std::mem::take(&mut drive.shown), std::mem::take(&mut drive.looked))
         };
         let done = act();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         (drive.shown, drive.looked) = (shown, looked);
         drop(drive);
         self.lane.store(busy, Ordering::SeqCst);
@@ -122,17 +127,17 @@ impl SimDrive {
 
     /// Turns switches.
     pub fn switch(&self, turn: impl FnOnce(&mut Switches)) {
-        turn(&mut lock(&self.inner).switches);
+        turn(&mut self.held().switches);
     }
 
     /// The switches as they are.
     pub fn switches(&self) -> Switches {
-        lock(&self.inner).switches.clone()
+        self.held().switches.clone()
     }
 
     /// Another machine calls from now on; which one did until now. What each looked at and wrote is counted for itself.
     pub fn called_by(&self, machine: usize) -> usize {
-        std::mem::replace(&mut lock(&self.inner).caller, machine)
+        std::mem::replace(&mut self.held().caller, machine)
     }
 
     /// How many commits were side by side, each time that several were.
@@ -148,7 +153,7 @@ impl SimDrive {
     /// All items below the drive's root, app libraries and shared items as `Other`. A second
     /// item of one name gets ` #2`.
     pub fn tree(&self) -> Things {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         let mut things = Things::new();
         collect(drive.items.now(), &ItemId::drive_root(), "", &mut things);
         things
@@ -156,7 +161,7 @@ impl SimDrive {
 
     /// All items in an app library.
     pub fn library_tree(&self, zone: &str) -> Things {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         let mut things = Things::new();
         collect(drive.items.now(), &items::library_id(zone), "", &mut things);
         things
@@ -164,7 +169,7 @@ impl SimDrive {
 
     /// The names at the top of the trash, sorted.
     pub fn trash_names(&self) -> Vec<String> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         let trashed = drive.items.now().values().filter(|item| matches!(item.place, Place::Trash(_)));
         let mut names: Vec<_> = trashed.map(|item| item.name.clone()).collect();
         names.sort();
@@ -173,13 +178,13 @@ impl SimDrive {
 
     /// All contents that can be had from the drive, its trash included.
     pub fn contents(&self) -> Vec<Bytes> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         drive.items.now().values().filter(|item| item.is_file()).map(|item| item.body.clone()).collect()
     }
 
     /// The contents that are in their place, not in the trash.
     pub fn live_contents(&self) -> Vec<Bytes> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         let files = drive.items.now().iter().filter(|(id, item)| item.is_file() && drive.items.is_live(id));
         files.map(|(_, item)| item.body.clone()).collect()
     }
@@ -194,7 +199,7 @@ impl SimDrive {
     /// The contents of all items, packages too, whose names contain that: the service numbers a second one, and the filter for
     /// junk is anchored at the start only.
     pub fn contents_named(&self, name: &str) -> Vec<Bytes> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         drive
             .items
             .now()
@@ -206,7 +211,7 @@ impl SimDrive {
 
     /// The path that an item has now, in NFC; `None` when it is not in the drive.
     pub fn path_of(&self, id: &ItemId) -> Option<String> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         let (mut path, mut next) = (Vec::new(), id.clone());
         loop {
             let item = drive.items.get(&next)?;
@@ -225,31 +230,38 @@ impl SimDrive {
 
     /// What hangs in a folder.
     pub fn within(&self, folder: &ItemId) -> Vec<ItemId> {
-        children(lock(&self.inner).items.now(), folder)
+        children(self.held().items.now(), folder)
     }
 
     /// Whether it hangs where, and as, it was made, and so does every folder above it.
     pub fn has_stayed(&self, id: &ItemId) -> bool {
-        lock(&self.inner).items.has_stayed(id)
+        self.held().items.has_stayed(id)
     }
 
     /// An item and all below it.
     pub fn below(&self, id: &ItemId) -> Vec<ItemId> {
-        subtree(lock(&self.inner).items.now(), id)
+        subtree(self.held().items.now(), id)
     }
 
     /// What a change feed would tell: the items that changed after the first `known` changes, and how many changes there are.
     pub fn changed_since(&self, known: usize) -> (Vec<ItemId>, usize) {
-        lock(&self.inner).items.changed_since(known)
+        self.held().items.changed_since(known)
     }
 
     /// The item of that id.
     pub fn item(&self, id: &ItemId) -> Option<Item> {
-        lock(&self.inner).items.get(id).cloned()
+        self.held().items.get(id).cloned()
     }
 
     fn now(&self) -> i64 {
         self.clock.truth().0
+    }
+
+    /// The drive, once all has come of it that was due.
+    fn held(&self) -> MutexGuard<'_, Drive> {
+        let mut drive = lock(&self.inner);
+        drive.take_effect(self.now(), &self.journal);
+        drive
     }
 }
 

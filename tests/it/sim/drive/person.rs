@@ -6,7 +6,6 @@ use icloudds::model::{ItemId, Side, Zone, name};
 
 use super::items::{children, library_id, stored, subtree};
 use super::{Bytes, Drive, Kind, Place, SimDrive};
-use crate::sim::fuse::lock;
 
 impl Drive {
     /// The item at `path` below `top`, names compared by NFC; ` #2` is not understood.
@@ -21,7 +20,7 @@ impl Drive {
 impl SimDrive {
     /// The item at `path`. `zone:path` is a path in an app library.
     pub fn find(&self, path: &str) -> Option<ItemId> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         match path.split_once(':') {
             Some((zone, path)) if drive.items.get(&library_id(zone)).is_some() => {
                 drive.find(&library_id(zone), path)
@@ -46,7 +45,7 @@ impl SimDrive {
 
     fn add_in(&self, folder: &ItemId, name: &str, kind: Kind, body: &[u8]) -> Option<ItemId> {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         if !drive.items.get(folder)?.is_folder() {
             return None;
         }
@@ -81,7 +80,7 @@ impl SimDrive {
         let id = self.create(path, body)?;
         let (_, name) = path.rsplit_once('/').unwrap_or(("", path));
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let name = stored(name, &drive.switches);
         drive.items.update(at, &id, |item| item.name = name);
         let switches = drive.switches.clone();
@@ -92,7 +91,7 @@ impl SimDrive {
     /// A name as it may come from elsewhere, whatever it holds: `..`, a slash.
     pub fn name_rawly(&self, id: &ItemId, name: &str) {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         drive.items.touch(at, id);
         drive.items.update(at, id, |item| item.name = name.to_owned());
         let switches = drive.switches.clone();
@@ -103,7 +102,7 @@ impl SimDrive {
     pub fn add_library(&self, zone: &str, name: &str) -> ItemId {
         let at = self.now();
         let id = library_id(zone);
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         drive.add(at, &id, &ItemId::drive_root(), name.to_owned(), Kind::Library, Bytes::from([]));
         id
     }
@@ -111,7 +110,7 @@ impl SimDrive {
     /// Something is shared to the account, at the top.
     pub fn share_to_me(&self, name: &str) -> ItemId {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let id = ItemId::new(Zone::CloudDocs, &drive.items.fresh_doc());
         drive.add(at, &id, &ItemId::drive_root(), name.to_owned(), Kind::Shared, Bytes::from([]));
         id
@@ -126,7 +125,7 @@ impl SimDrive {
     /// New content for a file.
     pub fn edit_id(&self, id: &ItemId, body: &[u8]) -> bool {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let Some(item) = drive.items.get(id).filter(|item| item.is_file()).cloned() else { return false };
         let body: Bytes = match item.kind {
             Kind::Package => [b"PK\x03\x04", body].concat().into(),
@@ -143,7 +142,7 @@ impl SimDrive {
     /// A package becomes a plain file of that content.
     pub fn flatten(&self, id: &ItemId, body: &[u8]) -> bool {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let Some(item) = drive.items.get(id).filter(|item| item.kind == Kind::Package).cloned() else {
             return false;
         };
@@ -159,7 +158,7 @@ impl SimDrive {
     pub fn touch(&self, path: &str) -> bool {
         let Some(id) = self.find(path) else { return false };
         let at = self.now();
-        lock(&self.inner).items.touch(at, &id);
+        self.held().items.touch(at, &id);
         true
     }
 
@@ -167,7 +166,7 @@ impl SimDrive {
     pub fn person_rename(&self, path: &str, new: &str) -> bool {
         let Some(id) = self.find(path) else { return false };
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let Some(item) = drive.items.get(&id).cloned() else { return false };
         let Place::Folder(folder) = &item.place else { return false };
         let name = drive.items.free_name(folder, new, item.is_folder(), Some(&id), &drive.switches);
@@ -183,7 +182,7 @@ impl SimDrive {
     pub fn move_to(&self, path: &str, folder: &str) -> bool {
         let (Some(id), Some(folder)) = (self.find(path), self.find(folder)) else { return false };
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let Some(item) = drive.items.get(&id).cloned() else { return false };
         let fits = drive.items.get(&folder).is_some_and(super::Item::is_folder)
             && matches!(item.place, Place::Folder(_))
@@ -202,7 +201,7 @@ impl SimDrive {
     pub fn person_trash(&self, path: &str) -> bool {
         let Some(id) = self.find(path) else { return false };
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let Some(item) = drive.items.get(&id).cloned() else { return false };
         let Place::Folder(folder) = item.place else { return false };
         drive.give_up(&id, &self.journal);
@@ -213,7 +212,7 @@ impl SimDrive {
     /// Deletes for good, from its place or from the trash.
     pub fn delete_for_good(&self, id: &ItemId) -> bool {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         if drive.items.get(id).is_none_or(|item| item.place == Place::Nowhere) {
             return false;
         }
@@ -224,7 +223,7 @@ impl SimDrive {
 
     /// What is at the top of the trash.
     pub fn trashed(&self) -> Vec<ItemId> {
-        let drive = lock(&self.inner);
+        let drive = self.held();
         let all = drive.items.now().iter();
         all.filter(|(_, item)| matches!(item.place, Place::Trash(_))).map(|(id, _)| id.clone()).collect()
     }
@@ -232,7 +231,7 @@ impl SimDrive {
     /// Brings something back from the trash: its contents matter again.
     pub fn person_put_back(&self, id: &ItemId) -> bool {
         let at = self.now();
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let Some(item) = drive.items.get(id).cloned() else { return false };
         let Place::Trash(from) = item.place else { return false };
         let folder = if drive.items.is_live(&from) { from } else { ItemId::drive_root() };

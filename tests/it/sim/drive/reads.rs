@@ -8,7 +8,7 @@ use icloudds::model::{AccountProblem, Etag, FolderState, ItemId, RemoteEntry, Re
 
 use super::items::{Map, children, subtree};
 use super::{Detail, Drive, Kind, Looked, Place, SimDrive};
-use crate::sim::fuse::{Call, Fault, lock};
+use crate::sim::fuse::{Call, Fault};
 use crate::sim::journal::Bytes;
 use crate::sim::rng::Rng;
 
@@ -56,14 +56,14 @@ impl SimDrive {
         let now = self.now();
         let mut rng = Rng::new(crate::sim::rng::keyed(self.fuse.steps(), about, 0));
         let late = if fault == Some(Fault::LateListing) { (rng.unit() * 25e9) as i64 } else { 0 };
-        let delay = lock(&self.inner).switches.visible_after;
+        let delay = self.held().switches.visible_after;
         (now - late.max(delay * 1_000_000_000), rng)
     }
 
     /// Others act while the root or the trash is listed, where that is slow. The moment that the answer shows: that of the question,
     /// or that of the answer.
     fn answer_slowly(&self, about: &str) -> Result<i64, RemoteError> {
-        let seconds = lock(&self.inner).switches.slow_lists;
+        let seconds = self.held().switches.slow_lists;
         let asked = self.now();
         if seconds > 0 {
             self.is_under_way(Duration::from_secs(seconds.unsigned_abs()), about)?;
@@ -91,7 +91,7 @@ impl SimDrive {
         let shown = if is_root { self.answer_slowly(&about)? } else { self.now() };
         let (at, mut rng) = self.moment(fault, &about);
         let at = at.min(shown);
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         drive.items.settle(self.now());
         let map = drive.items.as_of(at).into_owned();
         let folder = map.get(id).ok_or(RemoteError::Gone)?;
@@ -113,7 +113,7 @@ impl SimDrive {
         let shown = self.answer_slowly("trash")?;
         let (at, mut rng) = self.moment(fault, "trash");
         let at = at.min(shown);
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let at = at.min(self.now() - drive.switches.trash_after * 1_000_000_000);
         drive.items.settle(self.now());
         let map = drive.items.as_of(at).into_owned();
@@ -140,7 +140,7 @@ impl SimDrive {
         for (id, _) in items {
             let fault = self.fuse.enter(Call::LookUp, &id.to_string(), &LOOK)?;
             is_late |= fault == Some(Fault::LateAnswer);
-            let mut drive = lock(&self.inner);
+            let mut drive = self.held();
             drive.items.settle(self.now());
             let caller = drive.caller;
             let mutations = drive.mutations.get(&caller).copied().unwrap_or(0);
@@ -172,7 +172,7 @@ impl SimDrive {
 
     pub(super) fn offer(&self, id: &ItemId) -> Result<Offer, RemoteError> {
         failed(self.fuse.enter(Call::Offers, &id.to_string(), &READ)?)?;
-        let mut drive = lock(&self.inner);
+        let mut drive = self.held();
         let item = drive.items.get(id).ok_or(RemoteError::Gone)?.clone();
         if !item.is_file() {
             return Err(RemoteError::Refused("no content".into()));
@@ -213,7 +213,7 @@ impl SimDrive {
         let fault = self.fuse.enter(Call::Fetch, &offer.id.to_string(), &FETCH)?;
         failed(fault)?;
         let (body, ranges) = {
-            let drive = lock(&self.inner);
+            let drive = self.held();
             let body = drive.offers.get(&offer.url).cloned();
             (body.ok_or(RemoteError::Damaged("HTTP 410".into()))?, drive.switches.ranges)
         };

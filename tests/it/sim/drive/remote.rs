@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::sync::MutexGuard;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -77,7 +76,7 @@ impl SimDrive {
         failed(fault)?;
         let at = self.now();
         let done = {
-            let mut drive: MutexGuard<'_, Drive> = lock(&self.inner);
+            let mut drive = self.held();
             drive.items.settle(at);
             if fault == Some(Fault::Stale) {
                 drive.items.touch(at, item);
@@ -190,7 +189,7 @@ impl Remote for SimDrive {
         }
         let at = self.now();
         let staged = {
-            let mut drive = lock(&self.inner);
+            let mut drive = self.held();
             if drive.switches.quota_at == super::switches::QuotaAt::Stage {
                 drive.check_quota(size)?;
             }
@@ -211,7 +210,7 @@ impl Remote for SimDrive {
             // Two writes of one place, or a write over what is there, must never overlap anything.
             self.overlaps.fetch_add(1, Ordering::SeqCst);
         }
-        let takes_all = lock(&self.inner).switches.takes_overlaps;
+        let takes_all = self.held().switches.takes_overlaps;
         let at = self.now().unsigned_abs();
         let mut order: Vec<_> = (0..commits.len()).collect();
         order.sort_by_key(|which| rng::keyed(at, &commits[*which].staged.document, 0));
@@ -229,8 +228,11 @@ impl Remote for SimDrive {
     fn commit(&self, commit: &Commit<'_>) -> Result<RemoteItem, RemoteError> {
         let about = commit.replaces.unwrap_or(commit.parent);
         let called = Called { at: self.now(), pauses: self.clock.pauses() };
-        let seconds = lock(&self.inner).switches.slow_commits;
+        let seconds = self.held().switches.slow_commits;
         self.clock.advance(Duration::from_secs(seconds.unsigned_abs()));
+        if self.comes_later(commit)? {
+            return Err(RemoteError::Uncertain("HTTP 504".into()));
+        }
         self.change(Call::Commit, about, &WRITE, |drive, at| {
             let item = drive.commit(at, called, commit, &self.journal)?;
             drive.tell_what_is_trashed(&item.entry.id, &self.journal);

@@ -1,0 +1,74 @@
+//! Commits that iCloud carries out after it answered with an error (504): what comes of one is nobody else's change.
+
+use std::time::Duration;
+
+use icloudds::engine::conflict::is_conflict_name;
+
+use super::run::Run;
+use super::scenarios::{is_at_peace, passes, wait, world};
+use crate::sim::{Call, Fault};
+
+const FIRST: &[u8] = b"first";
+const SECOND: &[u8] = b"the second";
+const THIRD: &[u8] = b"third, and the last";
+
+/// What a person does here after the error, and whether that came out as it should.
+type After = (&'static str, fn(&Run) -> bool, fn(&Run) -> bool);
+
+fn holds(run: &Run, path: &str, content: &[u8]) -> bool {
+    let (here, there) = (run.world.disk.files(), run.world.drive.tree());
+    here == [path] && there.len() == 1 && run.world.disk.read(path).is_some_and(|held| *held == *content)
+}
+
+const AFTER: [After; 5] = [
+    ("nothing", |_| true, |run| holds(run, "f", SECOND)),
+    ("edited", |run| run.world.disk.write("f", THIRD), |run| holds(run, "f", THIRD)),
+    ("saved anew", |run| run.world.disk.save("f", THIRD), |run| holds(run, "f", THIRD)),
+    ("renamed", |run| run.world.disk.mv("f", "g"), |run| holds(run, "g", SECOND)),
+    (
+        "renamed and edited",
+        |run| run.world.disk.mv("f", "g") && run.world.disk.write("g", THIRD),
+        |run| holds(run, "g", THIRD),
+    ),
+];
+
+#[test]
+fn what_takes_effect_after_its_error_makes_no_double_and_no_conflict_with_ourselves() {
+    for is_new in [true, false] {
+        for (deed, act, is_right) in AFTER {
+            for tries in [1, 2, 8] {
+                for soon in [1, 20, 50] {
+                    for seed in 0..4 {
+                        let mut run = world(seed, &[]);
+                        if !is_new {
+                            assert!(run.world.disk.write("f", FIRST));
+                            wait(&run);
+                            assert!(passes(&mut run));
+                            wait(&run);
+                        }
+                        assert!(run.world.disk.write("f", SECOND));
+                        wait(&run);
+                        for _ in 0..tries {
+                            run.world.fuse.script(Call::LateCommit, 0, Fault::LateEffect);
+                        }
+                        passes(&mut run);
+                        run.world.fuse.calm();
+                        assert!(act(&run));
+                        for _ in 0..4 {
+                            run.world.clock.advance(Duration::from_secs(soon));
+                            passes(&mut run);
+                        }
+                        is_at_peace(&mut run);
+                        let files = run.world.disk.files();
+                        let name = format!("new: {is_new}, {deed}, {tries} errors, {soon} s, seed {seed}");
+                        assert!(
+                            !files.iter().any(|path| is_conflict_name(path)),
+                            "{name}: a conflict with ourselves: {files:?}"
+                        );
+                        assert!(is_right(&run), "{name}: {files:?}, {:?}", run.world.drive.tree());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! Commits that take effect after their answer: a gateway gave up waiting (504), and the service went on.
+
+use icloudds::engine::ports::{Commit, RemoteError, Staged};
+use icloudds::model::{ItemId, ServerTime};
+
+use super::writes::Called;
+use super::{Drive, SimDrive};
+use crate::sim::fuse::{Call, Fault};
+use crate::sim::journal::Journal;
+use crate::sim::rng;
+
+/// The longest delay, in nanoseconds.
+const LONGEST: f64 = 60e9;
+
+/// A commit under way.
+pub(super) struct LateCommit {
+    due: i64,
+    staged: Staged,
+    parent: ItemId,
+    name: String,
+    replaces: Option<ItemId>,
+    mtime: ServerTime,
+    btime: ServerTime,
+    /// The half of the etag that named the content of what it replaces.
+    over: Option<u64>,
+}
+
+impl SimDrive {
+    /// Whether a commit is answered now, and done within a minute.
+    pub(super) fn comes_later(&self, commit: &Commit<'_>) -> Result<bool, RemoteError> {
+        if !self.fuse.knows(Fault::LateEffect) {
+            return Ok(false);
+        }
+        let about = commit.replaces.unwrap_or(commit.parent).to_string();
+        if self.fuse.enter(Call::LateCommit, &about, &[Fault::LateEffect])?.is_none() {
+            return Ok(false);
+        }
+        let delay = rng::unit(rng::keyed(self.fuse.steps(), &commit.staged.document, 0)) * LONGEST;
+        let due = self.now() + delay as i64;
+        let mut drive = self.held();
+        let over = commit.replaces.and_then(|old| drive.items.get(old)).map(|item| item.content);
+        drive.late.push(LateCommit {
+            due,
+            staged: commit.staged.clone(),
+            parent: commit.parent.clone(),
+            name: commit.name.to_owned(),
+            replaces: commit.replaces.cloned(),
+            mtime: commit.mtime,
+            btime: commit.btime,
+            over,
+        });
+        Ok(true)
+    }
+}
+
+impl Drive {
+    /// What is due is done, as if it were asked for now. Nobody can keep such a call from replacing what came since.
+    pub(super) fn take_effect(&mut self, now: i64, journal: &Journal) {
+        while let Some(at) = self.late.iter().position(|late| late.due <= now) {
+            let late = self.late.remove(at);
+            let replaced = late.replaces.as_ref().and_then(|old| self.items.get(old));
+            if let Some(item) = replaced.filter(|item| Some(item.content) != late.over) {
+                journal
+                    .excuse(&item.body.clone(), "overwritten by a commit that took effect after its answer");
+            }
+            let commit = Commit {
+                staged: &late.staged,
+                parent: &late.parent,
+                name: &late.name,
+                replaces: late.replaces.as_ref(),
+                mtime: late.mtime,
+                btime: late.btime,
+                executable: false,
+            };
+            // Refused, it never came.
+            if let Ok(item) = self.commit(now, Called { at: now, pauses: 0 }, &commit, journal) {
+                self.tell_what_is_trashed(&item.entry.id, journal);
+            }
+        }
+    }
+}
