@@ -4,16 +4,17 @@
 //! to its end, and both sides are compared in their NFC form, so that one expression serves the disk and the drive
 //! whatever normalisation they use. See `docs/contract.md`, "Configuration".
 
+mod matcher;
 mod subtree;
 mod syntax;
 
 use std::borrow::Cow;
 use std::fmt;
 
-use regex_automata::meta::{Config, Regex};
-use regex_automata::nfa::thompson::WhichCaptures;
+use regex_automata::meta::Regex;
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
+use matcher::matcher;
 use subtree::{Onward, Reach};
 
 /// The expressions that are always ignored, before any other is looked at.
@@ -253,20 +254,6 @@ impl Default for Filter {
     fn default() -> Self {
         Self::built_in()
     }
-}
-
-/// Compiles a pattern that is only ever asked whether it matches.
-///
-/// Groups capture nothing: places for what each of them captured would be kept for each state of the automaton, which
-/// for an expression of a thousand groups is more than a hundred megabytes.
-fn matcher(pattern: &str) -> Result<Regex, String> {
-    let config = Config::new().which_captures(WhichCaptures::None);
-    Regex::builder().configure(config).build(pattern).map_err(|error| match error.size_limit() {
-        Some(limit) => {
-            format!("compiled, it exceeds the size limit of {limit} bytes: write it shorter, or as several expressions")
-        }
-        None => syntax::one_line(error.syntax_error().map_or(&error as &dyn fmt::Display, |error| error)),
-    })
 }
 
 /// One expression that matches where any of these does.

@@ -8,7 +8,8 @@ use regex_automata::meta::Regex;
 use regex_automata::{Anchored, Input};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
-use super::{matcher, syntax};
+use super::matcher::matcher;
+use super::syntax;
 
 /// The part of an expression whose matches survive whatever is appended to the text.
 ///
