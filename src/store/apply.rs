@@ -140,9 +140,12 @@ pub(super) fn remove(records: &mut Records<'_>, id: &ItemId) -> Result<(), Troub
     while let Some(id) = doomed.pop() {
         records.remove(&base_key(&id))?;
         records.remove(&former_key(&id))?;
-        for key in records.keys(&children_prefix(&id))? {
-            doomed.push(read_child_key(&key)?.1);
-            records.remove(&key)?;
+        for key in records.keys(&children_prefix(&id), usize::MAX)? {
+            let child = read_child_key(&key)?;
+            if stored(records, &child)?.is_some_and(|(folder, _)| folder == id) {
+                doomed.push(child);
+                records.remove(&key)?;
+            }
         }
     }
     Ok(())

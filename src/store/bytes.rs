@@ -1,6 +1,6 @@
 //! How numbers, texts and ids lie in a record (`docs/state-format.md`, Primitives).
 
-use crate::model::{DiskTime, ItemId, LocalStamp, Signature, Zone};
+use crate::model::{DiskTime, ItemId, LocalStamp, ServerTime, Signature, Zone};
 use crate::model::{Identity, id::CLOUD_DOCS};
 
 use super::error::Trouble;
@@ -66,6 +66,32 @@ impl Writer {
             self.time(birth);
         }
     }
+
+    /// A stamp beside what iCloud says of the same item: most are of the same size and second, and the times of one file lie close
+    /// together, so differences are short.
+    pub fn stamp_beside(&mut self, stamp: &LocalStamp, seen: Beside) {
+        let same_size = seen.0 == Some(stamp.size);
+        let birth = stamp.identity.birth.get();
+        let flags = [stamp.on_root_fs, birth.is_some(), stamp.is_mount, same_size];
+        self.byte(flags.into_iter().rev().fold(0, |byte, flag| byte << 1 | u8::from(flag)));
+        if !same_size {
+            self.number(stamp.size);
+        }
+        self.signed(stamp.mtime.0.wrapping_sub(nanoseconds(seen.1)));
+        self.signed(stamp.ctime.0.wrapping_sub(stamp.mtime.0));
+        self.number(stamp.identity.inode);
+        if let Some(birth) = birth {
+            self.signed(birth.0.wrapping_sub(stamp.ctime.0));
+        }
+    }
+}
+
+/// The size and the modification time of an item on iCloud.
+pub(super) type Beside = (Option<u64>, Option<ServerTime>);
+
+/// What local times are compared with; 1970 where iCloud has no time.
+fn nanoseconds(time: Option<ServerTime>) -> i64 {
+    time.map_or(0, |time| time.0.wrapping_mul(1_000_000_000))
 }
 
 /// Reads a record; everything that does not fit is damage.
@@ -161,6 +187,21 @@ impl<'a> Reader<'a> {
             },
         })
     }
+
+    /// What [`Writer::stamp_beside`] wrote beside the same.
+    pub fn stamp_beside(&mut self, seen: Beside) -> Result<LocalStamp, Trouble> {
+        let flags = self.byte()?;
+        if flags > 15 {
+            return Err(malformed());
+        }
+        let size = if flags & 8 == 0 { self.number()? } else { seen.0.ok_or_else(malformed)? };
+        let mtime = DiskTime(nanoseconds(seen.1).wrapping_add(self.signed()?));
+        let ctime = DiskTime(mtime.0.wrapping_add(self.signed()?));
+        let inode = self.number()?;
+        let birth = if flags & 2 == 0 { None } else { Some(DiskTime(ctime.0.wrapping_add(self.signed()?))) };
+        let identity = Identity { inode, birth: birth.into() };
+        Ok(LocalStamp { size, mtime, ctime, identity, on_root_fs: flags & 1 != 0, is_mount: flags & 4 != 0 })
+    }
 }
 
 #[cfg(test)]
@@ -180,6 +221,36 @@ mod tests {
         }
         assert!(Reader::new(&[0xff; 9]).number().is_err());
         assert!(Reader::new(&[0xff; 11]).number().is_err());
+    }
+
+    #[test]
+    fn stamps_come_back_beside_any_time_and_are_short_beside_their_own() {
+        let stamp = |mtime, ctime, birth| LocalStamp {
+            size: 5_000_000,
+            mtime: DiskTime(mtime),
+            ctime: DiskTime(ctime),
+            identity: Identity { inode: 1 << 20, birth: Some(DiskTime(birth)).into() },
+            on_root_fs: true,
+            is_mount: false,
+        };
+        let (second, nano) = (1_796_000_000, 1_000_000_000);
+        let uploaded = stamp(second * nano + 7, second * nano + 40_007, second * nano);
+        let extreme = stamp(i64::MIN, i64::MAX, i64::MIN);
+        let own = (Some(5_000_000), Some(ServerTime(second)));
+        for (stamp, seen, most) in [
+            (uploaded, own, 11),
+            (uploaded, (None, None), 24),
+            (extreme, own, 34),
+            (extreme, (Some(1), Some(ServerTime(i64::MIN))), 38),
+            (extreme, (Some(1), Some(ServerTime(i64::MAX))), 38),
+        ] {
+            let mut writer = Writer::default();
+            writer.stamp_beside(&stamp, seen);
+            assert!(writer.0.len() <= most, "{seen:?}: {}", writer.0.len());
+            let mut reader = Reader::new(&writer.0);
+            assert_eq!(reader.stamp_beside(seen).unwrap(), stamp);
+            reader.end().unwrap();
+        }
     }
 
     #[test]

@@ -62,7 +62,7 @@ impl RedbStore {
     fn reread(&mut self) -> Result<Tally, Trouble> {
         self.database = None;
         let database = open_database(&self.path)?;
-        let tally = read_head(&database.begin_read()?.open_table(TABLE)?)?;
+        let (_, tally) = read_head(&database.begin_read()?.open_table(TABLE)?)?;
         self.database = Some(database);
         Ok(tally)
     }

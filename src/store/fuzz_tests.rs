@@ -5,10 +5,11 @@ use serde::de::DeserializeOwned;
 
 use super::arrivals::{lines_of, read as read_arriving};
 use super::bytes::Reader;
+use super::former_format::read_child_key_1;
 use super::intent::{read_intent, write_intent};
 use super::record::{
-    base_key, child_key, former_key, read_base, read_child_key, read_former, read_id_key, write_base,
-    write_former,
+    base_key, child_key, former_key, read_base, read_base_of, read_child_key, read_former, read_id_key,
+    write_base, write_former,
 };
 use crate::fuzz_tests::fuzz;
 use crate::model::state::{Calibration, GuardState, Owner, SetAside};
@@ -74,6 +75,7 @@ fn base_record() {
     let seeds = [full, bare].map(|entry| joined(&base_key(&entry.id), &write_base(&ids()[2], &entry)));
     fuzz("base_record", seeds, |bytes| {
         let (key, payload) = split(bytes);
+        drop(read_base_of(1, key, payload));
         let Ok((parent, entry)) = read_base(key, payload) else { return "damaged".to_owned() };
         let again = read_base(&base_key(&entry.id), &write_base(&parent, &entry))
             .expect("what was written can be read");
@@ -210,12 +212,14 @@ fn single_records() {
                 format!("{} {} {:?}", time.seconds(now), time.least_age(i64::MIN, now), time.reading());
             assert!(!told.is_empty());
         }
-        if let Ok((folder, child)) = read_child_key(bytes) {
-            assert_eq!(read_child_key(&child_key(&folder, &child)).expect("it can be read"), (folder, child));
+        if let Ok(child) = read_child_key(bytes) {
+            let key = child_key(&ItemId::drive_root(), &child);
+            assert_eq!(read_child_key(&key).expect("it can be read"), child);
         }
         if let Ok(id) = read_id_key(bytes) {
             assert_eq!(read_id_key(&base_key(&id)).expect("it can be read"), id);
         }
+        drop(read_child_key_1(bytes));
         if let Ok(former) = read_former(bytes) {
             assert_eq!(write_former(&former), bytes);
         }

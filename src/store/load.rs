@@ -10,9 +10,10 @@ use crate::model::{BaseEntry, BaseTree, ItemId, Node, RelPath, State};
 
 use super::apply::{remove, root_of};
 use super::bytes::malformed;
-use super::error::Trouble;
+use super::error::{FORMAT, Trouble};
+use super::former_format::{AT_A_TIME, carry_over, read_child_key_1};
 use super::intent::read_intent;
-use super::record::{kind, meta, read_base, read_child_key, read_former, read_id_key};
+use super::record::{kind, meta, read_base_of, read_child_key, read_former, read_id_key};
 use super::seen_in::StoredSeenIn;
 use super::table::{Count, Records, TABLE, check, read_head};
 
@@ -39,7 +40,8 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
         Err(TableError::TableDoesNotExist(_)) => return begin(database),
         Err(error) => return Err(error.into()),
     };
-    let tally = read_head(&table)?;
+    let (format, tally) = read_head(&table)?;
+    let (base, child) = if format == 1 { (kind::BASE_1, kind::CHILD_1) } else { (kind::BASE, kind::CHILD) };
     let mut state = State::empty();
     let mut by_folder = ByFolder::new();
     let mut count = Count::default();
@@ -55,13 +57,13 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
         }
         match *first {
             kind::FORMAT | kind::TALLY if rest.is_empty() => {}
-            kind::BASE => {
-                let (parent, entry) = read_base(key, payload)?;
+            first if first == base => {
+                let (parent, entry) = read_base_of(format, key, payload)?;
                 by_folder.entry(parent).or_default().push(entry);
                 items += 1;
             }
-            kind::CHILD => {
-                read_child_key(key)?;
+            first if first == child => {
+                let _ = if format == 1 { read_child_key_1(key)?.1 } else { read_child_key(key)? };
                 links += 1;
             }
             kind::INTENT => {
@@ -79,6 +81,8 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
         return Err(Trouble::Damaged("records are missing".into()));
     }
     drop(table);
+    drop(reading);
+    let tally = if format == FORMAT { tally } else { carry_over(database, AT_A_TIME)? };
     let root = root_of(state.owner.as_ref());
     let mut base = BaseTree::new(BaseEntry::root(root.clone()));
     plant(&mut base, &root, &mut by_folder);

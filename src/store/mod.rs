@@ -10,6 +10,7 @@ mod bytes;
 mod commit;
 mod error;
 mod file;
+mod former_format;
 #[cfg(test)]
 mod fuzz_tests;
 mod intent;
@@ -33,8 +34,12 @@ use load::Loaded;
 
 use crate::model::State;
 
-/// A file that is longer than twice its records and this many bytes is made smaller at a start.
-const SLACK: u64 = 4 << 20;
+/// Bytes that a file may have beyond its share of its records, before it is made smaller at a start.
+const SLACK: u64 = 2 << 20;
+
+/// What a file takes whose pages are all in use, for each byte of its records, and a little more: pages are two thirds full. The database
+/// doubles its file whenever it is full, and takes pages of both halves then.
+const SHARE: f64 = 1.75;
 
 /// The state, opened.
 #[derive(Debug)]
@@ -130,7 +135,7 @@ fn attempt(path: &Path) -> Result<(RedbStore, Loaded), Trouble> {
     let mut database = open_database(path)?;
     let loaded = load::load(&database)?;
     let length = std::fs::metadata(path).map_or(0, |file| file.len());
-    if length > SLACK.saturating_add(loaded.bytes.saturating_mul(2)) {
+    if length > SLACK.saturating_add((loaded.bytes as f64 * SHARE) as u64) {
         // Without it the file is larger, and no worse: what hinders it is no reason to stop.
         let _ = database.compact();
     }

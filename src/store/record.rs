@@ -1,11 +1,16 @@
 //! Keys, and the records of the base.
 
+use sha2::{Digest, Sha256};
+
 use crate::model::name::Name;
 use crate::model::name::check_name;
-use crate::model::{BaseEntry, Etag, ItemId, Presence, ServerTime, Side, Signature};
+use crate::model::{BaseEntry, DiskTime, Etag, ItemId, Presence, ServerTime, Side, Signature};
 
 use super::bytes::{Reader, Writer, malformed};
-use super::error::Trouble;
+use super::error::{FORMAT, Trouble};
+
+/// Bytes of the hash that stands for a folder before the ids of its children.
+const FOLDER_SUM: usize = 8;
 
 /// The first byte of a key: what the record is.
 pub(super) mod kind {
@@ -16,9 +21,13 @@ pub(super) mod kind {
     /// One of the single values: owner, guard, calibration, time of the last sync.
     pub const META: u8 = b'm';
     /// An item of the base.
-    pub const BASE: u8 = b'b';
+    pub const BASE: u8 = b'a';
+    /// The same in format 1.
+    pub const BASE_1: u8 = b'b';
     /// That a folder holds an item.
-    pub const CHILD: u8 = b'c';
+    pub const CHILD: u8 = b'd';
+    /// The same in format 1.
+    pub const CHILD_1: u8 = b'c';
     /// An unfinished operation.
     pub const INTENT: u8 = b'i';
     /// A set-aside item.
@@ -88,11 +97,12 @@ pub(super) fn read_id_key(key: &[u8]) -> Result<ItemId, Trouble> {
     Ok(id)
 }
 
-/// What the keys of all children of a folder begin with.
+/// What the keys of all children of a folder begin with: not its id, which takes twice as much in each of them. So those of another
+/// folder may, however improbable, begin with the same, and who goes by it asks the child's own record where it is.
 pub(super) fn children_prefix(folder: &ItemId) -> Vec<u8> {
-    let mut writer = Writer(vec![kind::CHILD]);
+    let mut writer = Writer::default();
     writer.id(folder);
-    writer.0
+    [&[kind::CHILD], &Sha256::digest(&writer.0)[..FOLDER_SUM]].concat()
 }
 
 /// The key that says that `folder` holds `child`.
@@ -102,12 +112,12 @@ pub(super) fn child_key(folder: &ItemId, child: &ItemId) -> Vec<u8> {
     writer.0
 }
 
-/// The folder and the child of such a key.
-pub(super) fn read_child_key(key: &[u8]) -> Result<(ItemId, ItemId), Trouble> {
-    let mut reader = Reader::new(key.get(1..).unwrap_or_default());
-    let pair = (reader.id()?, reader.id()?);
+/// The child of such a key.
+pub(super) fn read_child_key(key: &[u8]) -> Result<ItemId, Trouble> {
+    let mut reader = Reader::new(key.get(1 + FOLDER_SUM..).unwrap_or_default());
+    let child = reader.id()?;
     reader.end()?;
-    Ok(pair)
+    Ok(child)
 }
 
 const FOLDER: u64 = 1;
@@ -154,21 +164,32 @@ pub(super) fn write_base(parent: &ItemId, entry: &BaseEntry) -> Vec<u8> {
     if let Some(mtime) = entry.remote_mtime.get() {
         writer.signed(mtime.0);
     }
-    writer.stamp(&entry.stamp);
+    writer.stamp_beside(&entry.stamp, (entry.remote_size.get(), entry.remote_mtime.get()));
     if let Some(signature) = &entry.signature {
         writer.signature(signature);
     }
+    let since = seconds(entry.stamp.ctime);
     if let Some((_, at)) = entry.created_on.get() {
-        writer.signed(at);
+        writer.signed(at.wrapping_sub(since));
     }
     if let Some(at) = entry.written_at.get() {
-        writer.signed(at);
+        writer.signed(at.wrapping_sub(since));
     }
     writer.0
 }
 
+/// What the lived times of an item are stored as differences to: they are those of its file, or near.
+fn seconds(time: DiskTime) -> i64 {
+    time.0.div_euclid(1_000_000_000)
+}
+
 /// Reads such a record with its key.
 pub(super) fn read_base(key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry), Trouble> {
+    read_base_of(FORMAT, key, payload)
+}
+
+/// Reads such a record of format 1, where each time stands for itself, or of the newest.
+pub(super) fn read_base_of(format: u64, key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry), Trouble> {
     let id = read_id_key(key)?;
     let mut reader = Reader::new(payload);
     let flags = reader.number()?;
@@ -183,14 +204,16 @@ pub(super) fn read_base(key: &[u8], payload: &[u8]) -> Result<(ItemId, BaseEntry
     let etag = Etag::new(reader.text()?);
     let remote_size = if has(SIZE) { Some(reader.number()?) } else { None };
     let remote_mtime = if has(MTIME) { Some(ServerTime(reader.signed()?)) } else { None };
-    let stamp = reader.stamp()?;
+    let first = format == 1;
+    let stamp = if first { reader.stamp()? } else { reader.stamp_beside((remote_size, remote_mtime))? };
+    let since = if first { 0 } else { seconds(stamp.ctime) };
     let signature = if has(SIGNATURE) { Some(reader.signature()?) } else { None };
     let created_on = match (has(CREATED_LOCAL), has(CREATED_REMOTE)) {
-        (true, _) => Some((Side::Local, reader.signed()?)),
-        (_, true) => Some((Side::Remote, reader.signed()?)),
+        (true, _) => Some((Side::Local, reader.signed()?.wrapping_add(since))),
+        (_, true) => Some((Side::Remote, reader.signed()?.wrapping_add(since))),
         _ => None,
     };
-    let written_at = if has(WRITTEN) { Some(reader.signed()?) } else { None };
+    let written_at = if has(WRITTEN) { Some(reader.signed()?.wrapping_add(since)) } else { None };
     reader.end()?;
     let presence = match (has(LOCAL_ONLY), has(REMOTE_ONLY)) {
         (true, _) => Presence::LocalOnly,

@@ -49,9 +49,17 @@ fn checksum(key: &[u8], payload: &[u8]) -> u64 {
     u64::from_be_bytes(first)
 }
 
+/// Whether the records of that key are stored without their checksum: they have no payload, and the tally has the sum of the key.
+fn is_bare(key: &[u8]) -> bool {
+    key.first() == Some(&kind::CHILD)
+}
+
 /// The payload of a record, and its checksum, if it is the one that was written under this key.
 pub(super) fn check<'a>(key: &[u8], value: &'a [u8]) -> Result<(&'a [u8], u64), Trouble> {
     let damaged = || Trouble::Damaged("the checksum of a record is wrong".into());
+    if is_bare(key) {
+        return if value.is_empty() { Ok((value, checksum(key, value))) } else { Err(damaged()) };
+    }
     let (sum, payload) = value.split_at_checked(SUM).ok_or_else(damaged)?;
     let real = checksum(key, payload);
     if real.to_be_bytes() == sum { Ok((payload, real)) } else { Err(damaged()) }
@@ -83,7 +91,9 @@ pub(super) fn read(
 }
 
 /// The tally and, checked before anything else, the format.
-pub(super) fn read_head(table: &impl ReadableTable<&'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
+pub(super) fn read_head(
+    table: &impl ReadableTable<&'static [u8], &'static [u8]>,
+) -> Result<(u64, Tally), Trouble> {
     let lacks = || Trouble::Damaged("it lacks its head".into());
     let format = read(table, &[kind::FORMAT])?.ok_or_else(lacks)?;
     // Only the number is promised to stay where it is in later formats.
@@ -95,7 +105,7 @@ pub(super) fn read_head(table: &impl ReadableTable<&'static [u8], &'static [u8]>
     let mut reader = Reader::new(&tally);
     let tally = Tally { records: reader.number()?, sum: reader.number()?, commits: reader.number()? };
     reader.end()?;
-    Ok(tally)
+    Ok((found, tally))
 }
 
 /// The table in a transaction that writes.
@@ -107,17 +117,22 @@ pub(super) struct Records<'txn> {
 impl<'txn> Records<'txn> {
     /// The records of a file that has its head.
     pub fn new(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Self, Trouble> {
-        let tally = read_head(&table)?;
+        let (_, tally) = read_head(&table)?;
         Ok(Self { table, tally })
     }
 
     /// Writes the head into an empty file.
     pub fn begin(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
         let mut records = Self { table, tally: Tally::default() };
+        records.mark_newest()?;
+        records.finish()
+    }
+
+    /// Notes that all records are of the format that this program writes.
+    pub fn mark_newest(&mut self) -> Result<(), Trouble> {
         let mut writer = Writer::default();
         writer.number(FORMAT);
-        records.write(&[kind::FORMAT], &writer.0)?;
-        records.finish()
+        self.write(&[kind::FORMAT], &writer.0).map(drop)
     }
 
     /// The payload under a key.
@@ -135,7 +150,8 @@ impl<'txn> Records<'txn> {
     }
 
     fn write(&mut self, key: &[u8], payload: &[u8]) -> Result<Option<u64>, Trouble> {
-        let value = [&checksum(key, payload).to_be_bytes(), payload].concat();
+        let sum = checksum(key, payload).to_be_bytes();
+        let value = if is_bare(key) { payload.to_vec() } else { [&sum, payload].concat() };
         let old = self.table.insert(key, value.as_slice())?;
         old.map(|old| check(key, old.value()).map(|(_, sum)| sum)).transpose()
     }
@@ -150,10 +166,10 @@ impl<'txn> Records<'txn> {
         Ok(())
     }
 
-    /// All keys that begin with `prefix`.
-    pub fn keys(&self, prefix: &[u8]) -> Result<Vec<Vec<u8>>, Trouble> {
+    /// Keys that begin with `prefix`, the first so many of them.
+    pub fn keys(&self, prefix: &[u8], most: usize) -> Result<Vec<Vec<u8>>, Trouble> {
         let mut keys = Vec::new();
-        for record in self.table.range(prefix..)? {
+        for record in self.table.range(prefix..)?.take(most) {
             let (key, _) = record?;
             if !key.value().starts_with(prefix) {
                 break;

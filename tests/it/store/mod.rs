@@ -9,6 +9,8 @@ use icloudds::engine::ports::Store;
 use icloudds::model::{BaseEntry, Change, ItemId, Node, State};
 use icloudds::store::{FORMAT, OpenError, open, reset};
 use proptest::prelude::*;
+use redb::{ReadableDatabase, ReadableTable};
+use sha2::{Digest, Sha256};
 
 use crate::sim::rng::Rng;
 use sample::{change, entry, id, owner, sample};
@@ -153,10 +155,18 @@ fn only_the_owner_may_read_it() {
     assert_eq!(mode(), 0o600);
 }
 
+const TABLE: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("icloudds");
+
+/// All raw records of the file, by their keys.
+fn records(file: &Path) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let database = redb::Database::open(file).unwrap();
+    let table = database.begin_read().unwrap().open_table(TABLE).unwrap();
+    let all = table.iter().unwrap().map(Result::unwrap);
+    all.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).collect()
+}
+
 /// Changes one raw record of the file, by the documented layout.
 fn tamper(file: &Path, key: &[u8], payload: Option<&[u8]>) {
-    use sha2::{Digest, Sha256};
-    const TABLE: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("icloudds");
     let database = redb::Database::open(file).unwrap();
     let writing = database.begin_write().unwrap();
     let mut table = writing.open_table(TABLE).unwrap();
@@ -196,26 +206,24 @@ fn a_record_that_vanished_or_lost_its_checksum_is_damage() {
 
 #[test]
 fn a_flipped_bit_that_the_database_does_not_see_is_damage_in_every_record() {
-    use redb::{ReadableDatabase, ReadableTable};
-    const TABLE: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("icloudds");
     let folder = tempfile::tempdir().unwrap();
     let (file, _) = written(&mut Rng::new(5), 8, folder.path());
     let sound = std::fs::read(&file).unwrap();
-    let database = redb::Database::open(&file).unwrap();
-    let records: Vec<_> = {
-        let table = database.begin_read().unwrap().open_table(TABLE).unwrap();
-        let all = table.iter().unwrap().map(Result::unwrap);
-        all.map(|(key, value)| (key.value().to_vec(), value.value().to_vec())).collect()
-    };
-    drop(database);
+    let records = records(&file);
     assert!(records.len() > 10);
-    for (number, (key, mut value)) in records.into_iter().enumerate() {
+    for (number, (mut key, mut value)) in records.into_iter().enumerate() {
         std::fs::write(&file, &sound).unwrap();
         let database = redb::Database::open(&file).unwrap();
         let writing = database.begin_write().unwrap();
-        let at = number % value.len();
-        value[at] ^= 1 << (number % 8);
-        writing.open_table(TABLE).unwrap().insert(key.as_slice(), value.as_slice()).unwrap();
+        let mut table = writing.open_table(TABLE).unwrap();
+        // A record without a value is what its key says.
+        let at = if value.is_empty() { key.len() - 1 - number % 9 } else { number % value.len() };
+        if value.is_empty() {
+            table.remove(key.as_slice()).unwrap();
+        }
+        *value.get_mut(at).unwrap_or_else(|| &mut key[at]) ^= 1 << (number % 8);
+        table.insert(key.as_slice(), value.as_slice()).unwrap();
+        drop(table);
         writing.commit().unwrap();
         drop(database);
         assert!(open(&file).unwrap().damage.is_some(), "{}", key.escape_ascii());
@@ -248,22 +256,20 @@ fn an_item_without_its_folder_is_dropped_for_good() {
 
 /// Takes the folder 2 and its link out, and lets the tally agree.
 fn orphan(file: &Path) {
-    use redb::{ReadableDatabase, ReadableTable};
-    const TABLE: redb::TableDefinition<'_, &[u8], &[u8]> = redb::TableDefinition::new("icloudds");
     let doc =
         |number: u8| [&[1, 0x5e, 0xed, 0, 0, 0, 0, 0x40, 0, 0x80, 0, 0, 0, 0, 0, 0][..], &[number]].concat();
-    tamper(file, &[b"b".as_slice(), &doc(2)].concat(), None);
-    tamper(file, &[b"c\0\x04root".as_slice(), &doc(2)].concat(), None);
-    let database = redb::Database::open(file).unwrap();
-    let (mut records, mut sum) = (0_u64, 0_u64);
-    for record in database.begin_read().unwrap().open_table(TABLE).unwrap().iter().unwrap() {
-        let (key, value) = record.unwrap();
-        if !matches!(key.value(), b"f" | b"t") {
-            records += 1;
-            sum = sum.wrapping_add(u64::from_be_bytes(value.value()[..8].try_into().unwrap()));
+    tamper(file, &[b"a".as_slice(), &doc(2)].concat(), None);
+    let root = &Sha256::digest(b"\0\x04root")[..8];
+    tamper(file, &[b"d".as_slice(), root, &doc(2)].concat(), None);
+    let (mut count, mut sum) = (0_u64, 0_u64);
+    for (key, value) in records(file) {
+        if !matches!(&*key, b"f" | b"t") {
+            count += 1;
+            let of_bare = Sha256::digest([&(key.len() as u32).to_be_bytes(), &*key].concat());
+            let stored = if key[0] == b'd' { &*of_bare } else { &*value };
+            sum = sum.wrapping_add(u64::from_be_bytes(stored[..8].try_into().unwrap()));
         }
     }
-    drop(database);
     let number = |mut number: u64| {
         let mut bytes = Vec::new();
         while number >= 0x80 {
@@ -273,26 +279,33 @@ fn orphan(file: &Path) {
         bytes.push(number as u8);
         bytes
     };
-    tamper(file, b"t", Some(&[number(records), number(sum), number(9)].concat()));
+    tamper(file, b"t", Some(&[number(count), number(sum), number(9)].concat()));
 }
 
 #[test]
-fn a_file_of_format_1_is_read() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("state.redb");
-    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/state/v1.redb");
-    std::fs::copy(golden, &file).unwrap();
-    let mut state = State::empty();
-    for change in sample() {
-        state.apply(&change);
+fn a_file_of_each_format_is_read_and_goes_on_as_the_newest() {
+    for format in 1..=FORMAT {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("state.redb");
+        let golden = format!("tests/it/golden/state/v{format}.redb");
+        std::fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join(golden), &file).unwrap();
+        let mut state = State::empty();
+        for change in sample() {
+            state.apply(&change);
+        }
+        assert_eq!((state.base.len(), state.intents.len()), (5, 3));
+        let mut opened = open(&file).unwrap();
+        assert_eq!((opened.damage, opened.dropped), (None, Vec::new()));
+        assert_same(&opened.state, &state);
+        opened.store.commit(&[Change::Synced(9)]).unwrap();
+        drop(opened.store);
+        let kinds: String = records(&file).iter().map(|(key, _)| char::from(key[0])).collect();
+        assert!(kinds.starts_with("aaaadddd") && !kinds.contains(['b', 'c']), "{kinds}");
+        let again = open(&file).unwrap();
+        state.last_sync = Some(9);
+        assert_eq!((again.damage, again.dropped), (None, Vec::new()));
+        assert_same(&again.state, &state);
     }
-    assert_eq!((state.base.len(), state.intents.len()), (5, 3));
-    let mut opened = open(&file).unwrap();
-    assert_eq!((opened.damage, opened.dropped), (None, Vec::new()));
-    assert_same(&opened.state, &state);
-    opened.store.commit(&[Change::Synced(9)]).unwrap();
-    drop(opened.store);
-    assert_eq!(open(&file).unwrap().state.last_sync, Some(9));
 }
 
 #[test]
