@@ -53,39 +53,3 @@ fn carry_some_over(records: &mut Records<'_>, most: usize) -> Result<bool, Troub
     }
     Ok(!items.is_empty() || !links.is_empty())
 }
-
-#[cfg(test)]
-mod tests {
-    use std::path::Path;
-
-    use redb::{ReadableDatabase, ReadableTable};
-
-    use super::*;
-    use crate::store::file::open_database;
-    use crate::store::load::load;
-
-    /// The kinds of the records of a file.
-    fn kinds(database: &Database) -> String {
-        let table = database.begin_read().unwrap().open_table(TABLE).unwrap();
-        let records = table.iter().unwrap().map(Result::unwrap);
-        records.map(|(key, _)| char::from(key.value()[0])).collect()
-    }
-
-    #[test]
-    fn however_few_at_a_time_all_are_carried_over_and_the_same_state_is_loaded() {
-        let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden/state/v1.redb");
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("state.redb");
-        for at_a_time in [1, 2, 4, 5, 1000] {
-            std::fs::copy(&golden, &path).unwrap();
-            let database = open_database(&path).unwrap();
-            let before = kinds(&database);
-            let tally = carry_over(&database, at_a_time).unwrap();
-            let expected = before.replace('b', "").replace('c', "");
-            assert_eq!(kinds(&database), format!("aaaadddd{expected}"), "{before}");
-            let loaded = load(&database).unwrap();
-            assert_eq!((loaded.state.base.len(), loaded.commits), (5, tally.commits));
-            assert!(loaded.orphans.is_empty());
-        }
-    }
-}

@@ -7,10 +7,14 @@
 mod apply;
 mod arrivals;
 mod bytes;
+#[cfg(test)]
+mod collision_tests;
 mod commit;
 mod error;
 mod file;
 mod former_format;
+#[cfg(test)]
+mod former_format_tests;
 #[cfg(test)]
 mod fuzz_tests;
 mod intent;

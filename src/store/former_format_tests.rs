@@ -1,0 +1,180 @@
+//! The way from the former format: however it is gone, and wherever it breaks off.
+
+use std::io::{Error, ErrorKind};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend};
+
+use super::bytes::Writer;
+use super::error::Trouble;
+use super::file::open_database;
+use super::former_format::carry_over;
+use super::load::load;
+use super::record::kind;
+use super::table::{Records, TABLE};
+use crate::model::{BaseEntry, ItemId, Node, State, Zone};
+
+const GOLDEN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/golden/state/v1.redb");
+
+/// The kinds of the records of a file.
+fn kinds(database: &Database) -> String {
+    let table = database.begin_read().unwrap().open_table(TABLE).unwrap();
+    let records = table.iter().unwrap().map(Result::unwrap);
+    records.map(|(key, _)| char::from(key.value()[0])).collect()
+}
+
+#[test]
+fn however_few_at_a_time_all_are_carried_over_and_the_same_state_is_loaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("state.redb");
+    for at_a_time in [1, 2, 4, 5, 1000] {
+        std::fs::copy(GOLDEN, &path).unwrap();
+        let database = open_database(&path).unwrap();
+        let before = kinds(&database);
+        let tally = carry_over(&database, at_a_time).unwrap();
+        let expected = before.replace(['b', 'c'], "");
+        assert_eq!(kinds(&database), format!("aaaadddd{expected}"), "{before}");
+        let loaded = load(&database).unwrap();
+        assert_eq!((loaded.state.base.len(), loaded.commits), (5, tally.commits));
+        assert!(loaded.orphans.is_empty());
+    }
+}
+
+/// A disk that stops taking anything after some effects.
+#[derive(Clone, Debug)]
+struct Failing(Arc<Mutex<Content>>);
+
+#[derive(Debug)]
+struct Content {
+    now: Vec<u8>,
+    /// What a power cut leaves.
+    synced: Vec<u8>,
+    /// Effects that succeed yet, and those that did.
+    left: usize,
+    done: usize,
+}
+
+impl Failing {
+    fn new(content: &[u8], left: usize) -> Self {
+        let (now, synced) = (content.to_vec(), content.to_vec());
+        Self(Arc::new(Mutex::new(Content { now, synced, left, done: 0 })))
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Content) -> T) -> T {
+        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn effect(&self, work: impl FnOnce(&mut Content)) -> Result<(), Error> {
+        self.with(|content| {
+            content.left = content.left.checked_sub(1).ok_or(ErrorKind::StorageFull)?;
+            content.done += 1;
+            work(content);
+            Ok(())
+        })
+    }
+}
+
+impl StorageBackend for Failing {
+    fn len(&self) -> Result<u64, Error> {
+        Ok(self.with(|content| content.now.len() as u64))
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+        let at = offset as usize;
+        self.with(|content| {
+            let part = content.now.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?;
+            out.copy_from_slice(part);
+            Ok(())
+        })
+    }
+
+    fn set_len(&self, length: u64) -> Result<(), Error> {
+        self.effect(|content| content.now.resize(length as usize, 0))
+    }
+
+    fn sync_data(&self) -> Result<(), Error> {
+        self.effect(|content| content.synced = content.now.clone())
+    }
+
+    fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+        self.effect(|content| content.now[offset as usize..][..data.len()].copy_from_slice(data))
+    }
+}
+
+/// A file of format 1 with a hundred items, which takes many pages: those of the golden file, and such as one of them.
+fn former_file(folder: &Path) -> Vec<u8> {
+    let path = folder.join("former.redb");
+    std::fs::copy(GOLDEN, &path).unwrap();
+    let database = open_database(&path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let mut records = Records::new(transaction.open_table(TABLE).unwrap()).unwrap();
+    let key = |kind, ids: &[&ItemId]| {
+        let mut writer = Writer(vec![kind]);
+        ids.iter().for_each(|id| writer.id(id));
+        writer.0
+    };
+    let like = key(kind::BASE_1, &[&ItemId::new(Zone::CloudDocs, "lower-case")]);
+    let payload = records.get(&like).unwrap().unwrap();
+    let at = payload.windows(9).position(|part| part == b"kept here").unwrap();
+    for number in 0..100 {
+        let id = ItemId::new(Zone::CloudDocs, &format!("5EED0001-0000-4000-8000-{number:012X}"));
+        let mut payload = payload.clone();
+        payload[at..at + 9].copy_from_slice(format!("file {number:04}").as_bytes());
+        records.put(&key(kind::BASE_1, &[&id]), &payload).unwrap();
+        records.put(&key(kind::CHILD_1, &[&ItemId::drive_root(), &id]), &[]).unwrap();
+    }
+    records.finish().unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    std::fs::read(&path).unwrap()
+}
+
+fn base(state: &State) -> Vec<(String, BaseEntry)> {
+    let tree = &state.base;
+    tree.walk(Node::ROOT).map(|node| (tree.path(node).to_string(), tree.get(node).to_entry())).collect()
+}
+
+/// The database on such a disk, opened as [`open_database`] does, but without a cache: pages are written as they are made, so that
+/// there are more points to break off at.
+fn on(disk: Failing) -> Result<Database, Trouble> {
+    let mut builder = Database::builder();
+    Ok(builder.set_cache_size(0).set_check_integrity_on_open(true).create_with_backend(disk)?)
+}
+
+/// What a carrying over made of the disk, which took so many effects; whether it came to its end.
+fn carried_over(content: &[u8], effects: usize) -> (Failing, bool) {
+    let disk = Failing::new(content, effects);
+    let result = on(disk.clone()).and_then(|database| load(&database).map(drop));
+    if let Err(trouble) = &result {
+        assert!(!matches!(trouble, Trouble::Damaged(_)), "after {effects} effects: {trouble}");
+    }
+    (disk, result.is_ok())
+}
+
+#[test]
+fn wherever_the_way_to_the_new_format_breaks_off_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let former = former_file(folder.path());
+    let (disk, whole) = carried_over(&former, usize::MAX);
+    let effects = disk.with(|content| content.done);
+    assert!(whole && effects > 50, "{effects} effects");
+    let mut expected = None;
+    let mut ended = 0;
+    for stop in 0..=effects {
+        let (disk, whole) = carried_over(&former, stop);
+        ended += usize::from(whole);
+        let (now, synced) = disk.with(|content| (content.now.clone(), content.synced.clone()));
+        for (after, content) in [("a kill", now), ("a power cut", synced)] {
+            let told = format!("{after} after {stop} of {effects} effects");
+            let database = on(Failing::new(&content, usize::MAX)).expect(&told);
+            let loaded = load(&database).expect(&told);
+            assert_eq!(loaded.orphans, Vec::new(), "{told}");
+            let state = (base(&loaded.state), loaded.state.intents, loaded.state.guard);
+            assert_eq!(state.0.len(), 105, "{told}");
+            assert_eq!(&state, expected.get_or_insert_with(|| state.clone()), "{told}");
+            assert!(!kinds(&database).contains(['b', 'c']), "{told}");
+        }
+    }
+    assert!(ended < effects / 2, "most stops come before the end: {ended} of {effects} do not");
+}
