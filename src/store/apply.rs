@@ -37,7 +37,13 @@ pub(super) fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Chang
     match change {
         Change::Owner(owner) => {
             if owner_of(change).is_some() {
+                // The time that was lived through is the machine's, whoever the owner is.
+                let time = text_key(kind::META, meta::TIME);
+                let lived = records.get(&time)?;
                 records.clear()?;
+                if let Some(lived) = lived {
+                    records.put(&time, &lived)?;
+                }
                 *root = root_of_owner(owner);
                 put_json(records, &text_key(kind::META, meta::OWNER), owner)?;
             }

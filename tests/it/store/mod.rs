@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use icloudds::engine::ports::Store;
-use icloudds::model::{BaseEntry, Change, ItemId, Node, State};
+use icloudds::model::{BaseEntry, Change, ItemId, LivedTime, Node, Owner, State};
 use icloudds::store::{FORMAT, OpenError, open, reset};
 use proptest::prelude::*;
 use redb::{ReadableDatabase, ReadableTable};
@@ -42,6 +42,9 @@ fn assert_same(a: &State, b: &State) {
     assert_eq!(a.went_back, b.went_back);
     assert_eq!(a.mounted, b.mounted);
     assert_eq!(a.seen_in, b.seen_in);
+    assert_eq!(a.former, b.former);
+    assert_eq!(a.confirmed, b.confirmed);
+    assert_eq!(a.time, b.time);
 }
 
 /// A state after some groups of changes, and the file that holds it.
@@ -59,6 +62,27 @@ fn written(rng: &mut Rng, groups: usize, folder: &Path) -> (PathBuf, State) {
         opened.store.commit(&group).unwrap();
     }
     (file, state)
+}
+
+#[test]
+fn another_owner_leaves_nothing_but_the_time_that_was_lived_through() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("state.redb");
+    let mut opened = open(&file).unwrap();
+    let time = LivedTime { lived: 5, wall: 6, boot: 7, uptime: 8, spans: Vec::new() };
+    let groups = [
+        vec![Change::Owner(owner()), Change::Synced(4), Change::Time(time.clone())],
+        vec![Change::Owner(Owner { account: "another".into(), ..owner() })],
+    ];
+    let mut state = State::empty();
+    for group in &groups {
+        group.iter().for_each(|change| assert!(state.apply(change)));
+        opened.store.commit(group).unwrap();
+    }
+    drop(opened);
+    let opened = open(&file).unwrap();
+    assert_eq!((&opened.state.time, opened.state.last_sync), (&Some(time), None));
+    assert_same(&opened.state, &state);
 }
 
 fn damaged_files(folder: &Path) -> usize {

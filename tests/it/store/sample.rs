@@ -1,10 +1,14 @@
 //! States for the tests of the store: random ones, and the one of the sample file.
 
+use std::collections::BTreeMap;
+
+use icloudds::model::lived::Span;
 use icloudds::model::name::Name;
 use icloudds::model::state::{Calibration, CarriedOut, Decided, Deletion, GuardState, Verdict};
 use icloudds::model::{
-    BaseEntry, Change, Crossing, DiskTime, Durable, Etag, HiddenPlaces, Identity, Intent, ItemId, LocalStamp,
-    Mounted, Owner, Presence, RelPath, SeenIn, ServerTime, SetAside, Side, Signature, Upload, Zone,
+    BaseEntry, Change, Crossing, DiskTime, Durable, Etag, HiddenPlaces, Identity, Intent, ItemId, LivedTime,
+    LocalStamp, Mounted, Owner, Presence, RelPath, SeenIn, ServerTime, SetAside, Side, Signature, Upload,
+    Zone,
 };
 
 use crate::sim::rng::Rng;
@@ -154,6 +158,24 @@ fn carried_out(rng: &mut Rng) -> CarriedOut {
     CarriedOut { on: Side::Local, at: time(rng), count: rng.below(900) as u64 }
 }
 
+fn hidden(rng: &mut Rng) -> HiddenPlaces {
+    let places: BTreeMap<_, _> =
+        (0..rng.below(3)).map(|number| (id(number).to_string(), time(rng))).collect();
+    serde_json::from_value(serde_json::json!(places)).unwrap()
+}
+
+fn lived(rng: &mut Rng) -> LivedTime {
+    LivedTime {
+        lived: time(rng),
+        wall: time(rng),
+        boot: rng.number(),
+        uptime: time(rng),
+        spans: (0..rng.below(3))
+            .map(|_| Span { from: time(rng), to: time(rng), least: time(rng), most: time(rng) })
+            .collect(),
+    }
+}
+
 /// Any change, most often of the base; ids and folders from a small set, so that they meet.
 pub fn change(rng: &mut Rng) -> Change {
     match rng.below(24) {
@@ -203,9 +225,11 @@ pub fn change(rng: &mut Rng) -> Change {
             started: time(rng),
             mounts: (0..rng.below(3)).map(|_| rng.number()).collect(),
             durable: rng.chance(0.5).then(|| Durable { until: time(rng), lived: time(rng) }),
-            hidden: HiddenPlaces::default(),
+            hidden: hidden(rng),
         }),
         6 => Change::Synced(time(rng)),
+        12 if rng.chance(0.5) => Change::Confirmed(time(rng)),
+        13 if rng.chance(0.5) => Change::Time(lived(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),
         9 => Change::Presence(id(rng.below(24)), Presence::RemoteOnly),
         11 => Change::Inherit { heir: id(rng.below(24)), of: id(rng.below(24)) },
