@@ -1,5 +1,6 @@
 //! The state on disk: what is written is read again, and what is damaged never gets in.
 
+mod former;
 mod sample;
 
 use std::collections::BTreeMap;
