@@ -15,6 +15,7 @@ use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
 use crate::model::{LocalKind, Node, Side, State};
 use crate::status::{Counts, DaemonState, Looked, Pending, Progress, SideCounts, Tracker};
+use crate::store;
 
 /// Takes what happened in a pass, at `now` (Unix seconds); how far it is only with the moment of that.
 pub fn follow(tracker: &mut Tracker, event: &Event, now: i64, progress_at: Option<Instant>) {
@@ -91,6 +92,7 @@ pub fn state_here(error: &AppError) -> DaemonState {
     match error {
         AppError::Pass(PassError::Full(_) | PassError::Store(StoreError::Full(_)))
         | AppError::Store(StoreError::Full(_))
+        | AppError::State(store::OpenError::Full { .. })
         | AppError::Disk(DiskError::Full { .. }) => DaemonState::DiskFull,
         _ if is_shortage(error) => DaemonState::Scanning,
         _ => DaemonState::WrongFolder,

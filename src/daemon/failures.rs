@@ -196,10 +196,16 @@ mod tests {
     #[test]
     fn only_a_full_disk_is_told_to_be_full() {
         let full = || DiskError::Full { path: RelPath::root() };
+        let state_full = || crate::store::OpenError::Full {
+            path: PathBuf::from("/s/state.redb"),
+            why: "no space".to_owned(),
+            room: 1,
+        };
         for (error, state) in [
             (AppError::Disk(full()), DaemonState::DiskFull),
             (AppError::Pass(full().into()), DaemonState::DiskFull),
             (AppError::Store(StoreError::Full("no space".to_owned())), DaemonState::DiskFull),
+            (AppError::State(state_full()), DaemonState::DiskFull),
             (AppError::Store(StoreError::Failed("input/output error".to_owned())), DaemonState::WrongFolder),
             (AppError::Disk(io_error(io::ErrorKind::ReadOnlyFilesystem)), DaemonState::WrongFolder),
             (AppError::Pass(io_error(io::ErrorKind::PermissionDenied).into()), DaemonState::WrongFolder),

@@ -6,6 +6,12 @@ use std::path::{Path, PathBuf};
 /// The version of the format that this program writes, and the newest that it reads.
 pub const FORMAT: u64 = 2;
 
+/// What a file is let grow by while it is written anew, in times its length: the database doubles it when it is full.
+const ROOM: u64 = 3;
+
+/// Bytes that a small file, or a new one, is let take.
+const LEAST_ROOM: u64 = 4 << 20;
+
 /// Why the state cannot be opened or reset. Nothing was destroyed.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -26,6 +32,20 @@ pub enum OpenError {
     InUse {
         /// The file.
         path: PathBuf,
+    },
+    /// No space, or no quota, is left where it lies: neither a new file nor one of an older format can be written. What was there is
+    /// there as it was.
+    #[error(
+        "cannot write the sync state {}: {why}; nothing of it is lost: make room there, {} MB at least, and start again",
+        path.display(), room.div_ceil(1 << 20)
+    )]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// The system's words.
+        why: String,
+        /// Bytes that are enough.
+        room: u64,
     },
     /// The system refuses.
     #[error("cannot open the sync state {}: {why}", path.display())]
@@ -89,7 +109,11 @@ impl Trouble {
         match self {
             Self::Newer(found) => OpenError::Newer { path, found },
             Self::InUse => OpenError::InUse { path },
-            Self::Damaged(why) | Self::Full(why) | Self::Failed(why) => OpenError::Io { path, why },
+            Self::Full(why) => {
+                let length = std::fs::metadata(&path).map_or(0, |file| file.len());
+                OpenError::Full { path, why, room: length.saturating_mul(ROOM).max(LEAST_ROOM) }
+            }
+            Self::Damaged(why) | Self::Failed(why) => OpenError::Io { path, why },
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend};
 
 use super::bytes::Writer;
-use super::error::Trouble;
+use super::error::{OpenError, Trouble};
 use super::file::open_database;
 use super::former_format::carry_over;
 use super::load::load;
@@ -53,12 +53,21 @@ struct Content {
     /// Effects that succeed yet, and those that did.
     left: usize,
     done: usize,
+    /// Bytes from the first on that the disk has blocks for; a longer file has holes, as a disk that gets full leaves them.
+    room: usize,
 }
 
 impl Failing {
     fn new(content: &[u8], left: usize) -> Self {
         let (now, synced) = (content.to_vec(), content.to_vec());
-        Self(Arc::new(Mutex::new(Content { now, synced, left, done: 0 })))
+        Self(Arc::new(Mutex::new(Content { now, synced, left, done: 0, room: usize::MAX })))
+    }
+
+    /// A disk that does everything but give the file more than so many bytes.
+    fn with_room(content: &[u8], room: usize) -> Self {
+        let disk = Self::new(content, usize::MAX);
+        disk.with(|content| content.room = room);
+        disk
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut Content) -> T) -> T {
@@ -98,6 +107,9 @@ impl StorageBackend for Failing {
     }
 
     fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
+        if self.with(|content| offset as usize + data.len() > content.room) {
+            return Err(ErrorKind::StorageFull.into());
+        }
         self.effect(|content| content.now[offset as usize..][..data.len()].copy_from_slice(data))
     }
 }
@@ -147,7 +159,7 @@ fn carried_over(content: &[u8], effects: usize) -> (Failing, bool) {
     let disk = Failing::new(content, effects);
     let result = on(disk.clone()).and_then(|database| load(&database).map(drop));
     if let Err(trouble) = &result {
-        assert!(!matches!(trouble, Trouble::Damaged(_)), "after {effects} effects: {trouble}");
+        assert!(matches!(trouble, Trouble::Full(_)), "after {effects} effects: {trouble}");
     }
     (disk, result.is_ok())
 }
@@ -177,4 +189,45 @@ fn wherever_the_way_to_the_new_format_breaks_off_nothing_is_lost() {
         }
     }
     assert!(ended < effects / 2, "most stops come before the end: {ended} of {effects} do not");
+}
+
+#[test]
+fn a_disk_too_full_for_the_new_format_leaves_the_former_and_says_what_to_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let former = former_file(folder.path());
+    let path = folder.path().join("former.redb");
+    let (disk, _) = carried_over(&former, usize::MAX);
+    let needed = disk.with(|content| content.now.len());
+    let whole = load(&on(Failing::new(&former, usize::MAX)).unwrap()).unwrap();
+    let before = kinds(&on(Failing::new(&former, usize::MAX)).unwrap());
+    let mut refused = 0;
+    for room in (former.len()..=needed).step_by(4096) {
+        let disk = Failing::with_room(&former, room);
+        match on(disk.clone()).and_then(|database| load(&database).map(drop)) {
+            Ok(()) => {}
+            Err(trouble) => {
+                let error = trouble.at(&path);
+                assert!(matches!(error, OpenError::Full { .. }), "{room} bytes: {error}");
+                let told = error.to_string();
+                assert!(
+                    told.contains(path.to_str().unwrap()) && told.contains("make room there, 4 MB"),
+                    "{told}"
+                );
+                let left = disk.with(|content| content.now.clone());
+                let database = on(Failing::new(&left, usize::MAX)).unwrap();
+                assert_eq!(kinds(&database), before, "{room} bytes: the file is of the former format");
+                assert_eq!(
+                    base(&load(&database).unwrap().state),
+                    base(&whole.state),
+                    "{room} bytes, then room"
+                );
+                refused += 1;
+            }
+        }
+    }
+    assert!(
+        refused > 3,
+        "a file of {} bytes is written anew in {needed}: refused {refused} times",
+        former.len()
+    );
 }
