@@ -9,11 +9,11 @@ use crate::model::ItemId;
 
 use super::bytes::Reader;
 use super::error::Trouble;
-use super::record::{base_key, child_key, kind, read_base_of, write_base};
+use super::record::{ByFolder, base_key, child_key, kind, write_base};
 use super::table::{Records, TABLE, Tally};
 
-/// How many items are carried over at a time, so that their keys take little memory.
-pub(super) const AT_A_TIME: usize = 1000;
+/// How many records are removed at a time, so that their keys take little memory.
+const AT_A_TIME: usize = 1000;
 
 /// The folder and the child of a key of [`kind::CHILD_1`].
 pub(super) fn read_child_key_1(key: &[u8]) -> Result<(ItemId, ItemId), Trouble> {
@@ -23,12 +23,25 @@ pub(super) fn read_child_key_1(key: &[u8]) -> Result<(ItemId, ItemId), Trouble> 
     Ok(pair)
 }
 
-/// Writes all records of a file of format 1, which was read without a fault, as the newest format has them: all of it or nothing.
-pub(super) fn carry_over(database: &Database, at_a_time: usize) -> Result<Tally, Trouble> {
+/// Writes the items of a file of format 1, which was read without a fault, as the newest format has them: all of it or nothing.
+///
+/// They are put folder by folder and by their names, so in no order of their keys: pages that are filled in that order stay half empty.
+pub(super) fn carry_over(database: &Database, by_folder: &mut ByFolder) -> Result<Tally, Trouble> {
     let transaction = database.begin_write()?;
     let tally = {
         let mut records = Records::new(transaction.open_table(TABLE)?)?;
-        while carry_some_over(&mut records, at_a_time)? {}
+        for kind in [kind::BASE_1, kind::CHILD_1] {
+            remove_all(&mut records, kind)?;
+        }
+        let mut folders: Vec<_> = by_folder.iter_mut().collect();
+        folders.sort_by(|a, b| a.0.cmp(b.0));
+        for (folder, held) in folders {
+            held.sort_by(|a, b| a.local_name.cmp(&b.local_name));
+            for entry in held.iter() {
+                records.put(&base_key(&entry.id), &write_base(folder, entry))?;
+                records.put(&child_key(folder, &entry.id), &[])?;
+            }
+        }
         records.mark_newest()?;
         records.finish()?
     };
@@ -36,20 +49,14 @@ pub(super) fn carry_over(database: &Database, at_a_time: usize) -> Result<Tally,
     Ok(tally)
 }
 
-/// Whether anything was left.
-fn carry_some_over(records: &mut Records<'_>, most: usize) -> Result<bool, Trouble> {
-    let (items, links) = (records.keys(&[kind::BASE_1], most)?, records.keys(&[kind::CHILD_1], most)?);
-    for key in &items {
-        if let Some(payload) = records.get(key)? {
-            let (folder, entry) = read_base_of(1, key, &payload)?;
-            records.put(&base_key(&entry.id), &write_base(&folder, &entry))?;
+fn remove_all(records: &mut Records<'_>, kind: u8) -> Result<(), Trouble> {
+    loop {
+        let keys = records.keys(&[kind], AT_A_TIME)?;
+        if keys.is_empty() {
+            return Ok(());
         }
-        records.remove(key)?;
+        for key in &keys {
+            records.remove(key)?;
+        }
     }
-    for key in &links {
-        let (folder, child) = read_child_key_1(key)?;
-        records.put(&child_key(&folder, &child), &[])?;
-        records.remove(key)?;
-    }
-    Ok(!items.is_empty() || !links.is_empty())
 }

@@ -9,7 +9,6 @@ use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend};
 use super::bytes::Writer;
 use super::error::{OpenError, Trouble};
 use super::file::open_database;
-use super::former_format::carry_over;
 use super::load::load;
 use super::record::kind;
 use super::table::{Records, TABLE};
@@ -25,20 +24,19 @@ fn kinds(database: &Database) -> String {
 }
 
 #[test]
-fn however_few_at_a_time_all_are_carried_over_and_the_same_state_is_loaded() {
+fn all_is_carried_over_and_the_same_state_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
-    for at_a_time in [1, 2, 4, 5, 1000] {
-        std::fs::copy(GOLDEN, &path).unwrap();
-        let database = open_database(&path).unwrap();
-        let before = kinds(&database);
-        let tally = carry_over(&database, at_a_time).unwrap();
-        let expected = before.replace(['b', 'c'], "");
-        assert_eq!(kinds(&database), format!("aaaadddd{expected}"), "{before}");
-        let loaded = load(&database).unwrap();
-        assert_eq!((loaded.state.base.len(), loaded.commits), (5, tally.commits));
-        assert!(loaded.orphans.is_empty());
-    }
+    std::fs::copy(GOLDEN, &path).unwrap();
+    let database = open_database(&path).unwrap();
+    let before = kinds(&database);
+    let carried = load(&database).unwrap();
+    let expected = before.replace(['b', 'c'], "");
+    assert_eq!(kinds(&database), format!("aaaadddd{expected}"), "{before}");
+    let loaded = load(&database).unwrap();
+    assert_eq!((loaded.state.base.len(), loaded.commits), (5, carried.commits));
+    assert_eq!(base(&loaded.state), base(&carried.state));
+    assert!(loaded.orphans.is_empty() && carried.orphans.is_empty());
 }
 
 /// A disk that stops taking anything after some effects.
@@ -114,8 +112,13 @@ impl StorageBackend for Failing {
     }
 }
 
-/// A file of format 1 with a hundred items, which takes many pages: those of the golden file, and such as one of them.
+/// A file of format 1 with a hundred items, which takes many pages.
 fn former_file(folder: &Path) -> Vec<u8> {
+    former_file_of(folder, 100)
+}
+
+/// A file of format 1 with the items of the golden file, and so many like one of them, whose ids come in no order.
+fn former_file_of(folder: &Path, items: u64) -> Vec<u8> {
     let path = folder.join("former.redb");
     std::fs::copy(GOLDEN, &path).unwrap();
     let database = open_database(&path).unwrap();
@@ -129,8 +132,10 @@ fn former_file(folder: &Path) -> Vec<u8> {
     let like = key(kind::BASE_1, &[&ItemId::new(Zone::CloudDocs, "lower-case")]);
     let payload = records.get(&like).unwrap().unwrap();
     let at = payload.windows(9).position(|part| part == b"kept here").unwrap();
-    for number in 0..100 {
-        let id = ItemId::new(Zone::CloudDocs, &format!("5EED0001-0000-4000-8000-{number:012X}"));
+    for number in 0..items {
+        let scattered = number.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 16;
+        let id =
+            ItemId::new(Zone::CloudDocs, &format!("{:08X}-0000-4000-8000-{number:012X}", scattered >> 16));
         let mut payload = payload.clone();
         payload[at..at + 9].copy_from_slice(format!("file {number:04}").as_bytes());
         records.put(&key(kind::BASE_1, &[&id]), &payload).unwrap();
@@ -230,4 +235,17 @@ fn a_disk_too_full_for_the_new_format_leaves_the_former_and_says_what_to_do() {
         "a file of {} bytes is written anew in {needed}: refused {refused} times",
         former.len()
     );
+}
+
+#[test]
+fn pages_are_as_full_after_the_way_to_the_new_format_as_when_items_came_by_and_by() {
+    let folder = tempfile::tempdir().unwrap();
+    let former = former_file_of(folder.path(), 5_000);
+    let mut database = on(Failing::new(&former, usize::MAX)).unwrap();
+    assert_eq!(load(&database).unwrap().state.base.len(), 5_005);
+    // Pages of the former format are free, and count as empty, until then.
+    database.compact().unwrap();
+    let stats = database.begin_write().unwrap().stats().unwrap();
+    let (stored, empty) = (stats.stored_bytes(), stats.fragmented_bytes());
+    assert!(empty * 100 < stored * 75, "{empty} bytes are empty beside {stored}");
 }

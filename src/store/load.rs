@@ -1,6 +1,5 @@
 //! Reading the whole state at a start.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use redb::{Database, ReadableDatabase, ReadableTable, TableError};
@@ -11,9 +10,9 @@ use crate::model::{BaseEntry, BaseTree, ItemId, Node, RelPath, State};
 use super::apply::{remove, root_of};
 use super::bytes::malformed;
 use super::error::{FORMAT, Trouble};
-use super::former_format::{AT_A_TIME, carry_over, read_child_key_1};
+use super::former_format::{carry_over, read_child_key_1};
 use super::intent::read_intent;
-use super::record::{kind, meta, read_base_of, read_child_key, read_former, read_id_key};
+use super::record::{ByFolder, kind, meta, read_base_of, read_child_key, read_former, read_id_key};
 use super::seen_in::StoredSeenIn;
 use super::table::{Count, Records, TABLE, check, read_head};
 
@@ -28,9 +27,6 @@ pub(super) struct Loaded {
     /// Bytes of all keys and values.
     pub bytes: u64,
 }
-
-/// Items of the base by the folder that holds them, before they become a tree.
-type ByFolder = HashMap<ItemId, Vec<BaseEntry>>;
 
 /// Loads everything, and writes the head of a new file.
 pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
@@ -82,7 +78,7 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
     }
     drop(table);
     drop(reading);
-    let tally = if format == FORMAT { tally } else { carry_over(database, AT_A_TIME)? };
+    let tally = if format == FORMAT { tally } else { carry_over(database, &mut by_folder)? };
     let root = root_of(state.owner.as_ref());
     let mut base = BaseTree::new(BaseEntry::root(root.clone()));
     plant(&mut base, &root, &mut by_folder);

@@ -1,5 +1,7 @@
 //! Keys, and the records of the base.
 
+use std::collections::HashMap;
+
 use sha2::{Digest, Sha256};
 
 use crate::model::name::Name;
@@ -8,6 +10,9 @@ use crate::model::{BaseEntry, DiskTime, Etag, ItemId, Presence, ServerTime, Side
 
 use super::bytes::{Reader, Writer, malformed};
 use super::error::{FORMAT, Trouble};
+
+/// Items of the base by the folder that holds them, before they become a tree.
+pub(super) type ByFolder = HashMap<ItemId, Vec<BaseEntry>>;
 
 /// Bytes of the hash that stands for a folder before the ids of its children.
 const FOLDER_SUM: usize = 8;
