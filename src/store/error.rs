@@ -1,13 +1,14 @@
 //! What can be wrong with the state's file, and how it is told.
 
 use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// The version of the format that this program writes, and the newest that it reads.
 pub const FORMAT: u64 = 2;
 
-/// What a file is let grow by while it is written anew, in times its length: the database doubles it when it is full.
-const ROOM: u64 = 3;
+/// What a file may grow by while it is written anew, in times what it takes of the disk, with some to spare: it was seen to double.
+const ROOM: u64 = 2;
 
 /// Bytes that a small file, or a new one, is let take.
 const LEAST_ROOM: u64 = 4 << 20;
@@ -36,7 +37,7 @@ pub enum OpenError {
     /// No space, or no quota, is left where it lies: neither a new file nor one of an older format can be written. What was there is
     /// there as it was.
     #[error(
-        "cannot write the sync state {}: {why}; nothing of it is lost: make room there, {} MB at least, and start again",
+        "cannot write the sync state {}: {why}; nothing of it is lost: make room there, {} MB are enough, and start again",
         path.display(), room.div_ceil(1 << 20)
     )]
     Full {
@@ -110,8 +111,9 @@ impl Trouble {
             Self::Newer(found) => OpenError::Newer { path, found },
             Self::InUse => OpenError::InUse { path },
             Self::Full(why) => {
-                let length = std::fs::metadata(&path).map_or(0, |file| file.len());
-                OpenError::Full { path, why, room: length.saturating_mul(ROOM).max(LEAST_ROOM) }
+                // Not its length, which grows before there are blocks for it.
+                let takes = std::fs::metadata(&path).map_or(0, |file| file.blocks().saturating_mul(512));
+                OpenError::Full { path, why, room: takes.saturating_mul(ROOM).max(LEAST_ROOM) }
             }
             Self::Damaged(why) | Self::Failed(why) => OpenError::Io { path, why },
         }

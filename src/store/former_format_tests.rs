@@ -215,7 +215,8 @@ fn a_disk_too_full_for_the_new_format_leaves_the_former_and_says_what_to_do() {
                 assert!(matches!(error, OpenError::Full { .. }), "{room} bytes: {error}");
                 let told = error.to_string();
                 assert!(
-                    told.contains(path.to_str().unwrap()) && told.contains("make room there, 4 MB"),
+                    told.contains(path.to_str().unwrap())
+                        && told.contains("make room there, 4 MB are enough"),
                     "{told}"
                 );
                 let left = disk.with(|content| content.now.clone());
