@@ -181,6 +181,8 @@ fn calm(run: &mut Run) {
     run.start();
     run.world.fuse.renew();
     run.world.fuse.calm();
+    // Nothing rests while something is under way.
+    run.world.clock.advance(run.world.drive.takes_effect_in());
     run.world.drive.switch(|drive| drive.quota = None);
     run.world.disk.switch(|disk| {
         disk.capacity = None;

@@ -1,9 +1,12 @@
 //! What a crash leaves, and what a start finds.
 
+use std::collections::BTreeMap;
+
 use icloudds::engine::conflict::conflict_name;
 use icloudds::model::name;
 
 use super::fs::{Ino, Inode, Op, ROOT, TMP, TRASH};
+use super::person::path;
 use super::{Inner, SimDisk, transfer};
 use crate::sim::drive::SimDrive;
 use crate::sim::fuse::lock;
@@ -75,6 +78,9 @@ impl SimDisk {
                     .excuse(&content, "written here and lost with the power before anybody synced it");
             } else if !live.contains(&content) || self.journal.was_given(&content) {
                 self.journal.is_recoverable(&content);
+            } else if inner.is_edited_wherever(&there, &content) {
+                // What was lost was kept beside what somebody had made of it, who is about to replace it on iCloud.
+                self.journal.excuse(&content, "replaced by an edit whose former version went with the power");
             } else if inner.layers.seen.inodes.contains_key(&ino) {
                 // Whoever writes over what the power left of it has it on his conscience.
                 torn.push((ino, content));
@@ -85,6 +91,15 @@ impl SimDisk {
 }
 
 impl Inner {
+    /// Whether something else stands here wherever iCloud has that content.
+    fn is_edited_wherever(&self, there: &BTreeMap<String, Thing>, content: &Bytes) -> bool {
+        let is_it = |thing: &Thing| *thing == Thing::File(content.clone());
+        there.iter().filter(|(_, thing)| is_it(thing)).all(|(at, _)| {
+            let here = self.resolve(&path(at)).ok().and_then(|ino| self.inode(ino)?.content());
+            here.is_some_and(|here| here != content)
+        })
+    }
+
     /// Where an inode stands in the drive, in NFC.
     fn path_of(&self, ino: Ino) -> Option<String> {
         let mut folders = vec![(ROOT, String::new())];

@@ -1,5 +1,7 @@
 //! Commits that take effect after their answer: a gateway gave up waiting (504), and the service went on.
 
+use std::time::Duration;
+
 use icloudds::engine::ports::{Commit, RemoteError, Staged};
 use icloudds::model::{ItemId, ServerTime};
 
@@ -50,6 +52,15 @@ impl SimDrive {
             over,
         });
         Ok(true)
+    }
+}
+
+impl SimDrive {
+    /// In how long the last of what is under way is done.
+    pub fn takes_effect_in(&self) -> Duration {
+        let (now, drive) = (self.now(), self.held());
+        let last = drive.late.iter().map(|late| late.due).max().unwrap_or(now);
+        Duration::from_nanos(u64::try_from(last.saturating_sub(now)).unwrap_or(0))
     }
 }
 
