@@ -88,6 +88,7 @@ pub fn leave_failure(config: &Config, zone: &TimeZone, error: &AppError) {
             since: new.since,
             in_sync: false,
             last_error: new.last_error,
+            disk_hangs: None,
             started: new.started,
             ..known
         },

@@ -27,14 +27,14 @@ use crate::control::{ControlCall, ControlReply};
 use crate::engine::execute::Event;
 use crate::engine::operation::Plan;
 use crate::engine::pass::{Engine, Look, PassObserver, PassOptions, Phase, RETRY_BUDGET, Report, Settings};
-use crate::engine::ports::{Clock as _, Ports};
+use crate::engine::ports::{Attended, Clock as _, OpenCalls, Ports};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
 use crate::icloud::push;
 use crate::icloud::service::Service;
 use crate::icloud::signin::Initiative;
 use crate::model::state::GuardState;
-use crate::model::{Change, Owner};
+use crate::model::{Change, Owner, RelPath};
 
 /// A job that needs the engine and could not begin: why, and all that it was given.
 pub(super) type NotBegun<T> = (io::Error, Box<Engine>, Box<T>);
@@ -57,11 +57,15 @@ pub(super) struct Open {
     /// Whose the state becomes, if it is nobody's yet.
     pub whose: Option<RemoteOwner>,
     pub zone: TimeZone,
+    /// Where it is noted that the root is being opened.
+    pub calls: Arc<OpenCalls>,
 }
 
 /// What a pass needs.
 pub(super) struct Pass {
     pub here: Arc<OwnRoot>,
+    /// Where calls to its disk are noted.
+    pub calls: Arc<OpenCalls>,
     pub clock: SystemClock,
     pub settings: Settings,
     /// What is read here.
@@ -79,6 +83,11 @@ pub(super) struct Pass {
 }
 
 impl Pass {
+    /// The local root's disk, whose calls are noted.
+    fn disk(&self) -> Attended<'_> {
+        Attended { disk: &self.here.disk, calls: Arc::clone(&self.calls) }
+    }
+
     /// Tells the engine of which files the stamp alone does not tell.
     fn doubt(&self, engine: &mut Engine) {
         if let Some(written) = &self.local.written {
@@ -111,7 +120,11 @@ pub(super) fn reach(job: Reach, events: Sender<JobEvent>) -> io::Result<()> {
 /// Gives no root, and no error, while nobody knows yet whose it shall be.
 pub(super) fn open(engine: Box<Engine>, job: Open, events: Sender<JobEvent>) -> Result<(), NotBegun<Open>> {
     with_engine("icloudds-open", engine, job, events, |engine, mut job, _| {
+        // One note for all of it: what a crash left is put right here, on each volume that the folder has.
+        let calls = Arc::clone(&job.calls);
+        let noted = calls.begins("open", &RelPath::root());
         let result = try_open(engine, &mut job);
+        drop(noted);
         Ended::Opened { found: job.found.map(Box::new), result }
     })
 }
@@ -237,7 +250,8 @@ pub(super) fn pass(
             dumps.before_pass(engine);
         }
         let look = Look { local: job.local.look.clone(), ..Look::default() };
-        let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
+        let disk = job.disk();
+        let ports = Ports { remote: &there.remote, disk: &disk, clock: &job.clock };
         let (result, reporter) = watched(&job, events, |options, on_event| {
             engine.pass(&ports, &job.settings, &look, options, on_event)
         });
@@ -285,7 +299,7 @@ pub(super) fn pass_here(
         job.doubt(engine);
         let (result, _) = watched(&job, events, |options, on_event| {
             let look = &job.local.look;
-            engine.pass_here(&job.here.disk, &job.clock, &job.settings, look, options, on_event)
+            engine.pass_here(&job.disk(), &job.clock, &job.settings, look, options, on_event)
         });
         Ended::LocalPass(result)
     })
@@ -302,7 +316,8 @@ pub(super) fn plan(
     with_engine("icloudds-plan", engine, call, events, move |engine, call, _| {
         let mark = conflict_mark(&job.zone);
         let options = PassOptions { ignore_next_try: true, ..PassOptions::new(&mark) };
-        let ports = Ports { remote: &there.remote, disk: &job.here.disk, clock: &job.clock };
+        let disk = job.disk();
+        let ports = Ports { remote: &there.remote, disk: &disk, clock: &job.clock };
         let result = engine.look(&ports, &job.settings, &Look::whole()).map(|()| {
             let planned = engine.plan(&ports, &job.settings, &options);
             crate::app::commands::plan_text(&planned.plan, json)

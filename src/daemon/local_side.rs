@@ -16,6 +16,7 @@ use crate::app::local_root::LocalRoot;
 use crate::config;
 use crate::disk::watch::{self, WatchMessage, Watching, Written};
 use crate::engine::pass::LocalLook;
+use crate::engine::ports::OpenCalls;
 use crate::model::RelPath;
 
 /// How often a missing local root is looked for.
@@ -218,9 +219,9 @@ impl LocalSide {
         self.watch.misses_the_root()
     }
 
-    /// Watches `root` as `setting` wants it.
-    pub fn start_watching(&mut self, root: &Path, setting: config::Watch) {
-        self.watch.start(root, setting);
+    /// Watches `root` as `setting` wants it, and notes looks at it in `calls`.
+    pub fn start_watching(&mut self, root: &Path, setting: config::Watch, calls: &Arc<OpenCalls>) {
+        self.watch.start(root, setting, calls);
     }
 
     /// What is told of the watch over `root`; where it does not see everything, scans are planned from now on.

@@ -7,9 +7,10 @@ use crossbeam::channel::{Receiver, Sender};
 use jiff::tz::TimeZone;
 
 use super::current_state::{self, current_state};
+use super::disk_patience::{DiskPatience, PatienceNews, hang_sentence};
 use super::engine_slot::EngineSlot;
 use super::events::{Event, Inbox, JobEvent, Signal};
-use super::facts::{Facts, JobFacts, RemoteFacts};
+use super::facts::{Facts, JobFacts, RemoteFacts, WatchIs};
 use super::local_side::{LocalSide, WatchNews};
 use super::remote_push::RemotePush;
 use super::remote_side::RemoteSide;
@@ -72,6 +73,7 @@ pub(super) struct Loop {
     pub(super) work: Work,
     pub(super) requests: Requests,
     pub(super) status: StatusView,
+    pub(super) patience: DiskPatience,
     pub(super) ports: Ports,
     inbox: Inbox,
 }
@@ -112,6 +114,7 @@ impl Loop {
             work: Work::new(now),
             requests: Requests::default(),
             status: StatusView::new(facts, status_file, zone.clone(), clock.now().whole_seconds()),
+            patience: DiskPatience::default(),
             ports: Ports { clock, service, stop, zone, events, _state_lock: lock },
             setup,
             inbox,
@@ -130,7 +133,12 @@ impl Loop {
             if is_over(&facts, now) {
                 break;
             }
-            let wake = [self.status.tick_at(now), current_state::changes_at(&facts, now)];
+            let is_busy = facts.job.is_some() || facts.local.watch == WatchIs::Starting;
+            let wake = [
+                self.status.tick_at(now),
+                current_state::changes_at(&facts, now),
+                self.patience.look_at(is_busy, now),
+            ];
             let wake = wake.into_iter().flatten().fold(wake_at(&facts, now), Instant::min);
             event = self.inbox.next_event(self.local.messages(), wake);
             now = Instant::now();
@@ -158,6 +166,7 @@ impl Loop {
             Event::Watch(message) => self.on_watch(message, now),
             Event::Tick => {}
         }
+        self.look_at_open_calls(now);
         for start in decide(&self.facts(), now) {
             self.begin(start, now);
         }
@@ -168,6 +177,20 @@ impl Loop {
         self.status.write(stored, now, false);
         self.status.ticks(now);
         facts
+    }
+
+    /// Says once that the disk does not answer, and that it does again.
+    fn look_at_open_calls(&mut self, now: Instant) {
+        match self.patience.look(now) {
+            PatienceNews::Nothing => {}
+            PatienceNews::Hangs(call) => {
+                let root = &self.setup.config().sync.directory;
+                let path = root.join(call.path.as_str()).display().to_string();
+                let sentence = hang_sentence(root, &call);
+                self.status.disk_hangs(path, sentence, self.ports.clock.now().whole_seconds());
+            }
+            PatienceNews::Answers { call, after } => self.status.disk_answers(&call.path, after),
+        }
     }
 
     /// What decides what is done next.
@@ -221,7 +244,7 @@ impl Loop {
 
     pub(super) fn start_watching(&mut self, now: Instant) {
         let sync = &self.setup.config().sync;
-        self.local.start_watching(&sync.directory, sync.watch);
+        self.local.start_watching(&sync.directory, sync.watch, self.patience.calls());
         self.tell_watching(now);
     }
 

@@ -157,6 +157,7 @@ impl Loop {
             found: self.local.take_found(),
             whose: self.remote.root().map(|root| root.whose.clone()),
             zone: self.ports.zone.clone(),
+            calls: Arc::clone(self.patience.calls()),
         };
         let events = self.ports.events.clone();
         let mut found = None;
@@ -176,6 +177,7 @@ impl Loop {
     fn pass_job(&mut self, root: Arc<OwnRoot>, whole: bool, now: Instant) -> Pass {
         Pass {
             here: root,
+            calls: Arc::clone(self.patience.calls()),
             clock: self.ports.clock.clone(),
             settings: self.setup.settings(self.remote.root_is_library()),
             local: self.local.begin_look(whole, now),

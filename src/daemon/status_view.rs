@@ -18,7 +18,9 @@ use crate::model::{RelPath, State};
 use crate::notify_systemd::Systemd;
 use crate::status::file::StatusFile;
 use crate::status::health::ReadyFacts;
-use crate::status::{DaemonState, Facts, Pending, RemoteWatch, SideCounts, StatusDocument, Tracker, Trust};
+use crate::status::{
+    DaemonState, Facts, Hang, Pending, RemoteWatch, SideCounts, StatusDocument, Tracker, Trust,
+};
 
 /// The loop ticks at least this often while a supervisor wants to hear of it.
 const TICK: Duration = Duration::from_secs(5);
@@ -185,6 +187,18 @@ impl StatusView {
     /// What each side holds, as the engine saw it last.
     pub fn counts(&mut self, engine: &Engine) {
         (self.tracker.counts, self.tracker.looked) = told::counts(engine);
+    }
+
+    /// A call to the disk has not come back for long, at `now` (Unix seconds); said once for each.
+    pub fn disk_hangs(&mut self, path: String, sentence: String, now: i64) {
+        log::warn!("{sentence}");
+        self.tracker.hang = Some(Hang { path, since: now, sentence });
+    }
+
+    /// It came back.
+    pub fn disk_answers(&mut self, path: &RelPath, after: Duration) {
+        log::info!("the disk answers again after {} s: {path}", after.as_secs());
+        self.tracker.hang = None;
     }
 
     // ---- passes -----------------------------------------------------------------------------

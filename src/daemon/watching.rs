@@ -11,6 +11,7 @@ use super::facts::WatchIs;
 use crate::config;
 use crate::disk::watch::{self, WatchMessage, Watcher, Watching, Written};
 use crate::disk::{Watch, watchability};
+use crate::engine::ports::OpenCalls;
 
 /// What is told of the watch.
 pub(super) struct WatchTold {
@@ -48,8 +49,8 @@ impl LocalWatch {
         }
     }
 
-    /// Watches `root` as `setting` wants it.
-    pub fn start(&mut self, root: &Path, setting: config::Watch) {
+    /// Watches `root` as `setting` wants it, and notes looks at it in `calls`.
+    pub fn start(&mut self, root: &Path, setting: config::Watch, calls: &Arc<OpenCalls>) {
         self.watching = watch::decide(setting, || {
             Ok(match watchability(root)? {
                 Watch::Native => None,
@@ -57,7 +58,7 @@ impl LocalWatch {
             })
         });
         if self.watching == Watching::Events {
-            match Watcher::start(root) {
+            match Watcher::start(root, Arc::clone(calls)) {
                 Ok((watcher, messages)) => {
                     self.watcher = Some(watcher);
                     self.is_ready = false;

@@ -40,6 +40,7 @@ pub use errors::OpenError;
 pub use fs_traits::FsTraits;
 pub use local::{LocalDisk, Options, check_writable};
 pub use lock::{Holder, Lock, LockError, inspect_root, inspect_state, lock_root, lock_state};
+pub use mount_list::mounted_near;
 pub use mounted::WholeDrive;
 pub use private::marker::Marker;
 pub use recover::{LeftAlone, Recovered, Stray};

@@ -4,6 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::{Path, PathBuf};
 
+use crate::model::RelPath;
+
 /// The list, whose changes can be waited for.
 pub(super) const LIST: &str = "/proc/self/mountinfo";
 
@@ -40,6 +42,27 @@ pub(super) fn below(root: &Path, list: &str) -> Vec<Mount> {
     all(list).filter(|mount| mount.at.starts_with(root) && mount.at != root).collect()
 }
 
+/// Which mounts inside `root` a call about `path` may wait for, each with where it is and the kind of its file system: the innermost that
+/// holds it, else those that stand in it. Only the kernel's list is read, so that this answers while the mounts do not.
+pub fn mounted_near(root: &Path, path: &RelPath) -> Vec<(String, String)> {
+    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+    near(&root, path, &std::fs::read_to_string(LIST).unwrap_or_default())
+}
+
+fn near(root: &Path, path: &RelPath, list: &str) -> Vec<(String, String)> {
+    let whole = root.join(path.as_str());
+    let mounts = below(root, list);
+    let around = mounts.iter().filter(|mount| whole.starts_with(&mount.at));
+    let around = around.max_by_key(|mount| mount.at.as_os_str().len());
+    let inside = mounts.iter().filter(|mount| mount.at.parent() == Some(&whole));
+    let told = |mount: &Mount| (mount.at.display().to_string(), mount.kind.clone());
+    match around {
+        Some(mount) if whole == mount.at => std::iter::once(mount).chain(inside).map(told).collect(),
+        Some(mount) => inside.chain([mount]).map(told).collect(),
+        None => inside.map(told).collect(),
+    }
+}
+
 /// Blanks and the like stand as three octal digits after a backslash.
 fn unescaped(text: &str) -> PathBuf {
     let bytes = OsString::from(text);
@@ -71,6 +94,18 @@ mod tests {
         31 30 0:44 / /drive/on\\040a\\134b rw - nfs4 host:/x rw\n\
         32 30 0:45 /sub /drive/here rw shared:2 master:3 - btrfs /dev/sdb rw\n\
         33 1 0:46 / /drive-not rw - fuse.sshfs host: rw\n";
+
+    #[test]
+    fn a_call_may_wait_for_what_holds_its_path_and_for_what_stands_in_it() {
+        let places = |path: &str| -> Vec<String> {
+            let path = RelPath::parse(path).expect("a path");
+            near(Path::new("/drive"), &path, TEXT).into_iter().map(|(at, _)| at).collect()
+        };
+        assert_eq!(places(""), ["/drive/on a\\b", "/drive/here"]);
+        assert_eq!(places("here"), ["/drive/here"]);
+        assert_eq!(places("here/deep/er"), ["/drive/here"]);
+        assert!(places("elsewhere").is_empty());
+    }
 
     #[test]
     fn only_what_is_inside_the_drive_counts() {

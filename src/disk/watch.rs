@@ -25,10 +25,11 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam::channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam::channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use notify::{ErrorKind, INotifyWatcher, RecursiveMode, Watcher as _};
 
 use crate::config;
+use crate::engine::ports::OpenCalls;
 
 use mounts::MountWatch;
 use pending::Pending;
@@ -43,6 +44,9 @@ const RAW_ROOM: usize = 8192;
 
 /// Room towards the loop. While it is full, what is dirty is merged on this side of it, so nothing is lost.
 const OUT_ROOM: usize = 16;
+
+/// How long whoever drops a watcher waits for its thread: the loop may be it, and waits for no disk that hangs.
+const END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// How many watches to suggest where the limit was reached.
 const SUGGESTED_WATCHES: u64 = 524_288;
@@ -69,7 +73,8 @@ pub enum WatchError {
     Start(#[source] io::Error),
 }
 
-/// A running watcher. Dropping it ends the watch and joins its thread.
+/// A running watcher. Dropping it ends the watch and joins its thread, unless that hangs in a look at the disk: it ends once the disk answers
+/// then, and nobody hears of what it saw.
 #[derive(Debug)]
 pub struct Watcher {
     root: PathBuf,
@@ -77,18 +82,20 @@ pub struct Watcher {
     /// Never sent on: closing it is the signal. `None` only while dropping.
     stop: Option<Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
+    /// Never sent on: closed when the thread is about to end.
+    ended: Receiver<Infallible>,
     mounts: Option<MountWatch>,
     written: Arc<Written>,
 }
 
 impl Watcher {
     /// Watches `root` and every folder below it, except `.icloudds`; symbolic links are not followed. Messages come
-    /// through the returned channel; after the three that end the watch it is closed.
+    /// through the returned channel; after the three that end the watch it is closed. Each look at a folder is noted in `calls`.
     ///
     /// # Errors
     ///
     /// [`WatchError`] when the root itself cannot be watched.
-    pub fn start(root: &Path) -> Result<(Self, Receiver<WatchMessage>), WatchError> {
+    pub fn start(root: &Path, calls: Arc<OpenCalls>) -> Result<(Self, Receiver<WatchMessage>), WatchError> {
         let (raw_in, raw) = bounded(RAW_ROOM);
         // Room for one: however many events were dropped, they lead to one full scan.
         let (missed_in, missed) = bounded(1);
@@ -103,24 +110,30 @@ impl Watcher {
 
         let (out, messages) = bounded(OUT_ROOM);
         let (stop, stopped) = bounded(0);
+        let (alive, ended) = bounded(0);
         let worker = Worker {
             root: root.to_owned(),
             // Each folder by itself: a recursive watch of the crate's would give up at the first folder that
             // vanishes while it is walking, and would watch `.icloudds` too.
             add: Box::new(move |folder| watcher.watch(folder, RecursiveMode::NonRecursive)),
             pending: Pending::default(),
+            calls,
         };
         let written = Arc::clone(&worker.pending.written);
         let (mount_watch, mounts) = MountWatch::start(root);
         let thread = std::thread::Builder::new()
             .name("icloudds-watch".to_owned())
-            .spawn(move || worker.run(&Inputs { raw, missed, mounts, stop: stopped }, &out))
+            .spawn(move || {
+                worker.run(&Inputs { raw, missed, mounts, stop: stopped }, &out);
+                drop(alive);
+            })
             .map_err(WatchError::Start)?;
         let watcher = Self {
             root: root.to_owned(),
             identity,
             stop: Some(stop),
             thread: Some(thread),
+            ended,
             mounts: mount_watch,
             written,
         };
@@ -143,7 +156,8 @@ impl Drop for Watcher {
     fn drop(&mut self) {
         drop(self.stop.take());
         drop(self.mounts.take());
-        if let Some(thread) = self.thread.take() {
+        let is_over = self.ended.recv_timeout(END_PATIENCE) == Err(RecvTimeoutError::Disconnected);
+        if is_over && let Some(thread) = self.thread.take() {
             // A panic of it has ended the process already.
             let _ = thread.join();
         }

@@ -301,6 +301,15 @@ pub struct SkippedItem {
     pub reason: String,
 }
 
+/// A call to the disk that does not come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DiskHang {
+    /// What it is about, with the folder that is synced.
+    pub path: String,
+    /// When that was noticed, a minute or so after it was made.
+    pub since: When,
+}
+
 /// A conflict that was settled by keeping both versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ConflictItem {
@@ -369,6 +378,9 @@ pub struct StatusDocument {
     pub conflicts: Vec<ConflictItem>,
     /// The last thing that went wrong as a whole; `null` once a pass ended well.
     pub last_error: Option<String>,
+    /// Where the disk does not answer, as on a mount whose server is away; `null` where it does. `last_error` has the sentence.
+    #[serde(default)]
+    pub disk_hangs: Option<DiskHang>,
     /// When the program started.
     pub started: When,
     /// The process.

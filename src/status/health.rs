@@ -63,6 +63,9 @@ pub fn ready(status: &StatusDocument, facts: &ReadyFacts) -> Verdict {
         | DaemonState::Stopping => return Verdict::no(format!("not ready: {}", status.state.sentence())),
         _ => {}
     }
+    if let (Some(_), Some(why)) = (&status.disk_hangs, &status.last_error) {
+        return Verdict::no(format!("not ready: {why}"));
+    }
     if !facts.signed_in {
         return Verdict::no(format!("not ready: not connected to iCloud yet ({})", status.state.sentence()));
     }
@@ -88,6 +91,9 @@ fn sentence(status: &StatusDocument) -> String {
     if let (DaemonState::Offline, Some(why)) = (status.state, &status.last_error) {
         line.push_str(&format!(": {why}"));
     }
+    if let (Some(_), Some(why)) = (&status.disk_hangs, &status.last_error) {
+        line.push_str(&format!("; {why}"));
+    }
     if status.held_deletes > 0 && status.state != DaemonState::Guarded {
         line.push_str(&format!("; deletions held: {}", status.held_deletes));
     }
@@ -103,7 +109,7 @@ mod tests {
 
     use super::*;
     use crate::model::State;
-    use crate::status::{Facts, SetAsideItem, Tracker};
+    use crate::status::{DiskHang, Facts, SetAsideItem, Tracker};
 
     fn status(state: DaemonState) -> StatusDocument {
         let facts = Facts {
@@ -154,6 +160,18 @@ mod tests {
         for state in [DaemonState::NeedsCode, DaemonState::NeedsPassword, DaemonState::WrongFolder] {
             assert!(!ready(&status(state), &facts()).healthy, "{state}");
         }
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_not_ready_and_alive_with_its_path() {
+        let mut status = status(DaemonState::Scanning);
+        status.disk_hangs = Some(DiskHang { path: "/drive/vol".to_owned(), since: status.since });
+        status.last_error = Some("the disk has not answered for 60 s: cannot read /drive/vol".to_owned());
+        let verdict = ready(&status, &facts());
+        assert!(!verdict.healthy && verdict.why.contains("/drive/vol"), "{verdict:?}");
+        // Starting it anew would help nothing.
+        let verdict = alive(&status, Duration::ZERO, Duration::from_secs(30));
+        assert!(verdict.healthy && verdict.why.contains("/drive/vol"), "{verdict:?}");
     }
 
     #[test]

@@ -14,8 +14,8 @@ mod tracker;
 mod when;
 
 pub use document::{
-    Activity, CallCount, ConflictItem, Counts, DaemonState, Looked, Pending, Progress, RemoteWatch,
+    Activity, CallCount, ConflictItem, Counts, DaemonState, DiskHang, Looked, Pending, Progress, RemoteWatch,
     SetAsideItem, SideCounts, SkippedItem, StatusDocument, Totals, WatchedBy,
 };
-pub use tracker::{Facts, Tracker, Trust};
+pub use tracker::{Facts, Hang, Tracker, Trust};
 pub use when::When;

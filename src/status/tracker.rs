@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 use super::lists::{LeftAlone, Recent};
 use super::rate::Rate;
 use super::{
-    Counts, DaemonState, Looked, Pending, Progress, RemoteWatch, SetAsideItem, StatusDocument, Totals, When,
+    Counts, DaemonState, DiskHang, Looked, Pending, Progress, RemoteWatch, SetAsideItem, StatusDocument,
+    Totals, When,
 };
 use crate::model::{RelPath, State};
 use crate::secret::{mask, mask_account};
@@ -41,6 +42,17 @@ pub struct Trust {
     pub expires: Option<(i64, bool)>,
 }
 
+/// A call to the disk that does not come back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hang {
+    /// What it is about, with the folder that is synced.
+    pub path: String,
+    /// When that was noticed, in Unix seconds.
+    pub since: i64,
+    /// For people.
+    pub sentence: String,
+}
+
 /// How the last pass, or what came instead of it, ended.
 #[derive(Clone, Debug, Default)]
 struct Outcome {
@@ -72,6 +84,8 @@ pub struct Tracker {
     pub pending: Pending,
     /// What was done.
     pub totals: Totals,
+    /// The call to the disk that does not come back; `None` while all do.
+    pub hang: Option<Hang>,
     outcome: Outcome,
     rate: Rate,
     left_alone: LeftAlone,
@@ -92,6 +106,7 @@ impl Tracker {
             remote_watch: RemoteWatch::default(),
             pending: Pending::default(),
             totals: Totals::default(),
+            hang: None,
             outcome: Outcome::default(),
             rate: Rate::default(),
             left_alone: LeftAlone::default(),
@@ -190,6 +205,8 @@ impl Tracker {
         let session_expires = self.trust.expires.filter(|_| !signed_out);
         let is_decided = stored.guard.decided.is_empty();
         let settled = self.pending.total() == 0 && held_deletes == 0 && is_decided && set_aside.is_empty();
+        // While nothing comes back from the disk, no other error matters as much.
+        let hangs = self.hang.as_ref().map(|hang| &*hang.sentence);
         StatusDocument {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             state: self.state,
@@ -198,7 +215,7 @@ impl Tracker {
             session_began: self.trust.began.filter(|_| !signed_out).map(when),
             session_expires: session_expires.map(|(at, _)| when(at)),
             session_expires_estimated: session_expires.is_some_and(|(_, estimated)| estimated),
-            in_sync: self.outcome.was_quiet && settled,
+            in_sync: self.outcome.was_quiet && settled && self.hang.is_none(),
             last_sync: stored.last_sync.map(when),
             counts: self.counts,
             looked: self.looked,
@@ -211,7 +228,11 @@ impl Tracker {
             skipped: self.left_alone.skipped().to_vec(),
             unsettled: self.left_alone.unsettled().to_vec(),
             conflicts: self.recent.conflicts(when),
-            last_error: self.outcome.error.as_deref().map(safe),
+            last_error: hangs.or(self.outcome.error.as_deref()).map(safe),
+            disk_hangs: self
+                .hang
+                .as_ref()
+                .map(|hang| DiskHang { path: safe(&hang.path), since: when(hang.since) }),
             started: when(self.started),
             pid: self.facts.pid,
             directory: self.facts.directory.clone(),
@@ -274,6 +295,7 @@ mod tests {
             "skipped",
             "conflicts",
             "last_error",
+            "disk_hangs",
         ] {
             assert!(json.get(field).is_some(), "{field}");
         }
@@ -284,6 +306,22 @@ mod tests {
         for state in DaemonState::ALL {
             assert_eq!(serde_json::to_value(state).expect("JSON"), state.as_str());
         }
+    }
+
+    #[test]
+    fn a_disk_that_hangs_is_named_before_other_errors_until_it_answers() {
+        let mut tracker = tracker();
+        tracker.passed(true);
+        tracker.failed("no", None);
+        let sentence = "the disk has not answered".to_owned();
+        tracker.hang = Some(Hang { path: "/drive/vol".to_owned(), since: NOW, sentence: sentence.clone() });
+        let document = tracker.document(&State::empty(), &TimeZone::UTC);
+        assert!(!document.in_sync);
+        assert_eq!(document.last_error, Some(sentence));
+        assert_eq!(document.disk_hangs.map(|hang| hang.path).as_deref(), Some("/drive/vol"));
+        tracker.hang = None;
+        let document = tracker.document(&State::empty(), &TimeZone::UTC);
+        assert_eq!((document.last_error.as_deref(), document.disk_hangs), (Some("no"), None));
     }
 
     #[test]

@@ -115,6 +115,11 @@ fn now(page: &mut Page, status: &StatusDocument) {
         "Whether both sides are equal and nothing waits.",
         u8::from(status.in_sync),
     );
+    page.gauge(
+        "icloudds_disk_hangs",
+        "Whether a call to the local disk does not come back, as on a mount whose server is away.",
+        u8::from(status.disk_hangs.is_some()),
+    );
     page.family(
         "gauge",
         "icloudds_remote_watch",

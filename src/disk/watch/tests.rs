@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crossbeam::channel::{RecvTimeoutError, never};
+use crossbeam::channel::{never, unbounded};
 use notify::event::{CreateKind, EventKind, Flag};
 use tempfile::TempDir;
 
@@ -32,7 +32,8 @@ impl Watched {
             fs::create_dir_all(temp.path().join("drive").join(folder)).expect("a folder");
         }
         fs::create_dir_all(temp.path().join("drive")).expect("the drive");
-        let (watcher, messages) = Watcher::start(&temp.path().join("drive")).expect("a watcher");
+        let (watcher, messages) =
+            Watcher::start(&temp.path().join("drive"), Arc::default()).expect("a watcher");
         assert_eq!(messages.recv_timeout(PATIENCE), Ok(WatchMessage::Ready));
         Self { temp, watcher, messages }
     }
@@ -179,13 +180,13 @@ fn dropping_the_watcher_ends_its_thread_even_while_nobody_listens() {
 
 #[test]
 fn a_missing_root_is_named() {
-    let error = Watcher::start(Path::new("/nonexistent-drive")).expect_err("no such folder");
+    let error = Watcher::start(Path::new("/nonexistent-drive"), Arc::default()).expect_err("no such folder");
     assert_eq!(error.to_string(), "cannot watch /nonexistent-drive: entity not found");
 }
 
 /// A worker over `root` whose watches are added by `add`.
 fn worker(root: &Path, add: impl FnMut(&Path) -> notify::Result<()> + Send + 'static) -> Worker {
-    Worker { root: root.to_owned(), add: Box::new(add), pending: Pending::default() }
+    Worker { root: root.to_owned(), add: Box::new(add), pending: Pending::default(), calls: Arc::default() }
 }
 
 #[test]
@@ -306,4 +307,51 @@ fn a_volume_that_is_mounted_meanwhile_is_watched() {
     drive.dirty_until(&["volume"]);
     drop(mounted);
     while !is_rescan(&drive.messages.recv_timeout(PATIENCE).expect("a message")) {}
+}
+
+#[test]
+fn each_look_at_a_folder_is_noted_while_it_lasts() {
+    let temp = tempfile::tempdir().expect("a temporary folder");
+    fs::create_dir_all(temp.path().join("vol/sub")).expect("folders");
+    let calls = Arc::<OpenCalls>::default();
+    let (seen_in, seen) = unbounded();
+    let noted = Arc::clone(&calls);
+    let add = move |_: &Path| {
+        seen_in.send(noted.oldest().map(|call| (call.what, call.path.to_string()))).expect("heard");
+        Ok(())
+    };
+    let mut worker = worker::Worker { calls: Arc::clone(&calls), ..worker(temp.path(), add) };
+    let (_open, stop) = bounded(0);
+    worker.take(Raw::Appeared(temp.path().join("vol")), &stop).expect("it is watched");
+    drop(worker);
+    let seen: Vec<_> = seen.iter().flatten().collect();
+    assert_eq!(seen, [("watch", "vol".to_owned()), ("watch", "vol/sub".to_owned())]);
+    assert_eq!(calls.oldest(), None);
+}
+
+#[test]
+fn who_drops_a_watcher_does_not_wait_for_a_disk_that_hangs() {
+    let (stop, _stopped) = bounded(0);
+    let (alive, ended) = bounded(0);
+    let (answers, answer) = bounded::<()>(0);
+    let (over_in, over) = bounded(1);
+    let thread = std::thread::spawn(move || {
+        // As in the kernel: nothing but the disk ends this.
+        let _ = answer.recv();
+        over_in.send(()).expect("room for one");
+        drop(alive);
+    });
+    let watcher = Watcher {
+        root: "/".into(),
+        identity: (0, 0),
+        stop: Some(stop),
+        thread: Some(thread),
+        ended,
+        mounts: None,
+        written: Arc::default(),
+    };
+    drop(watcher);
+    assert!(over.is_empty(), "it still hangs");
+    drop(answers);
+    assert_eq!(over.recv(), Ok(()));
 }

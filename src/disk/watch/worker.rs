@@ -3,12 +3,14 @@
 use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crossbeam::channel::{Receiver, Select, Sender, TryRecvError};
 
 use super::message::WatchMessage;
 use super::pending::Pending;
 use super::sort::Raw;
+use crate::engine::ports::OpenCalls;
 use crate::model::RelPath;
 use crate::model::name::PRIVATE_FOLDER;
 
@@ -52,6 +54,8 @@ pub(super) struct Worker {
     pub(super) root: PathBuf,
     pub(super) add: Add,
     pub(super) pending: Pending,
+    /// Where looks at folders are noted.
+    pub(super) calls: Arc<OpenCalls>,
 }
 
 impl Worker {
@@ -178,6 +182,8 @@ impl Worker {
             if relative.name() == PRIVATE_FOLDER {
                 continue;
             }
+            let calls = Arc::clone(&self.calls);
+            let _noted = calls.begins("watch", &relative);
             if !self.watch(&folder)? {
                 continue;
             }

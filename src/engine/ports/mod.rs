@@ -3,12 +3,14 @@
 //! Each has two implementations, the real one and one in memory with faults and crashes (`tests/it/sim/`). One suite holds both disks
 //! and both drives to what is promised here (`tests/it/ports/`).
 
+mod attended;
 mod away;
 mod disk;
 mod errors;
 mod read_only;
 mod remote;
 
+pub use attended::{Attended, Noted, OpenCall, OpenCalls};
 pub use away::Away;
 pub use disk::{Disk, Displaced, Download, DownloadKey, FolderReading, Ready, Source};
 pub use errors::{DiskError, NO_SPACE, RemoteError};

@@ -1,0 +1,92 @@
+//! Notices that a call to the disk does not come back, as on a mount whose server is away. Such a call ends by itself, with the mount
+//! or with the process; nothing can be done meanwhile but to say so.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crate::disk::mounted_near;
+use crate::engine::ports::{OpenCall, OpenCalls};
+
+/// A call that takes longer is told (`docs/sync.md` §5, "Mount points").
+const PATIENCE: Duration = Duration::from_secs(60);
+/// How often open calls are looked at while somebody may be at the disk.
+const LOOK: Duration = Duration::from_secs(10);
+
+/// What is to be told.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum PatienceNews {
+    Nothing,
+    /// This call has not come back for too long; told once for each.
+    Hangs(OpenCall),
+    /// The call that was told last has come back.
+    Answers {
+        call: OpenCall,
+        after: Duration,
+    },
+}
+
+/// The loop's look at the open calls.
+#[derive(Default)]
+pub(super) struct DiskPatience {
+    calls: Arc<OpenCalls>,
+    /// The oldest open call, and when it was first seen.
+    seen: Option<(OpenCall, Instant)>,
+    is_told: bool,
+}
+
+impl DiskPatience {
+    /// Where calls are noted.
+    pub fn calls(&self) -> &Arc<OpenCalls> {
+        &self.calls
+    }
+
+    /// Looks at what is open now.
+    pub fn look(&mut self, now: Instant) -> PatienceNews {
+        let oldest = self.calls.oldest();
+        let is_same =
+            self.seen.as_ref().map(|(call, _)| call.serial) == oldest.as_ref().map(|call| call.serial);
+        if !is_same {
+            let before = std::mem::replace(&mut self.seen, oldest.map(|call| (call, now)));
+            return match (before, std::mem::take(&mut self.is_told)) {
+                (Some((call, since)), true) => {
+                    PatienceNews::Answers { call, after: now.saturating_duration_since(since) }
+                }
+                _ => PatienceNews::Nothing,
+            };
+        }
+        match &self.seen {
+            Some((call, since)) if !self.is_told && now >= *since + PATIENCE => {
+                self.is_told = true;
+                PatienceNews::Hangs(call.clone())
+            }
+            _ => PatienceNews::Nothing,
+        }
+    }
+
+    /// When to look again: while a call is open, or `is_busy` says that somebody may begin one.
+    pub fn look_at(&self, is_busy: bool, now: Instant) -> Option<Instant> {
+        (is_busy || self.seen.is_some()).then(|| now + LOOK)
+    }
+}
+
+/// The sentence about a call that hangs; `root` is the folder that is synced.
+pub(super) fn hang_sentence(root: &Path, call: &OpenCall) -> String {
+    let whole = root.join(call.path.as_str());
+    let mounts: Vec<String> =
+        mounted_near(root, &call.path).into_iter().map(|(at, kind)| format!("{at} ({kind})")).collect();
+    let suspects = match &*mounts {
+        [] => String::new(),
+        mounts => format!("; mounted there: {}", mounts.join(", ")),
+    };
+    format!(
+        "the disk has not answered for {} s: cannot {} {}{suspects}. Nothing is synced until it answers, or is unmounted, and \
+         nothing is deleted because of it",
+        PATIENCE.as_secs(),
+        call.what,
+        whole.display(),
+    )
+}
+
+#[cfg(test)]
+mod tests;
