@@ -203,6 +203,7 @@ impl LocalRoot {
             ));
         }
         if purpose == Purpose::Look {
+            self.disk.recall_traits();
             if engine.state().owner.is_none()
                 && let Some(root) = crate::model::ItemId::from_text(&whose.root_id)
             {

@@ -1,12 +1,13 @@
 //! Notices that a call to the disk does not come back, as on a mount whose server is away. Such a call ends by itself, with the mount
 //! or with the process; nothing can be done meanwhile but to say so.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crate::disk::mounted_near;
 use crate::engine::ports::{OpenCall, OpenCalls};
+use crate::model::RelPath;
 
 /// A call that takes longer is told (`docs/sync.md` §5, "Mount points").
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -70,9 +71,14 @@ impl DiskPatience {
     }
 }
 
+/// A path with the folder that is synced, `root`.
+pub(super) fn whole_path(root: &Path, path: &RelPath) -> PathBuf {
+    if path.is_root() { root.to_owned() } else { root.join(path.as_str()) }
+}
+
 /// The sentence about a call that hangs; `root` is the folder that is synced.
 pub(super) fn hang_sentence(root: &Path, call: &OpenCall) -> String {
-    let whole = root.join(call.path.as_str());
+    let whole = whole_path(root, &call.path);
     let mounts: Vec<String> =
         mounted_near(root, &call.path).into_iter().map(|(at, kind)| format!("{at} ({kind})")).collect();
     let suspects = match &*mounts {

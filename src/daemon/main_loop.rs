@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, Sender};
 use jiff::tz::TimeZone;
 
 use super::current_state::{self, current_state};
-use super::disk_patience::{DiskPatience, PatienceNews, hang_sentence};
+use super::disk_patience::{DiskPatience, PatienceNews, hang_sentence, whole_path};
 use super::engine_slot::EngineSlot;
 use super::events::{Event, Inbox, JobEvent, Signal};
 use super::facts::{Facts, JobFacts, RemoteFacts, WatchIs};
@@ -185,7 +185,7 @@ impl Loop {
             PatienceNews::Nothing => {}
             PatienceNews::Hangs(call) => {
                 let root = &self.setup.config().sync.directory;
-                let path = root.join(call.path.as_str()).display().to_string();
+                let path = whole_path(root, &call.path).display().to_string();
                 let sentence = hang_sentence(root, &call);
                 self.status.disk_hangs(path, sentence, self.ports.clock.now().whole_seconds());
             }

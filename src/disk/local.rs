@@ -118,8 +118,8 @@ impl LocalDisk {
             #[cfg(test)]
             syncs: std::sync::atomic::AtomicU32::new(0),
         };
-        // Who only looks tries nothing out.
-        for area in disk.areas() {
+        // Of the root alone: a volume mounted in it may hang, and whoever opens the folder has nobody yet who could say so.
+        if let Ok(area) = disk.area_at(&RelPath::root()) {
             disk.remember_traits(&area);
         }
         Ok(disk)

@@ -7,7 +7,7 @@ use super::*;
 use crate::engine::observe::local::observe_local;
 use crate::engine::ports::{Attended, Clock, Disk, DiskError, Displaced, Download, DownloadKey};
 use crate::engine::ports::{FolderReading, Ready, Source};
-use crate::model::{DiskTime, LocalEntry, LocalStamp, RelPath, Stopped};
+use crate::model::{DiskTime, LocalEntry, LocalStamp, Stopped};
 
 /// A clock that stands still: nothing here goes by it.
 struct Still;
@@ -179,4 +179,11 @@ fn a_call_that_hangs_is_seen_behind_others_that_come_and_go() {
     assert!(matches!(patience.look(began + PATIENCE), PatienceNews::Hangs(call) if call.path == path));
     drop(stuck);
     assert!(matches!(patience.look(began + PATIENCE), PatienceNews::Answers { .. }));
+}
+
+#[test]
+fn the_root_is_named_as_it_is_configured() {
+    let call = OpenCall { serial: 1, what: "read", path: RelPath::root() };
+    let sentence = hang_sentence(Path::new("/nowhere/drive"), &call);
+    assert!(sentence.contains("cannot read /nowhere/drive. Nothing"), "{sentence}");
 }

@@ -32,6 +32,13 @@ impl LocalDisk {
         Ok(())
     }
 
+    /// Takes what was found out before of the file systems mounted in the drive, for who only looks and tries nothing out.
+    pub fn recall_traits(&self) {
+        for area in self.areas() {
+            self.remember_traits(&area);
+        }
+    }
+
     fn find_out_traits(&self, area: &Area) {
         let [_, tmp, _] = area.seen;
         match fs_trial::find_out(area) {
