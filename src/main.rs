@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write as _;
 use std::process::ExitCode;
+use std::thread;
 
 use icloudds::model::plain::plain;
 use icloudds::{cli, descriptors, panics, secret, terminal};
@@ -11,7 +12,7 @@ fn main() -> ExitCode {
     panics::install();
     secret::keep_out_of_core_files();
     descriptors::raise();
-    let ended = cli::run(std::env::args_os().skip(1));
+    let ended = beside_signals(|| cli::run(std::env::args_os().skip(1)));
     // A question may still be open, on a thread that nobody waits for.
     terminal::restore();
     match ended {
@@ -26,6 +27,22 @@ fn main() -> ExitCode {
         }
     }
 }
+
+/// Does the work on another thread than the first. The system wakes the first one for a signal, whichever would listen: if that waits for
+/// a disk that hangs, nobody hears the signal.
+fn beside_signals<T: Send>(work: impl FnOnce() -> T + Send) -> T {
+    let mut work = Some(work);
+    let mut done = || work.take().map(|work| work());
+    let result = thread::scope(|scope| {
+        let worker = thread::Builder::new().name("icloudds-work".to_owned()).stack_size(STACK);
+        worker.spawn_scoped(scope, &mut done).ok().and_then(|worker| worker.join().ok().flatten())
+    });
+    // Where the system gives no thread, it is done here.
+    result.or_else(done).expect("a panic of the work has ended the process in its hook")
+}
+
+/// Bytes of stack for the work, as many as the first thread has.
+const STACK: usize = 8 << 20;
 
 /// Prints `error` and what it came from, masked, on one line of standard error.
 fn say(error: &dyn Error) {

@@ -14,6 +14,7 @@ mod failures;
 mod filesystems;
 mod first;
 mod guarded;
+mod hanging;
 mod hostile;
 mod items;
 mod kernels;
