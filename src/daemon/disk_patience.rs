@@ -30,6 +30,8 @@ pub(super) enum PatienceNews {
 /// The loop's look at the open calls.
 #[derive(Default)]
 pub(super) struct DiskPatience {
+    /// The folder that is synced, without links: looked up while it answers.
+    root: PathBuf,
     calls: Arc<OpenCalls>,
     /// The oldest open call, and when it was first seen.
     seen: Option<(OpenCall, Instant)>,
@@ -37,6 +39,17 @@ pub(super) struct DiskPatience {
 }
 
 impl DiskPatience {
+    /// For the folder `root`.
+    pub fn of(root: &Path) -> Self {
+        let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
+        Self { root, ..Self::default() }
+    }
+
+    /// The sentence about a call that hangs; `root` is the folder that is synced, as it is configured.
+    pub fn hang_sentence(&self, root: &Path, call: &OpenCall) -> String {
+        hang_sentence(root, &self.root, call)
+    }
+
     /// Where calls are noted.
     pub fn calls(&self) -> &Arc<OpenCalls> {
         &self.calls
@@ -76,11 +89,10 @@ pub(super) fn whole_path(root: &Path, path: &RelPath) -> PathBuf {
     if path.is_root() { root.to_owned() } else { root.join(path.as_str()) }
 }
 
-/// The sentence about a call that hangs; `root` is the folder that is synced.
-pub(super) fn hang_sentence(root: &Path, call: &OpenCall) -> String {
+fn hang_sentence(root: &Path, resolved: &Path, call: &OpenCall) -> String {
     let whole = whole_path(root, &call.path);
     let mounts: Vec<String> =
-        mounted_near(root, &call.path).into_iter().map(|(at, kind)| format!("{at} ({kind})")).collect();
+        mounted_near(resolved, &call.path).into_iter().map(|(at, kind)| format!("{at} ({kind})")).collect();
     let suspects = match &*mounts {
         [] => String::new(),
         mounts => format!("; mounted there: {}", mounts.join(", ")),

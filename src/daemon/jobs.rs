@@ -27,7 +27,7 @@ use crate::control::{ControlCall, ControlReply};
 use crate::engine::execute::Event;
 use crate::engine::operation::Plan;
 use crate::engine::pass::{Engine, Look, PassObserver, PassOptions, Phase, RETRY_BUDGET, Report, Settings};
-use crate::engine::ports::{Attended, Clock as _, OpenCalls, Ports};
+use crate::engine::ports::{Attended, Clock as _, DiskError, OpenCalls, Ports};
 use crate::engine::view::LocalView;
 use crate::exit::ExitCode;
 use crate::icloud::push;
@@ -266,16 +266,21 @@ pub(super) fn pass(
     })
 }
 
+/// With both sides equal nobody goes on with a download that was given up.
+fn forget_downloads(job: &Pass) -> Result<usize, DiskError> {
+    let _noted = job.calls.begins("clear away downloads in", &RelPath::root());
+    job.here.disk.forget_downloads(&|_| false)
+}
+
 /// Whether both sides are equal and nothing is left; stores so, and forgets what nobody needs then.
 fn conclude(engine: &mut Engine, job: &Pass, report: &Report) -> bool {
     let clean = report.rests()
         && engine.state().set_aside.is_empty()
         && report.held == 0
         && report.set_aside().next().is_none();
-    // With both sides equal nobody goes on with a download that was given up.
     if clean
         && job.worked
-        && let Err(error) = job.here.disk.forget_downloads(&|_| false)
+        && let Err(error) = forget_downloads(job)
     {
         log::debug!("{error}");
     }

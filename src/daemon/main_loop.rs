@@ -7,7 +7,7 @@ use crossbeam::channel::{Receiver, Sender};
 use jiff::tz::TimeZone;
 
 use super::current_state::{self, current_state};
-use super::disk_patience::{DiskPatience, PatienceNews, hang_sentence, whole_path};
+use super::disk_patience::{DiskPatience, PatienceNews, whole_path};
 use super::engine_slot::EngineSlot;
 use super::events::{Event, Inbox, JobEvent, Signal};
 use super::facts::{Facts, JobFacts, RemoteFacts, WatchIs};
@@ -114,7 +114,7 @@ impl Loop {
             work: Work::new(now),
             requests: Requests::default(),
             status: StatusView::new(facts, status_file, zone.clone(), clock.now().whole_seconds()),
-            patience: DiskPatience::default(),
+            patience: DiskPatience::of(&config.sync.directory),
             ports: Ports { clock, service, stop, zone, events, _state_lock: lock },
             setup,
             inbox,
@@ -186,7 +186,7 @@ impl Loop {
             PatienceNews::Hangs(call) => {
                 let root = &self.setup.config().sync.directory;
                 let path = whole_path(root, &call.path).display().to_string();
-                let sentence = hang_sentence(root, &call);
+                let sentence = self.patience.hang_sentence(root, &call);
                 self.status.disk_hangs(path, sentence, self.ports.clock.now().whole_seconds());
             }
             PatienceNews::Answers { call, after } => self.status.disk_answers(&call.path, after),

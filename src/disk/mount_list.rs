@@ -43,10 +43,10 @@ pub(super) fn below(root: &Path, list: &str) -> Vec<Mount> {
 }
 
 /// Which mounts inside `root` a call about `path` may wait for, each with where it is and the kind of its file system: the innermost that
-/// holds it, else those that stand in it. Only the kernel's list is read, so that this answers while the mounts do not.
+/// holds it, else those that stand in it. `root` has no links in it. Only the kernel's list is read, so that this answers while the mounts
+/// do not.
 pub fn mounted_near(root: &Path, path: &RelPath) -> Vec<(String, String)> {
-    let root = root.canonicalize().unwrap_or_else(|_| root.to_owned());
-    near(&root, path, &std::fs::read_to_string(LIST).unwrap_or_default())
+    near(root, path, &std::fs::read_to_string(LIST).unwrap_or_default())
 }
 
 fn near(root: &Path, path: &RelPath, list: &str) -> Vec<(String, String)> {

@@ -207,6 +207,7 @@ impl Engine {
         let looks_there = look.remote != RemoteLook::Nothing || self.remote.is_none() || self.outlived;
         options.observer.on_phase(Phase::Looking(looks_there));
         self.look(ports, settings, look)?;
+        self.settle_late(ports)?;
         let mut planned = self.plan(ports, settings, options);
         let left_out = planned.left_out;
         self.leave_for_later(&mut planned, ports, options);
@@ -243,8 +244,6 @@ impl Engine {
     ///
     /// [`PassError`]; a side that was read is remembered even when the other one failed.
     pub fn look(&mut self, ports: &Ports<'_>, settings: &Settings, look: &Look) -> Result<(), PassError> {
-        let began = self.state.seconds(ports.clock.reading());
-        let is_whole = self.outlived || matches!(look.remote, RemoteLook::Whole);
         let walk = self.walk();
         let there = || match &look.remote {
             _ if self.outlived => walk.run(ports.remote, ports.clock, settings).map(Sight::Whole),
@@ -275,7 +274,6 @@ impl Engine {
         drop(walk);
         self.saw_there(there?, self.state.seconds(ports.clock.reading()));
         here?;
-        self.settle_late(ports, is_whole, began)?;
         self.settle_astray(ports)
     }
 

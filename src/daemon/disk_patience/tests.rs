@@ -136,7 +136,7 @@ fn a_scan_that_hangs_is_told_once_with_its_folder_and_recovers_by_itself() {
         assert_eq!(patience.look(almost), PatienceNews::Nothing);
         let PatienceNews::Hangs(call) = patience.look(began + PATIENCE) else { panic!("it is not told") };
         assert_eq!((call.what, &call.path), ("read", &at));
-        let sentence = hang_sentence(temp.path(), &call);
+        let sentence = DiskPatience::of(temp.path()).hang_sentence(temp.path(), &call);
         assert!(sentence.contains(&format!("cannot read {}/a/vol", temp.path().display())), "{sentence}");
         assert_eq!(patience.look(began + 2 * PATIENCE), PatienceNews::Nothing, "told once");
 
@@ -184,6 +184,6 @@ fn a_call_that_hangs_is_seen_behind_others_that_come_and_go() {
 #[test]
 fn the_root_is_named_as_it_is_configured() {
     let call = OpenCall { serial: 1, what: "read", path: RelPath::root() };
-    let sentence = hang_sentence(Path::new("/nowhere/drive"), &call);
+    let sentence = DiskPatience::default().hang_sentence(Path::new("/nowhere/drive"), &call);
     assert!(sentence.contains("cannot read /nowhere/drive. Nothing"), "{sentence}");
 }

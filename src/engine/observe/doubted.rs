@@ -19,6 +19,8 @@ const RECENT_SECONDS: i64 = 25 * 3600;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doubted {
     files: BTreeSet<RelPath>,
+    /// Those that held another content than the agreed one when they were read.
+    found: BTreeSet<RelPath>,
     recent: bool,
     /// What was written since then, Unix seconds, is to be read: the power may have gone while it was written once more.
     cut_since: Option<i64>,
@@ -51,7 +53,11 @@ impl Doubted {
         mounts: &[u64],
     ) {
         if !cuts.is_first_look() {
-            (self.intact_at, self.asked_for) = (Some(now.wall), None);
+            self.asked_for = None;
+            // What is on a volume that is away was not looked at.
+            if cuts.have_all_been_seen() {
+                self.intact_at = Some(now.wall);
+            }
             return;
         }
         if self.asked_for.as_deref() != Some(mounts) {
@@ -78,13 +84,9 @@ impl Doubted {
             return;
         }
         let unread = signatures(ports.disk, ports.clock, local, &files, workers);
-        let differs = |path: &RelPath, node: Node| {
-            let agreed = base.find(path).and_then(|known| base.get(known).signature);
-            agreed.is_some_and(|agreed| local.get(node).signature.get().is_some_and(|read| read != agreed))
-        };
         self.files(unread.into_iter().map(|(node, _)| local.path(node)));
-        let found = files.into_iter().map(|node| (local.path(node), node));
-        self.files.extend(found.filter(|(path, node)| differs(path, *node)).map(|(path, _)| path));
+        let differing = files.into_iter().filter(|node| differs(base, local, *node));
+        self.found.extend(differing.map(|node| local.path(node)));
     }
 
     /// Takes out the files among them whose stamp is the agreed one: of any other the stamp tells.
@@ -104,6 +106,13 @@ impl Doubted {
             (found.kind == LocalKind::File && found.stamp == known.local.stamp).then_some(node)
         };
         let mut nodes: Vec<_> = files.iter().filter_map(unchanged).collect();
+        // What was read once is known as long as it is remembered.
+        self.found.retain(|path| {
+            let Some(node) = unchanged(path) else { return false };
+            let is_known = local.get(node).signature.get().is_some();
+            nodes.extend(Some(node).filter(|_| !is_known));
+            is_known && differs(base, local, node)
+        });
         if !std::mem::replace(&mut self.has_begun, true) {
             let of_id = |text: &String| base.by_id(&ItemId::from_text(text)?);
             nodes.extend(went_back.filter_map(of_id).filter_map(|node| unchanged(&base.path(node))));
@@ -123,4 +132,10 @@ impl Doubted {
         nodes.dedup();
         nodes
     }
+}
+
+/// Whether a file that was read holds another content than the agreed one.
+fn differs(base: &BaseTree, local: &LocalTree, node: Node) -> bool {
+    let agreed = base.find(&local.path(node)).and_then(|known| base.get(known).signature);
+    agreed.is_some_and(|agreed| local.get(node).signature.get().is_some_and(|read| read != agreed))
 }

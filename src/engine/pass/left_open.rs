@@ -13,6 +13,8 @@ pub(super) struct LeftOpen {
     pub(super) astray: Vec<Arriving>,
     /// Uploads that had not come, of this process too, and until when, in lived seconds, their calls may take effect.
     pub(super) late: Vec<(Upload, i64)>,
+    /// When the last two whole walks of iCloud came to their end, in lived seconds.
+    pub(super) walked: [i64; 2],
     /// What it had noted of the time.
     pub(super) time: Option<LivedTime>,
 }

@@ -40,6 +40,9 @@ impl Engine {
         }
         self.remote = Some(Arc::new(view));
         self.outlived &= !shows_all;
+        if shows_all {
+            self.left_open.walked = [self.left_open.walked[1], now];
+        }
         self.settle_sizes(now);
         self.settle_absences();
         self.forget_unmade(shows_all, now);

@@ -20,6 +20,11 @@ const MOST_OPEN_LOOKS: u32 = 4;
 /// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
 const LATE_SECONDS: i64 = 180;
 
+/// The id that an upload gets as a new file.
+fn new_id(file: &Upload) -> ItemId {
+    ItemId::new(file.parent.zone().clone(), &file.document)
+}
+
 /// A time that lies before all others, in lived seconds.
 const LONG_AGO: i64 = i64::MIN;
 
@@ -89,28 +94,36 @@ impl Engine {
     /// These uploads had not come when a look was taken, and may come all the same.
     pub(super) fn watch_for_late(&mut self, ports: &Ports<'_>, files: Vec<Upload>) {
         let until = self.state.seconds(ports.clock.reading()).saturating_add(LATE_SECONDS);
-        self.left_open.late.extend(files.into_iter().map(|file| (file, until)));
+        for file in files {
+            let is_same =
+                |(other, _): &(Upload, i64)| other.document == file.document && other.over == file.over;
+            self.left_open.late.retain(|other| !is_same(other));
+            self.left_open.late.push((file, until));
+        }
     }
 
-    /// What took effect on iCloud after its call was answered with an error is nobody else's change. It is looked for in what was just
-    /// seen: all of iCloud, or a part, in a look that began at `began`, in lived seconds.
-    pub(super) fn settle_late(
-        &mut self,
-        ports: &Ports<'_>,
-        is_whole: bool,
-        began: i64,
-    ) -> Result<(), PassError> {
+    /// What took effect on iCloud after its call was answered with an error is nobody else's change. It is looked for in what is known of
+    /// iCloud, until a whole walk that began when nothing could come any more has been looked through. Call it after the look that a plan is
+    /// made from, where that is carried out: it may bring a double to iCloud's trash.
+    ///
+    /// # Errors
+    ///
+    /// [`PassError`] when iCloud or the state cannot be had.
+    pub fn settle_late(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
         let Some(view) = self.remote.as_ref().filter(|_| !self.left_open.late.is_empty()) else {
             return Ok(());
         };
         let base = &self.state.base;
         let shows = |file: &Upload| match &file.over {
             None => {
-                let id = ItemId::new(file.parent.zone().clone(), &file.document);
+                let id = new_id(file);
                 base.by_id(&id).is_none() && view.tree.by_id(&id).is_some()
             }
             Some((old, _)) => view.tree.by_id(old).zip(base.by_id(old)).is_some_and(|(shown, known)| {
-                !view.tree.get(shown).etag.same_content(&base.get(known).remote.etag)
+                let (shown, known) = (view.tree.get(shown), base.get(known));
+                // What others did since has a time of its own.
+                let is_its_time = shown.mtime.get().is_none_or(|at| at.0 == file.stamp.mtime.whole_seconds());
+                is_its_time && !shown.etag.same_content(&known.remote.etag)
             }),
         };
         let came: Vec<_> =
@@ -118,7 +131,10 @@ impl Engine {
         if !came.is_empty() {
             settle_late(ports, &mut self.state, &mut *self.store, &came)?;
         }
-        self.left_open.late.retain(|(_, until)| !is_whole || began < *until);
+        let (base, [before, _]) = (&self.state.base, self.left_open.walked);
+        // What made a file makes no second one: from then on whatever becomes of it is somebody's doing.
+        let has_come = |file: &Upload| file.over.is_none() && base.by_id(&new_id(file)).is_some();
+        self.left_open.late.retain(|(file, until)| before < *until && !has_come(file));
         Ok(())
     }
 

@@ -72,3 +72,27 @@ fn what_takes_effect_after_its_error_makes_no_double_and_no_conflict_with_oursel
         }
     }
 }
+
+/// What came after its error, was deleted here and is brought back on iCloud is a person's doing: it comes, and stays.
+#[test]
+fn what_came_late_is_watched_for_no_more() {
+    for seed in 0..4 {
+        let mut run = world(seed, &[]);
+        assert!(run.world.disk.write("f", FIRST));
+        wait(&run);
+        run.world.fuse.script(Call::LateCommit, 0, Fault::LateEffect);
+        assert!(passes(&mut run));
+        run.world.fuse.calm();
+        wait(&run);
+        assert!(passes(&mut run));
+        assert!(run.world.disk.delete("f"));
+        wait(&run);
+        assert!(passes(&mut run));
+        let trashed = run.world.drive.trashed();
+        assert_eq!(trashed.len(), 1, "seed {seed}");
+        assert!(run.world.drive.person_put_back(&trashed[0]));
+        wait(&run);
+        is_at_peace(&mut run);
+        assert!(holds(&run, "f", FIRST), "seed {seed}: {:?}", run.world.drive.tree());
+    }
+}

@@ -375,6 +375,7 @@ impl Run {
             engine.recover(&ports)?;
             let look = rigged_look(sabotage, look, &engine);
             engine.look(&ports, settings, &look)?;
+            engine.settle_late(&ports)?;
             trust(sabotage, &look, &mut engine, ports.clock);
             let mut planned = engine.plan(&ports, settings, &options);
             engine.leave_for_later(&mut planned, &ports, &options);
