@@ -127,3 +127,10 @@ pub struct Upload {
     /// The signature of the content that goes up.
     pub signature: Signature,
 }
+
+impl Upload {
+    /// The id that the file gets as a new one.
+    pub fn new_id(&self) -> ItemId {
+        ItemId::new(self.parent.zone().clone(), &self.document)
+    }
+}

@@ -20,11 +20,6 @@ const MOST_OPEN_LOOKS: u32 = 4;
 /// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
 const LATE_SECONDS: i64 = 180;
 
-/// The id that an upload gets as a new file.
-fn new_id(file: &Upload) -> ItemId {
-    ItemId::new(file.parent.zone().clone(), &file.document)
-}
-
 /// A time that lies before all others, in lived seconds.
 const LONG_AGO: i64 = i64::MIN;
 
@@ -116,7 +111,7 @@ impl Engine {
         let base = &self.state.base;
         let shows = |file: &Upload| match &file.over {
             None => {
-                let id = new_id(file);
+                let id = file.new_id();
                 base.by_id(&id).is_none() && view.tree.by_id(&id).is_some()
             }
             Some((old, _)) => view.tree.by_id(old).zip(base.by_id(old)).is_some_and(|(shown, known)| {
@@ -133,7 +128,7 @@ impl Engine {
         }
         let (base, [before, _]) = (&self.state.base, self.left_open.walked);
         // What made a file makes no second one: from then on whatever becomes of it is somebody's doing.
-        let has_come = |file: &Upload| file.over.is_none() && base.by_id(&new_id(file)).is_some();
+        let has_come = |file: &Upload| file.over.is_none() && base.by_id(&file.new_id()).is_some();
         self.left_open.late.retain(|(file, until)| before < *until && !has_come(file));
         Ok(())
     }

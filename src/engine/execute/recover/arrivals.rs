@@ -30,12 +30,12 @@ pub(super) fn settle_uploads(
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
     let replaced = files.iter().filter_map(|file| file.over.as_ref()).map(|(old, _)| old.clone());
-    let asked: Vec<_> = files.iter().map(new_id).chain(replaced).map(|id| (id, false)).collect();
+    let asked: Vec<_> = files.iter().map(Upload::new_id).chain(replaced).map(|id| (id, false)).collect();
     let answers = verified_calls::look_all_surely(ports, &asked)?;
     let mut listings = HashMap::new();
     let mut finished = false;
     for file in files {
-        let id = new_id(file);
+        let id = file.new_id();
         let new = match answers.get(&id) {
             Some(LookUp::Found(item)) => Some(item.clone()),
             _ => listed(ports, &mut listings, file, &id)?,
@@ -94,11 +94,6 @@ pub(super) fn settle_uploads(
         };
     }
     Ok(finished)
-}
-
-/// The id that the file gets as a new one.
-pub(super) fn new_id(file: &Upload) -> ItemId {
-    ItemId::new(file.parent.zone().clone(), &file.document)
 }
 
 /// Whether another item than `old` has the file's name.

@@ -13,7 +13,7 @@ use crate::engine::execute::verified_calls;
 use crate::engine::ports::{LookUp, Ports, RemoteParent, Store};
 use crate::model::{Intent, State, Upload};
 
-use super::arrivals::{new_id, replaced_in_place, settle_uploads};
+use super::arrivals::{replaced_in_place, settle_uploads};
 
 /// The uploads that an intent notes.
 pub(super) fn uploads(state: &State, number: u64) -> Vec<Upload> {
@@ -26,7 +26,7 @@ pub(super) fn uploads(state: &State, number: u64) -> Vec<Upload> {
 /// Whether a call for that upload may still do something, once its note was settled: what made a new file makes no second one, and what
 /// replaces a version may do so again.
 pub(super) fn may_come(base: PendingBase<'_>, file: &Upload) -> bool {
-    let id = file.over.as_ref().map_or_else(|| new_id(file), |(old, _)| old.clone());
+    let id = file.over.as_ref().map_or_else(|| file.new_id(), |(old, _)| old.clone());
     base.entry(&id).is_some() == file.over.is_some()
 }
 
