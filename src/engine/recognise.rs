@@ -7,6 +7,7 @@
 
 mod again;
 mod backup;
+mod holders;
 mod mounted;
 mod rest;
 mod unmounted;
@@ -198,46 +199,24 @@ impl Finder<'_> {
                 continue;
             }
             let entry = self.base.get(item);
-            let candidates = by_inode.get(&entry.local.stamp.identity.inode).into_iter().flatten().copied();
+            let inode = entry.local.stamp.identity.inode;
+            let candidates = by_inode.get(&inode).into_iter().flatten().copied();
             let mut found = candidates.filter(|node| self.of_local[*node].is_none());
             let written = self.written_beside_backup(item, found.clone(), || {
                 of_inode.get_or_insert_with(|| self.by_inode(&open))
             });
             let found = written.or_else(|| found.find(|&node| self.is_same_item(item, node)));
             if let Some(node) = found {
+                // Who had the file before `item` did does not get what it left, either.
+                if let Some(nodes) = by_inode.get_mut(&inode).filter(|_| written.is_some()) {
+                    nodes.retain(|&node| !self.is_backup(item, node));
+                }
                 self.claim(item, node);
                 if entry.folder {
                     self.match_in_place(item, node);
                 }
             }
         }
-    }
-
-    /// The items that are sought and may be found by inode, in their order; but where one file was that of several items, as one that was moved
-    /// over another and then agreed on there, the item that had it last comes before the others: each agreement notes a later change.
-    fn last_holders_first(
-        &self,
-        items: impl Iterator<Item = Node>,
-        by_inode: &HashMap<u64, Vec<Node>>,
-    ) -> Vec<Node> {
-        let stamp = |item: Node| self.base.get(item).local.stamp;
-        let is_open =
-            |item: &Node| self.is_sought(*item) && by_inode.contains_key(&stamp(*item).identity.inode);
-        let mut open: Vec<_> = items.filter(is_open).collect();
-        let mut of_file: HashMap<Identity, Vec<usize>> = HashMap::new();
-        for (at, item) in open.iter().enumerate() {
-            if !self.base.get(*item).folder && stamp(*item).identity != Identity::default() {
-                of_file.entry(stamp(*item).identity).or_default().push(at);
-            }
-        }
-        for places in of_file.into_values().filter(|places| places.len() > 1) {
-            let mut holders: Vec<_> = places.iter().map(|at| open[*at]).collect();
-            holders.sort_by_key(|item| std::cmp::Reverse(stamp(*item).ctime));
-            for (at, item) in places.into_iter().zip(holders) {
-                open[at] = item;
-            }
-        }
-        open
     }
 
     /// Rule 3: its path holds something unknown of the same kind.

@@ -79,15 +79,6 @@ fn is_safe_save(rest: &str) -> bool {
 }
 
 impl Finder<'_> {
-    /// These items by the inode numbers that the base knows of them.
-    pub(super) fn by_inode(&self, items: &[Node]) -> HashMap<u64, Vec<Node>> {
-        let mut by_inode: HashMap<u64, Vec<Node>> = HashMap::new();
-        for &item in items {
-            by_inode.entry(self.base.get(item).local.stamp.identity.inode).or_default().push(item);
-        }
-        by_inode
-    }
-
     /// What was written at the path of a file that one of the `candidates` is, under the name of a backup in the same folder. `sought` are
     /// items, by inode number, of which one may be what stands at the path: then that was moved there.
     pub(super) fn written_beside_backup<'a>(
@@ -98,12 +89,7 @@ impl Finder<'_> {
     ) -> Option<Node> {
         let entry = self.base.get(item);
         let at = self.at[self.base.parent(item)?].filter(|_| !entry.folder)?;
-        let is_backup = |node: Node| {
-            self.local.parent(node) == Some(at)
-                && self.is_same_item(item, node)
-                && is_backup_of(self.local.name(node), &entry.local_name)
-        };
-        if !candidates.any(is_backup) {
+        if !candidates.any(|node| self.is_backup(item, node)) {
             return None;
         }
         let written = self.written_at_path_of(item, at)?;
@@ -111,6 +97,15 @@ impl Finder<'_> {
         let is_known =
             |other: Node| other != item && self.is_sought(other) && self.is_same_item(other, written);
         (!others.copied().any(is_known)).then_some(written)
+    }
+
+    /// Whether `node` is the file that `item` was, in the same folder under the name of a backup.
+    pub(super) fn is_backup(&self, item: Node, node: Node) -> bool {
+        let at = self.base.parent(item).and_then(|folder| self.at[folder]);
+        at.is_some()
+            && self.local.parent(node) == at
+            && self.is_same_item(item, node)
+            && is_backup_of(self.local.name(node), &self.base.get(item).local_name)
     }
 
     /// The file, of no item as yet, at the path of `item` in the folder `at`; or where none stands there, the only one whose name differs in case

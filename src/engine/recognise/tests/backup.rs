@@ -75,6 +75,19 @@ fn a_row_of_backups_keeps_each_item_at_its_path() {
 }
 
 #[test]
+fn what_an_item_left_as_its_backup_is_not_who_had_the_file_before() {
+    // `g` was saved, and what it was agreed on as `g~`; that is saved in its turn, and what stood at `g` is gone.
+    let mut both = Both::new(Some(DiskTime(1)));
+    know(&mut both, "g~", 4);
+    let known = item(&both, "g~");
+    both.base.update(known, |entry| entry.local.stamp = stamp(10, 1000, 2000, 4));
+    both.rename("g", "g~~");
+    both.put("g~", false, stamp(12, 5, 5, 9));
+    assert_eq!([both.fate("g"), both.fate("g~")], ["Deleted", "g~ Edited"]);
+    assert!(is_new(&both, "g~~"));
+}
+
+#[test]
 fn in_a_folder_that_was_moved_it_holds_too() {
     let mut both = Both::new(Some(DiskTime(1)));
     both.rename("d", "e");
