@@ -190,6 +190,12 @@ impl fmt::Debug for History {
 }
 
 impl History {
+    /// Whether the program of it is a daemon, which watches the folder here and hands over what a walk through iCloud saw before the pass;
+    /// else each of its passes is that of `once`.
+    pub fn is_daemon(&self) -> bool {
+        self.seed % 2 == 1
+    }
+
     /// The history of a seed, of about `steps` operations.
     pub fn new(seed: u64, steps: usize) -> Self {
         let mut rng = Rng::new(crate::sim::rng::mix(seed ^ 0x50a4));

@@ -34,6 +34,7 @@ mod new_disk;
 mod old_state;
 mod older;
 mod oracle;
+mod passing;
 mod person;
 mod powers;
 mod rigged;

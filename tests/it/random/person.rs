@@ -90,6 +90,11 @@ impl Person {
         std::mem::take(&mut *lock(&self.dirty))
     }
 
+    /// Of how many changes here nobody has asked yet.
+    pub fn unasked(&self) -> usize {
+        lock(&self.dirty).len()
+    }
+
     /// Does it; what cannot be done is not done.
     pub fn act(&self, deed: &Deed) {
         self.clock.advance(Duration::from_millis(deed.after.max(1)));

@@ -6,7 +6,7 @@ use icloudds::model::Side;
 
 use super::history::{Act, Contents, Deed, Draw, History, Op, Pass, Twist, What, When};
 use crate::sim::rng::{Rng, mix};
-use crate::sim::{Call, Crash, Fault};
+use crate::sim::{Call, Fault};
 
 const DAY: i64 = 86_400;
 /// By how much the wall clock is set.
@@ -133,17 +133,6 @@ impl History {
         if !drawn.is_multiple_of(4) {
             self.twists.push(Twist::TakesOverlaps);
         }
-    }
-
-    /// Whether somebody sets the wall clock in it, or the machine is started anew. The others go without a note of the time, so that the
-    /// steps of a seed stay what they were.
-    pub fn sets_clocks(&self) -> bool {
-        let cuts = |op: &Op| match op {
-            Op::PowerCut => true,
-            Op::Pass(pass) => pass.crashes.iter().any(|(_, how)| *how == Crash::PowerCut),
-            _ => false,
-        };
-        self.clocks_are_set || self.ops.iter().any(cuts)
     }
 
     fn give(&mut self, power: Power, draw: &mut Draw) {

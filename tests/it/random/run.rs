@@ -1,42 +1,25 @@
 //! Runs a history: the world, the program that is started and stopped in it, and the log of what came of it.
 
-use std::cell::Cell;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use icloudds::engine::execute::Event;
 use icloudds::engine::guard::GuardLimits;
-use icloudds::engine::operation::{Action, Plan};
-use icloudds::engine::pass::{
-    Engine, LocalLook, Look, PassError, PassObserver, PassOptions, Report, Settings,
-};
+use icloudds::engine::pass::{Engine, LocalLook, Look, PassError, PassOptions, Report, Settings};
 use icloudds::engine::ports::{Ports, ReadOnly};
 use icloudds::model::state::Verdict;
-use icloudds::model::{BaseEntry, Change, DiskTime, Identity, LocalStamp, Presence, RelPath, Side};
+use icloudds::model::{Change, RelPath};
 
 use super::guarded;
 use super::history::{Deed, History, Op, Pass, Twist, What, When};
-use super::looks::{Hints, beside, rigged_look, trust};
+use super::looks::Hints;
 use super::oracle::{self, Broken};
+use super::passing::{Watching, Way};
 use super::person::Person;
 use super::rigged::{RiggedDisk, RiggedDrive, Sabotage, Seen, known};
 use super::second::Second;
 use super::setting::{settings, turn};
 use crate::sim::fuse::lock;
 use crate::sim::{Crash, Outcome, SimClock, SimDisk, World};
-
-/// Has a pass begin nothing new after so many steps.
-struct Yielding {
-    asked: Cell<u64>,
-    after: Option<u64>,
-}
-
-impl PassObserver for Yielding {
-    fn should_yield(&self) -> bool {
-        self.asked.set(self.asked.get() + 1);
-        self.after.is_some_and(|most| self.asked.get() > most)
-    }
-}
 
 /// A world in which a history happens.
 pub struct Run {
@@ -359,42 +342,13 @@ impl Run {
         let ports = read_only.unless_changed_in(self.settings.mode, ports);
         let now = jiff::Timestamp::from_second(self.world.clock.seconds()).expect("a time of this era");
         let mark = format!("{} {}", now.strftime("%Y-%m-%d %H-%M-%S"), self.host);
-        let observer = Yielding { asked: Cell::new(0), after: enough };
+        let observer = Watching::of(&self.person, self.history.is_daemon(), enough, self.telling);
         let options =
             PassOptions { ignore_next_try: by_person, observer: &observer, ..PassOptions::new(&mark) };
-        let (settings, sabotage, telling) = (&self.settings, self.sabotage, self.telling);
-        let (apart, keeps_time) = (self.history.apart, self.history.sets_clocks());
-        let mut told = Vec::new();
-        let outcome = self.world.run(|| {
-            if apart {
-                beside(&mut engine, &ports, settings, look, &options)?;
-            }
-            if keeps_time {
-                engine.keep_time(ports.clock)?;
-            }
-            engine.recover(&ports)?;
-            let look = rigged_look(sabotage, look, &engine);
-            engine.look(&ports, settings, &look)?;
-            engine.settle_late(&ports)?;
-            trust(sabotage, &look, &mut engine, ports.clock);
-            let mut planned = engine.plan(&ports, settings, &options);
-            engine.leave_for_later(&mut planned, &ports, &options);
-            if telling {
-                told.extend(planned.plan.operations.iter().map(show));
-                told.extend(
-                    planned.plan.notes.iter().map(|note| format!("   note {}: {:?}", note.path, note.kind)),
-                );
-            }
-            match sabotage {
-                Some(Sabotage::BaseFirst) => base_first(&mut engine, &planned.plan),
-                Some(Sabotage::Lazy) => planned.plan.operations.retain(|operation| {
-                    !matches!(operation.action, Action::Upload { .. } | Action::MakeRemoteFolder { .. })
-                }),
-                Some(Sabotage::NeverQuiet) => drop(engine.commit(&[Change::Synced(1)])),
-                _ => {}
-            }
-            engine.carry_out(&ports, settings, &options, planned, &mut assert_within_total)
-        });
+        let way = Way::of(&self.history, self.sabotage);
+        let settings = &self.settings;
+        let outcome = self.world.run(|| way.pass(&mut engine, &ports, settings, look, &options));
+        let mut told = observer.told();
         if let Outcome::Done(result) = &outcome {
             match result {
                 Ok(Report { outcome, .. }) if outcome.failed.is_empty() && !outcome.unconfirmed => {
@@ -403,7 +357,7 @@ impl Run {
                 Ok(_) => self.world.journal.could_not_look(),
                 Err(_) => {}
             }
-            if telling {
+            if self.telling {
                 told.push(match result {
                     Ok(report) => format!(
                         "   done: {:?} failed {:?} again {:?} waiting {}",
@@ -441,58 +395,5 @@ fn happen(what: &What, clock: &SimClock, disk: &SimDisk, person: &Person, second
                 second.pass(pass);
             }
         }
-    }
-}
-
-/// One line about an operation.
-fn show(operation: &icloudds::engine::operation::Operation) -> String {
-    let mut text = format!("{:?}", operation.action);
-    for noise in
-        ["ItemId { zone: CloudDocs, doc: Uuid([94, 237, 0, 0, 0, 0, 64, 0, 128, 0, 0, 0, 0, 0, ", "RelPath"]
-    {
-        text = text.replace(noise, "");
-    }
-    text.truncate(text.char_indices().nth(700).map_or(text.len(), |(at, _)| at));
-    format!("   plan {} because {}, after {:?}: {text}", operation.path, operation.reason, operation.after)
-}
-
-/// What a bad engine does: the base says that downloads are here before they are.
-fn base_first(engine: &mut Engine, plan: &Plan) {
-    for operation in &plan.operations {
-        if let Action::Download { remote, over: None } = &operation.action {
-            let entry = BaseEntry {
-                id: remote.id.clone(),
-                folder: false,
-                package: false,
-                presence: Presence::Both,
-                local_name: operation.path.name().into(),
-                remote_name: remote.name.clone(),
-                etag: remote.etag.clone(),
-                remote_size: remote.size.into(),
-                remote_mtime: remote.mtime.into(),
-                stamp: LocalStamp {
-                    size: remote.size.unwrap_or(0),
-                    mtime: DiskTime(0),
-                    ctime: DiskTime(0),
-                    identity: Identity { inode: 999_999, birth: None.into() },
-                    on_root_fs: true,
-                    is_mount: false,
-                },
-                racy: false,
-                signature: remote.signature,
-                created_on: Some((Side::Remote, 0)).into(),
-                written_at: None.into(),
-            };
-            if engine.state().base.by_id(&remote.parent).is_some() {
-                drop(engine.commit(&[Change::Put { parent: remote.parent.clone(), entry: Box::new(entry) }]));
-            }
-        }
-    }
-}
-
-/// No progress that is told goes beyond its total, whatever had to be done again.
-fn assert_within_total(event: &Event) {
-    if let Event::Progress(told) = event {
-        assert!(told.items_done <= told.items_total && told.bytes_done <= told.bytes_total, "{told:?}");
     }
 }

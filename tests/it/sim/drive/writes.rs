@@ -300,13 +300,11 @@ impl Drive {
                 self.put_content(at, old, body, mtime);
                 old.clone()
             }
-            _ if repeated && self.items.get(&own).is_some() && commit.replaces.is_none() => {
-                match self.switches.commit_twice {
-                    CommitTwice::Same => return self.shown(&own, Detail::Document),
-                    CommitTwice::Taken => return Err(RemoteError::NameTaken),
-                    CommitTwice::Duplicate => self.new_file(at, commit, None, body, mtime),
-                }
-            }
+            _ if repeated && self.items.get(&own).is_some() => match self.switches.commit_twice {
+                CommitTwice::Same => return self.shown(&own, Detail::Document),
+                CommitTwice::Taken => return Err(RemoteError::NameTaken),
+                CommitTwice::Duplicate => self.new_file(at, commit, None, body, mtime),
+            },
             Some(_) => self.new_file(at, commit, Some(own), body, mtime),
             None if self.items.holder(commit.parent, commit.name, None, &self.switches).is_some() => {
                 return Err(RemoteError::NameTaken);
