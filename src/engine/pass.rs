@@ -291,11 +291,11 @@ impl Engine {
         let racy = remembered.as_ref().and_then(|remembered| remembered.to_doubt(&local.tree));
         let seen_at = ports.seen_at();
         doubt(&mut local.tree, seen_at, racy.as_deref());
-        let known_back = self.state.went_back.keys();
-        self.doubted.read(ports, &self.state.base, &mut local.tree, known_back, settings.workers);
         let (known, earlier) =
             remembered.map(|remembered| (remembered.recognised, remembered.earlier)).unzip();
-        let recognised = match recognised(&self.state.base, local, known, ports, settings) {
+        let (doubted, went_back) = (&mut self.doubted, self.state.went_back.keys());
+        let recognised = match recognised(&self.state.base, local, known, ports, settings, doubted, went_back)
+        {
             Ok(recognised) => recognised,
             Err(error) => {
                 // What was seen of the drive here is not to be trusted any more: the next look reads all of it.
@@ -458,6 +458,7 @@ impl Engine {
         self.stuck = stuck;
         let forgotten = own.forgotten();
         self.watch_for_late(ports, std::mem::take(&mut outcome.late));
+        self.left_open.ended(&self.state.intents, self.state.seconds(ports.clock.reading()));
         self.learn(&forgotten);
         self.mix_marks(&plan);
         if let Some(remote) = &self.remote {

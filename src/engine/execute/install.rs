@@ -5,6 +5,7 @@ use crate::engine::ports::{DiskError, Displaced, Ports};
 use crate::model::{BaseEntry, Change, Intent, RelPath};
 
 use super::done::Done;
+use super::racy::still_holds_what_was_read;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
 use super::standing::has_its_volume;
@@ -98,8 +99,11 @@ impl Install<'_> {
                 ports.disk.place(ready, path)?
             }
             Some(over) => {
+                let current = known.own.local(over);
+                let agreed = self.predecessor(known).or_else(|| Some(known.base().entry(&self.remote.id)?.1));
+                still_holds_what_was_read(ports, over, &current, agreed.as_ref())?;
                 // Where this fails the next recovery finds out who has the place.
-                let (entry, displaced) = ports.disk.replace(ready, path, &known.own.local(over).stamp)?;
+                let (entry, displaced) = ports.disk.replace(ready, path, &current.stamp)?;
                 if acted.note.is_some()
                     && let Some(old) = self.predecessor(known)
                 {

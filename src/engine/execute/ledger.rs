@@ -91,7 +91,7 @@ impl<'a> Ledger<'a> {
 
     /// The base as it will be once all pending is stored, and the time.
     pub(super) fn moment(&self) -> Moment<'_> {
-        Moment { base: self.base(), now: self.state.seconds(self.clock.reading()) }
+        Moment { base: self.base(), now: self.state.seconds(self.clock.reading()), is_recent: true }
     }
 
     fn base(&self) -> PendingBase<'_> {

@@ -24,6 +24,7 @@ mod options;
 mod parent_check;
 mod pending;
 mod put_back;
+mod racy;
 mod recover;
 mod relocate;
 mod remove;

@@ -8,6 +8,7 @@ use crate::model::{Crossing, Intent, ItemId, LocalEntry, LocalKind, RelPath};
 use super::across::{all_below, crossed};
 use super::done::Done;
 use super::parent_check::{added_into, check_into};
+use super::racy::until_a_change_would_show;
 use super::recover::settle_noted;
 use super::relocate::relocate;
 use super::report::StepFailure;
@@ -102,6 +103,11 @@ impl<'a> Stage<'a> for MoveAcross<'a> {
         let local = known.own.local(self.0.local);
         has_its_volume(ports, known.base(), &operation.path).inspect_err(|_| acted.end_note(index))?;
         let before = all_below(ports.disk, &local.path);
+        // The copy holds what was read, and the original goes by its stamp.
+        let files = before.values().filter(|entry| entry.kind == LocalKind::File).map(|entry| &entry.stamp);
+        for stamp in files.chain([&local.stamp]) {
+            until_a_change_would_show(ports, stamp).inspect_err(|_| acted.end_note(index))?;
+        }
         let result = ports.disk.move_across(&local.path, &operation.path, &local.stamp);
         if let Ok(after) = &result {
             stays_in_sight(ports, known.base(), (&local.path, &operation.path), &after.stamp)

@@ -54,12 +54,18 @@ pub struct Recovered {
     pub late: Vec<Upload>,
 }
 
-/// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from.
+/// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from. Of those that are `is_recent`, by their
+/// numbers, nobody on iCloud can have seen what came of them.
 ///
 /// # Errors
 ///
 /// [`End`] when nothing more can be done now; what was settled is stored.
-pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> Result<Recovered, End> {
+pub fn recover(
+    ports: &Ports<'_>,
+    state: &mut State,
+    store: &mut dyn Store,
+    is_recent: &dyn Fn(u64) -> bool,
+) -> Result<Recovered, End> {
     let remote = FreshRemote::new(ports.remote, ports.clock);
     let ports = &Ports { remote: &remote, ..*ports };
     let numbers: Vec<_> = state.intents.keys().copied().collect();
@@ -96,7 +102,8 @@ pub fn recover(ports: &Ports<'_>, state: &mut State, store: &mut dyn Store) -> R
     for number in numbers {
         let mut acted = Acted::default();
         let noted = late::uploads(ledger.state(), number);
-        let settled = settle_noted(ports, &ledger.moment(), number, (0, &mut acted));
+        let moment = Moment { is_recent: is_recent(number), ..ledger.moment() };
+        let settled = settle_noted(ports, &moment, number, (0, &mut acted));
         let mut learnt = Ok(());
         for (_, done) in acted.done {
             let learned = agree(&done, None, &ledger.moment(), &ports.seen_at());

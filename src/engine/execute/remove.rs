@@ -9,6 +9,7 @@ use crate::model::{Etag, Intent, ItemId, RelPath, Side};
 use super::done::{Done, Doomed};
 use super::known::OwnChanges;
 use super::put_back::put_back;
+use super::racy::still_holds_what_was_read;
 use super::recover::settle_noted;
 use super::report::StepFailure;
 use super::stage::{Acted, Before, Known, Next, Stage, then};
@@ -57,6 +58,8 @@ impl<'a> Stage<'a> for TrashLocal<'a> {
             acted.did(self.index, Done::Announced { ids, intent });
         }
         let local = known.own.local(self.local);
+        let agreed = self.id.and_then(|id| known.base().entry(id)).map(|(_, entry)| entry);
+        still_holds_what_was_read(ports, self.local, &local, agreed.as_ref())?;
         ports.disk.trash(&local.path, &local.stamp)?;
         acted.did(self.index, Done::TrashedLocal { id: self.id.cloned(), path: local.path });
         Ok(Next::Finished)

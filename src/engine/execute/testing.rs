@@ -111,7 +111,7 @@ pub(super) fn state(entries: impl IntoIterator<Item = (&'static str, BaseEntry)>
 
 /// That state at the time 1000, with what is pending.
 pub(super) fn moment<'a>(state: &'a State, overlay: &'a Overlay) -> Moment<'a> {
-    Moment { base: PendingBase::new(state, overlay, Calibration::default()), now: 1000 }
+    Moment { base: PendingBase::new(state, overlay, Calibration::default()), now: 1000, is_recent: false }
 }
 
 pub(super) const ICLOUD: Reason = Reason::New(Side::Remote);

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use super::local::signatures;
 use crate::engine::ports::Ports;
+use crate::engine::recognise::{LocalFate, Recognition};
 use crate::model::{
     BaseTree, DiskTime, ItemId, LocalKind, LocalTree, Node, PowerCuts, Reading, RelPath, SeenAt, Skews,
 };
@@ -19,8 +20,10 @@ const RECENT_SECONDS: i64 = 25 * 3600;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Doubted {
     files: BTreeSet<RelPath>,
+    /// The items that could not be read.
+    unread: BTreeSet<ItemId>,
     /// Those that held another content than the agreed one when they were read.
-    found: BTreeSet<RelPath>,
+    found: BTreeSet<ItemId>,
     recent: bool,
     /// What was written since then, Unix seconds, is to be read: the power may have gone while it was written once more.
     cut_since: Option<i64>,
@@ -67,66 +70,68 @@ impl Doubted {
         }
     }
 
-    /// Reads the files among them whose stamp is the agreed one: of any other the stamp tells. Those that cannot be read, or hold another
-    /// content than the agreed one, are read again with the next plan: until it is sent, nothing else shows it. The first time also those
-    /// of the items `went_back`, by the texts of their ids: a power cut may have left an edit of theirs under that stamp, which is not sent
-    /// yet.
+    /// Reads the files among them whose stamp is the agreed one, wherever the items were found: of any other the stamp tells. Those that cannot
+    /// be read, or hold another content than the agreed one, are read again with the next plan: until it is sent, nothing else shows it. The
+    /// first time also those of the items `went_back`, by the texts of their ids: a power cut may have left an edit of theirs under that
+    /// stamp, which is not sent yet. Says whether any was read.
     pub(in crate::engine) fn read<'a>(
         &mut self,
         ports: &Ports<'_>,
         base: &BaseTree,
         local: &mut LocalTree,
+        found: &Recognition,
         went_back: impl Iterator<Item = &'a String>,
         workers: usize,
-    ) {
-        let files = self.take(base, local, &ports.seen_at(), ports.disk.skews(), went_back);
+    ) -> bool {
+        let now = ports.seen_at();
+        let files = self.take(&Seen { base, local, found }, &now, ports.disk.skews(), went_back);
         if files.is_empty() {
-            return;
+            return false;
         }
-        let unread = signatures(ports.disk, ports.clock, local, &files, workers);
-        self.files(unread.into_iter().map(|(node, _)| local.path(node)));
-        let differing = files.into_iter().filter(|node| differs(base, local, *node));
-        self.found.extend(differing.map(|node| local.path(node)));
+        let nodes: Vec<Node> = files.iter().map(|(_, node)| *node).collect();
+        let unread = signatures(ports.disk, ports.clock, local, &nodes, workers);
+        let of = |item: Node| base.get(item).remote.id.clone();
+        let is_unread = |node: Node| unread.iter().any(|(other, _)| *other == node);
+        self.unread.extend(files.iter().filter(|(_, node)| is_unread(*node)).map(|(item, _)| of(*item)));
+        let differing = files.into_iter().filter(|(item, node)| differs(base, local, *item, *node));
+        self.found.extend(differing.map(|(item, _)| of(item)));
+        true
     }
 
-    /// Takes out the files among them whose stamp is the agreed one: of any other the stamp tells.
+    /// Takes out the files among them whose stamp is the agreed one, each with its item.
     fn take<'a>(
         &mut self,
-        base: &BaseTree,
-        local: &LocalTree,
+        seen: &Seen<'_>,
         now: &SeenAt,
         skews: Skews,
         went_back: impl Iterator<Item = &'a String>,
-    ) -> Vec<Node> {
+    ) -> Vec<(Node, Node)> {
         let (files, recent, cut) =
             (std::mem::take(&mut self.files), std::mem::take(&mut self.recent), self.cut_since.take());
-        let unchanged = |path: &RelPath| {
-            let (known, node) = (base.get(base.find(path)?), local.find(path)?);
-            let found = local.get(node);
-            (found.kind == LocalKind::File && found.stamp == known.local.stamp).then_some(node)
-        };
-        let mut nodes: Vec<_> = files.iter().filter_map(unchanged).collect();
+        let of_path = |path: &RelPath| seen.unchanged(seen.found.of_local[seen.local.find(path)?]?);
+        let of_id = |id: &ItemId| seen.unchanged(seen.base.by_id(id)?);
+        let mut nodes: Vec<_> = files.iter().filter_map(of_path).collect();
+        nodes.extend(std::mem::take(&mut self.unread).iter().filter_map(of_id));
         // What was read once is known as long as it is remembered.
-        self.found.retain(|path| {
-            let Some(node) = unchanged(path) else { return false };
-            let is_known = local.get(node).signature.get().is_some();
-            nodes.extend(Some(node).filter(|_| !is_known));
-            is_known && differs(base, local, node)
+        self.found.retain(|id| {
+            let Some((item, node)) = of_id(id) else { return false };
+            let is_known = seen.local.get(node).signature.get().is_some();
+            nodes.extend(Some((item, node)).filter(|_| !is_known));
+            is_known && differs(seen.base, seen.local, item, node)
         });
         if !std::mem::replace(&mut self.has_begun, true) {
-            let of_id = |text: &String| base.by_id(&ItemId::from_text(text)?);
-            nodes.extend(went_back.filter_map(of_id).filter_map(|node| unchanged(&base.path(node))));
+            nodes.extend(went_back.filter_map(|text| of_id(&ItemId::from_text(text)?)));
         }
         if recent || cut.is_some() {
             let is_wanted = |time: DiskTime| {
                 recent && now.is_within(RECENT_SECONDS, time)
                     || cut.is_some_and(|since| skews.any_between(time, since, i64::MAX))
             };
-            let recent = base.walk(Node::ROOT).filter(|node| {
-                let entry = base.get(*node);
+            let recent = seen.base.walk(Node::ROOT).filter(|item| {
+                let entry = seen.base.get(*item);
                 !entry.folder && is_wanted(entry.local.stamp.mtime) && is_wanted(entry.local.stamp.ctime)
             });
-            nodes.extend(recent.filter_map(|node| unchanged(&base.path(node))));
+            nodes.extend(recent.filter_map(|item| seen.unchanged(item)));
         }
         nodes.sort_unstable();
         nodes.dedup();
@@ -134,8 +139,25 @@ impl Doubted {
     }
 }
 
-/// Whether a file that was read holds another content than the agreed one.
-fn differs(base: &BaseTree, local: &LocalTree, node: Node) -> bool {
-    let agreed = base.find(&local.path(node)).and_then(|known| base.get(known).signature);
-    agreed.is_some_and(|agreed| local.get(node).signature.get().is_some_and(|read| read != agreed))
+/// What was seen here, and of what.
+struct Seen<'a> {
+    base: &'a BaseTree,
+    local: &'a LocalTree,
+    found: &'a Recognition,
+}
+
+impl Seen<'_> {
+    /// An item and its file, where the stamp of that is the agreed one.
+    fn unchanged(&self, item: Node) -> Option<(Node, Node)> {
+        let LocalFate::There { node, .. } = self.found.of_base[item] else { return None };
+        let file = self.local.get(node);
+        let is_it = file.kind == LocalKind::File && file.stamp == self.base.get(item).local.stamp;
+        is_it.then_some((item, node))
+    }
+}
+
+/// Whether the file of an item was read and holds another content than the agreed one.
+fn differs(base: &BaseTree, local: &LocalTree, item: Node, node: Node) -> bool {
+    let (agreed, read) = (base.get(item).signature, local.get(node).signature.get());
+    agreed.is_some_and(|agreed| read.is_some_and(|read| read != agreed))
 }

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::settings::Settings;
+use crate::engine::observe::doubted::Doubted;
 use crate::engine::observe::local::signatures;
 use crate::engine::observe::recheck::{MOST_LOOKS, may_have_missed_a_move, recheck};
 use crate::engine::operation::{Action, Note, NoteKind, Plan, UploadTarget};
@@ -32,17 +33,19 @@ pub(super) fn twins(plan: &Plan, view: &RemoteView) -> HashSet<ItemId> {
 }
 
 /// Finds the base in what was seen here; where `known` says how it was found last, by what has changed since. Where that look may
-/// have missed a move, it is looked again first.
+/// have missed a move, it is looked again first. Reads what is `doubted`, also of the items that `went_back`.
 ///
 /// # Errors
 ///
 /// When the second look fails as a whole: the view is not to be used then.
-pub(super) fn recognised(
+pub(super) fn recognised<'a>(
     base: &Arc<BaseTree>,
     local: &mut LocalView,
     known: Option<Recognised>,
     ports: &Ports<'_>,
     settings: &Settings,
+    doubted: &mut Doubted,
+    went_back: impl Iterator<Item = &'a String>,
 ) -> Result<Recognised, DiskError> {
     let may_skip = |path: &RelPath| settings.filter.may_skip_subtree(path.as_str());
     let mut found = match known {
@@ -58,6 +61,9 @@ pub(super) fn recognised(
         if !has_changed {
             break;
         }
+    }
+    if doubted.read(ports, base, &mut local.tree, found.recognition(), went_back, settings.workers) {
+        found = found.again(base, &local.tree);
     }
     // What was read may show that a file is not the one that was looked for, and another one is read instead.
     local.unread.clear();

@@ -1,8 +1,8 @@
 //! What an earlier process, or an earlier pass, left to settle.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::model::{Arriving, LivedTime, Upload};
+use crate::model::{Arriving, Intent, LivedTime, Upload};
 
 /// What an earlier process left open.
 #[derive(Default)]
@@ -15,6 +15,18 @@ pub(super) struct LeftOpen {
     pub(super) late: Vec<(Upload, i64)>,
     /// When the last two whole walks of iCloud came to their end, in lived seconds.
     pub(super) walked: [i64; 2],
+    /// Since when operations of this process are open, in lived seconds, by the numbers of their intents.
+    pub(super) since: BTreeMap<u64, i64>,
     /// What it had noted of the time.
     pub(super) time: Option<LivedTime>,
+}
+
+impl LeftOpen {
+    /// A pass ended at `now`, in lived seconds, and these operations are open.
+    pub(super) fn ended(&mut self, open: &BTreeMap<u64, Intent>, now: i64) {
+        self.since.retain(|number, _| open.contains_key(number));
+        for number in open.keys() {
+            self.since.entry(*number).or_insert(now);
+        }
+    }
 }

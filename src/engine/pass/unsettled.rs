@@ -20,6 +20,9 @@ const MOST_OPEN_LOOKS: u32 = 4;
 /// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
 const LATE_SECONDS: i64 = 180;
 
+/// So long, in lived seconds, after a call without an answer who deletes the file on another device may not have seen what it brought.
+const UNSEEN_SECONDS: i64 = 3600;
+
 /// A time that lies before all others, in lived seconds.
 const LONG_AGO: i64 = i64::MIN;
 
@@ -58,7 +61,12 @@ impl Engine {
             _ => None,
         });
         self.lent.extend(lent);
-        let recovered = recover(ports, &mut self.state, &mut *self.store)?;
+        let now = self.state.seconds(ports.clock.reading());
+        let open = std::mem::take(&mut self.left_open.since);
+        let is_recent =
+            |number: u64| open.get(&number).is_some_and(|since| now.saturating_sub(*since) < UNSEEN_SECONDS);
+        let recovered = recover(ports, &mut self.state, &mut *self.store, &is_recent)?;
+        self.left_open.since = open;
         if !recovered.astray.is_empty() {
             self.left_open.astray = recovered.astray;
         }

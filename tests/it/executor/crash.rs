@@ -412,7 +412,9 @@ fn a_crash_during_recovery_is_met_by_the_next_one() {
                 let mut state = world.store.durable();
                 let outcome = world.run(|| {
                     let mut store = world.store.clone();
-                    icloudds::engine::execute::recover(&Bench::ports(world), &mut state, &mut store)
+                    icloudds::engine::execute::recover(&Bench::ports(world), &mut state, &mut store, &|_| {
+                        false
+                    })
                 });
                 world.restart(Crash::Kill);
                 world.assert_nothing_lost();

@@ -164,7 +164,7 @@ impl Bench {
 
     fn recover(&mut self) -> Recovered {
         let mut store = self.world.store.clone();
-        recover(&Self::ports(&self.world), &mut self.state, &mut store).unwrap()
+        recover(&Self::ports(&self.world), &mut self.state, &mut store, &|_| false).unwrap()
     }
 
     /// What the base says of the item at that local path.

@@ -227,6 +227,36 @@ fn what_a_person_does_there_with_what_came_unnoticed_stays_done() {
     }
 }
 
+/// Who deletes a file on the phone before, or right after, an edit of it comes there whose answer is lost has not seen that edit.
+#[test]
+fn an_edit_outweighs_a_deletion_that_cannot_have_seen_it() {
+    let edited = b"edited, and longer";
+    for (at, breaks_off) in [Call::Commit, Call::LookUp].into_iter().flat_map(|at| [(at, false), (at, true)])
+    {
+        let mut run = prepared_with(&[], 1, |disk| disk.write("d/x", b"edited, and longer"));
+        let (fuse, drive) = (run.world.fuse.clone(), run.world.drive.clone());
+        let phone = drive.clone();
+        let deletes = move || assert!(phone.person_trash("d/x"));
+        run.world.fuse.script(Call::Commit, 0, Fault::LostAnswer);
+        run.world.fuse.interject_at(Call::Commit, 0, move || {
+            if breaks_off {
+                fuse.script(Call::LookUp, 0, Fault::Unreachable);
+            }
+            if at == Call::Commit {
+                deletes();
+            } else {
+                fuse.interject_at(Call::LookUp, 0, deletes);
+            }
+        });
+        assert!(passes(&mut run));
+        run.world.fuse.await_no_more();
+        wait(&run);
+        is_at_peace(&mut run);
+        let is_there = drive.live_contents().iter().any(|content| **content == *edited);
+        assert!(is_there, "{at:?} {breaks_off}: {:?}", drive.tree());
+    }
+}
+
 #[test]
 fn a_crash_right_after_an_answer_without_an_effect_undoes_nothing_here() {
     for (did, call, is_here, is_there) in CASES {

@@ -64,3 +64,47 @@ fn an_edit_of_the_same_second_is_not_what_was_to_go_up() {
         }
     }
 }
+
+/// What is taken away was read in the second of its last change, and is edited in that second once more.
+#[test]
+fn an_edit_of_the_second_in_which_it_was_read_is_not_taken_away_unseen() {
+    for deleted in [false, true] {
+        let mut in_time = 0;
+        for step in 0.. {
+            let mut run = world(step, &[Twist::CoarseTimes]);
+            let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+            assert!(drive.create("f", FIRST).is_some());
+            assert!(passes(&mut run));
+            match deleted {
+                true => assert!(drive.person_trash("f")),
+                false => assert!(drive.edit("f", b"a third version, somewhat longer")),
+            }
+            let person = disk.clone();
+            let before = disk.stamps();
+            let told = run.world.disk.clone();
+            let is_hidden = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(false));
+            let hidden = is_hidden.clone();
+            run.world.fuse.interject(step, move || {
+                let is_same = person.forge("f", SECOND) && told.stamps() == before;
+                hidden.store(is_same, std::sync::atomic::Ordering::Relaxed);
+            });
+            let begin = run.world.fuse.steps();
+            assert!(matches!(run.run(&Look::whole(), true), Ok(Outcome::Done(_))));
+            let over = begin + step > run.world.fuse.steps();
+            is_at_peace(&mut run);
+            if is_hidden.load(std::sync::atomic::Ordering::Relaxed) {
+                in_time += 1;
+                let live = drive.live_contents();
+                assert!(
+                    live.iter().any(|found| **found == *SECOND),
+                    "deleted: {deleted}, step {step}: {:?}",
+                    drive.tree()
+                );
+            }
+            if over {
+                break;
+            }
+        }
+        assert!(in_time > 5, "deleted: {deleted}: only {in_time} edits left the stamp as it was");
+    }
+}

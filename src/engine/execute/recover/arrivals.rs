@@ -69,11 +69,11 @@ pub(super) fn settle_uploads(
                     Some(LookUp::Found(now)) => Some(now.clone()),
                     _ => listed(ports, &mut listings, file, old)?,
                 };
-                // Who put another file in its place may have done so before the content came, and has not seen it then: it stays an edit,
-                // and meets the other file.
+                // Who deleted it, or put another file in its place, may have done so before the content came, and has not seen it then: it
+                // stays an edit, and goes up anew or meets the other file.
                 let is_succeeded = match &now {
                     Some(now) if now.parent == RemoteParent::Trash => {
-                        is_held(ports, &mut listings, file, old)?
+                        moment.is_recent || is_held(ports, &mut listings, file, old)?
                     }
                     _ => false,
                 };
