@@ -33,9 +33,10 @@ pub(super) struct DiskPatience {
     /// The folder that is synced, without links: looked up while it answers.
     root: PathBuf,
     calls: Arc<OpenCalls>,
-    /// The oldest open call, and when it was first seen.
-    seen: Option<(OpenCall, Instant)>,
-    is_told: bool,
+    /// The open calls, the oldest first, and when each was first seen.
+    seen: Vec<(OpenCall, Instant)>,
+    /// The one that was told.
+    told: Option<(OpenCall, Instant)>,
 }
 
 impl DiskPatience {
@@ -55,32 +56,30 @@ impl DiskPatience {
         &self.calls
     }
 
-    /// Looks at what is open now.
+    /// Looks at what is open now. Where one call comes back and another one hangs still, that is told: the disk does not answer yet.
     pub fn look(&mut self, now: Instant) -> PatienceNews {
-        let oldest = self.calls.oldest();
-        let is_same =
-            self.seen.as_ref().map(|(call, _)| call.serial) == oldest.as_ref().map(|call| call.serial);
-        if !is_same {
-            let before = std::mem::replace(&mut self.seen, oldest.map(|call| (call, now)));
-            return match (before, std::mem::take(&mut self.is_told)) {
-                (Some((call, since)), true) => {
-                    PatienceNews::Answers { call, after: now.saturating_duration_since(since) }
-                }
-                _ => PatienceNews::Nothing,
-            };
-        }
-        match &self.seen {
-            Some((call, since)) if !self.is_told && now >= *since + PATIENCE => {
-                self.is_told = true;
-                PatienceNews::Hangs(call.clone())
+        let before = std::mem::take(&mut self.seen);
+        let since = |call: &OpenCall| {
+            let known = before.iter().find(|(other, _)| other.serial == call.serial);
+            known.map_or(now, |(_, since)| *since)
+        };
+        let open = self.calls.all().into_iter();
+        self.seen = open.map(|call| (call.clone(), since(&call))).collect();
+        let hanging = self.seen.iter().find(|(_, since)| now >= *since + PATIENCE).cloned();
+        let told = std::mem::replace(&mut self.told, hanging);
+        match (told, &self.told) {
+            (Some((told, _)), Some((hanging, _))) if told.serial == hanging.serial => PatienceNews::Nothing,
+            (_, Some((hanging, _))) => PatienceNews::Hangs(hanging.clone()),
+            (Some((call, since)), None) => {
+                PatienceNews::Answers { call, after: now.saturating_duration_since(since) }
             }
-            _ => PatienceNews::Nothing,
+            (None, None) => PatienceNews::Nothing,
         }
     }
 
     /// When to look again: while a call is open, or `is_busy` says that somebody may begin one.
     pub fn look_at(&self, is_busy: bool, now: Instant) -> Option<Instant> {
-        (is_busy || self.seen.is_some()).then(|| now + LOOK)
+        (is_busy || !self.seen.is_empty()).then(|| now + LOOK)
     }
 }
 

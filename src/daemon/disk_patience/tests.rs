@@ -182,6 +182,26 @@ fn a_call_that_hangs_is_seen_behind_others_that_come_and_go() {
 }
 
 #[test]
+fn where_two_calls_hang_the_disk_answers_once_both_have_come_back() {
+    let mut patience = DiskPatience::default();
+    let calls = Arc::clone(patience.calls());
+    let began = Instant::now();
+    let path = |name: &str| RelPath::parse(name).expect("a path");
+    let first = calls.begins("read", &path("first"));
+    assert_eq!(patience.look(began), PatienceNews::Nothing);
+    let second = calls.begins("read", &path("second"));
+    assert_eq!(patience.look(began + LOOK), PatienceNews::Nothing);
+    let told = |news| if let PatienceNews::Hangs(call) = news { Some(call.path) } else { None };
+    assert_eq!(told(patience.look(began + PATIENCE)), Some(path("first")));
+    assert_eq!(patience.look(began + PATIENCE + LOOK), PatienceNews::Nothing, "one is told at a time");
+    drop(first);
+    assert_eq!(told(patience.look(began + PATIENCE + 2 * LOOK)), Some(path("second")));
+    drop(second);
+    let news = patience.look(began + 2 * PATIENCE);
+    assert!(matches!(news, PatienceNews::Answers { call, .. } if call.path == path("second")));
+}
+
+#[test]
 fn the_root_is_named_as_it_is_configured() {
     let call = OpenCall { serial: 1, what: "read", path: RelPath::root() };
     let sentence = DiskPatience::default().hang_sentence(Path::new("/nowhere/drive"), &call);

@@ -85,13 +85,7 @@ impl Engine {
             self.left_open.refused.clear();
             return Ok(());
         }
-        match recovered.waiting.into_iter().next() {
-            Some(why) => Err(PassError::Remote(RemoteError::Busy {
-                message: format!("an operation that was cut short cannot be settled yet: {why}"),
-                retry_after: None,
-            })),
-            None => Ok(()),
-        }
+        is_settled("an operation that was cut short", recovered.waiting.into_iter().next())
     }
 
     /// These uploads had not come when a look was taken, and may come all the same.
@@ -131,14 +125,16 @@ impl Engine {
         };
         let came: Vec<_> =
             self.left_open.late.iter().map(|(file, _)| file).filter(|file| shows(file)).cloned().collect();
-        if !came.is_empty() {
-            settle_late(ports, &mut self.state, &mut *self.store, &came)?;
-        }
+        let waiting = match came.is_empty() {
+            true => None,
+            false => settle_late(ports, &mut self.state, &mut *self.store, &came)?,
+        };
         let (base, [before, _]) = (&self.state.base, self.left_open.walked);
         // What made a file makes no second one: from then on whatever becomes of it is somebody's doing.
         let has_come = |file: &Upload| file.over.is_none() && base.by_id(&file.new_id()).is_some();
         self.left_open.late.retain(|(file, until)| before < *until && !has_come(file));
-        Ok(())
+        // Nothing is planned for what may be our own doing.
+        is_settled("what came after its error", waiting)
     }
 
     /// What came here right before the last process ended, and was moved before this one started, counts as what came.
@@ -263,4 +259,13 @@ fn is_to_be<T: tree::Entry>(tree: &Tree<T>, path: &RelPath) -> bool {
         temporary.is_some_and(|own| name::same(own, path.name()))
     };
     folder.is_some_and(|folder| tree.children(folder).iter().any(bears_it))
+}
+
+/// # Errors
+///
+/// While something has to wait, for that reason.
+fn is_settled(what: &str, waiting: Option<String>) -> Result<(), PassError> {
+    let Some(why) = waiting else { return Ok(()) };
+    let message = format!("{what} cannot be settled yet: {why}");
+    Err(PassError::Remote(RemoteError::Busy { message, retry_after: None }))
 }

@@ -42,10 +42,12 @@ impl OpenCalls {
         Noted { calls: self, serial }
     }
 
-    /// The call that has been open for longest.
-    pub fn oldest(&self) -> Option<OpenCall> {
+    /// The open calls, the oldest first.
+    pub fn all(&self) -> Vec<OpenCall> {
         let calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        calls.open.iter().min_by_key(|call| call.serial).cloned()
+        let mut open = calls.open.clone();
+        open.sort_by_key(|call| call.serial);
+        open
     }
 }
 

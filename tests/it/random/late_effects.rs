@@ -73,6 +73,70 @@ fn what_takes_effect_after_its_error_makes_no_double_and_no_conflict_with_oursel
     }
 }
 
+/// Look-ups fail in the moment in which it is found: nothing is made of it before they have answers.
+#[test]
+fn what_came_late_and_cannot_be_looked_up_is_nobody_elses_change() {
+    for is_new in [true, false] {
+        for fault in [Fault::NoAnswer, Fault::Busy] {
+            for seed in 0..8 {
+                let mut run = world(seed, &[]);
+                if !is_new {
+                    assert!(run.world.disk.write("f", FIRST));
+                    wait(&run);
+                    assert!(passes(&mut run));
+                    wait(&run);
+                }
+                assert!(run.world.disk.write("f", SECOND));
+                wait(&run);
+                run.world.fuse.script(Call::LateCommit, 0, Fault::LateEffect);
+                passes(&mut run);
+                run.world.fuse.calm();
+                assert!(run.world.disk.write("f", THIRD));
+                run.world.clock.advance(Duration::from_secs(70));
+                for look in 0..20 {
+                    run.world.fuse.script(Call::LookUp, look, fault);
+                }
+                passes(&mut run);
+                run.world.fuse.calm();
+                run.world.fuse.await_no_more();
+                is_at_peace(&mut run);
+                let told = format!("new: {is_new}, {fault:?}, seed {seed}: {:?}", run.world.disk.files());
+                assert!(holds(&run, "f", THIRD), "{told}, {:?}", run.world.drive.tree());
+            }
+        }
+    }
+}
+
+/// An upload that was answered with an error is watched for three minutes, and until a walk through all of iCloud that began after them.
+#[test]
+fn what_icloud_answered_with_an_error_is_watched_for_no_longer_than_it_may_come() {
+    let mut run = world(1, &[]);
+    assert!(run.world.disk.write("f", FIRST));
+    wait(&run);
+    assert!(passes(&mut run));
+    assert!(run.world.disk.write("f", SECOND));
+    wait(&run);
+    let sent_of = run.world.disk.stamps()[0].1.mtime.whole_seconds();
+    run.world.fuse.script(Call::LateCommit, 0, Fault::LateEffect);
+    passes(&mut run);
+    run.world.fuse.calm();
+    for _ in 0..8 {
+        wait(&run);
+        assert!(passes(&mut run));
+    }
+    // Long after somebody copies what was sent then over what came since, with its time, while that is edited here.
+    assert!(run.world.disk.write("f", THIRD));
+    wait(&run);
+    assert!(passes(&mut run));
+    let id = run.world.drive.find("f").expect("it is there");
+    assert!(run.world.drive.edit_dated(&id, SECOND, sent_of) && run.world.disk.write("f", FIRST));
+    wait(&run);
+    is_at_peace(&mut run);
+    let live = run.world.drive.live_contents();
+    let holds = |content: &[u8]| live.iter().any(|live| **live == *content);
+    assert!(holds(FIRST) && holds(SECOND), "{:?}", run.world.drive.tree());
+}
+
 /// What came after its error, was deleted here and is brought back on iCloud is a person's doing: it comes, and stays.
 #[test]
 fn what_came_late_is_watched_for_no_more() {

@@ -31,7 +31,7 @@ pub(super) fn may_come(base: PendingBase<'_>, file: &Upload) -> bool {
 }
 
 /// What a look shows of uploads that had not come is agreed on as it was sent: whatever a person did since, on either side, is a change of
-/// that.
+/// that. Says why the first of those of which nothing can be told now has to wait.
 ///
 /// # Errors
 ///
@@ -41,25 +41,27 @@ pub fn settle_late(
     state: &mut State,
     store: &mut dyn Store,
     files: &[Upload],
-) -> Result<(), End> {
+) -> Result<Option<String>, End> {
     let remote = FreshRemote::new(ports.remote, ports.clock);
     let ports = &Ports { remote: &remote, ..*ports };
     let mut ledger = Ledger::new(ports.disk, ports.clock, state, store, 64, Duration::from_secs(1));
+    let mut waiting = None;
     for file in files {
         let mut found = Vec::new();
-        if let Err(StepFailure::End(end)) = settle(ports, &ledger.moment(), file, &mut found) {
-            return Err(end);
-        }
+        let mut settled = settle(ports, &ledger.moment(), file, &mut found);
         for done in found {
             let learned = agree(&done, None, &ledger.moment(), &ports.seen_at());
-            if let Err(StepFailure::End(end)) = ledger.learn(learned.lessons) {
-                return Err(end);
-            }
+            settled = settled.and(ledger.learn(learned.lessons));
+        }
+        match settled {
+            Err(StepFailure::End(end)) => return Err(end),
+            Err(failure) => waiting = waiting.or_else(|| Some(format!("{}: {failure}", file.path))),
+            Ok(()) => {}
         }
     }
     match ledger.flush() {
         Err(StepFailure::End(end)) => Err(end),
-        Ok(()) | Err(_) => Ok(()),
+        Ok(()) | Err(_) => Ok(waiting),
     }
 }
 
@@ -72,11 +74,14 @@ fn settle(
     let Some((old, etag)) = &file.over else {
         return settle_uploads(ports, moment, std::slice::from_ref(file), done).map(drop);
     };
-    if let LookUp::Found(now) = verified_calls::look(ports.remote, old, false)?
-        && now.parent != RemoteParent::Trash
-        && replaced_in_place(ports, moment, file, (old, etag), (&now, done))
-    {
-        log::info!("{}: what iCloud had answered with an error took effect later", file.path);
+    match verified_calls::look(ports.remote, old, false)? {
+        LookUp::Found(now) if now.parent != RemoteParent::Trash => {
+            if replaced_in_place(ports, moment, file, (old, etag), (&now, done)) {
+                log::info!("{}: what iCloud had answered with an error took effect later", file.path);
+            }
+            Ok(())
+        }
+        LookUp::Found(_) | LookUp::Gone => Ok(()),
+        LookUp::Unknown => Err(StepFailure::again("iCloud does not say what became of it")),
     }
-    Ok(())
 }

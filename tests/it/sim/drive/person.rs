@@ -124,6 +124,11 @@ impl SimDrive {
 
     /// New content for a file.
     pub fn edit_id(&self, id: &ItemId, body: &[u8]) -> bool {
+        self.edit_dated(id, body, self.now().div_euclid(1_000_000_000))
+    }
+
+    /// New content for a file with that time, as who copies one over it and keeps times brings it.
+    pub fn edit_dated(&self, id: &ItemId, body: &[u8], mtime: i64) -> bool {
         let at = self.now();
         let mut drive = self.held();
         let Some(item) = drive.items.get(id).filter(|item| item.is_file()).cloned() else { return false };
@@ -135,7 +140,7 @@ impl SimDrive {
             self.journal.gave_up(Side::Remote, &item.body);
             self.journal.wrote(Side::Remote, &body);
         }
-        drive.put_content(at, id, body, at.div_euclid(1_000_000_000));
+        drive.put_content(at, id, body, mtime);
         true
     }
 
