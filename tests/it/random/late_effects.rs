@@ -1,5 +1,7 @@
 //! Commits that iCloud carries out after it answered with an error (504): what comes of one is nobody else's change.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use icloudds::engine::conflict::is_conflict_name;
@@ -135,6 +137,36 @@ fn what_icloud_answered_with_an_error_is_watched_for_no_longer_than_it_may_come(
     let live = run.world.drive.live_contents();
     let holds = |content: &[u8]| live.iter().any(|live| **live == *content);
     assert!(holds(FIRST) && holds(SECOND), "{:?}", run.world.drive.tree());
+}
+
+/// A new file came after its error, and was edited on a phone, to the same size, before it is sent once more: the answer shows the phone's version.
+#[test]
+fn an_answer_that_shows_what_another_device_made_of_it_is_not_taken_for_what_was_sent() {
+    const OTHERS: &[u8] = b"the others";
+    let mut edited = 0;
+    for seed in 0..8 {
+        let mut run = world(seed, &[]);
+        assert!(run.world.disk.write("f", SECOND));
+        wait(&run);
+        run.world.fuse.script(Call::LateCommit, 0, Fault::LateEffect);
+        let (clock, drive) = (run.world.clock.clone(), run.world.drive.clone());
+        let has_edited = Arc::new(AtomicBool::new(false));
+        let edits = has_edited.clone();
+        run.world.fuse.interject_at(Call::Commit, 0, move || {
+            clock.advance(Duration::from_secs(61));
+            edits.store(drive.edit("f", OTHERS), Ordering::Relaxed);
+        });
+        passes(&mut run);
+        run.world.fuse.calm();
+        run.world.fuse.await_no_more();
+        is_at_peace(&mut run);
+        edited += usize::from(has_edited.load(Ordering::Relaxed));
+        let live = run.world.drive.live_contents();
+        let is_live = live.iter().any(|live| **live == *OTHERS);
+        assert!(is_live || !has_edited.load(Ordering::Relaxed), "seed {seed}: {:?}", run.world.drive.tree());
+        assert_eq!(run.world.disk.tree(), run.world.drive.tree(), "seed {seed}");
+    }
+    assert!(edited > 2, "only {edited} came in time to be edited");
 }
 
 /// What came after its error, was deleted here and is brought back on iCloud is a person's doing: it comes, and stays.

@@ -57,7 +57,9 @@ pub(super) fn judged(
     let remote = ports.remote;
     let document = sent.document();
     let item = match answer {
-        Ok(item) => item,
+        // An answer to content that was committed before, and may have come then, can show what others did with it since.
+        Ok(item) if sent.is_of_its_time(&item) => item,
+        Ok(item) => shown(ports, item, sent)?,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
             match verified_calls::look(remote, &document, false).map_err(Unfinished::open)? {
                 LookUp::Found(item) if is_where_it_came(&item, parent, wanted) => shown(ports, item, sent)?,

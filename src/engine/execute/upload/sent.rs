@@ -12,6 +12,9 @@ use crate::engine::ports::{Commit, Disk, Ports, RemoteItem, Staged};
 use crate::model::name::Name;
 use crate::model::{Etag, ItemId, SeenAt, ServerTime, Signature, Upload};
 
+/// By so many seconds a service may round a modification time.
+const ROUNDED_SECONDS: u64 = 1;
+
 /// Content that lies on iCloud's servers, and the file it was read from.
 #[derive(Clone)]
 pub(super) struct Sent {
@@ -66,6 +69,12 @@ impl Sent {
     /// Whether that item holds what was sent, as far as can be told without fetching it.
     pub(super) fn is_held_by(&self, item: &RemoteItem) -> bool {
         item.entry.size.get().is_none_or(|size| size == self.staged.size)
+    }
+
+    /// Whether that item has the modification time that was sent, as a service may round it.
+    pub(super) fn is_of_its_time(&self, item: &RemoteItem) -> bool {
+        let sent = self.mtime().0;
+        item.entry.mtime.get().is_none_or(|told| told.0.abs_diff(sent) <= ROUNDED_SECONDS)
     }
 
     /// The same of a new item that a later look shows: a person may have edited it since it came, and what the base takes for
