@@ -1,5 +1,6 @@
 //! The system's clocks, and the switch that ends every wait.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -26,6 +27,11 @@ impl SystemClock {
             None => (any_number(), since_boot()),
         };
         Self { stop, boot, before }
+    }
+
+    /// What is set once the program is to stop.
+    pub fn stop_flag(&self) -> &Arc<AtomicBool> {
+        self.stop.flag()
     }
 }
 
@@ -82,13 +88,21 @@ impl Clock for SystemClock {
 pub struct Stop {
     stopped: Mutex<bool>,
     turned: Condvar,
+    /// The same for who looks at it again and again instead of waiting.
+    flag: Arc<AtomicBool>,
 }
 
 impl Stop {
     /// Ends every present and future wait.
     pub fn stop(&self) {
         *self.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
+        self.flag.store(true, Ordering::Relaxed);
         self.turned.notify_all();
+    }
+
+    /// What is set once it was turned.
+    pub fn flag(&self) -> &Arc<AtomicBool> {
+        &self.flag
     }
 
     /// Waits for `span`.
@@ -115,7 +129,9 @@ mod tests {
         let stop = Arc::new(Stop::default());
         let clock = SystemClock::new(Arc::clone(&stop));
         let thread = std::thread::spawn(move || clock.pause(Duration::from_secs(3600)));
+        assert!(!stop.flag().load(Ordering::Relaxed));
         stop.stop();
+        assert!(stop.flag().load(Ordering::Relaxed));
         assert_eq!(thread.join().expect("no panic"), Err(Stopped));
     }
 

@@ -16,7 +16,7 @@ use super::trash::Kept;
 use crate::config::Config;
 use crate::engine::execute::Event;
 use crate::engine::pass::{Look, PassError, PassOptions, RETRY_BUDGET, Report};
-use crate::engine::ports::{Clock, RemoteError};
+use crate::engine::ports::{Clock, RemoteError, Shrunk};
 use crate::exit::ExitCode;
 use crate::model::{Change, State};
 use crate::status::{DaemonState, Facts, StatusDocument, Tracker, Trust, file};
@@ -66,6 +66,9 @@ pub fn once(opened: &mut Opened) -> Result<ExitCode, AppError> {
     let Opened { state_dir, disk, clock, .. } = &mut *run.opened;
     make_durable(&mut state_dir.engine, disk, clock);
     run.leave_status(result.as_ref().err());
+    if result.is_ok() {
+        run.shrink_store();
+    }
     result
 }
 
@@ -215,6 +218,16 @@ impl Once<'_> {
         let kept = Kept::of(opened.state_dir.engine.state());
         if let Err(error) = kept.prune(&opened.disk, &opened.config.trash, opened.clock.reading()) {
             log::warn!("{error}");
+        }
+    }
+
+    /// Gives back the room that the state does not need, if that is worth the time: nobody waits for anything else any more.
+    fn shrink_store(&mut self) {
+        let Opened { state_dir, clock, .. } = &mut *self.opened;
+        if state_dir.engine.wastes_room()
+            && let Shrunk::Failed(why) = state_dir.engine.shrink_store(clock.stop_flag())
+        {
+            log::warn!("the state's file stays larger than it has to be: {why}");
         }
     }
 

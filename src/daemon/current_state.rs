@@ -88,7 +88,7 @@ pub(super) fn changes_at(facts: &Facts, now: Instant) -> Option<Instant> {
 
 /// Since when a pass runs that may still be looking.
 fn scans_since(facts: &Facts) -> Option<Instant> {
-    facts.job.filter(|job| job.kind != JobKind::Chore).map(|job| job.since)
+    facts.job.filter(|job| !matches!(job.kind, JobKind::Chore | JobKind::Shrink)).map(|job| job.since)
 }
 
 #[cfg(test)]

@@ -24,6 +24,8 @@ pub(super) enum JobKind {
     LocalPass,
     /// A pass, or a plan: nobody else asks iCloud meanwhile.
     Pass,
+    /// Makes the store smaller; whatever else is to be done comes first.
+    Shrink,
 }
 
 /// The engine, the sole owner of the three trees, or who has it.

@@ -14,7 +14,7 @@ use crate::disk::watch::WatchMessage;
 use crate::engine::execute;
 use crate::engine::observe::remote::EtagsCompared;
 use crate::engine::pass::{Engine, HereReport, PassError, Phase, Report, Sight};
-use crate::engine::ports::RemoteError;
+use crate::engine::ports::{RemoteError, Shrunk};
 use crate::icloud::drive::{FeedFault, FeedLook, Pulse, TrashPulse, ZoneLook};
 use crate::signals::SignalEvents;
 use crate::status::{Pending, SideCounts};
@@ -73,6 +73,8 @@ pub(super) enum JobEvent {
 /// A job's end.
 pub(super) struct Done {
     pub engine: Box<Engine>,
+    /// Whether its store takes too much room now.
+    pub wastes_room: bool,
     pub result: Ended,
 }
 
@@ -84,6 +86,8 @@ pub(super) enum Ended {
     Pass { result: Result<Report, PassError>, by_person: bool, clean: bool },
     /// A pass without iCloud.
     LocalPass(Result<HereReport, PassError>),
+    /// Making the store smaller.
+    Shrunk(Shrunk),
     /// Something that only needed the engine.
     Kept,
 }

@@ -65,6 +65,8 @@ pub(super) struct Facts {
     pub due: Due,
     /// When the daily housekeeping is due.
     pub housekeeping_at: Instant,
+    /// When the store is made smaller; `None` while that is not worth it.
+    pub shrink_at: Option<Instant>,
     /// The job that has the engine.
     pub job: Option<JobFacts>,
     pub local: LocalFacts,

@@ -376,6 +376,17 @@ pub(super) fn dump(
     })
 }
 
+/// Makes the store smaller, unless something else is to be done before that has come to its end.
+pub(super) fn shrink(
+    engine: Box<Engine>,
+    stop: Arc<AtomicBool>,
+    events: Sender<JobEvent>,
+) -> Result<(), NotBegun<Arc<AtomicBool>>> {
+    with_engine("icloudds-shrink", engine, stop, events, |engine, stop, _| {
+        Ended::Shrunk(engine.shrink_store(&stop))
+    })
+}
+
 /// Does something that needs no engine and may take a while.
 pub(super) fn errand(name: &str, work: impl FnOnce() + Send + 'static) -> io::Result<()> {
     spawn(name, work)
@@ -391,7 +402,8 @@ fn with_engine<T: Send + 'static>(
 ) -> Result<(), NotBegun<T>> {
     let run = move |(mut engine, job): (Box<Engine>, Box<T>)| {
         let result = work(&mut engine, *job, &events);
-        drop(events.send(JobEvent::Done(Box::new(Done { engine, result }))));
+        let wastes_room = engine.wastes_room();
+        drop(events.send(JobEvent::Done(Box::new(Done { engine, wastes_room, result }))));
     };
     hand_to(Builder::new().name(name.to_owned()), (engine, Box::new(job)), run)
         .map_err(|(error, (engine, job))| (error, engine, job))

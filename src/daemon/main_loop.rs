@@ -8,7 +8,7 @@ use jiff::tz::TimeZone;
 
 use super::current_state::{self, current_state};
 use super::disk_patience::{DiskPatience, PatienceNews, whole_path};
-use super::engine_slot::EngineSlot;
+use super::engine_slot::{EngineSlot, JobKind};
 use super::events::{Event, Inbox, JobEvent, Signal};
 use super::facts::{Facts, JobFacts, RemoteFacts, WatchIs};
 use super::local_side::{LocalSide, WatchNews};
@@ -18,6 +18,7 @@ use super::requests::Requests;
 use super::scheduler::{decide, is_over, wake_at};
 use super::setup::Setup;
 use super::status_view::StatusView;
+use super::store_room::StoreRoom;
 use super::work::Work;
 use crate::app::AppError;
 use crate::app::durable::make_durable;
@@ -73,6 +74,7 @@ pub(super) struct Loop {
     pub(super) work: Work,
     pub(super) requests: Requests,
     pub(super) status: StatusView,
+    pub(super) room: StoreRoom,
     pub(super) patience: DiskPatience,
     pub(super) ports: Ports,
     inbox: Inbox,
@@ -114,6 +116,7 @@ impl Loop {
             work: Work::new(now),
             requests: Requests::default(),
             status: StatusView::new(facts, status_file, zone.clone(), clock.now().whole_seconds()),
+            room: StoreRoom::default(),
             patience: DiskPatience::of(&config.sync.directory),
             ports: Ports { clock, service, stop, zone, events, _state_lock: lock },
             setup,
@@ -203,6 +206,7 @@ impl Loop {
             waiting: self.requests.waiting(),
             due: self.work.due(),
             housekeeping_at: self.work.housekeeping_at(),
+            shrink_at: self.room.due_at(),
             job: self.engine.loan().map(|loan| JobFacts {
                 kind: loan.kind(),
                 since: loan.since(),
@@ -210,7 +214,7 @@ impl Loop {
                 yield_at: loan.working_since().map(|since| since + longest),
                 is_told_to_yield: loan.is_told_to_yield(),
             }),
-            local: self.local.facts(self.engine.loan().is_none()),
+            local: self.local.facts(self.engine.loan().is_none_or(|loan| loan.kind() == JobKind::Shrink)),
             remote: RemoteFacts {
                 listen_at: self.push.due_at(),
                 ..self.remote.facts(self.engine.seen().1.is_some())
@@ -228,6 +232,9 @@ impl Loop {
             log::info!("stopping");
             self.status.is_stopping();
             self.ports.stop.stop();
+            if let Some(loan) = self.engine.loan().filter(|loan| loan.kind() == JobKind::Shrink) {
+                loan.tell_to_yield();
+            }
         }
     }
 

@@ -9,7 +9,7 @@
 //! Each turn is the same: one [`events::Event`] comes in, the owner that it concerns takes it, [`scheduler::decide`] says from
 //! plain facts what begins now, and it begins. The owners are a tree, each in its file and with private fields: the
 //! [`local_side`], the [`remote_side`] and its [`remote_push`], the [`engine_slot`], the [`work`] that is due, the [`requests`] that wait, the
-//! [`status_view`], the [`disk_patience`] and the [`setup`]. Another source of hints is one more event and one more owner beside these.
+//! [`status_view`], the [`store_room`], the [`disk_patience`] and the [`setup`]. Another source of hints is one more event and one more owner beside these.
 
 mod at_terminal;
 mod control_requests;
@@ -41,6 +41,7 @@ mod scheduler;
 mod setup;
 mod starts;
 mod status_view;
+mod store_room;
 mod timing;
 mod trash_requests;
 mod trash_watch;

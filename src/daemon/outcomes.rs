@@ -46,6 +46,7 @@ impl Loop {
             JobEvent::Done(done) => {
                 let loan = self.engine.comes_home(done.engine);
                 self.status.job_over();
+                self.room.job_over(done.wastes_room, now);
                 let began = loan.as_ref().map(|loan| loan.since());
                 let read_all = loan.is_some_and(|loan| loan.reads_all());
                 match done.result {
@@ -62,6 +63,12 @@ impl Loop {
                         }
                     }
                     Ended::LocalPass(result) => self.passed_locally(result, read_all, now),
+                    Ended::Shrunk(shrunk) => {
+                        log::debug!("making the state's file smaller: {shrunk:?}");
+                        if let Some(why) = self.room.over(shrunk, now) {
+                            log::warn!("the state's file stays larger than it has to be: {why}");
+                        }
+                    }
                     Ended::Kept => {}
                 }
                 self.hand_over_view();

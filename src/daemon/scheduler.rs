@@ -51,6 +51,8 @@ pub(super) enum Start {
     LocalPass { whole: bool },
     /// What is done once a day.
     Housekeeping,
+    /// Makes the store smaller.
+    Shrink,
 }
 
 /// What begins now, in order.
@@ -61,19 +63,28 @@ pub(super) fn decide(facts: &Facts, now: Instant) -> Vec<Start> {
     let mut starts = Vec::new();
     let reads_session = facts.remote.session_at.is_some_and(|at| at <= now);
     starts.extend(reads_session.then_some(Start::ReadSession));
-    starts.extend(should_yield(facts, now).then_some(Start::Yield));
     let ask = to_ask(facts, now);
-    starts.extend(ask);
-    starts.extend(trash_at(facts).is_some_and(|at| at <= now).then_some(Start::CheckTrash));
-    starts.extend(listen_at(facts).is_some_and(|at| at <= now).then_some(Start::Listen));
     let asking = match ask {
         Some(Start::Reach) => Some((Asking::Reach, now)),
         Some(Start::Walk) => Some((Asking::Walk, now)),
         Some(Start::Check) => Some((Asking::Check, now)),
         _ => facts.remote.asking,
     };
-    starts.extend(for_engine(facts, asking, now));
+    let for_engine = for_engine(facts, asking, now);
+    let yields = should_yield(facts, now) || (gives_way(facts) && !for_engine.is_empty());
+    starts.extend(yields.then_some(Start::Yield));
+    starts.extend(ask);
+    starts.extend(trash_at(facts).is_some_and(|at| at <= now).then_some(Start::CheckTrash));
+    starts.extend(listen_at(facts).is_some_and(|at| at <= now).then_some(Start::Listen));
+    if facts.job.is_none() {
+        starts.extend(for_engine);
+    }
     starts
+}
+
+/// Whether the job that has the engine comes to an end as soon as there is anything else to do with it.
+fn gives_way(facts: &Facts) -> bool {
+    facts.job.is_some_and(|job| job.kind == JobKind::Shrink && !job.is_told_to_yield)
 }
 
 /// A pass that has much to do comes to an early end when somebody wants something else, or when both sides should be looked at again.
@@ -148,10 +159,10 @@ fn beside(facts: &Facts, due: Option<Instant>) -> Option<Instant> {
 
 // ---- the engine -----------------------------------------------------------------------------
 
-/// What the engine does now; `asking` says who asks iCloud from now on.
+/// What the engine does now, or would do were it not for a job that gives way; `asking` says who asks iCloud from now on.
 fn for_engine(facts: &Facts, asking: Option<(Asking, Instant)>, now: Instant) -> Vec<Start> {
     let Facts { local, remote, waiting, .. } = facts;
-    if facts.job.is_some() {
+    if facts.job.is_some() && !gives_way(facts) {
         return Vec::new();
     }
     if waiting.dump {
@@ -182,7 +193,8 @@ fn for_engine(facts: &Facts, asking: Option<(Asking, Instant)>, now: Instant) ->
     } else {
         to_pass_locally(remote, asking, whole, changed, now)
     };
-    next.into_iter().collect()
+    let shrink = facts.shrink_at.is_some_and(|at| at <= now && facts.job.is_none());
+    next.or(shrink.then_some(Start::Shrink)).into_iter().collect()
 }
 
 /// Whether passes may begin here: nobody paused them, and what changes from now on is noticed.
@@ -261,7 +273,7 @@ pub(super) fn wake_at(facts: &Facts, now: Instant) -> Instant {
             None => {}
         }
     }
-    if facts.job.is_none() {
+    if facts.job.is_none() || gives_way(facts) {
         match later(local.not_before) {
             Some(not_before) => at.push(Some(not_before)),
             // Until everything is watched, the watcher's message is what is waited for.
@@ -270,6 +282,7 @@ pub(super) fn wake_at(facts: &Facts, now: Instant) -> Instant {
                 let quiet = local.quiet_at.map(|at| until.map_or(at, |until| at.max(until)));
                 at.extend([local.poll_at, Some(local.verify_at), quiet]);
                 at.push(may_use_icloud(remote, remote.asking, now).then_some(facts.housekeeping_at));
+                at.push(facts.shrink_at.filter(|_| facts.job.is_none()));
             }
             None => {}
         }

@@ -51,6 +51,7 @@ impl Loop {
             Start::Pass { whole } => self.pass(whole, now),
             Start::LocalPass { whole } => self.pass_locally(whole, now),
             Start::Housekeeping => self.keep_house(now),
+            Start::Shrink => self.shrink(now),
         }
     }
 
@@ -267,6 +268,20 @@ impl Loop {
         });
         if let Err(error) = begun {
             log::warn!("the state files are not written: {error}");
+        }
+    }
+
+    fn shrink(&mut self, now: Instant) {
+        let events = self.ports.events.clone();
+        let begun = self.engine.lend(JobKind::Shrink, false, now, |engine, should_yield| {
+            jobs::shrink(engine, should_yield, events).map_err(|(error, engine, _)| (error, engine))
+        });
+        match begun {
+            Ok(()) => self.room.begins(),
+            Err(error) => {
+                log::debug!("cannot start a thread: {error}");
+                self.room.cannot_begin(now);
+            }
         }
     }
 

@@ -15,6 +15,7 @@ mod noted;
 mod power;
 mod remembered;
 mod result;
+mod room;
 mod seen;
 mod seen_in;
 mod settings;

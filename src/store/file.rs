@@ -5,33 +5,29 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use redb::Database;
+use redb::backends::FileBackend;
 
+use super::brake::{Brake, Braked};
 use super::error::Trouble;
 use crate::private_file::{Stored, open_stored};
 
 /// Memory that the database may use for its pages, in bytes.
 const CACHE: usize = 6 << 20;
 
-/// Opens or makes the database, and checks every page of it.
-pub(super) fn open_database(path: &Path) -> Result<Database, Trouble> {
+/// Opens or makes the database, and checks every page of it. From then on `brake` can stop what is written.
+pub(super) fn open_database(path: &Path, brake: &Brake) -> Result<Database, Trouble> {
     let failed = |error: std::io::Error| Trouble::Failed(error.to_string());
     let new = !path.try_exists().map_err(failed)?;
     if let Stored::Foreign(why) = open_stored(path).map_err(failed)? {
         // What others may have written must not decide what is deleted: as a damaged one, it is not used.
         return Err(Trouble::Damaged(why));
     }
-    drop(
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(failed)?,
-    );
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let file = FileBackend::new(options.open(path).map_err(failed)?)?;
     let mut builder = Database::builder();
-    let database = builder.set_cache_size(CACHE).set_check_integrity_on_open(true).create(path)?;
+    let builder = builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
+    let database = builder.create_with_backend(Braked::new(file, brake))?;
     if new {
         sync_folder(path).map_err(failed)?;
     }

@@ -10,6 +10,7 @@ use crate::model::ItemId;
 use super::bytes::Reader;
 use super::error::Trouble;
 use super::record::{ByFolder, base_key, child_key, kind, write_base};
+use super::room::Growth;
 use super::table::{Records, TABLE, Tally};
 
 /// How many records are removed at a time, so that their keys take little memory.
@@ -23,12 +24,13 @@ pub(super) fn read_child_key_1(key: &[u8]) -> Result<(ItemId, ItemId), Trouble> 
     Ok(pair)
 }
 
-/// Writes the items of a file of format 1, which was read without a fault, as the newest format has them: all of it or nothing.
+/// Writes the items of a file of format 1, which was read without a fault, as the newest format has them: all of it or nothing. Gives the
+/// tally and what that wrote.
 ///
 /// They are put folder by folder and by their names, so in no order of their keys: pages that are filled in that order stay half empty.
-pub(super) fn carry_over(database: &Database, by_folder: &mut ByFolder) -> Result<Tally, Trouble> {
+pub(super) fn carry_over(database: &Database, by_folder: &mut ByFolder) -> Result<(Tally, Growth), Trouble> {
     let transaction = database.begin_write()?;
-    let tally = {
+    let carried = {
         let mut records = Records::new(transaction.open_table(TABLE)?)?;
         for kind in [kind::BASE_1, kind::CHILD_1] {
             remove_all(&mut records, kind)?;
@@ -43,10 +45,11 @@ pub(super) fn carry_over(database: &Database, by_folder: &mut ByFolder) -> Resul
             }
         }
         records.mark_newest()?;
-        records.finish()?
+        let growth = records.growth();
+        (records.finish()?, growth)
     };
     transaction.commit()?;
-    Ok(tally)
+    Ok(carried)
 }
 
 fn remove_all(records: &mut Records<'_>, kind: u8) -> Result<(), Trouble> {

@@ -1,13 +1,13 @@
 //! The way from the former format: however it is gone, and wherever it breaks off.
 
-use std::io::{Error, ErrorKind};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use redb::{Database, ReadableDatabase, ReadableTable, StorageBackend};
+use redb::{Database, ReadableDatabase, ReadableTable};
 
+use super::brake::Brake;
 use super::bytes::Writer;
 use super::error::{OpenError, Trouble};
+use super::failing::{Failing, on};
 use super::file::open_database;
 use super::load::load;
 use super::record::kind;
@@ -28,7 +28,7 @@ fn all_is_carried_over_and_the_same_state_is_loaded() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("state.redb");
     std::fs::copy(GOLDEN, &path).unwrap();
-    let database = open_database(&path).unwrap();
+    let database = open_database(&path, &Brake::default()).unwrap();
     let before = kinds(&database);
     let carried = load(&database).unwrap();
     let expected = before.replace(['b', 'c'], "");
@@ -37,79 +37,6 @@ fn all_is_carried_over_and_the_same_state_is_loaded() {
     assert_eq!((loaded.state.base.len(), loaded.commits), (5, carried.commits));
     assert_eq!(base(&loaded.state), base(&carried.state));
     assert!(loaded.orphans.is_empty() && carried.orphans.is_empty());
-}
-
-/// A disk that stops taking anything after some effects.
-#[derive(Clone, Debug)]
-struct Failing(Arc<Mutex<Content>>);
-
-#[derive(Debug)]
-struct Content {
-    now: Vec<u8>,
-    /// What a power cut leaves.
-    synced: Vec<u8>,
-    /// Effects that succeed yet, and those that did.
-    left: usize,
-    done: usize,
-    /// Bytes from the first on that the disk has blocks for; a longer file has holes, as a disk that gets full leaves them.
-    room: usize,
-}
-
-impl Failing {
-    fn new(content: &[u8], left: usize) -> Self {
-        let (now, synced) = (content.to_vec(), content.to_vec());
-        Self(Arc::new(Mutex::new(Content { now, synced, left, done: 0, room: usize::MAX })))
-    }
-
-    /// A disk that does everything but give the file more than so many bytes.
-    fn with_room(content: &[u8], room: usize) -> Self {
-        let disk = Self::new(content, usize::MAX);
-        disk.with(|content| content.room = room);
-        disk
-    }
-
-    fn with<T>(&self, work: impl FnOnce(&mut Content) -> T) -> T {
-        work(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn effect(&self, work: impl FnOnce(&mut Content)) -> Result<(), Error> {
-        self.with(|content| {
-            content.left = content.left.checked_sub(1).ok_or(ErrorKind::StorageFull)?;
-            content.done += 1;
-            work(content);
-            Ok(())
-        })
-    }
-}
-
-impl StorageBackend for Failing {
-    fn len(&self) -> Result<u64, Error> {
-        Ok(self.with(|content| content.now.len() as u64))
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
-        let at = offset as usize;
-        self.with(|content| {
-            let part = content.now.get(at..at + out.len()).ok_or(ErrorKind::UnexpectedEof)?;
-            out.copy_from_slice(part);
-            Ok(())
-        })
-    }
-
-    fn set_len(&self, length: u64) -> Result<(), Error> {
-        self.effect(|content| content.now.resize(length as usize, 0))
-    }
-
-    fn sync_data(&self) -> Result<(), Error> {
-        self.effect(|content| content.synced = content.now.clone())
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> Result<(), Error> {
-        if self.with(|content| offset as usize + data.len() > content.room) {
-            return Err(ErrorKind::StorageFull.into());
-        }
-        self.effect(|content| content.now[offset as usize..][..data.len()].copy_from_slice(data))
-    }
 }
 
 /// A file of format 1 with a hundred items, which takes many pages.
@@ -121,7 +48,7 @@ fn former_file(folder: &Path) -> Vec<u8> {
 fn former_file_of(folder: &Path, items: u64) -> Vec<u8> {
     let path = folder.join("former.redb");
     std::fs::copy(GOLDEN, &path).unwrap();
-    let database = open_database(&path).unwrap();
+    let database = open_database(&path, &Brake::default()).unwrap();
     let transaction = database.begin_write().unwrap();
     let mut records = Records::new(transaction.open_table(TABLE).unwrap()).unwrap();
     let key = |kind, ids: &[&ItemId]| {
@@ -150,13 +77,6 @@ fn former_file_of(folder: &Path, items: u64) -> Vec<u8> {
 fn base(state: &State) -> Vec<(String, BaseEntry)> {
     let tree = &state.base;
     tree.walk(Node::ROOT).map(|node| (tree.path(node).to_string(), tree.get(node).to_entry())).collect()
-}
-
-/// The database on such a disk, opened as [`open_database`] does, but without a cache: pages are written as they are made, so that
-/// there are more points to break off at.
-fn on(disk: Failing) -> Result<Database, Trouble> {
-    let mut builder = Database::builder();
-    Ok(builder.set_cache_size(0).set_check_integrity_on_open(true).create_with_backend(disk)?)
 }
 
 /// What a carrying over made of the disk, which took so many effects; whether it came to its end.

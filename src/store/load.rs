@@ -13,6 +13,7 @@ use super::error::{FORMAT, Trouble};
 use super::former_format::{carry_over, read_child_key_1};
 use super::intent::read_intent;
 use super::record::{ByFolder, kind, meta, read_base_of, read_child_key, read_former, read_id_key};
+use super::room::Room;
 use super::seen_in::StoredSeenIn;
 use super::table::{Count, Records, TABLE, check, read_head};
 
@@ -24,8 +25,8 @@ pub(super) struct Loaded {
     pub orphans: Vec<ItemId>,
     /// The number of the last commit.
     pub commits: u64,
-    /// Bytes of all keys and values.
-    pub bytes: u64,
+    /// What the records come to.
+    pub room: Room,
 }
 
 /// Loads everything, and writes the head of a new file.
@@ -78,21 +79,28 @@ pub(super) fn load(database: &Database) -> Result<Loaded, Trouble> {
     }
     drop(table);
     drop(reading);
-    let tally = if format == FORMAT { tally } else { carry_over(database, &mut by_folder)? };
+    let mut room = Room::new(bytes);
+    let tally = if format == FORMAT {
+        tally
+    } else {
+        let (tally, growth) = carry_over(database, &mut by_folder)?;
+        room.stored(growth);
+        tally
+    };
     let root = root_of(state.owner.as_ref());
     let mut base = BaseTree::new(BaseEntry::root(root.clone()));
     plant(&mut base, &root, &mut by_folder);
     state.base = Arc::new(base);
     let orphans: Vec<_> = by_folder.into_values().flatten().map(|entry| entry.id).collect();
     let commits = if orphans.is_empty() { tally.commits } else { weed(database, &orphans)? };
-    Ok(Loaded { state, orphans, commits, bytes })
+    Ok(Loaded { state, orphans, commits, room })
 }
 
 fn begin(database: &Database) -> Result<Loaded, Trouble> {
     let transaction = database.begin_write()?;
     let tally = Records::begin(transaction.open_table(TABLE)?)?;
     transaction.commit()?;
-    Ok(Loaded { state: State::empty(), orphans: Vec::new(), commits: tally.commits, bytes: 0 })
+    Ok(Loaded { state: State::empty(), orphans: Vec::new(), commits: tally.commits, room: Room::new(0) })
 }
 
 /// Hangs all items that can be reached from the root into the tree, and leaves the others.

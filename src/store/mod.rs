@@ -6,11 +6,14 @@
 
 mod apply;
 mod arrivals;
+mod brake;
 mod bytes;
 #[cfg(test)]
 mod collision_tests;
 mod commit;
 mod error;
+#[cfg(test)]
+mod failing;
 mod file;
 mod former_format;
 #[cfg(test)]
@@ -20,6 +23,9 @@ mod fuzz_tests;
 mod intent;
 mod load;
 mod record;
+mod room;
+#[cfg(test)]
+mod room_tests;
 mod seen_in;
 mod table;
 
@@ -30,6 +36,7 @@ use std::time::Duration;
 
 use fs4::{FileExt, TryLockError};
 
+use brake::Brake;
 pub use commit::RedbStore;
 use error::Trouble;
 pub use error::{FORMAT, OpenError};
@@ -37,13 +44,6 @@ use file::{move_aside, open_database, sync_folder};
 use load::Loaded;
 
 use crate::model::State;
-
-/// Bytes that a file may have beyond its share of its records, before it is made smaller at a start.
-const SLACK: u64 = 2 << 20;
-
-/// What a file takes whose pages are all in use, for each byte of its records, and a little more: pages are two thirds full. The database
-/// doubles its file whenever it is full, and takes pages of both halves then.
-const SHARE: f64 = 1.75;
 
 /// The state, opened.
 #[derive(Debug)]
@@ -136,13 +136,9 @@ pub fn reset(path: &Path) -> Result<(), OpenError> {
 }
 
 fn attempt(path: &Path) -> Result<(RedbStore, Loaded), Trouble> {
-    let mut database = open_database(path)?;
-    let loaded = load::load(&database)?;
-    let length = std::fs::metadata(path).map_or(0, |file| file.len());
-    if length > SLACK.saturating_add((loaded.bytes as f64 * SHARE) as u64) {
-        // Without it the file is larger, and no worse: what hinders it is no reason to stop.
-        let _ = database.compact();
-    }
-    let store = RedbStore::new(path.to_owned(), database, &loaded);
+    let brake = Brake::default();
+    let database = open_database(path, &brake)?;
+    let mut loaded = load::load(&database)?;
+    let store = RedbStore::new(path.to_owned(), database, brake, &mut loaded);
     Ok((store, loaded))
 }

@@ -6,6 +6,7 @@ use sha2::{Digest, Sha256};
 use super::bytes::{Reader, Writer};
 use super::error::{FORMAT, Trouble};
 use super::record::kind;
+use super::room::Growth;
 
 /// All records; the first byte of a key says what one is.
 pub(super) const TABLE: TableDefinition<'static, &'static [u8], &'static [u8]> =
@@ -112,18 +113,19 @@ pub(super) fn read_head(
 pub(super) struct Records<'txn> {
     table: Table<'txn, &'static [u8], &'static [u8]>,
     tally: Tally,
+    growth: Growth,
 }
 
 impl<'txn> Records<'txn> {
     /// The records of a file that has its head.
     pub fn new(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Self, Trouble> {
         let (_, tally) = read_head(&table)?;
-        Ok(Self { table, tally })
+        Ok(Self { table, tally, growth: Growth::default() })
     }
 
     /// Writes the head into an empty file.
     pub fn begin(table: Table<'txn, &'static [u8], &'static [u8]>) -> Result<Tally, Trouble> {
-        let mut records = Self { table, tally: Tally::default() };
+        let mut records = Self { table, tally: Tally::default(), growth: Growth::default() };
         records.mark_newest()?;
         records.finish()
     }
@@ -152,16 +154,17 @@ impl<'txn> Records<'txn> {
     fn write(&mut self, key: &[u8], payload: &[u8]) -> Result<Option<u64>, Trouble> {
         let sum = checksum(key, payload).to_be_bytes();
         let value = if is_bare(key) { payload.to_vec() } else { [&sum, payload].concat() };
-        let old = self.table.insert(key, value.as_slice())?;
-        old.map(|old| check(key, old.value()).map(|(_, sum)| sum)).transpose()
+        self.growth.added += (key.len() + value.len()) as u64;
+        let Some(old) = self.table.insert(key, value.as_slice())? else { return Ok(None) };
+        self.growth.removed += (key.len() + old.value().len()) as u64;
+        check(key, old.value()).map(|(_, sum)| Some(sum))
     }
 
     /// Removes the record of a key, if there is one.
     pub fn remove(&mut self, key: &[u8]) -> Result<(), Trouble> {
-        let old = self.table.remove(key)?;
-        let old = old.map(|old| check(key, old.value()).map(|(_, sum)| sum)).transpose()?;
-        if let Some(sum) = old {
-            self.tally.subtract(sum);
+        if let Some(old) = self.table.remove(key)? {
+            self.growth.removed += (key.len() + old.value().len()) as u64;
+            self.tally.subtract(check(key, old.value())?.1);
         }
         Ok(())
     }
@@ -181,9 +184,19 @@ impl<'txn> Records<'txn> {
 
     /// Removes everything but the head.
     pub fn clear(&mut self) -> Result<(), Trouble> {
-        self.table.retain(|key, _| key == [kind::FORMAT])?;
+        let removed = &mut self.growth.removed;
+        self.table.retain(|key, value| {
+            let stays = key == [kind::FORMAT];
+            *removed += if stays { 0 } else { (key.len() + value.len()) as u64 };
+            stays
+        })?;
         (self.tally.records, self.tally.sum) = (0, 0);
         Ok(())
+    }
+
+    /// What the group wrote so far.
+    pub fn growth(&self) -> Growth {
+        self.growth
     }
 
     /// Writes the tally, which closes the group.

@@ -63,6 +63,9 @@ pub(in crate::daemon) const STEPS: &[&str] = &[
     "after person",
     "housekeeping",
     "housekeeping soon",
+    "shrink",
+    "shrink soon",
+    "shrinks",
 ];
 
 /// So many seconds after or, where negative, before `now`.
@@ -80,6 +83,7 @@ pub(in crate::daemon) fn idle(now: Instant) -> Facts {
         waiting: Waiting::default(),
         due: Due::Nothing,
         housekeeping_at: at(now, 3000),
+        shrink_at: None,
         job: None,
         local: LocalFacts {
             root: RootIs::Open,
@@ -179,6 +183,9 @@ fn happen(facts: &mut Facts, step: &str, now: Instant) {
         "after person" => facts.due = Due::Pass { cause: Cause::Person, both_sides: false },
         "housekeeping" => facts.housekeeping_at = now,
         "housekeeping soon" => facts.housekeeping_at = at(now, 8),
+        "shrink" => facts.shrink_at = Some(now),
+        "shrink soon" => facts.shrink_at = Some(at(now, 9)),
+        "shrinks" => facts.job = job(JobKind::Shrink, false, None),
         "stopping" => facts.stopping_since = Some(at(now, -1)),
         "stopping long" => facts.stopping_since = Some(at(now, -8)),
         _ => panic!("no such step: {step}"),

@@ -24,6 +24,7 @@ fn line(start: &Start) -> &'static str {
         Start::LocalPass { whole: true } => "local pass over all",
         Start::LocalPass { whole: false } => "local pass",
         Start::Housekeeping => "housekeeping",
+        Start::Shrink => "shrink",
     }
 }
 
@@ -157,6 +158,32 @@ const DECIDED: &[Case<'static>] = &[
     ("housekeeping; changed", &["pass"]),
     ("housekeeping; away; iCloud waits", &[]),
     ("stopping; changed; walk; trash; session", &[]),
+    // The store is made smaller when nothing else is to be done, and gives way to what is.
+    ("shrink", &["shrink"]),
+    ("shrink soon", &[]),
+    ("shrink; away; iCloud waits", &["shrink"]),
+    ("shrink; walks", &["shrink"]),
+    ("shrink; check", &["check", "shrink"]),
+    ("shrink; changed", &["pass"]),
+    ("shrink; changing", &["shrink"]),
+    ("shrink; housekeeping", &["housekeeping"]),
+    ("shrink; paused", &[]),
+    ("shrink; pass", &[]),
+    ("shrink; no root", &["open root"]),
+    ("shrink; stopping", &[]),
+    ("shrinks", &[]),
+    ("shrinks; changing", &[]),
+    ("shrinks; changed", &["yield"]),
+    ("shrinks; changed; yields", &[]),
+    ("shrinks; scan; away", &["yield", "check"]),
+    ("shrinks; check", &["check"]),
+    ("shrinks; walk", &["walk"]),
+    ("shrinks; after walk", &["yield"]),
+    ("shrinks; asked", &["walk"]),
+    ("shrinks; plan", &["yield"]),
+    ("shrinks; dump", &["yield"]),
+    ("shrinks; answers", &["yield"]),
+    ("shrinks; paused", &[]),
 ];
 
 #[test]
@@ -196,6 +223,10 @@ const WOKEN: &[(&str, u64)] = &[
     ("housekeeping soon", 8),
     ("housekeeping soon; away; iCloud waits", 6),
     ("pass works; no trash", 450),
+    ("shrink soon", 9),
+    ("shrink soon; pass", 25),
+    ("shrinks", 20),
+    ("shrinks; changing", 5),
     ("pass works; no trash; yields", 3600),
     ("stopping", 7),
 ];
@@ -247,7 +278,7 @@ fn one_job_has_the_engine_and_one_asks_icloud_and_no_pass_overlaps_a_look() {
         let is_look = |start: &&Start| matches!(start, Start::Reach | Start::Walk | Start::Check);
         let is_pass = |start: &&Start| matches!(start, Start::Pass { .. } | Start::Plan);
         let takes_engine = |start: &&Start| {
-            let others = [Start::Dump, Start::Decide, Start::OpenRoot];
+            let others = [Start::Dump, Start::Decide, Start::OpenRoot, Start::Shrink];
             is_pass(start) || others.contains(start) || matches!(start, Start::LocalPass { .. })
         };
         let count = |kind: &dyn Fn(&&Start) -> bool| begins.iter().filter(|start| kind(start)).count();

@@ -21,6 +21,9 @@ pub use remote::{
 
 pub use crate::model::{Clock, Stopped};
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
 use crate::model::{Arriving, Change, SeenAt};
 
 /// Why the state could not be stored.
@@ -31,6 +34,17 @@ pub enum StoreError {
     Full(String),
     /// Anything else.
     #[error("cannot save the sync state: {0}")]
+    Failed(String),
+}
+
+/// What came of [`Store::shrink`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shrunk {
+    /// It takes as little room as it can.
+    Done,
+    /// It was told to stop before that. Nothing is lost.
+    Stopped,
+    /// It could not, for this reason. Nothing is lost.
     Failed(String),
 }
 
@@ -60,6 +74,18 @@ pub trait Store {
 
     /// Forgets all that was noted: the base knows of it, or it never came.
     fn forget_arriving(&mut self) {}
+
+    /// Whether it takes so much more room than it needs that [`Store::shrink`] is worth its time. Says no for a while after that, so that
+    /// nothing is tried again and again in vain.
+    fn is_wasteful(&self) -> bool {
+        false
+    }
+
+    /// Gives back the room that it does not need. This may take long; it ends soon after `stop` is set. Whatever comes of it, what was
+    /// stored stays stored, and the next commit is as any other.
+    fn shrink(&mut self, _stop: &Arc<AtomicBool>) -> Shrunk {
+        Shrunk::Done
+    }
 }
 
 /// The world, as whoever carries something out reaches it.

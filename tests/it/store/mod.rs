@@ -332,26 +332,3 @@ fn a_file_of_each_format_is_read_and_goes_on_as_the_newest() {
         assert_same(&again.state, &state);
     }
 }
-
-#[test]
-fn a_file_that_churn_has_swollen_is_made_smaller_at_a_start() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("state.redb");
-    let mut opened = open(&file).unwrap();
-    let rng = &mut Rng::new(1);
-    opened.store.commit(&[Change::Owner(owner())]).unwrap();
-    let put = |parent, entry| Change::Put { parent, entry: Box::new(entry) };
-    let mut group = vec![put(ItemId::drive_root(), entry(rng, 2)), put(ItemId::drive_root(), entry(rng, 3))];
-    group.extend((1..20_000).map(|number| put(id(2), entry(rng, number * 4 + 2))));
-    opened.store.commit(&group).unwrap();
-    opened.store.commit(&[Change::Remove(id(2))]).unwrap();
-    drop(opened);
-    let length = || std::fs::metadata(&file).unwrap().len();
-    let before = length();
-    let opened = open(&file).unwrap();
-    assert_eq!((opened.state.base.len(), opened.damage), (2, None));
-    drop(opened.store);
-    assert!(length() * 2 < before, "{before} bytes became {}", length());
-    let again = open(&file).unwrap();
-    assert_same(&again.state, &opened.state);
-}
