@@ -209,6 +209,6 @@ pub(super) struct Moment<'a> {
     pub(super) base: PendingBase<'a>,
     /// The seconds that the state has lived through.
     pub(super) now: i64,
-    /// Whether what is to be settled was left open so lately that nobody on iCloud can have seen what came of it.
+    /// Whether what is to be settled was left open so lately that who deleted the file may not have seen what came of it.
     pub(super) is_recent: bool,
 }

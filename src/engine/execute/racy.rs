@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::engine::observe::local::signature;
 use crate::engine::operation::LocalSeen;
-use crate::engine::ports::{DiskError, Ports};
+use crate::engine::ports::{DiskError, Ports, RemoteError};
 use crate::model::{BaseEntry, LocalStamp};
 
 use super::report::StepFailure;
@@ -27,7 +27,7 @@ pub(super) fn until_a_change_would_show(ports: &Ports<'_>, stamp: &LocalStamp) -
         if !stamp.is_racy(&ports.seen_at()) {
             break;
         }
-        ports.clock.pause(STEP).map_err(|_| StepFailure::again("the pass ended"))?;
+        ports.clock.pause(STEP).map_err(|_| RemoteError::Stopped)?;
     }
     Ok(())
 }

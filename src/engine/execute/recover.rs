@@ -55,7 +55,7 @@ pub struct Recovered {
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from. Of those that are `is_recent`, by their
-/// numbers, nobody on iCloud can have seen what came of them.
+/// numbers, who deleted a file on iCloud may not have seen what came.
 ///
 /// # Errors
 ///

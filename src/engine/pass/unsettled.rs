@@ -20,7 +20,7 @@ const MOST_OPEN_LOOKS: u32 = 4;
 /// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
 const LATE_SECONDS: i64 = 180;
 
-/// So long, in lived seconds, after a call without an answer who deletes the file on another device may not have seen what it brought.
+/// So long, in lived seconds, after a call without an answer a deletion on another device may be older than what the call brought.
 const UNSEEN_SECONDS: i64 = 3600;
 
 /// A time that lies before all others, in lived seconds.
@@ -65,8 +65,10 @@ impl Engine {
         let open = std::mem::take(&mut self.left_open.since);
         let is_recent =
             |number: u64| open.get(&number).is_some_and(|since| now.saturating_sub(*since) < UNSEEN_SECONDS);
-        let recovered = recover(ports, &mut self.state, &mut *self.store, &is_recent)?;
+        let recovered = recover(ports, &mut self.state, &mut *self.store, &is_recent);
+        // Who ends early here is asked again.
         self.left_open.since = open;
+        let recovered = recovered?;
         if !recovered.astray.is_empty() {
             self.left_open.astray = recovered.astray;
         }

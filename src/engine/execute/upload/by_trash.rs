@@ -152,7 +152,7 @@ fn commit_patiently(
 ) -> (Result<RemoteItem, StepFailure>, bool) {
     let mut attempt = 0;
     loop {
-        let asked = match commit_new(ports, sent, parent, name) {
+        let asked = match commit_new(ports, sent, (parent, name), attempt > 0) {
             Err(StepFailure::Again { after, .. }) if attempt + 1 < COMMIT_TRIES => after,
             other => {
                 let again = matches!(other, Err(StepFailure::Again { .. }));

@@ -36,29 +36,30 @@ impl From<RemoteError> for Unfinished {
     }
 }
 
-/// Commits under a name that must be free; whatever the reply was, at most one item comes of it.
+/// Commits under a name that must be free; whatever the reply was, at most one item comes of it. `again`: it was tried before.
 pub(super) fn commit_new(
     ports: &Ports<'_>,
     sent: &Sent,
-    parent: &ItemId,
-    wanted: &str,
+    (parent, wanted): (&ItemId, &str),
+    again: bool,
 ) -> Result<RemoteItem, StepFailure> {
     let answer = ports.remote.commit(&sent.commit(parent, wanted, None));
-    judged(ports, sent, (parent, wanted), answer).map_err(|unfinished| unfinished.failure)
+    judged(ports, sent, (parent, wanted), again, answer).map_err(|unfinished| unfinished.failure)
 }
 
-/// Judges the answer to the commit of a new file. Nothing that changes the drive is under way any more.
+/// Judges the answer to the commit of a new file; `again`: it was tried before. Nothing that changes the drive is under way any more.
 pub(super) fn judged(
     ports: &Ports<'_>,
     sent: &Sent,
     (parent, wanted): (&ItemId, &str),
+    again: bool,
     answer: Result<RemoteItem, RemoteError>,
 ) -> Result<RemoteItem, Unfinished> {
     let remote = ports.remote;
     let document = sent.document();
     let item = match answer {
-        // An answer to content that was committed before, and may have come then, can show what others did with it since.
-        Ok(item) if sent.is_of_its_time(&item) => item,
+        // What was committed before may have come then, and the answer shows what others did with it since.
+        Ok(item) if !again || sent.is_of_its_time(&item) => item,
         Ok(item) => shown(ports, item, sent)?,
         Err(error @ (RemoteError::Uncertain(_) | RemoteError::NameTaken)) => {
             match verified_calls::look(remote, &document, false).map_err(Unfinished::open)? {

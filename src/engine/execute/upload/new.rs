@@ -44,6 +44,7 @@ struct Ready<'a> {
     sent: Sent,
     parent: ItemId,
     name: &'a str,
+    again: bool,
 }
 
 impl<'a> Stage<'a> for UploadNew<'a> {
@@ -74,8 +75,8 @@ impl<'a> Stage<'a> for UploadNew<'a> {
             .done
             .push((None, Done::Answered { commits: ready.len(), is_refused, at: ports.clock.uptime() }));
         for (file, answer) in ready.into_iter().zip(answers) {
-            let Ready { index, aim, sent, parent, name } = file;
-            match judged(ports, &sent, (&parent, name), answer) {
+            let Ready { index, aim, sent, parent, name, again } = file;
+            match judged(ports, &sent, (&parent, name), again, answer) {
                 Ok(item) => came(known, (aim, &sent), (&parent, &item), acted),
                 Err(Unfinished { failure, is_open, may_come_late }) => {
                     // Its note outlives the operation: the next recovery looks what came of it.
@@ -112,7 +113,7 @@ fn looked_at<'a>(
             Ok((sent, parent, Some(item))) => came(known, (aim, &sent), (&parent, &item), acted),
             Ok((sent, parent, None)) => {
                 wanted.push(Wanted { index, folder: parent.clone(), again });
-                ready.push(Ready { index, aim, sent, parent, name });
+                ready.push(Ready { index, aim, sent, parent, name, again });
             }
             Err(failure) => acted.failed(index, failure),
         }
