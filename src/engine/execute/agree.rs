@@ -404,11 +404,13 @@ fn moved_on_icloud(
 }
 
 /// An item was put back from the trash: the base learns its new etag if it has the content that was agreed, and its new
-/// id if it got one.
+/// id if it got one, with what is known of the old one: whose edit here had not started from it still has not.
 fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson> {
     let Some((parent, mut entry)) = moment.base.entry(id) else { return Vec::new() };
     let mut lessons = Vec::new();
-    if back.entry.id != *id {
+    let is_renewed = back.entry.id != *id;
+    if is_renewed {
+        lessons.extend(inherited(moment.base, &back.entry.id, id));
         lessons.push(Lesson::Forget(id.clone()));
         entry.id = back.entry.id.clone();
     }
@@ -421,6 +423,11 @@ fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson>
         false => {}
     }
     entry.written_at = Some(moment.now).into();
+    let mut went_back = moment.base.state.went_back.clone();
+    if is_renewed && went_back.remove(&id.to_string()).is_some() {
+        went_back.insert(entry.id.to_string(), entry.etag.content().to_owned());
+        lessons.push(Lesson::Change(Change::WentBack(went_back)));
+    }
     lessons.push(Lesson::Change(Change::Put { parent, entry: Box::new(entry) }));
     lessons
 }

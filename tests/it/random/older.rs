@@ -2,7 +2,7 @@
 
 use super::history::Twist;
 use super::scenarios::{is_at_peace, pass, passes, wait, world};
-use crate::sim::Call;
+use crate::sim::{Call, Crash};
 
 /// `mv d/b a` here, over `a`, where `d/b` had gone back to an older version: nobody deleted the newer one, which is on iCloud alone.
 #[test]
@@ -206,4 +206,40 @@ fn what_changes_places_with_a_file_of_a_restored_folder_replaces_no_newer_versio
     assert!(contents.iter().any(|content| **content == *b"the newer one"), "{contents:?}");
     assert_eq!(disk.read("f/e").as_deref(), Some(&b"content of d"[..]));
     assert_eq!(disk.read("d").as_deref(), Some(&b"the older one"[..]));
+}
+
+/// The version that an older one is to replace comes back from iCloud's trash as another item, after a kill between the two: the edit here, made once
+/// more by then, still did not start from it.
+#[test]
+fn a_version_that_comes_back_under_another_id_is_replaced_in_place_by_nothing_older() {
+    let mut met = 0;
+    for step in 0.. {
+        let mut run = world(step, &[Twist::PutBackNewId]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.write("c", b"the older one"));
+        wait(&run);
+        pass(&mut run);
+        let (_, older) = disk.stamps()[0].clone();
+        assert!(disk.write("c", b"the newer one"));
+        wait(&run);
+        pass(&mut run);
+        assert!(disk.write_at("c", b"an older one!", Some(older.mtime)));
+        run.world.fuse.crash_after(step);
+        let is_over = passes(&mut run);
+        run.world.restart(Crash::Kill);
+        run.stop();
+        // What nobody saw before the kill is an edit like any other.
+        let is_met = !run.world.store.durable().went_back.is_empty();
+        met += usize::from(is_met && run.world.drive.find("c").is_none());
+        assert!(disk.write("c", b"edited"));
+        wait(&run);
+        is_at_peace(&mut run);
+        let contents = drive.contents();
+        let is_kept = contents.iter().any(|content| **content == *b"the newer one");
+        assert!(is_kept || !is_met, "step {step}: {contents:?}");
+        if is_over {
+            break;
+        }
+    }
+    assert!(met > 0, "no kill came while the version lay in the trash");
 }
