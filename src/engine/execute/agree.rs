@@ -404,13 +404,12 @@ fn moved_on_icloud(
 }
 
 /// An item was put back from the trash: the base learns its new etag if it has the content that was agreed, and its new
-/// id if it got one, with what is known of the old one: whose edit here had not started from it still has not.
+/// id if it got one; an edit here that had not started from it still has not.
 fn came_back(moment: &Moment<'_>, id: &ItemId, back: &RemoteItem) -> Vec<Lesson> {
     let Some((parent, mut entry)) = moment.base.entry(id) else { return Vec::new() };
     let mut lessons = Vec::new();
     let is_renewed = back.entry.id != *id;
     if is_renewed {
-        lessons.extend(inherited(moment.base, &back.entry.id, id));
         lessons.push(Lesson::Forget(id.clone()));
         entry.id = back.entry.id.clone();
     }

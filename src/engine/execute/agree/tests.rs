@@ -271,6 +271,24 @@ fn what_came_back_keeps_its_agreement_under_its_new_id() {
 }
 
 #[test]
+fn an_edit_that_had_not_started_from_what_came_back_under_a_new_id_still_has_not() {
+    let mut base = known_as("1::1", stamp(1, 1));
+    base.went_back = [(id("item").to_string(), "1".to_owned()), ("other".to_owned(), "7".to_owned())].into();
+    let mut back = item("2::1", "a", RemoteParent::Folder(id("planned folder")));
+    let told = |back: &RemoteItem| {
+        let learned = after(&Done::CameBack { id: id("item"), back: back.clone() }, &base);
+        learned.lessons.into_iter().find_map(|lesson| match lesson {
+            Lesson::Change(Change::WentBack(items)) => Some(items),
+            _ => None,
+        })
+    };
+    assert_eq!(told(&back), None, "under its own id it is known already");
+    back.entry.id = id("reborn");
+    let wanted = [(id("reborn").to_string(), "1".to_owned()), ("other".to_owned(), "7".to_owned())];
+    assert_eq!(told(&back), Some(wanted.into()));
+}
+
+#[test]
 fn what_came_back_to_another_name_or_folder_has_no_version_that_a_listing_shows_at_the_agreed_place() {
     let base = known_as("1::1", stamp(1, 1));
     for (name, folder) in [("a 2", "planned folder"), ("a", "another")] {
