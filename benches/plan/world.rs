@@ -241,7 +241,7 @@ impl Disk for Folder {
             entries.extend((0..self.new).map(fresh));
         }
         entries.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        Ok(FolderReading { entries, unnameable: Vec::new(), unseen: Vec::new() })
+        Ok(FolderReading { on_root_fs: true, entries, ..FolderReading::default() })
     }
 
     fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {

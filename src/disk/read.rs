@@ -63,9 +63,11 @@ impl LocalDisk {
         }
         let fail = |errno| self.fail("read", folder, errno);
         let handle = self.root.folder(folder).map_err(fail)?;
-        let fs = see_open(&handle).map_err(fail)?.fs;
+        let own = see_open(&handle).map_err(fail)?;
+        let fs = own.fs;
         let traits = self.root.traits_of(fs, &handle);
-        let mut reading = FolderReading::default();
+        let LocalStamp { identity, on_root_fs, .. } = self.root.entry(&own, fs, traits).stamp;
+        let mut reading = FolderReading { identity, on_root_fs, ..FolderReading::default() };
         for entry in Dir::read_from(&handle).map_err(fail)? {
             let entry = entry.map_err(fail)?;
             let name = entry.file_name();

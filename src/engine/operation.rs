@@ -117,7 +117,8 @@ pub enum Action {
         /// The item.
         id: ItemId,
     },
-    /// The base remembers that a folder stands on one side only, for contents that do not take part, or on both again.
+    /// The base remembers that a folder stands on one side only, for contents that do not take part, or on both again; or which volume is
+    /// mounted on one that cannot get the place here that it has on iCloud.
     Keep {
         /// The folder.
         id: ItemId,

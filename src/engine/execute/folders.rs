@@ -7,7 +7,7 @@ use std::collections::HashSet;
 
 use crate::engine::operation::{Action, LocalSeen, Operation, Parent, Plan, RemoteSeen};
 use crate::engine::ports::{Disk, LookUp, Ports, Remote, RemoteError, RemoteItem};
-use crate::model::{Intent, ItemId, LocalKind, name};
+use crate::model::{Intent, ItemId, LocalKind, Presence, name};
 
 use super::done::Done;
 use super::parent_check::require_alive;
@@ -55,7 +55,7 @@ pub(super) struct FindFolders<'a> {
 }
 
 /// A folder that is to be made: the operation, the folder here, the name on iCloud.
-type Wanted<'a> = (usize, &'a LocalSeen, &'a str);
+type Wanted<'a> = (usize, LocalSeen, &'a str);
 
 impl<'a> Stage<'a> for FindFolders<'a> {
     fn act(
@@ -81,15 +81,21 @@ impl<'a> Stage<'a> for FindFolders<'a> {
                 acted.failed(index, StepFailure::replan("it makes no folder"));
                 continue;
             };
-            let found = is_folder_here(ports.disk, local)
-                .and_then(|()| standing(ports.remote, &folder, &there, name));
+            let local = known.own.local(local);
+            let found = is_folder_here(ports.disk, &local)
+                .and_then(|()| standing(ports.remote, &folder, &there, name))
+                .and_then(|found| found.map(|item| free_to_mirror(known, self.plan, item)).transpose());
             match found {
                 Ok(Some(item)) => adopt(known, (index, local), &folder, item, acted),
                 Ok(None) => wanted.push((index, local, &**name)),
                 Err(failure) => acted.failed(index, failure),
             }
         }
-        if wanted.is_empty() { Ok(Next::Finished) } else { then(MakeFolders { folder, there, wanted }) }
+        if wanted.is_empty() {
+            Ok(Next::Finished)
+        } else {
+            then(MakeFolders { plan: self.plan, folder, there, wanted })
+        }
     }
 }
 
@@ -115,8 +121,25 @@ fn standing(
     Ok(None)
 }
 
+/// A folder on iCloud that has the name, unless it is another one's here, or is about to be: then it got the name only just now.
+fn free_to_mirror(known: &Known<'_>, plan: &Plan, item: RemoteItem) -> Result<RemoteItem, StepFailure> {
+    let id = &item.entry.id;
+    let is_agreed = known.base().entry(id).is_some_and(|(_, entry)| entry.presence == Presence::Both);
+    let is_planned = || {
+        plan.operations.iter().any(|operation| match &operation.action {
+            Action::Agree { remote, .. } | Action::MakeLocalFolder { remote } => remote.id == *id,
+            _ => false,
+        })
+    };
+    match is_agreed || is_planned() {
+        true => Err(StepFailure::replan("a folder on iCloud that is another one here has this name now")),
+        false => Ok(item),
+    }
+}
+
 /// Makes folders on iCloud in one request. Their ids are unknown before, so what the parent held is noted first.
 struct MakeFolders<'a> {
+    plan: &'a Plan,
     folder: ItemId,
     there: Vec<RemoteItem>,
     wanted: Vec<Wanted<'a>>,
@@ -137,7 +160,7 @@ impl<'a> Stage<'a> for MakeFolders<'a> {
         known: &Known<'_>,
         acted: &mut Acted,
     ) -> Result<Next<'a>, StepFailure> {
-        let Self { folder, there, mut wanted } = *self;
+        let Self { plan, folder, there, mut wanted } = *self;
         // Storing the note may have taken a while.
         wanted.retain(|(index, local, _)| {
             let result = is_folder_here(ports.disk, local);
@@ -169,12 +192,16 @@ impl<'a> Stage<'a> for MakeFolders<'a> {
             };
             match made {
                 Ok(Made::Unwanted(made, instead)) => {
+                    let instead = instead.and_then(|item| free_to_mirror(known, plan, item));
                     unwanted.push(Unwanted { of: (index, local), made: *made, instead });
                 }
-                Ok(Made::Stands(item)) => {
-                    made_now.insert(item.entry.id.clone());
-                    adopt(known, (index, local), &folder, item, acted);
-                }
+                Ok(Made::Stands(item)) => match free_to_mirror(known, plan, item) {
+                    Ok(item) => {
+                        made_now.insert(item.entry.id.clone());
+                        adopt(known, (index, local), &folder, item, acted);
+                    }
+                    Err(failure) => acted.failed(index, failure),
+                },
                 Err(failure) => acted.failed(index, failure),
             }
         }

@@ -76,7 +76,7 @@ pub fn rescan(
         match scan.read(&folder) {
             // Another folder, or another volume, is there now. What it does not hold is not missing, and only the folder
             // above shows what it is.
-            Ok(_) if !folder.is_root() && !scan.is_the_one(node, &folder) => {
+            Ok((reading, _)) if !folder.is_root() && !scan.is_the_one(node, &folder, &reading) => {
                 waiting.insert(folder.parent().unwrap_or_default());
             }
             Ok((reading, times)) => {
@@ -149,17 +149,19 @@ impl Scan<'_> {
         }
     }
 
-    /// Whether the folder at this path is still the one that the tree has there, on the same volume.
-    fn is_the_one(&self, node: Node, folder: &RelPath) -> bool {
+    /// Whether the folder at this path was, when it was read, and is still the one that the tree has there, on the same volume.
+    fn is_the_one(&self, node: Node, folder: &RelPath, reading: &FolderReading) -> bool {
         let known = &self.view.tree.get(node).stamp;
         let found = self.disk.look(folder);
-        found.is_ok_and(|found| {
-            found.is_some_and(|found| {
-                found.kind == LocalKind::Folder
-                    && found.stamp.identity == known.identity
-                    && (found.stamp.on_root_fs, found.stamp.is_mount) == (known.on_root_fs, known.is_mount)
+        reading.is_of(known)
+            && found.is_ok_and(|found| {
+                found.is_some_and(|found| {
+                    found.kind == LocalKind::Folder
+                        && found.stamp.identity == known.identity
+                        && (found.stamp.on_root_fs, found.stamp.is_mount)
+                            == (known.on_root_fs, known.is_mount)
+                })
             })
-        })
     }
 
     /// Takes a reading of a folder into the tree. Says which folders in it are to be read.
@@ -252,6 +254,10 @@ impl Scan<'_> {
                 continue;
             }
             match self.read(&path) {
+                // A volume was mounted there since its folder was read, or taken away: what it lacks is not missing.
+                Ok((reading, _)) if !reading.is_of(&self.view.tree.get(node).stamp) => {
+                    self.fail(node, path.clone(), &DiskError::Folder { path });
+                }
                 Ok((reading, times)) => folders.extend(self.fill(node, &path, reading, times)),
                 // Removed since its folder was read: the second look says so.
                 Err(DiskError::Folder { .. }) if matches!(self.disk.look(&path), Ok(None)) => {

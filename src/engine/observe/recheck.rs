@@ -136,6 +136,11 @@ impl Scan<'_> {
         }
         let held = self.held(node);
         match self.read(path) {
+            // A volume was mounted there in between, or taken away.
+            Ok((reading, _)) if !path.is_root() && !reading.is_of(&found.stamp) => {
+                self.fail(node, path.clone(), &DiskError::Folder { path: path.clone() });
+                return Ok(true);
+            }
             Ok((reading, times)) => {
                 let racy = found.racy || is_racy(&found.stamp, (before, times.1));
                 let entry = self.view.tree.get_mut(node);

@@ -116,6 +116,11 @@ impl Emitter<'_, '_> {
                 let action = Action::Keep { id: base_id()?, presence, place, stamp };
                 return Some((action, shown(), Reason::HoldsForeign));
             }
+            Kind::KnowVolume => {
+                let stamp = item.local.map(|node| Box::new(self.world.local.tree.get(node).stamp));
+                let action = Action::Keep { id: base_id()?, presence: Presence::Both, place: None, stamp };
+                return Some((action, shown(), Reason::Touched));
+            }
             _ => {}
         }
         let here = item.local.filter(|_| item.here.is_there() || kind == Kind::TrashLocal);
@@ -196,6 +201,7 @@ impl Emitter<'_, '_> {
             | Kind::TrashRemote
             | Kind::KeepLocalOnly
             | Kind::KeepRemoteOnly
+            | Kind::KnowVolume
             | Kind::Forget => return None,
         })
     }

@@ -3,6 +3,7 @@
 use super::Mode;
 use super::items::{Change, Fate, Item, Items, Step, World};
 use super::left_alone::note;
+use super::mount_points::kept_in_place;
 use super::paths::shown_path;
 use crate::engine::operation::{NoteKind, Reason};
 use crate::model::{RelPath, Side};
@@ -71,7 +72,10 @@ fn held_back(world: &World<'_>, item: &Item, path: &RelPath) -> Option<Option<No
     if item.foreign || (world.policy.is_waiting)(path) {
         return Some(None);
     }
-    if item.folder || !item.accepted {
+    if item.folder {
+        return kept_in_place(world, item).map(|why| Some(NoteKind::SetAside(why.to_owned())));
+    }
+    if !item.accepted {
         return None;
     }
     let local = item.local.map(|node| world.local.tree.get(node).stamp.size);

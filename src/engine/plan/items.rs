@@ -240,14 +240,14 @@ impl World<'_> {
     }
 
     /// The item that a local node is, before aliases.
-    fn raw_local(&self, node: Node) -> Key {
+    pub fn raw_local(&self, node: Node) -> Key {
         match self.recognition.of_local[node] {
             Some(item) => Key::Base(item),
             None => Key::Local(node),
         }
     }
 
-    fn raw_remote(&self, node: Node) -> Key {
+    pub fn raw_remote(&self, node: Node) -> Key {
         match self.base.by_id(&self.remote.tree.get(node).id) {
             Some(item) => Key::Base(item),
             None => Key::Remote(node),

@@ -27,6 +27,7 @@ mod decide;
 mod items;
 mod kept_folders;
 mod left_alone;
+mod mount_points;
 mod names;
 mod older;
 mod order;

@@ -92,7 +92,7 @@ impl Emitter<'_, '_> {
     fn order(&self, task: &Task) -> (u8, bool, Kind) {
         let (phase, later) = match task.kind {
             Kind::MakeLocal | Kind::MoveLocal | Kind::MakeRemote | Kind::MoveRemote => (0, false),
-            Kind::Agree => (1, false),
+            Kind::Agree | Kind::KnowVolume => (1, false),
             Kind::Download | Kind::Upload | Kind::Reconcile => (1, !self.is_recent(task.key)),
             Kind::TrashLocal | Kind::TrashRemote => (2, false),
             Kind::KeepLocalOnly | Kind::KeepRemoteOnly | Kind::Forget => (3, false),

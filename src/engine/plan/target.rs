@@ -19,12 +19,15 @@ pub(super) fn choose(world: &World<'_>, items: &mut Items, key: Key, forced: Opt
     let remote_name = there.map(|node| &*world.remote.tree.get(node).name);
     // A temporary name was left behind by an interrupted move; the other side knows better.
     let aside = |name: Option<&str>| name.is_some_and(|name| temporary_origin(name).is_some());
+    let is_mount = here.is_some_and(|node| world.local.tree.get(node).stamp.is_mount);
     let moved = match forced {
         Some(side) => Some(side),
         // What is here is no content: it comes back to where its content is.
         None if item.here == Change::PowerCut && there.is_some() => Some(Side::Remote),
         None if aside(local_name) && there.is_some() => Some(Side::Remote),
         None if aside(remote_name) && here.is_some() => Some(Side::Local),
+        // A mount point was moved by who mounted the volume elsewhere, and nobody else can.
+        None if is_mount && item.moved_here && !follows_remote => Some(Side::Local),
         None if item.moved_there => Some(if follows_local { Side::Local } else { Side::Remote }),
         None if item.moved_here => Some(if follows_remote { Side::Remote } else { Side::Local }),
         None if follows_local => Some(Side::Local),

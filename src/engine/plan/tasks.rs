@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::items::{Change, Fate, Item, Items, Key, Step, World};
 use super::kept_folders::{kept_place, kept_stamp};
+use super::mount_points::has_another_volume;
 use super::paths::{can_host, end_of, end_on};
 use crate::engine::operation::After;
 use crate::engine::recognise::LocalFate;
@@ -28,6 +29,8 @@ pub(super) enum Kind {
     TrashRemote,
     KeepLocalOnly,
     KeepRemoteOnly,
+    /// The base learns which volume is mounted on a folder that stays where it is.
+    KnowVolume,
     Forget,
 }
 
@@ -139,6 +142,7 @@ impl Tasks {
 /// What is to be done for one item.
 fn kinds(world: &World<'_>, items: &Items, item: &Item, hosts: &mut HashMap<Key, bool>) -> Vec<Kind> {
     match item.fate {
+        Fate::Pin if has_another_volume(world, item) => vec![Kind::KnowVolume],
         Fate::Pin | Fate::Open => Vec::new(),
         Fate::Forget if item.base.is_some() => vec![Kind::Forget],
         Fate::Forget => Vec::new(),

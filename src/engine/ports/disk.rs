@@ -9,6 +9,10 @@ use crate::model::{Etag, Identity, ItemId, LocalEntry, LocalStamp, RelPath, Serv
 /// What one folder holds, on the file system the entries say.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FolderReading {
+    /// What the folder itself was known by while it was read, where it has anything that lasts.
+    pub identity: Identity,
+    /// Whether it was on the file system of the drive's root then.
+    pub on_root_fs: bool,
     /// Children whose names are UTF-8, sorted by the bytes of the name. Folders have state `Unread`.
     pub entries: Vec<(Name, LocalEntry)>,
     /// Children whose names no path can hold (not UTF-8), shown as well as can be.
@@ -16,6 +20,17 @@ pub struct FolderReading {
     /// Children that nobody can look at now, with the reason: a mount point whose server is gone, say. What the folder lacks may be one
     /// of them, so nothing counts as missing.
     pub unseen: Vec<(Name, String)>,
+}
+
+impl FolderReading {
+    /// Whether the folder that was read can be the one that was seen with that stamp: no volume was mounted there since, or taken away.
+    pub fn is_of(&self, seen: &LocalStamp) -> bool {
+        let (was, now) = (seen.identity, self.identity);
+        let is_unknown = was == Identity::default() || now == Identity::default();
+        let births = was.birth.get().zip(now.birth.get());
+        let is_it = was.inode == now.inode && births.is_none_or(|(was, now)| was == now);
+        seen.on_root_fs == self.on_root_fs && (is_unknown || is_it)
+    }
 }
 
 /// What a download is known by while it waits in the drive's `.icloudds/tmp`.

@@ -21,6 +21,7 @@ mod gaps;
 mod guarded;
 mod history;
 mod kept_beside;
+mod kept_in_place;
 mod late;
 mod late_effects;
 mod late_times;

@@ -239,11 +239,13 @@ impl Person {
         let (side, disk) = (Side::Local, &self.disk);
         let file = |number| self.file(side, number);
         let any = |number| self.any(side, number);
-        let moved = |number| any(number).filter(|path| !self.holds_volume(side, path));
+        // Nobody can move a mount point here while a volume is mounted there.
+        let moved = |number| any(number).filter(|path| !disk.holds_volume(path));
         match act {
             Act::Create(folder, name, number) => {
                 let path = inside(&self.folder(side, *folder), name);
                 if disk.read(&path).is_none() && disk.write(&path, &content(*number)) {
+                    self.meets_what_a_copy_lost(&path);
                     self.mark(&path);
                 }
             }
@@ -382,24 +384,6 @@ impl Person {
         }
     }
 
-    /// Whether that item, or one in it, is what a volume is mounted on here: nobody can move it while it is.
-    fn holds_volume(&self, side: Side, at: &str) -> bool {
-        if !self.disk.has_volumes() {
-            return false;
-        }
-        let base = self.store.durable().base;
-        let is_below =
-            |path: &str| path.strip_prefix(at).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
-        let mut volumes = base
-            .walk(Node::ROOT)
-            .filter(|node| base.get(*node).folder && !base.get(*node).local.stamp.on_root_fs);
-        let is_known = side == Side::Remote
-            && volumes.any(|node| {
-                self.drive.path_of(&base.get(node).remote.id).is_some_and(|path| is_below(&path))
-            });
-        is_known || self.disk.holds_volume(at)
-    }
-
     fn there(&self, act: &Act) {
         self.try_there(act);
     }
@@ -408,7 +392,6 @@ impl Person {
         let (side, drive) = (Side::Remote, &self.drive);
         let file = |number| self.file(side, number);
         let any = |number| self.any(side, number);
-        let moved = |number| any(number).filter(|path| !self.holds_volume(side, path));
         match act {
             Act::Create(folder, name, number) => {
                 let path = inside(&self.folder(side, *folder), name);
@@ -435,13 +418,13 @@ impl Person {
                 drive.create(&path, &content(*new));
             }
             Act::Empty(number) => drop(drive.edit(&file(*number)?, &[])),
-            Act::Rename(number, name) => drop(drive.person_rename(&moved(*number)?, name)),
+            Act::Rename(number, name) => drop(drive.person_rename(&any(*number)?, name)),
             Act::Respell(number) => {
-                let path = moved(*number)?;
+                let path = any(*number)?;
                 drive.person_rename(&path, &respelled(name(&path), *number));
             }
             Act::Move(number, folder) => {
-                drive.move_to(&moved(*number)?, &self.folder(side, *folder));
+                drive.move_to(&any(*number)?, &self.folder(side, *folder));
             }
             Act::MoveOver(number, other) => {
                 let (from, to) = (file(*number)?, file(*other)?);
@@ -451,7 +434,7 @@ impl Person {
                 }
             }
             Act::Swap(number, other) => {
-                let (one, two) = (moved(*number)?, moved(*other)?);
+                let (one, two) = (any(*number)?, any(*other)?);
                 if one != two && parent(&one) == parent(&two) {
                     drive.person_rename(&one, "swapping");
                     drive.person_rename(&two, name(&one));
@@ -471,7 +454,7 @@ impl Person {
             }
             Act::Touch(number) | Act::OldTime(number) => drop(drive.touch(&any(*number)?)),
             Act::ChangeKind(number, new) => {
-                let path = moved(*number)?;
+                let path = any(*number)?;
                 if drive.person_trash(&path) {
                     if self.things(side, |_| true).contains(&path) {
                         return None;

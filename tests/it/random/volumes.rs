@@ -9,14 +9,14 @@ use super::run::Run;
 use super::scenarios::{is_at_peace, passes, wait, world};
 use crate::sim::{Call, Crash, Outcome, SimDrive};
 
-fn pass(run: &mut Run) {
+pub fn pass(run: &mut Run) {
     wait(run);
     assert!(passes(run));
     wait(run);
 }
 
 /// A drive with a volume in it, a file and a folder beside it, all agreed on.
-fn with_volume(seed: u64, twists: &[Twist]) -> Run {
+pub fn with_volume(seed: u64, twists: &[Twist]) -> Run {
     let mut run = world(seed, twists);
     let disk = run.world.disk.clone();
     assert!(disk.mkdir("volume") && disk.mount("volume") && disk.write("volume/kept", b"on the volume"));

@@ -13,7 +13,7 @@ use super::super::stage::{Acted, Known};
 /// The folder on iCloud is the operation's from now on.
 pub(super) fn adopt(
     known: &Known<'_>,
-    (index, local): (usize, &LocalSeen),
+    (index, local): (usize, LocalSeen),
     parent: &ItemId,
     item: RemoteItem,
     acted: &mut Acted,
@@ -23,7 +23,7 @@ pub(super) fn adopt(
     }
     let remote = as_seen(&RemoteItem { parent: RemoteParent::Folder(parent.clone()), ..item }, true, parent);
     added_into(known, index, (parent, &remote.id), acted);
-    let (local, at) = (local.clone(), known.moment.now);
+    let at = known.moment.now;
     acted.did(index, Done::MadeRemoteFolder { operation: index, remote, local, at });
     acted.finished(index);
 }

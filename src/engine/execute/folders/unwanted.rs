@@ -12,24 +12,24 @@ use super::super::verified_calls;
 use super::adopted::adopt;
 
 /// A folder of ours that cannot get the name that it was made for.
-pub(super) struct Unwanted<'a> {
+pub(super) struct Unwanted {
     /// The operation that made it, and the folder here.
-    pub(super) of: (usize, &'a LocalSeen),
+    pub(super) of: (usize, LocalSeen),
     pub(super) made: RemoteItem,
     /// What becomes of the operation once it is gone: the folder that has the name, or why there is none.
     pub(super) instead: Result<RemoteItem, StepFailure>,
 }
 
 /// Moves such folders to the trash, unless somebody uses them already.
-pub(super) struct TakeBack<'a> {
+pub(super) struct TakeBack {
     /// The folder that they were made in.
     pub(super) folder: ItemId,
     /// One, and those after it.
-    pub(super) first: Unwanted<'a>,
-    pub(super) rest: Vec<Unwanted<'a>>,
+    pub(super) first: Unwanted,
+    pub(super) rest: Vec<Unwanted>,
 }
 
-impl<'a> Stage<'a> for TakeBack<'a> {
+impl<'a> Stage<'a> for TakeBack {
     fn before(&self, _known: &Known<'_>) -> Before {
         let made = &self.first.made.entry;
         Before::note(Intent::TrashFolder {

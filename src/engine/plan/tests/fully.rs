@@ -65,7 +65,12 @@ fn more(operation: &Operation) -> Vec<String> {
             more.push(if *way == Replacement::Trash { "by way of the trash" } else { "in place" }.to_owned());
         }
         Action::Keep { presence, place, .. } => {
-            more.push(if *presence == Presence::LocalOnly { "here only" } else { "there only" }.to_owned());
+            let told = match presence {
+                Presence::Both => "as it stands here",
+                Presence::LocalOnly => "here only",
+                Presence::RemoteOnly => "there only",
+            };
+            more.push(told.to_owned());
             more.extend(place.iter().map(|(parent, name)| format!("{} as {name}", into(parent))));
         }
         Action::TrashRemote { subtree, absent, .. } => {

@@ -31,11 +31,42 @@ const STORIES: &[Story<'static>] = &[
         "",
         &[(Local, "new v/; under v/f; under v/d/; new v/d/e; sync; mount v"), (Remote, "move v w")],
         &[
-            "iCloud -> here move w from v (moved on iCloud) [here v, there w/]",
+            "state only remember v (same content, other times) [as it stands here]",
             "state only forget v/f (no longer takes part)",
             "state only forget v/d/e (no longer takes part)",
             "state only forget v/d (no longer takes part) [after 2]",
+            "set-aside v (it has another name or folder on iCloud, and a folder on which a volume is mounted cannot be moved here: mount the volume at that place, or move the folder back on iCloud)",
         ],
+    ),
+    (
+        "a mount point that was renamed on iCloud stays, and what is in it goes on",
+        "",
+        &[(Local, "new v/; mount v; new v/a; sync; edit v/a"), (Remote, "move v w; new w/b")],
+        &[
+            "iCloud -> here download v/b (new on iCloud) [there b unread]",
+            "here -> iCloud upload over v/a (edited here) [here v/a unread, there a, by way of the trash]",
+            "set-aside v (it has another name or folder on iCloud, and a folder on which a volume is mounted cannot be moved here: mount the volume at that place, or move the folder back on iCloud)",
+        ],
+    ),
+    (
+        "where iCloud only follows, a mount point that was renamed there gets its name back",
+        "",
+        &[(Local, "new v/; mount v; sync; upload-only"), (Remote, "move v w")],
+        &["here -> iCloud move v from w (moved on iCloud) [here v, there w/, into root]"],
+    ),
+    (
+        "where the folder here only follows, a mount point that was moved here stays too",
+        "",
+        &[(Local, "new v/; mount v; new v/a; sync; download-only; move v w")],
+        &[
+            "set-aside w (it has another name or folder on iCloud, and a folder on which a volume is mounted cannot be moved here: mount the volume at that place, or move the folder back on iCloud)",
+        ],
+    ),
+    (
+        "a folder that holds a mount point goes to where it was moved on its own file system",
+        "",
+        &[(Local, "new e/; new e/n/; mount e/n; sync"), (Remote, "move e f")],
+        &["iCloud -> here move f from e (moved on iCloud) [here e, there f/]"],
     ),
     (
         "what came to the place of a volume that is away waits on both sides",

@@ -103,6 +103,8 @@ impl Person {
                 is_known
                     || in_its_folder
                     || base.path(node).as_str() == at
+                    // It may be renamed within its folder after that.
+                    || base.path(node).parent().is_some_and(|folder| folder.as_str() == parent(at))
                     || goes_into(&base.get(node).remote.id, parent(at))
                     || there.as_ref() == Some(&base.get(node).remote.id)
             };

@@ -1,13 +1,34 @@
 //! The folder here, or a volume in it, goes to another disk.
 
-use icloudds::model::{Intent, Node, RelPath, State};
+use icloudds::model::{Identity, Intent, Node, RelPath, State};
 
-use super::{Person, pick};
+use super::{Person, parent, pick};
 use crate::random::history::Pick;
 use crate::sim::journal::signature;
 use crate::sim::{Bytes, Thing};
 
 impl Person {
+    /// Whoever makes a file where the base has one that is nowhere here, a copy lost it, say, may have made it from that: what iCloud has of
+    /// it must be found in a trash at least. Its folder may have been moved since it was agreed on.
+    pub(super) fn meets_what_a_copy_lost(&self, at: &str) {
+        let State { base, .. } = self.store.durable();
+        let (stamps, here) = (self.disk.stamps(), self.disk.tree());
+        let standing = stamps.iter().find(|(other, _)| other == parent(at)).map(|(_, stamp)| stamp.identity);
+        let is_folder = |node: Node| {
+            let known = base.get(node).local.stamp.identity;
+            base.path(node).as_str() == parent(at) || known != Identity::default() && standing == Some(known)
+        };
+        let nodes = base.walk(Node::ROOT).filter(|node| !base.get(*node).folder);
+        let met = nodes.filter(|node| {
+            base.get(*node).local_name == *super::name(at) && base.parent(*node).is_some_and(is_folder)
+        });
+        for item in met.filter_map(|node| self.drive.item(&base.get(node).remote.id)) {
+            if !here.values().any(|thing| *thing == Thing::File(item.body.clone())) {
+                self.journal.is_recoverable(&item.body);
+            }
+        }
+    }
+
     /// Copies the folder, or each volume that is mounted in it, to another disk. The copy loses what these pick.
     pub fn copy(&self, volumes: bool, lost: &[Pick]) {
         // Where no identity lasts nobody can tell a copy from what it was copied from.

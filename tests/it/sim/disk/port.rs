@@ -166,7 +166,9 @@ impl Disk for SimDisk {
             .collect();
         let unseen =
             dead.into_iter().map(|(name, _)| (name.as_str().into(), "it answers nothing".to_owned()));
-        Ok(FolderReading { entries, unnameable: inode.odd.clone(), unseen: unseen.collect() })
+        let LocalStamp { identity, on_root_fs, .. } = inner.stamp(inode);
+        let (unnameable, unseen) = (inode.odd.clone(), unseen.collect());
+        Ok(FolderReading { identity, on_root_fs, entries, unnameable, unseen })
     }
 
     fn look(&self, path: &RelPath) -> Result<Option<LocalEntry>, DiskError> {
