@@ -121,6 +121,8 @@ impl Engine {
     /// An engine that has not looked at anything yet.
     pub fn new(state: State, store: Box<dyn Store + Send>) -> Self {
         let left_open = LeftOpen { time: state.time.clone(), ..LeftOpen::default() };
+        let unread = state.mounted.iter().flat_map(|mounted| &mounted.unread);
+        let doubted = Doubted::left_unread(unread);
         Self {
             state,
             store,
@@ -133,7 +135,7 @@ impl Engine {
             lent: HashMap::new(),
             left_open,
             clocks: None,
-            doubted: Doubted::default(),
+            doubted,
             window: Window::default(),
             stuck: Stuck::default(),
             remembered: None,
@@ -458,7 +460,6 @@ impl Engine {
         stuck.learn(&outcome.plan_again, |path| self.state.set_aside.contains_key(path));
         self.stuck = stuck;
         let forgotten = own.forgotten();
-        self.watch_for_late(ports, std::mem::take(&mut outcome.late));
         self.left_open.ended(&self.state.intents, self.state.seconds(ports.clock.reading()));
         self.learn(&forgotten);
         self.mix_marks(&plan);

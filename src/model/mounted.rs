@@ -1,5 +1,7 @@
 //! What a power cut may have left of what was being written here (`docs/sync.md` §6, Replacing a file).
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::{BaseTree, DiskTime, HiddenPlaces, LivedTime, LocalStamp, Node, Reading, Skews};
@@ -18,6 +20,12 @@ pub struct Mounted {
     /// What no look has seen since then. Nothing in a state from before that was told.
     #[serde(default)]
     pub hidden: HiddenPlaces,
+    /// What was written there since then, Unix seconds by the times that were agreed on, is read by the look that sees it first.
+    #[serde(default)]
+    pub hidden_since: Option<i64>,
+    /// The texts of the ids of files that a power cut may have left with another content under their stamp, and that could not be read yet.
+    #[serde(default)]
+    pub unread: BTreeSet<String>,
 }
 
 /// A moment at which all that had been written was made durable.
@@ -44,6 +52,8 @@ impl Mounted {
             mounts: mounts.to_vec(),
             durable: before.and_then(|known| known.durable),
             hidden: HiddenPlaces::default(),
+            hidden_since: None,
+            unread: BTreeSet::new(),
         }
     }
 

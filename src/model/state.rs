@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 pub use super::held::{CarriedOut, Decided, Deletion, GuardState, Verdict};
-use super::intent::Intent;
+use super::intent::{Intent, Upload};
 use super::name::{share, temporary_name};
 use super::path::DEEPEST;
 use super::{
@@ -86,6 +86,24 @@ impl Calibration {
     }
 }
 
+/// What became of our own calls to iCloud.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct OwnCalls {
+    /// Until when, in lived seconds, a look has shown what became of our own writes; `None` before the first such look.
+    pub confirmed: Option<i64>,
+    /// Uploads that had not come, and until when, in lived seconds, their calls may take effect.
+    pub late: Vec<(Upload, i64)>,
+}
+
+impl OwnCalls {
+    /// All uploads that may come late, with one that had not come just now.
+    pub fn with_late(late: &[(Upload, i64)], file: Upload, until: i64) -> Vec<(Upload, i64)> {
+        let is_same = |other: &Upload| other.document == file.document && other.over == file.over;
+        let others = late.iter().filter(|(other, _)| !is_same(other)).cloned();
+        others.chain([(file.clone(), until)]).collect()
+    }
+}
+
 /// All that survives a restart.
 #[derive(Clone, Debug)]
 pub struct State {
@@ -115,8 +133,8 @@ pub struct State {
     pub went_back: BTreeMap<String, String>,
     /// In which folder the base was seen.
     pub seen_in: SeenIn,
-    /// Until when, in lived seconds, a look at iCloud has shown what became of our own writes; `None` before the first such look.
-    pub confirmed: Option<i64>,
+    /// What became of our own calls to iCloud.
+    pub calls: OwnCalls,
     /// How the file systems here were mounted when all edits had last been seen; `None` before that.
     pub mounted: Option<Mounted>,
     /// The time that this state has lived through; `None` until it was first looked at the clock.
@@ -168,6 +186,8 @@ pub enum Change {
     Synced(i64),
     /// What we wrote to iCloud before that time (lived seconds) was looked at since.
     Confirmed(i64),
+    /// Which uploads that had not come may come all the same, and until when (lived seconds), whole.
+    MayComeLate(Vec<(Upload, i64)>),
     /// All edits here were seen, with the file systems mounted so.
     Mounted(Mounted),
     /// The time that was lived through.
@@ -190,7 +210,7 @@ impl State {
             lent: BTreeMap::new(),
             went_back: BTreeMap::new(),
             seen_in: SeenIn::default(),
-            confirmed: None,
+            calls: OwnCalls::default(),
             mounted: None,
             time: None,
         }
@@ -270,7 +290,8 @@ impl State {
             Change::Lent(lent) => self.lent = lent.clone(),
             Change::Mounted(mounted) => self.mounted = Some(mounted.clone()),
             Change::Synced(at) => self.last_sync = Some(*at),
-            Change::Confirmed(at) => self.confirmed = Some(*at),
+            Change::Confirmed(at) => self.calls.confirmed = Some(*at),
+            Change::MayComeLate(late) => self.calls.late = late.clone(),
             Change::Time(time) => self.time = Some(time.clone()),
         }
         true

@@ -6,7 +6,7 @@ use crate::model::state::{inherited, with_former};
 use crate::model::{BaseEntry, Change, ItemId, Owner, Signature};
 
 use super::error::Trouble;
-use super::intent::write_intent;
+use super::intent::{write_intent, write_late};
 use super::record::{
     base_key, child_key, children_prefix, former_key, intent_key, kind, meta, read_base, read_child_key,
     read_former, text_key, write_base, write_former,
@@ -78,6 +78,9 @@ pub(super) fn apply(records: &mut Records<'_>, root: &mut ItemId, change: &Chang
         Change::Calibration(known) => put_json(records, &text_key(kind::META, meta::CALIBRATION), known),
         Change::Synced(at) => put_json(records, &text_key(kind::META, meta::SYNCED), at),
         Change::Confirmed(at) => put_json(records, &text_key(kind::META, meta::CONFIRMED), at),
+        Change::MayComeLate(late) => {
+            records.put(&text_key(kind::META, meta::MAY_COME_LATE), &write_late(late))
+        }
         Change::Time(time) => put_json(records, &text_key(kind::META, meta::TIME), time),
     }
 }

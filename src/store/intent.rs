@@ -176,6 +176,26 @@ pub(super) fn read_intent(payload: &[u8]) -> Result<Intent, Trouble> {
     Ok(intent)
 }
 
+/// Uploads that may come late, as they are stored.
+pub(super) fn write_late(late: &[(Upload, i64)]) -> Vec<u8> {
+    let mut writer = Writer::default();
+    writer.number(late.len() as u64);
+    for (file, until) in late {
+        write_upload(&mut writer, file);
+        writer.signed(*until);
+    }
+    writer.0
+}
+
+/// Reads such a record.
+pub(super) fn read_late(payload: &[u8]) -> Result<Vec<(Upload, i64)>, Trouble> {
+    let mut reader = Reader::new(payload);
+    let count = reader.number()?;
+    let late = (0..count).map(|_| Ok((read_upload(&mut reader)?, reader.signed()?))).collect();
+    reader.end()?;
+    late
+}
+
 fn write_upload(writer: &mut Writer, file: &Upload) {
     writer.text(&file.document);
     writer.byte(u8::from(file.over.is_some()));

@@ -11,7 +11,7 @@ use super::apply::{remove, root_of};
 use super::bytes::malformed;
 use super::error::{FORMAT, Trouble};
 use super::former_format::{carry_over, read_child_key_1};
-use super::intent::read_intent;
+use super::intent::{read_intent, read_late};
 use super::record::{ByFolder, kind, meta, read_base_of, read_child_key, read_former, read_id_key};
 use super::room::Room;
 use super::seen_in::StoredSeenIn;
@@ -139,7 +139,8 @@ fn single(state: &mut State, name: &[u8], payload: &[u8]) -> Result<(), Trouble>
         meta::SEEN_IN => state.seen_in = json::<StoredSeenIn>(payload)?.into(),
         meta::LENT => state.lent = json(payload)?,
         meta::SYNCED => state.last_sync = Some(json(payload)?),
-        meta::CONFIRMED => state.confirmed = Some(json(payload)?),
+        meta::CONFIRMED => state.calls.confirmed = Some(json(payload)?),
+        meta::MAY_COME_LATE => state.calls.late = read_late(payload)?,
         meta::MOUNTED => state.mounted = Some(json(payload)?),
         meta::TIME => state.time = Some(json(payload)?),
         _ => return Err(malformed()),

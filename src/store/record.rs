@@ -53,6 +53,7 @@ pub(super) mod meta {
     pub const SEEN_IN: &str = "seen_in";
     pub const SYNCED: &str = "last_sync";
     pub const CONFIRMED: &str = "confirmed";
+    pub const MAY_COME_LATE: &str = "may_come_late";
     pub const MOUNTED: &str = "mounted";
     pub const TIME: &str = "time";
 }

@@ -204,6 +204,7 @@ pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<
             teach(Lesson::Forget(id.clone()));
         }
         Done::DeletedRemote => learned.told = tell(EffectKind::Delete, None, 0),
+        Done::MayComeLate(file) => teach(Lesson::MayComeLate(file.clone())),
         Done::NoteOver(number) => teach(Lesson::Change(Change::End(*number))),
         Done::Settled(number) => {
             teach(Lesson::Change(Change::End(*number)));
@@ -219,7 +220,6 @@ pub(super) fn agree(done: &Done, operation: Option<&Operation>, moment: &Moment<
         | Done::Announced { .. }
         | Done::AnnouncedUploads { .. }
         | Done::LeftOpen { .. }
-        | Done::MayComeLate(_)
         | Done::UploadOver { .. }
         | Done::LeftUnfinished { .. } => {}
     }

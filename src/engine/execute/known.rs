@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use crate::engine::operation::{LocalSeen, Parent, RemoteSeen};
 use crate::engine::ports::{RemoteItem, RemoteParent};
 use crate::model::name::Name;
-use crate::model::{Etag, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath, Upload};
+use crate::model::{Etag, ItemId, LocalEntry, LocalKind, LocalStamp, RelPath};
 
 use super::done::{Crossed, Done, Doomed};
 use super::report::StepFailure;
@@ -38,8 +38,6 @@ pub(super) struct OwnChanges {
     /// Uploads whose commit may have been carried out although no look has shown it: the version that the answer told, where it
     /// told one.
     left_open: HashMap<usize, Option<Etag>>,
-    /// Uploads of which a look said that they had not come, and whose commits may take effect all the same.
-    late: Vec<Upload>,
     /// Intents that note such uploads which are over for this pass: the next one settles them.
     unsettled: BTreeSet<u64>,
     /// Moves that leave something at a temporary name, or came of one that did: those that build on them are owed.
@@ -178,11 +176,6 @@ impl OwnChanges {
         noted.filter(|intent| !open.contains(intent) && !self.unsettled.contains(intent)).collect()
     }
 
-    /// Uploads of which a look said that they had not come, and whose commits may take effect all the same.
-    pub(super) fn late(self) -> Vec<Upload> {
-        self.late
-    }
-
     /// Whether that operation left something at a temporary name, or came of one that did.
     pub(super) fn is_unfinished(&self, operation: usize) -> bool {
         self.unfinished.contains(&operation)
@@ -245,7 +238,6 @@ impl OwnChanges {
                 let is_open = self.left_open.remove(operation).is_some() && !is_known;
                 self.unsettled.extend(noted.filter(|_| is_open));
             }
-            Done::MayComeLate(file) => self.late.push((**file).clone()),
             Done::LeftUnfinished { operation } => drop(self.unfinished.insert(*operation)),
             Done::Doomed(doomed) => self.doomed.push(doomed.clone()),
             // What only the base learns.
@@ -271,6 +263,7 @@ impl OwnChanges {
             | Done::Trashed { .. }
             | Done::DeletedRemote
             | Done::NoteOver(_)
+            | Done::MayComeLate(_)
             | Done::Settled(_) => {}
         }
     }

@@ -130,7 +130,7 @@ impl<'a> Lane<'a> {
                 self.reporter.outcome.plan_again.push(why);
             }
         }
-        Outcome { window: self.own.window(), late: self.own.late(), ..self.reporter.outcome }
+        Outcome { window: self.own.window(), ..self.reporter.outcome }
     }
 
     /// Whether the pass has come to an early end.

@@ -1,6 +1,6 @@
 //! What the ledger is taught: the only words in which the base, and what must be durable before it, is spoken of.
 
-use crate::model::{Arriving, BaseEntry, Change, ItemId, LocalStamp, RelPath, Side};
+use crate::model::{Arriving, BaseEntry, Change, ItemId, LocalStamp, RelPath, Side, Upload};
 
 /// One thing that follows from what was done.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub(super) enum Lesson {
     Deleted(Side, Vec<ItemId>),
     /// A file on iCloud was overwritten, for the guard.
     Overwrote,
+    /// An upload had not come, and may come all the same. Comes before its intent ends.
+    MayComeLate(Box<Upload>),
     /// Whether the service's signature was the expected one.
     Calibrated(bool),
     /// In-place replacement is not taken for this account.

@@ -15,12 +15,13 @@ use std::time::Duration;
 use crate::engine::conflict::is_conflict_name_of;
 use crate::engine::ports::{LookUp, Ports, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
-use crate::model::{Arriving, Change, Intent, ItemId, LocalStamp, RelPath, Side, State, Upload, name};
+use crate::model::{Arriving, Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
 
 use super::agree::agree;
 use super::done::Done;
 use super::fresh::FreshRemote;
 use super::ledger::Ledger;
+use super::lesson::Lesson;
 use super::pending::Moment;
 use super::put_back::put_back;
 use super::relocate::{is_numbered, relocate};
@@ -30,6 +31,7 @@ use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 use free_names::{is_free, takes_name};
+pub(super) use late::LATE_SECONDS;
 pub use late::settle_late;
 pub use put_here::settle_astray;
 use put_here::{Put, settle_arriving, told_last};
@@ -50,8 +52,6 @@ pub struct Recovered {
     pub unsettled: Vec<(u64, bool)>,
     /// What came here and is not under its path any more, or never got there: where it was moved to only a look can tell.
     pub astray: Vec<Arriving>,
-    /// Uploads whose calls may still take effect.
-    pub late: Vec<Upload>,
 }
 
 /// Finishes or undoes each stored intent. Call it before a look at iCloud that a plan is made from. Of those that are `is_recent`, by their
@@ -106,14 +106,16 @@ pub fn recover(
         let settled = settle_noted(ports, &moment, number, (0, &mut acted));
         let mut learnt = Ok(());
         for (_, done) in acted.done {
-            let learned = agree(&done, None, &ledger.moment(), &ports.seen_at());
-            learnt = learnt.and_then(|()| ledger.learn(learned.lessons));
+            let mut lessons = Vec::new();
+            if let Done::Settled(_) = done {
+                let base = ledger.moment().base;
+                let late = noted.iter().filter(|file| late::may_come(base, file)).cloned();
+                lessons.extend(late.map(|file| Lesson::MayComeLate(Box::new(file))));
+            }
+            lessons.extend(agree(&done, None, &ledger.moment(), &ports.seen_at()).lessons);
+            learnt = learnt.and_then(|()| ledger.learn(lessons));
         }
         let settled = settled.and_then(|finished| learnt.map(|()| finished));
-        if settled.is_ok() {
-            let base = ledger.moment().base;
-            recovered.late.extend(noted.into_iter().filter(|file| late::may_come(base, file)));
-        }
         match settled {
             Ok(true) => recovered.finished += 1,
             Ok(false) => recovered.undone += 1,

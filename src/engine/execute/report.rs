@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::window::Window;
 use crate::engine::operation::Reason;
 use crate::engine::ports::{DiskError, RemoteError, StoreError};
-use crate::model::{Change, Etag, ItemId, RelPath, Side, Upload};
+use crate::model::{Change, Etag, ItemId, RelPath, Side};
 
 /// What was done to one item.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -219,8 +219,6 @@ pub struct Outcome {
     pub ended: Option<End>,
     /// Whether operations were left for the next pass because something else waited.
     pub cut_short: bool,
-    /// Uploads of which a look said that they had not come, and whose commits may take effect all the same.
-    pub late: Vec<Upload>,
     /// How many commits of new files may overlap, for the next pass.
     pub window: Window,
 }

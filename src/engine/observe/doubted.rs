@@ -10,7 +10,8 @@ use super::local::signatures;
 use crate::engine::ports::Ports;
 use crate::engine::recognise::{LocalFate, Recognition};
 use crate::model::{
-    BaseTree, DiskTime, ItemId, LocalKind, LocalTree, Node, PowerCuts, Reading, RelPath, SeenAt, Skews,
+    BaseTree, DiskTime, HiddenPlaces, ItemId, LocalKind, LocalTree, Mounted, Node, PowerCuts, Reading,
+    RelPath, SeenAt, Skews,
 };
 
 /// The daily verification reads what was written so lately, in seconds: a day, and what two of them may lie further apart.
@@ -27,6 +28,10 @@ pub struct Doubted {
     recent: bool,
     /// What was written since then, Unix seconds, is to be read: the power may have gone while it was written once more.
     cut_since: Option<i64>,
+    /// The same of the last power cut that this process looked for.
+    last_cut_since: Option<i64>,
+    /// Places that no look had seen since a power cut, and since when what was written there is to be read once it is seen.
+    hidden: Option<(HiddenPlaces, i64)>,
     /// When all that is mounted was last looked at as it was mounted before, by the wall clock; Unix seconds.
     intact_at: Option<i64>,
     /// The mounts since whose coming that was asked for.
@@ -36,6 +41,16 @@ pub struct Doubted {
 }
 
 impl Doubted {
+    /// What an earlier process could not read, by the texts of the ids, is to be read.
+    pub(in crate::engine) fn left_unread<'a>(unread: impl Iterator<Item = &'a String>) -> Self {
+        Self { unread: unread.filter_map(|text| ItemId::from_text(text)).collect(), ..Self::default() }
+    }
+
+    /// The texts of the ids of the items that could not be read.
+    pub(in crate::engine) fn unread(&self) -> BTreeSet<String> {
+        self.unread.iter().map(ToString::to_string).collect()
+    }
+
     /// These files were closed after writing.
     pub fn files(&mut self, files: impl IntoIterator<Item = RelPath>) {
         self.files.extend(files);
@@ -67,7 +82,19 @@ impl Doubted {
             self.asked_for = Some(mounts.to_vec());
             let last = self.intact_at.or(noted).map_or(now.wall, |last| last.min(now.wall));
             self.cut_since = Some(last.saturating_sub(RECENT_SECONDS));
+            self.last_cut_since = self.cut_since;
         }
+    }
+
+    /// What no look had seen since a power cut is to be read likewise by the one that sees it first.
+    pub(in crate::engine) fn was_hidden(&mut self, known: Option<&Mounted>) {
+        let hidden = known.filter(|known| !known.hidden.is_empty());
+        self.hidden = hidden.and_then(|known| Some((known.hidden.clone(), known.hidden_since?)));
+    }
+
+    /// Since when what was written in places that are hidden by now is to be read, where that was `earlier` for some of them.
+    pub(in crate::engine) fn earliest_since(&self, earlier: Option<i64>) -> Option<i64> {
+        self.last_cut_since.into_iter().chain(earlier).min()
     }
 
     /// Reads the files among them whose stamp is the agreed one, wherever the items were found: of any other the stamp tells. Those that cannot
@@ -111,7 +138,16 @@ impl Doubted {
         let of_path = |path: &RelPath| seen.unchanged(seen.found.of_local[seen.local.find(path)?]?);
         let of_id = |id: &ItemId| seen.unchanged(seen.base.by_id(id)?);
         let mut nodes: Vec<_> = files.iter().filter_map(of_path).collect();
-        nodes.extend(std::mem::take(&mut self.unread).iter().filter_map(of_id));
+        // What is nowhere to be seen now, on a volume that is away, say, is to be read once it is there.
+        let is_hidden = |id: &ItemId| {
+            let fate = seen.base.by_id(id).map(|item| seen.found.of_base[item]);
+            matches!(
+                fate,
+                Some(LocalFate::Missing | LocalFate::Unknown | LocalFate::Held | LocalFate::Unmounted(_))
+            )
+        };
+        nodes.extend(self.unread.iter().filter_map(of_id));
+        self.unread.retain(is_hidden);
         // What was read once is known as long as it is remembered.
         self.found.retain(|id| {
             let Some((item, node)) = of_id(id) else { return false };
@@ -122,16 +158,23 @@ impl Doubted {
         if !std::mem::replace(&mut self.has_begun, true) {
             nodes.extend(went_back.filter_map(|text| of_id(&ItemId::from_text(text)?)));
         }
+        let is_since = |time: DiskTime, since: i64| skews.any_between(time, since, i64::MAX);
+        let is_written = |item: &Node, is_wanted: &dyn Fn(DiskTime) -> bool| {
+            let entry = seen.base.get(*item);
+            !entry.folder && is_wanted(entry.local.stamp.mtime) && is_wanted(entry.local.stamp.ctime)
+        };
         if recent || cut.is_some() {
             let is_wanted = |time: DiskTime| {
                 recent && now.is_within(RECENT_SECONDS, time)
-                    || cut.is_some_and(|since| skews.any_between(time, since, i64::MAX))
+                    || cut.is_some_and(|since| is_since(time, since))
             };
-            let recent = seen.base.walk(Node::ROOT).filter(|item| {
-                let entry = seen.base.get(*item);
-                !entry.folder && is_wanted(entry.local.stamp.mtime) && is_wanted(entry.local.stamp.ctime)
-            });
-            nodes.extend(recent.filter_map(|item| seen.unchanged(item)));
+            let written = seen.base.walk(Node::ROOT).filter(|item| is_written(item, &is_wanted));
+            nodes.extend(written.filter_map(|item| seen.unchanged(item)));
+        }
+        if let Some((hidden, since)) = self.hidden.take() {
+            let below = hidden.places(seen.base).flat_map(|place| seen.base.walk(place));
+            let written = below.filter(|item| is_written(item, &|time| is_since(time, since)));
+            nodes.extend(written.filter_map(|item| seen.unchanged(item)));
         }
         nodes.sort_unstable();
         nodes.dedup();

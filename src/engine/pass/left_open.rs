@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::model::{Arriving, Intent, LivedTime, Upload};
+use crate::model::{Arriving, Intent, LivedTime};
 
 /// What an earlier process left open.
 #[derive(Default)]
@@ -11,8 +11,6 @@ pub(super) struct LeftOpen {
     pub(super) refused: HashMap<u64, u32>,
     /// What came here right before that process ended, and was not found under its path.
     pub(super) astray: Vec<Arriving>,
-    /// Uploads that had not come, of this process too, and until when, in lived seconds, their calls may take effect.
-    pub(super) late: Vec<(Upload, i64)>,
     /// When the last two whole walks of iCloud came to their end, in lived seconds.
     pub(super) walked: [i64; 2],
     /// Since when operations of this process are open, in lived seconds, by the numbers of their intents.

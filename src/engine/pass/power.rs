@@ -20,16 +20,21 @@ impl Engine {
         let cuts =
             PowerCuts::since(self.state.mounted.as_ref(), self.left_open.time.as_ref(), now, &local.mounts);
         self.doubted.after_power(cuts, noted, now, &local.mounts);
+        self.doubted.was_hidden(self.state.mounted.as_ref());
     }
 
-    /// What is to be stored once all edits of the last look here were planned for but those in `hidden`; `None` where that is stored
-    /// already.
+    /// What is to be stored once all edits of the last look here were planned for but those in `hidden`, and in what could not be read;
+    /// `None` where that is stored already.
     pub(super) fn seen_as_mounted(&self, now: Reading, hidden: HiddenPlaces) -> Option<Mounted> {
         let mounts = &self.local.as_ref()?.mounts;
         let known = self.state.mounted.as_ref();
-        let is_known = known
-            .is_some_and(|known| known.boot == now.boot && known.mounts == *mounts && known.hidden == hidden);
-        (!is_known).then(|| Mounted { hidden, ..Mounted::seen(known, now, mounts) })
+        let unread = self.doubted.unread();
+        let earlier = known.and_then(|known| known.hidden_since);
+        let hidden_since = if hidden.is_empty() { None } else { self.doubted.earliest_since(earlier) };
+        let is_known = known.is_some_and(|known| {
+            (known.boot, &known.mounts, &known.hidden, &known.unread) == (now.boot, mounts, &hidden, &unread)
+        });
+        (!is_known).then(|| Mounted { hidden, hidden_since, unread, ..Mounted::seen(known, now, mounts) })
     }
 
     /// What is to be stored at the end of the process, once all that was written at `now` to the file systems that are mounted as `mounts`

@@ -92,7 +92,7 @@ impl Engine {
     /// from iCloud too. What tells that another volume is the same one, copied, waits until that is agreed on.
     pub(super) fn forget_unmade(&mut self, shows_all: bool, now: i64) {
         let Some(view) = &self.remote else { return };
-        let mut found = find(&self.state.base, view, self.state.confirmed, now);
+        let mut found = find(&self.state.base, view, self.state.calls.confirmed, now);
         let (base, local) = (&self.state.base, self.local.as_ref());
         let waits = |id: &mut ItemId| {
             is_volume_away(base, id, local) || tells_a_new_volume(base, id, &view.tree, local)
@@ -101,7 +101,7 @@ impl Engine {
         found.is_told &= waiting.is_empty();
         self.deleted_by_nobody(&waiting);
         let mut changes: Vec<_> = found.tops.iter().cloned().map(Change::Remove).collect();
-        let is_over = confirms(self.state.confirmed, shows_all && found.is_told, now);
+        let is_over = confirms(self.state.calls.confirmed, shows_all && found.is_told, now);
         changes.extend(is_over.then_some(Change::Confirmed(now)));
         if !found.tops.is_empty() {
             let count = found.tops.len();
@@ -136,6 +136,7 @@ mod tests {
 
     use super::*;
     use crate::engine::ports::{Store, StoreError};
+    use crate::model::state::OwnCalls;
     use crate::model::{BaseEntry, Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, State, Zone};
 
     fn id(name: &str) -> ItemId {
@@ -260,7 +261,7 @@ mod tests {
             let absence = engine.remote.as_ref().unwrap().absent[&id(name)];
             assert_eq!(absence, Absence::Unknown, "nobody deleted {name}");
         }
-        assert_eq!(engine.state.confirmed, None, "the next look tells");
+        assert_eq!(engine.state.calls.confirmed, None, "the next look tells");
     }
 
     /// Takes each group of changes, or none; and counts those that it took.
@@ -298,7 +299,7 @@ mod tests {
             let store = Takes { is_full, groups: Arc::clone(&groups) };
             let state = State {
                 base: Arc::new(base([None, None, Some(100)])),
-                confirmed: Some(90),
+                calls: OwnCalls { confirmed: Some(90), ..OwnCalls::default() },
                 ..State::empty()
             };
             let mut engine = Engine::new(state, Box::new(store));
@@ -307,7 +308,7 @@ mod tests {
             engine.forget_unmade(shows_all, 200);
             let (is_known, groups) = (engine.state.base.by_id(&id("f")).is_some(), *groups.lock().unwrap());
             let absence_after = engine.remote.as_ref().unwrap().absent[&id("f")];
-            let found = (is_known, engine.state.confirmed, groups, absence_after);
+            let found = (is_known, engine.state.calls.confirmed, groups, absence_after);
             assert_eq!(found, expected, "{shows_all}, {absence:?}, {is_full}");
         }
     }

@@ -17,9 +17,6 @@ const SIZELESS_SECONDS: i64 = 10;
 /// So many complete looks may leave open what became of an item before it is taken for lasting.
 const MOST_OPEN_LOOKS: u32 = 4;
 
-/// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
-const LATE_SECONDS: i64 = 180;
-
 /// So long, in lived seconds, after a call without an answer a deletion on another device may be older than what the call brought.
 const UNSEEN_SECONDS: i64 = 3600;
 
@@ -72,7 +69,6 @@ impl Engine {
         if !recovered.astray.is_empty() {
             self.left_open.astray = recovered.astray;
         }
-        self.watch_for_late(ports, recovered.late);
         for (number, is_refused) in recovered.unsettled {
             let looks = self.left_open.refused.entry(number).or_insert(0);
             *looks += if is_refused { REFUSAL } else { 1 };
@@ -90,17 +86,6 @@ impl Engine {
         is_settled("an operation that was cut short", recovered.waiting.into_iter().next())
     }
 
-    /// These uploads had not come when a look was taken, and may come all the same.
-    pub(super) fn watch_for_late(&mut self, ports: &Ports<'_>, files: Vec<Upload>) {
-        let until = self.state.seconds(ports.clock.reading()).saturating_add(LATE_SECONDS);
-        for file in files {
-            let is_same =
-                |(other, _): &(Upload, i64)| other.document == file.document && other.over == file.over;
-            self.left_open.late.retain(|other| !is_same(other));
-            self.left_open.late.push((file, until));
-        }
-    }
-
     /// What took effect on iCloud after its call was answered with an error is nobody else's change. It is looked for in what is known of
     /// iCloud, until a whole walk that began when nothing could come any more has been looked through. Call it after the look that a plan is
     /// made from, where that is carried out: it may bring a double to iCloud's trash.
@@ -109,7 +94,7 @@ impl Engine {
     ///
     /// [`PassError`] when iCloud or the state cannot be had.
     pub fn settle_late(&mut self, ports: &Ports<'_>) -> Result<(), PassError> {
-        let Some(view) = self.remote.as_ref().filter(|_| !self.left_open.late.is_empty()) else {
+        let Some(view) = self.remote.as_ref().filter(|_| !self.state.calls.late.is_empty()) else {
             return Ok(());
         };
         let base = &self.state.base;
@@ -126,7 +111,7 @@ impl Engine {
             }),
         };
         let came: Vec<_> =
-            self.left_open.late.iter().map(|(file, _)| file).filter(|file| shows(file)).cloned().collect();
+            self.state.calls.late.iter().map(|(file, _)| file).filter(|file| shows(file)).cloned().collect();
         let waiting = match came.is_empty() {
             true => None,
             false => settle_late(ports, &mut self.state, &mut *self.store, &came)?,
@@ -134,7 +119,11 @@ impl Engine {
         let (base, [before, _]) = (&self.state.base, self.left_open.walked);
         // What made a file makes no second one: from then on whatever becomes of it is somebody's doing.
         let has_come = |file: &Upload| file.over.is_none() && base.by_id(&file.new_id()).is_some();
-        self.left_open.late.retain(|(file, until)| before < *until && !has_come(file));
+        let mut late = self.state.calls.late.clone();
+        late.retain(|(file, until)| before < *until && !has_come(file));
+        if late.len() < self.state.calls.late.len() {
+            self.commit(&[Change::MayComeLate(late)])?;
+        }
         // Nothing is planned for what may be our own doing.
         is_settled("what came after its error", waiting)
     }

@@ -8,7 +8,7 @@ use icloudds::engine::conflict::is_conflict_name;
 
 use super::run::Run;
 use super::scenarios::{is_at_peace, passes, wait, world};
-use crate::sim::{Call, Fault};
+use crate::sim::{Call, Crash, Fault};
 
 const FIRST: &[u8] = b"first";
 const SECOND: &[u8] = b"the second";
@@ -36,7 +36,7 @@ const AFTER: [After; 5] = [
 
 #[test]
 fn what_takes_effect_after_its_error_makes_no_double_and_no_conflict_with_ourselves() {
-    for is_new in [true, false] {
+    for (is_new, is_killed) in [(true, false), (false, false), (true, true), (false, true)] {
         for (deed, act, is_right) in AFTER {
             for tries in [1, 2, 8] {
                 for soon in [1, 20, 50] {
@@ -55,6 +55,9 @@ fn what_takes_effect_after_its_error_makes_no_double_and_no_conflict_with_oursel
                         }
                         passes(&mut run);
                         run.world.fuse.calm();
+                        if is_killed {
+                            run.world.restart(Crash::Kill);
+                        }
                         assert!(act(&run));
                         for _ in 0..4 {
                             run.world.clock.advance(Duration::from_secs(soon));
@@ -62,7 +65,9 @@ fn what_takes_effect_after_its_error_makes_no_double_and_no_conflict_with_oursel
                         }
                         is_at_peace(&mut run);
                         let files = run.world.disk.files();
-                        let name = format!("new: {is_new}, {deed}, {tries} errors, {soon} s, seed {seed}");
+                        let name = format!(
+                            "new: {is_new}, killed: {is_killed}, {deed}, {tries} errors, {soon} s, seed {seed}"
+                        );
                         assert!(
                             !files.iter().any(|path| is_conflict_name(path)),
                             "{name}: a conflict with ourselves: {files:?}"

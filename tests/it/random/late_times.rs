@@ -6,7 +6,7 @@ use icloudds::model::RelPath;
 use super::history::Twist;
 use super::scenarios::{is_at_peace, passes, wait};
 use super::unsynced::{CUTS, FIRST, lazy, pass};
-use crate::sim::{Crash, Fault};
+use crate::sim::{Call, Crash, Fault};
 
 /// An edit of the same size whose bytes came to the disk before its times did (`lazytime`, a write through a memory map).
 #[test]
@@ -20,6 +20,9 @@ fn an_edit_whose_times_went_with_the_power_is_found_and_takes_nothing_away() {
         (Crash::PowerCut, false, 1),
         (Crash::PowerCut, false, 2),
         (Crash::DiskAway, false, 2),
+        // Nor may it be read before the process is another one.
+        (Crash::PowerCut, false, 3),
+        (Crash::DiskAway, false, 3),
     ];
     for (crash, ended_well, refused) in ways {
         let (mut whole, mut torn) = (0, 0);
@@ -47,8 +50,12 @@ fn an_edit_whose_times_went_with_the_power_is_found_and_takes_nothing_away() {
             torn += usize::from(is_under_agreed && *left != *same_size(b'x'));
             if refused > 0 {
                 run.world.fuse.rate(Fault::Quota, 1.0);
+                for opened in 0..if refused == 3 { 20 } else { 0 } {
+                    run.world.fuse.script(Call::Open, opened, Fault::Io);
+                }
                 assert!(passes(&mut run));
                 run.world.fuse.rate(Fault::Quota, 0.0);
+                run.world.fuse.await_no_more();
             }
             if refused > 1 {
                 run.world.restart(Crash::Kill);
@@ -63,4 +70,38 @@ fn an_edit_whose_times_went_with_the_power_is_found_and_takes_nothing_away() {
         }
         assert!(whole > 1 && torn > 1, "{crash:?}: {whole} whole and {torn} torn under the agreed times");
     }
+}
+
+/// The folder of such a file cannot be read at the first look after the power cut, nor before the process is another one.
+#[test]
+fn such_an_edit_in_a_folder_that_could_not_be_read_is_found_once_it_can_be() {
+    let mut found = 0;
+    for (cut, is_killed) in (0..CUTS).flat_map(|cut| [(cut, false), (cut, true)]) {
+        let mut run = lazy(cut, &[Twist::LateTimes]);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(disk.mkdir("d") && disk.write("d/f", FIRST));
+        pass(&mut run);
+        pass(&mut run);
+        let stamp = || {
+            let found = disk.look(&RelPath::parse("d/f").expect("a path")).expect("it can be read");
+            found.expect("the name was durable").stamp
+        };
+        let before = stamp();
+        assert!(disk.write("d/f", &vec![b'x'; FIRST.len()]));
+        wait(&run);
+        run.world.restart(Crash::PowerCut);
+        found += usize::from(*disk.read("d/f").expect("the name was durable") != *FIRST && stamp() == before);
+        disk.readable("d", false);
+        assert!(passes(&mut run));
+        if is_killed {
+            run.world.restart(Crash::Kill);
+            run.stop();
+            assert!(passes(&mut run));
+        }
+        disk.readable("d", true);
+        wait(&run);
+        is_at_peace(&mut run);
+        assert_eq!(disk.tree(), drive.tree(), "cut {cut}, killed: {is_killed}");
+    }
+    assert!(found > 2, "{found} under the agreed times");
 }

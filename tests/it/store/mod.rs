@@ -44,7 +44,7 @@ fn assert_same(a: &State, b: &State) {
     assert_eq!(a.mounted, b.mounted);
     assert_eq!(a.seen_in, b.seen_in);
     assert_eq!(a.former, b.former);
-    assert_eq!(a.confirmed, b.confirmed);
+    assert_eq!(a.calls, b.calls);
     assert_eq!(a.time, b.time);
 }
 

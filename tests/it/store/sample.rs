@@ -226,8 +226,13 @@ pub fn change(rng: &mut Rng) -> Change {
             mounts: (0..rng.below(3)).map(|_| rng.number()).collect(),
             durable: rng.chance(0.5).then(|| Durable { until: time(rng), lived: time(rng) }),
             hidden: hidden(rng),
+            hidden_since: rng.chance(0.5).then(|| time(rng)),
+            unread: (0..rng.below(3)).map(|number| id(number).to_string()).collect(),
         }),
         6 => Change::Synced(time(rng)),
+        12 if rng.chance(0.3) => {
+            Change::MayComeLate((0..rng.below(3)).map(|_| (upload(rng), time(rng))).collect())
+        }
         12 if rng.chance(0.5) => Change::Confirmed(time(rng)),
         13 if rng.chance(0.5) => Change::Time(lived(rng)),
         7 | 8 => Change::Remove(id(rng.below(24))),

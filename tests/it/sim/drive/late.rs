@@ -7,7 +7,7 @@ use icloudds::model::{ItemId, ServerTime};
 
 use super::writes::Called;
 use super::{Drive, SimDrive};
-use crate::sim::fuse::{Call, Fault};
+use crate::sim::fuse::{Call, Fault, say};
 use crate::sim::journal::Journal;
 use crate::sim::rng;
 
@@ -34,13 +34,14 @@ impl SimDrive {
             return Ok(false);
         }
         let about = commit.replaces.unwrap_or(commit.parent).to_string();
+        // What others do while the call is on its way the caller cannot have seen.
+        let over = commit.replaces.and_then(|old| self.held().items.get(old).map(|item| item.content));
         if self.fuse.enter(Call::LateCommit, &about, &[Fault::LateEffect])?.is_none() {
             return Ok(false);
         }
         let delay = rng::unit(rng::keyed(self.fuse.steps(), &commit.staged.document, 0)) * LONGEST;
         let due = self.now() + delay as i64;
         let mut drive = self.held();
-        let over = commit.replaces.and_then(|old| drive.items.get(old)).map(|item| item.content);
         drive.late.push(LateCommit {
             due,
             staged: commit.staged.clone(),
@@ -69,6 +70,7 @@ impl Drive {
     pub(super) fn take_effect(&mut self, now: i64, journal: &Journal) {
         while let Some(at) = self.late.iter().position(|late| late.due <= now) {
             let late = self.late.remove(at);
+            say(|| format!("{} takes effect late", late.name));
             let replaced = late.replaces.as_ref().and_then(|old| self.items.get(old));
             if let Some(item) = replaced.filter(|item| Some(item.content) != late.over) {
                 journal
