@@ -11,8 +11,8 @@ use super::intent::{Intent, Upload};
 use super::name::{share, temporary_name};
 use super::path::DEEPEST;
 use super::{
-    Agreed, Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Mounted, Presence,
-    Reading, RelPath, SeenIn, Signature,
+    Agreed, Backoff, BaseEntry, BaseTree, Etag, Identity, ItemId, LivedTime, LocalStamp, Mounted, OwnCalls,
+    Presence, Reading, RelPath, SeenIn, Signature,
 };
 
 /// Whose state this is; another account, directory or root never meets it (`docs/sync.md` §8).
@@ -83,24 +83,6 @@ impl Calibration {
     /// Whether an unequal signature proves different content.
     pub fn proves_difference(&self) -> bool {
         self.matches > 0 && self.mismatches == 0
-    }
-}
-
-/// What became of our own calls to iCloud.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct OwnCalls {
-    /// Until when, in lived seconds, a look has shown what became of our own writes; `None` before the first such look.
-    pub confirmed: Option<i64>,
-    /// Uploads that had not come, and until when, in lived seconds, their calls may take effect.
-    pub late: Vec<(Upload, i64)>,
-}
-
-impl OwnCalls {
-    /// All uploads that may come late, with one that had not come just now.
-    pub fn with_late(late: &[(Upload, i64)], file: Upload, until: i64) -> Vec<(Upload, i64)> {
-        let is_same = |other: &Upload| other.document == file.document && other.over == file.over;
-        let others = late.iter().filter(|(other, _)| !is_same(other)).cloned();
-        others.chain([(file.clone(), until)]).collect()
     }
 }
 

@@ -8,13 +8,14 @@ use std::time::Duration;
 
 use crate::engine::guard;
 use crate::engine::ports::{Clock, Disk, Store};
-use crate::model::state::{Calibration, CarriedOut, OwnCalls, put_aside, succeed};
-use crate::model::{Agreed, Arriving, Change, Intent, ItemId, LocalStamp, Node, RelPath, Side, State};
+use crate::model::state::{Calibration, CarriedOut, put_aside, succeed};
+use crate::model::{
+    Agreed, Arriving, Change, Intent, ItemId, LocalStamp, Node, OwnCalls, RelPath, Side, State,
+};
 
 use super::known::moved;
 use super::lesson::Lesson;
 use super::pending::{Moment, Overlay, PendingBase};
-use super::recover::LATE_SECONDS;
 use super::report::{End, StepFailure};
 use super::stage::Before;
 
@@ -188,13 +189,13 @@ impl<'a> Ledger<'a> {
                 self.calibrate(Calibration { in_place_refused: true, ..self.calibration() });
             }
             Lesson::MayComeLate(file) => {
-                let until = self.now_seconds().saturating_add(LATE_SECONDS);
+                let now = self.now_seconds();
                 let pending = self.group.changes.iter().rev().find_map(|change| match change {
                     Change::MayComeLate(late) => Some(late),
                     _ => None,
                 });
                 let late = pending.unwrap_or(&self.state.calls.late);
-                self.record(Change::MayComeLate(OwnCalls::with_late(late, *file, until)));
+                self.record(Change::MayComeLate(OwnCalls::with_late(late, *file, now)));
             }
             Lesson::Flush => self.flush()?,
         }

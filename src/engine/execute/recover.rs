@@ -31,7 +31,6 @@ use super::standing::stands;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 use free_names::{is_free, takes_name};
-pub(super) use late::LATE_SECONDS;
 pub use late::settle_late;
 pub use put_here::settle_astray;
 use put_here::{Put, settle_arriving, told_last};

@@ -136,8 +136,9 @@ mod tests {
 
     use super::*;
     use crate::engine::ports::{Store, StoreError};
-    use crate::model::state::OwnCalls;
-    use crate::model::{BaseEntry, Etag, FolderState, RemoteEntry, RemoteKind, RemoteTree, State, Zone};
+    use crate::model::{
+        BaseEntry, Etag, FolderState, OwnCalls, RemoteEntry, RemoteKind, RemoteTree, State, Zone,
+    };
 
     fn id(name: &str) -> ItemId {
         ItemId::new(Zone::CloudDocs, name)

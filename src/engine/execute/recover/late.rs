@@ -15,9 +15,6 @@ use crate::model::{Intent, State, Upload};
 
 use super::arrivals::{replaced_in_place, settle_uploads};
 
-/// So long, in lived seconds, a call that iCloud answered with an error may still take effect.
-pub(in crate::engine::execute) const LATE_SECONDS: i64 = 180;
-
 /// The uploads that an intent notes.
 pub(super) fn uploads(state: &State, number: u64) -> Vec<Upload> {
     match state.intents.get(&number) {
