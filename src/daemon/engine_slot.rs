@@ -228,8 +228,7 @@ impl EngineSlot {
     /// Hands over what a look saw; gives it back while the engine is lent.
     pub fn take_in(&mut self, sight: Box<Sight>, clock: &dyn Clock) -> Option<Box<Sight>> {
         let Self::AtHome(engine) = self else { return Some(sight) };
-        let now = engine.state().seconds(clock.reading());
-        engine.saw_there(*sight, now);
+        engine.saw_there(*sight, clock);
         None
     }
 

@@ -275,7 +275,7 @@ impl Engine {
         };
         let here = here.map(|view| self.saw_here(view, &look.local));
         drop(walk);
-        self.saw_there(there?, self.state.seconds(ports.clock.reading()));
+        self.saw_there(there?, ports.clock);
         here?;
         self.settle_astray(ports)
     }

@@ -183,3 +183,40 @@ fn a_leap_is_noticed_once() {
         assert_eq!(bench.engine.keep_time(&*clock).expect("stored"), None);
     }
 }
+
+/// What waits for a while goes by the lived seconds: where they went back, it would wait as long as the clock was set.
+#[test]
+fn the_seconds_of_a_process_go_on_also_where_they_cannot_be_stored() {
+    for (leap, refusals) in LEAPS.into_iter().flat_map(|leap| [(leap, 0), (leap, 3)]) {
+        let mut bench = Bench::with_files(1, 2);
+        let clock = bench.world.clock.clone();
+        clock.reboot(Duration::from_secs(100));
+        clock.leap(5 * DAY);
+        bench.restart();
+        // A look may be over before the first pass begins.
+        let mut last = bench.engine.lived(clock.reading());
+        assert!(bench.engine.state().seconds(clock.reading()) >= last);
+        (0..refusals).for_each(|_| bench.world.fuse.script(Call::Store, 0, Fault::Io));
+        let mut goes_on = |bench: &mut Bench| {
+            clock.advance(Duration::from_secs(1));
+            let (now, known) =
+                (bench.engine.lived(clock.reading()), bench.engine.state().seconds(clock.reading()));
+            let is_next = now == last + 1 && known == now;
+            assert!(is_next, "set by {leap}, refused {refusals} times: {last}, then {now} and {known}");
+            last = now;
+        };
+        for _ in 0..refusals {
+            assert!(bench.engine.keep_time(&*clock).is_err());
+            goes_on(&mut bench);
+        }
+        clock.leap(leap);
+        goes_on(&mut bench);
+        bench.world.fuse.calm();
+        let told = bench.engine.keep_time(&*clock).expect("stored");
+        assert!(refusals == 0 || told == Some(leap), "set by {leap}, refused {refusals} times: {told:?}");
+        goes_on(&mut bench);
+        // What is stored goes on from there.
+        bench.restart();
+        goes_on(&mut bench);
+    }
+}

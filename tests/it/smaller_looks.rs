@@ -77,8 +77,7 @@ fn what_a_pass_wrote_meanwhile_is_unknown_to_the_look_and_stays() {
         bench.wait(100);
         let done = bench.pass_by(&nothing_there, &settings());
         assert!(done.outcome.failed.is_empty() && done.planned > 12, "{by:?}: {done:?}");
-        let now = bench.world.clock.truth().whole_seconds();
-        bench.engine.saw_there(sight, now);
+        bench.engine.saw_there(sight, &*bench.world.clock);
         let mine = || {
             let texts =
                 ["a", "a/b", "c"].map(|folder| [format!("new in {folder}"), format!("edited in {folder}")]);

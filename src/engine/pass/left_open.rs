@@ -17,6 +17,8 @@ pub(super) struct LeftOpen {
     pub(super) since: BTreeMap<u64, i64>,
     /// What it had noted of the time.
     pub(super) time: Option<LivedTime>,
+    /// Whether the time goes on with another boot than what is stored of it.
+    pub(super) has_new_boot: bool,
 }
 
 impl LeftOpen {

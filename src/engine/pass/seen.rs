@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::background_walk::{Sight, Walk};
 use super::{Engine, LocalLook};
+use crate::engine::ports::Clock;
 use crate::engine::view::LocalView;
 use crate::model::name::temporary_origin;
 use crate::model::{Change, Node, RemoteEntry};
@@ -27,8 +28,9 @@ impl Engine {
         self.local = Some(view);
     }
 
-    /// Takes over what a look at iCloud brought, at `now` (lived seconds).
-    pub fn saw_there(&mut self, sight: Sight, now: i64) {
+    /// Takes over what a look at iCloud brought that is over now.
+    pub fn saw_there(&mut self, sight: Sight, clock: &dyn Clock) {
+        let now = self.lived(clock.reading());
         // Only a walk shows each of our own writes.
         let (mut view, shows_all) = match sight {
             Sight::Nothing | Sight::TooLittle => return,

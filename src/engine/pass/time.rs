@@ -2,7 +2,7 @@
 
 use super::Engine;
 use crate::engine::ports::{Clock, StoreError};
-use crate::model::{Change, LivedTime};
+use crate::model::{Change, LivedTime, Reading};
 
 /// So much may pass, in seconds, until it is stored that it passed, where nothing else is stored.
 const NOTED_EVERY: i64 = 3600;
@@ -16,16 +16,14 @@ impl Engine {
     /// When the store cannot; then nothing is noted.
     pub fn keep_time(&mut self, clock: &dyn Clock) -> Result<Option<i64>, StoreError> {
         let now = clock.reading();
-        let Some(known) = &self.state.time else {
-            // It is stored with the first thing that is.
-            self.state.time = Some(LivedTime::begin(now));
-            self.clocks = Some(now);
+        self.lived(now);
+        let (Some(known), Some(before)) = (&self.state.time, self.clocks.replace(now)) else {
             return Ok(None);
         };
         // What is stored goes on with each group, so that a leap in a pass does not show in it any more.
-        let leap = now.leap_since(self.clocks.replace(now).unwrap_or_else(|| known.reading()));
+        let leap = now.leap_since(before);
         let noted = known.at(now);
-        let is_new = leap.is_some() || known.boot != now.boot;
+        let is_new = leap.is_some() || self.left_open.has_new_boot;
         if !is_new && noted.lived.saturating_sub(known.lived) < NOTED_EVERY {
             return Ok(None);
         }
@@ -38,7 +36,27 @@ impl Engine {
             );
         }
         self.commit(&[Change::Time(noted)])?;
+        self.left_open.has_new_boot = false;
         Ok(leap)
+    }
+
+    /// The lived seconds at `now`. From the first time that a process asks they go on with the clock of the boot, also while nothing can be
+    /// stored: another wall clock would have them go back, and whatever was to wait for a while would wait as long as that was set.
+    pub fn lived(&mut self, now: Reading) -> i64 {
+        let Some(known) = self.state.time.as_mut() else {
+            // It is stored with the first thing that is.
+            self.state.time = Some(LivedTime::begin(now));
+            self.clocks = Some(now);
+            return now.wall;
+        };
+        if self.clocks.is_none() {
+            self.clocks = Some(known.reading());
+        }
+        if known.boot != now.boot {
+            *known = known.at(now);
+            self.left_open.has_new_boot = true;
+        }
+        known.seconds(now)
     }
 }
 

@@ -283,7 +283,7 @@ pub fn trust(sabotage: Option<Sabotage>, look: &Look, engine: &mut Engine, clock
             view.absent.extend(removed.into_iter().map(|entry| (entry.id, Absence::Trashed)));
         }
     }
-    engine.saw_there(Sight::Part(view), engine.state().seconds(clock.reading()));
+    engine.saw_there(Sight::Part(view), clock);
 }
 
 /// A walk through iCloud with a pass beside it that asks iCloud nothing, before or after it: the daemon does so while
@@ -304,7 +304,7 @@ pub fn beside(
         None => walk.run(ports.remote, ports.clock, settings)?,
     };
     if look.remote != RemoteLook::Nothing || engine.remote_view().is_none() {
-        engine.saw_there(Sight::Whole(view), engine.state().seconds(ports.clock.reading()));
+        engine.saw_there(Sight::Whole(view), ports.clock);
     }
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use icloudds::daemon::rehearsal::{FeedTurn, Rehearsal, Turn};
 use icloudds::engine::observe::remote::Touched;
 use icloudds::engine::pass::{LocalLook, Look, PassOptions, RemoteLook, Sight};
-use icloudds::engine::ports::{Clock as _, Ports};
+use icloudds::engine::ports::Ports;
 use icloudds::icloud::drive::{FeedLook, FeedZone, ZoneLook, ZoneQuestion};
 use icloudds::model::{ItemId, Zone};
 
@@ -223,8 +223,7 @@ impl Month {
         };
         drop(walk);
         if let Some(sight) = self.rules.saw(sight, zone, saw_change, self.now()) {
-            let seconds = self.bench.world.clock.now().whole_seconds();
-            self.bench.engine.saw_there(sight, seconds);
+            self.bench.engine.saw_there(sight, &*self.bench.world.clock);
             self.is_dirty = true;
         }
         true

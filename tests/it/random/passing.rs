@@ -146,7 +146,7 @@ fn handed_over(
         RemoteLook::Etags => walk.run_by_etag(ports.remote, ports.clock, settings)?,
         RemoteLook::Whole => Sight::Whole(walk.run(ports.remote, ports.clock, settings)?),
     };
-    engine.saw_there(sight, engine.state().seconds(ports.clock.reading()));
+    engine.saw_there(sight, ports.clock);
     Ok(Look { local: look.local.clone(), remote: RemoteLook::Nothing })
 }
 
