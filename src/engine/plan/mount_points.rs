@@ -11,11 +11,12 @@ use crate::model::{Node, Presence, name};
 pub(super) fn kept_in_place(world: &World<'_>, item: &Item) -> Option<&'static str> {
     let (here, there) = (item.local?, item.remote?);
     let is_known = item.folder && item.base.is_some() && item.here.is_there() && item.there.is_there();
-    if !is_known || !would_move_here(world.policy.mode, item) || stand_alike(world, here, there) {
+    let tree = &world.local.tree;
+    let is_mount = tree.get(here).stamp.is_mount;
+    if !is_known || !would_move_here(world.policy.mode, item, is_mount) || stand_alike(world, here, there) {
         return None;
     }
-    let tree = &world.local.tree;
-    if tree.get(here).stamp.is_mount {
+    if is_mount {
         return Some(
             "it has another name or folder on iCloud, and a folder on which a volume is mounted cannot be moved here: \
              mount the volume at that place, or move the folder back on iCloud",
@@ -39,10 +40,11 @@ pub(super) fn has_another_volume(world: &World<'_>, item: &Item) -> bool {
     is_mount && !item.succeeded && item.here == Change::Touched && known.presence == Presence::Both
 }
 
-/// Whether its place on iCloud is the one to get here. A folder that is a mount point was moved here by who mounted the volume elsewhere.
-fn would_move_here(mode: Mode, item: &Item) -> bool {
+/// Whether its place on iCloud is the one to get here: of what was moved on both sides iCloud's place counts. Only a mount point keeps the
+/// one that who mounted the volume elsewhere gave it, and iCloud follows.
+fn would_move_here(mode: Mode, item: &Item, is_mount: bool) -> bool {
     match mode {
-        Mode::TwoWay => item.moved_there && !item.moved_here,
+        Mode::TwoWay => item.moved_there && !(item.moved_here && is_mount),
         Mode::DownloadOnly => item.moved_there || item.moved_here,
         Mode::UploadOnly => false,
     }

@@ -93,7 +93,7 @@ fn see(world: &mut World, side: Side, words: &[&str], step: &str) {
         (Side::Remote, ["vanish", path]) => world.vanish(path, Absence::Unknown),
         (Side::Remote, ["outside", path]) => world.vanish(path, Absence::OutOfScope),
         (Side::Remote, ["untold", path]) => world.vanish(path, Absence::Untold),
-        (Side::Local, ["mount", path]) => world.mount = Some(at(world, path)),
+        (Side::Local, ["mount", path]) => drop(world.mounts.insert(at(world, path))),
         (Side::Local, ["under", path]) => {
             let id = world.create(side, path);
             world.under.insert(id);

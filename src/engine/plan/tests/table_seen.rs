@@ -69,6 +69,20 @@ const STORIES: &[Story<'static>] = &[
         &["iCloud -> here move f from e (moved on iCloud) [here e, there f/]"],
     ),
     (
+        "a folder that holds a mount point, and was moved here too, stays where its place on iCloud is on another file system",
+        "",
+        &[(Local, "new v/; mount v; new e/; new e/n/; mount e/n; sync; move e g"), (Remote, "move e v/e")],
+        &[
+            "set-aside g (it is in a folder on another file system on iCloud, and what a volume is mounted in cannot be moved to another one here: move the folder back on iCloud, or take the volume off)",
+        ],
+    ),
+    (
+        "a mount point that both sides moved goes on iCloud where it is here",
+        "",
+        &[(Local, "new v/; mount v; new v/a; sync; move v w"), (Remote, "move v x")],
+        &["here -> iCloud move w from x (moved here) [here w, there x/, into root]"],
+    ),
+    (
         "what came to the place of a volume that is away waits on both sides",
         "",
         &[(Local, "new v/; mount v; new v/a/; sync; unmount; under v/n"), (Remote, "new v/n")],

@@ -426,7 +426,7 @@ fn pick(world: &mut World, side: Side, item: usize, folders: Option<bool>) -> Op
     let fits = |thing: &Thing| folders.is_none_or(|folders| thing.is_folder() == folders);
     let all: Vec<u64> = half.things.iter().filter(|(_, thing)| fits(thing)).map(|(id, _)| *id).collect();
     let id = all.get(item % all.len().max(1)).copied()?;
-    let mount = world.mount.is_some_and(|mount| world.local.is_within(mount, id));
+    let mount = world.mounts.iter().any(|mount| world.local.is_within(*mount, id));
     (side == Side::Remote || !world.is_unmounted(id) && !mount).then_some(id)
 }
 

@@ -76,8 +76,9 @@ impl Case {
         }
         if self.mount {
             let things = &world.local.things;
-            world.mount =
-                things.iter().find(|(_, thing)| thing.is_folder() && thing.parent == 0).map(|(id, _)| *id);
+            world.mounts.extend(
+                things.iter().find(|(_, thing)| thing.is_folder() && thing.parent == 0).map(|(id, _)| *id),
+            );
         }
         world.settle();
         (world.mode, world.conflict) = (self.mode, self.conflict);

@@ -214,8 +214,8 @@ pub struct World {
     pub hollow: BTreeSet<u64>,
     /// What iCloud says of what it does not show any more, where that is not that it is in the trash.
     pub said: BTreeMap<u64, Absence>,
-    /// A folder here that is a mount point, and whether its volume is missing.
-    pub mount: Option<u64>,
+    /// The folders here that are mount points, and whether their volumes are missing.
+    pub mounts: BTreeSet<u64>,
     pub unmounted: bool,
     /// What was put into the mount point while nothing was mounted there.
     pub under: BTreeSet<u64>,
@@ -279,7 +279,7 @@ impl World {
             lent: BTreeSet::new(),
             hollow: BTreeSet::new(),
             said: BTreeMap::new(),
-            mount: None,
+            mounts: BTreeSet::new(),
             unmounted: false,
             under: BTreeSet::new(),
             trace: false,

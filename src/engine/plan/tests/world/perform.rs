@@ -150,7 +150,7 @@ impl World {
                 let junk = |number: &u64| self.local.things[number].name == ".DS_Store";
                 assert!(!folder || self.local.below(here).iter().all(junk), "{path} is not empty");
                 self.local.remove(here);
-                self.mount = self.mount.filter(|mount| self.local.things.contains_key(mount));
+                self.mounts.retain(|mount| self.local.things.contains_key(mount));
                 if let Some(id) = id {
                     self.state.apply(&Change::Remove(id.clone()));
                 }

@@ -6,7 +6,7 @@ impl World {
     /// Whether a local item lies on the volume that may be missing.
     pub fn is_mounted_below(&self, number: u64) -> bool {
         let is_under = self.under.iter().any(|under| self.local.is_within(number, *under));
-        !is_under && self.mount.is_some_and(|mount| self.local.is_within(number, mount))
+        !is_under && self.mounts.iter().any(|mount| self.local.is_within(number, *mount))
     }
 
     /// Whether a local item is out of sight because its volume is missing; the mount point itself is not empty then.
@@ -16,7 +16,7 @@ impl World {
 
     /// Whether an item stands in a mount point beside what can be seen of it now: below the volume, or on one that is away.
     pub fn is_covered(&self, number: u64, thing: &Thing) -> bool {
-        self.mount == Some(thing.parent) && self.under.contains(&number) != self.unmounted
+        self.mounts.contains(&thing.parent) && self.under.contains(&number) != self.unmounted
     }
 
     pub fn local_view(&self) -> LocalView {
@@ -53,7 +53,7 @@ impl World {
 
     pub fn local_entry(&self, number: u64, thing: &Thing) -> LocalEntry {
         let time = DiskTime::new(i64::try_from(thing.content).unwrap() - thing.earlier, thing.touched);
-        let missing = self.unmounted && self.mount == Some(number);
+        let missing = self.unmounted && self.mounts.contains(&number);
         let birth = (!self.no_birth && !self.no_identity)
             .then(|| DiskTime(i64::try_from(thing.inode).unwrap()))
             .into();
@@ -70,7 +70,7 @@ impl World {
                 ctime: DiskTime(time.0 + i64::from(thing.cut)),
                 identity: Identity { inode: if self.no_identity { 0 } else { inode }, birth },
                 on_root_fs: missing || !self.is_mounted_below(number),
-                is_mount: !missing && self.mount == Some(number),
+                is_mount: !missing && self.mounts.contains(&number),
             },
             racy: false,
             signature: None.into(),
