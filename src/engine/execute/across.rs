@@ -2,19 +2,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::engine::ports::Disk;
+use crate::engine::ports::{Disk, DiskError};
 use crate::model::{LocalEntry, LocalKind, RelPath};
 
 use super::done::Crossed;
 use super::known::moved;
 use super::standing::is_copy;
 
-/// All that stands below a folder. What cannot be read is not learnt of.
-pub(super) fn all_below(disk: &dyn Disk, top: &RelPath) -> BTreeMap<RelPath, LocalEntry> {
+/// All that stands below a folder; nothing does below a file.
+///
+/// # Errors
+///
+/// Where one of the folders cannot be read: what is in it would be taken for gone, or for new.
+pub(super) fn all_below(disk: &dyn Disk, top: &RelPath) -> Result<BTreeMap<RelPath, LocalEntry>, DiskError> {
     let mut found = BTreeMap::new();
-    let mut open = vec![top.clone()];
+    let is_folder = disk.look(top)?.is_some_and(|entry| entry.kind == LocalKind::Folder);
+    let mut open: Vec<_> = is_folder.then(|| top.clone()).into_iter().collect();
     while let Some(folder) = open.pop() {
-        let Ok(reading) = disk.read_folder(&folder) else { continue };
+        let reading = disk.read_folder(&folder)?;
         for (name, entry) in reading.entries {
             let Ok(path) = folder.join(&name) else { continue };
             if entry.kind == LocalKind::Folder && !entry.stamp.is_mount {
@@ -23,7 +28,7 @@ pub(super) fn all_below(disk: &dyn Disk, top: &RelPath) -> BTreeMap<RelPath, Loc
             found.insert(path, entry);
         }
     }
-    found
+    Ok(found)
 }
 
 /// What came along when `from` became `to`: what stands at the same place within it, as it stood there before.

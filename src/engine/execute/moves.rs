@@ -102,7 +102,7 @@ impl<'a> Stage<'a> for MoveAcross<'a> {
         let MoveLocal { index, operation, .. } = self.0;
         let local = known.own.local(self.0.local);
         has_its_volume(ports, known.base(), &operation.path).inspect_err(|_| acted.end_note(index))?;
-        let before = all_below(ports.disk, &local.path);
+        let before = all_below(ports.disk, &local.path).inspect_err(|_| acted.end_note(index))?;
         // The copy holds what was read, and the original goes by its stamp.
         let files = before.values().filter(|entry| entry.kind == LocalKind::File).map(|entry| &entry.stamp);
         for stamp in files.chain([&local.stamp]) {
@@ -114,7 +114,8 @@ impl<'a> Stage<'a> for MoveAcross<'a> {
                 .inspect_err(|_| acted.end_note(index))?;
             acted.did(index, self.0.moved(known, after.clone()));
             if after.kind == LocalKind::Folder {
-                let now = all_below(ports.disk, &operation.path);
+                // Where what came cannot be told apart now, the note stays: it is settled as after a crash.
+                let now = all_below(ports.disk, &operation.path)?;
                 acted.did(index, Done::CrossedWithin(crossed(&before, &now, (&local.path, &operation.path))));
             }
         }

@@ -9,7 +9,7 @@ use icloudds::model::{FolderState, RelPath};
 use super::history::Twist;
 use super::scenarios::{is_at_peace, passes, wait};
 use super::volumes::{pass, with_volume};
-use crate::sim::{Call, SimClock, SimDisk, SimDrive};
+use crate::sim::{Call, Fault, SimClock, SimDisk, SimDrive};
 
 /// A mount point has its name and its folder from who mounts the volume: what becomes of it on iCloud waits for them, and nothing else does.
 #[test]
@@ -140,6 +140,45 @@ fn a_folder_in_one_that_leaves_a_volume_is_no_volume() {
     wait(&run);
     is_at_peace(&mut run);
     assert_eq!(drive.tree(), disk.tree());
+}
+
+/// What came along with a folder to another file system is known by what stands there: a folder that cannot be read holds nothing less.
+#[test]
+fn what_left_a_volume_unread_is_no_volume() {
+    let mut crossed = 0;
+    for (skip, twists) in
+        (0..24).flat_map(|skip| [&[][..], &[Twist::NoIdentities]].map(|twists| (skip, twists)))
+    {
+        let mut run = with_volume(skip, twists);
+        let (disk, drive) = (run.world.disk.clone(), run.world.drive.clone());
+        assert!(
+            disk.mkdir("volume/in/deep")
+                && disk.write("volume/in/deep/x", b"deep")
+                && disk.write("volume/in/y", b"y")
+        );
+        pass(&mut run);
+        let ids = || ["in", "in/deep", "in/deep/x", "in/y"].map(|path| drive.find(path));
+        assert!(disk.mkdir("volume/in/made") && drive.move_to("volume/in", ""));
+        let before = ids();
+        wait(&run);
+        run.world.fuse.script(Call::ReadFolder, skip, Fault::Io);
+        passes(&mut run);
+        run.world.fuse.calm();
+        run.world.fuse.await_no_more();
+        crossed += usize::from(disk.tree().contains_key("in/deep/x"));
+        wait(&run);
+        is_at_peace(&mut run);
+        assert_eq!(drive.tree(), disk.tree(), "read {skip}, {twists:?}");
+        assert_eq!(ids(), before, "read {skip}, {twists:?}: it counted as deleted and as new");
+        assert!(drive.trashed().is_empty(), "read {skip}, {twists:?}: {:?}", drive.trashed());
+        // An edit and a new folder in it are what they are on both sides.
+        assert!(disk.write("in/made/z", b"z") && disk.write("in/deep/x", b"edited"));
+        wait(&run);
+        is_at_peace(&mut run);
+        assert_eq!(drive.tree(), disk.tree(), "read {skip}, {twists:?}, edited");
+        assert_eq!(ids(), before, "read {skip}, {twists:?}, edited");
+    }
+    assert!(crossed > 12, "only {crossed} of them had come at once");
 }
 
 /// A folder on iCloud gets the name of one that is about to be made there: it is no other one's here for that.
