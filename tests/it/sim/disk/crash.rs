@@ -40,6 +40,8 @@ impl SimDisk {
     /// but for the contents that iCloud has, or a trash.
     pub fn power_cut(&self, seed: u64, drive: &SimDrive) {
         let (elsewhere, live, there) = (drive.contents(), drive.live_contents(), drive.tree());
+        // What was sent before the power went is replaced yet.
+        let about_to_go = drive.about_to_go();
         let mut inner = lock(&self.inner);
         let lost = inner.layers.power_cut(&mut Rng::new(seed));
         let now = self.now();
@@ -71,7 +73,8 @@ impl SimDisk {
             } else if !elsewhere.contains(&content) && !in_trash(&content) {
                 // At another place it was given up for itself.
                 let place = inner.path_of(ino).and_then(|path| there.get(&path));
-                let is_there = |old: &Bytes| place == Some(&Thing::File(old.clone()));
+                let is_there =
+                    |old: &Bytes| place == Some(&Thing::File(old.clone())) && !about_to_go.contains(old);
                 let back = self.journal.took_with_power(&content, left, is_there);
                 torn.extend(back.into_iter().map(|old| (ino, old)));
                 self.journal

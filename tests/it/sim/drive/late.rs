@@ -1,5 +1,6 @@
 //! Commits that take effect after their answer: a gateway gave up waiting (504), and the service went on.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use icloudds::engine::ports::{Commit, RemoteError, Staged};
@@ -7,6 +8,7 @@ use icloudds::model::{ItemId, ServerTime};
 
 use super::writes::Called;
 use super::{Drive, SimDrive};
+use crate::sim::Bytes;
 use crate::sim::fuse::{Call, Fault, say};
 use crate::sim::journal::Journal;
 use crate::sim::rng;
@@ -62,6 +64,16 @@ impl SimDrive {
         let (now, drive) = (self.now(), self.held());
         let last = drive.late.iter().map(|late| late.due).max().unwrap_or(now);
         Duration::from_nanos(u64::try_from(last.saturating_sub(now)).unwrap_or(0))
+    }
+
+    /// The contents that commits under way are about to replace.
+    pub fn about_to_go(&self) -> BTreeSet<Bytes> {
+        let drive = self.held();
+        let replaced = drive.late.iter().filter_map(|late| {
+            let item = drive.items.get(late.replaces.as_ref()?)?;
+            (Some(item.content) == late.over).then(|| item.body.clone())
+        });
+        replaced.collect()
     }
 }
 
