@@ -220,3 +220,25 @@ fn the_seconds_of_a_process_go_on_also_where_they_cannot_be_stored() {
         goes_on(&mut bench);
     }
 }
+
+/// How old something is follows from what the clock has shown: a time that it showed while nothing could be stored counts too.
+#[test]
+fn what_the_clock_showed_while_nothing_could_be_stored_is_noted_later() {
+    for leap in [5 * DAY, 40 * 365 * DAY] {
+        let mut bench = Bench::with_files(1, 2);
+        let clock = bench.world.clock.clone();
+        assert_eq!(bench.engine.keep_time(&*clock).expect("stored"), None);
+        clock.leap(leap);
+        let shown = clock.seconds();
+        bench.world.fuse.script(Call::Store, 0, Fault::Io);
+        assert!(bench.engine.keep_time(&*clock).is_err());
+        clock.leap(-leap);
+        bench.world.fuse.script(Call::Store, 0, Fault::Io);
+        assert!(bench.engine.keep_time(&*clock).is_err());
+        assert_eq!(bench.engine.keep_time(&*clock).expect("stored"), None);
+        bench.restart();
+        clock.advance(Duration::from_secs(100));
+        let noted = bench.world.store.durable().time.expect("it is stored");
+        assert_eq!(noted.least_age(shown, clock.reading()), 100, "set by {leap}");
+    }
+}

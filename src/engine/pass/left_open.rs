@@ -17,8 +17,8 @@ pub(super) struct LeftOpen {
     pub(super) since: BTreeMap<u64, i64>,
     /// What it had noted of the time.
     pub(super) time: Option<LivedTime>,
-    /// Whether the time goes on with another boot than what is stored of it.
-    pub(super) has_new_boot: bool,
+    /// Whether another boot began, or the clock was set, and that is not stored yet.
+    pub(super) has_unnoted_time: bool,
 }
 
 impl LeftOpen {

@@ -13,7 +13,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// When the store cannot; then nothing is noted.
+    /// When the store cannot: the time goes on in this process all the same, and is noted at the next call.
     pub fn keep_time(&mut self, clock: &dyn Clock) -> Result<Option<i64>, StoreError> {
         let now = clock.reading();
         self.lived(now);
@@ -23,8 +23,8 @@ impl Engine {
         // What is stored goes on with each group, so that a leap in a pass does not show in it any more.
         let leap = now.leap_since(before);
         let noted = known.at(now);
-        let is_new = leap.is_some() || self.left_open.has_new_boot;
-        if !is_new && noted.lived.saturating_sub(known.lived) < NOTED_EVERY {
+        self.left_open.has_unnoted_time |= leap.is_some();
+        if !self.left_open.has_unnoted_time && noted.lived.saturating_sub(known.lived) < NOTED_EVERY {
             return Ok(None);
         }
         if let Some(leap) = leap {
@@ -35,8 +35,10 @@ impl Engine {
                 span_text(leap.unsigned_abs())
             );
         }
+        // Also where it cannot be stored now: what the clock showed meanwhile tells how old things are.
+        self.state.time = Some(noted.clone());
         self.commit(&[Change::Time(noted)])?;
-        self.left_open.has_new_boot = false;
+        self.left_open.has_unnoted_time = false;
         Ok(leap)
     }
 
@@ -54,7 +56,7 @@ impl Engine {
         }
         if known.boot != now.boot {
             *known = known.at(now);
-            self.left_open.has_new_boot = true;
+            self.left_open.has_unnoted_time = true;
         }
         known.seconds(now)
     }
