@@ -27,7 +27,7 @@ use super::put_back::put_back;
 use super::relocate::{is_numbered, relocate};
 use super::report::{End, StepFailure};
 use super::stage::Acted;
-use super::standing::stands;
+use super::standing::stands_as_known;
 use super::unplanned::{Unplanned, holds_unplanned};
 use super::verified_calls;
 use free_names::{is_free, takes_name};
@@ -402,7 +402,7 @@ fn settle_trashed_here(
 ) -> Result<bool, StepFailure> {
     let mut finished = false;
     for (id, path, stamp) in items {
-        if stands(ports, path, stamp)? {
+        if stands_as_known(ports, path, stamp)? {
             continue;
         }
         if moment.base.entry(id).is_some() {
@@ -421,7 +421,7 @@ fn settle_take_over(
     (path, stamp): (&RelPath, &LocalStamp),
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
-    if stands(ports, path, stamp)? {
+    if stands_as_known(ports, path, stamp)? {
         return Ok(false);
     }
     done.push(Done::Lost(old.clone()));

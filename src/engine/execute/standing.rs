@@ -24,6 +24,19 @@ pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> R
     Ok(look_here(ports, path)?.is_some_and(|entry| entry.stamp.identity == stamp.identity))
 }
 
+/// As [`stands`]. Without identities another file may have taken the place: there one of another size or time is not that which was known.
+pub(super) fn stands_as_known(
+    ports: &Ports<'_>,
+    path: &RelPath,
+    stamp: &LocalStamp,
+) -> Result<bool, StepFailure> {
+    Ok(look_here(ports, path)?.is_some_and(|entry| {
+        let is_named = stamp.identity != Identity::default() || entry.kind == LocalKind::Folder;
+        entry.stamp.identity == stamp.identity
+            && (is_named || (entry.stamp.size, entry.stamp.mtime) == (stamp.size, stamp.mtime))
+    }))
+}
+
 /// So often a disk is asked that fails.
 const TRIES: u32 = 3;
 
