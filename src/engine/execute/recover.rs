@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::engine::conflict::is_conflict_name_of;
 use crate::engine::ports::{LookUp, Ports, RemoteItem, RemoteParent, Store, StoreError};
 use crate::model::name::Name;
-use crate::model::{Arriving, Change, Intent, ItemId, LocalStamp, RelPath, Side, State, name};
+use crate::model::{Arriving, Change, Intent, ItemId, LocalKind, LocalStamp, RelPath, Side, State, name};
 
 use super::agree::agree;
 use super::done::Done;
@@ -402,10 +402,9 @@ fn settle_trashed_here(
 ) -> Result<bool, StepFailure> {
     let mut finished = false;
     for (id, path, stamp) in items {
-        if stands_as_known(ports, path, stamp)? {
-            continue;
-        }
-        if moment.base.entry(id).is_some() {
+        let Some((_, known)) = moment.base.entry(id) else { continue };
+        let kind = if known.folder { LocalKind::Folder } else { LocalKind::File };
+        if !stands_as_known(ports, path, (kind, stamp))? {
             done.push(Done::Trashed { on: Side::Local, id: id.clone(), with: Vec::new() });
             finished = true;
         }
@@ -421,7 +420,7 @@ fn settle_take_over(
     (path, stamp): (&RelPath, &LocalStamp),
     done: &mut Vec<Done>,
 ) -> Result<bool, StepFailure> {
-    if stands_as_known(ports, path, stamp)? {
+    if stands_as_known(ports, path, (LocalKind::File, stamp))? {
         return Ok(false);
     }
     done.push(Done::Lost(old.clone()));

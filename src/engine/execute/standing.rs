@@ -24,16 +24,16 @@ pub(super) fn stands(ports: &Ports<'_>, path: &RelPath, stamp: &LocalStamp) -> R
     Ok(look_here(ports, path)?.is_some_and(|entry| entry.stamp.identity == stamp.identity))
 }
 
-/// As [`stands`]. Without identities another file may have taken the place: there one of another size or time is not that which was known.
+/// As [`stands`], of an item of that kind. Without identities something else may have taken the place: one of another kind, size or time
+/// is not that which was known.
 pub(super) fn stands_as_known(
     ports: &Ports<'_>,
     path: &RelPath,
-    stamp: &LocalStamp,
+    (kind, stamp): (LocalKind, &LocalStamp),
 ) -> Result<bool, StepFailure> {
-    Ok(look_here(ports, path)?.is_some_and(|entry| {
-        let is_named = stamp.identity != Identity::default() || entry.kind == LocalKind::Folder;
-        entry.stamp.identity == stamp.identity
-            && (is_named || (entry.stamp.size, entry.stamp.mtime) == (stamp.size, stamp.mtime))
+    Ok(look_here(ports, path)?.is_some_and(|there| {
+        there.stamp.identity == stamp.identity
+            && (stamp.identity != Identity::default() || is_as_it_was(kind, stamp, &there))
     }))
 }
 
@@ -97,6 +97,12 @@ pub(super) fn stays_in_sight(
 /// keep them in a coarser form, or not at all.
 pub(super) fn is_copy(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -> bool {
     there.kind == kind && (kind == LocalKind::Folder || stamp.size == there.stamp.size)
+}
+
+/// Whether what stands somewhere shows nothing else than what was known by that stamp, its identity apart. A folder may hold something
+/// else by now, and has another time then.
+pub(super) fn is_as_it_was(kind: LocalKind, stamp: &LocalStamp, there: &LocalEntry) -> bool {
+    is_copy(kind, stamp, there) && (kind == LocalKind::Folder || stamp.mtime == there.stamp.mtime)
 }
 
 /// What the base learns of an item whose version was replaced by the content of that file, and was edited on iCloud since: the file is the

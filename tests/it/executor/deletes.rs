@@ -249,10 +249,7 @@ fn what_a_folder_held_counts_once() {
 
 /// Files that went on iCloud, and the plan that follows here.
 fn gone_there(count: usize) -> (Bench, Vec<Operation>) {
-    gone_there_from(Bench::new(1), count)
-}
-
-fn gone_there_from(mut bench: Bench, count: usize) -> (Bench, Vec<Operation>) {
+    let mut bench = Bench::new(1);
     let files: Vec<_> = (0..count).map(|number| format!("f{number}")).collect();
     files.iter().for_each(|at| bench.file(at, b"content"));
     bench.later();
@@ -278,27 +275,6 @@ fn a_deletion_here_that_could_not_be_stored_stays_noted() {
     bench.recover();
     assert!(bench.base("f0").is_none(), "it went here by us, and by no person");
     assert!(bench.base("f1").is_some() && bench.state.intents.is_empty());
-}
-
-/// Where files have no identity, what took the place meanwhile is told from what was deleted by its size and its time.
-#[test]
-fn a_deletion_here_that_could_not_be_stored_counts_though_another_file_took_its_place() {
-    for (identities, content) in [(true, "content"), (true, "another"), (false, "content"), (false, "another one")] {
-        let bench = Bench::new(1);
-        bench.world.disk.switch(|switches| switches.identities = identities);
-        let (mut bench, operations) = gone_there_from(bench, 1);
-        bench.world.fuse.script(Call::Store, 1, Fault::Io);
-        let outcome = bench.run(&plan(operations));
-        assert!(matches!(outcome.ended, Some(End::Store(_))), "{outcome:?}");
-        assert_eq!(outcome.counts.deleted_local, 1);
-        bench.later();
-        assert!(bench.world.disk.write("f0", content.as_bytes()));
-        bench.recover();
-        assert!(bench.base("f0").is_none(), "identities {identities}: {content:?} is no file that the base knows");
-        let counted: u64 = bench.state.guard.recent.iter().map(|deletion| deletion.count).sum();
-        assert_eq!(counted, 1, "identities {identities}, {content:?}");
-        assert_eq!(bench.read("f0"), content);
-    }
 }
 
 #[test]

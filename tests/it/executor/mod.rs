@@ -7,6 +7,7 @@ mod here;
 mod hollow;
 mod hopeless;
 mod moves;
+mod noted;
 mod pass;
 mod side_by_side;
 mod uploads;

@@ -3,10 +3,10 @@
 use crate::engine::execute::done::{Crossed, Done};
 use crate::engine::execute::pending::Moment;
 use crate::engine::execute::report::StepFailure;
-use crate::engine::execute::standing::{is_copy, look_here, stands};
+use crate::engine::execute::standing::{is_as_it_was, is_copy, look_here, stands};
 use crate::engine::operation::{LocalSeen, RemoteSeen};
 use crate::engine::ports::Ports;
-use crate::model::{Crossing, Identity, ItemId, LocalEntry, LocalKind, Presence, RelPath};
+use crate::model::{Crossing, Identity, ItemId, LocalKind, Presence, RelPath};
 
 /// After a crash the disk has finished or undone the move. Where the item stands at its new place the base learns of all that is known to
 /// have come along; what is not found there is met as new, and nobody deleted it.
@@ -25,10 +25,7 @@ pub(super) fn settle_across(
     };
     let kind = if known.folder { LocalKind::Folder } else { LocalKind::File };
     // A folder stays where it was with what changed in it while it was copied; what was copied is at the new place all the same.
-    let is_it = |after: &LocalEntry| {
-        is_copy(kind, stamp, after) && (known.folder || after.stamp.mtime == stamp.mtime)
-    };
-    let after = look_here(ports, to)?.filter(is_it);
+    let after = look_here(ports, to)?.filter(|there| is_as_it_was(kind, stamp, there));
     let Some(after) = after else {
         // Where the volume is away what has gone there was deleted by nobody, and what is left goes once the disk finishes the move.
         if !has_stayed || !shows_new_place(ports, moment, (parent, to))? {
